@@ -1,0 +1,28 @@
+/** Files are written whole or not at all: to a name beside the target, then renamed over it. */
+import { dirname } from "node:path";
+
+/** Writes `data` to `path` atomically, making its folder first. */
+export async function writeWhole(path: string, data: string | Uint8Array): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  const partial = `${path}.${crypto.randomUUID()}.partial`;
+  try {
+    if (typeof data === "string") await Deno.writeTextFile(partial, data);
+    else await Deno.writeFile(partial, data);
+    await Deno.rename(partial, path);
+  } catch (error) {
+    await Deno.remove(partial).catch(() => {});
+    throw error;
+  }
+}
+
+/** The text of `path`; `action` names what the caller wanted, for the error. */
+export async function readText(path: string, action = "read"): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new Error(`Cannot ${action} ${path}: expected a file, found none; check the path`);
+    }
+    throw error;
+  }
+}
