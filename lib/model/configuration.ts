@@ -133,7 +133,10 @@ const typeName = (value: unknown) =>
   value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
 
 /** Both published forms: `rope_parameters` (newer), `rope_theta` with `rope_scaling` (older). */
-function parseRope(reader: FieldReader): { theta: number; scaling?: RopeScaling } {
+function parseRope(
+  reader: FieldReader,
+  maxPositions: number,
+): { theta: number; scaling?: RopeScaling } {
   const name = reader.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
   const fields = reader.has(name) ? reader.fields[name] : {};
   if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
@@ -161,7 +164,7 @@ function parseRope(reader: FieldReader): { theta: number; scaling?: RopeScaling 
           factor: rope.positive("factor"),
           lowFrequencyFactor: rope.positive("low_freq_factor"),
           highFrequencyFactor: rope.positive("high_freq_factor"),
-          originalMaxPositions: rope.size("original_max_position_embeddings"),
+          originalMaxPositions: rope.size("original_max_position_embeddings", maxPositions),
         },
       };
     default:
@@ -253,7 +256,8 @@ export function parseConfiguration(
     family === "llama" || reader.fields.num_key_value_heads === null ? heads : undefined,
   );
   const headDimension = reader.size("head_dim", family === "qwen3" ? 128 : hiddenSize / heads);
-  const rope = parseRope(reader);
+  const maxPositions = reader.size("max_position_embeddings", defaultMaxPositions[family]);
+  const rope = parseRope(reader, maxPositions);
   const slidingLayers = parseSlidingLayers(reader, family, layers);
   const bias = family === "qwen2" || reader.flag("attention_bias", false);
   const generation = new FieldReader(
@@ -280,7 +284,7 @@ export function parseConfiguration(
     bosTokenId: reader.tokenIds("bos_token_id")[0],
     eosTokenIds: [...new Set(ends)],
     padTokenId: reader.tokenIds("pad_token_id")[0],
-    maxPositions: reader.size("max_position_embeddings", defaultMaxPositions[family]),
+    maxPositions,
     ...(slidingLayers.length > 0 && { slidingWindow: reader.size("sliding_window", 4096) }),
     slidingLayers,
   }, file);

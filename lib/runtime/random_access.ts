@@ -1,0 +1,63 @@
+/** A file that can be read anywhere, without holding it in memory. */
+
+export class FileAccess {
+  readonly name: string;
+  readonly size: number;
+  readonly #file: Deno.FsFile;
+  // A file has one position: reads wait for each other.
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(name: string, size: number, file: Deno.FsFile) {
+    this.name = name;
+    this.size = size;
+    this.#file = file;
+  }
+
+  /** Opens `path`; throws, naming it, when there is no such file. */
+  static async open(path: string): Promise<FileAccess> {
+    let file: Deno.FsFile;
+    try {
+      file = await Deno.open(path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      throw new Error(`Cannot read ${path}: expected a file; found none; check the path`);
+    }
+    const { size, isFile } = await file.stat();
+    if (!isFile) {
+      file.close();
+      throw new Error(`Cannot read ${path}: expected a file; found a folder; check the path`);
+    }
+    return new FileAccess(path, size, file);
+  }
+
+  /** Bytes `offset` to `offset + length`, all of them or an error. */
+  read(offset: number, length: number): Promise<Uint8Array> {
+    const result = this.#last.then(() => this.#read(offset, length));
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  async #read(offset: number, length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length);
+    await this.#file.seek(offset, Deno.SeekMode.Start);
+    for (let filled = 0; filled < length;) {
+      const count = await this.#file.read(bytes.subarray(filled));
+      if (count === null) {
+        throw new Error(
+          `Cannot read ${this.name}: expected ${length} bytes at ${offset}; ` +
+            `found an end after ${filled}; take the file again`,
+        );
+      }
+      filled += count;
+    }
+    return bytes;
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
