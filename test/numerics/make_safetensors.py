@@ -36,3 +36,25 @@ expected["rounded"] = {
 }
 expected["values"] = {"shape": [values.numel()], "bits": values.view(torch.int32).tolist()}
 (folder / "types.safetensors.json").write_text(json.dumps(expected) + "\n")
+
+# What the crate says of the same file with bits flipped: [byte, bit, accepted].
+from safetensors import SafetensorError, safe_open  # noqa: E402
+
+whole = (folder / "types.safetensors").read_bytes()
+header_end = 8 + int.from_bytes(whole[:8], "little")
+verdicts = []
+damaged_path = folder / "damaged.safetensors"
+for byte in range(header_end):
+    for bit in range(8):
+        damaged = bytearray(whole)
+        damaged[byte] ^= 1 << bit
+        damaged_path.write_bytes(damaged)
+        try:
+            with safe_open(damaged_path, "np"):
+                verdicts.append([byte, bit])
+        except SafetensorError:
+            pass
+damaged_path.unlink()
+(folder / "types.safetensors.flips.json").write_text(
+    json.dumps({"header_end": header_end, "accepted": verdicts}, separators=(",", ":")) + "\n"
+)

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import {
+  bfloat16FromFloats,
+  bytesAccess,
+  duplicateKey,
+  floatsFromBfloat16,
+  formatSafetensors,
+  openSafetensors,
+  parseHeader,
+  parseIndex,
+  readTensors,
+} from "../../lib/model/checkpoint.ts";
+import { FileAccess } from "../../lib/runtime/random_access.ts";
+import { Random } from "../../lib/random.ts";
+
+const fixtures = new URL("../numerics/fixtures/", import.meta.url).pathname;
+const bits = (data: Float32Array) => new Int32Array(data.buffer, data.byteOffset, data.length);
+const floats = (values: number[]) => new Float32Array(new Int32Array(values).buffer);
+
+interface Expected {
+  [name: string]: { shape: number[]; bits: number[] };
+}
+const { rounded, values, ...expected }: Expected = JSON.parse(
+  Deno.readTextFileSync(`${fixtures}types.safetensors.json`),
+);
+
+/** A file of any header and data. */
+function fileOf(header: unknown, data: number, length?: number): Uint8Array {
+  const text = new TextEncoder().encode(
+    typeof header === "string" ? header : JSON.stringify(header),
+  );
+  const file = new Uint8Array(8 + text.length + data);
+  new DataView(file.buffer).setBigUint64(0, BigInt(length ?? text.length), true);
+  file.set(text, 8);
+  return file;
+}
+const tensor = (begin: number, end: number, shape = [(end - begin) / 4], dtype = "F32") => ({
+  dtype,
+  shape,
+  data_offsets: [begin, end],
+});
+
+Deno.test("openSafetensors() reads F32, F16, BF16 and F64 bit for bit as the crate does", async () => {
+  using access = await FileAccess.open(`${fixtures}types.safetensors`);
+  const file = await openSafetensors(access);
+  assert.equal(file.header.metadata.note, "é");
+  assert.deepEqual(file.names.toSorted(), [...Object.keys(expected), "counts"].toSorted());
+  for (const [name, { shape, bits: wanted }] of Object.entries(expected)) {
+    const read = await file.read(name);
+    assert.deepEqual(read.shape, shape);
+    assert.deepEqual([...bits(read.data)], wanted, name);
+  }
+});
+
+Deno.test("openSafetensors() reads tensors asked for at once, each whole", async () => {
+  using access = await FileAccess.open(`${fixtures}types.safetensors`);
+  const file = await openSafetensors(access);
+  const names = Object.keys(expected);
+  const read = await Promise.all([...names, ...names].map((name) => file.read(name)));
+  read.forEach(({ data }, i) => {
+    assert.deepEqual([...bits(data)], expected[names[i % names.length]].bits);
+  });
+});
+
+Deno.test("openSafetensors() refuses tensors that are missing or not of floats, by name", async () => {
+  using access = await FileAccess.open(`${fixtures}types.safetensors`);
+  const file = await openSafetensors(access);
+  await assert.rejects(file.read("counts"), /"counts".*types\.safetensors.*found I64/);
+  await assert.rejects(file.read("nothing"), /types\.safetensors.*tensor "nothing"/);
+});
+
+Deno.test("formatSafetensors() then readTensors() gives back every number and shape", () => {
+  const random = new Random(1);
+  const tensors = new Map(["b", "a.weight", "__proto__", "ü", "0"].map((name, i) => {
+    const shape = [i, 3, 2].slice(i % 2);
+    const length = shape.reduce((a, b) => a * b, 1);
+    return [name, { shape, data: Float32Array.from({ length }, () => random.normal()) }];
+  }));
+  const file = formatSafetensors(tensors, { metadata: { who: "me" } });
+  const back = readTensors(file);
+  assert.deepEqual([...back.keys()].toSorted(), [...tensors.keys()].toSorted());
+  for (const [name, { shape, data }] of tensors) {
+    assert.deepEqual(back.get(name), { shape, data, dtype: "F32" });
+  }
+  assert.deepEqual(parseHeader(file).metadata, { who: "me" });
+  assert.equal(parseHeader(file).dataStart % 8, 0);
+});
+
+Deno.test("formatSafetensors() refuses data that does not fit, and a name given twice", () => {
+  const data = new Float32Array(3);
+  assert.throws(() => formatSafetensors([["w", { shape: [2], data }]]), /"w".*\[2\].*found 3/);
+  const w = { shape: [3], data };
+  assert.throws(() => formatSafetensors([["w", w], ["w", w]]), /tensor "w"/);
+  assert.throws(() => formatSafetensors([["__metadata__", w]]), /__metadata__/);
+});
+
+Deno.test("bfloat16FromFloats() rounds as PyTorch does", () => {
+  const halves = bfloat16FromFloats(floats(values.bits));
+  assert.deepEqual([...bits(floatsFromBfloat16(halves))], rounded.bits);
+  assert.ok(Number.isNaN(floatsFromBfloat16(bfloat16FromFloats(floats([0x7f800001])))[0]));
+  const file = formatSafetensors([["w", { shape: [values.shape[0]], data: floats(values.bits) }]], {
+    dtype: "BF16",
+  });
+  assert.deepEqual([...bits(readTensors(file).get("w")!.data)], rounded.bits);
+});
+
+Deno.test("readTensors() reads numbers that don't lie on their own boundaries", () => {
+  const file = fileOf(`{"a":${JSON.stringify(tensor(0, 8))}} `, 8);
+  assert.notEqual(parseHeader(file).dataStart % 4, 0);
+  file.set(new Uint8Array(new Float32Array([1.5, -2]).buffer), file.length - 8);
+  assert.deepEqual([...readTensors(file).get("a")!.data], [1.5, -2]);
+});
+
+const lies: [string, Uint8Array, RegExp][] = [
+  ["an empty file", new Uint8Array(), /at least 8 bytes; found 0/],
+  ["a header longer than the file", fileOf({}, 0, 3), /at most 2 bytes; found one of 3/],
+  ["a header above 100 MB", fileOf({}, 0, 2 ** 52), /found one of 4503599627370496/],
+  ["a header that isn't UTF-8", fileOf("{}", 1, 3).map((b, i) => i === 10 ? 0xff : b), /UTF-8/],
+  ["a header that isn't JSON", fileOf("{a}", 0), /JSON/],
+  ["a header that isn't an object", fileOf("[]", 0), /starts with \{/],
+  ["spaces before the header", fileOf(" {}", 0), /starts with \{/],
+  ["a name twice", fileOf(`{"a":{},"\\u0061":{}}`, 0), /"a" twice/],
+  ["a field twice", fileOf(`{"a":{"dtype":"F32","dtype":"F16"}}`, 0), /"dtype" twice/],
+  ["an unknown type", fileOf({ a: tensor(0, 4, [1], "F4") }, 4), /known dtype of tensor "a".*"F4"/],
+  ["a type of Object", fileOf({ a: tensor(0, 4, [1], "valueOf") }, 4), /"valueOf"/],
+  ["a negative size", fileOf({ a: tensor(0, 4, [-1, -1]) }, 4), /shape of tensor "a".*-1/],
+  ["half a size", fileOf({ a: tensor(0, 4, [0.5, 2]) }, 4), /shape of tensor "a".*0\.5/],
+  ["a size above 2^53", fileOf({ a: tensor(0, 4, [2 ** 53]) }, 4), /shape of tensor "a"/],
+  ["a product above 2^53", fileOf({ a: tensor(0, 4, [2 ** 40, 2 ** 40]) }, 4), /tensor "a"/],
+  ["an offset above 2^53", fileOf({ a: tensor(0, 2 ** 53, [1]) }, 4), /data_offsets of tensor "a"/],
+  ["offsets reversed", fileOf({ a: tensor(4, 0, [1]) }, 4), /tensor "a"/],
+  ["three offsets", fileOf({ a: { ...tensor(0, 4), data_offsets: [0, 2, 4] } }, 4), /tensor "a"/],
+  ["no offsets", fileOf({ a: { dtype: "F32", shape: [1] } }, 4), /data_offsets of tensor "a"/],
+  ["a tensor that is a list", fileOf({ a: [1] }, 4), /tensor "a"; found \[1\]/],
+  ["fewer bytes than the shape", fileOf({ a: tensor(0, 4, [2]) }, 4), /8 bytes of tensor "a"/],
+  ["an overlap", fileOf({ a: tensor(0, 8), b: tensor(4, 8) }, 8), /tensor "b".*overlap/],
+  ["a hole", fileOf({ a: tensor(0, 4), b: tensor(8, 12) }, 12), /tensor "b".*hole/],
+  ["a hole at the start", fileOf({ a: tensor(4, 8) }, 8), /tensor "a".*hole/],
+  ["bytes after the end", fileOf({ a: tensor(0, 4) }, 5), /found \d+ bytes/],
+  ["an end before the data's", fileOf({ a: tensor(0, 4) }, 3), /found \d+ bytes/],
+  ["notes that aren't texts", fileOf({ __metadata__: { a: 1 } }, 0), /__metadata__/],
+  ["notes that are a list", fileOf({ __metadata__: ["a"] }, 0), /__metadata__/],
+];
+for (const [what, bytes, message] of lies) {
+  Deno.test(`parseHeader() refuses ${what}, naming the file`, async () => {
+    assert.throws(() => parseHeader(bytes, { file: "x.safetensors" }), message);
+    assert.throws(() => parseHeader(bytes, { file: "x.safetensors" }), /x\.safetensors/);
+    await assert.rejects(openSafetensors(bytesAccess(bytes, "x.safetensors")), message);
+  });
+}
+
+Deno.test("parseHeader() takes a file without tensors, spaces after the header, sizes of zero", () => {
+  assert.equal(parseHeader(fileOf("{}   ", 0)).tensors.size, 0);
+  const { tensors } = parseHeader(
+    fileOf({ b: tensor(4, 4, [2 ** 40, 0, 2 ** 40]), a: tensor(0, 4), c: tensor(4, 8) }, 8),
+  );
+  assert.equal(tensors.size, 3);
+});
+
+Deno.test("duplicateKey() tells keys from texts and one object from another", () => {
+  assert.equal(duplicateKey(`{"a":{"b":1},"c":{"b":1},"d":["a","a",{"a":"a"}]}`), undefined);
+  assert.equal(duplicateKey(`{"a\\"":1,"b":"{\\"b\\":","a\\u0022" : 2}`), 'a"');
+  assert.equal(duplicateKey(`[{"x":{"y":1,"y":2}}]`), "y");
+  assert.equal(duplicateKey(`{"a":"\\\\","b":"\\\\"}`), undefined);
+});
+
+Deno.test("parseIndex() maps tensors to files and refuses ways out of the folder", () => {
+  const map = parseIndex(`{"metadata":{},"weight_map":{"a":"model-1.safetensors"}}`);
+  assert.deepEqual([...map], [["a", "model-1.safetensors"]]);
+  for (const shard of ["../b.safetensors", "/b.safetensors", "x\\b.safetensors", "b.bin", 3]) {
+    const text = JSON.stringify({ weight_map: { a: shard } });
+    assert.throws(() => parseIndex(text), /model\.safetensors\.index\.json.*"a"/);
+  }
+  assert.throws(() => parseIndex("{}"), /weight_map/);
+  assert.throws(() => parseIndex("{"), /JSON/);
+});
+
+Deno.test("FileAccess.open() names the path that isn't there or is a folder", async () => {
+  await assert.rejects(FileAccess.open(`${fixtures}none`), /fixtures\/none.*expected a file/);
+  await assert.rejects(FileAccess.open(fixtures), /fixtures\/.*found a folder/);
+});
