@@ -334,7 +334,8 @@ export function toTransformersConfig(configuration: ModelConfiguration): Record<
     rms_norm_eps: configuration.normEpsilon,
     rope_theta: configuration.ropeTheta,
     rope_scaling: scaling,
-    ...(family !== "qwen2" && { attention_bias: configuration.attentionBias }),
+    ...((family === "llama" || family === "qwen3") &&
+      { attention_bias: configuration.attentionBias }),
     ...(family === "llama" && { mlp_bias: false }),
     ...(family !== "llama" && windows),
     tie_word_embeddings: configuration.tieWordEmbeddings,
