@@ -56,8 +56,12 @@ MODELS = {
     "llama": LlamaConfig(**SHAPE, tie_word_embeddings=False, rope_parameters=plain_rope(10000.0)),
     "llama-tied": LlamaConfig(**SHAPE, tie_word_embeddings=True, rope_parameters=plain_rope(100000.0)),
     "llama3-rope": LlamaConfig(**SHAPE, tie_word_embeddings=True, rope_parameters=LLAMA3_ROPE),
+    "llama-bias": LlamaConfig(
+        **SHAPE, tie_word_embeddings=True, attention_bias=True,
+        rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=2.0)),
+    # A window shorter than the longest rows.
     "mistral": MistralConfig(
-        **SHAPE, tie_word_embeddings=False, sliding_window=None, rope_parameters=plain_rope(10000.0)),
+        **SHAPE, tie_word_embeddings=False, sliding_window=6, rope_parameters=plain_rope(10000.0)),
     "qwen2": Qwen2Config(**SHAPE, tie_word_embeddings=True, rope_parameters=plain_rope(10000.0)),
     "qwen3": Qwen3Config(
         **{**SHAPE, "hidden_size": 36}, head_dim=12, tie_word_embeddings=True,
@@ -71,7 +75,7 @@ RUNS = {
     "constant": dict(
         schedule="constant", weightDecay=0.1, learningRate=0.005, warmupSteps=4, clipNorm=1.0),
 }
-RUNS_OF = {"llama": ["cosine", "linear"], "qwen2": ["cosine", "linear", "constant"]}
+RUNS_OF = {"llama": ["cosine", "linear"], "llama-bias": [], "qwen2": ["cosine", "linear", "constant"]}
 
 
 def random_model(config, generator):
@@ -91,7 +95,7 @@ def random_batch(generator, lengths, prompts):
     return dict(inputIds=rows, labels=labels)
 
 
-def padded(batch):
+def padded(batch, config):
     width = max(len(row) for row in batch["inputIds"])
 
     def pad(rows, value):
@@ -99,6 +103,10 @@ def padded(batch):
 
     ids = pad(batch["inputIds"], PAD)
     mask = pad([[1] * len(row) for row in batch["inputIds"]], 0)
+    # A padding position whose window holds padding alone has nothing to attend to and turns into
+    # NaN; without the mask the real positions, all before the padding, see the same.
+    if getattr(config, "sliding_window", None):
+        mask = None
     return dict(input_ids=ids, attention_mask=mask, labels=pad(batch["labels"], IGNORED))
 
 
@@ -128,7 +136,7 @@ def train(model, run, batches, clip_norm):
     losses, norms, rates = [], [], []
     for step in range(STEPS):
         optimizer.zero_grad()
-        loss = model(**padded(batches[step % len(batches)])).loss
+        loss = model(**padded(batches[step % len(batches)], model.config)).loss
         loss.backward()
         norms.append(torch.nn.utils.clip_grad_norm_(parameters, clip_norm).item())
         rates.append(schedule.get_last_lr()[0])
@@ -151,7 +159,7 @@ def check_accumulation(model, batch, whole):
     model.zero_grad()
     losses = []
     for half in halves:
-        loss = model(**padded(half)).loss
+        loss = model(**padded(half, model.config)).loss
         (loss * supervised(half) / supervised(batch)).backward()
         losses.append(loss.item())
     for name, gradient in gradients_of(model).items():
@@ -179,13 +187,13 @@ def make(name, config, folder, seed):
 
     def record_logits(source, prefix):
         with torch.no_grad():
-            logits = source(**padded(batch)).logits
+            logits = source(**padded(batch, config)).logits
         for i, row in enumerate(batch["inputIds"]):
             tensors[f"{prefix}.{i}"] = logits[i, :len(row)].clone()
 
     record_logits(model, "logits")
     model.zero_grad()
-    loss = model(**padded(batch)).loss
+    loss = model(**padded(batch, config)).loss
     loss.backward()
     whole = gradients_of(model)
     tensors.update({f"gradient.{key}": value for key, value in whole.items()})
