@@ -1,7 +1,23 @@
 /**
  * A multiple-choice question: the unit that the whole method works on.
  * Parsing takes text and gives values; a malformed row is quarantined, never dropped silently.
+ * Texts are kept as they stand (not trimmed), because prompts are compared byte for byte.
  */
+import {
+  collectRows,
+  fault,
+  fileStem,
+  folderName,
+  LETTERS,
+  type RejectedRow,
+  RowFault,
+  type RowOptions,
+  sourceRows,
+  textField,
+  type TextRules,
+} from "./_rows.ts";
+
+export type { RejectedRow } from "./_rows.ts";
 
 /** One multiple-choice question of an exam. */
 export interface Question {
@@ -21,10 +37,126 @@ export interface Question {
   context?: string;
 }
 
-/** A row that could not become a question, and why. */
-export interface RejectedRow {
-  file: string;
-  /** 1-based line of the file. */
-  line: number;
-  reason: string;
+/** What a question is checked against, and what it falls back on. */
+export interface QuestionRules extends TextRules {
+  /** Domain of a row that names none. Default: none, such a row is rejected. */
+  domain?: string;
+  /** Id of a row that has none. Default: none, such a row is rejected. */
+  id?: string;
+  /**
+   * Keep a question whose options are not all different. The published exams hold some (10 of
+   * their 2,212 test questions), so comparisons with the paper need them. Default: false.
+   */
+  allowRepeatedChoices?: boolean;
+}
+
+/** How a text of questions is read; its folder's name is the last-resort domain. */
+export interface ParseOptions extends RowOptions, Omit<QuestionRules, "id"> {}
+
+/** Questions, and the rows that were set aside. */
+export interface ParsedQuestions {
+  questions: Question[];
+  rejected: RejectedRow[];
+}
+
+/** The letter under which option `index` is shown: 0 is A. */
+export function optionLetter(index: number): string {
+  if (!Number.isInteger(index) || index < 0 || index >= LETTERS.length) {
+    throw new RangeError(
+      `Cannot letter option ${index}: expected an index 0..25; give a question 2 to 26 options`,
+    );
+  }
+  return LETTERS[index];
+}
+
+/** The domain's name as the paper writes it: its MedMCQA folder holds the domain medicine. */
+export function domainName(domain: string): string {
+  return /^medmcqa(-|$)/.test(domain) ? "medicine" : domain;
+}
+
+function optionalText(field: string, value: unknown, rules: QuestionRules): string | undefined {
+  if (value === undefined || value === null || value === "") return undefined;
+  return textField(field, value, rules);
+}
+
+function answerIndex(value: unknown, choices: string[]): number {
+  const last = choices.length - 1;
+  const wanted = `an index 0..${last}, a letter A..${LETTERS[last]} or an option's text`;
+  if (typeof value === "number") {
+    if (!Number.isInteger(value) || value < 0 || value > last) fault("answer", wanted, value);
+    return value;
+  }
+  if (typeof value !== "string") fault("answer", wanted, value);
+  const text = value.trim();
+  const letter = text.length === 1 ? LETTERS.indexOf(text) : -1;
+  const option = choices.findIndex((choice) => choice.trim() === text);
+  if (letter >= 0 && letter <= last) {
+    // An option that reads "B" under another letter: which of the two is meant can't be told.
+    if (option >= 0 && option !== letter) fault("answer", `${wanted}, not both`, value);
+    return letter;
+  }
+  if (option < 0) fault("answer", wanted, value);
+  return option;
+}
+
+/**
+ * A question from one row, `answer` normalised to an index; throws `RowFault` naming the field,
+ * what was expected and what was found. Fields it doesn't know are left behind.
+ */
+export function questionFrom(row: unknown, rules: QuestionRules = {}): Question {
+  if (typeof row !== "object" || row === null || Array.isArray(row)) {
+    fault("row", "an object with question, choices and answer", row);
+  }
+  const fields = row as Record<string, unknown>;
+  const id = fields.id ?? rules.id;
+  if (!(Number.isSafeInteger(id) || (typeof id === "string" && id.trim() !== ""))) {
+    fault("id", "an integer or a text", fields.id);
+  }
+  const question = textField("question", fields.question, rules);
+  if (!Array.isArray(fields.choices)) fault("choices", "a list of 2 to 26 texts", fields.choices);
+  if (fields.choices.length < 2 || fields.choices.length > LETTERS.length) {
+    throw new RowFault(`choices: expected 2 to 26 options; found ${fields.choices.length}`);
+  }
+  const choices = fields.choices.map((choice, i) => textField(`choices[${i}]`, choice, rules));
+  if (!rules.allowRepeatedChoices) {
+    const seen = new Map<string, number>();
+    for (const [i, choice] of choices.entries()) {
+      const first = seen.get(choice.trim());
+      if (first !== undefined) {
+        fault(`choices[${i}]`, `another text than choices[${first}]`, choice);
+      }
+      seen.set(choice.trim(), i);
+    }
+  }
+  const answer = answerIndex(fields.answer, choices);
+  const domain = textField("domain", fields.domain ?? rules.domain, rules);
+  const subject = optionalText("subject", fields.subject, rules);
+  const explanation = optionalText("explanation", fields.explanation, rules);
+  const context = optionalText("context", fields.context, rules);
+  return {
+    id: id as string | number,
+    domain,
+    ...(subject === undefined ? {} : { subject }),
+    question,
+    choices,
+    answer,
+    ...(explanation === undefined ? {} : { explanation }),
+    ...(context === undefined ? {} : { context }),
+  };
+}
+
+/**
+ * Questions of a JSONL, JSON or CSV text; every row that is none is reported with its line.
+ * The domain is the row's own, else `domain`, else the name of the file's folder; a row without an
+ * id gets one from the file's name and its line.
+ */
+export function parseQuestions(text: string, options: ParseOptions): ParsedQuestions {
+  const { file } = options;
+  const domain = options.domain ?? folderName(file);
+  const { values, rejected } = collectRows(
+    sourceRows(text, options),
+    file,
+    (row, line) => questionFrom(row, { ...options, domain, id: `${fileStem(file)}:${line}` }),
+  );
+  return { questions: values, rejected };
 }

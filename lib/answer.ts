@@ -1,0 +1,176 @@
+/**
+ * What a model answered to a question: probabilities over its options.
+ * Rows of files carry the authors' field names (probs, pred, golden_prob, pred_prob, correct,
+ * output), so that their files can be read here and ours by their code.
+ */
+import { collectRows, folderName, type RejectedRow, RowFault, show, sourceRows } from "./_rows.ts";
+import { type ParseOptions, type Question, questionFrom, type QuestionRules } from "./question.ts";
+
+/** A question and a model's belief about it (paper, section 3: parameter knowledge). */
+export type Answer = Question & {
+  /** Over the options, summing to one. */
+  probabilities: number[];
+  /** Index of the most probable option; the first one of equals. */
+  predicted: number;
+  correct: boolean;
+  /** Probability of the gold option. */
+  goldProbability: number;
+  /** Probability of the predicted option. */
+  predictedProbability: number;
+};
+
+/** An answer as it lies in a file: groups add the option that is trained on. */
+export type StoredAnswer = Answer & {
+  /** Index of the option that a group's training output gives. */
+  output?: number;
+};
+
+/** How far the probabilities' sum may be from one: half-precision softmaxes are off by 1e-3. */
+const SUM_TOLERANCE = 2e-3;
+/** How far a stored probability may be from the one in `probs`. */
+const FIELD_TOLERANCE = 1e-6;
+
+function checkProbabilities(values: ArrayLike<number>, options: number): number[] {
+  if (values.length !== options) {
+    throw new RowFault(`probs: expected ${options} numbers, one an option; found ${values.length}`);
+  }
+  const probabilities = Array.from(values);
+  for (const [i, p] of probabilities.entries()) {
+    if (typeof p !== "number" || !(p >= 0 && p <= 1 + SUM_TOLERANCE)) {
+      throw new RowFault(
+        `probs[${i}]: expected a number from 0 to 1; found ${
+          typeof p === "number" ? String(p) : show(p)
+        }`,
+      );
+    }
+  }
+  const sum = probabilities.reduce((a, b) => a + b, 0);
+  if (Math.abs(sum - 1) > SUM_TOLERANCE) {
+    throw new RowFault(`probs: expected a sum of 1; found ${sum}`);
+  }
+  return probabilities;
+}
+
+function believe(question: Question, probabilities: number[]): Answer {
+  const predicted = probabilities.indexOf(Math.max(...probabilities));
+  return {
+    ...question,
+    probabilities,
+    predicted,
+    correct: predicted === question.answer,
+    goldProbability: probabilities[question.answer],
+    predictedProbability: probabilities[predicted],
+  };
+}
+
+/**
+ * The answer that `probabilities` (one an option, summing to one) give to `question`.
+ * Throws when they don't fit: another count, NaN, a negative number, another sum.
+ */
+export function answerFrom(question: Question, probabilities: ArrayLike<number>): Answer {
+  try {
+    return believe(question, checkProbabilities(probabilities, question.choices.length));
+  } catch (error) {
+    if (!(error instanceof RowFault)) throw error;
+    throw new Error(
+      `Cannot make an answer to question ${show(question.id)}: ${error.message}; ` +
+        "check the model's logits",
+    );
+  }
+}
+
+/** The row that a file holds, in the authors' field names and order. */
+export function toAnswerRow(answer: StoredAnswer): Record<string, unknown> {
+  const { id, domain, subject, question, choices, explanation, context, output } = answer;
+  const row = {
+    id,
+    domain,
+    subject,
+    question,
+    choices,
+    answer: answer.answer,
+    explanation,
+    context,
+    correct: answer.correct,
+    pred: answer.predicted,
+    probs: answer.probabilities,
+    golden_prob: answer.goldProbability,
+    pred_prob: answer.predictedProbability,
+    output,
+  };
+  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined));
+}
+
+/**
+ * The answer in one row; throws `RowFault`. Only `probs` is needed beside the question; `pred`,
+ * `correct`, `golden_prob` and `pred_prob` are computed from it and, where the row has them too,
+ * must agree. Options may repeat: the published groups hold such questions.
+ */
+export function fromAnswerRow(row: unknown, rules: QuestionRules = {}): StoredAnswer {
+  const question = questionFrom(row, { allowRepeatedChoices: true, ...rules });
+  const fields = row as Record<string, unknown>;
+  if (!Array.isArray(fields.probs)) {
+    throw new RowFault(`probs: expected a list of numbers; found ${show(fields.probs)}`);
+  }
+  const answer = believe(question, checkProbabilities(fields.probs, question.choices.length));
+  if (fields.pred !== undefined && fields.pred !== null) {
+    const pred = fields.pred as number;
+    // Among equal maxima any is right, so the row's own choice stands.
+    if (
+      !Number.isInteger(pred) || answer.probabilities[pred] !== answer.predictedProbability
+    ) {
+      throw new RowFault(
+        `pred: expected ${answer.predicted}, where probs are highest; found ${show(pred)}`,
+      );
+    }
+    answer.predicted = pred;
+    answer.correct = pred === answer.answer;
+  }
+  if (
+    fields.correct !== undefined && fields.correct !== null && fields.correct !== answer.correct
+  ) {
+    throw new RowFault(
+      `correct: expected ${answer.correct} for pred ${answer.predicted} and answer ` +
+        `${answer.answer}; found ${show(fields.correct)}`,
+    );
+  }
+  for (
+    const [name, expected] of [
+      ["golden_prob", answer.goldProbability],
+      ["pred_prob", answer.predictedProbability],
+    ] as const
+  ) {
+    const value = fields[name];
+    if (value === undefined || value === null) continue;
+    if (typeof value !== "number" || !(Math.abs(value - expected) <= FIELD_TOLERANCE)) {
+      throw new RowFault(`${name}: expected ${expected}, as in probs; found ${show(value)}`);
+    }
+  }
+  const output = fields.output;
+  if (output === undefined || output === null) return answer;
+  if (!Number.isInteger(output) || (output as number) < 0 || !question.choices[output as number]) {
+    throw new RowFault(
+      `output: expected an index 0..${question.choices.length - 1}; found ${show(output)}`,
+    );
+  }
+  return { ...answer, output: output as number };
+}
+
+/** Answers of a JSONL (or JSON array) text; rows that are none are reported with their line. */
+export function parseAnswers(
+  text: string,
+  options: ParseOptions,
+): { answers: StoredAnswer[]; rejected: RejectedRow[] } {
+  const domain = options.domain ?? folderName(options.file);
+  const { values, rejected } = collectRows(
+    sourceRows(text, options),
+    options.file,
+    (row) => fromAnswerRow(row, { ...options, domain }),
+  );
+  return { answers: values, rejected };
+}
+
+/** JSONL of answers, one a line, with a line end after the last one. */
+export function formatAnswers(answers: readonly StoredAnswer[]): string {
+  return answers.map((answer) => `${JSON.stringify(toAnswerRow(answer))}\n`).join("");
+}
