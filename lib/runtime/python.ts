@@ -4,6 +4,7 @@
  */
 import { join, resolve } from "node:path";
 import { writeWhole } from "./files.ts";
+import { lines } from "./lines.ts";
 
 /** The packages against which the numerics are checked and timed. */
 export const REFERENCE_PACKAGES = ["torch==2.15.0", "transformers==5.23.0"];
@@ -149,20 +150,13 @@ async function run(
     stderr: "piped",
   }).spawn();
   const last: string[] = [];
-  const listen = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
-    let rest = "";
-    const take = (line: string) => {
-      if (line.trim() === "") return;
+  const listen = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const line of lines(stream)) {
+      if (line.trim() === "") continue;
       last.push(line.trim());
       if (last.length > 8) last.shift();
       if (/^\s*(Collecting|Downloading|Installing|Successfully|ERROR)/.test(line)) progress(line);
-    };
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop()!;
-      lines.forEach(take);
     }
-    take(rest);
   };
   const [status] = await Promise.all([child.status, listen(child.stdout), listen(child.stderr)]);
   if (!status.success) {
