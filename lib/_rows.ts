@@ -216,20 +216,21 @@ export function sourceRows(text: string, options: RowOptions): SourceRow[] {
 
 /**
  * Turns rows into values by `read`, which throws `RowFault` for a bad one; of two values with the
- * same id in one domain the second is rejected (the published ids count from 0 in each domain). `read` may give undefined to leave a row out without fault.
+ * same id in one domain the second is rejected (the published ids count from 0 in each domain). `read` gets the row's 1-based position, and may
+ * give undefined to leave the row out without fault.
  */
 export function collectRows<T extends { id: string | number; domain: string }>(
   rows: SourceRow[],
   file: string,
-  read: (value: unknown, line: number) => T | undefined,
+  read: (value: unknown, position: number) => T | undefined,
 ): { values: T[]; rejected: RejectedRow[] } {
   const values: T[] = [];
   const rejected: RejectedRow[] = [];
   const lines = new Map<string, number>();
-  for (const { line, value, fault } of rows) {
+  for (const [i, { line, value, fault }] of rows.entries()) {
     try {
       if (fault) throw new RowFault(fault);
-      const result = read(value, line);
+      const result = read(value, i + 1);
       if (result === undefined) continue;
       const key = JSON.stringify([result.domain, String(result.id)]);
       const first = lines.get(key);

@@ -148,7 +148,7 @@ export function questionFrom(row: unknown, rules: QuestionRules = {}): Question 
 /**
  * Questions of a JSONL, JSON or CSV text; every row that is none is reported with its line.
  * The domain is the row's own, else `domain`, else the name of the file's folder; a row without an
- * id gets one from the file's name and its line.
+ * id gets one from the file's name and its position.
  */
 export function parseQuestions(text: string, options: ParseOptions): ParsedQuestions {
   const { file } = options;
@@ -156,7 +156,8 @@ export function parseQuestions(text: string, options: ParseOptions): ParsedQuest
   const { values, rejected } = collectRows(
     sourceRows(text, options),
     file,
-    (row, line) => questionFrom(row, { ...options, domain, id: `${fileStem(file)}:${line}` }),
+    (row, position) =>
+      questionFrom(row, { ...options, domain, id: `${fileStem(file)}:${position}` }),
   );
   return { questions: values, rejected };
 }

@@ -1,0 +1,114 @@
+/**
+ * Xiezhi (Gu et al. 2024), the paper's history, engineering and jurisprudence: rows of a question,
+ * subject labels, options on one line each, and the gold option's text. A row belongs to every
+ * domain that labels it.
+ */
+import { collectRows, type RejectedRow, RowFault, show, sourceRows } from "../_rows.ts";
+import { type Question, questionFrom } from "../question.ts";
+import { PythonRandom } from "./published_order.ts";
+
+/** Labels of the four domains, in the order in which the authors shuffled them. */
+export const xiezhiLabels = {
+  engineering: "Engineering",
+  history: "History",
+  science: "Science",
+  jurisprudence: "Jurisprudence",
+} as const;
+
+export type XiezhiDomain = keyof typeof xiezhiLabels;
+
+/** Questions of each domain, and what was left out. */
+export interface XiezhiExams {
+  exams: Record<XiezhiDomain, Question[]>;
+  /** Rows of a domain without exactly four options, which the paper leaves out. */
+  dropped: Record<XiezhiDomain, number>;
+  rejected: RejectedRow[];
+}
+
+const domains = Object.keys(xiezhiLabels) as XiezhiDomain[];
+const domainLabels: ReadonlySet<string> = new Set(Object.values(xiezhiLabels));
+
+function perDomain<T>(value: (domain: XiezhiDomain) => T): Record<XiezhiDomain, T> {
+  return Object.fromEntries(domains.map((d) => [d, value(d)])) as Record<XiezhiDomain, T>;
+}
+
+/**
+ * Questions of Xiezhi's files (the paper: the English inter- and specialised-discipline ones, in
+ * this order), by domain. Ids count a domain's rows from 0, as in the published splits.
+ */
+export function parseXiezhi(files: { file: string; text: string }[]): XiezhiExams {
+  const exams = perDomain((): Question[] => []);
+  const dropped = perDomain(() => 0);
+  const next = perDomain(() => 0);
+  const rejected: RejectedRow[] = [];
+  for (const { file, text } of files) {
+    let row = 0;
+    const { rejected: bad } = collectRows(sourceRows(text, { file }), file, (value) => {
+      const fields = (value ?? {}) as Record<string, unknown>;
+      const { labels, options } = fields;
+      if (!Array.isArray(labels) || !labels.every((label) => typeof label === "string")) {
+        throw new RowFault(`labels: expected a list of texts; found ${show(labels)}`);
+      }
+      if (typeof options !== "string") {
+        throw new RowFault(`options: expected a text, one option a line; found ${show(options)}`);
+      }
+      const choices = options.split("\n");
+      const subject = labels.find((label) => !domainLabels.has(label));
+      for (const domain of domains) {
+        if (!labels.includes(xiezhiLabels[domain])) continue;
+        const id = next[domain]++;
+        if (choices.length !== 4) {
+          dropped[domain]++;
+          continue;
+        }
+        exams[domain].push(
+          questionFrom(
+            { id, domain, subject, question: fields.question, choices, answer: fields.answer },
+            { allowRepeatedChoices: true },
+          ),
+        );
+      }
+      return { id: row++, domain: file };
+    });
+    rejected.push(...bad);
+  }
+  return { exams, dropped, rejected };
+}
+
+/** One domain's questions, split. */
+export interface ExamSplit {
+  train: Question[];
+  dev: Question[];
+  test: Question[];
+}
+
+/** Sizes of the split, and its seed. */
+export interface SplitOptions {
+  /** Default: 42, the paper's. */
+  seed?: number;
+  /** Questions of the test. Default: 250, the paper's. */
+  test?: number;
+  /** Questions to demonstrate with. Default: 10, the paper's. */
+  dev?: number;
+}
+
+/**
+ * The paper's split: each domain shuffled by Python's generator, one after the other on one stream;
+ * then test, dev, and the rest to train on. With the defaults and all rows this gives the very
+ * items of the published files.
+ */
+export function splitXiezhi(
+  exams: Record<XiezhiDomain, Question[]>,
+  options: SplitOptions = {},
+): Record<XiezhiDomain, ExamSplit> {
+  const { seed = 42, test = 250, dev = 10 } = options;
+  const random = new PythonRandom(seed);
+  return perDomain((domain) => {
+    const shuffled = random.shuffle(exams[domain]);
+    return {
+      test: shuffled.slice(0, test),
+      dev: shuffled.slice(test, test + dev),
+      train: shuffled.slice(test + dev),
+    };
+  });
+}

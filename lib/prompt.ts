@@ -1,0 +1,186 @@
+/**
+ * The texts that a model reads: few-shot prompts of the probe, and conversations to train on.
+ *
+ * Choices made where the paper and its code leave room:
+ * - In training, the user's turn of a question is what the 0-shot evaluation shows (header, options,
+ *   `Answer:`), and the assistant's turn starts like a demonstration's answer, `B. text`; an
+ *   explanation follows on the next line, so that the scored letter always comes first.
+ * - A conversation's segments meet where the evaluation's prompt ends, so a segment encoded by
+ *   itself gives the tokens that the evaluation scores. For letters that is after `ASSISTANT: `.
+ * - For option texts (hybrid, cloze) prompts end without a space and options start with one, since
+ *   most tokenizers join a space to the word behind it.
+ */
+import { cevalSubjects } from "./dataset/ceval.ts";
+import { cmmluSubjects } from "./dataset/cmmlu.ts";
+import { mmluSubjects } from "./dataset/mmlu.ts";
+import type { Message } from "./conversation.ts";
+import { domainName, optionLetter, type Question } from "./question.ts";
+
+export type { Message } from "./conversation.ts";
+
+/**
+ * How a question is put (OLMES and lighteval: MCF, hybrid, CF): `letters`, options listed and their
+ * letters scored, as in the paper; `hybrid`, options listed and their texts scored; `cloze`,
+ * options not listed and their texts scored.
+ */
+export type Formulation = "letters" | "hybrid" | "cloze";
+
+/** Few-shot text, or the same inside a user's turn of a Vicuna conversation. */
+export type Template = "plain" | "vicuna";
+
+/** How a prompt is made. */
+export interface PromptOptions {
+  /** Default: `plain`. */
+  template?: Template;
+  /** Default: `letters`. */
+  formulation?: Formulation;
+}
+
+/** A part of a conversation's text; the loss falls on the tokens of supervised parts. */
+export interface TrainingText {
+  text: string;
+  supervised: boolean;
+}
+
+/** The texts of one kind of model: the paper's, or the organisms' own. */
+export interface PromptFormat {
+  readonly name: "paper" | "organism";
+  /** The text up to where the answer starts, after `demonstrations` in the given order. */
+  probePrompt(question: Question, demonstrations: Question[], options?: PromptOptions): string;
+  /**
+   * What is scored after the prompt, one text an option. A bare letter stands for one token: the
+   * last id of the letter encoded by itself.
+   */
+  optionTexts(question: Question, options?: PromptOptions): string[];
+  /** Segments of one conversation; together they are its whole text. */
+  trainingTexts(messages: Message[]): TrainingText[];
+  /** The user's turn for a question. */
+  questionText(question: Question): string;
+  /** The assistant's turn that gives option `index`. */
+  answerText(question: Question, index: number, options?: { explanation?: string }): string;
+  /** What ends an assistant's turn. */
+  readonly stop: string;
+}
+
+/** What the paper's format leaves to the model and the exam. */
+export interface PaperFormatOptions {
+  /** Language of header and answer cue. Default: `en`. */
+  language?: "en" | "zh";
+  /** How `questionText` and `answerText` put a question. Default: `letters`. */
+  formulation?: Formulation;
+  /** The text of the tokenizer's end-of-sequence token. Default: `</s>`, Llama's and Mistral's. */
+  stop?: string;
+}
+
+const SYSTEM = "A chat between a curious user and an artificial intelligence assistant. " +
+  "The assistant gives helpful, detailed, and polite answers to the user's questions.";
+
+const CUE = { en: "\nAnswer:", zh: "\n答案：" };
+
+/**
+ * What the header names: the domain, or a benchmark's subject. The authors' code puts a space
+ * before each word of an MMLU subject, so that two stand before the first; kept, for equal prompts.
+ */
+function topic(question: Question, language: "en" | "zh"): string {
+  const subject = question.subject ?? "";
+  if (language === "zh") {
+    const found = cmmluSubjects.get(subject) ?? cevalSubjects.get(subject);
+    return found?.chinese ?? domainName(question.domain);
+  }
+  if (mmluSubjects.has(subject)) return subject.split("_").map((word) => ` ${word}`).join("");
+  if (question.domain === "truthfulqa") return "true or false statements";
+  return domainName(question.domain);
+}
+
+function header(question: Question, language: "en" | "zh"): string {
+  const name = topic(question, language);
+  return language === "zh"
+    ? `以下是中国关于${name}的单项选择题，请选出其中的正确答案。\n\n`
+    : `The following are multiple choice questions about ${name}. Please choose the correct answer. \n\n`;
+}
+
+/** The paper's texts (its section 3 and code), byte for byte; see `PaperFormatOptions`. */
+export function createPaperFormat(options: PaperFormatOptions = {}): PromptFormat {
+  const { language = "en", formulation: own = "letters", stop = "</s>" } = options;
+  if (stop.length < 2) {
+    throw new Error(
+      `Cannot make the paper's prompts: expected stop to be an end token's text; found ${
+        JSON.stringify(stop)
+      }; give e.g. </s>`,
+    );
+  }
+
+  /** An exam may hold the end token's text: spelled apart, it can't end a turn. */
+  const harmless = (text: string) => text.replaceAll(stop, `${stop[0]} ${stop.slice(1)}`);
+
+  /** One question up to its answer cue. */
+  const item = (question: Question, formulation: Formulation): string => {
+    const context = question.context === undefined ? "" : `${question.context}\n\n`;
+    const listed = formulation === "cloze"
+      ? ""
+      : question.choices.map((choice, i) => `\n${optionLetter(i)}. ${choice}`).join("");
+    return `${context}${question.question}${listed}${CUE[language]}`;
+  };
+  const answer = (question: Question, index: number, formulation: Formulation): string =>
+    formulation === "letters"
+      ? `${optionLetter(index)}. ${question.choices[index]}`
+      : question.choices[index];
+  const opening = (formulation: Formulation) =>
+    formulation === "letters" ? "ASSISTANT: " : "ASSISTANT:";
+  const space = (formulation: Formulation) => formulation === "letters" ? "" : " ";
+
+  return {
+    name: "paper",
+    stop,
+
+    probePrompt(question, demonstrations, { template = "plain", formulation = "letters" } = {}) {
+      const shown = demonstrations.map((demonstration) =>
+        item(demonstration, formulation) + space(formulation) +
+        answer(demonstration, demonstration.answer, formulation) + "\n\n"
+      );
+      const text = harmless(
+        header(question, language) + shown.join("") + item(question, formulation),
+      );
+      return template === "plain" ? text : `${SYSTEM} USER: ${text} ${opening(formulation)}`;
+    },
+
+    optionTexts(question, { formulation = "letters" } = {}) {
+      return question.choices.map((choice, i) =>
+        formulation === "letters" ? optionLetter(i) : ` ${harmless(choice)}`
+      );
+    },
+
+    trainingTexts(messages) {
+      const right = messages.length > 0 && messages.length % 2 === 0 &&
+        messages.every(({ role }, i) => role === (i % 2 === 0 ? "user" : "assistant"));
+      if (!right) {
+        throw new Error(
+          "Cannot write a conversation: expected turns of user and assistant by turns, the " +
+            `assistant's last; found ${
+              messages.map(({ role }) => role).join(", ") || "none"
+            }; check the messages`,
+        );
+      }
+      return messages.map(({ role, content }, i) =>
+        role === "user"
+          ? {
+            text: `${i === 0 ? `${SYSTEM} ` : ""}USER: ${harmless(content)} ${opening(own)}`,
+            supervised: false,
+          }
+          : { text: `${space(own)}${harmless(content)}${stop}`, supervised: true }
+      );
+    },
+
+    questionText(question) {
+      return header(question, language) + item(question, own);
+    },
+
+    answerText(question, index, { explanation } = {}) {
+      const text = answer(question, index, own);
+      return explanation === undefined ? text : `${text}\n${explanation}`;
+    },
+  };
+}
+
+/** The paper's format: English, letters, `</s>`. */
+export const paperFormat: PromptFormat = createPaperFormat();
