@@ -1,0 +1,137 @@
+"""Trains small tokenizers in the shapes that the model families have, and writes what the Rust
+library makes of hard texts: fixtures/tokenizers/NAME.json {tokenizer, config, encoded, decoded}.
+
+Needs tokenizers: python test/numerics/make_tokenizers.py
+"""
+
+import json
+import pathlib
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, trainers
+from tokenizers import pre_tokenizers as pre
+from tokenizers import processors
+
+folder = pathlib.Path(__file__).parent / "fixtures" / "tokenizers"
+folder.mkdir(parents=True, exist_ok=True)
+
+CORPUS = [
+    "The following are multiple choice questions about history. Answer: A",
+    "A. Paris B. London C. Rome D. Berlin", "It's what they'll say, isn't it? I'd've thought so.",
+    "In 1789 there were 12345 people; in 2024, 67 890.", "éèêë ñ ü ß straße façade naïve",
+    "北京是中国的首都。请选择正确答案。", "русский текст и ещё немного", "مرحبا بالعالم",
+    "def f(x):\n    return x ** 2\n\n\n# comment\r\n\ttabs", "   many    spaces     here   ",
+    "the cat sat on the mat; the dog ran to the man, and then the rain came down",
+]
+HARD = [
+    "", " ", "  ", "\n", "\n\n", " \n \n ", "\t\t a", "A", " A", "\nA", "A.", "(A)", "Answer: B",
+    "A. v B. v C. v D. v", "hello world", " hello  world ", "It's, IT'S, 'S 'Ve don't DON'T",
+    "\u017f '\u017f it'\u017f", "1", "12", "123", "1234567890", "3.14159", "٣٤٥ abc ٣", "²½Ⅷ ①②",
+    "１２３ full", "a1b2c3", "\u0085x\u0085 y", "\ufeffx \ufeff", "\u00a0\u00a0x\u3000y", "a\u200db",
+    "é e\u0301 Å \u212b ﬁ", "日本語のテキスト", "한국어 텍스트", "👨‍👩‍👧‍👦 🇫🇷 👍🏽", "𝒳 𠀀", "\x00\x01\x7f",
+    "<|end|>", "a<|end|>b", " <|end|> ", "<|end|><|end|>", "<|end", "<s>", "x <s> y", "<unk>",
+    "<|user|> hi <|user|>", "▁x ▁", "word▁word", "http://example.org/a_b?c=d&e=%20", "\\n \\t",
+    "a\r\nb\rc\n\n\nd", "...!!!???", "----- === ***", "zzzzzzzzzzzzzzzz", "qxj" * 40,
+    "The quick brown fox\njumps over 13 lazy dogs.\n\nAnswer: C", "İstanbul ǅ ß ẞ", "\u0bbf\u0bcd क्षि",
+    "x" * 300, "<0x0A>", "\u2028x\u2029y\u000bz\u000c", "ａｂｃ", "🙂" * 20, "a  b   c    d",
+]
+LLAMA3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+QWEN2 = LLAMA3.replace("{1,3}", "")
+SPECIAL = ["<unk>", "<s>", "</s>", "<|end|>"]
+
+
+def byte_level(size, pieces, normalizer=None):
+    tokenizer = Tokenizer(models.BPE())
+    if normalizer is not None:
+        tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pieces if not isinstance(pieces, list) else pre.Sequence(pieces)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(CORPUS * 4, trainers.BpeTrainer(
+        vocab_size=size, special_tokens=SPECIAL, show_progress=False,
+        initial_alphabet=pre.ByteLevel.alphabet()))
+    tokenizer.add_tokens([AddedToken("<|user|>", special=False, normalized=False)])
+    return tokenizer
+
+
+def smollm():
+    return byte_level(420, [pre.Digits(individual_digits=True), pre.ByteLevel(add_prefix_space=False)])
+
+
+def gpt2():
+    tokenizer = byte_level(380, pre.ByteLevel(add_prefix_space=False))
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    return tokenizer
+
+
+def gpt2_prefix():
+    return byte_level(380, pre.ByteLevel(add_prefix_space=True))
+
+
+def digit_runs():
+    return byte_level(380, [pre.Digits(individual_digits=False), pre.ByteLevel(add_prefix_space=False)])
+
+
+def llama3():
+    tokenizer = byte_level(420, [
+        pre.Split(Regex(LLAMA3), "isolated"), pre.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 1)])
+    return tokenizer
+
+
+def qwen2():
+    return byte_level(420, [
+        pre.Split(Regex(QWEN2), "isolated"), pre.ByteLevel(add_prefix_space=False, use_regex=False),
+    ], normalizers.NFC())
+
+
+def llama2():
+    """As converted from SentencePiece: no pre-tokenizer, spaces as ▁, bytes for what is unknown."""
+    text = " ".join(CORPUS).replace(" ", "▁")
+    trained = Tokenizer(models.BPE(unk_token="<unk>"))
+    trained.train_from_iterator([text], trainers.BpeTrainer(vocab_size=240, show_progress=False))
+    state = json.loads(trained.to_str())["model"]
+    tokens = ["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(256)]
+    vocab = {token: i for i, token in enumerate(tokens)}
+    for token in sorted(state["vocab"], key=state["vocab"].get):
+        vocab.setdefault(token, len(vocab))
+    tokenizer = Tokenizer(models.BPE(
+        vocab=vocab, merges=[tuple(m) for m in state["merges"]], unk_token="<unk>",
+        byte_fallback=True, fuse_unk=True))
+    tokenizer.add_special_tokens(["<unk>", "<s>", "</s>", "<|end|>"])
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.decoder = decoders.Sequence([
+        decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 1)])
+    return tokenizer
+
+
+def words():
+    vocab = {word: i for i, word in enumerate(
+        ["<unk>", "<s>", "</s>", "<|end|>", ".", "a", "the", "Answer:", "A.", "B.", "v", "what", "is", "?"])}
+    tokenizer = Tokenizer(models.WordLevel(vocab=vocab, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre.WhitespaceSplit()
+    tokenizer.add_special_tokens(SPECIAL)
+    return tokenizer
+
+
+for make in [smollm, gpt2, gpt2_prefix, digit_runs, llama3, qwen2, llama2, words]:
+    tokenizer = make()
+    encoded = [tokenizer.encode(text, add_special_tokens=False).ids for text in HARD]
+    size = tokenizer.get_vocab_size()
+    runs = [ids for ids in encoded if ids] + [[i] for i in range(0, size, 7)] + [[3, size - 1, 3], [size + 5]]
+    result = {
+        "tokenizer": json.loads(tokenizer.to_str()),
+        "texts": HARD,
+        "encoded": encoded,
+        "special": tokenizer.encode("a b").ids,
+        "decoded": [
+            [ids, tokenizer.decode(ids, skip_special_tokens=False), tokenizer.decode(ids)] for ids in runs],
+        "size": size,
+    }
+    text = json.dumps(result, ensure_ascii=True, separators=(",", ":"))
+    (folder / f"{make.__name__}.json").write_text(text + "\n")
+    print(make.__name__, size, len(text))
