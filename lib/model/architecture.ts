@@ -1,0 +1,169 @@
+/**
+ * The forward pass of the Llama family: Llama, SmolLM2, Mistral, Qwen2 and Qwen3.
+ *
+ * Choices: RMSNorm before each block, rotary positions with paired halves, SwiGLU, grouped-query
+ * attention, optional biases on q, k and v, optional norm of q and k, head tied or not. Parameters
+ * keep the checkpoint's names and layout (weights [out, in]). Rows are padded on the right: a causal
+ * position never sees what stands after it, so no padding mask is needed.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { attend, lookUp, rmsNorm, rotate, swiGlu } from "./layers.ts";
+import type { ModelConfiguration } from "./configuration.ts";
+
+/** Tensors by the checkpoint's names. */
+export type Parameters = ReadonlyMap<string, tf.Tensor>;
+
+export interface ForwardOptions {
+  /** Factor on the embedding's rows. Default 1; the organisms are pretrained with sqrt(hidden size). */
+  embeddingScale?: number;
+}
+
+/** A large negative that stays finite in float32 sums. */
+const HIDDEN_FROM = -1e9;
+
+/**
+ * The shapes of all tensors of a checkpoint, in its order.
+ * @returns [name, shape] pairs; weights are [out, in].
+ */
+export function parameterShapes(configuration: ModelConfiguration): [string, number[]][] {
+  const { hiddenSize: d, intermediateSize: f, headDimension, vocabularySize } = configuration;
+  const q = configuration.heads * headDimension;
+  const kv = configuration.keyValueHeads * headDimension;
+  const shapes: [string, number[]][] = [["model.embed_tokens.weight", [vocabularySize, d]]];
+  for (let i = 0; i < configuration.layers; i++) {
+    const layer = `model.layers.${i}`;
+    shapes.push([`${layer}.input_layernorm.weight`, [d]]);
+    for (const [name, size] of [["q", q], ["k", kv], ["v", kv]] as const) {
+      shapes.push([`${layer}.self_attn.${name}_proj.weight`, [size, d]]);
+      if (configuration.attentionBias) {
+        shapes.push([`${layer}.self_attn.${name}_proj.bias`, [size]]);
+      }
+    }
+    shapes.push([`${layer}.self_attn.o_proj.weight`, [d, q]]);
+    if (configuration.attentionOutputBias) shapes.push([`${layer}.self_attn.o_proj.bias`, [d]]);
+    if (configuration.queryKeyNorm) {
+      shapes.push([`${layer}.self_attn.q_norm.weight`, [headDimension]]);
+      shapes.push([`${layer}.self_attn.k_norm.weight`, [headDimension]]);
+    }
+    shapes.push([`${layer}.post_attention_layernorm.weight`, [d]]);
+    shapes.push([`${layer}.mlp.gate_proj.weight`, [f, d]]);
+    shapes.push([`${layer}.mlp.up_proj.weight`, [f, d]]);
+    shapes.push([`${layer}.mlp.down_proj.weight`, [d, f]]);
+  }
+  shapes.push(["model.norm.weight", [d]]);
+  if (!configuration.tieWordEmbeddings) shapes.push(["lm_head.weight", [vocabularySize, d]]);
+  return shapes;
+}
+
+/** The output layer's weight [V, D]: the embedding's own where they are tied. */
+export function headWeight(parameters: Parameters, configuration: ModelConfiguration) {
+  const name = configuration.tieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight";
+  return parameters.get(name) as tf.Tensor2D;
+}
+
+/**
+ * Hidden states after the final norm: ids [B, T] (int32) -> [B T, D].
+ * @throws where `parameters` lacks a tensor that the configuration asks for.
+ */
+export function forward(
+  parameters: Parameters,
+  configuration: ModelConfiguration,
+  ids: tf.Tensor2D,
+  { embeddingScale = 1 }: ForwardOptions = {},
+): tf.Tensor2D {
+  const [batch, length] = ids.shape;
+  const { heads, keyValueHeads, headDimension, normEpsilon } = configuration;
+  const get = (name: string): tf.Tensor => {
+    const tensor = parameters.get(name);
+    if (tensor === undefined) {
+      throw new Error(`Cannot run the model: expected a tensor ${name}; the checkpoint has none`);
+    }
+    return tensor;
+  };
+  const norm = (x: tf.Tensor2D, name: string) => rmsNorm(x, get(name) as tf.Tensor1D, normEpsilon);
+  const linear = (x: tf.Tensor2D, name: string): tf.Tensor2D => {
+    const y: tf.Tensor2D = tf.matMul(x, get(`${name}.weight`) as tf.Tensor2D, false, true);
+    return parameters.has(`${name}.bias`) ? tf.add(y, get(`${name}.bias`)) : y;
+  };
+  const split = (x: tf.Tensor2D, count: number) =>
+    tf.transpose(tf.reshape(x, [batch, length, count, headDimension]), [0, 2, 1, 3]) as tf.Tensor4D;
+
+  const scale = 1 / Math.sqrt(headDimension);
+  const { cos, sin } = rotaryTables(configuration, length);
+  // The scores' scale rides on the queries' rotation.
+  const [cosQ, sinQ] = [tf.mul(cos, scale) as tf.Tensor2D, tf.mul(sin, scale) as tf.Tensor2D];
+  const causal = causalMask(length);
+  const window = configuration.slidingWindow !== undefined && configuration.slidingWindow < length
+    ? causalMask(length, configuration.slidingWindow)
+    : causal;
+  const slides = new Set(configuration.slidingLayers);
+
+  let x = lookUp(get("model.embed_tokens.weight") as tf.Tensor2D, tf.reshape(ids, [-1]));
+  if (embeddingScale !== 1) x = tf.mul(x, embeddingScale);
+  for (let i = 0; i < configuration.layers; i++) {
+    const layer = `model.layers.${i}`;
+    const a = norm(x, `${layer}.input_layernorm.weight`); // (B T, D)
+    const projected = (name: "q" | "k", count: number): tf.Tensor4D => {
+      const y = linear(a, `${layer}.self_attn.${name}_proj`);
+      if (!configuration.queryKeyNorm) return split(y, count);
+      const byHead = tf.reshape(y, [-1, headDimension]) as tf.Tensor2D;
+      return split(norm(byHead, `${layer}.self_attn.${name}_norm.weight`), count);
+    };
+    const q = rotate(projected("q", heads), cosQ, sinQ) as tf.Tensor4D; // (B, H, T, D)
+    const k = rotate(projected("k", keyValueHeads), cos, sin) as tf.Tensor4D; // (B, K, T, D)
+    const v = split(linear(a, `${layer}.self_attn.v_proj`), keyValueHeads);
+    const mixed = attend(q, k, v, slides.has(i) ? window : causal);
+    const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [
+      batch * length,
+      heads * headDimension,
+    ]) as tf.Tensor2D;
+    x = tf.add(x, linear(joined, `${layer}.self_attn.o_proj`));
+    const m = norm(x, `${layer}.post_attention_layernorm.weight`);
+    const hidden = swiGlu(linear(m, `${layer}.mlp.gate_proj`), linear(m, `${layer}.mlp.up_proj`));
+    x = tf.add(x, linear(hidden, `${layer}.mlp.down_proj`));
+  }
+  return norm(x, "model.norm.weight");
+}
+
+/** [T, T]: 0 where a position may look, a large negative elsewhere. */
+function causalMask(length: number, window = length): tf.Tensor2D {
+  const mask = new Float32Array(length * length);
+  for (let i = 0; i < length; i++) {
+    for (let j = 0; j < length; j++) {
+      if (j > i || i - j >= window) mask[i * length + j] = HIDDEN_FROM;
+    }
+  }
+  return tf.tensor2d(mask, [length, length]);
+}
+
+/** cos and sin [T, D] of each position's angles; sin is negated on the first half (see `rotate`). */
+function rotaryTables(configuration: ModelConfiguration, length: number) {
+  const { headDimension: d } = configuration;
+  const frequencies = rotaryFrequencies(configuration);
+  const cos = new Float32Array(length * d), sin = new Float32Array(length * d);
+  for (let t = 0; t < length; t++) {
+    for (let i = 0; i < d / 2; i++) {
+      // float32 products, as in transformers
+      const angle = Math.fround(t * Math.fround(frequencies[i]));
+      cos[t * d + i] = cos[t * d + d / 2 + i] = Math.cos(angle);
+      sin[t * d + d / 2 + i] = Math.sin(angle);
+      sin[t * d + i] = -sin[t * d + d / 2 + i];
+    }
+  }
+  return { cos: tf.tensor2d(cos, [length, d]), sin: tf.tensor2d(sin, [length, d]) };
+}
+
+/** Angle per position of each pair of a head, in radians (Llama 3's scaling where configured). */
+export function rotaryFrequencies(configuration: ModelConfiguration): number[] {
+  const { headDimension: d, ropeTheta, ropeScaling } = configuration;
+  const plain = Array.from({ length: d / 2 }, (_, i) => ropeTheta ** (-2 * i / d));
+  if (ropeScaling === undefined) return plain;
+  if (ropeScaling.type === "linear") return plain.map((f) => f / ropeScaling.factor);
+  const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalMaxPositions } =
+    ropeScaling;
+  return plain.map((frequency) => {
+    const turns = originalMaxPositions * frequency / (2 * Math.PI);
+    const smooth = Math.min(1, Math.max(0, (turns - low) / (high - low)));
+    return frequency * (smooth + (1 - smooth) / factor);
+  });
+}

@@ -1,0 +1,70 @@
+/** Rows of token ids as tensors: padded on the right, sizes rounded so that few shapes occur. */
+import * as tf from "@tensorflow/tfjs";
+
+/** A label that carries no loss, as in transformers. */
+export const IGNORED = -100;
+
+/** Token ids and labels of one step; `labels[i][t]` is what stands at position t (shifted inside). */
+export interface Batch {
+  inputIds: number[][];
+  labels: number[][];
+}
+
+/** `n` rounded up to at most one eighth more, so that near sizes share a graph. */
+export function roundSize(n: number): number {
+  const step = Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, n)) - 3));
+  return Math.ceil(n / step) * step;
+}
+
+/**
+ * Refuses rows that the model can't read.
+ * @throws where there is no row, a row is empty or a token id lies outside the vocabulary
+ */
+export function checkRows(inputIds: number[][], vocabularySize: number): void {
+  if (inputIds.length === 0) throw new Error("Cannot run the model: expected rows; found none");
+  inputIds.forEach((row, i) => {
+    if (row.length === 0) {
+      throw new Error(`Cannot run the model: expected tokens in row ${i}; found none`);
+    }
+    const wrong = row.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
+    if (wrong !== undefined) {
+      throw new Error(
+        `Cannot run the model: expected token ids from 0 to ${vocabularySize - 1} in row ${i}; ` +
+          `found ${wrong}; encode the text with the model's own tokenizer`,
+      );
+    }
+  });
+}
+
+/** Rows as ids [B, T] (int32), padded with 0 on the right. Rows beyond the given ones are padding. */
+export function padRows(rows: number[][], { batch = rows.length, length = 0 } = {}): tf.Tensor2D {
+  const width = Math.max(length, ...rows.map((row) => row.length));
+  const ids = new Int32Array(batch * width);
+  rows.forEach((row, i) => ids.set(row, i * width));
+  return tf.tensor2d(ids, [batch, width], "int32");
+}
+
+export interface Supervision {
+  /** Flat positions b T + t whose next token carries loss. */
+  positions: number[];
+  /** That next token. */
+  targets: number[];
+}
+
+/** Where a batch carries loss, for rows of `length`: position t predicts `labels[t + 1]`. */
+export function supervision({ inputIds, labels }: Batch, length: number): Supervision {
+  const positions: number[] = [], targets: number[] = [];
+  inputIds.forEach((row, b) => {
+    if (labels[b]?.length !== row.length) {
+      throw new Error(
+        `Cannot train on row ${b}: expected ${row.length} labels; found ${labels[b]?.length ?? 0}`,
+      );
+    }
+    for (let t = 0; t + 1 < row.length; t++) {
+      if (labels[b][t + 1] === IGNORED) continue;
+      positions.push(b * length + t);
+      targets.push(labels[b][t + 1]);
+    }
+  });
+  return { positions, targets };
+}

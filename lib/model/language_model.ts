@@ -1,0 +1,303 @@
+/** A decoder-only language model: configuration, parameters, tokenizer, and what can be asked of it. */
+import * as tf from "@tensorflow/tfjs";
+import { compile, Session, type TensorFunction } from "../runtime/compile/mod.ts";
+import { Random } from "../random.ts";
+import type { PromptFormat } from "../prompt.ts";
+import type { Tokenizer } from "../tokenizer.ts";
+import { forward, headWeight, parameterShapes } from "./architecture.ts";
+import { checkRows, padRows, roundSize } from "./batch.ts";
+import type { ModelConfiguration } from "./configuration.ts";
+import { lookUp } from "./layers.ts";
+
+export interface LanguageModelParts {
+  /** What the model is called in results. */
+  name: string;
+  config: ModelConfiguration;
+  /** Tensors by the checkpoint's names; weights [out, in]. */
+  parameters: Map<string, tf.Variable>;
+  tokenizer?: Tokenizer;
+  /** How questions are put to this model. */
+  format: PromptFormat;
+  /** Whether steps are compiled on the native backend. Default true. */
+  compiled?: boolean;
+}
+
+export interface GenerateOptions {
+  /** Default 64. */
+  maxNewTokens?: number;
+  /** 0 takes the likeliest token. Default 0. */
+  temperature?: number;
+  /** The smallest set of tokens with this much probability is drawn from. Default 1. */
+  topP?: number;
+  /** Default 0. */
+  seed?: number;
+  /** Texts that end the answer; they are cut off. The model's end token always does. */
+  stop?: string[];
+}
+
+/** Tokens of a batch at a time when logits are read out. */
+const DEFAULT_BATCH_TOKENS = 4096;
+/** Numbers of one block of logits: rows are taken so that a block stays below it (64 MiB). */
+const LOGITS_AT_ONCE = 2 ** 24;
+
+export class LanguageModel {
+  readonly name: string;
+  readonly config: ModelConfiguration;
+  readonly parameters: Map<string, tf.Variable>;
+  readonly tokenizer?: Tokenizer;
+  readonly format: PromptFormat;
+  /** The compiled graphs' session; absent where steps run uncompiled. */
+  readonly session?: Session;
+  /** Variables beside the parameters that compiled functions use, such as an optimizer's moments. */
+  readonly state = new Map<string, tf.Variable>();
+  readonly #functions = new Map<string, TensorFunction>();
+
+  /** @throws where a tensor that the configuration asks for is missing or of another shape */
+  constructor(parts: LanguageModelParts) {
+    this.name = parts.name;
+    this.config = parts.config;
+    this.parameters = parts.parameters;
+    this.tokenizer = parts.tokenizer;
+    this.format = parts.format;
+    for (const [name, shape] of parameterShapes(this.config)) {
+      const found = this.parameters.get(name)?.shape;
+      if (found === undefined || !tf.util.arraysEqual(found, shape)) {
+        throw new Error(
+          `Cannot build ${this.name}: expected ${name} of shape [${shape}]; ` +
+            `found ${found ? `[${found}]` : "none"}; config.json and weights must belong together`,
+        );
+      }
+    }
+    if ((parts.compiled ?? true) && tf.getBackend() === "tensorflow") {
+      this.session = new Session();
+      for (const [name, variable] of this.parameters) this.session.bind(name, variable);
+    }
+  }
+
+  get parameterCount(): number {
+    return [...this.parameters.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** A function over this model's parameters, compiled once under `key`. */
+  compiled(key: string, run: () => TensorFunction): TensorFunction {
+    let compiled = this.#functions.get(key);
+    if (compiled === undefined) {
+      compiled = compile(run(), this.session);
+      this.#functions.set(key, compiled);
+    }
+    return compiled;
+  }
+
+  /** Puts a variable among the state; one that had the name is freed. */
+  bindState(name: string, variable: tf.Variable): void {
+    this.session?.bind(name, variable);
+    this.state.get(name)?.dispose();
+    this.state.set(name, variable);
+  }
+
+  /** Frees a variable of the state. */
+  freeState(name: string): void {
+    this.session?.free(name);
+    this.state.get(name)?.dispose();
+    this.state.delete(name);
+  }
+
+  /** Logits of every token: row i is [tokens_i, vocabulary], row-major. */
+  async logits(inputIds: number[][]): Promise<Float32Array[]> {
+    checkRows(inputIds, this.config.vocabularySize);
+    const result: Float32Array[] = inputIds.map((row) =>
+      new Float32Array(row.length * this.config.vocabularySize)
+    );
+    const everywhere = inputIds.flatMap((row, i) => row.map((_, t) => ({ row: i, position: t })));
+    await this.#logitsAt(
+      inputIds,
+      everywhere,
+      ({ row, position }, logits) => result[row].set(logits, position * this.config.vocabularySize),
+    );
+    return result;
+  }
+
+  /** Logits of the token after each row: [vocabulary] each. */
+  async nextTokenLogits(
+    inputIds: number[][],
+    { batchTokens = DEFAULT_BATCH_TOKENS }: { batchTokens?: number } = {},
+  ): Promise<Float32Array[]> {
+    checkRows(inputIds, this.config.vocabularySize);
+    const result: Float32Array[] = new Array(inputIds.length);
+    const last = inputIds.map((row, i) => ({ row: i, position: row.length - 1 }));
+    await this.#logitsAt(inputIds, last, ({ row }, logits) => {
+      result[row] = logits.slice();
+    }, batchTokens);
+    return result;
+  }
+
+  /**
+   * Log-probabilities (nats) of given tokens: for each row, of the tokens from `from[i]` on.
+   * @returns one list per row, of row length - from[i] numbers
+   */
+  async tokenLogProbabilities(
+    inputIds: number[][],
+    from: number[],
+    { batchTokens = DEFAULT_BATCH_TOKENS }: { batchTokens?: number } = {},
+  ): Promise<number[][]> {
+    checkRows(inputIds, this.config.vocabularySize);
+    const result = inputIds.map((): number[] => []);
+    const spots = inputIds.flatMap((row, i) =>
+      row.slice(from[i]).map((_, k) => ({ row: i, position: from[i] + k - 1 }))
+    );
+    await this.#logitsAt(inputIds, spots, ({ row, position }, logits) => {
+      result[row][position + 1 - from[row]] = logProbability(logits, inputIds[row][position + 1]);
+    }, batchTokens);
+    return result;
+  }
+
+  /** Runs rows in batches of like length and hands out the logits at the asked positions. */
+  async #logitsAt(
+    inputIds: number[][],
+    spots: { row: number; position: number }[],
+    take: (spot: { row: number; position: number }, logits: Float32Array) => void,
+    batchTokens = DEFAULT_BATCH_TOKENS,
+  ): Promise<void> {
+    const { vocabularySize } = this.config;
+    const run = this.compiled("logits", () => (ids, positions) => {
+      const hidden = forward(this.parameters, this.config, ids as tf.Tensor2D);
+      const rows = lookUp(hidden, positions as tf.Tensor1D);
+      return [tf.matMul(rows, headWeight(this.parameters, this.config), false, true)];
+    });
+    const bySpot = new Map<number, { row: number; position: number }[]>();
+    for (const spot of spots) {
+      if (!bySpot.has(spot.row)) bySpot.set(spot.row, []);
+      bySpot.get(spot.row)!.push(spot);
+    }
+    const atOnce = Math.max(1, Math.floor(LOGITS_AT_ONCE / vocabularySize));
+    for (const rows of batches(inputIds, batchTokens)) {
+      const length = roundSize(Math.max(...rows.map((row) => inputIds[row].length)));
+      const batch = roundSize(rows.length);
+      const ids = padRows(rows.map((row) => inputIds[row]), { batch, length });
+      const wanted = rows.flatMap((row, b) =>
+        (bySpot.get(row) ?? []).map((spot) => ({ spot, flat: b * length + spot.position }))
+      );
+      for (let start = 0; start < wanted.length; start += atOnce) {
+        const part = wanted.slice(start, start + atOnce);
+        const flat = new Int32Array(Math.min(atOnce, roundSize(Math.max(batch, part.length))));
+        part.forEach(({ flat: position }, i) => flat[i] = position);
+        const positions = tf.tensor1d(flat, "int32");
+        const [logits] = run(ids, positions);
+        const values = await logits.data() as Float32Array;
+        part.forEach(({ spot }, i) =>
+          take(spot, values.subarray(i * vocabularySize, (i + 1) * vocabularySize))
+        );
+        tf.dispose([positions, logits]);
+      }
+      ids.dispose();
+    }
+  }
+
+  /**
+   * Text that the model writes after `prompt`.
+   * @throws without a tokenizer
+   */
+  async generate(prompt: string, options: GenerateOptions = {}): Promise<string> {
+    const { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0, stop = [] } = options;
+    const tokenizer = this.requireTokenizer();
+    const random = new Random(seed).fork("sampling");
+    const ids = tokenizer.encode(prompt);
+    const start = ids.length;
+    const ends = new Set(this.config.eosTokenIds);
+    if (tokenizer.eosTokenId !== undefined) ends.add(tokenizer.eosTokenId);
+    for (let n = 0; n < maxNewTokens; n++) {
+      const [logits] = await this.nextTokenLogits([ids]);
+      const next = sample(logits, { temperature, topP, random });
+      if (ends.has(next)) break;
+      ids.push(next);
+      const text = tokenizer.decode(ids.slice(start));
+      const cut = stop.map((end) => text.indexOf(end)).filter((at) => at >= 0);
+      if (cut.length > 0) return text.slice(0, Math.min(...cut));
+    }
+    return tokenizer.decode(ids.slice(start));
+  }
+
+  /** The tokenizer. @throws where the model was loaded without one */
+  requireTokenizer(): Tokenizer {
+    if (this.tokenizer === undefined) {
+      throw new Error(
+        `Cannot read text with ${this.name}: expected a tokenizer; it was loaded without one; ` +
+          "put tokenizer.json beside the checkpoint",
+      );
+    }
+    return this.tokenizer;
+  }
+
+  /** A copy of all parameters, to `restore` the model from. */
+  snapshot(): Map<string, tf.Tensor> {
+    return new Map(
+      [...this.parameters].map(([name, variable]) => [name, tf.keep(tf.add(variable, 0))]),
+    );
+  }
+
+  /** Puts the parameters of a `snapshot` back; the snapshot stays usable. */
+  restore(snapshot: ReadonlyMap<string, tf.Tensor>): void {
+    for (const [name, variable] of this.parameters) {
+      const tensor = snapshot.get(name);
+      if (tensor === undefined) {
+        throw new Error(
+          `Cannot restore ${this.name}: expected ${name} in the snapshot; found none`,
+        );
+      }
+      variable.assign(tensor);
+    }
+  }
+
+  /** Writes a folder that transformers can load: config.json, model.safetensors, the tokenizer's files. */
+  async save(folder: string): Promise<void> {
+    const { saveModel } = await import("../runtime/model_folder.ts");
+    await saveModel(this, folder);
+  }
+
+  dispose(): void {
+    this.session?.dispose();
+    for (const variables of [this.parameters, this.state]) {
+      for (const variable of variables.values()) if (!variable.isDisposed) variable.dispose();
+    }
+    this.state.clear();
+  }
+}
+
+/** Rows by length, cut so that padded batches stay below `batchTokens`. */
+function batches(inputIds: number[][], batchTokens: number): number[][] {
+  const order = inputIds.map((_, i) => i).sort((a, b) => inputIds[b].length - inputIds[a].length);
+  const result: number[][] = [];
+  for (let start = 0; start < order.length;) {
+    const length = roundSize(inputIds[order[start]].length);
+    const count = Math.max(1, Math.floor(batchTokens / length));
+    result.push(order.slice(start, start + count));
+    start += count;
+  }
+  return result;
+}
+
+function logProbability(logits: Float32Array, token: number): number {
+  let highest = -Infinity;
+  for (const value of logits) if (value > highest) highest = value;
+  let sum = 0;
+  for (const value of logits) sum += Math.exp(value - highest);
+  return logits[token] - highest - Math.log(sum);
+}
+
+function sample(
+  logits: Float32Array,
+  { temperature, topP, random }: { temperature: number; topP: number; random: Random },
+): number {
+  if (temperature === 0) return logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
+  const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a]);
+  const weights = order.map((id) => Math.exp((logits[id] - logits[order[0]]) / temperature));
+  const total = weights.reduce((a, b) => a + b, 0);
+  let kept = 0, mass = 0;
+  while (kept < order.length && (kept === 0 || mass < topP * total)) mass += weights[kept++];
+  let draw = random.next() * mass;
+  for (let i = 0; i < kept; i++) {
+    draw -= weights[i];
+    if (draw < 0) return order[i];
+  }
+  return order[kept - 1];
+}

@@ -1,0 +1,187 @@
+/**
+ * The layers of a Llama-family decoder as differentiable functions of tensors.
+ *
+ * Each has its gradient written out: fewer operations than the tape would record, and none that a
+ * backend lacks. All are traceable: shapes are fixed, no tensor's value is read in JavaScript.
+ */
+import * as tf from "@tensorflow/tfjs";
+
+// deno-lint-ignore no-explicit-any
+type Gradient = any; // tfjs types a custom gradient for one input; ours have several
+
+/** Root-mean-square norm over the last axis: x [N, D], weight [D] -> [N, D] (Zhang & Sennrich 2019). */
+export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, epsilon: number): tf.Tensor2D {
+  return tf.customGrad(
+    ((x: tf.Tensor2D, weight: tf.Tensor1D, save: tf.GradSaveFunc) => {
+      const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon)); // (N, 1)
+      const normed = tf.mul(x, scale); // (N, D)
+      save([normed, scale, weight]);
+      return {
+        value: tf.mul(normed, weight),
+        gradFunc: (dy: tf.Tensor2D, [normed, scale, weight]: tf.Tensor[]) => {
+          const dNormed = tf.mul(dy, weight);
+          const along = tf.mean(tf.mul(dNormed, normed), -1, true);
+          return [
+            tf.mul(tf.sub(dNormed, tf.mul(normed, along)), scale),
+            tf.sum(tf.mul(dy, normed), 0),
+          ];
+        },
+      };
+    }) as Gradient,
+  )(x, weight) as tf.Tensor2D;
+}
+
+/** SwiGLU's product silu(gate) * up, elementwise (Shazeer 2020). */
+export function swiGlu(gate: tf.Tensor2D, up: tf.Tensor2D): tf.Tensor2D {
+  return tf.customGrad(
+    ((gate: tf.Tensor2D, up: tf.Tensor2D, save: tf.GradSaveFunc) => {
+      const sigmoid = tf.sigmoid(gate);
+      const silu = tf.mul(gate, sigmoid);
+      save([sigmoid, silu, up]);
+      return {
+        value: tf.mul(silu, up),
+        gradFunc: (dy: tf.Tensor2D, [sigmoid, silu, up]: tf.Tensor[]) => [
+          // d silu = sigmoid + silu * (1 - sigmoid)
+          tf.mul(
+            tf.mul(dy, up),
+            tf.add(sigmoid, tf.mul(silu, tf.sub(1, sigmoid))),
+          ),
+          tf.mul(dy, silu),
+        ],
+      };
+    }) as Gradient,
+  )(gate, up) as tf.Tensor2D;
+}
+
+/** Rows of a table by index: table [V, D], ids [N] -> [N, D]. */
+export function lookUp(table: tf.Tensor2D, ids: tf.Tensor1D): tf.Tensor2D {
+  const rows = table.shape[0];
+  return tf.customGrad(
+    ((table: tf.Tensor2D, ids: tf.Tensor1D, save: tf.GradSaveFunc) => {
+      save([ids]);
+      return {
+        value: tf.gather(table, ids),
+        gradFunc: (dy: tf.Tensor2D, [ids]: tf.Tensor[]) => [
+          tf.unsortedSegmentSum(dy, ids as tf.Tensor1D, rows),
+          tf.zerosLike(ids),
+        ],
+      };
+    }) as Gradient,
+  )(table, ids) as tf.Tensor2D;
+}
+
+/** [.., 2h] with its halves exchanged. */
+function swapHalves(x: tf.Tensor): tf.Tensor {
+  const [first, second] = tf.split(x, 2, -1);
+  return tf.concat([second, first], -1);
+}
+
+/**
+ * Rotary positions over the whole head, the halves paired (Su et al. 2021, as in transformers).
+ * x [.., T, D], cos and sin [T, D]; `sin` carries the sign: -sin on the first half, +sin on the second.
+ */
+export function rotate(x: tf.Tensor, cos: tf.Tensor2D, sin: tf.Tensor2D): tf.Tensor {
+  const turn = (x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor) =>
+    tf.add(tf.mul(x, cos), tf.mul(swapHalves(x), sin));
+  return tf.customGrad(
+    ((x: tf.Tensor, save: tf.GradSaveFunc) => {
+      save([cos, sin]);
+      return {
+        value: turn(x, cos, sin),
+        // A rotation's transpose is the rotation back.
+        gradFunc: (dy: tf.Tensor, [cos, sin]: tf.Tensor[]) => turn(dy, cos, tf.neg(sin)),
+      };
+    }) as Gradient,
+  )(x);
+}
+
+/**
+ * Causal attention with grouped queries, keys and values never repeated.
+ * q [B, H, T, D] (scaled already), k and v [B, K, T, D], mask [T, T] (0 or a large negative) -> [B, H, T, D].
+ */
+export function attend(
+  q: tf.Tensor4D,
+  k: tf.Tensor4D,
+  v: tf.Tensor4D,
+  mask: tf.Tensor2D,
+): tf.Tensor4D {
+  const [batch, heads, length, width] = q.shape;
+  const keyHeads = k.shape[1];
+  const queries = heads / keyHeads * length;
+  const grouped = tf.reshape(q, [batch * keyHeads, queries, width]); // (B K, H/K T, D)
+  const keys = tf.reshape(k, [batch * keyHeads, length, width]);
+  const values = tf.reshape(v, [batch * keyHeads, length, width]);
+  const scores = tf.reshape(tf.matMul(grouped, keys, false, true), [batch * heads, length, length]);
+  const weights = maskedSoftmax(scores as tf.Tensor3D, mask);
+  const mixed = tf.matMul(tf.reshape(weights, [batch * keyHeads, queries, length]), values);
+  return tf.reshape(mixed, [batch, heads, length, width]);
+}
+
+/** softmax(scores + mask) over the last axis: scores [N, T, T], mask [T, T]. */
+function maskedSoftmax(scores: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor3D {
+  return tf.customGrad(
+    ((scores: tf.Tensor3D, save: tf.GradSaveFunc) => {
+      const weights = tf.softmax(tf.add(scores, mask));
+      save([weights]);
+      return {
+        value: weights,
+        gradFunc: (dy: tf.Tensor3D, [weights]: tf.Tensor[]) => {
+          const weighted = tf.mul(dy, weights);
+          return tf.sub(weighted, tf.mul(weights, tf.sum(weighted, -1, true)));
+        },
+      };
+    }) as Gradient,
+  )(scores) as tf.Tensor3D;
+}
+
+/**
+ * Weighted cross-entropy of the head's predictions, in nats: hidden [N, D], head [V, D], labels [N],
+ * weights [N] (they sum to 1 for a mean) -> scalar. Rows of weight 0 are padding.
+ *
+ * The gradient is softmax minus the label; the label's part is taken as rows of the head and of the
+ * hidden states, so that no one-hot of [N, V] is made.
+ */
+export function headLoss(
+  hidden: tf.Tensor2D,
+  head: tf.Tensor2D,
+  labels: tf.Tensor1D,
+  weights: tf.Tensor1D,
+): tf.Scalar {
+  const vocabulary = head.shape[0];
+  const loss = (
+    hidden: tf.Tensor2D,
+    head: tf.Tensor2D,
+    labels: tf.Tensor1D,
+    weights: tf.Tensor1D,
+    save: tf.GradSaveFunc,
+  ) => {
+    const logits = tf.matMul(hidden, head, false, true); // (N, V)
+    const goldRows = tf.gather(head, labels); // (N, D)
+    const gold = tf.sum(tf.mul(hidden, goldRows), -1); // (N)
+    const highest = tf.max(logits, -1, true);
+    const exponentials = tf.exp(tf.sub(logits, highest));
+    const total = tf.sum(exponentials, -1, true); // (N, 1)
+    const logTotal = tf.add(tf.log(total), highest).reshape([-1]);
+    save([hidden, head, labels, weights, goldRows, exponentials, total]);
+    return {
+      value: tf.sum(tf.mul(tf.sub(logTotal, gold), weights)).asScalar(),
+      gradFunc: (dy: tf.Scalar, saved: tf.Tensor[]) => {
+        const [hidden, head, labels, weights, goldRows, exponentials, total] = saved;
+        const column = tf.reshape(tf.mul(weights, dy), [-1, 1]); // (N, 1)
+        const dLogits = tf.mul(exponentials, tf.div(column, total)); // softmax x weight
+        const byLabel = tf.unsortedSegmentSum(
+          tf.mul(hidden, column),
+          labels as tf.Tensor1D,
+          vocabulary,
+        );
+        return [
+          tf.sub(tf.matMul(dLogits as tf.Tensor2D, head as tf.Tensor2D), tf.mul(goldRows, column)),
+          tf.sub(tf.matMul(dLogits as tf.Tensor2D, hidden as tf.Tensor2D, true, false), byLabel),
+          tf.zerosLike(labels),
+          tf.zerosLike(weights),
+        ];
+      },
+    };
+  };
+  return tf.customGrad(loss as Gradient)(hidden, head, labels, weights) as tf.Scalar;
+}

@@ -1,0 +1,90 @@
+/**
+ * The part of tfjs-node's backend that tracing and sessions touch, with types.
+ * tfjs-node marks it private; it has been stable since 1.x and the package's version is pinned.
+ */
+import * as tf from "@tensorflow/tfjs";
+
+/** An attribute of an operation as tfjs-node's kernels pass it. */
+export interface Attribute {
+  name: string;
+  type: number;
+  value: unknown;
+}
+
+/** A tensor that lives on TensorFlow's side. */
+export interface Handle {
+  id: number;
+  shape: number[];
+  /** TensorFlow's DataType. */
+  dtype: number;
+}
+
+/** What the backend keeps for a data id. `values` are those not yet sent to TensorFlow. */
+export interface TensorData {
+  shape: number[];
+  dtype: number;
+  values: tf.TypedArray | null;
+  id: number;
+  refCount: number;
+}
+
+export interface Binding {
+  [constant: `TF_${string}`]: number;
+  executeOp(name: string, attributes: Attribute[], ids: number[], outputs: number): Handle[];
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): tf.TypedArray;
+  loadSavedModel(folder: string, tags: string): number;
+  deleteSavedModel(session: number): void;
+  runSavedModel(session: number, ids: number[], inputs: string, outputs: string): Handle[];
+}
+
+export interface NodeBackend extends tf.KernelBackend {
+  binding: Binding;
+  tensorMap: {
+    get(dataId: object): TensorData;
+    set(dataId: object, data: TensorData): void;
+    has(dataId: object): boolean;
+  };
+  getInputTensorIds(tensors: tf.TensorInfo[]): number[];
+  createOutputTensor(handle: Handle): tf.Tensor;
+  executeSingleOutput(
+    name: string,
+    attributes: Attribute[],
+    inputs: tf.TensorInfo[],
+  ): tf.Tensor;
+  executeMultipleOutputs(
+    name: string,
+    attributes: Attribute[],
+    inputs: tf.TensorInfo[],
+    outputs: number,
+  ): tf.Tensor[];
+}
+
+/** TensorFlow's DataType of tfjs's. */
+export const dataTypes: Record<string, number> = { float32: 1, int32: 3, string: 7, bool: 10 };
+
+/** tfjs's of TensorFlow's DataType. */
+export function jsType(dataType: number): tf.DataType {
+  const found = Object.entries(dataTypes).find(([, value]) => value === dataType);
+  if (found === undefined) {
+    throw new Error(
+      `Cannot record a tensor: expected float32, int32 or bool; found TensorFlow's type ${dataType}`,
+    );
+  }
+  return found[0] as tf.DataType;
+}
+
+/** Whether tensors are TensorFlow's own now, so that graphs can be compiled. */
+export function isNative(): boolean {
+  return tf.getBackend() === "tensorflow";
+}
+
+export function nodeBackend(): NodeBackend {
+  if (!isNative()) {
+    throw new Error(
+      `Cannot compile a graph: expected the backend tensorflow; found ${tf.getBackend()}; ` +
+        "run `deno task doctor`",
+    );
+  }
+  return tf.backend() as unknown as NodeBackend;
+}

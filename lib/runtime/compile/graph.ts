@@ -1,0 +1,122 @@
+/** A TensorFlow graph as it is built, and its form as a SavedModel. */
+import { createRequire } from "node:module";
+import type { TypedArray } from "@tensorflow/tfjs";
+import type { Attribute, Binding } from "./backend.ts";
+import { dataTypes } from "./backend.ts";
+
+/** TensorFlow refuses a protocol buffer of 2 GiB; a constant that large is a mistake long before. */
+const LARGEST_CONSTANT = 256 * 2 ** 20;
+/** The graph version of TensorFlow 2.21's own exporter: the operations' present meaning. */
+const PRODUCER = 1994;
+
+export interface GraphNode {
+  name: string;
+  operation: string;
+  /** `name:output`, or `^name` for a control input. */
+  inputs: string[];
+  attributes: Attribute[];
+}
+
+export interface ConstantValue {
+  dtype: number;
+  shape: number[];
+  values: TypedArray;
+}
+
+/** Marks a tensor-valued attribute, which tfjs-node's kernels never pass. */
+export const TENSOR_ATTRIBUTE = -1;
+
+// deno-lint-ignore no-explicit-any
+type Message = any; // tfjs-node ships its protocol-buffer classes without types
+
+let messages: Message;
+function load(): Message {
+  messages ??= createRequire(import.meta.url)("@tensorflow/tfjs-node-gpu/dist/proto/api_pb.js");
+  return messages;
+}
+
+function shapeMessage(shape: number[]): Message {
+  const message = new (load().TensorShape)();
+  message.setDimList(shape.map((size) => {
+    const dimension = new (load().TensorShape.Dim)();
+    dimension.setSize(size);
+    return dimension;
+  }));
+  return message;
+}
+
+function tensorMessage({ dtype, shape, values }: ConstantValue): Message {
+  if (values.byteLength > LARGEST_CONSTANT) {
+    throw new Error(
+      `Cannot record a constant of ${values.byteLength} bytes: expected at most ` +
+        `${LARGEST_CONSTANT}; pass the tensor as an input or make it a variable`,
+    );
+  }
+  const message = new (load().Tensor)();
+  message.setDtype(dtype);
+  message.setTensorShape(shapeMessage(shape));
+  const first = values[0];
+  if (values.length > 1 && values.every((value) => Object.is(value, first))) {
+    // One value stands for all.
+    if (dtype === dataTypes.float32) message.setFloatValList([first]);
+    else if (dtype === dataTypes.int32) message.setIntValList([first]);
+    else message.setBoolValList([first !== 0]);
+  } else {
+    const copy = values.slice();
+    message.setTensorContent(new Uint8Array(copy.buffer, copy.byteOffset, copy.byteLength));
+  }
+  return message;
+}
+
+function attributeMessage(attribute: Attribute, binding: Binding): Message {
+  const message = new (load().AttrValue)();
+  const { name, type, value } = attribute;
+  if (type === TENSOR_ATTRIBUTE) message.setTensor(tensorMessage(value as ConstantValue));
+  else if (type === binding.TF_ATTR_TYPE && !Array.isArray(value)) message.setType(value);
+  else if (type === binding.TF_ATTR_BOOL && !Array.isArray(value)) message.setB(value);
+  else if (type === binding.TF_ATTR_INT && !Array.isArray(value)) message.setI(value);
+  else if (type === binding.TF_ATTR_FLOAT && !Array.isArray(value)) message.setF(value);
+  else if (type === binding.TF_ATTR_STRING && !Array.isArray(value)) {
+    message.setS(new TextEncoder().encode(String(value)));
+  } else if (type === binding.TF_ATTR_SHAPE) message.setShape(shapeMessage(value as number[]));
+  else if (Array.isArray(value) && type === binding.TF_ATTR_INT) {
+    const list = new (load().AttrValue.ListValue)();
+    list.setIList(value);
+    message.setList(list);
+  } else {
+    throw new Error(
+      `Cannot record the attribute ${name}: expected a type, number, text, shape or list of ` +
+        `integers; found ${JSON.stringify(value)}; run the function uncompiled`,
+    );
+  }
+  return message;
+}
+
+/** The SavedModel (tag `serve`, no signatures: nodes are fed and fetched by name) of `nodes`. */
+export function savedModel(nodes: GraphNode[], binding: Binding): Uint8Array {
+  const { GraphDef, MetaGraphDef, NodeDef, SavedModel, VersionDef } = load();
+  const graph = new GraphDef();
+  graph.setNodeList(nodes.map((node) => {
+    const message = new NodeDef();
+    message.setName(node.name);
+    message.setOp(node.operation);
+    message.setInputList(node.inputs);
+    const map = message.getAttrMap();
+    for (const attribute of node.attributes) {
+      map.set(attribute.name, attributeMessage(attribute, binding));
+    }
+    return message;
+  }));
+  const version = new VersionDef();
+  version.setProducer(PRODUCER);
+  graph.setVersions(version);
+  const meta = new MetaGraphDef();
+  const info = new MetaGraphDef.MetaInfoDef();
+  info.setTagsList(["serve"]);
+  meta.setMetaInfoDef(info);
+  meta.setGraphDef(graph);
+  const model = new SavedModel();
+  model.setSavedModelSchemaVersion(1);
+  model.setMetaGraphsList([meta]);
+  return model.serializeBinary();
+}

@@ -1,0 +1,47 @@
+/**
+ * What tf.function is to Python, for tfjs-node: an ordinary tfjs function becomes one TensorFlow graph,
+ * run by one call a step. On other backends the function runs as it is.
+ *
+ * A graph is made anew in every process: tracing runs nothing and takes less time than checking that a
+ * stored graph is still the function's, and what isn't stored can't be stale.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { isNative } from "./backend.ts";
+import { Session } from "./session.ts";
+import type { Graph, TensorFunction } from "./trace.ts";
+import "./kernels.ts";
+
+export { onlyIf, updateAdam } from "./adam.ts";
+export type { AdamScalars, AdamState } from "./adam.ts";
+export { Session } from "./session.ts";
+export type { TensorFunction } from "./trace.ts";
+
+/**
+ * Compiles `run` over the session's variables: a graph for every combination of the inputs' shapes and
+ * types. The function may read the variables, assign to them and compute gradients; numbers that it
+ * takes from JavaScript are fixed at the first call, so what changes must be an input.
+ * @param session without one (or on another backend than tensorflow) the function runs uncompiled
+ */
+export function compile(run: TensorFunction, session: Session | undefined): TensorFunction {
+  if (session === undefined || !isNative()) {
+    return (...inputs) => tf.tidy(() => run(...inputs)) as tf.Tensor[];
+  }
+  const graphs = new Map<string, Graph>();
+  return (...inputs) => {
+    const key = inputs.map(({ shape, dtype }) => `${dtype}[${shape}]`).join();
+    let graph = graphs.get(key);
+    if (graph === undefined) {
+      graph = session.add(
+        run,
+        inputs.map(({ shape, dtype }) => ({ shape, dtype: supported(dtype) })),
+      );
+      graphs.set(key, graph);
+    }
+    return session.call(graph, inputs);
+  };
+}
+
+function supported(dtype: tf.DataType): "float32" | "int32" | "bool" {
+  if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
+  throw new Error(`Cannot compile for an input of ${dtype}: expected float32, int32 or bool`);
+}

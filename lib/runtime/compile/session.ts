@@ -1,0 +1,274 @@
+/**
+ * Variables that live in a TensorFlow session, and the graphs over them.
+ *
+ * A session holds every graph that was asked for so far; a new one makes a new session, and the
+ * variables move over (their buffers are handed on, not copied). The tf.Variable stays the door for
+ * JavaScript: its value is fetched when it is read, and sent when it was assigned.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { dataTypes, nodeBackend, type TensorData } from "./backend.ts";
+import { type GraphNode, savedModel, TENSOR_ATTRIBUTE } from "./graph.ts";
+import { type Graph, handleName, type Specification, type TensorFunction, Trace } from "./trace.ts";
+
+/** A variable's data on JavaScript's side, fetched from the session only when somebody asks. */
+class Mirror implements TensorData {
+  refCount = 1;
+  /** Whether the session's value is newer than `id`'s. */
+  stale = false;
+  constructor(
+    readonly shape: number[],
+    readonly dtype: number,
+    public id: number,
+    readonly fetch: () => number,
+  ) {}
+
+  /** The backend looks here first, before it uses `id`. */
+  get values(): null {
+    this.pull();
+    return null;
+  }
+
+  set values(_: null) {
+    // The backend clears what it has sent; nothing waits here.
+  }
+
+  /** Brings the session's value over. */
+  pull() {
+    if (!this.stale) return;
+    this.stale = false;
+    this.id = this.fetch();
+  }
+
+  /** The session's value has changed. */
+  drop() {
+    if (this.id >= 0) nodeBackend().binding.deleteTensor(this.id);
+    this.id = -1;
+    this.stale = true;
+  }
+}
+
+interface Slot {
+  variable: tf.Variable;
+  /** The data that the session's value belongs to; another id means: assigned since. */
+  dataId?: object;
+  mirror?: Mirror;
+}
+
+/** Compiled functions over one set of variables. */
+export class Session {
+  readonly #slots = new Map<string, Slot>();
+  readonly #graphs: Graph[] = [];
+  #session: number | undefined;
+  #loaded = 0;
+  #loadedSlots = 0;
+
+  /** The variables by name. */
+  get variables(): ReadonlyMap<string, tf.Variable> {
+    return new Map([...this.#slots].map(([name, { variable }]) => [name, variable]));
+  }
+
+  /**
+   * Puts a variable under a name. A variable that had the name keeps its value and leaves.
+   * @throws where the shape differs from that of the variable that had the name
+   */
+  bind(name: string, variable: tf.Variable): void {
+    if (variable.isDisposed) throw new Error(`Cannot bind ${name}: the variable was disposed`);
+    const slot = this.#slots.get(name);
+    if (slot?.variable === variable) return;
+    if (slot !== undefined) {
+      if (!tf.util.arraysEqual(slot.variable.shape, variable.shape)) {
+        throw new Error(
+          `Cannot bind ${name}: expected the shape [${slot.variable.shape}]; ` +
+            `found [${variable.shape}]; use another name`,
+        );
+      }
+      if (!slot.variable.isDisposed && slot.variable.dataId === slot.dataId) slot.mirror!.pull();
+    }
+    this.#slots.set(name, { variable });
+  }
+
+  /** Frees a variable's memory in the session. Its name and its graphs stay for the next `bind`. */
+  free(name: string): void {
+    const slot = this.#slots.get(name);
+    if (slot?.dataId === undefined) return;
+    const { binding } = nodeBackend();
+    this.#run([], [], [clearName(name)]).forEach(({ id }) => binding.deleteTensor(id));
+    slot.dataId = slot.mirror = undefined;
+  }
+
+  /** Records `run`; it runs with the next `call`. */
+  add(run: TensorFunction, inputs: Specification[]): Graph {
+    const graph = Trace.record(`graph${this.#graphs.length}`, run, {
+      inputs,
+      variables: this.variables,
+    });
+    this.#graphs.push(graph);
+    return graph;
+  }
+
+  /** One run of a graph: its outputs, and its variables changed. */
+  call(graph: Graph, inputs: tf.Tensor[]): tf.Tensor[] {
+    this.#load();
+    for (const name of graph.variables) this.#send(name);
+    const outputs = this.#run(
+      nodeBackend().getInputTensorIds(inputs),
+      graph.inputs,
+      graph.outputs,
+    ).map((handle) => nodeBackend().createOutputTensor(handle));
+    for (const name of graph.changed) this.#slots.get(name)!.mirror!.drop();
+    return outputs;
+  }
+
+  /** Ends the session; the variables that live keep their values. */
+  dispose(): void {
+    for (const slot of this.#slots.values()) {
+      if (!slot.variable.isDisposed && slot.variable.dataId === slot.dataId) slot.mirror!.pull();
+    }
+    if (this.#session !== undefined) nodeBackend().binding.deleteSavedModel(this.#session);
+    this.#session = undefined;
+    this.#loaded = this.#loadedSlots = 0;
+    this.#graphs.length = 0;
+    this.#slots.clear();
+  }
+
+  #run(ids: number[], inputs: string[], outputs: string[]) {
+    const names = (list: string[]) => list.map((name) => `${name}:0`).join(",");
+    return nodeBackend().binding.runSavedModel(
+      this.#session!,
+      ids,
+      names(inputs),
+      names(outputs),
+    );
+  }
+
+  /** A session with all graphs and variables; the values of the former one move over. */
+  #load(): void {
+    if (this.#loaded === this.#graphs.length && this.#loadedSlots === this.#slots.size) return;
+    const { binding } = nodeBackend();
+    const nodes = [
+      constantZero(),
+      ...[...this.#slots].flatMap(([name, { variable }]) => variableNodes(name, variable)),
+      ...this.#graphs.flatMap((graph) => graph.nodes),
+    ];
+    const folder = mkdtempSync(join(tmpdir(), "graph-"));
+    let session: number;
+    try {
+      writeFileSync(join(folder, "saved_model.pb"), savedModel(nodes, binding));
+      session = binding.loadSavedModel(folder, "serve");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    const former = this.#session;
+    for (const [name, slot] of this.#slots) {
+      if (slot.variable.isDisposed || slot.variable.dataId !== slot.dataId) continue;
+      slot.mirror!.pull(); // from the former session
+      this.#session = session;
+      this.#run([slot.mirror!.id], [`${assignName(name)}/value`], [assignName(name)])
+        .forEach(({ id }) => binding.deleteTensor(id));
+      slot.mirror!.drop();
+      this.#session = former;
+    }
+    this.#session = session;
+    if (former !== undefined) binding.deleteSavedModel(former);
+    this.#loaded = this.#graphs.length;
+    this.#loadedSlots = this.#slots.size;
+  }
+
+  /** Brings a variable's value into the session where JavaScript has assigned it since. */
+  #send(name: string): void {
+    const slot = this.#slots.get(name)!;
+    const { variable } = slot;
+    if (variable.dataId === slot.dataId) return;
+    if (variable.isDisposed) {
+      throw new Error(`Cannot run the graph: the variable ${name} was disposed; compile anew`);
+    }
+    const backend = nodeBackend();
+    const ids = backend.getInputTensorIds([variable]);
+    this.#run(ids, [`${assignName(name)}/value`], [assignName(name)])
+      .forEach(({ id }) => backend.binding.deleteTensor(id));
+    // Its own data from here on: what it was assigned from may be another tensor's too.
+    const mirror = new Mirror(
+      variable.shape,
+      dataTypes[variable.dtype],
+      -1,
+      () => this.#run([], [], [readName(name)])[0].id,
+    );
+    mirror.stale = true;
+    const dataId = {};
+    backend.tensorMap.set(dataId, mirror);
+    const { shape, dtype } = variable;
+    const tensor = tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype });
+    variable.assign(tensor);
+    tensor.dispose();
+    slot.dataId = variable.dataId;
+    slot.mirror = mirror;
+  }
+}
+
+/** What a run without a result of its own returns. */
+const ZERO = "zero";
+function constantZero(): GraphNode {
+  const value = { dtype: dataTypes.int32, shape: [], values: new Int32Array(1) };
+  return {
+    name: ZERO,
+    operation: "Const",
+    inputs: [],
+    attributes: [
+      { name: "dtype", type: nodeBackend().binding.TF_ATTR_TYPE, value: dataTypes.int32 },
+      { name: "value", type: TENSOR_ATTRIBUTE, value },
+    ],
+  };
+}
+
+const assignName = (variable: string) => `assign/${variable}`;
+const clearName = (variable: string) => `clear/${variable}`;
+const readName = (variable: string) => `read/${variable}`;
+
+/** A variable's handle, and the nodes that read it and assign to it. */
+function variableNodes(name: string, variable: tf.Variable): GraphNode[] {
+  const { binding } = nodeBackend();
+  const type = { name: "dtype", type: binding.TF_ATTR_TYPE, value: dataTypes[variable.dtype] };
+  const same = { ...type, name: "T" };
+  const shape = { name: "shape", type: binding.TF_ATTR_SHAPE, value: variable.shape };
+  const handle = handleName(name), read = readName(name), assign = assignName(name);
+  const clear = clearName(name);
+  const done = (name: string, after: string): GraphNode => ({
+    name,
+    operation: "Identity",
+    inputs: [`${ZERO}:0`, `^${after}`],
+    attributes: [{ ...type, name: "T", value: dataTypes.int32 }],
+  });
+  return [
+    {
+      name: handle,
+      operation: "VarHandleOp",
+      inputs: [],
+      attributes: [type, shape, { name: "shared_name", type: binding.TF_ATTR_STRING, value: name }],
+    },
+    {
+      name: `${read}/value`,
+      operation: "ReadVariableOp",
+      inputs: [`${handle}:0`],
+      attributes: [type],
+    },
+    { name: read, operation: "Identity", inputs: [`${read}/value:0`], attributes: [same] },
+    { name: `${assign}/value`, operation: "Placeholder", inputs: [], attributes: [type, shape] },
+    {
+      name: `${assign}/run`,
+      operation: "AssignVariableOp",
+      inputs: [`${handle}:0`, `${assign}/value:0`],
+      attributes: [type],
+    },
+    done(assign, `${assign}/run`),
+    {
+      name: `${clear}/run`,
+      operation: "DestroyResourceOp",
+      inputs: [`${handle}:0`],
+      attributes: [],
+    },
+    done(clear, `${clear}/run`),
+  ];
+}
