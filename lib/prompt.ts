@@ -34,6 +34,8 @@ export interface PromptOptions {
   template?: Template;
   /** Default: `letters`. */
   formulation?: Formulation;
+  /** Show the asked question's context, where it has one (demonstrations': never). Default: false. */
+  context?: boolean;
 }
 
 /** A part of a conversation's text; the loss falls on the tokens of supervised parts. */
@@ -54,7 +56,7 @@ export interface PromptFormat {
   optionTexts(question: Question, options?: PromptOptions): string[];
   /** Segments of one conversation; together they are its whole text. */
   trainingTexts(messages: Message[]): TrainingText[];
-  /** The user's turn for a question. */
+  /** The user's turn for a question, its context shown where it has one. */
   questionText(question: Question): string;
   /** The assistant's turn that gives option `index`. */
   answerText(question: Question, index: number, options?: { explanation?: string }): string;
@@ -114,8 +116,9 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
   const harmless = (text: string) => text.replaceAll(stop, `${stop[0]} ${stop.slice(1)}`);
 
   /** One question up to its answer cue. */
-  const item = (question: Question, formulation: Formulation): string => {
-    const context = question.context === undefined ? "" : `${question.context}\n\n`;
+  const item = (question: Question, formulation: Formulation, withContext: boolean): string => {
+    const { context: knowledge } = question;
+    const context = withContext && knowledge !== undefined ? `${knowledge}\n\n` : "";
     const listed = formulation === "cloze"
       ? ""
       : question.choices.map((choice, i) => `\n${optionLetter(i)}. ${choice}`).join("");
@@ -133,13 +136,14 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
     name: "paper",
     stop,
 
-    probePrompt(question, demonstrations, { template = "plain", formulation = "letters" } = {}) {
+    probePrompt(question, demonstrations, options = {}) {
+      const { template = "plain", formulation = "letters", context = false } = options;
       const shown = demonstrations.map((demonstration) =>
-        item(demonstration, formulation) + space(formulation) +
+        item(demonstration, formulation, false) + space(formulation) +
         answer(demonstration, demonstration.answer, formulation) + "\n\n"
       );
       const text = harmless(
-        header(question, language) + shown.join("") + item(question, formulation),
+        header(question, language) + shown.join("") + item(question, formulation, context),
       );
       return template === "plain" ? text : `${SYSTEM} USER: ${text} ${opening(formulation)}`;
     },
@@ -172,7 +176,7 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
     },
 
     questionText(question) {
-      return header(question, language) + item(question, own);
+      return header(question, language) + item(question, own, true);
     },
 
     answerText(question, index, { explanation } = {}) {

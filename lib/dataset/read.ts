@@ -1,0 +1,71 @@
+/** Files of questions and answers: the outermost layer, the only one of the data sets with files. */
+import { resolve } from "node:path";
+import { formatAnswers, parseAnswers, type StoredAnswer } from "../answer.ts";
+import { type ParsedQuestions, type ParseOptions, parseQuestions } from "../question.ts";
+import { folderName, type RejectedRow } from "../_rows.ts";
+import { writeWhole } from "../runtime/files.ts";
+
+/** How a file is read; see `ParseOptions`. */
+export type ReadOptions = Omit<ParseOptions, "file" | "rejectReplacementCharacter">;
+
+/** The text of a file, and whether some of its bytes are not UTF-8. */
+async function readUtf8(path: string, what: "questions" | "answers") {
+  const fail = (found: string, action: string): never => {
+    throw new Error(`Cannot read ${what} from ${path}: expected a file; found ${found}; ${action}`);
+  };
+  let bytes: Uint8Array;
+  try {
+    bytes = await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) fail("none", `give --${what}=FILE`);
+    if (error instanceof Deno.errors.IsADirectory) {
+      fail("a folder", `give --${what}=FILE inside it`);
+    }
+    throw new Error(`Cannot read ${what} from ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  const first = bytes[0] << 8 | bytes[1];
+  if (first === 0xFFFE || first === 0xFEFF) fail("UTF-16 text", "save it as UTF-8");
+  if (first === 0x1F8B) fail("gzip data", "unpack it first");
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), clean: true };
+  } catch {
+    return { text: new TextDecoder().decode(bytes), clean: false };
+  }
+}
+
+/** `options` for a text read from `path`; a bare file name still lies in some folder. */
+function parseOptions(path: string, options: ReadOptions, clean: boolean): ParseOptions {
+  const domain = options.domain ?? folderName(resolve(path));
+  return { ...options, domain, file: path, rejectReplacementCharacter: !clean };
+}
+
+/**
+ * Questions of a JSONL, JSON or CSV file; malformed rows come back as `rejected`, with their line
+ * and the reason. The domain is the row's own, else `domain`, else the folder's name.
+ */
+export async function readQuestions(
+  path: string,
+  options: ReadOptions = {},
+): Promise<ParsedQuestions> {
+  const { text, clean } = await readUtf8(path, "questions");
+  return parseQuestions(text, parseOptions(path, options, clean));
+}
+
+/** Answers of a JSONL file in the authors' field names; malformed rows come back as `rejected`. */
+export async function readAnswers(
+  path: string,
+  options: ReadOptions = {},
+): Promise<{ answers: StoredAnswer[]; rejected: RejectedRow[] }> {
+  const { text, clean } = await readUtf8(path, "answers");
+  return parseAnswers(text, parseOptions(path, options, clean));
+}
+
+/** Writes answers as JSONL in the authors' field names; the file appears whole or not at all. */
+export async function writeAnswers(
+  path: string,
+  answers: readonly StoredAnswer[],
+): Promise<void> {
+  await writeWhole(path, formatAnswers(answers));
+}

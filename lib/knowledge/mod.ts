@@ -1,0 +1,11 @@
+/** What a model believes: its answers, and whether they show knowledge. */
+export {
+  type Answer,
+  answerFrom,
+  formatAnswers,
+  fromAnswerRow,
+  parseAnswers,
+  type StoredAnswer,
+  toAnswerRow,
+} from "../answer.ts";
+export { auditProbe, type ProbeAudit, type ProbeAuditOptions } from "./audit.ts";
