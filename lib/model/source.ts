@@ -1,0 +1,227 @@
+/**
+ * Where a model comes from: a folder, a GGUF file, the hub, or the organisms shipped here. The
+ * outermost layer of loading, with files and network; what it gives is read by lib/model alike.
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { sha256OfFile } from "../runtime/digest.ts";
+import { readText } from "../runtime/files.ts";
+import { FileAccess } from "../runtime/random_access.ts";
+import { type Tokenizer, tokenizerFileNames, tokenizerFromFiles } from "../tokenizer.ts";
+import { openSafetensors, parseIndex, type SafetensorsFile, type Tensor } from "./checkpoint.ts";
+import { type ModelConfiguration, parseConfiguration } from "./configuration.ts";
+
+/** A model that is open for reading, not yet in memory. */
+export interface ModelSource extends Disposable {
+  configuration: ModelConfiguration;
+  /** The checkpoint's tensors, by Hugging Face's names. */
+  tensorNames: string[];
+  /** One tensor as float32; throws, naming file and tensor, when it can't be read. */
+  read(name: string): Promise<Tensor>;
+  /** Absent where the source has none, or none was wanted. */
+  tokenizer?: Tokenizer;
+  description: SourceDescription;
+  /** Closes the files. */
+  close(): void;
+}
+
+/** What a result has to keep, to say which model it is about. */
+export interface SourceDescription {
+  /** As it was asked for. */
+  source: string;
+  kind: "folder" | "gguf" | "hub" | "organism";
+  /** The hub's commit. */
+  revision?: string;
+  /** SHA-256 of the weights; of several files, of the lines `name digest`. */
+  digest: string;
+}
+
+export interface SourceOptions {
+  /** Where downloads are kept; default `.cache/models` of the repository. */
+  cacheDirectory?: string;
+  /** A branch, a tag or a commit of a hub model; default "main". */
+  revision?: string;
+  /** A folder to take the tokenizer from, or false for none; default the model's own. */
+  tokenizer?: string | false;
+  /** Told how a download goes on, line by line; default prints to stderr. */
+  onProgress?: (line: string) => void;
+}
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const organisms = join(root, "data", "organisms");
+
+/** Where downloads are kept by default. */
+export const defaultCacheDirectory: string = join(root, ".cache", "models");
+
+/**
+ * Opens a model by what names it: a folder, a .gguf file, or `organism:NAME`.
+ * Throws, naming the source and what to do, when it isn't there or can't be read.
+ */
+export async function openSource(
+  source: string,
+  options: SourceOptions = {},
+): Promise<ModelSource> {
+  if (source.startsWith("organism:")) return await openOrganism(source, options);
+  const stat = await Deno.stat(source).catch(() => undefined);
+  if (stat?.isDirectory) return await openFolder(source, { source, kind: "folder" }, options);
+  throw new Error(
+    `Cannot open model ${source}: expected a folder, a .gguf file or organism:NAME ` +
+      `(${(await organismNames()).join(", ") || "none shipped"}); found none of that name; ` +
+      "check the spelling and the path",
+  );
+}
+
+async function openOrganism(source: string, options: SourceOptions): Promise<ModelSource> {
+  const name = source.slice("organism:".length);
+  const names = await organismNames();
+  if (!names.includes(name)) {
+    throw new Error(
+      `Cannot open model ${source}: expected an organism (${
+        names.join(", ") || "none shipped"
+      }); ` +
+        "found none of that name; check the spelling",
+    );
+  }
+  return await openFolder(join(organisms, name), { source, kind: "organism" }, options);
+}
+
+async function organismNames(): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(organisms)) {
+      if (isDirectory) names.push(name);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return names.sort();
+}
+
+/** The text of a file, or undefined when there is none. */
+async function textOrNone(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** The tokenizer of a folder; undefined when the folder has no file of one. */
+async function tokenizerOfFolder(folder: string): Promise<Tokenizer | undefined> {
+  const files = new Map<string, string>();
+  for (const name of tokenizerFileNames) {
+    const text = await textOrNone(join(folder, name));
+    if (text !== undefined) files.set(name, text);
+  }
+  return files.size === 0 ? undefined : tokenizerFromFiles(files, { from: folder });
+}
+
+/** The tokenizer that the options ask for, or the model's own. */
+async function chooseTokenizer(
+  options: SourceOptions,
+  own: () => Tokenizer | undefined | Promise<Tokenizer | undefined>,
+): Promise<Tokenizer | undefined> {
+  if (options.tokenizer === false) return undefined;
+  if (options.tokenizer === undefined) return await own();
+  const chosen = await tokenizerOfFolder(options.tokenizer);
+  if (chosen !== undefined) return chosen;
+  throw new Error(
+    `Cannot open the tokenizer ${options.tokenizer}: expected a folder with tokenizer.json; ` +
+      "found none; check the path",
+  );
+}
+
+/** The weights' files of a folder, in order, and in which of them each tensor is to be. */
+async function findWeights(
+  folder: string,
+): Promise<{ files: string[]; index?: Map<string, string> }> {
+  const names: string[] = [];
+  for await (const entry of Deno.readDir(folder)) names.push(entry.name);
+  if (names.includes("model.safetensors")) return { files: ["model.safetensors"] };
+  const indexName = "model.safetensors.index.json";
+  if (names.includes(indexName)) {
+    const path = join(folder, indexName);
+    const index = parseIndex(await readText(path), path);
+    return { files: [...new Set(index.values())].sort(), index };
+  }
+  const advice = names.includes("adapter_model.safetensors")
+    ? "this is an adapter: merge it into its model first (peft's merge_and_unload)"
+    : names.some((name) => name.endsWith(".gguf"))
+    ? "give the path of the .gguf file itself"
+    : names.some((name) => /\.(bin|pth?)$/.test(name))
+    ? "save it once more by transformers' save_pretrained, which writes safetensors"
+    : "check the path";
+  throw new Error(
+    `Cannot open model ${folder}: expected model.safetensors or ${indexName}; ` +
+      `found ${names.sort().slice(0, 8).join(", ") || "an empty folder"}; ${advice}`,
+  );
+}
+
+/** Opens a folder as transformers saves it: config.json, safetensors and the tokenizer's files. */
+export async function openFolder(
+  folder: string,
+  description: Omit<SourceDescription, "digest"> & { digest?: string },
+  options: SourceOptions = {},
+): Promise<ModelSource> {
+  const { files, index } = await findWeights(folder);
+  const configuration = parseConfiguration(
+    await readText(join(folder, "config.json"), `open model ${folder}:`),
+    {
+      file: join(folder, "config.json"),
+      generation: await textOrNone(join(folder, "generation_config.json")),
+    },
+  );
+  const tokenizer = await chooseTokenizer(options, () => tokenizerOfFolder(folder));
+  const opened: FileAccess[] = [];
+  const close = () => opened.splice(0).forEach((access) => access.close());
+  try {
+    const fileOf = new Map<string, SafetensorsFile>();
+    for (const name of files) {
+      const access = await FileAccess.open(join(folder, name));
+      opened.push(access);
+      const file = await openSafetensors(access);
+      const wanted = index === undefined
+        ? file.names
+        : [...index].filter(([, shard]) => shard === name).map(([tensor]) => tensor);
+      for (const tensor of wanted) {
+        if (!file.header.tensors.has(tensor)) {
+          throw new Error(
+            `Cannot open model ${folder}: expected tensor ${tensor} in ${name}, as the index says; ` +
+              "found none; take both files again",
+          );
+        }
+        fileOf.set(tensor, file);
+      }
+    }
+    return {
+      configuration,
+      tensorNames: [...fileOf.keys()],
+      read: async (name) => {
+        const file = fileOf.get(name);
+        if (file !== undefined) return await file.read(name);
+        throw new Error(
+          `Cannot read tensor ${name} of ${folder}: expected it in ${
+            files.join(", ")
+          }; found none; ` +
+            "config.json and weights must belong together",
+        );
+      },
+      tokenizer,
+      description: { ...description, digest: description.digest ?? await digestOf(folder, files) },
+      close,
+      [Symbol.dispose]: close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+async function digestOf(folder: string, files: string[]): Promise<string> {
+  if (files.length === 1) return await sha256OfFile(join(folder, files[0]));
+  const lines: string[] = [];
+  for (const name of files) lines.push(`${name} ${await sha256OfFile(join(folder, name))}\n`);
+  const bytes = new TextEncoder().encode(lines.join(""));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
