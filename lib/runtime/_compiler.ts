@@ -1,0 +1,57 @@
+/** Compiles tfjs-node's addon (two C++ files of the npm package, unchanged). */
+import { join } from "node:path";
+import { findOnPath, lastLines, type Ran, run } from "./_command.ts";
+
+export interface Compiler {
+  command: string[];
+  name: string;
+}
+
+/** The first C++17 compiler that works: `CXX`, g++, clang++, c++. */
+export async function findCompiler(scratch: string): Promise<Compiler | undefined> {
+  const probe = join(scratch, "probe.cc");
+  await Deno.writeTextFile(probe, "#include <string>\nint main() { return 0; }\n");
+  const own = Deno.env.get("CXX")?.trim().split(/\s+/).filter((part) => part !== "") ?? [];
+  for (const command of [own, ["g++"], ["clang++"], ["c++"]]) {
+    if (command.length === 0 || findOnPath(command[0]) === undefined && !command[0].includes("/")) {
+      continue;
+    }
+    const { ok } = await run([...command, "-std=c++17", "-fsyntax-only", probe]);
+    if (ok) return { command, name: command[0] };
+  }
+}
+
+/** Compiles and links the addon; it looks for the library in its own folder. */
+export async function compileAddon(
+  { command }: Compiler,
+  { packageFolder, nodeApi, tensorflow, output, scratch }: {
+    packageFolder: string;
+    nodeApi: string;
+    tensorflow: string;
+    output: string;
+    scratch: string;
+  },
+): Promise<Ran> {
+  const mac = Deno.build.os === "darwin";
+  const library = (name: string) =>
+    join(tensorflow, mac ? `lib${name}.2.dylib` : `lib${name}.so.2`);
+  const { ok, output: text } = await run([
+    ...command,
+    ...["-O2", "-std=c++17", "-shared", "-fPIC", "-DNAPI_VERSION=8"],
+    ...["-I", nodeApi, "-I", join(packageFolder, ".."), "-I", join(tensorflow, "include")],
+    join(packageFolder, "binding", "tfjs_backend.cc"),
+    join(packageFolder, "binding", "tfjs_binding.cc"),
+    ...["-o", output, library("tensorflow_cc"), library("tensorflow_framework")],
+    ...(mac
+      ? ["-Wl,-rpath,@loader_path", "-Wl,-undefined,dynamic_lookup"]
+      : ["-Wl,-rpath,$ORIGIN"]),
+  ], {
+    // Zig's caches would otherwise fill the home folder.
+    env: {
+      ZIG_GLOBAL_CACHE_DIR: join(scratch, "zig"),
+      ZIG_LOCAL_CACHE_DIR: join(scratch, "zig"),
+    },
+  });
+  const errors = text.split("\n").filter((line) => /error/i.test(line)).slice(0, 2).join(" / ");
+  return { ok, output: ok ? "" : errors || lastLines(text) };
+}

@@ -1,0 +1,151 @@
+/** Wheels by pip, which knows the user's mirror, proxy and certificates. */
+import { join } from "node:path";
+import { findOnPath, lastLines, run } from "./_command.ts";
+import type { Wheel } from "./native_wheels.ts";
+
+/** A reason for which something could not be installed, and the command that mends it. */
+export class Hindrance extends Error {
+  constructor(reason: string, readonly mend: string, readonly lasting = false) {
+    super(reason);
+  }
+}
+
+export interface Python {
+  pip: string[];
+  python: string[];
+}
+
+/** A Python with pip, or uv, which brings both; undefined when there is neither. */
+export async function findPip(): Promise<Python | undefined> {
+  for (const name of ["python3", "python", "py"]) {
+    if (findOnPath(name) === undefined) continue;
+    if ((await run([name, "-c", "import pip, zlib, zipfile"])).ok) {
+      return { pip: [name, "-m", "pip"], python: [name] };
+    }
+  }
+  if (findOnPath("uv") !== undefined) {
+    return {
+      pip: ["uv", "tool", "run", "pip"],
+      python: ["uv", "run", "--no-project", "--quiet", "python"],
+    };
+  }
+}
+
+/** Downloads one wheel into `folder`, refused unless its SHA-256 is the pinned one. */
+export async function downloadWheel(
+  { pip }: Python,
+  wheel: Wheel,
+  { folder, tags, progress }: {
+    folder: string;
+    tags: string[];
+    /** Told the share done, 0 to 1. */
+    progress: (share: number) => void;
+  },
+): Promise<string> {
+  const [wheels, temporary] = [join(folder, "wheels"), join(folder, "temporary")];
+  await Deno.mkdir(wheels, { recursive: true });
+  await Deno.mkdir(temporary, { recursive: true });
+  const requirements = join(folder, "requirements.txt");
+  await Deno.writeTextFile(
+    requirements,
+    `${wheel.requirement} --hash=sha256:${wheel.sha256}\n`,
+  );
+  // pip's own bar cannot be read by machines before pip 24.1; the growing file can.
+  const timer = setInterval(
+    () => progress(Math.min(1, (sizeOf(temporary) + sizeOf(wheels)) / wheel.bytes)),
+    300,
+  );
+  const { ok, output } = await run([
+    ...pip,
+    "download",
+    ...["--no-deps", "--only-binary=:all:", "--require-hashes", "--retries=2"],
+    ...["--python-version=3.11", "--implementation=cp", ...tags.map((tag) => `--platform=${tag}`)],
+    ...["--dest", wheels, "--requirement", requirements],
+  ], {
+    env: {
+      // On the same disk, and swept with the rest.
+      TMPDIR: temporary,
+      PIP_REQUIRE_VIRTUALENV: "0",
+      PIP_DISABLE_PIP_VERSION_CHECK: "1",
+      PIP_NO_INPUT: "1",
+      PIP_PROGRESS_BAR: "off",
+    },
+  }).finally(() => clearInterval(timer));
+  if (!ok) throw pipHindrance(wheel, pip, output);
+  for await (const { name } of Deno.readDir(wheels)) {
+    if (name.endsWith(".whl")) return join(wheels, name);
+  }
+  throw new Hindrance(`pip said it downloaded ${wheel.requirement}, but left no wheel`, MEND_AGAIN);
+}
+
+const MEND_AGAIN = "npx -y deno@2.9.6 run -A lib/runtime/tasks/install.ts";
+
+function pipHindrance(wheel: Wheel, pip: string[], output: string): Hindrance {
+  const name = wheel.requirement;
+  if (/DO NOT MATCH THE HASHES/i.test(output)) {
+    return new Hindrance(
+      `the SHA-256 of the downloaded ${name} is not the pinned one, so it was refused`,
+      `${pip.join(" ")} cache purge && ${MEND_AGAIN}`,
+    );
+  }
+  if (/No space left/i.test(output)) {
+    return new Hindrance(
+      `the disk filled up while downloading ${name}`,
+      `free some space, then ${MEND_AGAIN}`,
+    );
+  }
+  if (/Retrying|Connection|ProxyError|timed out|Name or service|SSLError/i.test(output)) {
+    return new Hindrance(
+      `the Python package index could not be reached for ${name}`,
+      `connect to a network (or set PIP_INDEX_URL to a mirror), then ${MEND_AGAIN}`,
+    );
+  }
+  const errors = output.split("\n").filter((line) => line.startsWith("ERROR"));
+  return new Hindrance(
+    `pip could not download ${name}: ${lastLines(errors.join("\n") || output)}`,
+    MEND_AGAIN,
+  );
+}
+
+/** Unpacks the parts of a wheel that are kept; Python's zipfile checks each file's CRC. */
+export async function unpackWheel(
+  { python }: Python,
+  wheel: { path: string; keep: string[] },
+  target: string,
+): Promise<void> {
+  const { ok, output } = await run([...python, "-c", UNPACK, wheel.path, target, ...wheel.keep]);
+  if (!ok) {
+    throw new Hindrance(
+      `the wheel ${wheel.path} could not be unpacked: ${lastLines(output)}`,
+      MEND_AGAIN,
+    );
+  }
+}
+
+const UNPACK = `
+import os, sys, zipfile
+wheel, target, *keep = sys.argv[1:]
+with zipfile.ZipFile(wheel) as archive:
+    for entry in archive.infolist():
+        if entry.is_dir() or not entry.filename.startswith(tuple(keep)):
+            continue
+        if entry.filename.startswith("nvidia/") and "/include/" in entry.filename:
+            continue
+        path = archive.extract(entry, target)
+        if (entry.external_attr >> 16) & 0o100:
+            os.chmod(path, 0o755)
+`;
+
+/** Bytes of the files under a folder, which may be changing. */
+function sizeOf(folder: string): number {
+  let sum = 0;
+  try {
+    for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+      const path = join(folder, name);
+      try {
+        sum += isDirectory ? sizeOf(path) : Deno.statSync(path).size;
+      } catch { /* moved away meanwhile */ }
+    }
+  } catch { /* likewise */ }
+  return sum;
+}

@@ -1,0 +1,424 @@
+/**
+ * Installs the native TensorFlow: the C library out of a Python wheel, and the Node addon of
+ * `@tensorflow/tfjs-node-gpu`, compiled against it. It lies in `.native/tensorflow-VERSION-KIND`
+ * at the root of the repository; the npm package gets a link to the addon, which finds the library
+ * beside itself, so that moving the repository or making node_modules anew breaks nothing.
+ */
+import { statfsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { compileAddon, type Compiler, findCompiler } from "./_compiler.ts";
+import { findOnPath, run } from "./_command.ts";
+import { downloadWheel, findPip, Hindrance, type Python, unpackWheel } from "./_wheels.ts";
+import { writeWhole } from "./files.ts";
+import {
+  NATIVE_PLATFORMS,
+  type NativeKind,
+  type NativePlatform,
+  TENSORFLOW_VERSION,
+  type Wheel,
+} from "./native_wheels.ts";
+
+export type { NativeKind } from "./native_wheels.ts";
+
+/** The root of this repository. */
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** The task that installs and says all it can about what stands in the way. */
+export const INSTALL_COMMAND = "npx -y deno@2.9.6 run -A lib/runtime/tasks/install.ts";
+
+export type NativeState =
+  | { ready: true; kind: NativeKind; folder: string; addon: string }
+  | { ready: false; reason: string; mend: string };
+
+export interface NativeOptions {
+  /** Where it lies. Default: `SELF_ALIGNING_NATIVE`, or `.native` at the repository's root. */
+  folder?: string;
+  /** The npm package that loads the addon. Default: this repository's tfjs-node-gpu. */
+  package?: string;
+  /** Default: `cuda` where an NVIDIA GPU is seen and a wheel exists for it, else `cpu`. */
+  kind?: NativeKind;
+  /** False never downloads. Default: true, unless `SELF_ALIGNING_OFFLINE` is set. */
+  download?: boolean;
+  /** Tries at once what failed within the last ten minutes. Default: false. */
+  retry?: boolean;
+  /** Told what is being done, a line at a time. Default: prints to stderr. */
+  progress?: (line: string) => void;
+  /** Default: the pinned wheels of this machine's platform. */
+  platform?: NativePlatform;
+}
+
+interface Stamp {
+  version: string;
+  kind: NativeKind;
+  platform: string;
+  wheels: string[];
+  /** Sizes of the libraries and the addon, by path. */
+  files: Record<string, number>;
+}
+
+const ADDON = "tensorflow/tfjs_binding.node";
+const STAMP = "installed.json";
+const PLATFORM = `${Deno.build.os}-${Deno.build.arch}`;
+const FAILURE_MINUTES = 10;
+
+/**
+ * Makes the native library ready to import: at once when it is installed, else by installing it.
+ * What stands in the way is returned, never thrown, so that a run can go on without it.
+ */
+export async function installNative(options: NativeOptions = {}): Promise<NativeState> {
+  const progress = options.progress ?? ((line: string) => console.error(line));
+  try {
+    const state = await ready(options, progress);
+    placeAddon(state.addon, options.package);
+    return state;
+  } catch (error) {
+    if (error instanceof Hindrance) {
+      if (error.lasting) await remember(folderOf(options), error);
+      return { ready: false, reason: error.message, mend: error.mend };
+    }
+    const reason = `installing it failed: ${error instanceof Error ? error.message : error}`;
+    return { ready: false, reason, mend: INSTALL_COMMAND };
+  }
+}
+
+/** What is installed now, without changing anything. */
+export function nativeState(options: NativeOptions = {}): NativeState {
+  const folder = folderOf(options);
+  const kinds: NativeKind[] = options.kind ? [options.kind] : ["cuda", "cpu"];
+  for (const kind of kinds) {
+    const home = homeOf(folder, kind);
+    if (isWhole(home)) return { ready: true, kind, folder: home, addon: join(home, ADDON) };
+  }
+  return { ready: false, reason: `it is not installed in ${folder}`, mend: INSTALL_COMMAND };
+}
+
+/** Whether an NVIDIA GPU can be used here; `CUDA_VISIBLE_DEVICES` may hide it. */
+export async function seesNvidiaGpu(): Promise<boolean> {
+  const visible = Deno.env.get("CUDA_VISIBLE_DEVICES");
+  if (visible === "" || visible === "-1") return false;
+  try {
+    for (const _ of Deno.readDirSync("/proc/driver/nvidia/gpus")) return true;
+  } catch { /* no driver on this Linux, or another system */ }
+  if (findOnPath("nvidia-smi") === undefined) return false;
+  const { ok, output } = await run(["nvidia-smi", "-L"]);
+  return ok && /^GPU \d/m.test(output);
+}
+
+/** Where node-pre-gyp, which tfjs-node uses, looks for the addon. */
+export function addonPlace(packageFolder = tfjsPackage()): string {
+  const { binary } = JSON.parse(Deno.readTextFileSync(join(packageFolder, "package.json")));
+  const supported = Number(process.versions.napi);
+  const version = Math.max(...binary.napi_versions.filter((v: number) => v <= supported));
+  const place = binary.module_path.replace("{napi_build_version}", version);
+  return resolve(packageFolder, place, `${binary.module_name}.node`);
+}
+
+async function ready(
+  options: NativeOptions,
+  progress: (line: string) => void,
+): Promise<NativeState & { ready: true }> {
+  const folder = folderOf(options);
+  const found = nativeState(options);
+  // The CUDA build also runs on a CPU: with it in place nobody needs to look for a GPU.
+  if (found.ready && (options.kind || found.kind === "cuda")) return found;
+
+  const platform = options.platform ?? NATIVE_PLATFORMS[PLATFORM];
+  if (platform === undefined) {
+    throw new Hindrance(
+      `there is no TensorFlow ${TENSORFLOW_VERSION} wheel that this project can use on ${PLATFORM}`,
+      Deno.build.os === "windows" ? "run in WSL 2" : "run on Linux, or on a Mac with Apple silicon",
+    );
+  }
+  const kind = options.kind ??
+    (platform.kinds.cuda && await seesNvidiaGpu() ? "cuda" : "cpu");
+  if (found.ready && found.kind === kind) return found;
+  try {
+    return await install(kind, platform, { ...options, folder, progress });
+  } catch (error) {
+    if (!found.ready) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    progress(`TensorFlow (${kind}) is not installed: ${reason}; going on with the one for the CPU`);
+    return found;
+  }
+}
+
+async function install(
+  kind: NativeKind,
+  platform: NativePlatform,
+  options: NativeOptions & { folder: string; progress: (line: string) => void },
+): Promise<NativeState & { ready: true }> {
+  const { folder, progress } = options;
+  const plan = platform.kinds[kind];
+  if (plan === undefined) {
+    throw new Hindrance(`there is no ${kind} wheel for ${PLATFORM}`, "leave the kind out");
+  }
+  const offline = Deno.env.get("SELF_ALIGNING_OFFLINE");
+  if (!(options.download ?? (offline === undefined || offline === "" || offline === "0"))) {
+    const why = options.download === false ? "" : " and SELF_ALIGNING_OFFLINE forbids to fetch it";
+    throw new Hindrance(
+      `it is not installed in ${folder}${why}`,
+      `${why ? "SELF_ALIGNING_OFFLINE=0 " : ""}${INSTALL_COMMAND}`,
+    );
+  }
+  if (!options.retry) recall(folder);
+  const python = await findPip();
+  if (python === undefined) {
+    throw new Hindrance(
+      "fetching it needs Python 3 with pip (or uv), and none was found on the PATH",
+      pythonCommand(),
+    );
+  }
+  const packageFolder = options.package ?? tfjsPackage();
+
+  await Deno.mkdir(folder, { recursive: true });
+  const space = statfsSync(folder);
+  const free = space.bavail * space.bsize;
+  if (free < plan.diskBytes) {
+    throw new Hindrance(
+      `it needs ${gigabytes(plan.diskBytes)} of disk and ${folder} has ${gigabytes(free)} free`,
+      `free some space, or set SELF_ALIGNING_NATIVE to a folder on a larger disk, then ${INSTALL_COMMAND}`,
+    );
+  }
+
+  // The system frees this lock when its holder ends, however it ends: none goes stale.
+  using lock = await Deno.open(join(folder, "install.lock"), { write: true, create: true });
+  if (!await lock.tryLock(true)) {
+    progress(`Waiting for another process that installs TensorFlow in ${folder}`);
+    await lock.lock(true);
+  }
+  const meanwhile = nativeState({ ...options, kind });
+  if (meanwhile.ready) return meanwhile;
+  await sweep(folder);
+
+  const name = `TensorFlow ${TENSORFLOW_VERSION} (${kind})`;
+  const total = plan.wheels.reduce((sum, wheel) => sum + wheel.bytes, 0);
+  progress(`Installing ${name} in ${folder}, once: ${megabytes(total)} to download`);
+  const partial = join(folder, `partial-${crypto.randomUUID()}`);
+  try {
+    let before = 0;
+    for (const wheel of plan.wheels) {
+      const share = steps(
+        (percent) => progress(`${name}: ${percent} % downloaded`),
+        before / total,
+      );
+      await fetchWheel(python, wheel, {
+        partial,
+        target: partial,
+        tags: platform.tags,
+        progress: (part) => share((before + part * wheel.bytes) / total),
+      });
+      before += wheel.bytes;
+    }
+    await compile(python, platform, { partial, packageFolder, progress });
+    await Deno.remove(join(partial, "tensorflow", "include"), { recursive: true });
+    const stamp: Stamp = {
+      version: TENSORFLOW_VERSION,
+      kind,
+      platform: PLATFORM,
+      wheels: plan.wheels.map(({ requirement, sha256 }) => `${requirement} sha256:${sha256}`),
+      files: librarySizes(partial),
+    };
+    await writeWhole(join(partial, STAMP), JSON.stringify(stamp, null, 1) + "\n");
+    const home = homeOf(folder, kind);
+    await Deno.remove(home, { recursive: true }).catch(ignoreAbsent);
+    await Deno.rename(partial, home);
+    await Deno.remove(join(folder, "failure.json")).catch(ignoreAbsent);
+    progress(`${name} is installed`);
+    return { ready: true, kind, folder: home, addon: join(home, ADDON) };
+  } finally {
+    await Deno.remove(partial, { recursive: true }).catch(() => {});
+  }
+}
+
+async function fetchWheel(
+  python: Python,
+  wheel: Wheel,
+  where: { partial: string; target: string; tags: string[]; progress: (share: number) => void },
+): Promise<void> {
+  const download = join(where.partial, "download");
+  const path = await lasting(downloadWheel(python, wheel, { ...where, folder: download }));
+  await lasting(unpackWheel(python, { path, keep: wheel.keep }, where.target));
+  await Deno.remove(download, { recursive: true });
+}
+
+async function compile(
+  python: Python,
+  platform: NativePlatform,
+  { partial, packageFolder, progress }: {
+    partial: string;
+    packageFolder: string;
+    progress: (line: string) => void;
+  },
+): Promise<void> {
+  const job = {
+    packageFolder,
+    nodeApi: join(dirname(require.resolve("node-api-headers/package.json")), "include"),
+    tensorflow: join(partial, "tensorflow"),
+    output: join(partial, ADDON),
+    scratch: join(partial, "compiler"),
+  };
+  await Deno.mkdir(job.scratch, { recursive: true });
+  const own = await findCompiler(job.scratch);
+  const compilers: (() => Promise<Compiler>)[] = own ? [() => Promise.resolve(own)] : [];
+  compilers.push(async () => {
+    const { zig } = platform;
+    progress(`No C++ compiler serves here: downloading one (${megabytes(zig.bytes)})`);
+    await fetchWheel(python, zig, {
+      partial,
+      target: job.scratch,
+      tags: platform.tags,
+      progress: () => {},
+    });
+    return { command: [join(job.scratch, "ziglang", "zig"), "c++"], name: "zig" };
+  });
+  let failure = "";
+  for (const obtain of compilers) {
+    let compiler: Compiler;
+    try {
+      compiler = await obtain();
+    } catch (error) {
+      failure += `${failure && "; "}${error instanceof Error ? error.message : error}`;
+      continue;
+    }
+    progress(`Compiling the addon with ${compiler.name}; up to two minutes`);
+    const { ok, output } = await compileAddon(compiler, job);
+    if (ok) {
+      await Deno.remove(job.scratch, { recursive: true });
+      return;
+    }
+    failure += `${failure && "; "}${compiler.name} failed: ${output}`;
+  }
+  throw new Hindrance(
+    `its addon could not be compiled: ${failure}`,
+    `${compilerCommand()} && ${INSTALL_COMMAND}`,
+    true,
+  );
+}
+
+/** Links the addon where the npm package looks for it; the loader resolves the link. */
+function placeAddon(addon: string, packageFolder = tfjsPackage()): void {
+  const place = addonPlace(packageFolder);
+  try {
+    if (Deno.realPathSync(place) === Deno.realPathSync(addon)) return;
+  } catch { /* nothing there yet, or a link to nothing */ }
+  Deno.mkdirSync(dirname(place), { recursive: true });
+  const repository = Deno.realPathSync(ROOT);
+  const real = Deno.realPathSync(addon);
+  // Relative within the repository, so that it can be moved whole.
+  const inside = !relative(repository, real).startsWith("..") &&
+    !isAbsolute(relative(repository, real));
+  const target = inside ? relative(Deno.realPathSync(dirname(place)), real) : real;
+  const partial = `${place}.${crypto.randomUUID()}.partial`;
+  Deno.symlinkSync(target, partial);
+  Deno.renameSync(partial, place);
+}
+
+function isWhole(home: string): boolean {
+  try {
+    const stamp: Stamp = JSON.parse(Deno.readTextFileSync(join(home, STAMP)));
+    return stamp.version === TENSORFLOW_VERSION && stamp.platform === PLATFORM &&
+      ADDON in stamp.files &&
+      Object.entries(stamp.files).every(([path, size]) =>
+        Deno.statSync(join(home, path)).size === size
+      );
+  } catch {
+    return false;
+  }
+}
+
+/** Sizes of the shared libraries under a folder, by path relative to it. */
+function librarySizes(home: string, inside = ""): Record<string, number> {
+  const sizes: Record<string, number> = {};
+  for (const { name, isDirectory } of Deno.readDirSync(join(home, inside))) {
+    const path = inside ? `${inside}/${name}` : name;
+    if (isDirectory) Object.assign(sizes, librarySizes(home, path));
+    else if (/\.(so(\.\d+)*|dylib|node)$/.test(name)) {
+      sizes[path] = Deno.statSync(join(home, path)).size;
+    }
+  }
+  return sizes;
+}
+
+/** Removes what killed installations left; a download still running into it may keep a little. */
+async function sweep(folder: string): Promise<void> {
+  for await (const { name } of Deno.readDir(folder)) {
+    if (!name.startsWith("partial-")) continue;
+    await Deno.remove(join(folder, name), { recursive: true }).catch(() => {});
+  }
+}
+
+/** Several notebooks in a row need not each wait for a network that is not there. */
+async function remember(folder: string, failure: Hindrance): Promise<void> {
+  const record = { at: Date.now(), reason: failure.message, mend: failure.mend };
+  await writeWhole(join(folder, "failure.json"), JSON.stringify(record)).catch(() => {});
+}
+
+function recall(folder: string): void {
+  let failure: { at: number; reason: string; mend: string };
+  try {
+    failure = JSON.parse(Deno.readTextFileSync(join(folder, "failure.json")));
+  } catch {
+    return;
+  }
+  const minutes = (Date.now() - failure.at) / 60_000;
+  if (!(minutes >= 0 && minutes < FAILURE_MINUTES)) return;
+  throw new Hindrance(`${failure.reason} (tried ${Math.round(minutes)} min ago)`, failure.mend);
+}
+
+/** Marks a hindrance as one that trying again at once would only meet again. */
+async function lasting<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Hindrance) throw new Hindrance(error.message, error.mend, true);
+    throw error;
+  }
+}
+
+/** Calls `tell` at every further 20 percent. */
+function steps(tell: (percent: number) => void, start = 0): (share: number) => void {
+  let told = Math.floor(start * 5);
+  return (share) => {
+    const step = Math.floor(Math.min(1, share) * 5);
+    if (step > told) tell((told = step) * 20);
+  };
+}
+
+function folderOf(options: NativeOptions): string {
+  return resolve(options.folder ?? (Deno.env.get("SELF_ALIGNING_NATIVE") || join(ROOT, ".native")));
+}
+
+function homeOf(folder: string, kind: NativeKind): string {
+  return join(folder, `tensorflow-${TENSORFLOW_VERSION}-${kind}`);
+}
+
+const require = createRequire(import.meta.url);
+
+function tfjsPackage(): string {
+  try {
+    return dirname(require.resolve("@tensorflow/tfjs-node-gpu/package.json"));
+  } catch {
+    throw new Hindrance("the npm packages are not installed", "npx -y deno@2.9.6 install");
+  }
+}
+
+function pythonCommand(): string {
+  if (Deno.build.os === "darwin") return "xcode-select --install";
+  return findOnPath("apt-get")
+    ? "sudo apt-get install -y python3-pip"
+    : "install Python 3 with pip, or uv (https://docs.astral.sh/uv)";
+}
+
+function compilerCommand(): string {
+  if (Deno.build.os === "darwin") return "xcode-select --install";
+  return findOnPath("apt-get") ? "sudo apt-get install -y g++" : "install g++ or clang++";
+}
+
+const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
+
+function ignoreAbsent(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
