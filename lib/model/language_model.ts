@@ -90,8 +90,8 @@ export class LanguageModel {
 
   /** Puts a variable among the state; one that had the name is freed. */
   bindState(name: string, variable: tf.Variable): void {
-    this.session?.bind(name, variable);
     this.state.get(name)?.dispose();
+    this.session?.bind(name, variable);
     this.state.set(name, variable);
   }
 

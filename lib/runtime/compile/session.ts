@@ -16,14 +16,11 @@ import { type Graph, handleName, type Specification, type TensorFunction, Trace 
 /** A variable's data on JavaScript's side, fetched from the session only when somebody asks. */
 class Mirror implements TensorData {
   refCount = 1;
+  id = -1;
   /** Whether the session's value is newer than `id`'s. */
-  stale = false;
-  constructor(
-    readonly shape: number[],
-    readonly dtype: number,
-    public id: number,
-    readonly fetch: () => number,
-  ) {}
+  stale = true;
+  /** @param fetch gives this mirror its value by `take` */
+  constructor(readonly shape: number[], readonly dtype: number, readonly fetch: () => void) {}
 
   /** The backend looks here first, before it uses `id`. */
   get values(): null {
@@ -37,9 +34,12 @@ class Mirror implements TensorData {
 
   /** Brings the session's value over. */
   pull() {
-    if (!this.stale) return;
+    if (this.stale) this.fetch();
+  }
+
+  take(id: number) {
+    this.id = id;
     this.stale = false;
-    this.id = this.fetch();
   }
 
   /** The session's value has changed. */
@@ -85,7 +85,7 @@ export class Session {
             `found [${variable.shape}]; use another name`,
         );
       }
-      if (!slot.variable.isDisposed && slot.variable.dataId === slot.dataId) slot.mirror!.pull();
+      if (this.#holds(slot)) slot.mirror!.pull();
     }
     this.#slots.set(name, { variable });
   }
@@ -112,20 +112,21 @@ export class Session {
   /** One run of a graph: its outputs, and its variables changed. */
   call(graph: Graph, inputs: tf.Tensor[]): tf.Tensor[] {
     this.#load();
-    for (const name of graph.variables) this.#send(name);
+    this.#send(graph.variables);
+    // Let go of the values first, or TensorFlow copies what it is about to change.
+    for (const name of graph.changed) this.#slots.get(name)!.mirror!.drop();
     const outputs = this.#run(
       nodeBackend().getInputTensorIds(inputs),
       graph.inputs,
       graph.outputs,
-    ).map((handle) => nodeBackend().createOutputTensor(handle));
-    for (const name of graph.changed) this.#slots.get(name)!.mirror!.drop();
-    return outputs;
+    );
+    return outputs.map((handle) => nodeBackend().createOutputTensor(handle));
   }
 
   /** Ends the session; the variables that live keep their values. */
   dispose(): void {
     for (const slot of this.#slots.values()) {
-      if (!slot.variable.isDisposed && slot.variable.dataId === slot.dataId) slot.mirror!.pull();
+      if (this.#holds(slot)) slot.mirror!.pull();
     }
     if (this.#session !== undefined) nodeBackend().binding.deleteSavedModel(this.#session);
     this.#session = undefined;
@@ -162,49 +163,70 @@ export class Session {
       rmSync(folder, { recursive: true });
     }
     const former = this.#session;
-    for (const [name, slot] of this.#slots) {
-      if (slot.variable.isDisposed || slot.variable.dataId !== slot.dataId) continue;
-      slot.mirror!.pull(); // from the former session
-      this.#session = session;
-      this.#run([slot.mirror!.id], [`${assignName(name)}/value`], [assignName(name)])
-        .forEach(({ id }) => binding.deleteTensor(id));
-      slot.mirror!.drop();
-      this.#session = former;
-    }
+    const kept = [...this.#slots.values()].filter((slot) => this.#holds(slot));
+    for (const { mirror } of kept) mirror!.pull(); // from the former session
     this.#session = session;
     if (former !== undefined) binding.deleteSavedModel(former);
     this.#loaded = this.#graphs.length;
     this.#loadedSlots = this.#slots.size;
+    this.#assign(
+      [...this.#slots].filter(([, slot]) => this.#holds(slot)).map(([name, { mirror }]) => [
+        name,
+        mirror!.id,
+      ]),
+    );
+    for (const { mirror } of kept) mirror!.drop();
   }
 
-  /** Brings a variable's value into the session where JavaScript has assigned it since. */
-  #send(name: string): void {
-    const slot = this.#slots.get(name)!;
-    const { variable } = slot;
-    if (variable.dataId === slot.dataId) return;
-    if (variable.isDisposed) {
-      throw new Error(`Cannot run the graph: the variable ${name} was disposed; compile anew`);
+  /** Whether the session has the variable's present value. */
+  #holds(slot: Slot): boolean {
+    return !slot.variable.isDisposed && slot.variable.dataId === slot.dataId;
+  }
+
+  /** Assigns in one run: TensorFlow prepares each combination of feeds and fetches by itself. */
+  #assign(values: [name: string, id: number][]): void {
+    if (values.length === 0) return;
+    const names = values.map(([name]) => assignName(name));
+    this.#run(values.map(([, id]) => id), names.map((name) => `${name}/value`), names)
+      .forEach(({ id }) => nodeBackend().binding.deleteTensor(id));
+  }
+
+  /** Fetches the values of all variables of one kind that JavaScript lacks, in one run. */
+  #fetch(kind: string): void {
+    const stale = [...this.#slots].filter(([name, slot]) =>
+      kindOf(name) === kind && this.#holds(slot) && slot.mirror!.stale
+    );
+    this.#run([], [], stale.map(([name]) => readName(name)))
+      .forEach(({ id }, i) => stale[i][1].mirror!.take(id));
+  }
+
+  /** Brings values into the session where JavaScript has assigned them since. */
+  #send(names: Iterable<string>): void {
+    const assigned = [...names].map((name) => [name, this.#slots.get(name)!] as const)
+      .filter(([, slot]) => slot.variable.dataId !== slot.dataId);
+    if (assigned.length === 0) return;
+    const disposed = assigned.find(([, { variable }]) => variable.isDisposed);
+    if (disposed !== undefined) {
+      throw new Error(
+        `Cannot run the graph: the variable ${disposed[0]} was disposed; bind another`,
+      );
     }
     const backend = nodeBackend();
-    const ids = backend.getInputTensorIds([variable]);
-    this.#run(ids, [`${assignName(name)}/value`], [assignName(name)])
-      .forEach(({ id }) => backend.binding.deleteTensor(id));
-    // Its own data from here on: what it was assigned from may be another tensor's too.
-    const mirror = new Mirror(
-      variable.shape,
-      dataTypes[variable.dtype],
-      -1,
-      () => this.#run([], [], [readName(name)])[0].id,
-    );
-    mirror.stale = true;
-    const dataId = {};
-    backend.tensorMap.set(dataId, mirror);
-    const { shape, dtype } = variable;
-    const tensor = tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype });
-    variable.assign(tensor);
-    tensor.dispose();
-    slot.dataId = variable.dataId;
-    slot.mirror = mirror;
+    const ids = backend.getInputTensorIds(assigned.map(([, { variable }]) => variable));
+    this.#assign(assigned.map(([name], i) => [name, ids[i]]));
+    for (const [name, slot] of assigned) {
+      const { variable } = slot;
+      // Its own data from here on: what it was assigned from may be another tensor's too.
+      const { shape, dtype } = variable;
+      const mirror = new Mirror(shape, dataTypes[dtype], () => this.#fetch(kindOf(name)));
+      const dataId = {};
+      backend.tensorMap.set(dataId, mirror);
+      const tensor = tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype });
+      variable.assign(tensor);
+      tensor.dispose();
+      slot.dataId = variable.dataId;
+      slot.mirror = mirror;
+    }
   }
 }
 
@@ -222,6 +244,9 @@ function constantZero(): GraphNode {
     ],
   };
 }
+
+/** Variables whose names share what stands before a slash are fetched together. */
+const kindOf = (variable: string) => variable.includes("/") ? variable.split("/")[0] : "";
 
 const assignName = (variable: string) => `assign/${variable}`;
 const clearName = (variable: string) => `clear/${variable}`;
