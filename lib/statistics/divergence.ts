@@ -1,0 +1,81 @@
+/**
+ * How far two distributions over the same options are apart, in nats (divide by ln 2 for bits).
+ * Probabilities are checked (not negative, sum within 1e-3 of 1) and divided by their sum, so that
+ * float32 softmaxes give no negative divergence.
+ */
+import { fail, finite, sameLength, type Values } from "./_check.ts";
+
+function distribution(action: string, values: Values): Float64Array {
+  const p = finite(action, values, "probabilities");
+  let sum = 0;
+  for (let i = 0; i < p.length; i++) {
+    if (p[i] < 0) fail(action, "no negative probability", `${p[i]} at index ${i}`, "apply softmax");
+    sum += p[i];
+  }
+  if (Math.abs(sum - 1) > 1e-3) {
+    fail(action, "probabilities that sum to 1 (within 0.001)", `a sum of ${sum}`, "normalize them");
+  }
+  return p.map((value) => value / sum);
+}
+
+function pairOf(action: string, p: Values, q: Values): [Float64Array, Float64Array] {
+  sameLength(action, p, q);
+  return [distribution(action, p), distribution(action, q)];
+}
+
+function divergence(p: Float64Array, q: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < p.length; i++) {
+    if (p[i] > 0) sum += p[i] * Math.log(p[i] / q[i]);
+  }
+  // Of equal distributions rounding may leave -1e-17.
+  return Math.max(0, sum);
+}
+
+/**
+ * Kullback-Leibler divergence KL(p || q) in nats: the base model's p first, the tuned one's q
+ * second (Ren et al. 2024). Infinity where q = 0 < p.
+ */
+export function klDivergence(p: Values, q: Values): number {
+  return divergence(...pairOf("compute a KL divergence", p, q));
+}
+
+/**
+ * Jensen-Shannon divergence in nats: symmetric, in [0, ln 2]. Not its square root, the distance.
+ */
+export function jensenShannonDivergence(p: Values, q: Values): number {
+  const [a, b] = pairOf("compute a Jensen-Shannon divergence", p, q);
+  const middle = a.map((value, i) => (value + b[i]) / 2);
+  return (divergence(a, middle) + divergence(b, middle)) / 2;
+}
+
+/** Entropy in nats: 0 for a sure answer, ln n for n equal options. */
+export function entropy(p: Values): number {
+  let sum = 0;
+  for (const share of distribution("compute an entropy", p)) {
+    if (share > 0) sum -= share * Math.log(share);
+  }
+  return Math.max(0, sum);
+}
+
+/**
+ * Cosine of the angle between two vectors of any scale, in [-1, 1]; 0 when one of them is all
+ * zeros.
+ */
+export function cosineSimilarity(p: Values, q: Values): number {
+  const action = "compute a cosine similarity";
+  const a = finite(action, p), b = finite(action, q);
+  sameLength(action, a, b);
+  const largestA = a.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const largestB = b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  if (largestA === 0 || largestB === 0) return 0;
+  let product = 0, squaresA = 0, squaresB = 0;
+  for (let i = 0; i < a.length; i++) {
+    // Scaled by the largest, so that no square leaves the range of a double.
+    const x = a[i] / largestA, y = b[i] / largestB;
+    product += x * y;
+    squaresA += x * x;
+    squaresB += y * y;
+  }
+  return Math.max(-1, Math.min(1, product / Math.sqrt(squaresA) / Math.sqrt(squaresB)));
+}
