@@ -227,17 +227,18 @@ export interface InstructionOptions {
  * one of the same seed.
  */
 export function generalInstructions({ seed, count = 1000 }: InstructionOptions): Example[] {
+  // Lists of words never run out, so the loop below ends; many more would be lists of words only.
+  if (!Number.isInteger(count) || count < 0 || count > 100_000) {
+    throw new RangeError(
+      `Cannot make general instructions: expected a count of 0 to 100,000; found ${count}; ` +
+        "for more, give a file of instructions",
+    );
+  }
   const random = new Random(seed).fork("general instructions");
   const seen = new Set<string>();
   const examples: Example[] = [];
-  for (let tries = 0; examples.length < count; tries++) {
-    if (tries > 100 * count + 1000) {
-      throw new Error(
-        `Cannot make ${count} different instructions: expected fewer; found ${examples.length}; ` +
-          "ask for fewer, or give a file of instructions",
-      );
-    }
-    const [instruction, response] = tasks[tries % tasks.length](random);
+  for (let turn = 0; examples.length < count; turn++) {
+    const [instruction, response] = tasks[turn % tasks.length](random);
     if (seen.has(instruction)) continue;
     seen.add(instruction);
     examples.push({

@@ -1,0 +1,428 @@
+import assert from "node:assert/strict";
+import {
+  auditGroups,
+  cevalDomain,
+  cevalSubjects,
+  cmmluDomain,
+  cmmluSubjects,
+  generalInstructions,
+  mmluDomain,
+  mmluSubjects,
+  mmluSuites,
+  parseAlpaca,
+  parseCeval,
+  parseCmmlu,
+  parseMedmcqa,
+  parseMmlu,
+  parseReleased,
+  parseXiezhi,
+  publishedDemonstrations,
+  PythonRandom,
+  readAnswers,
+  readQuestions,
+  type ReleasedAnswer,
+  splitXiezhi,
+  toReleasedRow,
+  writeAnswers,
+} from "../../lib/dataset/mod.ts";
+
+const reference = new URL("../../../shared/reference-data/", import.meta.url);
+const referenceThere = await Deno.stat(reference).then(() => true, () => false);
+if (!referenceThere) {
+  console.log("dataset.test.ts: the authors' released rows are not here, their tests are skipped");
+}
+const released = (name: string, fn: () => Promise<void>) =>
+  Deno.test({ name, ignore: !referenceThere, fn });
+const at = (path: string) => new URL(path, reference).pathname;
+
+Deno.test("PythonRandom shuffles as Python's random.shuffle does", () => {
+  // python3 -c "import random; random.seed(S); x = list(range(N)); random.shuffle(x); print(x)"
+  assert.deepEqual(publishedDemonstrations([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), [
+    7,
+    3,
+    2,
+    8,
+    5,
+    6,
+    9,
+    4,
+    0,
+    1,
+  ]);
+  const zero = new PythonRandom(0).shuffle(Array.from({ length: 12 }, (_, i) => i));
+  assert.deepEqual(zero, [1, 9, 8, 5, 10, 2, 3, 7, 4, 0, 11, 6]);
+  const large = new PythonRandom(4294967295).shuffle(Array.from({ length: 1500 }, (_, i) => i));
+  assert.deepEqual(large.slice(0, 6), [1179, 176, 749, 375, 1158, 848]);
+  assert.deepEqual(large.toSorted((a, b) => a - b), Array.from({ length: 1500 }, (_, i) => i));
+  assert.throws(() => new PythonRandom(-1), /expected an integer 0\.\./);
+});
+
+released("splitXiezhi() draws the very items of the published splits", async () => {
+  // Rows of each label in Xiezhi's two English files, none of which lacks four options.
+  const counts = { engineering: 5089, history: 8958, science: 3872, jurisprudence: 6921 };
+  const exam = (domain: string, n: number) =>
+    Array.from({ length: n }, (_, id) => ({
+      id,
+      domain,
+      question: "?",
+      choices: ["a", "b", "c", "d"],
+      answer: 0,
+    }));
+  const splits = splitXiezhi({
+    engineering: exam("engineering", counts.engineering),
+    history: exam("history", counts.history),
+    science: exam("science", counts.science),
+    jurisprudence: exam("jurisprudence", counts.jurisprudence),
+  });
+  for (const domain of ["engineering", "history", "jurisprudence"] as const) {
+    for (const part of ["test", "dev"] as const) {
+      const { questions } = await readQuestions(at(`source/${domain}/${part}.jsonl`), {
+        allowRepeatedChoices: true,
+      });
+      assert.deepEqual(splits[domain][part].map(({ id }) => id), questions.map(({ id }) => id));
+    }
+    assert.equal(splits[domain].train.length, counts[domain] - 260);
+  }
+});
+
+Deno.test("parseXiezhi() puts a row into each labelled domain and counts what it drops", () => {
+  const row = (labels: string[], options = "a\nb\nc\nd", answer = "c") =>
+    JSON.stringify({ question: `${labels}?`, labels, options, answer });
+  const { exams, dropped, rejected } = parseXiezhi([
+    { file: "x.json", text: [row(["Law", "History", "Jurisprudence"]), row(["Art"])].join("\n") },
+    {
+      file: "y.json",
+      text: [
+        row(["History"], "a\nb\nc"),
+        row(["History"]),
+        row(["History"], "a\nb\nc\nd", "e"),
+        '{"question": "q"}',
+      ].join("\n"),
+    },
+  ]);
+  assert.deepEqual(exams.history.map(({ id, subject }) => [id, subject]), [[0, "Law"], [
+    2,
+    undefined,
+  ]]);
+  assert.equal(exams.history[0].answer, 2);
+  assert.equal(exams.jurisprudence.length, 1);
+  assert.equal(exams.jurisprudence[0].domain, "jurisprudence");
+  assert.deepEqual(dropped, { engineering: 0, history: 1, science: 0, jurisprudence: 0 });
+  assert.deepEqual(rejected.map(({ file, line }) => [file, line]), [["y.json", 3], ["y.json", 4]]);
+  assert.match(rejected[0].reason, /^answer: .*found "e"/);
+  assert.match(rejected[1].reason, /^labels: /);
+});
+
+Deno.test("parseMedmcqa() tells what cop counts from, or asks", () => {
+  const row = (id: string, cop: number, more = {}) => ({
+    id,
+    question: "Dose?",
+    opa: "1",
+    opb: "2",
+    opc: "3",
+    opd: "4",
+    cop,
+    exp: "Because.",
+    choice_type: "single",
+    subject_name: "Anatomy",
+    ...more,
+  });
+  const read = (rows: object[], options = {}) =>
+    parseMedmcqa(rows.map((r) => JSON.stringify(r)).join("\n"), { file: "dev.json", ...options });
+  const one = read([row("a", 1), row("b", 4)]);
+  assert.deepEqual(one.questions.map(({ answer }) => answer), [0, 3]);
+  assert.equal(one.questions[0].domain, "medicine");
+  assert.equal(one.questions[0].explanation, "Because.");
+  assert.deepEqual(read([row("a", 0), row("b", 3)]).questions.map(({ answer }) => answer), [0, 3]);
+  assert.throws(() => read([row("a", 1), row("b", 2)]), /0\.\.3 from 1\.\.4.*give copBase/);
+  assert.equal(read([row("a", 2)], { copBase: 1 }).questions[0].answer, 1);
+  assert.match(
+    read([row("a", 1), row("b", 4), row("c", -1)]).rejected[0].reason,
+    /^cop: expected an integer 1\.\.4; found -1/,
+  );
+  const published = read([
+    row("a", 1),
+    row("b", 4, { choice_type: "multi" }),
+    row("c", 4, { exp: null }),
+  ], { published: true });
+  assert.deepEqual([published.questions.length, published.dropped], [1, 2]);
+});
+
+Deno.test("mmluSubjects gives the paper's domains to 28 of the 57 subjects", () => {
+  assert.equal(mmluSubjects.size, 57);
+  const by = new Map<string, number>();
+  for (const { domain } of mmluSubjects.values()) {
+    by.set(domain ?? "none", (by.get(domain ?? "none") ?? 0) + 1);
+  }
+  // Counted from the subcategories: health 8; engineering 1; history 4; politics 4 + culture 2 +
+  // economics 3 + geography 1 + psychology 2 + law 3.
+  assert.deepEqual(Object.fromEntries(by), {
+    medicine: 8,
+    engineering: 1,
+    history: 4,
+    jurisprudence: 15,
+    none: 29,
+  });
+  assert.equal(mmluDomain("virology"), "medicine");
+  assert.equal(mmluDomain("abstract_algebra"), "math");
+  assert.equal(mmluDomain("alchemy"), undefined);
+});
+
+Deno.test("mmluSuites() parts the questions into the domain's own and all others", () => {
+  const csv = "Q1?,1,2,3,4,A\nQ2?,1,2,3,4,D\n";
+  const questions = ["virology", "prehistory", "marketing"].flatMap((subject) =>
+    parseMmlu(csv, { file: `mmlu/test/${subject}_test.csv` }).questions
+  );
+  assert.equal(questions.length, 6);
+  const { id, ood } = mmluSuites(questions, "medmcqa");
+  assert.deepEqual(id.map((question) => question.id), ["virology/1", "virology/2"]);
+  assert.deepEqual(
+    new Set(ood.map(({ subject }) => subject)),
+    new Set(["prehistory", "marketing"]),
+  );
+  assert.throws(() => mmluSuites(questions, "engineering"), /expected questions of its subjects/);
+});
+
+Deno.test("parseMmlu() reads rows with a subject each, and rejects unknown subjects", () => {
+  const rows = [
+    { subject: "virology", question: "Q?", choices: ["1", "2", "3", "4"], answer: 3 },
+    { subject: "alchemy", question: "Q?", choices: ["1", "2", "3", "4"], answer: 3 },
+  ].map((row) => JSON.stringify(row)).join("\n");
+  const { questions, rejected } = parseMmlu(rows, { file: "test.jsonl" });
+  assert.deepEqual([questions[0].domain, questions[0].answer], ["medicine", 3]);
+  assert.match(rejected[0].reason, /^subject: expected a subject of MMLU; found "alchemy"/);
+});
+
+Deno.test("parseCmmlu() and parseCeval() read their headers; C-Eval's test rows have no answer", () => {
+  assert.equal(cmmluSubjects.size, 67);
+  assert.equal(cevalSubjects.size, 52);
+  const cmmlu = parseCmmlu(",Question,A,B,C,D,Answer\n0,甲？,一,二,三,四,C\n", {
+    file: "dev/world_history.csv",
+  }).questions[0];
+  assert.deepEqual([cmmlu.domain, cmmlu.answer, cmmlu.id], ["history", 2, "world_history/1"]);
+  const ceval = parseCeval(
+    "id,question,A,B,C,D,answer,explanation\n0,甲？,一,二,三,四,B,因为\n1,乙？,一,二,三,四,,\n",
+    { file: "val/physician_val.csv" },
+  );
+  assert.deepEqual(
+    ceval.questions.map(({ id, domain, explanation }) => [id, domain, explanation]),
+    [
+      ["physician/0", "medicine", "因为"],
+    ],
+  );
+  assert.match(ceval.rejected[0].reason, /^answer: .*found ""/);
+  for (const subject of cmmluSubjects.keys()) assert.ok(cmmluDomain(subject));
+  for (const subject of cevalSubjects.keys()) assert.ok(cevalDomain(subject));
+});
+
+Deno.test("parseAlpaca() joins instruction and input and rejects empty outputs", () => {
+  const { examples, rejected } = parseAlpaca(
+    JSON.stringify([
+      { instruction: "Add.", input: "1 2", output: "3" },
+      { instruction: "Hi", input: "", output: "Hello" },
+      { instruction: "Hi", input: "", output: "" },
+    ]),
+    { file: "alpaca.json" },
+  );
+  assert.deepEqual(examples.map(({ messages }) => messages.map(({ content }) => content)), [
+    ["Add.\n1 2", "3"],
+    ["Hi", "Hello"],
+  ]);
+  assert.equal(examples[0].group, "general");
+  assert.match(rejected[0].reason, /^output: expected a text; found ""/);
+});
+
+Deno.test("generalInstructions() makes distinct pairs, the same from the same seed", () => {
+  const examples = generalInstructions({ seed: 1, count: 3000 });
+  assert.equal(new Set(examples.map(({ messages }) => messages[0].content)).size, 3000);
+  assert.equal(new Set(examples.map(({ id }) => id)).size, 3000);
+  assert.deepEqual(generalInstructions({ seed: 1 }), examples.slice(0, 1000));
+  assert.notDeepEqual(generalInstructions({ seed: 2 }), examples.slice(0, 1000));
+  for (const { messages } of examples) {
+    assert.deepEqual(messages.map(({ role }) => role), ["user", "assistant"]);
+    for (const { content } of messages) assert.ok(content.trim() === content && content.length > 0);
+  }
+  assert.throws(() => generalInstructions({ seed: 1, count: 3e6 }), /found 3000000; for more/);
+  assert.throws(() => generalInstructions({ seed: 1, count: NaN }), /found NaN/);
+});
+
+Deno.test("generalInstructions() answers right, as checked by other means", () => {
+  const checked: Record<string, number> = {};
+  const hit = (kind: string) => checked[kind] = (checked[kind] ?? 0) + 1;
+  for (
+    const { messages: [{ content: asked }, { content: said }] } of generalInstructions({
+      seed: 9,
+      count: 2000,
+    })
+  ) {
+    let m: RegExpMatchArray | null;
+    if ((m = asked.match(/(\d+) rows with (\d+)/))) {
+      assert.ok(said.startsWith(`That is ${Number(m[1]) * Number(m[2])} `), said);
+      hit("product");
+    } else if ((m = asked.match(/^What is (\d+) (\w+) plus (\d+) \w+\?$/))) {
+      assert.equal(said, `${Number(m[1]) + Number(m[3])} ${m[2]}`);
+      hit("sum");
+    } else if ((m = asked.match(/has (\d+) \w+ and gives (\d+)/))) {
+      const left = Number(m[1]) - Number(m[2]);
+      assert.ok(left > 0 && said.startsWith(`${left} `), said);
+      hit("difference");
+    } else if ((m = asked.match(/^Which number comes next\? (\d+), (\d+), (\d+), (\d+)$/))) {
+      assert.equal(Number(said), 2 * Number(m[4]) - Number(m[3]));
+      hit("sequence");
+    } else if ((m = asked.match(/^Today is (\w+)\. Which day will it be in (\d) days\?$/))) {
+      // 5 January 1970 was a Monday.
+      const start = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(" ").indexOf(
+        m[1],
+      );
+      const day = new Date(Date.UTC(1970, 0, 5 + start + Number(m[2])));
+      const name = day.toLocaleDateString("en-US", { weekday: "long", timeZone: "UTC" });
+      assert.equal(said, `It will be ${name}.`);
+      hit("day");
+    } else if ((m = asked.match(/^Which month follows (\w+)\?$/))) {
+      const i = new Date(`${m[1]} 15, 2001`).getMonth();
+      const next = new Date(2001, i + 1, 15).toLocaleDateString("en-US", { month: "long" });
+      assert.ok(said.startsWith(`${next} follows`), said);
+      hit("month");
+    } else if ((m = asked.match(/alphabetical\w*(?: order)?: (.+)$/))) {
+      const words = said.split(", ");
+      assert.deepEqual(new Set(words), new Set(m[1].split(", ")));
+      assert.ok(words.every((word, i) => i === 0 || words[i - 1].localeCompare(word) < 0), said);
+      hit("alphabet");
+    } else if ((m = asked.match(/^Write the word "(\w+)" backwards\.$/))) {
+      assert.ok([...m[1]].every((letter, i) => letter === said.at(-1 - i)));
+      hit("backwards");
+    }
+  }
+  assert.deepEqual(
+    Object.keys(checked).length,
+    8,
+    `some kinds of instruction were never made: ${JSON.stringify(checked)}`,
+  );
+});
+
+released("readQuestions() reads the published exams, and sets aside repeated options", async () => {
+  let total = 0, repeated = 0;
+  for (const domain of ["history", "engineering", "jurisprudence", "medmcqa"]) {
+    const path = at(`source/${domain}/test.jsonl`);
+    const strict = await readQuestions(path);
+    const all = await readQuestions(path, { allowRepeatedChoices: true });
+    assert.equal(all.rejected.length, 0);
+    assert.equal(all.questions.length, domain === "medmcqa" ? 1462 : 250);
+    assert.equal(strict.questions.length + strict.rejected.length, all.questions.length);
+    for (const { reason } of strict.rejected) assert.match(reason, /expected another text than/);
+    assert.equal(all.questions[0].domain, domain);
+    total += all.questions.length;
+    repeated += strict.rejected.length;
+  }
+  assert.deepEqual([total, repeated], [2212, 10]);
+});
+
+const files = {
+  har: "consistent-correct-exp-sample.jsonl",
+  inc: "inconsistent-golden-exp.jsonl",
+  self: "inconsistent-predict-model-exp.jsonl",
+};
+const cells = {
+  "llama-2-7b/engineering": 738,
+  "llama-2-7b/history": 996,
+  "llama-2-70b/engineering": 712,
+};
+
+async function group(cell: string, name: keyof typeof files): Promise<ReleasedAnswer[]> {
+  const path = at(`group/${cell}/${files[name]}`);
+  const { answers, rejected } = parseReleased(await Deno.readTextFile(path), { file: path });
+  assert.deepEqual(rejected, []);
+  return answers;
+}
+
+released("writeAnswers() gives every released row back, field by field", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    let rows = 0;
+    for (const cell of Object.keys(cells)) {
+      for (const name of Object.values(files)) {
+        const path = at(`group/${cell}/${name}`);
+        if (!(await Deno.stat(path).then(() => true, () => false))) continue;
+        const { answers, rejected } = await readAnswers(path);
+        assert.deepEqual(rejected, []);
+        await writeAnswers(`${folder}/a.jsonl`, answers);
+        assert.deepEqual((await readAnswers(`${folder}/a.jsonl`)).answers, answers);
+        const lines = (file: string) =>
+          Deno.readTextFileSync(file).trim().split("\n").map((line) => JSON.parse(line));
+        const [theirs, ours] = [lines(path), lines(`${folder}/a.jsonl`)];
+        assert.equal(ours.length, theirs.length);
+        for (
+          const [i, { raw: _, gen_exp: __, model_exp_gen: ___, model_exp: ____, ...row }] of theirs
+            .entries()
+        ) {
+          if (row.explanation === null) delete row.explanation;
+          assert.deepEqual(ours[i], { ...row, domain: cell.split("/")[1] });
+          rows++;
+        }
+      }
+    }
+    assert.equal(rows, 3 * 738 + 2 * 996 + 3 * 712);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+released("toReleasedRow() keeps the explanations that parseReleased() found", async () => {
+  const cell = "llama-2-7b/engineering";
+  const self = await group(cell, "self");
+  const theirs = (await Deno.readTextFile(at(`group/${cell}/${files.self}`))).trim().split("\n");
+  for (const [i, answer] of self.entries()) {
+    const { raw, explanation: _, ...row } = JSON.parse(theirs[i]);
+    if (row.model_exp === "") delete row.model_exp; // the model wrote nothing between the backticks
+    assert.deepEqual(toReleasedRow(answer), { ...row, domain: "engineering" });
+    assert.deepEqual(answer.labels, raw.labels);
+  }
+});
+
+released("auditGroups() finds no fault in the released groups", async () => {
+  for (const [cell, size] of Object.entries(cells)) {
+    const groups = {
+      har: await group(cell, "har"),
+      inc: await group(cell, "inc"),
+      ...(cell === "llama-2-7b/history" ? {} : { self: await group(cell, "self") }),
+    };
+    assert.equal(groups.inc.length, size);
+    const { passed, findings } = auditGroups(groups);
+    assert.deepEqual(findings.filter(({ ok, severity }) => !ok && severity === "fault"), []);
+    assert.ok(passed);
+  }
+});
+
+released("auditGroups() finds each fault that is put into the released groups", async () => {
+  const cell = "llama-2-70b/engineering";
+  const clean = {
+    har: await group(cell, "har"),
+    inc: await group(cell, "inc"),
+    self: await group(cell, "self"),
+  };
+  type Name = keyof typeof clean;
+  const spoil = (name: Name, change: (rows: ReleasedAnswer[]) => void) => {
+    const rows = clean[name].map((row) => ({ ...row }));
+    change(rows);
+    const { passed, findings } = auditGroups({ ...clean, [name]: rows });
+    assert.ok(!passed);
+    return findings.filter(({ ok, severity }) => !ok && severity === "fault")
+      .map(({ group, check }) => `${group} ${check}`);
+  };
+  assert.deepEqual(spoil("har", (r) => r[3].correct = false), ["har correctness"]);
+  assert.deepEqual(spoil("inc", (r) => r[3].output = r[3].predicted), ["inc output"]);
+  assert.deepEqual(spoil("self", (r) => r[3].output = r[3].answer), ["self output"]);
+  assert.deepEqual(spoil("inc", (r) => r[0].predictedProbability = 0.5), ["inc confidence"]);
+  assert.deepEqual(
+    spoil("inc", (r) => r[0].probabilities = r[0].probabilities.map((p) => p * 0.999)),
+    ["inc sum"],
+  );
+  assert.deepEqual(spoil("har", (r) => r.pop()), ["all size"]);
+  assert.deepEqual(spoil("har", (r) => r[1] = r[0]), ["har ids"]);
+  assert.deepEqual(spoil("har", (r) => r[0].id = clean.inc[5].id), ["har disjoint"]);
+  assert.deepEqual(spoil("self", (r) => r.reverse()), ["self queries"]);
+  assert.deepEqual(spoil("self", (r) => r[0].predicted = (r[0].predicted + 1) % 4), [
+    "self output",
+    "self argmax",
+  ]);
+});
