@@ -252,7 +252,7 @@ export function mixGroups(
         `and ${self.length}, ${missing.length} of INC's not in SELF; build both from the same answers`,
     );
   }
-  // 1e-9: 0.15 x 10 is 1.4999..., and must round as 1.5 does.
+  // 1e-9: 0.29 x 50 comes out as 14.499999999999998, and must round as 14.5 does.
   const count = Math.floor(ratio * inc.length + 0.5 + 1e-9);
   const drawn = new Set(
     new Random(seed).fork("mixture").shuffle(inc.map((_, i) => i)).slice(0, count),

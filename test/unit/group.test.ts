@@ -174,6 +174,12 @@ Deno.test("mixGroups() keeps INC's queries and takes exactly the share from SELF
   }
 });
 
+Deno.test("mixGroups() rounds the exact share, not its floating-point product", () => {
+  const { inc, self } = constructGroups(answers(50, 50), { seed: 1 });
+  const taken = mixGroups(inc, self, 0.29, 1).filter(({ group }) => group === "self");
+  assert.equal(taken.length, 15); // 14.5, though 0.29 * 50 < 14.5
+});
+
 Deno.test("mixGroups() refuses groups of other questions and impossible ratios", () => {
   const { inc, self } = constructGroups(answers(9, 9), { seed: 1 });
   assert.throws(() => mixGroups(inc, self.slice(1), 0.5, 1), /ask the same questions.*9 and 8, 1/);
