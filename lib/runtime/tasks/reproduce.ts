@@ -1,0 +1,266 @@
+/** `deno task reproduce`: runs the notebooks in order and prints what they found. See --help. */
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { basename, isAbsolute, join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import {
+  outputPath,
+  parseSettings,
+  type Settings,
+  SETTINGS_VARIABLE,
+} from "../../study/settings.ts";
+import { writeWhole } from "../files.ts";
+import { installNative, ROOT } from "../native.ts";
+import { executeNotebook, NotebookError } from "../notebook/execute.ts";
+import { formatNotebook } from "../notebook/notebook.ts";
+import { showProgress } from "../notebook/progress.ts";
+
+const HELP = `Runs the notebooks in order and prints what they found beside the paper's findings.
+
+  deno task reproduce [flags]
+
+What to study
+  --model=MODEL           organism (the default: all that are shipped), organism:NAME, a hub id such
+                          as HuggingFaceTB/SmolLM2-360M, a folder of a checkpoint, a .gguf file
+  --domains=A,B           history, engineering, jurisprudence, medicine (default: all)
+  --groups=A,B            har, inc, self, context, general (default: all)
+  --questions=FILE        your own questions instead of the data set's; --domains is then free
+  --demonstrations=FILE   your own demonstrations for the few-shot prompt
+  --general=FILE          your own general instructions
+How much
+  --quick                 about a minute, to see that all works; the numbers mean little
+  --full                  the whole grid
+  --seeds=N               fine-tuning seeds (default 3; 1 with --quick, 5 with --full)
+  --limit=N               at most N questions per domain and test
+  --learning-rate=X       peak learning rate (default: the model's own)
+Which part, and where to
+  --only=03,05            these notebooks alone, by number or name
+  --resume                go on with what the same command left unfinished
+  --output=FOLDER         figures, tables and the executed notebooks (under notebooks/) go here
+  --help                  this text
+
+With the default settings the results replace those in figures/ and in the notebooks. With any
+other they go to .cache/runs/NAME, which git ignores and which is named after the settings, so that
+what you try never overwrites what is published. A notebook that fails ends the run; it is kept, with
+its outputs up to there, in .cache/runs/failed.
+`;
+
+const TEXT = { type: "string" } as const;
+const SWITCH = { type: "boolean" } as const;
+const FLAGS = {
+  model: TEXT,
+  domains: TEXT,
+  groups: TEXT,
+  questions: TEXT,
+  demonstrations: TEXT,
+  general: TEXT,
+  quick: SWITCH,
+  full: SWITCH,
+  seeds: TEXT,
+  limit: TEXT,
+  "learning-rate": TEXT,
+  only: TEXT,
+  resume: SWITCH,
+  output: TEXT,
+  help: SWITCH,
+};
+
+/** What a command line asks for. */
+export interface Request {
+  settings: Settings;
+  /** Numbers or names of notebooks. Undefined: all. */
+  only?: string[];
+  /** Whether all settings are the defaults, so that the results are those to publish. */
+  standard: boolean;
+  /** Where the executed notebooks go. */
+  notebooks: string;
+  help: boolean;
+}
+
+/**
+ * Reads the command line; paths in it are taken from `folder`, where the user stands.
+ * @throws naming the flag that is unknown or whose value does not fit.
+ */
+export function parseRequest(args: string[], folder: string): Request {
+  const { values, positionals } = parseArgs({
+    args,
+    options: FLAGS,
+    strict: false,
+    allowPositionals: true,
+  });
+  const known = Object.keys(FLAGS).map((name) => `--${name}`).join(" ");
+  if (positionals.length) {
+    throw new Error(`Cannot understand ${positionals[0]}: expected flags only, which are ${known}`);
+  }
+  for (const [name, value] of Object.entries(values)) {
+    if (!Object.hasOwn(FLAGS, name)) {
+      throw new Error(`Cannot understand --${name}: expected one of ${known}`);
+    }
+    if (typeof value !== FLAGS[name as keyof typeof FLAGS].type || value === "") {
+      const needs = typeof value === "boolean" || value === "";
+      throw new Error(
+        needs
+          ? `Cannot use --${name}: expected a value, found none; give --${name}=VALUE`
+          : `Cannot use --${name}=${value}: expected no value; give --${name} alone`,
+      );
+    }
+  }
+  const { only, help = false, ...rest } = values as Record<string, string> & { help?: boolean };
+  const given: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(rest)) {
+    if (name === "learning-rate") given.learningRate = number(value);
+    else if (name === "seeds" || name === "limit") given[name] = number(value);
+    else if (name === "domains" || name === "groups") given[name] = list(value);
+    else if (["questions", "demonstrations", "general", "output"].includes(name)) {
+      given[name] = resolve(folder, value);
+    } else given[name] = name === "model" ? modelSource(value, folder) : value;
+  }
+  const settings = parseSettings(JSON.stringify(given));
+  const standard = Object.keys(given).every((name) => name === "resume");
+  if (!standard && !given.output) settings.output = join(ROOT, ".cache", "runs", runName(given));
+  const notebooks = standard ? join(ROOT, "notebooks") : join(settings.output, "notebooks");
+  return { settings, only: only === undefined ? undefined : list(only), standard, notebooks, help };
+}
+
+/** A number where there is one; what is not stays as it is, to be refused by its setting's name. */
+function number(value: string): number | string {
+  return value.trim() !== "" && Number.isFinite(Number(value)) ? Number(value) : value;
+}
+
+function list(value: string): string[] {
+  return value.split(",").map((name) => name.trim());
+}
+
+/** A model on this disk by its full path, since notebooks run in a folder of their own. */
+function modelSource(value: string, folder: string): string {
+  const path = resolve(folder, value);
+  const isPath = isAbsolute(value) || /^\.{1,2}([\\/]|$)|\.gguf$/.test(value);
+  return isPath || exists(path) ? path : value;
+}
+
+/** The same name for the same settings, and readable. */
+function runName({ resume: _, ...given }: Record<string, unknown>): string {
+  const sorted = JSON.stringify(Object.entries(given).sort(([a], [b]) => a < b ? -1 : 1));
+  const hash = createHash("sha256").update(Buffer.from(sorted)).digest("hex").slice(0, 6);
+  const words = [given.quick && "quick", given.full && "full", given.model, given.domains].flat()
+    .filter((word) => typeof word === "string")
+    .map((word) => basename(word).replace(/[^\w.-]+/g, "-"));
+  return [...words, hash].join("-").slice(-80);
+}
+
+function exists(path: string): boolean {
+  try {
+    return Boolean(Deno.statSync(path));
+  } catch {
+    return false;
+  }
+}
+
+/** The notebooks asked for, in order. */
+export function chooseNotebooks(names: string[], only?: string[]): string[] {
+  const all = names.filter((name) => name.endsWith(".ipynb")).sort();
+  const stems = all.map((name) => name.replace(/\.ipynb$/, ""));
+  for (const wanted of only ?? []) {
+    if (!stems.some((stem) => matches(stem, wanted))) {
+      throw new Error(
+        `Cannot run --only=${wanted}: expected some of ${stems.join(", ") || "no notebook"}`,
+      );
+    }
+  }
+  return all.filter((_, i) => !only || only.some((wanted) => matches(stems[i], wanted)));
+}
+
+function matches(stem: string, wanted: string): boolean {
+  const name = basename(wanted).replace(/\.ipynb$/, "");
+  return stem === name || stem.startsWith(`${name.padStart(2, "0")}-`);
+}
+
+async function main(): Promise<number> {
+  const request = parseRequest(Deno.args, Deno.env.get("INIT_CWD") ?? Deno.cwd());
+  if (request.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const { settings, standard } = request;
+  for (const name of ["questions", "demonstrations", "general"] as const) {
+    const path = settings[name];
+    if (path && !exists(path)) {
+      throw new Error(
+        `Cannot read ${name} from ${path}: expected a file, found none; give --${name}=FILE`,
+      );
+    }
+  }
+  const source = join(ROOT, "notebooks");
+  const names = chooseNotebooks(
+    [...Deno.readDirSync(source)].map(({ name }) => name),
+    request.only,
+  );
+  const environment = { [SETTINGS_VARIABLE]: JSON.stringify(settings) };
+
+  // Here, where progress can be seen, rather than inside the first notebook.
+  const installed = await new Deno.Command(Deno.execPath(), { args: ["install"], cwd: ROOT })
+    .spawn().status;
+  if (!installed.success) {
+    throw new Error("Cannot install the packages named in deno.json: see above; try again online");
+  }
+  const native = await installNative();
+  if (!native.ready) console.error(`Without TensorFlow: ${native.reason}. ${native.mend}`);
+
+  const abort = new AbortController();
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) {
+    if (Deno.build.os !== "windows" || signal === "SIGINT") {
+      Deno.addSignalListener(signal, () => abort.abort());
+    }
+  }
+  const place = (path: string) => relative(Deno.cwd(), path) || ".";
+  const folder = outputPath(settings);
+  console.log(`Running ${names.length} notebooks; figures and tables go to ${place(folder)}`);
+  const began = new Date();
+  for (const name of names) {
+    const started = performance.now();
+    console.log(name);
+    try {
+      await executeNotebook(join(source, name), {
+        output: join(request.notebooks, name),
+        environment,
+        onProgress: showProgress(),
+        signal: abort.signal,
+      });
+    } catch (error) {
+      if (abort.signal.aborted) {
+        console.error(`\nStopped in ${name}; the same command with --resume goes on`);
+        return 130;
+      }
+      if (!(error instanceof NotebookError)) throw error;
+      const kept = join(ROOT, ".cache", "runs", "failed", name);
+      await writeWhole(kept, formatNotebook(error.notebook));
+      console.error(`\n${error.message}\n\nIts outputs up to there: ${place(kept)}`);
+      return 1;
+    }
+    console.log(`${name}: ${duration(performance.now() - started)}`);
+  }
+  console.log(
+    `\nAll ran in ${duration(Date.now() - began.getTime())}; see ${place(folder)}` +
+      ` and ${place(request.notebooks)}${standard ? "" : " (not the published results)"}`,
+  );
+  const findings = join(folder, "findings.txt");
+  if (exists(findings) && Deno.statSync(findings).mtime! >= began) {
+    console.log(`\n${await Deno.readTextFile(findings)}`);
+  }
+  return 0;
+}
+
+function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main());
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exit(1);
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The settings of a run of the notebooks. `deno task reproduce` hands them over as one environment
+ * variable, so that a notebook opened by hand runs with the defaults and needs no cell for them.
+ */
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** What one run of the notebooks does. */
+export interface Settings {
+  /** `organism` (all that are shipped), `organism:NAME`, a hub id, a folder or a .gguf file. */
+  model: string;
+  /** Domains studied. Default: all four. */
+  domains?: string[];
+  /** Fine-tuning seeds per cell of the study. Default 3; 1 with `quick`, 5 with `full`. */
+  seeds: number;
+  /** At most so many questions per domain and test. Default: all. */
+  limit?: number;
+  /** A run of about a minute: fewer cells, to see that all works. */
+  quick: boolean;
+  /** The whole grid of the paper. */
+  full: boolean;
+  /** Goes on with what an earlier run with the same settings left unfinished. */
+  resume: boolean;
+  /** File of questions to study in place of the data set's. */
+  questions?: string;
+  /** File of questions shown as demonstrations. */
+  demonstrations?: string;
+  /** Which groups are trained on. Default: all. */
+  groups?: string[];
+  /** File of general instructions mixed into every group. */
+  general?: string;
+  /** Peak learning rate. Default: the model's own. */
+  learningRate?: number;
+  /** Folder of the figures and tables; a relative one lies in the project. Default `figures`. */
+  output: string;
+}
+
+/** Names the variable that holds the settings, as JSON. */
+export const SETTINGS_VARIABLE = "SELF_ALIGNING_SETTINGS";
+
+const DOMAINS = ["history", "engineering", "jurisprudence", "medicine"];
+const GROUPS = ["har", "inc", "self", "context", "general"];
+
+/** A setting's kind: whether a value fits, and how that is said. */
+interface Kind {
+  expected: string;
+  fits: (value: unknown) => boolean;
+}
+
+const text: Kind = {
+  expected: "a text that is not empty",
+  fits: (value) => typeof value === "string" && value.trim() !== "",
+};
+const yesOrNo: Kind = { expected: "true or false", fits: (value) => typeof value === "boolean" };
+const count: Kind = {
+  expected: "a whole number from 1 up",
+  fits: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
+};
+const positive: Kind = {
+  expected: "a number above 0, such as 2e-5",
+  fits: (value) => typeof value === "number" && Number.isFinite(value) && value > 0,
+};
+const some = (known?: string[]): Kind => ({
+  expected: known
+    ? `one or more of ${known.join(", ")}, each once`
+    : "one or more names, each once",
+  fits: (value) =>
+    Array.isArray(value) && value.length > 0 && new Set(value).size === value.length &&
+    value.every((name) => text.fits(name) && (!known || known.includes(name))),
+});
+
+const KINDS: Record<keyof Settings, Kind> = {
+  model: text,
+  domains: some(DOMAINS),
+  seeds: count,
+  limit: count,
+  quick: yesOrNo,
+  full: yesOrNo,
+  resume: yesOrNo,
+  questions: text,
+  demonstrations: text,
+  groups: some(GROUPS),
+  general: text,
+  learningRate: positive,
+  output: text,
+};
+
+/**
+ * Settings from JSON, defaults filled in; `undefined` gives the defaults.
+ * @throws naming the first setting that is unknown or whose value does not fit.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * assert.equal(parseSettings('{"quick": true}').seeds, 1);
+ * assert.throws(() => parseSettings('{"seeds": 0}'), /seeds.*whole number/);
+ * ```
+ */
+export function parseSettings(json?: string): Settings {
+  const given: unknown = json === undefined ? {} : parse(json);
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw new Error(`Cannot read settings: expected a JSON object, found ${json}`);
+  }
+  const values = given as Partial<Settings>;
+  for (const [name, value] of Object.entries(values)) {
+    if (!Object.hasOwn(KINDS, name)) {
+      const known = Object.keys(KINDS).join(", ");
+      throw new Error(`Cannot use the setting ${name}: expected one of ${known}`);
+    }
+    // Whoever brings questions brings their domains.
+    const kind = name === "domains" && values.questions ? some() : KINDS[name as keyof Settings];
+    if (!kind.fits(value)) {
+      const found = Array.isArray(value) ? value.join(",") : value;
+      throw new Error(
+        `Cannot use the setting ${name}: expected ${kind.expected}, found ${JSON.stringify(found)}`,
+      );
+    }
+  }
+  const { quick = false, full = false } = values;
+  if (quick && full) {
+    throw new Error("Cannot use the settings quick and full together: give one of them");
+  }
+  const seeds = quick ? 1 : full ? 5 : 3;
+  return { model: "organism", seeds, resume: false, output: "figures", ...values, quick, full };
+}
+
+/** The settings that this process was started with. */
+export function settings(): Settings {
+  return parseSettings(Deno.env.get(SETTINGS_VARIABLE));
+}
+
+/** The full path of a run's figures, or of a file in it. */
+export function outputPath({ output }: Pick<Settings, "output">, ...parts: string[]): string {
+  return resolve(fileURLToPath(new URL("../..", import.meta.url)), output, ...parts);
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw new Error(`Cannot read settings: expected JSON: ${(error as Error).message}`);
+  }
+}

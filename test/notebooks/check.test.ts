@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { checkNotebooks, problemText } from "../../lib/runtime/notebook/check.ts";
+import { temporaryFolder } from "./_notebook.ts";
+
+async function problems(cells: string[], only?: ("types" | "lint" | "format" | "structure")[]) {
+  await using folder = await temporaryFolder();
+  await Deno.writeTextFile(join(folder.path, "deno.json"), "{}");
+  await Deno.mkdir(join(folder.path, "notebooks"));
+  await Deno.writeTextFile(join(folder.path, "near.ts"), "export const near: number = 42;");
+  const path = await folder.notebook(cells, "notebooks/a.ipynb");
+  return (await checkNotebooks([path], { only })).map((problem) =>
+    problemText(problem).replace(/^.*?notebooks\/a\.ipynb/, "a.ipynb")
+  );
+}
+
+Deno.test("checkNotebooks() finds nothing in a sound notebook", async () => {
+  const cells = [
+    `import { near } from "../near.ts";\n\nconst twice = near * 2;\ntwice;`,
+    `[1, 2].map((n) => n * twice);`,
+    `await Deno.jupyter.display({ "text/plain": "shown" }, { raw: true });`,
+  ];
+  assert.deepEqual(await problems(cells), []);
+});
+
+Deno.test("checkNotebooks() places type errors of several cells by cell and line", async () => {
+  const found = await problems([
+    `import { near } from "../near.ts";\nconst text: string = near;`,
+    `text.length;\n\ntext.size;`,
+  ], ["types"]);
+  assert.equal(found.length, 2, found.join("\n"));
+  assert.match(found[0], /^a\.ipynb: cell 1, line 2: TS2322.*'number'.*'string'/);
+  assert.match(found[1], /^a\.ipynb: cell 2, line 3: TS2339.*'size'/);
+});
+
+Deno.test("checkNotebooks() places a syntax error and a missing module", async () => {
+  const [syntax] = await problems(["1;", "const a = 1;\nconst b = ;"], ["types"]);
+  assert.match(syntax, /^a\.ipynb: cell 2, line 2: SyntaxError/);
+  const [missing] = await problems(["1;", `import { x } from "./gone.ts";\nx;`], ["types"]);
+  assert.match(missing, /^a\.ipynb: cell 2, line 1: .*gone\.ts/);
+});
+
+Deno.test("checkNotebooks() reports lint, format and what cells can't do", async () => {
+  const found = (await problems(["let a = 1;\na", "import.meta.url;\nDeno.test('x', () => {});"]))
+    .join("\n");
+  assert.match(found, /cell 1, line 1: prefer-const/);
+  assert.match(found, /cell 2, line 1: import\.meta does not exist/);
+  assert.match(found, /cell 2, line 2: a failing Deno\.test/);
+  assert.match(found, /not formatted; run deno fmt/);
+});
+
+Deno.test("checkNotebooks() names a file that is no notebook", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "a.ipynb");
+  await Deno.writeTextFile(path, "{");
+  assert.match((await checkNotebooks([path]))[0].message, /expected JSON/);
+});
+
+Deno.test("checkNotebooks() wants outputs of one whole run, or none", async () => {
+  await using folder = await temporaryFolder();
+  const path = await folder.notebook(["1;", "2;"]);
+  const notebook = JSON.parse(await Deno.readTextFile(path));
+  const check = async (counts: (number | null)[], outputs: unknown[] = []) => {
+    counts.forEach((count, i) => notebook.cells[i].execution_count = count);
+    notebook.cells[1].outputs = outputs;
+    await Deno.writeTextFile(path, JSON.stringify(notebook));
+    const found = await checkNotebooks([path], { only: ["structure"] });
+    return found.map(({ message }) => message).join("\n");
+  };
+  assert.equal(await check([null, null]), "");
+  assert.equal(await check([1, 2]), "");
+  assert.match(await check([2, 1]), /not run once each/);
+  assert.match(await check([1, null]), /not run once each/);
+  const error = { output_type: "error", ename: "Error", evalue: "", traceback: [] };
+  assert.match(await check([1, 2], [error]), /cell 2: was saved with an error/);
+});

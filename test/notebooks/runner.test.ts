@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import {
+  executeNotebook,
+  NotebookError,
+  type Progress,
+} from "../../lib/runtime/notebook/execute.ts";
+import { codeCells, notebookProblems, readNotebook } from "../../lib/runtime/notebook/notebook.ts";
+import { showProgress } from "../../lib/runtime/notebook/progress.ts";
+import { streamText, temporaryFolder } from "./_notebook.ts";
+
+/** The NotebookError that running these cells ends with. */
+async function failure(cells: string[], options = {}): Promise<NotebookError> {
+  await using folder = await temporaryFolder();
+  const path = await folder.notebook(cells);
+  const before = await Deno.readTextFile(path);
+  const error = await executeNotebook(path, options).then(() => undefined, (error) => error);
+  assert.ok(error instanceof NotebookError, `expected a NotebookError, got ${error}`);
+  assert.equal(await Deno.readTextFile(path), before, "a failing notebook must stay as it was");
+  return error;
+}
+
+Deno.test("executeNotebook() loses no output of 40 cells, three times over", async () => {
+  await using folder = await temporaryFolder();
+  const source = (i: number) =>
+    `for (let line = 0; line < 20; line++) console.log(${i}, line);
+await Deno.jupyter.display({ "text/plain": "shown ${i}" }, { raw: true });
+console.error("end ${i}");
+${i} * 2`;
+  const path = await folder.notebook(Array.from({ length: 40 }, (_, i) => source(i)));
+  for (let time = 0; time < 3; time++) {
+    const notebook = await executeNotebook(path);
+    for (const [i, cell] of codeCells(notebook).entries()) {
+      const expected = Array.from({ length: 20 }, (_, line) => `${i} ${line}\n`).join("");
+      assert.equal(streamText(notebook, i + 1), expected);
+      assert.equal(streamText(notebook, i + 1, "stderr"), `end ${i}\n`);
+      const data = cell.outputs.flatMap((output) => "data" in output ? [output.data] : []);
+      assert.deepEqual(data, [{ "text/plain": [`shown ${i}`] }, { "text/plain": [`${i * 2}`] }]);
+      assert.equal(cell.execution_count, i + 1);
+    }
+  }
+});
+
+Deno.test("executeNotebook() writes outputs in order, each display in its last state", async () => {
+  await using folder = await temporaryFolder();
+  const path = await folder.notebook([
+    `console.log("first");
+await Deno.jupyter.display({ "text/plain": "0 %" }, { raw: true, display_id: "bar" });
+console.error("warned");`,
+    "   ",
+    `await Deno.jupyter.display({ "text/plain": "100 %" }, { raw: true, display_id: "bar", update: true });
+Deno.env.get("PARAMETER") + "\\u001b[31m red" + new URL("lib/x.ts", "file://" + ${
+      JSON.stringify(new URL("../../", import.meta.url).pathname)
+    }).href`,
+  ]);
+  const seen: Progress[] = [];
+  const options = { environment: { PARAMETER: "given" }, onProgress: seen.push.bind(seen) };
+  await executeNotebook(path, options);
+  const written = await Deno.readTextFile(path);
+  const [first, empty, last] = codeCells(await readNotebook(path));
+  assert.deepEqual(first.outputs, [
+    { name: "stdout", output_type: "stream", text: ["first\n"] },
+    { data: { "text/plain": ["100 %"] }, metadata: {}, output_type: "display_data" },
+    { name: "stderr", output_type: "stream", text: ["warned\n"] },
+  ]);
+  assert.equal(empty.execution_count, null);
+  assert.equal(last.execution_count, 2);
+  const [result] = last.outputs;
+  assert.ok(result.output_type === "execute_result");
+  assert.deepEqual(result.data["text/plain"], [`"given\\x1b[31m redlib/x.ts"`]);
+  assert.deepEqual(
+    seen.flatMap((progress) => progress.type === "live" ? [progress.text] : []),
+    ["0 %", "100 %"],
+  );
+  await executeNotebook(path, options);
+  assert.equal(await Deno.readTextFile(path), written, "a second run must change nothing");
+});
+
+Deno.test("executeNotebook() runs in the notebook's folder and can write elsewhere", async () => {
+  await using folder = await temporaryFolder();
+  await Deno.writeTextFile(join(folder.path, "near.ts"), "export const near: number = 42;");
+  const path = await folder.notebook([`import { near } from "./near.ts";\nconsole.log(near);`]);
+  const before = await Deno.readTextFile(path);
+  const output = join(folder.path, "out", "b.ipynb");
+  await executeNotebook(path, { output });
+  assert.equal(streamText(await readNotebook(output), 1), "42\n");
+  assert.equal(await Deno.readTextFile(path), before);
+});
+
+Deno.test("executeNotebook() names the cell, its first line and the error, without colours", async () => {
+  const error = await failure([
+    "const x = 1;",
+    "\nconst thrower = () => {\n  throw new TypeError('no such ' + x);\n};\nthrower();",
+  ]);
+  assert.equal(error.cell, 2);
+  assert.match(
+    error.message,
+    /a\.ipynb, cell 2 \(const thrower = \(\) => \{\): TypeError: no such 1\n {4}at thrower/,
+  );
+  // deno-lint-ignore no-control-regex -- that is what is looked for
+  assert.doesNotMatch(error.message, /\x1b/);
+  assert.equal(codeCells(error.notebook)[1].outputs[0].output_type, "error");
+});
+
+Deno.test("executeNotebook() says what is wrong with a cell that can't be compiled", async () => {
+  const error = await failure(["1;", "const fine = 2;\nconst broken = ;"]);
+  assert.equal(error.cell, 2);
+  assert.match(error.reason, /^line 2: SyntaxError: Expression expected/);
+});
+
+Deno.test("executeNotebook() names the module that a cell can't import", async () => {
+  const error = await failure([`import { gone } from "./gone.ts";\ngone;`]);
+  assert.equal(error.cell, 1);
+  assert.match(error.reason, /Module not found.*gone\.ts/);
+});
+
+Deno.test("executeNotebook() reports a kernel that ends, with its exit code", async () => {
+  const error = await failure(["1;", "Deno.exit(3);"]);
+  assert.equal(error.cell, 2);
+  assert.match(error.reason, /kernel's process ended with exit code 3.*Deno\.exit/s);
+});
+
+Deno.test("executeNotebook() reports a kernel that is killed", async () => {
+  const error = await failure([`Deno.kill(Deno.pid, "SIGKILL");\nwhile (true);`]);
+  assert.match(error.reason, /ended by SIGKILL.*memory/s);
+});
+
+Deno.test("executeNotebook() gives up a cell that runs too long", async () => {
+  const error = await failure([`console.log("before");\nwhile (true);`], { timeoutPerCell: 1 });
+  assert.match(error.reason, /ran longer than 1 s/);
+  assert.equal(streamText(error.notebook, 1), "before\n");
+});
+
+Deno.test("executeNotebook() stops with its signal", async () => {
+  const error = await failure(["await new Promise((done) => setTimeout(done, 60_000));"], {
+    signal: AbortSignal.timeout(1500),
+  });
+  assert.match(error.reason, /the run was stopped/);
+});
+
+Deno.test("executeNotebook() fails on a rejection that nobody handles", async () => {
+  const error = await failure(["Promise.reject(new RangeError('lost'));\nundefined;"]);
+  assert.match(error.reason, /nobody handled: RangeError: lost/);
+});
+
+Deno.test("executeNotebook() fails on a throw in a timer, at once", async () => {
+  const start = performance.now();
+  const error = await failure([
+    "setTimeout(() => { throw new Error('late'); }, 1);\nawait new Promise((r) => setTimeout(r, 50));",
+  ]);
+  assert.match(error.reason, /nobody handled: Error: late/);
+  assert.ok(performance.now() - start < 20_000);
+});
+
+Deno.test("executeNotebook() lets a cell tagged raises-exception fail", async () => {
+  await using folder = await temporaryFolder();
+  const path = await folder.notebook(["throw new Error('shown');", "console.log('after');"]);
+  const notebook = await readNotebook(path);
+  codeCells(notebook)[0].metadata.tags = ["raises-exception"];
+  await Deno.writeTextFile(path, JSON.stringify(notebook));
+  const executed = await executeNotebook(path);
+  assert.equal(codeCells(executed)[0].outputs[0].output_type, "error");
+  assert.equal(streamText(executed, 2), "after\n");
+});
+
+Deno.test("notebookProblems() names what nbformat 4.5 forbids", () => {
+  const cell = { cell_type: "code", id: "a", metadata: {}, source: "", execution_count: null };
+  const metadata = { kernelspec: { name: "deno" }, language_info: { name: "typescript" } };
+  const problems = (changes: object, last: object = {}) =>
+    notebookProblems({
+      nbformat: 4,
+      nbformat_minor: 5,
+      metadata,
+      cells: [{ ...cell, outputs: [] }, { ...cell, id: "b", outputs: [], ...last }],
+      ...changes,
+    }).join("\n");
+  assert.equal(problems({}), "");
+  assert.match(problems({ nbformat_minor: 4 }), /4\.5 or a later 4, found 4\.4/);
+  assert.match(problems({ metadata: { kernelspec: { name: "python3" } } }), /"deno"/);
+  assert.match(problems({ cells: 3 }), /cells must be a list/);
+  assert.match(problems({}, { id: "a" }), /cell 2: id a is used twice/);
+  assert.match(problems({}, { id: undefined }), /cell 2: id must be/);
+  assert.match(problems({}, { source: 1 }), /cell 2: source/);
+  assert.match(problems({}, { outputs: [{ output_type: "pyout" }] }), /"pyout" is not known/);
+  assert.match(notebookProblems([])[0], /must hold an object/);
+});
+
+Deno.test("showProgress() gives lines to a file and overwrites them on a terminal", () => {
+  const run = (width?: number) => {
+    let text = "";
+    const show = showProgress({ write: (part) => text += part, width });
+    show({ type: "cell", cell: 1, cells: 2, line: "const a = 1;" });
+    show({ type: "live", text: "50 %" });
+    show({ type: "done", cell: 1, cells: 2, seconds: 1.25 });
+    return text;
+  };
+  assert.equal(run(), "  [1/2] const a = 1;  1.3 s\n");
+  assert.match(run(60), /50 %/);
+  assert.equal(run(60).split("\r\x1b[K").at(-1), "  [1/2] const a = 1;  1.3 s\n");
+});

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chooseNotebooks, parseRequest } from "../../lib/runtime/tasks/reproduce.ts";
+import { temporaryFolder } from "./_notebook.ts";
+
+const TASKS = new URL("../../lib/runtime/tasks/", import.meta.url);
+
+/** Exit code and last line of the test task in a folder with this one test file. */
+async function testTask(source?: string): Promise<[number, string]> {
+  await using folder = await temporaryFolder();
+  await Deno.mkdir(join(folder.path, "test/unit"), { recursive: true });
+  if (source) await Deno.writeTextFile(join(folder.path, "test/unit/a.test.ts"), source);
+  const { runTests } = { runTests: new URL("test.ts", TASKS).href };
+  const script = `import { runTests } from ${JSON.stringify(runTests)};
+Deno.exit(await runTests([], { cwd: ${JSON.stringify(folder.path)} }));`;
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", script],
+    stderr: "null",
+  }).output();
+  return [code, new TextDecoder().decode(stdout).trimEnd().split("\n").at(-1)!];
+}
+
+Deno.test("the test task ends with its count and keeps the exit code", async () => {
+  const passing = `Deno.test("a", async (t) => void await t.step("s", () => {}));
+Deno.test("b", () => {});`;
+  assert.deepEqual(await testTask(passing), [0, "2 passed, 0 failed"]);
+  const failing = `${passing} Deno.test("c", () => { throw new Error(); });
+Deno.test({ name: "d", ignore: true, fn() {} });`;
+  assert.deepEqual(await testTask(failing), [1, "2 passed, 1 failed, 1 skipped"]);
+});
+
+Deno.test("the test task counts a type error, no test and a crash as a failure", async () => {
+  assert.deepEqual(await testTask(`const a: number = "";`), [1, "0 passed, 1 failed"]);
+  assert.deepEqual(await testTask(), [1, "0 passed, 1 failed"]);
+  const crash = `Deno.test("a", () => {});
+Deno.test("b", () => Deno.kill(Deno.pid, "SIGKILL"));`;
+  const [code, line] = await testTask(crash);
+  assert.notEqual(code, 0);
+  assert.equal(line, "1 passed, 1 failed");
+});
+
+Deno.test("parseRequest() takes paths from where the user stands", () => {
+  const { settings, standard, notebooks } = parseRequest(
+    ["--questions=q.jsonl", "--model=./small", "--seeds=2", "--learning-rate", "2e-5"],
+    "/home/user",
+  );
+  assert.equal(settings.questions, "/home/user/q.jsonl");
+  assert.equal(settings.model, "/home/user/small");
+  assert.equal(settings.seeds, 2);
+  assert.equal(settings.learningRate, 2e-5);
+  assert.equal(standard, false);
+  assert.equal(notebooks, join(settings.output, "notebooks"));
+  const hub = parseRequest(["--model=HuggingFaceTB/SmolLM2-360M"], "/home/user");
+  assert.equal(hub.settings.model, "HuggingFaceTB/SmolLM2-360M");
+});
+
+Deno.test("parseRequest() writes in place with the defaults alone", () => {
+  const root = fileURLToPath(new URL("../../", import.meta.url));
+  const standard = parseRequest(["--only=3", "--resume"], "/home/user");
+  assert.equal(standard.standard, true);
+  assert.deepEqual(standard.only, ["3"]);
+  assert.equal(standard.settings.output, "figures");
+  assert.equal(standard.notebooks, join(root, "notebooks"));
+  const [quick, resumed, other] = [["--quick"], ["--quick", "--resume"], ["--quick", "--limit=9"]]
+    .map((args) => parseRequest(args, "/home/user").settings.output);
+  assert.equal(quick.startsWith(join(root, ".cache", "runs", "quick-")), true);
+  assert.equal(quick, resumed);
+  assert.notEqual(quick, other);
+  assert.equal(parseRequest(["--output=out"], "/home/user").settings.output, "/home/user/out");
+});
+
+Deno.test("parseRequest() refuses what it does not know, by name", () => {
+  const refuses = (args: string[], message: RegExp) =>
+    assert.throws(() => parseRequest(args, "/home/user"), message);
+  refuses(["--modle=x"], /--modle: expected one of --model --domains/);
+  refuses(["quick"], /Cannot understand quick.*--quick/);
+  refuses(["--seeds=many"], /seeds: expected a whole number.*"many"/);
+  refuses(["--seeds="], /--seeds: expected a value/);
+  refuses(["--seeds"], /--seeds: expected a value/);
+  refuses(["--quick=no"], /--quick=no: expected no value/);
+  refuses(["--quick", "--full"], /quick and full together/);
+  refuses(["--learning-rate=-1"], /learningRate: expected a number above 0/);
+  refuses(["--domains=history,chess"], /domains: expected one or more of history.*chess/);
+  refuses(["--groups=har,,inc"], /groups: expected/);
+});
+
+Deno.test("chooseNotebooks() keeps the order and refuses what is not there", () => {
+  const names = ["05-evaluation.ipynb", "notes.md", "03-groups.ipynb", "10-scale.ipynb"];
+  assert.deepEqual(chooseNotebooks(names), [names[2], names[0], names[3]]);
+  assert.deepEqual(chooseNotebooks(names, ["5", "03-groups"]), [names[2], names[0]]);
+  assert.deepEqual(chooseNotebooks(names, ["notebooks/10-scale.ipynb"]), [names[3]]);
+  assert.throws(() => chooseNotebooks(names, ["04"]), /--only=04.*03-groups, 05-evaluation/);
+});

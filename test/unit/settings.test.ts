@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { outputPath, parseSettings } from "../../lib/study/settings.ts";
+
+Deno.test("parseSettings() fills in the defaults", () => {
+  assert.deepEqual(parseSettings(), {
+    model: "organism",
+    seeds: 3,
+    quick: false,
+    full: false,
+    resume: false,
+    output: "figures",
+  });
+  assert.equal(parseSettings(`{"quick": true}`).seeds, 1);
+  assert.equal(parseSettings(`{"full": true}`).seeds, 5);
+  assert.equal(parseSettings(`{"full": true, "seeds": 2}`).seeds, 2);
+});
+
+Deno.test("parseSettings() refuses unknown settings and values by name", () => {
+  const refuses = (json: string, message: RegExp) =>
+    assert.throws(() => parseSettings(json), message);
+  refuses(`{"seed": 3}`, /setting seed: expected one of model, domains, seeds/);
+  refuses(`{"__proto__": 3}`, /setting __proto__/);
+  refuses(`{"seeds": 1.5}`, /setting seeds: expected a whole number from 1 up, found 1.5/);
+  refuses(`{"seeds": "3"}`, /found "3"/);
+  refuses(`{"limit": 0}`, /setting limit/);
+  refuses(`{"learningRate": 0}`, /setting learningRate: expected a number above 0/);
+  refuses(`{"model": ""}`, /setting model/);
+  refuses(`{"quick": 1}`, /setting quick: expected true or false/);
+  refuses(`{"quick": true, "full": true}`, /together/);
+  refuses(`{"domains": []}`, /setting domains/);
+  refuses(`{"domains": ["history", "history"]}`, /each once/);
+  refuses(`[1]`, /expected a JSON object/);
+  refuses(`{`, /expected JSON/);
+});
+
+Deno.test("parseSettings() takes any domain with one's own questions", () => {
+  assert.throws(() => parseSettings(`{"domains": ["chess"]}`), /history/);
+  const { domains } = parseSettings(`{"domains": ["chess"], "questions": "q.jsonl"}`);
+  assert.deepEqual(domains, ["chess"]);
+});
+
+Deno.test("outputPath() takes a relative folder from the project's root", () => {
+  assert.match(outputPath({ output: "figures" }, "a.csv"), /^\/.*figures\/a\.csv$/);
+  assert.equal(outputPath({ output: "/out" }, "a.csv"), "/out/a.csv");
+});
