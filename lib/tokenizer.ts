@@ -170,3 +170,120 @@ export function tokenizerFromFiles(
     files,
   };
 }
+
+/** How llama.cpp's names of pre-tokenizers cut a text, and what they do to it first. */
+const ggufPreTokenizers: Record<string, Fields> = {
+  "gpt-2": { words: [isolate(gpt2Words)] },
+  smollm: { words: [isolate(String.raw`\p{N}`), isolate(gpt2Words)] },
+  qwen2: { words: [isolate(wordsWithDigits(1))], normalizer: { type: "NFC" } },
+  "llama-bpe": { words: [isolate(wordsWithDigits(3))], ignoreMerges: true },
+};
+
+/** Llama 3's and Qwen 2's words: any case of 's, line breaks apart, up to `most` digits together. */
+function wordsWithDigits(most: number): string {
+  const digits = most === 1 ? String.raw`\p{N}` : String.raw`\p{N}{1,${most}}`;
+  return String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|` + digits +
+    String.raw`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
+}
+
+/** GGUF's kinds of tokens that are found in a text before it is cut into words. */
+const [controlToken, userToken] = [3, 4];
+
+/**
+ * A tokenizer from a GGUF file's metadata, built as the tokenizer.json it was made from.
+ * @param from what errors call the file; default "the GGUF file"
+ * Throws on kinds other than byte-level BPE as in GPT-2, SmolLM, Llama 3 and Qwen 2.
+ */
+export function tokenizerFromGguf(
+  metadata: Record<string, unknown>,
+  { from = "the GGUF file" }: { from?: string } = {},
+): Tokenizer {
+  const refuse = (expected: string, found: unknown): never => {
+    throw new Error(
+      `Cannot read the tokenizer of ${from}: expected ${expected}; ` +
+        `found ${JSON.stringify(found)?.slice(0, 80) ?? "none"}; give the model's own tokenizer`,
+    );
+  };
+  const field = (name: string) => metadata[`tokenizer.ggml.${name}`];
+  const list = <T>(name: string, type: string): T[] => {
+    const value = field(name);
+    if (Array.isArray(value) && value.every((item) => typeof item === type)) return value;
+    return refuse(`a list tokenizer.ggml.${name} of ${type}s`, value);
+  };
+  if (field("model") !== "gpt2") refuse("byte-level BPE (gpt2)", field("model"));
+  const pre = field("pre");
+  if (typeof pre !== "string" || !Object.hasOwn(ggufPreTokenizers, pre)) {
+    refuse(`one of ${Object.keys(ggufPreTokenizers).join(", ")} in tokenizer.ggml.pre`, pre);
+  }
+  const { words, normalizer, ignoreMerges } = ggufPreTokenizers[pre as string];
+  const tokens = list<string>("tokens", "string");
+  const types = list<number>("token_type", "number");
+  const added = tokens.flatMap((content, id) =>
+    types[id] !== controlToken && types[id] !== userToken ? [] : [{
+      id,
+      content,
+      special: types[id] === controlToken,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+    }]
+  );
+  const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true };
+  const tokenOf = (name: string) => tokens[field(`${name}_token_id`) as number];
+  const bos = tokenOf("bos");
+  const json = {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: added,
+    normalizer: normalizer ?? null,
+    pre_tokenizer: {
+      type: "Sequence",
+      pretokenizers: [...words as Fields[], { ...bytes, use_regex: false }],
+    },
+    post_processor: field("add_bos_token") === true && bos !== undefined
+      ? startingWith(bos, tokens.indexOf(bos))
+      : null,
+    decoder: { ...bytes, use_regex: true },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: ignoreMerges ?? false,
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      merges: list<string>("merges", "string").map((merge) => merge.split(" ")),
+    },
+  };
+  const template = metadata["tokenizer.chat_template"];
+  const config = {
+    tokenizer_class: "PreTrainedTokenizerFast",
+    bos_token: bos ?? null,
+    eos_token: tokenOf("eos") ?? null,
+    unk_token: tokenOf("unknown") ?? null,
+    pad_token: tokenOf("padding") ?? null,
+    clean_up_tokenization_spaces: false,
+    ...(typeof template === "string" && { chat_template: template }),
+  };
+  const files = new Map([
+    ["tokenizer.json", JSON.stringify(json)],
+    ["tokenizer_config.json", JSON.stringify(config, null, 2)],
+  ]);
+  return tokenizerFromFiles(files, { from });
+}
+
+/** A template that puts one token before a text. */
+function startingWith(token: string, id: number): Fields {
+  const special = { SpecialToken: { id: token, type_id: 0 } };
+  const sequence = (name: string) => ({ Sequence: { id: name, type_id: 0 } });
+  return {
+    type: "TemplateProcessing",
+    single: [special, sequence("A")],
+    pair: [special, sequence("A"), special, sequence("B")],
+    special_tokens: { [token]: { id: token, ids: [id], tokens: [token] } },
+  };
+}

@@ -390,7 +390,7 @@ export function configurationFromGguf(
   }
   const tokens = metadata["tokenizer.ggml.tokens"];
   const maxPositions = reader.size(key("context_length"), 2048);
-  const ropeTheta = reader.positive(key("rope.freq_base"), 10000);
+  const ropeTheta = shortest(reader.positive(key("rope.freq_base"), 10000));
   const ropeScaling = scalingFromGguf(reader, key, { ropeTheta, headDimension }, facts.ropeFactors);
   return checkSizes({
     family,
@@ -404,7 +404,7 @@ export function configurationFromGguf(
     keyValueHeads: reader.size(key("attention.head_count_kv"), heads),
     headDimension,
     intermediateSize: reader.size(key("feed_forward_length")),
-    normEpsilon: reader.positive(key("attention.layer_norm_rms_epsilon"), 1e-6),
+    normEpsilon: shortest(reader.positive(key("attention.layer_norm_rms_epsilon"), 1e-6)),
     ropeTheta,
     ...(ropeScaling && { ropeScaling }),
     attentionBias: names.has("blk.0.attn_q.bias"),
@@ -422,6 +422,15 @@ export function configurationFromGguf(
     maxPositions,
     slidingLayers: [],
   }, file);
+}
+
+/** The shortest decimal of a float32: 1e-5 rather than 0.000009999999747378752. */
+function shortest(value: number): number {
+  for (let digits = 1; digits < 10; digits++) {
+    const rounded = Number(value.toPrecision(digits));
+    if (Math.fround(rounded) === Math.fround(value)) return rounded;
+  }
+  return value;
 }
 
 /**

@@ -7,9 +7,15 @@ import { fileURLToPath } from "node:url";
 import { sha256OfFile } from "../runtime/digest.ts";
 import { readText } from "../runtime/files.ts";
 import { FileAccess } from "../runtime/random_access.ts";
-import { type Tokenizer, tokenizerFileNames, tokenizerFromFiles } from "../tokenizer.ts";
+import {
+  type Tokenizer,
+  tokenizerFileNames,
+  tokenizerFromFiles,
+  tokenizerFromGguf,
+} from "../tokenizer.ts";
 import { openSafetensors, parseIndex, type SafetensorsFile, type Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, parseConfiguration } from "./configuration.ts";
+import { openGguf } from "./gguf.ts";
 
 /** A model that is open for reading, not yet in memory. */
 export interface ModelSource extends Disposable {
@@ -62,6 +68,9 @@ export async function openSource(
   options: SourceOptions = {},
 ): Promise<ModelSource> {
   if (source.startsWith("organism:")) return await openOrganism(source, options);
+  if (source.endsWith(".gguf")) {
+    return await openGgufFile(source, { source, kind: "gguf" }, options);
+  }
   const stat = await Deno.stat(source).catch(() => undefined);
   if (stat?.isDirectory) return await openFolder(source, { source, kind: "folder" }, options);
   throw new Error(
@@ -209,6 +218,32 @@ export async function openFolder(
       },
       tokenizer,
       description: { ...description, digest: description.digest ?? await digestOf(folder, files) },
+      close,
+      [Symbol.dispose]: close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** Opens a GGUF file. */
+export async function openGgufFile(
+  path: string,
+  description: Omit<SourceDescription, "digest"> & { digest?: string },
+  options: SourceOptions = {},
+): Promise<ModelSource> {
+  const access = await FileAccess.open(path);
+  const close = () => access.close();
+  try {
+    const { configuration, metadata, tensorNames, read } = await openGguf(access);
+    const own = () => tokenizerFromGguf(metadata, { from: path });
+    return {
+      configuration,
+      tensorNames,
+      read,
+      tokenizer: await chooseTokenizer(options, own),
+      description: { ...description, digest: description.digest ?? await sha256OfFile(path) },
       close,
       [Symbol.dispose]: close,
     };

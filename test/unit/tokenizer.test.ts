@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Tokenizer, tokenizerFromFiles } from "../../lib/tokenizer.ts";
+import { type Tokenizer, tokenizerFromFiles, tokenizerFromGguf } from "../../lib/tokenizer.ts";
 
 const folder = new URL("../numerics/fixtures/tokenizers/", import.meta.url);
 interface Fixture {
@@ -131,5 +131,72 @@ Deno.test("tokenizerFromFiles() refuses missing and broken files, naming place a
   ];
   for (const [files, message] of wrong) {
     assert.throws(() => tokenizerFromFiles(files, { from }), message);
+  }
+});
+
+/** A fixture's byte-level BPE as a GGUF file would tell it. */
+function ggufMetadata(name: string, pre: string): Record<string, unknown> {
+  const model = load(name)[0].tokenizer.model as {
+    vocab: Record<string, number>;
+    merges: string[][];
+  };
+  const added = load(name)[0].tokenizer.added_tokens as { content: string; id: number }[];
+  const tokens: string[] = [];
+  for (const [token, id] of Object.entries(model.vocab)) tokens[id] = token;
+  const types: number[] = tokens.map(() => 1);
+  for (const { content, id } of added) {
+    tokens[id] = content;
+    types[id] = content === "<|user|>" ? 4 : 3;
+  }
+  return {
+    "tokenizer.ggml.model": "gpt2",
+    "tokenizer.ggml.pre": pre,
+    "tokenizer.ggml.tokens": tokens,
+    "tokenizer.ggml.token_type": types,
+    "tokenizer.ggml.merges": model.merges.map((merge) => merge.join(" ")),
+    "tokenizer.ggml.bos_token_id": 1,
+    "tokenizer.ggml.eos_token_id": 2,
+    "tokenizer.ggml.unknown_token_id": 0,
+    "tokenizer.ggml.add_bos_token": name === "llama3",
+    "tokenizer.chat_template": "{{ messages }}",
+  };
+}
+for (
+  const [name, pre] of [["smollm", "smollm"], ["gpt2", "gpt-2"], ["qwen2", "qwen2"], [
+    "llama3",
+    "llama-bpe",
+  ]]
+) {
+  Deno.test(`tokenizerFromGguf() of ${pre} gives the ids of the tokenizer that it was made from`, () => {
+    const tokenizer = tokenizerFromGguf(ggufMetadata(name, pre));
+    const [{ texts, encoded, special, decoded, size }] = load(name);
+    texts.forEach((text, i) => assert.deepEqual(tokenizer.encode(text), encoded[i], `of ${text}`));
+    for (const [ids, all, plain] of decoded) {
+      assert.equal(tokenizer.decode(ids), all);
+      assert.equal(tokenizer.decode(ids, { skipSpecialTokens: true }), plain);
+    }
+    assert.deepEqual(tokenizer.encode("a b", { addSpecialTokens: true }), special);
+    assert.equal(tokenizer.vocabularySize, size);
+    assert.deepEqual([tokenizer.bosTokenId, tokenizer.eosTokenId], [1, 2]);
+    const config = JSON.parse(tokenizer.files.get("tokenizer_config.json")!);
+    assert.equal(config.chat_template, "{{ messages }}");
+  });
+}
+
+Deno.test("tokenizerFromGguf() refuses other kinds and broken lists, naming the file", () => {
+  const wrong: [Record<string, unknown>, RegExp][] = [
+    [{ model: "llama" }, /x\.gguf: expected byte-level BPE .*"llama"/],
+    [{ pre: "tekken" }, /gpt-2, smollm, qwen2, llama-bpe .*"tekken"/],
+    [{ pre: "constructor" }, /"constructor"/],
+    [{ tokens: undefined }, /tokenizer\.ggml\.tokens of strings; found none/],
+    [{ token_type: ["a"] }, /tokenizer\.ggml\.token_type of numbers/],
+    [{ merges: 3 }, /tokenizer\.ggml\.merges/],
+  ];
+  for (const [fields, message] of wrong) {
+    const changed = Object.entries(fields).map((
+      [name, value],
+    ) => [`tokenizer.ggml.${name}`, value]);
+    const metadata = { ...ggufMetadata("gpt2", "gpt-2"), ...Object.fromEntries(changed) };
+    assert.throws(() => tokenizerFromGguf(metadata, { from: "x.gguf" }), message);
   }
 });
