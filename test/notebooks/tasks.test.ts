@@ -11,8 +11,8 @@ async function testTask(source?: string): Promise<[number, string]> {
   await using folder = await temporaryFolder();
   await Deno.mkdir(join(folder.path, "test/unit"), { recursive: true });
   if (source) await Deno.writeTextFile(join(folder.path, "test/unit/a.test.ts"), source);
-  const { runTests } = { runTests: new URL("test.ts", TASKS).href };
-  const script = `import { runTests } from ${JSON.stringify(runTests)};
+  const module = new URL("test.ts", TASKS).href;
+  const script = `import { runTests } from ${JSON.stringify(module)};
 Deno.exit(await runTests([], { cwd: ${JSON.stringify(folder.path)} }));`;
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["eval", script],

@@ -6,7 +6,7 @@
 import { delimiter, join } from "node:path";
 import { writeWhole } from "../files.ts";
 import { lines } from "../lines.ts";
-import { INSTALL_COMMAND, installNative, ROOT } from "../native.ts";
+import { installNative, ROOT } from "../native.ts";
 import { pythonEnvironment } from "../python.ts";
 
 /** plotly brings the extension that draws its figures in JupyterLab. */
@@ -33,7 +33,7 @@ try {
     root: join(ROOT, ".cache", "python"),
   });
   const native = await installNative();
-  if (!native.ready) console.error(`Without TensorFlow: ${native.reason}. ${INSTALL_COMMAND}`);
+  if (!native.ready) console.error(`Without TensorFlow: ${native.reason}. ${native.mend}`);
   await writeWhole(
     join(SHARE, "kernels", "deno", "kernel.json"),
     JSON.stringify(KERNELSPEC, null, 2) + "\n",

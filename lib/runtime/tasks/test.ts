@@ -3,7 +3,7 @@
  * `N passed, N failed`, also where `deno test` prints no summary: after a type error, a crash, or
  * when there is no test, each of which counts as a failure.
  */
-import { ROOT } from "../native.ts";
+import { installNative, ROOT } from "../native.ts";
 import { lines } from "../lines.ts";
 
 const FOLDERS = ["test/unit", "test/numerics", "test/notebooks", "test/faults"];
@@ -49,4 +49,9 @@ function isFolder(path: string): boolean {
   }
 }
 
-if (import.meta.main) Deno.exit(await runTests(Deno.args));
+if (import.meta.main) {
+  // Here, rather than within the first test that needs it: it can take minutes the first time.
+  const native = await installNative();
+  if (!native.ready) console.error(`Without TensorFlow: ${native.reason}. ${native.mend}`);
+  Deno.exit(await runTests(Deno.args));
+}
