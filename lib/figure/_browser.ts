@@ -1,0 +1,295 @@
+/**
+ * The little of a browser that plotly needs to draw svg: a jsdom window whose text is measured
+ * with the font that the pictures are drawn in (DejaVu Sans), and whose paths have a length.
+ */
+import { createRequire } from "node:module";
+import { Random } from "../random.ts";
+import { MemoryCanvas } from "./_canvas.ts";
+
+const require = createRequire(import.meta.url);
+
+/** Font files of the static pictures: regular, bold, italic, bold italic. */
+export const fontFiles = ["", "-Bold", "-Oblique", "-BoldOblique"].map((style) =>
+  require.resolve(`dejavu-fonts-ttf/ttf/DejaVuSans${style}.ttf`)
+);
+
+interface Font {
+  unitsPerEm: number;
+  ascender: number;
+  descender: number;
+  charToGlyphIndex(character: string): number;
+  charToGlyph(character: string): { advanceWidth?: number };
+}
+
+interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+// deno-lint-ignore no-explicit-any
+type Any = any;
+
+/** plotly inside a window of its own. */
+export interface Browser {
+  /** The figure as an svg document, `width` x `height` px. */
+  draw(data: unknown, layout: { width: number; height: number }): Promise<string>;
+  /** What plotly's own checker finds wrong, e.g. an attribute that it does not know. */
+  faults(data: unknown, layout: unknown): string[];
+  /** Whether the pictures' font can show all of `text`. */
+  hasGlyphs(text: string): boolean;
+}
+
+let opened: Promise<Browser> | undefined;
+
+/** The one window of this process; it takes about a second the first time. */
+export function openBrowser(): Promise<Browser> {
+  return opened ??= open();
+}
+
+async function open(): Promise<Browser> {
+  const [{ JSDOM, VirtualConsole }, opentype, { svgPathProperties }] = await Promise.all([
+    import("jsdom"),
+    import("opentype.js"),
+    import("svg-path-properties"),
+  ]);
+  const fonts = new Map<string, Font>();
+  const font = (bold: boolean, italic: boolean): Font => {
+    const file = fontFiles[(bold ? 1 : 0) + (italic ? 2 : 0)];
+    let found = fonts.get(file);
+    if (!found) {
+      const bytes = Deno.readFileSync(file);
+      found = ((opentype as Any).parse ?? (opentype as Any).default.parse)(bytes.buffer) as Font;
+      fonts.set(file, found);
+    }
+    return found;
+  };
+
+  const window: Any = new JSDOM("<!DOCTYPE html><body></body>", {
+    runScripts: "outside-only",
+    virtualConsole: new VirtualConsole(), // plotly's chatter about missing parts stays inside
+  }).window;
+  giveCanvas(window);
+  giveSizes(window, font, svgPathProperties);
+  window.URL.createObjectURL = () => "blob:none";
+  window.requestAnimationFrame = (action: () => void) => setTimeout(action, 0);
+  window.eval(await Deno.readTextFile(require.resolve("plotly.js-dist-min")));
+  const { Plotly } = window;
+
+  return {
+    async draw(data, layout) {
+      // Plotly names clip paths at random: seeded, the same figure gives the same file.
+      const random = new Random("figure");
+      window.Math.random = () => random.next();
+      const element = window.document.createElement("div");
+      window.document.body.append(element);
+      try {
+        const figure = window.JSON.parse(JSON.stringify({ data, layout }));
+        await Plotly.newPlot(element, figure.data, figure.layout, { staticPlot: true });
+        return Plotly.Snapshot.toSVG(element, "svg", 1) as string;
+      } finally {
+        Plotly.purge(element);
+        element.remove();
+      }
+    },
+    faults(data, layout) {
+      const figure = window.JSON.parse(JSON.stringify({ data, layout }));
+      const found: { code: string; msg: string }[] = Plotly.validate(figure.data, figure.layout) ??
+        [];
+      // Other codes tell of attributes that have no effect at present.
+      return found.filter(({ code }) => /^(schema|value|array|object)$/.test(code))
+        .map(({ msg }) => msg);
+    },
+    hasGlyphs: (text) =>
+      [...text].every((character) =>
+        /\s|\u200b/.test(character) || font(false, false).charToGlyphIndex(character) > 0
+      ),
+  };
+}
+
+function giveCanvas(window: Any) {
+  const canvases = new WeakMap<object, MemoryCanvas>();
+  const canvas = window.HTMLCanvasElement.prototype;
+  canvas.getContext = function (kind: string) {
+    if (kind !== "2d") return null;
+    if (!canvases.has(this)) canvases.set(this, new MemoryCanvas(this));
+    return canvases.get(this);
+  };
+  canvas.toDataURL = function () {
+    return this.getContext("2d").toDataUrl();
+  };
+}
+
+/** Gives svg elements the measures that jsdom leaves out. */
+function giveSizes(
+  window: Any,
+  font: (bold: boolean, italic: boolean) => Font,
+  PathProperties: new (path: string) => Any,
+) {
+  const paths = new Map<string, Any>();
+  const path = (element: Any) => {
+    const d = element.getAttribute("d") || "M0,0";
+    if (!paths.has(d)) paths.set(d, new PathProperties(d));
+    return paths.get(d);
+  };
+  const measures: Measures = { font, path };
+  const svg = window.SVGElement.prototype;
+  svg.getBBox = function () {
+    const { left, top, right, bottom } = boxOf(this, measures) ?? nowhere;
+    return { x: left, y: top, width: right - left, height: bottom - top };
+  };
+  svg.getBoundingClientRect = function () {
+    const box = boxOf(this, measures) ?? nowhere;
+    return {
+      ...box,
+      x: box.left,
+      y: box.top,
+      width: box.right - box.left,
+      height: box.bottom - box.top,
+    };
+  };
+  svg.getComputedTextLength = function () {
+    return runWidth(this, measures);
+  };
+  svg.getTotalLength = function () {
+    return path(this).getTotalLength();
+  };
+  svg.getPointAtLength = function (length: number) {
+    return path(this).getPointAtLength(length);
+  };
+}
+
+interface Measures {
+  font: (bold: boolean, italic: boolean) => Font;
+  path: (element: Any) => Any;
+}
+
+const nowhere: Box = { left: 0, top: 0, right: 0, bottom: 0 };
+
+function boxOf(element: Any, measures: Measures): Box | undefined {
+  const number = (name: string) => Number.parseFloat(element.getAttribute(name)) || 0;
+  switch (element.tagName) {
+    case "text":
+      return textBox(element, measures);
+    case "rect":
+    case "image":
+      return {
+        left: number("x"),
+        top: number("y"),
+        right: number("x") + number("width"),
+        bottom: number("y") + number("height"),
+      };
+    case "path": {
+      const length = measures.path(element).getTotalLength();
+      const points = Array.from(
+        { length: 33 },
+        (_, i) => measures.path(element).getPointAtLength(i * length / 32),
+      );
+      return around(points);
+    }
+    case "g":
+    case "svg": {
+      let union: Box | undefined;
+      for (const child of element.children) {
+        const box = boxOf(child, measures);
+        if (!box || child.style.display === "none") continue;
+        const moved = transformed(box, child.getAttribute("transform") ?? "");
+        union = union ? around([...corners(union), ...corners(moved)]) : moved;
+      }
+      return union;
+    }
+  }
+}
+
+const corners = ({ left, top, right, bottom }: Box) => [
+  { x: left, y: top },
+  { x: right, y: top },
+  { x: left, y: bottom },
+  { x: right, y: bottom },
+];
+
+const around = (points: { x: number; y: number }[]): Box => ({
+  left: Math.min(...points.map((point) => point.x)),
+  top: Math.min(...points.map((point) => point.y)),
+  right: Math.max(...points.map((point) => point.x)),
+  bottom: Math.max(...points.map((point) => point.y)),
+});
+
+/** `box` after an svg transform of translations, rotations and scalings, the last one first. */
+function transformed(box: Box, transform: string): Box {
+  let points = corners(box);
+  const steps = [...transform.matchAll(/(translate|rotate|scale)\(([^)]*)\)/g)].reverse();
+  for (const [, kind, text] of steps) {
+    const [a = 0, b, c] = text.split(/[\s,]+/).filter(Boolean).map(Number);
+    points = points.map(({ x, y }) => {
+      if (kind === "translate") return { x: x + a, y: y + (b ?? 0) };
+      if (kind === "scale") return { x: x * a, y: y * (b ?? a) };
+      const [cos, sin] = [Math.cos(a * Math.PI / 180), Math.sin(a * Math.PI / 180)];
+      const [dx, dy] = [x - (b ?? 0), y - (c ?? 0)];
+      return { x: dx * cos - dy * sin + (b ?? 0), y: dx * sin + dy * cos + (c ?? 0) };
+    });
+  }
+  return around(points);
+}
+
+function inherited(element: Any, property: string): string {
+  for (let at = element; at?.style; at = at.parentElement) {
+    const value = at.style.getPropertyValue(property) || at.getAttribute(property);
+    if (value) return value;
+  }
+  return "";
+}
+
+function fontSize(element: Any): number {
+  const own = element?.style
+    ? element.style.getPropertyValue("font-size") || element.getAttribute("font-size") || ""
+    : "12px";
+  if (!own) return fontSize(element.parentElement);
+  const value = Number.parseFloat(own);
+  if (own.endsWith("%")) return fontSize(element.parentElement) * value / 100;
+  return own.endsWith("em") ? fontSize(element.parentElement) * value : value;
+}
+
+/** Width of an element's text on one line, px. */
+function runWidth(element: Any, measures: Measures): number {
+  let width = 0;
+  for (const node of element.childNodes) {
+    if (node.nodeType === 1) width += runWidth(node, measures);
+    if (node.nodeType !== 3) continue;
+    const text = node.nodeValue.replaceAll("\u200b", "");
+    const weight = inherited(element, "font-weight");
+    const bold = weight === "bold" || Number(weight) >= 600;
+    const font = measures.font(bold, inherited(element, "font-style") === "italic");
+    // Glyph by glyph: shaping fails on scripts that opentype.js does not know, and it only moves
+    // the sum by a pixel.
+    let units = 0;
+    for (const character of text) units += font.charToGlyph(character).advanceWidth ?? 0;
+    width += units / font.unitsPerEm * fontSize(element);
+  }
+  return width;
+}
+
+function textBox(element: Any, measures: Measures): Box | undefined {
+  if (!element.textContent) return undefined;
+  const size = fontSize(element);
+  const { ascender, descender, unitsPerEm } = measures.font(false, false);
+  const lines = element.querySelectorAll("tspan.line");
+  const boxes = [...(lines.length ? lines : [element])].map((line: Any) => {
+    const attribute = (name: string) => line.getAttribute(name) ?? element.getAttribute(name) ?? "";
+    const dy = attribute("dy");
+    const shift = Number.parseFloat(dy) * (dy.endsWith("em") ? size : 1) || 0;
+    const x = Number.parseFloat(attribute("x")) || 0;
+    const y = (Number.parseFloat(attribute("y")) || 0) + shift;
+    const width = runWidth(line, measures);
+    const anchor = inherited(element, "text-anchor");
+    const left = x - (anchor === "middle" ? width / 2 : anchor === "end" ? width : 0);
+    return {
+      left,
+      top: y - ascender / unitsPerEm * size,
+      right: left + width,
+      bottom: y - descender / unitsPerEm * size,
+    };
+  });
+  return around(boxes.flatMap(corners));
+}

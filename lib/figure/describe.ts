@@ -1,0 +1,70 @@
+/** A figure in words and numbers, for a terminal, a screen reader, or a search in a notebook. */
+import { plainPlot } from "./_text.ts";
+import { formatNumber } from "./table.ts";
+import type { FigureDescription, PlotTrace } from "./theme.ts";
+
+const most = 12; // values told of one series
+
+/** The title's first part and what stands below it, without markup. */
+export function titleOf(figure: FigureDescription): { title: string; subtitle: string } {
+  const [title, ...rest] = String(figure.layout.title?.text ?? "").split(/(?:<br>)?(?=<span)/);
+  return { title: plainPlot(title), subtitle: rest.map(plainPlot).join(" ") };
+}
+
+function tell(value: unknown): string {
+  if (value === null || value === undefined) return "none";
+  if (typeof value !== "number") return plainPlot(String(value));
+  const size = Math.abs(value);
+  return Number.isInteger(value) ? String(value) : formatNumber(value, size >= 10 ? 1 : 3);
+}
+
+function tellTrace(trace: PlotTrace): string {
+  const name = plainPlot(trace.name ?? trace.type);
+  const list = (key: string) => (trace[key] ?? []) as (number | string | null)[];
+  if (trace.type === "heatmap") {
+    const rows = (trace.z as (number | null)[][]).map((row, i) =>
+      `  ${tell(list("y")[i])}: ` +
+      row.map((value, j) => `${tell(list("x")[j])} ${tell(value)}`).join(", ")
+    );
+    return rows.join("\n");
+  }
+  const ys = list("y");
+  if (trace.type === "box" || trace.type === "violin") {
+    const sorted = (ys as number[]).toSorted((a, b) => a - b);
+    const middle = (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+    return `  ${name}: ${sorted.length} values from ${tell(sorted[0])} to ${
+      tell(sorted.at(-1))
+    }, ` +
+      `median ${tell(middle)}`;
+  }
+  const errors = trace.error_y as { array?: number[]; arrayminus?: number[] } | undefined;
+  const points = ys.slice(0, most).map((y, i) => {
+    const [up, down] = [errors?.array?.[i], errors?.arrayminus?.[i]];
+    const bounds = typeof y === "number" && typeof up === "number" && typeof down === "number"
+      ? ` [${tell(y - down)}, ${tell(y + up)}]`
+      : "";
+    return `${tell(list("x")[i])}: ${tell(y)}${bounds}`;
+  });
+  const more = ys.length > most ? ` and ${ys.length - most} more` : "";
+  return `  ${name} | ${points.join(", ")}${more}`;
+}
+
+/** Title, axes and values of `figure` as plain text, a line for each series. */
+export function describeFigure(figure: FigureDescription): string {
+  const { title, subtitle } = titleOf(figure);
+  const axes = ["x", "y"].map((letter) => {
+    const text = plainPlot(figure.layout[`${letter}axis`]?.title?.text ?? "");
+    return text && `${letter}: ${text}`;
+  }).filter(Boolean).join("; ");
+  // Bands repeat their line's values.
+  const shown = figure.data.filter((trace) => trace.hoverinfo !== "skip");
+  const panels = (figure.layout.annotations ?? []) as { text: string }[];
+  const lines = shown.flatMap((trace, i) => {
+    const panel = Number(String(trace.xaxis ?? "x").slice(1) || 1) - 1;
+    const before = Number(String(shown[i - 1]?.xaxis ?? "x").slice(1) || 1) - 1;
+    const heading = panels[panel] && (i === 0 || panel !== before);
+    return heading ? [`${plainPlot(panels[panel].text)}:`, tellTrace(trace)] : [tellTrace(trace)];
+  });
+  return [`Figure: ${title || "without a title"}`, subtitle, axes, ...lines]
+    .filter(Boolean).join("\n");
+}

@@ -1,0 +1,176 @@
+/**
+ * Figures, tables and progress where they are looked at: in a notebook as mime bundles, in a
+ * terminal as text. A figure comes as plotly's JSON (interactive where a viewer knows it), as a
+ * png (everywhere else) and as text, and never as HTML.
+ */
+import { encodeBase64 } from "./_canvas.ts";
+import { clean, escapeHtml } from "./_text.ts";
+import { describeFigure } from "./describe.ts";
+import { toPng } from "./export.ts";
+import { type Table, toHtml, toMarkdown } from "./table.ts";
+import type { FigureDescription } from "./theme.ts";
+
+export type MimeBundle = Record<string, string | object>;
+
+const pngScale = 1.5; // sharp enough for most screens; notebooks stay small
+
+/** The method by which Deno's kernel asks a value how to show it. */
+const displaySymbol = Symbol.for("Jupyter.display");
+
+/** The part of Deno.jupyter used here; Deno types it in the kernel only. */
+interface Kernel {
+  broadcast(type: string, content: Record<string, unknown>): void | Promise<void>;
+}
+
+/** The kernel's interface, or undefined outside a notebook (where looking at it throws). */
+function kernel(): Kernel | undefined {
+  try {
+    return (Deno as unknown as { jupyter?: Kernel }).jupyter;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Lets the kernel's queue empty: output still in it when a cell ends may be lost. */
+const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+
+const isTable = (item: FigureDescription | Table): item is Table => "columns" in item;
+
+/** Everything that a notebook viewer may show of a figure or a table. */
+export async function mimeBundle(item: FigureDescription | Table): Promise<MimeBundle> {
+  if (isTable(item)) return { "text/html": toHtml(item), "text/plain": toMarkdown(item) };
+  return {
+    "application/vnd.plotly.v1+json": { data: item.data, layout: item.layout },
+    "image/png": encodeBase64(await toPng(item, pngScale)),
+    "text/plain": describeFigure(item),
+  };
+}
+
+/** A value that shows itself when it is the last of a cell. */
+export function displayable(item: FigureDescription | Table): object {
+  return { [displaySymbol]: () => mimeBundle(item) };
+}
+
+/** Shows a figure or a table now: in the notebook's cell, elsewhere as text on stdout. */
+export async function show(item: FigureDescription | Table): Promise<void> {
+  const jupyter = kernel();
+  if (!jupyter) {
+    console.log(isTable(item) ? toMarkdown(item) : describeFigure(item));
+    return;
+  }
+  const size = isTable(item)
+    ? {}
+    : { "image/png": { width: item.layout.width, height: item.layout.height } };
+  const data = await mimeBundle(item);
+  await jupyter.broadcast("display_data", { data, metadata: size, transient: {} });
+  await settle();
+}
+
+export interface ProgressOptions {
+  /** Where lines go outside a notebook. @default stderr */
+  write?: (text: string) => void;
+  /** Whether a line can be overwritten. @default whether stderr is a terminal */
+  terminal?: boolean;
+  /** Milliseconds since any start. @default performance.now */
+  now?: () => number;
+}
+
+/** The progress of one long task. */
+export interface Progress {
+  /** `done` of the total are done; `note` says what is known by now, e.g. the loss. */
+  update(done: number, note?: string): void;
+  /** Ends the line as it stands, or with `note`. */
+  finish(note?: string): Promise<void>;
+}
+
+const clock = (ms: number) => {
+  const seconds = Math.round(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
+  const two = (value: number) => String(value).padStart(2, "0");
+  return minutes < 60
+    ? `${minutes}:${two(seconds % 60)}`
+    : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
+};
+
+let displays = 0;
+
+/**
+ * A live line for a task of `total` parts: in a notebook one display that is updated in place, in
+ * a terminal one line on stderr, elsewhere (a log) a line each tenth of the way.
+ */
+export function progress(label: string, total: number, options: ProgressOptions = {}): Progress {
+  const { now = () => performance.now() } = options;
+  const name = clean(label).replaceAll(/\s+/g, " ");
+  const start = now();
+  let done = 0, note = "", ended = false;
+  const jupyter = options.write ? undefined : kernel();
+  const line = () => {
+    const spent = now() - start;
+    const left = done > 0 && !ended ? `, ${clock(spent / done * (total - done))} left` : "";
+    // The last line stays in the saved notebook, which a second run should not change.
+    const time = jupyter && ended ? "" : ` ${clock(spent)}${left}`;
+    const share = total > 0 ? Math.floor(done / total * 100) : 100;
+    return `${name} ${done}/${total} (${share}%)${time}${note && `  ${note}`}`;
+  };
+  const draw = jupyter
+    ? inNotebook(jupyter, line, () => ({ done, total }))
+    : inTerminal(options, line, () => total > 0 ? Math.floor(done / total * 10) : 10);
+  let drawn = -Infinity;
+  const redraw = (last: boolean) => {
+    if (!last && now() - drawn < 200) return; // a redraw a step would cost more than the step
+    drawn = now();
+    draw(last);
+  };
+  redraw(false);
+  return {
+    update(newDone, newNote = note) {
+      if (ended) return;
+      [done, note] = [newDone, clean(newNote).replaceAll(/\s+/g, " ")];
+      redraw(false);
+    },
+    async finish(newNote = note) {
+      if (ended) return;
+      ended = true;
+      note = clean(newNote).replaceAll(/\s+/g, " ");
+      redraw(true);
+      await settle();
+    },
+  };
+}
+
+function inNotebook(
+  jupyter: Kernel,
+  line: () => string,
+  state: () => { done: number; total: number },
+) {
+  const display_id = `progress-${++displays}-${crypto.randomUUID()}`;
+  let sent = false;
+  return () => {
+    const { done, total } = state();
+    const data = {
+      "text/html": `<progress value="${done}" max="${total}"></progress> ${escapeHtml(line())}`,
+      "text/plain": line(),
+    };
+    jupyter.broadcast(sent ? "update_display_data" : "display_data", {
+      data,
+      metadata: {},
+      transient: { display_id },
+    });
+    sent = true;
+  };
+}
+
+function inTerminal(options: ProgressOptions, line: () => string, tenth: () => number) {
+  const encoder = new TextEncoder();
+  const {
+    write = (text) => void Deno.stderr.writeSync(encoder.encode(text)),
+    terminal = Deno.stderr.isTerminal(),
+  } = options;
+  let written = -1;
+  return (last: boolean) => {
+    if (terminal) return write(`\r\x1b[K${line()}${last ? "\n" : ""}`);
+    if (!last && tenth() === written) return;
+    written = tenth();
+    write(`${line()}\n`);
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * Figures and tables as files: svg, png and the figure's JSON; csv and markdown. Drawn without a
+ * browser, so that every machine makes the same pictures. Whole files or none.
+ */
+import { join } from "node:path";
+import { writeWhole } from "../runtime/files.ts";
+import { escapeHtml } from "./_text.ts";
+import { titleOf } from "./describe.ts";
+import { type Table, toCsv, toMarkdown } from "./table.ts";
+import type { FigureDescription } from "./theme.ts";
+
+// What was seen to be drawn whole; other kinds come out empty or throw, so they are refused.
+const drawable = new Set([
+  "bar",
+  "box",
+  "contour",
+  "heatmap",
+  "histogram",
+  "histogram2d",
+  "pie",
+  "scatter",
+  "violin",
+]);
+
+const reasons: [RegExp, string][] = [
+  [
+    /3d$|^(surface|cone|streamtube|isosurface|volume)$/,
+    "3-D needs a browser; draw it in the plane",
+  ],
+  [/gl$|^(splom|parcoords|parcats)$/, "WebGL needs a browser; use scatter or heatmap"],
+  [/geo|map(box)?$|choropleth/, "maps need the network; use bars"],
+  [/^image$/, "images need a browser; use heatmap"],
+];
+
+/** Throws when a static picture of `figure` would be empty or need a browser. */
+export function assertDrawable(figure: FigureDescription): void {
+  for (const { type = "scatter" } of figure.data) {
+    if (drawable.has(type)) continue;
+    const reason = reasons.find(([pattern]) => pattern.test(type))?.[1] ?? "use one of those kinds";
+    throw new Error(
+      `Cannot draw a ${type} trace to a file: expected one of ${
+        [...drawable].join(", ")
+      }; ${reason}`,
+    );
+  }
+  if (figure.layout.images?.length) {
+    throw new Error(
+      `Cannot draw a layout with images to a file: expected none, found ` +
+        `${figure.layout.images.length}; leave layout.images out`,
+    );
+  }
+}
+
+/** The figure as an svg document. Throws on kinds of trace that need a browser. */
+export async function toSvg(figure: FigureDescription): Promise<string> {
+  assertDrawable(figure);
+  const { openBrowser } = await import("./_browser.ts");
+  const svg = await (await openBrowser()).draw(figure.data, figure.layout);
+  const title = `<title>${escapeHtml(titleOf(figure).title)}</title>`;
+  // resvg knows neither quoted references nor the style that keeps a heat map's cells sharp.
+  return svg
+    .replace(/<svg\b[^>]*>/, (opening) => opening + title)
+    .replaceAll(/url\((?:'|&quot;)(#[^'&)]*)(?:'|&quot;)\)/g, "url($1)")
+    .replaceAll(
+      /style="image-rendering: pixelated;/g,
+      'image-rendering="optimizeSpeed" style="image-rendering: pixelated;',
+    );
+}
+
+/** The figure as a png, `scale` times its size in px (default 2, for sharp screens). */
+export async function toPng(figure: FigureDescription, scale = 2): Promise<Uint8Array> {
+  return await rasterize(await toSvg(figure), scale);
+}
+
+async function rasterize(svg: string, scale: number): Promise<Uint8Array> {
+  const [{ Resvg }, { fontFiles, openBrowser }] = await Promise.all([
+    import("@resvg/resvg-js"),
+    import("./_browser.ts"),
+  ]);
+  // Only for scripts that the font lacks (e.g. Chinese) the machine's own fonts are asked.
+  const loadSystemFonts = !(await openBrowser()).hasGlyphs(svg.replaceAll(/<[^>]*>/g, ""));
+  const font = { fontFiles, loadSystemFonts, defaultFontFamily: "DejaVu Sans" };
+  return new Resvg(svg, { font, fitTo: { mode: "zoom", value: scale } }).render().asPng();
+}
+
+/** Throws unless `name` is a plain file name: it may come from a model's or a data set's name. */
+function fileName(name: string): string {
+  if (/^[\p{L}\p{N}_][\p{L}\p{N}_.\-]*$/u.test(name)) return name;
+  throw new Error(
+    `Cannot save ${JSON.stringify(name)}: expected a file name of letters, digits, "-", "_" and ` +
+      `"."; give one without folders and spaces`,
+  );
+}
+
+/** Writes `folder/name.svg`, `.png` and `.json` (the figure itself); gives their paths. */
+export async function saveFigure(
+  folder: string,
+  name: string,
+  figure: FigureDescription,
+): Promise<string[]> {
+  const path = join(folder, fileName(name));
+  const svg = await toSvg(figure);
+  const png = await rasterize(svg, 2);
+  await writeWhole(`${path}.svg`, svg);
+  await writeWhole(`${path}.png`, png);
+  await writeWhole(`${path}.json`, JSON.stringify(figure) + "\n");
+  return ["svg", "png", "json"].map((kind) => `${path}.${kind}`);
+}
+
+/** Writes `folder/name.csv` and `.md`; gives their paths. */
+export async function saveTable(folder: string, name: string, table: Table): Promise<string[]> {
+  const path = join(folder, fileName(name));
+  await writeWhole(`${path}.csv`, toCsv(table));
+  await writeWhole(`${path}.md`, toMarkdown(table));
+  return [`${path}.csv`, `${path}.md`];
+}

@@ -1,0 +1,168 @@
+/**
+ * How every figure looks: one font, one palette that colour-blind readers can tell apart (Okabe and
+ * Ito 2008, yellow left out as too pale on white), the same colour for the same group everywhere,
+ * the legend beside the data and never over it.
+ */
+import { escapePlot, wrapPlot } from "./_text.ts";
+
+export const palette = [
+  "#0072B2",
+  "#D55E00",
+  "#009E73",
+  "#CC79A7",
+  "#E69F00",
+  "#56B4E9",
+  "#000000",
+  "#8C6D31",
+] as const;
+
+/** The groups' colours, by name in lower case. */
+export const groupColors: Readonly<Record<string, string>> = {
+  base: "#767676",
+  har: "#009E73",
+  inc: "#D55E00",
+  self: "#0072B2",
+  con: "#CC79A7",
+  context: "#CC79A7",
+};
+
+/** Marker symbols and dashes, so that lines differ without colour too. */
+export const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "x", "star"];
+export const dashes = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
+
+export const ink = "#222222";
+const faint = "#E4E4E4";
+
+/** One trace of a figure, in plotly's terms. */
+export interface PlotTrace {
+  type: string;
+  name?: string;
+  [attribute: string]: unknown;
+}
+
+/** A figure: what plotly draws, as plain data. */
+export interface FigureDescription {
+  data: PlotTrace[];
+  layout: FigureLayout;
+}
+
+export interface FigureLayout {
+  /** px */
+  width: number;
+  /** px */
+  height: number;
+  // deno-lint-ignore no-explicit-any
+  [attribute: string]: any;
+}
+
+/** One axis. */
+export interface AxisOptions {
+  label?: string;
+  /** Shown after the label in brackets. */
+  unit?: string;
+  /** @default what the data need */
+  range?: readonly [number, number];
+  /** Logarithmic. @default false */
+  log?: boolean;
+  /** Where the ticks are. @default plotly's choice */
+  ticks?: readonly number[];
+}
+
+export interface PlotOptions {
+  title?: string;
+  /** A smaller line below the title, e.g. what the error bars are. */
+  subtitle?: string;
+  x?: AxisOptions;
+  y?: AxisOptions;
+  /** px. @default 720 */
+  width?: number;
+  /** px. @default 440 */
+  height?: number;
+  /** Colours by series name. @default the groups' own, then the palette in order */
+  colors?: Readonly<Record<string, string>>;
+  /** Heading of the legend. */
+  legend?: string;
+}
+
+/** A colour for each name: the given one, the group's own, or the next one of the palette. */
+export function colorsOf(
+  names: readonly string[],
+  given: Readonly<Record<string, string>> = {},
+): Map<string, string> {
+  const fixed = names.map((name) => given[name] ?? groupColors[name.toLowerCase()]);
+  const free = palette.filter((color) => !fixed.includes(color));
+  let next = 0;
+  return new Map(names.map((name, i) => [name, fixed[i] ?? free[next++ % free.length]]));
+}
+
+/** Title and subtitle as plotly's one title text, and the height they take, px. */
+function heading(options: PlotOptions, width: number): { text: string; height: number } {
+  const lines: [string, number][] = [];
+  if (options.title) lines.push([wrapPlot(options.title, Math.floor((width - 40) / 10)), 22]);
+  const subtitle = wrapPlot(options.subtitle ?? "", Math.floor((width - 40) / 7.2));
+  const small = `<span style="font-size:12px;color:#555555">`;
+  if (options.subtitle) {
+    lines.push([subtitle.split("<br>").map((line) => `${small}${line}</span>`).join("<br>"), 20]);
+  }
+  return {
+    text: lines.map(([text]) => text).join("<br>"),
+    height: lines.reduce((sum, [text, each]) => sum + text.split("<br>").length * each, 0),
+  };
+}
+
+/** An axis in plotly's terms. */
+export function axis(options: AxisOptions = {}): Record<string, unknown> {
+  const label = [options.label ?? "", options.unit ? `(${options.unit})` : ""].join(" ").trim();
+  const range = options.log ? options.range?.map(Math.log10) : options.range;
+  return {
+    title: { text: escapePlot(label), standoff: 12, font: { size: 13 } },
+    automargin: true,
+    showline: true,
+    linecolor: "#777777",
+    gridcolor: faint,
+    zeroline: false,
+    ticks: "outside",
+    tickcolor: "#777777",
+    ...(range ? { range } : {}),
+    ...(options.log ? { type: "log" } : {}),
+    ...(options.ticks ? { tickvals: options.ticks } : {}),
+  };
+}
+
+/** The layout that all figures share. */
+export function layoutOf(options: PlotOptions, more: Record<string, unknown> = {}): FigureLayout {
+  const { width = 720, height = 440 } = options;
+  const { text, height: top } = heading(options, width);
+  return {
+    width,
+    height,
+    font: { family: "DejaVu Sans, Verdana, sans-serif", size: 13, color: ink },
+    paper_bgcolor: "#FFFFFF",
+    plot_bgcolor: "#FFFFFF",
+    margin: { l: 60, r: 24, t: top ? top + 26 : 24, b: 52 },
+    title: {
+      text,
+      font: { size: 16 },
+      x: 16 / width,
+      xanchor: "left",
+      // plotly puts the top of a single line there, but the baseline of the first of several.
+      y: 1 - (text.includes("<br>") ? 25 : 12) / height,
+      yanchor: "top",
+      yref: "container",
+    },
+    legend: {
+      x: 1.02,
+      xanchor: "left",
+      y: 1,
+      yanchor: "top",
+      tracegroupgap: 0,
+      ...(options.legend
+        ? { title: { text: wrapPlot(options.legend, 24), font: { size: 13 } } }
+        : {}),
+    },
+    hoverlabel: { font: { family: "DejaVu Sans, Verdana, sans-serif" } },
+    xaxis: { ...axis(options.x), autotickangles: [0, -35, -90] }, // a slanted label ends at its tick
+    yaxis: axis(options.y),
+    ...more,
+  };
+}
