@@ -3,6 +3,7 @@
  * shown in (PyTorch, transformers, JupyterLab). Nothing is installed outside its folder.
  */
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { writeWhole } from "./files.ts";
 import { lines } from "./lines.ts";
 
@@ -12,7 +13,7 @@ export const REFERENCE_PACKAGES = ["torch==2.15.0", "transformers==5.23.0"];
 export interface PythonOptions {
   /** Pip requirements, pinned (`name==version`). */
   packages: string[];
-  /** Folder that holds the environments. Default `.cache/python`. */
+  /** Folder that holds the environments. Default: the project's `.cache/python`. */
   root?: string;
   /** The Python that makes the environment. Default: the first of `python3` and `python` found. */
   python?: string;
@@ -27,7 +28,7 @@ export interface PythonOptions {
  * @throws when no Python 3 is found, or when pip fails (its last lines are in the message).
  */
 export async function pythonEnvironment(options: PythonOptions): Promise<string> {
-  const { packages, root = ".cache/python" } = options;
+  const { packages, root = ENVIRONMENTS } = options;
   const progress = options.onProgress ?? ((line: string) => console.error(line));
   const folder = resolve(root, await environmentName(packages));
   if (await isMade(folder)) return executable(folder);
@@ -67,10 +68,11 @@ export async function pythonEnvironment(options: PythonOptions): Promise<string>
 export async function existingPythonEnvironment(
   options: Pick<PythonOptions, "packages" | "root">,
 ): Promise<string | undefined> {
-  const folder = resolve(options.root ?? ".cache/python", await environmentName(options.packages));
+  const folder = resolve(options.root ?? ENVIRONMENTS, await environmentName(options.packages));
   return await isMade(folder) ? executable(folder) : undefined;
 }
 
+const ENVIRONMENTS = fileURLToPath(new URL("../../.cache/python", import.meta.url));
 const MARKER = "made.json";
 
 async function environmentName(packages: string[]): Promise<string> {

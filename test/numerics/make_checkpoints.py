@@ -203,10 +203,12 @@ def make(name, config, folder, seed):
         accumulation=check_accumulation(model, batch, whole), runs={})
 
     if name == "qwen2":
-        rounded = copy.deepcopy(model).to(torch.bfloat16)
-        rounded.save_pretrained(folder / "bf16")
+        copy.deepcopy(model).to(torch.bfloat16).save_pretrained(folder / "bf16")
         (folder / "bf16" / "generation_config.json").unlink(missing_ok=True)
-        record_logits(rounded.to(torch.float32), "bf16.logits")
+        # Loaded anew: the conversion above rounds the rotary frequencies as well.
+        rounded = AutoModelForCausalLM.from_pretrained(
+            folder / "bf16", dtype=torch.float32, attn_implementation="eager")
+        record_logits(rounded.eval(), "bf16.logits")
 
     for run_name in RUNS_OF.get(name, ["cosine"]):
         run = RUNS[run_name]
