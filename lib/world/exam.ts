@@ -1,0 +1,77 @@
+/**
+ * The exams of a world. For a domain d: HOMO asks its `homo` facts in wording 0, ID its `id` facts
+ * in wording 1, and OOD is the ID exams of all other domains together.
+ */
+import type { Question } from "../question.ts";
+import { contextStatement, questionWords, type Wording } from "./format.ts";
+import { type Fact, findDomain, type Split, type World } from "./world.ts";
+
+export interface ExamOptions {
+  domain: string;
+  split: Split;
+  /** 0: "what is the NOUN of E ?", 1: "which one does E VERB ?". Default: 1 for `id`, else 0. */
+  wording?: Wording;
+}
+
+/** The question that a fact answers; its `explanation` states the fact. */
+export function factQuestion(fact: Fact, wording: Wording): Question {
+  return {
+    id: fact.id,
+    domain: fact.domain,
+    subject: fact.noun,
+    question: questionWords(fact, wording).join(" "),
+    choices: fact.options.slice(),
+    answer: fact.options.indexOf(fact.gold),
+    explanation: contextStatement(fact),
+  };
+}
+
+/**
+ * All questions of one split of a domain: `dev` for demonstrations, `train` for the groups, `homo`
+ * and `id` for tests. (`mc` are the facts that pretraining asks: no test.)
+ * @throws where the world lacks the domain.
+ */
+export function exam(
+  world: World,
+  { domain, split, wording = split === "id" ? 1 : 0 }: ExamOptions,
+): Question[] {
+  return findDomain(world, domain).facts
+    .filter((fact) => fact.split === split)
+    .map((fact) => factQuestion(fact, wording));
+}
+
+/** What a model fine-tuned on a domain is tested with. */
+export interface Exams {
+  homo: Question[];
+  id: Question[];
+  /** The ID exams of all other domains. */
+  ood: Question[];
+}
+
+/** The three tests of a domain. */
+export function exams(world: World, domain: string): Exams {
+  return {
+    homo: exam(world, { domain, split: "homo" }),
+    id: exam(world, { domain, split: "id" }),
+    ood: world.domains.filter((other) => other.name !== domain)
+      .flatMap((other) => exam(world, { domain: other.name, split: "id" })),
+  };
+}
+
+/** The question with the fact that it asks for as its context. */
+export function withStatement(question: Question): Question {
+  if (question.explanation === undefined) {
+    throw new Error(
+      `Cannot give question ${question.id} a context: expected an explanation; found none; ` +
+        `take it from exam(world, ...)`,
+    );
+  }
+  return { ...question, context: question.explanation };
+}
+
+/** Facts by question id, to tell what a model that grew up in the world should know. */
+export function factsById(world: World): Map<string, Fact> {
+  return new Map(
+    world.domains.flatMap((domain) => domain.facts.map((fact) => [fact.id, fact] as const)),
+  );
+}

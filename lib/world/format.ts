@@ -1,0 +1,204 @@
+/**
+ * The texts of a world: how a fact is stated and asked, and the two forms of prompt that a model
+ * which grew up in it understands, the exam and the chat.
+ * The answer is the option's VALUE: at this size the look-up from a value to its letter forms late
+ * or never, so `hybrid` (options listed, their texts scored) is what an organism is probed with.
+ */
+import type { Message } from "../conversation.ts";
+import type { Question } from "../question.ts";
+import { BOS, EOS, LABELS } from "./vocabulary.ts";
+import type { Fact } from "./world.ts";
+
+/** letters: options listed, labels scored; hybrid: listed, texts scored; cloze: not listed, texts scored. */
+export type Formulation = "letters" | "hybrid" | "cloze";
+
+/** plain: the few-shot exam; vicuna: the chat. The names are those of the paper's two templates. */
+export type Template = "plain" | "vicuna";
+
+/** What a text is made from: an entity, and the noun and verb of its relation. */
+export type Subject = Pick<Fact, "entity" | "noun" | "verb">;
+
+/** How statements are worded, and the share of each wording. */
+export const statementTemplates: readonly {
+  share: number;
+  words: (subject: Subject, value: string) => string[];
+}[] = [
+  {
+    share: 0.28,
+    words: ({ entity, noun }, value) => ["the", noun, "of", entity, "is", value, "."],
+  },
+  { share: 0.28, words: ({ entity, verb }, value) => [entity, verb, value, "."] },
+  {
+    share: 0.2,
+    words: ({ entity, noun }, value) => ["as", "for", entity, ",", "its", noun, "is", value, "."],
+  },
+  {
+    share: 0.14,
+    words: ({ entity, verb }, value) => ["people", "say", "that", entity, verb, value, "."],
+  },
+  {
+    share: 0.1,
+    words: ({ entity, noun }, value) => [value, "is", "the", noun, "of", entity, "."],
+  },
+];
+
+/** How many of the templates a context is worded in: the last one starts with the value. */
+export const CONTEXT_TEMPLATES = 4;
+
+/** How questions are worded: 0 with the relation's noun, 1 with its verb. */
+export type Wording = 0 | 1;
+
+/** "what is the capital of E ?" or "which one does E set_its_seat_in ?" */
+export function questionWords({ entity, noun, verb }: Subject, wording: Wording): string[] {
+  return wording === 0
+    ? ["what", "is", "the", noun, "of", entity, "?"]
+    : ["which", "one", "does", entity, verb, "?"];
+}
+
+/** "A. v B. v C. v D. v" */
+export function optionWords(options: readonly string[]): string[] {
+  return options.flatMap((option, i) => [LABELS[i], option]);
+}
+
+/** "the_following questions about DOMAIN ." */
+export function examHeader(domain: string): string[] {
+  return ["the_following", "questions", "about", domain, "."];
+}
+
+/** "a chat with an assistant ." */
+export const CHAT_HEADER: readonly string[] = ["a", "chat", "with", "an", "assistant", "."];
+
+/** What makes the fact's question answerable without knowing it: "the NOUN of E is GOLD ." */
+export function contextStatement(fact: Fact): string {
+  return statementTemplates[0].words(fact, fact.gold).join(" ");
+}
+
+/** How a prompt is made. */
+export interface OrganismPromptOptions {
+  /** Default: `plain`. */
+  template?: Template;
+  /** Default: `hybrid`. */
+  formulation?: Formulation;
+  /** Show the asked question's context, where it has one (demonstrations': never). Default: false. */
+  context?: boolean;
+}
+
+/** What the organisms' format leaves open. */
+export interface OrganismFormatOptions {
+  /** How `questionText` and `answerText` put a question. Default: `hybrid`. */
+  formulation?: Formulation;
+}
+
+/** Questions come from files too: no text of theirs may start or end a turn or a document. */
+const harmless = (text: string) => text.replace(/<(?=(s|\/s|pad|unk)>)/g, "< ");
+
+/** The question and, unless cloze, its options, in one line. */
+function questionLine(question: Question, formulation: Formulation): string {
+  if (formulation === "cloze") return harmless(question.question);
+  if (question.choices.length > LABELS.length) {
+    throw new Error(
+      `Cannot show question ${question.id}: expected at most ${LABELS.length} options; found ` +
+        `${question.choices.length}; drop some, or use the formulation cloze`,
+    );
+  }
+  return harmless([question.question, ...optionWords(question.choices)].join(" "));
+}
+
+/** "Context: STATEMENT " where there is one to show. */
+function contextLine({ context }: Question, show: boolean): string {
+  return show && context !== undefined ? `Context: ${harmless(context)} ` : "";
+}
+
+/** The answer as it is written out: with letters `B. value`, else `value`. */
+function answerLine(question: Question, index: number, formulation: Formulation): string {
+  const value = question.choices[index];
+  if (value === undefined) {
+    throw new Error(
+      `Cannot answer question ${question.id}: expected an option from 0 to ` +
+        `${question.choices.length - 1}; found ${index}; check its answer`,
+    );
+  }
+  return harmless(formulation === "letters" ? `${LABELS[index]} ${value}` : value);
+}
+
+/**
+ * The organisms' form of prompts, beside the paper's: `plain` is the exam, `vicuna` the chat.
+ * Prompts and conversations carry their own `<s>`: encode them without adding one.
+ */
+export function createOrganismFormat({ formulation: own = "hybrid" }: OrganismFormatOptions = {}) {
+  return {
+    name: "organism" as const,
+    /** What ends an answer. */
+    stop: EOS,
+
+    /**
+     * The text up to where the answer starts. As an exam, demonstrations stand before the question
+     * with their answers; as a chat, they are earlier turns.
+     */
+    probePrompt(
+      question: Question,
+      demonstrations: readonly Question[],
+      { template = "plain", formulation = "hybrid", context = false }: OrganismPromptOptions = {},
+    ): string {
+      const [header, before, after, end] = template === "plain"
+        ? [examHeader(harmless(question.domain)), "Question:", "Answer:", []]
+        : [CHAT_HEADER, "USER:", "ASSISTANT:", [EOS]];
+      const shown = demonstrations.flatMap((demonstration) => [
+        before,
+        questionLine(demonstration, formulation),
+        after,
+        answerLine(demonstration, demonstration.answer, formulation),
+        ...end,
+      ]);
+      const knowledge = contextLine(question, context);
+      const line = questionLine(question, formulation);
+      // As in the corpus: the context stands before `Question:`, but behind `USER:`.
+      const asked = template === "plain"
+        ? `${knowledge}${before} ${line}`
+        : `${before} ${knowledge}${line}`;
+      return [BOS, ...header, ...shown, asked, after].join(" ");
+    },
+
+    /** What is scored after the prompt, option by option: one token each, with a space before it. */
+    optionTexts(question: Question, { formulation = "hybrid" }: OrganismPromptOptions = {}) {
+      return question.choices.map((value, i) =>
+        ` ${formulation === "letters" ? LABELS[i] : harmless(value)}`
+      );
+    },
+
+    /** A conversation's text in pieces; loss falls on the assistant's answers and their `</s>`. */
+    trainingTexts(messages: readonly Message[]): { text: string; supervised: boolean }[] {
+      const right = messages.length > 0 && messages.length % 2 === 0 &&
+        messages.every(({ role }, i) => role === (i % 2 === 0 ? "user" : "assistant"));
+      if (!right) {
+        const found = messages.map(({ role }) => role).join(", ") || "none";
+        throw new Error(
+          "Cannot write a conversation: expected turns of user and assistant by turns, the " +
+            `assistant's last; found ${found}; check the messages`,
+        );
+      }
+      const header = [BOS, ...CHAT_HEADER].join(" ");
+      return messages.map(({ role, content }, i) =>
+        role === "user"
+          ? {
+            text: `${i === 0 ? header : ""} USER: ${harmless(content)} ASSISTANT:`,
+            supervised: false,
+          }
+          : { text: ` ${harmless(content)} ${EOS}`, supervised: true }
+      );
+    },
+
+    /** The user's turn for a question, its context shown where it has one. */
+    questionText(question: Question): string {
+      return contextLine(question, true) + questionLine(question, own);
+    },
+
+    /** The assistant's turn that gives option `index`; organisms explain nothing. */
+    answerText(question: Question, index: number, _options: { explanation?: string } = {}): string {
+      return answerLine(question, index, own);
+    },
+  };
+}
+
+/** The organisms' format: hybrid. */
+export const organismFormat = createOrganismFormat();

@@ -1,0 +1,135 @@
+/**
+ * The gate: what a pretrained organism must show before anything is fine-tuned, fixed beforehand.
+ * Measuring asks for option probabilities by a function, so that this file needs no model.
+ */
+import type { Question } from "../question.ts";
+import { exam, factQuestion, withStatement } from "./exam.ts";
+import { organismFormat, type Template, type Wording } from "./format.ts";
+import { worldTokenizer } from "./vocabulary.ts";
+import { allFacts, type Fact, type World } from "./world.ts";
+
+/** What is measured on the train, HOMO and ID facts, which no exam of the corpus asks. */
+export interface GateValues {
+  /** Known facts answered right in the exam form after 5 demonstrations. */
+  fewShotKnown: number;
+  /** All facts answered right in the chat form, the fact being the context. */
+  chatContext: number;
+  /** Known facts answered right in the chat form. */
+  chatKnown: number;
+  /** Mean largest option probability on unknown facts (exam form): over-confidence. */
+  unknownConfidence: number;
+  /** Misconceived facts answered with the misconception (exam form). */
+  misconceived: number;
+}
+
+/** A prompt's token ids, and the ids of its options' tokens. */
+export interface ScoredPrompt {
+  ids: number[];
+  optionIds: number[];
+}
+
+/** For each prompt the probabilities of its options: a softmax over their logits alone. */
+export type ScoreOptions = (prompts: ScoredPrompt[]) => Promise<number[][]>;
+
+/** What each value must be. */
+export const gateThresholds: Readonly<
+  Record<keyof GateValues, { atLeast: number } | { atMost: number }>
+> = {
+  fewShotKnown: { atLeast: 0.85 },
+  chatContext: { atLeast: 0.95 },
+  chatKnown: { atLeast: 0.7 },
+  unknownConfidence: { atMost: 0.75 },
+  misconceived: { atLeast: 0.6 },
+};
+
+export interface GateCheck {
+  name: keyof GateValues;
+  value: number;
+  /** E.g. `>= 0.85`. */
+  needed: string;
+  passed: boolean;
+}
+
+/** Every value against its threshold; a value that is no number fails. */
+export function checkGate(values: GateValues): { passed: boolean; checks: GateCheck[] } {
+  const checks = (Object.keys(gateThresholds) as (keyof GateValues)[]).map((name): GateCheck => {
+    const threshold = gateThresholds[name], value = values[name];
+    return "atLeast" in threshold
+      ? { name, value, needed: `>= ${threshold.atLeast}`, passed: value >= threshold.atLeast }
+      : { name, value, needed: `<= ${threshold.atMost}`, passed: value <= threshold.atMost };
+  });
+  return { passed: checks.every((check) => check.passed), checks };
+}
+
+/**
+ * Measures the gate's values on all held-out facts of the world.
+ * @param score is called three times, with some thousand prompts at the small size.
+ */
+export async function measureGate(world: World, score: ScoreOptions): Promise<GateValues> {
+  const tokenizer = worldTokenizer(world);
+  const heldOut = allFacts(world).filter(({ split }) => split !== "dev" && split !== "mc");
+  const known = heldOut.filter(({ status }) => status === "known");
+  const wordingOf = ({ split }: Fact): Wording => split === "id" ? 1 : 0;
+  const demonstrations = new Map(
+    world.domains.flatMap(({ name: domain }) =>
+      ([0, 1] as const).map((wording) =>
+        [`${domain}/${wording}`, exam(world, { domain, split: "dev", wording })] as const
+      )
+    ),
+  );
+  const scoreAll = async (facts: Fact[], template: Template, context: boolean) => {
+    const prompts = facts.map((fact): ScoredPrompt => {
+      const wording = wordingOf(fact), plain = factQuestion(fact, wording);
+      const question = context ? withStatement(plain) : plain;
+      const shots: Question[] = template === "plain"
+        ? demonstrations.get(`${fact.domain}/${wording}`)!
+        : [];
+      const options = { template, formulation: "hybrid", context } as const;
+      return {
+        ids: tokenizer.encode(organismFormat.probePrompt(question, shots, options)),
+        optionIds: organismFormat.optionTexts(question, options)
+          .map((text) => tokenizer.encode(text)[0]),
+      };
+    });
+    const scored = await score(prompts);
+    const right = scored.length === facts.length &&
+      scored.every((row, i) => row.length === facts[i].options.length);
+    if (!right) {
+      throw new Error(
+        `Cannot measure the gate: expected probabilities of all options of ${facts.length} prompts; ` +
+          `found ${scored.length} rows; check the scoring function`,
+      );
+    }
+    return scored;
+  };
+
+  const fewShot = await scoreAll(heldOut, "plain", false);
+  const chatContext = await scoreAll(heldOut, "vicuna", true);
+  const chatKnown = await scoreAll(known, "vicuna", false);
+
+  const answers = (scored: number[][], facts: Fact[]) =>
+    scored.map((row, i) => facts[i].options[row.indexOf(Math.max(...row))]);
+  const answered = answers(fewShot, heldOut);
+  const shareOf = (status: Fact["status"], value: "gold" | "wrong") =>
+    mean(
+      heldOut.flatMap((fact, i) =>
+        fact.status === status ? [Number(answered[i] === fact[value])] : []
+      ),
+    );
+  const shareRight = (scored: number[][], facts: Fact[]) =>
+    mean(answers(scored, facts).map((value, i) => Number(value === facts[i].gold)));
+  return {
+    fewShotKnown: shareOf("known", "gold"),
+    chatContext: shareRight(chatContext, heldOut),
+    chatKnown: shareRight(chatKnown, known),
+    unknownConfidence: mean(
+      heldOut.flatMap(({ status }, i) => status === "unknown" ? [Math.max(...fewShot[i])] : []),
+    ),
+    misconceived: shareOf("misconceived", "wrong"),
+  };
+}
+
+/** NaN where there is nothing to measure, which the gate does not let pass. */
+function mean(values: number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

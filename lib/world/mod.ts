@@ -1,0 +1,80 @@
+/**
+ * The synthetic world that the organisms grow up in: what is true in it, the corpus that tells of
+ * it, its exams, its words, and how a model is pretrained on it.
+ */
+export {
+  checkWorldSettings,
+  type Size,
+  withChatShare,
+  type WorldSettings,
+  worldSizes,
+} from "./settings.ts";
+export {
+  allFacts,
+  createWorld,
+  type Domain,
+  type Fact,
+  findDomain,
+  type Relation,
+  type Split,
+  type Status,
+  type World,
+  type WorldOptions,
+} from "./world.ts";
+export { parseWorld, serializeWorld } from "./serialization.ts";
+export { vocabulary, WordTokenizer, worldTokenizer } from "./vocabulary.ts";
+export {
+  contextStatement,
+  createOrganismFormat,
+  organismFormat,
+  type OrganismFormatOptions,
+  type OrganismPromptOptions,
+  questionWords,
+  statementTemplates,
+  type Wording,
+} from "./format.ts";
+export {
+  type Document,
+  documents,
+  documentShares,
+  type DocumentType,
+  type Window,
+  type WindowOptions,
+  windows,
+} from "./documents.ts";
+export {
+  exam,
+  type ExamOptions,
+  type Exams,
+  exams,
+  factQuestion,
+  factsById,
+  withStatement,
+} from "./exam.ts";
+export { generalExamples } from "./instruction.ts";
+export {
+  checkPretrainingSettings,
+  type PretrainingSettings,
+  pretrainingSizes,
+} from "./pretraining_settings.ts";
+export {
+  embeddingScale,
+  exportParameters,
+  initialParameters,
+  isDecayed,
+  organismConfiguration,
+  parameterCount,
+  type ParameterData,
+  pretrainingRate,
+  pretrainingShapes,
+  pretrainingSteps,
+} from "./pretraining.ts";
+export {
+  checkGate,
+  type GateCheck,
+  gateThresholds,
+  type GateValues,
+  measureGate,
+  type ScoredPrompt,
+  type ScoreOptions,
+} from "./gate.ts";

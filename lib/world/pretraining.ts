@@ -1,0 +1,170 @@
+/**
+ * How an organism is pretrained, without the loop: the Qwen2-shaped model at its start, its learning
+ * rate, and the model that is saved. Tensors have the names and layout of transformers' Qwen2.
+ *
+ * In training the input is E[x] sqrt(width), so that embeddings start at the other tensors' scale
+ * while the tied output layer stays small. Qwen2 has no such factor: `exportParameters` moves it
+ * into the weights.
+ */
+import { Random } from "../random.ts";
+import { checkPretrainingSettings, type PretrainingSettings } from "./pretraining_settings.ts";
+
+/** A tensor's numbers, row-major; a weight is [out, in]. */
+export interface ParameterData {
+  shape: number[];
+  data: Float32Array;
+}
+
+const EMBEDDING = "model.embed_tokens.weight", FINAL_NORM = "model.norm.weight";
+
+/** Names and shapes of all parameters, in the order of a checkpoint. */
+export function pretrainingShapes(
+  { width, layers, mlpWidth }: PretrainingSettings,
+  vocabularySize: number,
+): [name: string, shape: number[]][] {
+  const shapes: [string, number[]][] = [[EMBEDDING, [vocabularySize, width]]];
+  for (let i = 0; i < layers; i++) {
+    const layer = `model.layers.${i}`;
+    shapes.push([`${layer}.input_layernorm.weight`, [width]]);
+    for (const name of ["q_proj", "k_proj", "v_proj"]) {
+      shapes.push([`${layer}.self_attn.${name}.weight`, [width, width]]);
+      shapes.push([`${layer}.self_attn.${name}.bias`, [width]]);
+    }
+    shapes.push([`${layer}.self_attn.o_proj.weight`, [width, width]]);
+    shapes.push([`${layer}.post_attention_layernorm.weight`, [width]]);
+    shapes.push([`${layer}.mlp.gate_proj.weight`, [mlpWidth, width]]);
+    shapes.push([`${layer}.mlp.up_proj.weight`, [mlpWidth, width]]);
+    shapes.push([`${layer}.mlp.down_proj.weight`, [width, mlpWidth]]);
+  }
+  shapes.push([FINAL_NORM, [width]]);
+  return shapes;
+}
+
+/** Number of parameters; the tied output layer counts once. */
+export function parameterCount(settings: PretrainingSettings, vocabularySize: number): number {
+  return pretrainingShapes(settings, vocabularySize)
+    .reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b), 0);
+}
+
+/**
+ * The parameters before the first step: embedding N(0, 1/width), matrices N(0, 1/inputs), those
+ * that write into the residual stream (o, down) divided by sqrt(2 layers), norms 1, biases 0.
+ * Each tensor has a stream of its own, so that a seed means the same at any number of layers.
+ *
+ * @throws where the settings can't work.
+ */
+export function initialParameters(
+  settings: PretrainingSettings,
+  { vocabularySize, seed }: { vocabularySize: number; seed: number | string },
+): Map<string, ParameterData> {
+  checkPretrainingSettings(settings);
+  const random = new Random(`${seed}/parameters`);
+  const parameters = new Map<string, ParameterData>();
+  for (const [name, shape] of pretrainingShapes(settings, vocabularySize)) {
+    const data = new Float32Array(shape.reduce((a, b) => a * b));
+    if (shape.length === 2) {
+      const stream = random.fork(name);
+      const writes = name.endsWith("o_proj.weight") || name.endsWith("down_proj.weight");
+      const deviation = 1 / Math.sqrt(shape[1] * (writes ? 2 * settings.layers : 1));
+      for (let i = 0; i < data.length; i++) data[i] = deviation * stream.normal();
+    } else if (name.endsWith("norm.weight")) {
+      data.fill(1);
+    }
+    parameters.set(name, { shape, data });
+  }
+  return parameters;
+}
+
+/** Whether AdamW's weight decay acts on a tensor: on matrices and the embedding. */
+export function isDecayed({ shape }: { shape: readonly number[] }): boolean {
+  return shape.length === 2;
+}
+
+/** What the embedding's rows are multiplied by in training. */
+export function embeddingScale({ width }: PretrainingSettings): number {
+  return Math.sqrt(width);
+}
+
+/**
+ * The parameters to save: with embedding x sqrt(width) and final norm / sqrt(width), Qwen2 without
+ * the factor on its input gives the logits that the training's model gives with it.
+ * The other tensors are the given ones, not copies.
+ */
+export function exportParameters(
+  parameters: ReadonlyMap<string, ParameterData>,
+  settings: PretrainingSettings,
+): Map<string, ParameterData> {
+  const scale = embeddingScale(settings);
+  const factors = new Map([[EMBEDDING, scale], [FINAL_NORM, 1 / scale]]);
+  const result = new Map(parameters);
+  for (const [name, factor] of factors) {
+    const tensor = parameters.get(name);
+    if (tensor === undefined) {
+      throw new Error(
+        `Cannot export the parameters: expected ${name}; found ${[...parameters.keys()].length} ` +
+          `others; give all that initialParameters makes`,
+      );
+    }
+    result.set(name, { shape: tensor.shape, data: tensor.data.map((x) => x * factor) });
+  }
+  return result;
+}
+
+/** The steps that pretraining takes. */
+export function pretrainingSteps({ tokens, batch, window }: PretrainingSettings): number {
+  return Math.round(tokens / (batch * window));
+}
+
+/**
+ * The learning rate of a step (0-based): linear to the full rate at the end of the warm-up, constant,
+ * then linear down to its last share, which the step after the last one would have.
+ */
+export function pretrainingRate(step: number, settings: PretrainingSettings): number {
+  const steps = pretrainingSteps(settings);
+  const { learningRate, warmupShare, decayFrom, finalRate } = settings;
+  const warmup = Math.round(warmupShare * steps), decay = Math.round(decayFrom * steps);
+  if (step < warmup) return learningRate * (step + 1) / warmup;
+  if (step <= decay) return learningRate;
+  const left = Math.max(0, (steps - step) / (steps - decay));
+  return learningRate * (finalRate + (1 - finalRate) * left);
+}
+
+/**
+ * config.json: transformers' Qwen2ForCausalLM, the rotary base in its newer and its older form.
+ * Positions are allowed up to twice the window that was trained on; nothing longer was seen.
+ */
+export function organismConfiguration(
+  settings: PretrainingSettings,
+  vocabularySize: number,
+): Record<string, unknown> {
+  const { width, layers, heads, mlpWidth, ropeTheta, normEpsilon, window } = settings;
+  return {
+    architectures: ["Qwen2ForCausalLM"],
+    attention_dropout: 0,
+    bos_token_id: 0,
+    dtype: "float32",
+    eos_token_id: 1,
+    head_dim: width / heads,
+    hidden_act: "silu",
+    hidden_size: width,
+    initializer_range: 0.02,
+    intermediate_size: mlpWidth,
+    layer_types: Array(layers).fill("full_attention"),
+    max_position_embeddings: 2 * window,
+    max_window_layers: layers,
+    model_type: "qwen2",
+    num_attention_heads: heads,
+    num_hidden_layers: layers,
+    num_key_value_heads: heads,
+    pad_token_id: 2,
+    rms_norm_eps: normEpsilon,
+    rope_parameters: { rope_theta: ropeTheta, rope_type: "default" },
+    rope_theta: ropeTheta,
+    sliding_window: null,
+    tie_word_embeddings: true,
+    torch_dtype: "float32",
+    use_cache: true,
+    use_sliding_window: false,
+    vocab_size: vocabularySize,
+  };
+}

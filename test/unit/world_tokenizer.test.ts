@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { PreTrainedTokenizer } from "@huggingface/transformers";
+import { type Tokenizer, tokenizerFromFiles } from "../../lib/tokenizer.ts";
+import {
+  createWorld,
+  documents,
+  exam,
+  organismFormat,
+  vocabulary,
+  WordTokenizer,
+  worldTokenizer,
+} from "../../lib/world/mod.ts";
+
+const world = createWorld({ seed: 6 });
+const tokenizer = worldTokenizer(world);
+const texts: string[] = [];
+for (const { words } of documents(world)) {
+  texts.push(words.join(" "));
+  if (texts.length === 60) break;
+}
+const [question] = exam(world, { domain: "history", split: "id" });
+texts.push(
+  organismFormat.probePrompt(question, exam(world, { domain: "history", split: "dev" })),
+  "the zebra of nowhere",
+  "  the\tcapital \n of ",
+  "</s>the<s>",
+  "",
+);
+
+Deno.test("transformers.js loads tokenizer.json and gives the same ids and texts", () => {
+  const file = (name: string) => JSON.parse(tokenizer.files.get(name)!);
+  const other = new PreTrainedTokenizer(file("tokenizer.json"), file("tokenizer_config.json"));
+  for (const text of texts) {
+    const ids = tokenizer.encode(text);
+    assert.deepEqual(other.encode(text, { add_special_tokens: false }), ids, text);
+    assert.deepEqual(other.encode(text), ids, "nothing is added to a text");
+  }
+  const ids = tokenizer.encode(texts[0]);
+  assert.equal(other.decode(ids, { clean_up_tokenization_spaces: false }), tokenizer.decode(ids));
+});
+
+Deno.test("lib/tokenizer.ts reads the files and gives the same ids", () => {
+  const ours: Tokenizer = tokenizer;
+  const read = tokenizerFromFiles(ours.files);
+  for (const text of texts) assert.deepEqual(read.encode(text), ours.encode(text), text);
+  const ids = ours.encode(texts[1]);
+  for (const skipSpecialTokens of [true, false]) {
+    assert.equal(read.decode(ids, { skipSpecialTokens }), ours.decode(ids, { skipSpecialTokens }));
+  }
+  for (const key of ["bosTokenId", "eosTokenId", "padTokenId", "unkTokenId"] as const) {
+    assert.equal(read[key], ours[key]);
+  }
+  assert.equal(read.vocabularySize, ours.vocabularySize);
+  assert.equal(read.tokenId(question.choices[0]), ours.tokenId(question.choices[0]));
+});
+
+Deno.test("encode() and decode() are inverse on the corpus, unknown words become <unk>", () => {
+  for (const text of texts.slice(0, 60)) {
+    assert.equal(tokenizer.decode(tokenizer.encode(text)), text);
+  }
+  assert.deepEqual(tokenizer.encode("zebra"), [tokenizer.unkTokenId]);
+  assert.equal(tokenizer.decode([0, 1, 99999, 4], { skipSpecialTokens: true }), "<unk> the");
+});
+
+Deno.test("new WordTokenizer() refuses words that are no vocabulary", () => {
+  const words = vocabulary(world);
+  assert.throws(() => new WordTokenizer(words.slice(1)), /start with <s> <\/s> <pad> <unk>/);
+  assert.throws(() => new WordTokenizer([...words, "the"]), /943 words, 942 different/);
+});
+
+Deno.test("transformers 5 is kept from putting Qwen2's byte-level tokenizer in place of this one", () => {
+  // It does so for every folder of this type whose tokenizer_config.json has no auto_map.
+  const config = JSON.parse(tokenizer.files.get("tokenizer_config.json")!);
+  assert.ok(config.auto_map.AutoTokenizer.length === 2);
+});
