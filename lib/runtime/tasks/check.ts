@@ -22,7 +22,7 @@ const deno = async (...args: string[]) =>
 
 const folders = ["lib", "test"].filter((folder) => Deno.statSync(folder).isDirectory);
 // The notebooks' format is checked with their cells.
-await step("format", () => deno("fmt", "--check", "--quiet", "--ignore=notebooks"));
+await step("format", () => deno("fmt", "--check", "--ignore=notebooks"));
 await step("lint", () => deno("lint", "--quiet"));
 await step("types", () => deno("check", "--quiet", ...folders));
 await step("notebooks", async () => {
