@@ -9,3 +9,4 @@ export {
   toAnswerRow,
 } from "../answer.ts";
 export { auditProbe, type ProbeAudit, type ProbeAuditOptions } from "./audit.ts";
+export { type Normalization, probe, type ProbeOptions, softmaxOver } from "./probe.ts";

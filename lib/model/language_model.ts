@@ -1,13 +1,17 @@
 /** A decoder-only language model: configuration, parameters, tokenizer, and what can be asked of it. */
+import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import { writeWhole } from "../runtime/files.ts";
 import { compile, Session, type TensorFunction } from "../runtime/compile/mod.ts";
 import { Random } from "../random.ts";
 import type { PromptFormat } from "../prompt.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { forward, headWeight, parameterShapes } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
-import type { ModelConfiguration } from "./configuration.ts";
+import { formatSafetensors, type Tensor } from "./checkpoint.ts";
+import { type ModelConfiguration, toTransformersConfig } from "./configuration.ts";
 import { lookUp } from "./layers.ts";
+import type { SourceDescription } from "./source.ts";
 
 export interface LanguageModelParts {
   /** What the model is called in results. */
@@ -18,6 +22,8 @@ export interface LanguageModelParts {
   tokenizer?: Tokenizer;
   /** How questions are put to this model. */
   format: PromptFormat;
+  /** Where the weights come from, to say so in results. */
+  description?: SourceDescription;
   /** Whether steps are compiled on the native backend. Default true. */
   compiled?: boolean;
 }
@@ -46,6 +52,7 @@ export class LanguageModel {
   readonly parameters: Map<string, tf.Variable>;
   readonly tokenizer?: Tokenizer;
   readonly format: PromptFormat;
+  readonly description?: SourceDescription;
   /** The compiled graphs' session; absent where steps run uncompiled. */
   readonly session?: Session;
   /** Variables beside the parameters that compiled functions use, such as an optimizer's moments. */
@@ -59,6 +66,7 @@ export class LanguageModel {
     this.parameters = parts.parameters;
     this.tokenizer = parts.tokenizer;
     this.format = parts.format;
+    this.description = parts.description;
     for (const [name, shape] of parameterShapes(this.config)) {
       const found = this.parameters.get(name)?.shape;
       if (found === undefined || !tf.util.arraysEqual(found, shape)) {
@@ -250,8 +258,16 @@ export class LanguageModel {
 
   /** Writes a folder that transformers can load: config.json, model.safetensors, the tokenizer's files. */
   async save(folder: string): Promise<void> {
-    const { saveModel } = await import("../runtime/model_folder.ts");
-    await saveModel(this, folder);
+    const config = JSON.stringify(toTransformersConfig(this.config), null, 2);
+    await writeWhole(join(folder, "config.json"), `${config}\n`);
+    const tensors = [...this.parameters].map(([name, variable]): [string, Tensor] => [
+      name,
+      { shape: variable.shape, data: variable.dataSync() as Float32Array },
+    ]);
+    await writeWhole(join(folder, "model.safetensors"), formatSafetensors(tensors));
+    for (const [name, text] of this.tokenizer?.files ?? []) {
+      await writeWhole(join(folder, name), text);
+    }
   }
 
   dispose(): void {

@@ -9,7 +9,6 @@ import * as tf from "@tensorflow/tfjs";
 import { isNative } from "./backend.ts";
 import { Session } from "./session.ts";
 import type { Graph, TensorFunction } from "./trace.ts";
-import "./kernels.ts";
 
 export { onlyIf, updateAdam } from "./adam.ts";
 export type { AdamScalars, AdamState } from "./adam.ts";

@@ -9,6 +9,7 @@ import * as tf from "@tensorflow/tfjs";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { registerTraceableKernels } from "./kernels.ts";
 import { dataTypes, nodeBackend, type TensorData } from "./backend.ts";
 import { type GraphNode, savedModel, TENSOR_ATTRIBUTE } from "./graph.ts";
 import { type Graph, handleName, type Specification, type TensorFunction, Trace } from "./trace.ts";
@@ -59,6 +60,10 @@ interface Slot {
 
 /** Compiled functions over one set of variables. */
 export class Session {
+  constructor() {
+    registerTraceableKernels();
+  }
+
   readonly #slots = new Map<string, Slot>();
   readonly #graphs: Graph[] = [];
   #session: number | undefined;

@@ -1,0 +1,68 @@
+/** A model in memory from wherever it comes: a folder, a GGUF file, the hub, an organism. */
+import * as tf from "@tensorflow/tfjs";
+import { createPaperFormat, type PromptFormat } from "../prompt.ts";
+import { openBackend } from "../runtime/backend.ts";
+import type { Tokenizer } from "../tokenizer.ts";
+import { organismFormat } from "../world/mod.ts";
+import { parameterShapes } from "./architecture.ts";
+import { LanguageModel } from "./language_model.ts";
+import {
+  type ModelSource,
+  openSource,
+  type SourceDescription,
+  type SourceOptions,
+} from "./source.ts";
+
+export interface LoadOptions extends Omit<SourceOptions, "tokenizer"> {
+  /** false: only token ids go in and out. A folder: its tokenizer. Default: the model's own. */
+  tokenizer?: string | false;
+  /** How questions are put. Default: an organism's own for organisms, else the paper's. */
+  format?: PromptFormat;
+  /** Whether steps are compiled to one graph on the native backend. Default true. */
+  compiled?: boolean;
+}
+
+/**
+ * Loads a model: `source` is a folder (config.json and safetensors), a .gguf file, a hub id, or
+ * `organism:NAME`.
+ * @throws naming the source, where it can't be found or read, or where tensors and configuration differ
+ */
+export async function loadModel(source: string, options: LoadOptions = {}): Promise<LanguageModel> {
+  await openBackend();
+  using opened = await openSource(source, options);
+  const { configuration, tokenizer, description } = opened;
+  const parameters = new Map<string, tf.Variable>();
+  try {
+    // One at a time: the numbers leave JavaScript's memory as soon as the backend has them.
+    for (const [name] of parameterShapes(configuration)) {
+      parameters.set(name, await readVariable(opened, name));
+    }
+    return new LanguageModel({
+      name: source,
+      config: configuration,
+      parameters,
+      tokenizer,
+      description,
+      format: options.format ?? formatOf(description, tokenizer),
+      compiled: options.compiled,
+    });
+  } catch (error) {
+    tf.dispose([...parameters.values()]);
+    throw error;
+  }
+}
+
+async function readVariable(source: ModelSource, name: string): Promise<tf.Variable> {
+  const { shape, data } = await source.read(name);
+  const tensor = tf.tensor(data, shape, "float32");
+  const variable = tf.variable(tensor);
+  tensor.dispose();
+  return variable;
+}
+
+function formatOf({ kind }: SourceDescription, tokenizer?: Tokenizer): PromptFormat {
+  if (kind === "organism") return organismFormat;
+  const end = tokenizer?.eosTokenId;
+  const stop = end === undefined ? "" : tokenizer!.decode([end]);
+  return createPaperFormat(stop.length < 2 ? {} : { stop });
+}
