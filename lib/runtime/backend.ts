@@ -66,7 +66,7 @@ async function choose(name: string | undefined, options: BackendOptions): Promis
   if (!isBackendName(wanted)) {
     throw new Error(
       `Cannot open backend "${wanted}": expected one of ${BACKEND_NAMES.join(", ")}; ` +
-        `${await whatWorks()}; set SELF_ALIGNING_BACKEND to one of them or leave it empty`,
+        `${whatWorks()}; set SELF_ALIGNING_BACKEND to one of them or leave it empty`,
     );
   }
   const before = current;
@@ -77,7 +77,7 @@ async function choose(name: string | undefined, options: BackendOptions): Promis
     const { reason, mend } = passedOver(wanted, error);
     throw new Error(
       `Cannot open backend "${wanted}": expected it to work here, but ${reason}; ` +
-        `${await whatWorks()}; ${mend ? `to mend it: ${mend}` : "choose another"}`,
+        `${whatWorks()}; ${mend ? `to mend it: ${mend}` : "choose another"}`,
     );
   }
 }
@@ -142,6 +142,12 @@ const prepare: Record<
   async tensorflow(options) {
     const state = await installNative({ download: options.install, progress: options.progress });
     if (!state.ready) throw new Unavailable(state.reason, state.mend);
+    if (loadsMesa()) {
+      throw new Unavailable(
+        "this process asked for WebGPU before, whose driver's LLVM would crash TensorFlow's",
+        "open tensorflow first, or in a new process",
+      );
+    }
     // Read when the library loads.
     setDefault("TF_CPP_MIN_LOG_LEVEL", "3");
     // Several processes can share a card.
@@ -247,11 +253,20 @@ function passedOver(name: BackendName, error: unknown): PassedOver {
   return { name, reason, ...(error instanceof Unavailable && error.mend && { mend: error.mend }) };
 }
 
-async function whatWorks(): Promise<string> {
-  const names: string[] = ["wasm", "cpu"];
-  if (await navigator.gpu?.requestAdapter().catch(() => null)) names.unshift("webgpu");
-  if (nativeState().ready) return `available here: tensorflow, ${names.join(", ")}`;
-  return `available here: ${names.join(", ")} (tensorflow: ${INSTALL_COMMAND})`;
+/** Asks for no adapter: that could keep TensorFlow from loading later. */
+function whatWorks(): string {
+  const native = nativeState().ready ? "tensorflow" : `tensorflow after ${INSTALL_COMMAND}`;
+  return `available here: wasm, cpu, ${native}, webgpu where Deno finds a graphics card`;
+}
+
+/** Whether a Mesa driver brought its LLVM into this process; opening TensorFlow then would crash. */
+function loadsMesa(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    return /libLLVM/.test(Deno.readTextFileSync("/proc/self/maps"));
+  } catch {
+    return false;
+  }
 }
 
 function isBackendName(name: string): name is BackendName {

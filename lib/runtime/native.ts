@@ -20,13 +20,13 @@ import {
   TENSORFLOW_VERSION,
   type Wheel,
 } from "./native_wheels.ts";
+import { DENO_COMMAND, INSTALL_COMMAND } from "./pinned.ts";
 
 export type { NativeKind } from "./native_wheels.ts";
+export { INSTALL_COMMAND } from "./pinned.ts";
 
 /** The root of this repository. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-/** The task that installs and says all it can about what stands in the way. */
-export const INSTALL_COMMAND = "npx -y deno@2.9.6 run -A lib/runtime/tasks/install.ts";
 
 export type NativeState =
   | { ready: true; kind: NativeKind; folder: string; addon: string }
@@ -139,7 +139,9 @@ async function ready(
   } catch (error) {
     if (!found.ready) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    progress(`TensorFlow (${kind}) is not installed: ${reason}; going on with the one for the CPU`);
+    progress(
+      `TensorFlow's ${kind} build is not used: ${reason}; going on with the one for the CPU`,
+    );
     return found;
   }
 }
@@ -400,7 +402,7 @@ function tfjsPackage(): string {
   try {
     return dirname(require.resolve("@tensorflow/tfjs-node-gpu/package.json"));
   } catch {
-    throw new Hindrance("the npm packages are not installed", "npx -y deno@2.9.6 install");
+    throw new Hindrance("the npm packages are not installed", `${DENO_COMMAND} install`);
   }
 }
 

@@ -1,0 +1,243 @@
+/** What this machine has for the project: backend, processor, tools, models, and what is missing. */
+import { statfsSync } from "node:fs";
+import os from "node:os";
+import { join } from "node:path";
+import { findCompiler } from "./_compiler.ts";
+import { run } from "./_command.ts";
+import { findPip } from "./_wheels.ts";
+import type { Backend, BackendName, PassedOver } from "./backend.ts";
+import { type NativeState, nativeState, ROOT, seesNvidiaGpu } from "./native.ts";
+import { DENO_COMMAND, PINNED_DENO } from "./pinned.ts";
+
+/** A file or folder at hand. */
+export interface Holding {
+  name: string;
+  bytes: number;
+  /** What it lacks, if anything. */
+  lacks?: string[];
+}
+
+export interface Missing {
+  what: string;
+  /** The command that mends it. */
+  mend: string;
+}
+
+export interface DoctorReport {
+  /** False only when the project cannot run at all. */
+  works: boolean;
+  deno: { version: string; pinned: string };
+  machine: {
+    system: string;
+    processor: string;
+    cores: number;
+    memoryBytes: number;
+    availableMemoryBytes: number;
+    freeDiskBytes: number;
+    nvidiaGpu?: string;
+  };
+  /** The backend that a run takes now, without installing anything. */
+  backend?: Omit<Backend, "passedOver">;
+  passedOver: PassedOver[];
+  native: NativeState;
+  tools: { python?: string; compiler?: string };
+  organisms: Holding[];
+  models: Holding[];
+  data: Holding[];
+  missing: Missing[];
+}
+
+export interface DoctorOptions {
+  /** The repository. Default: this one. */
+  root?: string;
+}
+
+/** Looks at everything and changes nothing. */
+export async function examine({ root = ROOT }: DoctorOptions = {}): Promise<DoctorReport> {
+  const memory = Deno.systemMemoryInfo();
+  const disk = statfsSync(root);
+  const [backend, tools, nvidiaGpu] = await Promise.all([openOne(), findTools(), findGpu()]);
+  const data = join(root, "data");
+  const report: DoctorReport = {
+    works: backend.backend !== undefined,
+    deno: { version: Deno.version.deno, pinned: PINNED_DENO },
+    machine: {
+      system: `${os.type()} ${os.release()} ${Deno.build.arch}`,
+      processor: os.cpus()[0]?.model?.trim() || Deno.build.arch,
+      cores: navigator.hardwareConcurrency,
+      memoryBytes: memory.total,
+      availableMemoryBytes: memory.available,
+      freeDiskBytes: disk.bavail * disk.bsize,
+      nvidiaGpu,
+    },
+    ...backend,
+    native: nativeState(),
+    tools,
+    organisms: holdings(join(data, "organisms"), ORGANISM_FILES),
+    models: holdings(join(root, ".cache", "models")),
+    data: holdings(data).filter(({ name }) => name !== "organisms"),
+    missing: [],
+  };
+  report.missing = findMissing(report);
+  return report;
+}
+
+/** The report for a person, a line each. */
+export function reportText(report: DoctorReport): string {
+  const { machine, backend, native, tools } = report;
+  const list = (all: Holding[]) =>
+    all.map(({ name, bytes, lacks }) =>
+      `${name} (${lacks ? `lacks ${lacks.join(", ")}` : size(bytes)})`
+    ).join(", ") || "none";
+  const lines = [
+    ["backend", backend ? `${backend.name} on ${describe(backend)}` : "none works"],
+    ...report.passedOver.map(({ name, reason }) => ["", `not ${name}: ${reason}`]),
+    ["versions", backend ? versions(backend) : ""],
+    ["processor", `${machine.processor}, ${machine.cores} cores, ${machine.system}`],
+    ["graphics card", machine.nvidiaGpu ?? "no NVIDIA card"],
+    ["memory", `${size(machine.availableMemoryBytes)} available of ${size(machine.memoryBytes)}`],
+    ["disk", `${size(machine.freeDiskBytes)} free`],
+    ["deno", `${report.deno.version} (tested with ${report.deno.pinned})`],
+    ["tensorflow", native.ready ? `${native.kind} build in ${native.folder}` : native.reason],
+    ["python", tools.python ?? "none with pip"],
+    ["compiler", tools.compiler ?? "none; ziglang is downloaded where one is needed"],
+    ["organisms", list(report.organisms)],
+    ["cached models", list(report.models)],
+    ["data", list(report.data)],
+  ].filter(([, text]) => text !== "").map(([name, text]) => `${name.padEnd(15)}${text}`);
+  lines.push("");
+  if (report.missing.length === 0) lines.push("Nothing is missing.");
+  for (const { what, mend } of report.missing) lines.push(`Missing: ${what}`, `  mend it: ${mend}`);
+  if (!report.works) lines.push("The project cannot run here: no backend works.");
+  return lines.join("\n");
+}
+
+const ORGANISM_FILES = ["config.json", "tokenizer.json", "model.safetensors"];
+
+/** Opens the backend, whose packages may be absent, so they are imported only here. */
+async function openOne(): Promise<
+  { backend?: Omit<Backend, "passedOver">; passedOver: PassedOver[] }
+> {
+  try {
+    const { openBackend } = await import("./backend.ts");
+    const { passedOver, ...backend } = await openBackend(undefined, {
+      install: false,
+      progress: () => {},
+    });
+    return { backend, passedOver };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const forced = Deno.env.get("SELF_ALIGNING_BACKEND");
+    const mend = forced ? "unset SELF_ALIGNING_BACKEND" : `${DENO_COMMAND} install`;
+    return { passedOver: [{ name: (forced || "cpu") as BackendName, reason, mend }] };
+  }
+}
+
+async function findTools(): Promise<DoctorReport["tools"]> {
+  const scratch = await Deno.makeTempDir();
+  try {
+    const python = await findPip();
+    const compiler = await findCompiler(scratch);
+    return {
+      python: python && (await firstLine([...python.pip, "--version"])),
+      compiler: compiler && (await firstLine([...compiler.command, "--version"])),
+    };
+  } finally {
+    await Deno.remove(scratch, { recursive: true });
+  }
+}
+
+async function findGpu(): Promise<string | undefined> {
+  if (!await seesNvidiaGpu()) return undefined;
+  const columns = "--query-gpu=name,memory.total,driver_version";
+  return await firstLine(["nvidia-smi", columns, "--format=csv,noheader"]);
+}
+
+async function firstLine(command: string[]): Promise<string> {
+  const { ok, output } = await run(command);
+  return ok ? output.split("\n")[0].trim() : command[0];
+}
+
+function findMissing(report: DoctorReport): Missing[] {
+  const { native, deno, machine, organisms, passedOver, backend } = report;
+  const missing: Missing[] = [];
+  if (deno.version !== deno.pinned) {
+    missing.push({
+      what: `Deno ${deno.pinned} (this is ${deno.version}; notebooks may lose output)`,
+      mend: `start tasks with ${DENO_COMMAND} task`,
+    });
+  }
+  for (const { name, reason, mend } of passedOver) {
+    if (mend) missing.push({ what: `backend ${name}: ${reason}`, mend });
+  }
+  if (
+    native.ready && native.kind === "cpu" && machine.nvidiaGpu && backend?.name === "tensorflow"
+  ) {
+    missing.push({
+      what: "TensorFlow for the NVIDIA card (the one for the processor is installed)",
+      mend: `${DENO_COMMAND} run -A lib/runtime/tasks/install.ts`,
+    });
+  }
+  const broken = organisms.filter(({ lacks }) => lacks);
+  if (organisms.length === 0 || broken.length > 0) {
+    const names = broken.map(({ name, lacks }) => `${name} lacks ${lacks!.join(", ")}`).join("; ");
+    missing.push({
+      what: names ? `organisms: ${names}` : "organisms: none in data/organisms",
+      mend: `git checkout -- data/organisms, or ${DENO_COMMAND} task pretrain`,
+    });
+  }
+  if (machine.freeDiskBytes < 2e9) {
+    missing.push({
+      what: `disk: ${size(machine.freeDiskBytes)} free, 2 GB are needed`,
+      mend: "free some space; .cache/ and .native/ can be deleted and are made again when needed",
+    });
+  }
+  return missing;
+}
+
+/** The visible entries of a folder, with their sizes; none when there is no such folder. */
+function holdings(folder: string, expected: string[] = []): Holding[] {
+  try {
+    return [...Deno.readDirSync(folder)]
+      .filter(({ name, isDirectory }) =>
+        !name.startsWith(".") && (expected.length === 0 || isDirectory)
+      )
+      .map(({ name }) => {
+        const path = join(folder, name);
+        const lacks = expected.filter((file) => bytesOf(join(path, file)) === 0);
+        return { name, bytes: bytesOf(path), ...(lacks.length > 0 && { lacks }) };
+      })
+      .sort((a, b) => a.name < b.name ? -1 : 1);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+function bytesOf(path: string): number {
+  try {
+    const { isDirectory, size } = Deno.statSync(path);
+    if (!isDirectory) return size;
+    return [...Deno.readDirSync(path)].reduce(
+      (sum, { name }) => sum + bytesOf(join(path, name)),
+      0,
+    );
+  } catch {
+    return 0;
+  }
+}
+
+function describe({ device, threads }: Omit<Backend, "passedOver">): string {
+  return threads === undefined ? device : `${device}, ${threads} thread${threads > 1 ? "s" : ""}`;
+}
+
+function versions({ versions }: Omit<Backend, "passedOver">): string {
+  const native = versions.tensorflow ? `, TensorFlow ${versions.tensorflow}` : "";
+  return `TensorFlow.js ${versions.tfjs}, ${versions.package}${native}`;
+}
+
+function size(bytes: number): string {
+  const unit = bytes >= 1e9 ? 1e9 : bytes >= 1e6 ? 1e6 : 1e3;
+  const name = unit === 1e9 ? "GB" : unit === 1e6 ? "MB" : "kB";
+  return `${(bytes / unit).toFixed(bytes / unit < 10 ? 1 : 0)} ${name}`;
+}

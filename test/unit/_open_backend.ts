@@ -1,0 +1,48 @@
+/**
+ * Opens the backend that the environment asks for, in a process of its own; prints it and what it
+ * computes, or the error, as JSON. With "broken" the wasm backend's products come out as zeros;
+ * with "adapter" a graphics driver is loaded before.
+ */
+import * as tf from "@tensorflow/tfjs";
+import "@tensorflow/tfjs-backend-wasm";
+import { openBackend } from "../../lib/runtime/backend.ts";
+
+if (Deno.args.includes("broken")) {
+  const product = tf.getKernel(tf.BatchMatMul, "wasm")!;
+  tf.unregisterKernel(tf.BatchMatMul, "wasm");
+  tf.registerKernel({
+    ...product,
+    kernelFunc: (task) => {
+      const result = product.kernelFunc(task);
+      (task.backend as { typedArrayFromHeap(of: unknown): Float32Array }).typedArrayFromHeap(result)
+        .fill(0);
+      return result;
+    },
+  });
+}
+if (Deno.args.includes("adapter")) await navigator.gpu?.requestAdapter();
+const told: string[] = [];
+try {
+  const backend = await openBackend(undefined, {
+    install: false,
+    progress: (line) => told.push(line),
+  });
+  const product = tf.matMul(tf.ones([2, 3]), tf.ones([3, 2]));
+  const engine = tf.getBackend();
+  const before = tf.memory().numTensors;
+  const gradient = tf.tidy(() => {
+    const weights = tf.range(1, 31).reshape([5, 2, 3]);
+    const ids = tf.tensor1d([4, 1, 4, 0, 4], "int32");
+    return tf.grad((x) => tf.sum(tf.mul(tf.gather(x, ids), weights)))(tf.ones([5, 2, 3]));
+  });
+  const gathered = [...await gradient.data()];
+  gradient.dispose();
+  const leaked = tf.memory().numTensors - before;
+  console.log(JSON.stringify({
+    ...{ backend, told, engine, gathered, leaked },
+    product: [...await product.data()],
+  }));
+  Deno.exit(0); // a WebGPU device would keep the process waiting
+} catch (error) {
+  console.log(JSON.stringify({ error: (error as Error).message }));
+}
