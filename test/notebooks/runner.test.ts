@@ -67,6 +67,7 @@ Deno.env.get("PARAMETER") + "\\u001b[31m red" + new URL("lib/x.ts", "file://" + 
   assert.equal(last.execution_count, 2);
   const [result] = last.outputs;
   assert.ok(result.output_type === "execute_result");
+  assert.equal(result.execution_count, 2);
   assert.deepEqual(result.data["text/plain"], [`"given\\x1b[31m redlib/x.ts"`]);
   assert.deepEqual(
     seen.flatMap((progress) => progress.type === "live" ? [progress.text] : []),
@@ -152,6 +153,34 @@ Deno.test("executeNotebook() fails on a throw in a timer, at once", async () => 
   assert.ok(performance.now() - start < 20_000);
 });
 
+Deno.test("a kernel ends when its runner is killed", async () => {
+  await using folder = await temporaryFolder();
+  const path = await folder.notebook([
+    `Deno.writeTextFileSync("pid", String(Deno.pid));
+await new Promise((done) => setTimeout(done, 60_000));`,
+  ]);
+  const module = new URL("../../lib/runtime/notebook/execute.ts", import.meta.url).href;
+  const script = `import { executeNotebook } from ${JSON.stringify(module)};
+await executeNotebook(${JSON.stringify(path)});`;
+  const runner = new Deno.Command(Deno.execPath(), { args: ["eval", script], stderr: "null" })
+    .spawn();
+  const until = async <T>(look: () => T): Promise<T> => {
+    for (let tries = 0;; tries++) {
+      try {
+        return look();
+      } catch (error) {
+        if (tries > 100) throw error;
+        await new Promise((done) => setTimeout(done, 100));
+      }
+    }
+  };
+  const pid = Number(await until(() => Deno.readTextFileSync(join(folder.path, "pid"))));
+  Deno.kill(pid, "SIGCONT"); // throws when there is no such process
+  runner.kill("SIGKILL");
+  await runner.status;
+  await until(() => assert.throws(() => Deno.kill(pid, "SIGCONT")));
+});
+
 Deno.test("executeNotebook() lets a cell tagged raises-exception fail", async () => {
   await using folder = await temporaryFolder();
   const path = await folder.notebook(["throw new Error('shown');", "console.log('after');"]);
@@ -192,9 +221,15 @@ Deno.test("showProgress() gives lines to a file and overwrites them on a termina
     show({ type: "cell", cell: 1, cells: 2, line: "const a = 1;" });
     show({ type: "live", text: "50 %" });
     show({ type: "done", cell: 1, cells: 2, seconds: 1.25 });
+    show({ type: "cell", cell: 2, cells: 2, line: "quick();" });
+    show({ type: "done", cell: 2, cells: 2, seconds: 0.1 });
     return text;
   };
   assert.equal(run(), "  [1/2] const a = 1;  1.3 s\n");
   assert.match(run(60), /50 %/);
-  assert.equal(run(60).split("\r\x1b[K").at(-1), "  [1/2] const a = 1;  1.3 s\n");
+  assert.deepEqual(run(60).split("\r\x1b[K").slice(-3), [
+    "  [1/2] const a = 1;  1.3 s\n",
+    "  [2/2] quick();",
+    "",
+  ]);
 });

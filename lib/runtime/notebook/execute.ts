@@ -58,18 +58,23 @@ export class NotebookError extends Error {
   }
 }
 
-/**
- * Marks a line of output that tells of an error outside the cell's own course. In a cell Deno
- * swallows a rejection that nobody handles, and waits 30 s after a throw in a timer.
- */
+/** Marks a line of output that tells of an error outside the cell's own course. */
 const STRAY = "\0stray error\0";
-const WATCH_STRAY_ERRORS = `{
+
+/**
+ * Run before the cells. In a cell Deno swallows a rejection that nobody handles, and waits 30 s
+ * after a throw in a timer; and a kernel whose runner was killed would go on alone.
+ */
+const PRELUDE = `{
   const report = (event, error) => {
     event.preventDefault();
     console.log(${JSON.stringify(STRAY)} + (error instanceof Error ? error.stack : String(error)));
   };
   addEventListener("unhandledrejection", (event) => report(event, event.reason));
   addEventListener("error", (event) => report(event, event.error));
+  const runner = Deno.ppid;
+  const watch = () => Deno.ppid === runner || Deno.exit(1);
+  Deno.unrefTimer(Number(setInterval(watch, 2000)));
 }`;
 
 /** Runs a notebook; throws NotebookError at the first cell that fails, and then writes nothing. */
@@ -89,7 +94,7 @@ export async function executeNotebook(
   const stop = () => kernel.close();
   options.signal?.addEventListener("abort", stop);
   try {
-    await kernel.execute(WATCH_STRAY_ERRORS);
+    await kernel.execute(PRELUDE, { silent: true });
     const displays = new Map<string, Shown[]>();
     let count = 0;
     for (const [i, cell] of cells.entries()) {

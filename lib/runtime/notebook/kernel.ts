@@ -39,6 +39,8 @@ export interface ExecuteOptions {
   onMessage?: (message: Message) => void;
   /** Seconds after which the code is given up. Default: none. */
   timeout?: number;
+  /** Whether the kernel leaves the code out of its count of executions. Default false. */
+  silent?: boolean;
 }
 
 /** How a piece of code ended. */
@@ -157,7 +159,7 @@ export class Kernel {
    */
   async execute(
     code: string,
-    { onMessage = () => {}, timeout }: ExecuteOptions = {},
+    { onMessage = () => {}, timeout, silent = false }: ExecuteOptions = {},
   ): Promise<Reply> {
     const marker = `\0${crypto.randomUUID()}`;
     const over = Promise.withResolvers<void>();
@@ -169,7 +171,7 @@ export class Kernel {
       over.resolve();
     };
     const reply = await this.#limit(
-      this.#request(code, { silent: false }),
+      this.#request(code, { silent }),
       timeout,
       new KernelError("timeout", `the code ran longer than ${timeout} s`),
     );

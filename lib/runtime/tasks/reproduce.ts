@@ -215,7 +215,11 @@ async function main(): Promise<number> {
   }
   const place = (path: string) => relative(Deno.cwd(), path) || ".";
   const folder = outputPath(settings);
-  console.log(`Running ${names.length} notebooks; figures and tables go to ${place(folder)}`);
+  console.log(
+    `Running ${names.length} ${
+      names.length === 1 ? "notebook" : "notebooks"
+    }; figures and tables go to ${place(folder)}`,
+  );
   const began = new Date();
   for (const name of names) {
     const started = performance.now();
