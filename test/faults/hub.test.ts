@@ -1,0 +1,503 @@
+/** The hub's client against a server on this machine that speaks the hub's protocol, well or badly. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { downloadModel, type HubOptions, HubUnreachable } from "../../lib/model/hub.ts";
+import { openSource } from "../../lib/model/source.ts";
+import { Random } from "../../lib/random.ts";
+
+const models = fileURLToPath(new URL("../numerics/fixtures/models/", import.meta.url));
+const ID = "some-one/tiny.model";
+const [COMMIT, LATER] = ["1".repeat(40), "2".repeat(40)];
+const MB = 1024 * 1024;
+
+type Files = Record<string, Uint8Array>;
+interface Request {
+  path: string;
+  range: string | null;
+  authorization: string | null;
+}
+
+function hashOf(bytes: Uint8Array, kind: "sha1" | "sha256"): string {
+  const hash = createHash(kind);
+  if (kind === "sha1") hash.update(`blob ${bytes.length}\0`);
+  return hash.update(bytes).digest("hex");
+}
+
+/** A hub with one model, and a second server that its large files lie on. */
+class Hub implements AsyncDisposable {
+  commit = COMMIT;
+  readonly asked: Request[] = [];
+  readonly askedStore: Request[] = [];
+  /** Answers in place of the hub's, or nothing. */
+  fault: (request: Request) => Response | undefined = () => undefined;
+  /** Answers in place of the store's, or nothing. */
+  storeFault: (request: Request, bytes: Uint8Array) => Response | undefined = () => undefined;
+  readonly #hub: Deno.HttpServer<Deno.NetAddr>;
+  readonly #store: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor(public files: Files) {
+    const options = { port: 0, hostname: "127.0.0.1", onListen: () => {} };
+    this.#hub = Deno.serve(options, (request) => this.#answer(request));
+    this.#store = Deno.serve(options, (request) => this.#answerStore(request));
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.#hub.addr.port}`;
+  }
+
+  async [Symbol.asyncDispose]() {
+    await Promise.all([this.#hub.shutdown(), this.#store.shutdown()]);
+  }
+
+  #note(request: globalThis.Request, list: Request[]): Request {
+    const noted = {
+      path: new URL(request.url).pathname,
+      range: request.headers.get("range"),
+      authorization: request.headers.get("authorization"),
+    };
+    list.push(noted);
+    return noted;
+  }
+
+  #answer(request: globalThis.Request): Response {
+    const noted = this.#note(request, this.asked);
+    const fault = this.fault(noted);
+    if (fault !== undefined) return fault;
+    const [, api] = noted.path.split(`/api/models/${ID}/`);
+    if (api?.startsWith("revision/")) {
+      return Response.json({ _id: "x", id: ID, sha: this.commit, lastModified: "2026-01-01" });
+    }
+    if (api?.startsWith("tree/")) {
+      return Response.json(
+        Object.entries(this.files).map(([path, bytes]) => ({
+          type: "file",
+          path,
+          size: bytes.length,
+          oid: hashOf(bytes, "sha1"),
+          ...(path.endsWith(".safetensors") &&
+            { lfs: { oid: hashOf(bytes, "sha256"), size: bytes.length, pointerSize: 100 } }),
+        })),
+      );
+    }
+    const path = noted.path.replace(`/${ID}/resolve/${this.commit}/`, "");
+    const bytes = this.files[path];
+    if (bytes === undefined) {
+      return new Response("no entry", {
+        status: 404,
+        headers: { "X-Error-Code": "EntryNotFound" },
+      });
+    }
+    if (!path.endsWith(".safetensors")) return ranged(bytes, noted.range);
+    return new Response(null, {
+      status: 302,
+      headers: {
+        location: `http://127.0.0.1:${this.#store.addr.port}/${path}`,
+        "x-linked-etag": `"${hashOf(bytes, "sha256")}"`,
+        "x-linked-size": String(bytes.length),
+      },
+    });
+  }
+
+  #answerStore(request: globalThis.Request): Response {
+    const noted = this.#note(request, this.askedStore);
+    const bytes = this.files[noted.path.slice(1)];
+    return this.storeFault(noted, bytes) ?? ranged(bytes, noted.range);
+  }
+
+  /** The ranges of the store's file that were asked for, but for the client's look at one byte. */
+  get ranges(): (string | null)[] {
+    return this.askedStore.map(({ range }) => range).filter((range) => range !== "bytes=0-0");
+  }
+}
+
+function ranged(bytes: Uint8Array, range: string | null): Response {
+  const headers = { etag: `"${hashOf(bytes, "sha1")}"` };
+  const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? "") ?? [];
+  if (from === undefined) return new Response(bytes.slice(), { headers });
+  const part = bytes.slice(Number(from), Number(to) + 1);
+  const content = `bytes ${from}-${Number(from) + part.length - 1}/${bytes.length}`;
+  return new Response(part, { status: 206, headers: { ...headers, "content-range": content } });
+}
+
+/** An answer whose connection is cut after some of its bytes. */
+function cut(bytes: Uint8Array, range: string | null): Response {
+  const whole = ranged(bytes, range);
+  const reader = whole.body!.getReader();
+  const body = new ReadableStream({
+    async pull(controller) {
+      const { value } = await reader.read();
+      controller.enqueue(value!.slice(0, 1000));
+      controller.error(new Error("cut"));
+    },
+  });
+  return new Response(body, whole);
+}
+
+const modelFiles = (name: string): Files =>
+  Object.fromEntries(
+    [...Deno.readDirSync(join(models, name))].filter(({ isFile }) => isFile).map((
+      { name: file },
+    ) => [
+      file,
+      Deno.readFileSync(join(models, name, file)),
+    ]),
+  );
+const text = (value: string) => new TextEncoder().encode(value);
+const tiny = modelFiles("qwen2");
+/** A file of three ranges, the last one short. */
+const large: Files = (() => {
+  const random = new Random("hub");
+  const numbers = Uint32Array.from({ length: 5 * MB }, () => random.integer(2 ** 32));
+  return { "config.json": text("{}"), "model.safetensors": new Uint8Array(numbers.buffer) };
+})();
+
+/** A test with a hub and a cache of its own; nothing is printed. */
+function hubTest(
+  name: string,
+  files: Files,
+  body: (
+    hub: Hub,
+    download: (options?: Partial<HubOptions>) => Promise<string>,
+    said: string[],
+    cache: string,
+  ) => Promise<void>,
+) {
+  Deno.test(name, async () => {
+    const cacheDirectory = await Deno.makeTempDir();
+    const said: string[] = [];
+    await using hub = new Hub({ ...files });
+    const options = {
+      cacheDirectory,
+      endpoint: hub.endpoint,
+      offline: false,
+      token: "hf_secret",
+      patience: 0.01,
+      onProgress: (line: string) => void said.push(line),
+    };
+    try {
+      const download = async (more = {}) =>
+        (await downloadModel(ID, { ...options, ...more })).folder;
+      await body(hub, download, said, cacheDirectory);
+    } finally {
+      await Deno.remove(cacheDirectory, { recursive: true });
+    }
+  });
+}
+
+hubTest(
+  "downloadModel() fetches what a model needs, of one commit",
+  tiny,
+  async (hub, download) => {
+    hub.files["README.md"] = text("# not needed");
+    const folder = await download();
+    assert.ok(folder.endsWith(COMMIT), folder);
+    for (const name of ["config.json", "model.safetensors"]) {
+      assert.deepEqual(await Deno.readFile(join(folder, name)), tiny[name]);
+    }
+    await assert.rejects(Deno.stat(join(folder, "README.md")), Deno.errors.NotFound);
+    assert.ok(hub.asked.every(({ path }) => !path.includes("/resolve/main/")));
+    const left = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".partial"));
+    assert.deepEqual(left, []);
+  },
+);
+
+hubTest("downloadModel() gives the token to the hub alone", tiny, async (hub, download) => {
+  await download();
+  assert.ok(hub.asked.every(({ authorization }) => authorization === "Bearer hf_secret"));
+  assert.ok(hub.askedStore.length > 0);
+  assert.ok(hub.askedStore.every(({ authorization }) => authorization === null));
+});
+
+hubTest(
+  "downloadModel() asks for nothing twice, and for a commit not at all",
+  tiny,
+  async (hub, download) => {
+    const folder = await download();
+    hub.asked.length = hub.askedStore.length = 0;
+    assert.equal(await download(), folder);
+    assert.equal(hub.asked.length, 1);
+    assert.match(hub.asked[0].path, /revision\/main$/);
+    assert.equal(await download({ revision: COMMIT }), folder);
+    assert.equal(await download({ offline: true }), folder);
+    assert.deepEqual([hub.asked.length, hub.askedStore.length], [1, 0]);
+  },
+);
+
+hubTest(
+  "downloadModel() follows a branch to its new commit and keeps the old one",
+  tiny,
+  async (hub, download) => {
+    const before = await download();
+    hub.commit = LATER;
+    hub.files = modelFiles("llama");
+    const after = await download();
+    assert.ok(after.endsWith(LATER));
+    assert.deepEqual(await Deno.readFile(join(before, "config.json")), tiny["config.json"]);
+    assert.deepEqual(await Deno.readFile(join(after, "config.json")), hub.files["config.json"]);
+  },
+);
+
+hubTest(
+  "downloadModel() fetches every file of a model in several",
+  modelFiles("llama/sharded"),
+  async (hub, download) => {
+    const folder = await download();
+    for (const [name, bytes] of Object.entries(hub.files)) {
+      assert.deepEqual(await Deno.readFile(join(folder, name)), bytes);
+    }
+  },
+);
+
+hubTest(
+  "downloadModel() fetches a large file in ranges and tells how far it is",
+  large,
+  async (hub, download, said) => {
+    const folder = await download();
+    assert.deepEqual(
+      await Deno.readFile(join(folder, "model.safetensors")),
+      large["model.safetensors"],
+    );
+    const last = 20 * MB - 1;
+    assert.deepEqual(hub.ranges, [
+      `bytes=0-${8 * MB - 1}`,
+      `bytes=${8 * MB}-${16 * MB - 1}`,
+      `bytes=${16 * MB}-${last}`,
+    ]);
+    assert.match(said[0], /Downloading model\.safetensors of some-one\/tiny\.model: 21 MB/);
+    assert.match(said.at(-1)!, /21 of 21 MB/);
+  },
+);
+
+hubTest(
+  "downloadModel() goes on after a connection that was cut",
+  large,
+  async (hub, download, said) => {
+    let cuts = 0;
+    hub.storeFault = ({ range }, bytes) =>
+      range?.startsWith(`bytes=${8 * MB}-`) && cuts++ < 2 ? cut(bytes, range) : undefined;
+    const folder = await download();
+    assert.equal(
+      hashOf(await Deno.readFile(join(folder, "model.safetensors")), "sha256"),
+      hashOf(large["model.safetensors"], "sha256"),
+    );
+    assert.equal(cuts, 3);
+    assert.equal(hub.ranges.length, 5);
+    assert.ok(said.some((line) => /again in 0\.02 s/.test(line)), said.join("\n"));
+  },
+);
+
+hubTest(
+  "downloadModel() goes on where an earlier run stopped",
+  large,
+  async (hub, download, said) => {
+    hub.storeFault = ({ range }) =>
+      range?.startsWith(`bytes=${16 * MB}-`) ? new Response("broken", { status: 502 }) : undefined;
+    await assert.rejects(download(), /model\.safetensors.*status 502.*try again later/s);
+    hub.storeFault = () => undefined;
+    hub.askedStore.length = 0;
+    const folder = await download();
+    assert.deepEqual(hub.ranges, [`bytes=${16 * MB}-${20 * MB - 1}`]);
+    assert.ok(said.some((line) => /going on at 17 MB/.test(line)), said.join("\n"));
+    assert.deepEqual(
+      await Deno.readFile(join(folder, "model.safetensors")),
+      large["model.safetensors"],
+    );
+  },
+);
+
+hubTest(
+  "downloadModel() refuses a file that isn't what the hub says, and keeps none of it",
+  tiny,
+  async (hub, download, _, cache) => {
+    hub.storeFault = ({ range }, bytes) => {
+      const changed = bytes.slice();
+      changed[5000] ^= 1;
+      return ranged(changed, range);
+    };
+    await assert.rejects(download(), (error: Error) => {
+      assert.match(
+        error.message,
+        /model\.safetensors with sha256 digest [0-9a-f]{64}; found [0-9a-f]{64}/,
+      );
+      return true;
+    });
+    const folder = join(cache, "hub", "some-one--tiny.model", COMMIT);
+    await assert.rejects(Deno.stat(join(folder, "model.safetensors")), Deno.errors.NotFound);
+    await assert.rejects(Deno.stat(join(folder, "complete.json")), Deno.errors.NotFound);
+    hub.storeFault = () => undefined;
+    await download();
+    assert.deepEqual(
+      await Deno.readFile(join(folder, "model.safetensors")),
+      tiny["model.safetensors"],
+    );
+  },
+);
+
+hubTest(
+  "downloadModel() refuses a small file that isn't what git says",
+  tiny,
+  async (hub, download) => {
+    hub.fault = ({ path, range }) =>
+      path.endsWith("/config.json")
+        ? ranged(tiny["config.json"].map((b) => b ^ 1), range)
+        : undefined;
+    await assert.rejects(download(), /config\.json with git digest/);
+  },
+);
+
+hubTest(
+  "downloadModel() refuses a store that gives whole files for ranges",
+  large,
+  async (hub, download) => {
+    hub.storeFault = ({ range }, bytes) =>
+      range === "bytes=0-0" ? undefined : new Response(bytes.slice(0, 9 * MB));
+    await assert.rejects(download(), /model\.safetensors.*9437184 bytes came instead of 8388608/);
+  },
+);
+
+const statuses: [number, RegExp][] = [
+  [401, /status 401 .*check the spelling.*set HF_TOKEN/],
+  [403, /status 403 .*ask for access on http.*some-one\/tiny\.model, then set HF_TOKEN/],
+  [404, /status 404 .*has revision main/],
+];
+for (const [status, message] of statuses) {
+  hubTest(
+    `downloadModel() says what to do about ${status}, at once`,
+    tiny,
+    async (hub, download) => {
+      hub.fault = () => Response.json({ error: "Refused <b>here</b>" }, { status });
+      await assert.rejects(download(), (error: Error) => {
+        assert.match(error.message, message);
+        assert.match(error.message, /^Cannot open model some-one\/tiny\.model: .*Refused/);
+        return true;
+      });
+      assert.equal(hub.asked.length, 1);
+    },
+  );
+}
+
+hubTest("downloadModel() waits as long as a 429 says", tiny, async (hub, download, said) => {
+  let refusals = 0;
+  hub.fault = () =>
+    refusals++ < 1
+      ? new Response("", { status: 429, headers: { "retry-after": "0.3" } })
+      : undefined;
+  const start = performance.now();
+  await download();
+  assert.ok(performance.now() - start >= 300);
+  assert.match(said[0], /429; again in 0\.3 s/);
+});
+
+for (
+  const [status, message] of [[429, /wait some minutes/], [500, /the hub is in trouble/]] as const
+) {
+  hubTest(`downloadModel() gives up on ${status} after some tries`, tiny, async (hub, download) => {
+    hub.storeFault = () => new Response("", { status });
+    await assert.rejects(download(), message);
+    assert.equal(hub.askedStore.length, 5);
+  });
+}
+
+hubTest("downloadModel() refuses answers that aren't the hub's", tiny, async (hub, download) => {
+  hub.fault = () => new Response("<html>Log in to the network</html>");
+  await assert.rejects(
+    download(),
+    /Cannot open model some-one\/tiny\.model: expected its model from http/,
+  );
+  hub.fault = () => Response.json({ sha: "../../etc" });
+  await assert.rejects(download(), /expected a commit from .*found "\.\.\/\.\.\/etc".*HF_ENDPOINT/);
+});
+
+hubTest(
+  "downloadModel() refuses models without safetensors, and says what they have",
+  {},
+  async (hub, download) => {
+    hub.files = { "config.json": text("{}"), "x.Q8_0.gguf": text("GGUF") };
+    await assert.rejects(
+      download(),
+      /found config\.json, x\.Q8_0\.gguf; download one of its \.gguf/,
+    );
+    hub.files = { "model.safetensors": text("x") };
+    await assert.rejects(download(), /expected config\.json on the hub/);
+    const index = (shard: string) => text(JSON.stringify({ weight_map: { a: shard } }));
+    hub.commit = LATER;
+    hub.files = {
+      "config.json": text("{}"),
+      "model.safetensors.index.json": index("a.safetensors"),
+    };
+    await assert.rejects(download(), /expected a\.safetensors on the hub/);
+    hub.commit = "3".repeat(40);
+    hub.files["model.safetensors.index.json"] = index("../../../../tmp/a.safetensors");
+    await assert.rejects(download(), /file name ending in \.safetensors for "a"/);
+  },
+);
+
+hubTest(
+  "downloadModel() without an answer takes the copy, or says so",
+  tiny,
+  async (hub, download, said) => {
+    const nowhere = "http://127.0.0.1:9"; // the discard port: nobody listens
+    await assert.rejects(download({ endpoint: nowhere }), (error: Error) => {
+      assert.ok(error instanceof HubUnreachable);
+      assert.match(
+        error.message,
+        /some-one\/tiny\.model.*127\.0\.0\.1:9; found no answer.*HF_ENDPOINT/,
+      );
+      return true;
+    });
+    await assert.rejects(download({ offline: true }), /HF_HUB_OFFLINE is set/);
+    const folder = await download();
+    assert.equal(await download({ endpoint: nowhere }), folder);
+    assert.match(said.at(-1)!, /does not answer: using the copy of commit 1{40}/);
+    assert.equal(hub.asked.length > 0, true);
+  },
+);
+
+hubTest(
+  "downloadModel() lets two who want the same file wait for each other",
+  large,
+  async (hub, download) => {
+    const folders = await Promise.all([download(), download(), download()]);
+    assert.equal(new Set(folders).size, 1);
+    assert.equal(hub.ranges.length, 3);
+  },
+);
+
+hubTest(
+  "downloadModel() refuses names, revisions and tokens of other forms",
+  tiny,
+  async (_, download) => {
+    for (const revision of ["../x", "a b", "-x", "/etc"]) {
+      await assert.rejects(download({ revision }), /expected owner\/name and a branch/);
+    }
+    await assert.rejects(downloadModel("a/../b", { cacheDirectory: "x" }), /check the spelling/);
+    await assert.rejects(download({ token: "secret" }), (error: Error) => {
+      assert.match(error.message, /access token that starts with hf_/);
+      assert.ok(!error.message.includes("secret"));
+      return true;
+    });
+  },
+);
+
+hubTest(
+  "openSource() opens a hub model and keeps its commit",
+  tiny,
+  async (hub, _download, said, cache) => {
+    const before = Deno.env.get("HF_ENDPOINT");
+    Deno.env.set("HF_ENDPOINT", `${hub.endpoint}/`);
+    try {
+      const options = { cacheDirectory: cache, onProgress: (line: string) => void said.push(line) };
+      using source = await openSource(ID, options);
+      assert.equal(source.configuration.family, "qwen2");
+      assert.equal(source.description.kind, "hub");
+      assert.equal(source.description.revision, COMMIT);
+      assert.equal(source.description.digest, hashOf(tiny["model.safetensors"], "sha256"));
+      assert.deepEqual((await source.read("model.norm.weight")).shape, [32]);
+    } finally {
+      if (before === undefined) Deno.env.delete("HF_ENDPOINT");
+      else Deno.env.set("HF_ENDPOINT", before);
+    }
+  },
+);
