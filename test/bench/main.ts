@@ -1,0 +1,168 @@
+/**
+ * Benchmarks beside PyTorch: `deno task bench [NAME...]`.
+ *
+ *   NAME          shapes to measure (their names' beginnings); default: all but *-all
+ *   --rounds=5    interleaved rounds        --output=FILE   results as JSON as well
+ *   --threads=N   PyTorch's threads, e.g. 2 or 2,1 for a side each; default: all cores, as this
+ *                 project's native backend takes
+ *   --device=cpu  PyTorch's device          --compile       also torch.compile
+ *   --smoke       a tiny shape, two rounds: shows that both sides run and agree, times nothing
+ */
+import { parseArgs } from "node:util";
+import { writeWhole } from "../../lib/runtime/files.ts";
+import { pythonEnvironment, REFERENCE_PACKAGES } from "../../lib/runtime/python.ts";
+import { REASON_WITHOUT_PYTHON, referencePython } from "../numerics/_python.ts";
+import { BUSY_CORES } from "./_load.ts";
+import {
+  benchmarkTraining,
+  FLOP_FORMULA,
+  type Measurement,
+  type Shape,
+  SHAPES,
+  SMOKE_SHAPE,
+  type TrainingResult,
+} from "./training.ts";
+
+function readArguments(args: string[]) {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      rounds: { type: "string", default: "5" },
+      threads: { type: "string", default: String(navigator.hardwareConcurrency) },
+      device: { type: "string", default: "cpu" },
+      output: { type: "string" },
+      compile: { type: "boolean", default: false },
+      smoke: { type: "boolean", default: false },
+    },
+  });
+  const count = (name: "rounds" | "threads", text: string) => {
+    if (/^[1-9]\d*$/.test(text)) return Number(text);
+    throw new Error(
+      `Cannot run the benchmarks: expected a whole number from 1 in --${name}; found ${text}; ` +
+        `give e.g. --${name}=5`,
+    );
+  };
+  return {
+    ...values,
+    rounds: count("rounds", values.rounds),
+    threads: values.threads.split(",").map((text) => count("threads", text)),
+    names: positionals,
+  };
+}
+
+function chooseShapes(names: string[]): Shape[] {
+  if (names.length === 0) return SHAPES.filter(({ name }) => !name.endsWith("-all"));
+  for (const name of names) {
+    if (SHAPES.some((shape) => shape.name.startsWith(name))) continue;
+    const known = SHAPES.map((shape) => shape.name).join(", ");
+    throw new Error(
+      `Cannot run the benchmark ${name}: expected one of ${known}; give one of these`,
+    );
+  }
+  return SHAPES.filter((shape) => names.some((name) => shape.name.startsWith(name)));
+}
+
+const describe = (versions: Record<string, string>) =>
+  Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ");
+
+const isBusy = (m: Measurement) => m.othersCores !== null && m.othersCores > BUSY_CORES;
+
+/** The results as a table of Markdown with what one needs to read it. */
+function toMarkdown(results: TrainingResult[]): string {
+  const head = [
+    "shape",
+    "side",
+    "step, ms (range)",
+    "tokens/s",
+    "GFLOP/s",
+    "peak memory, GB",
+    "ours / this (rounds)",
+  ];
+  const rows = results.flatMap(({ shape, measurements }) =>
+    measurements.map((m, i) => [
+      shape.name,
+      isBusy(m) ? `${m.side} (machine busy)` : m.side,
+      `${(1000 * m.seconds).toFixed(1)} (${(1000 * m.fastest).toFixed(1)} to ` +
+      `${(1000 * m.slowest).toFixed(1)})`,
+      m.tokensPerSecond.toFixed(0),
+      m.gigaflopsPerSecond.toFixed(1),
+      m.peakBytes === null ? "unknown" : (m.peakBytes / 1e9).toFixed(2),
+      i === 0
+        ? ""
+        : `${m.ratio.toFixed(2)} (${m.ratioRange.map((r) => r.toFixed(2)).join(" to ")})`,
+    ])
+  );
+  const line = (cells: string[]) => `| ${cells.join(" | ")} |`;
+  const notes = results.map(({ shape, parameters, rounds, measurements }) =>
+    `- ${shape.name}: ${parameters.toLocaleString("en-US")} parameters, ${shape.rows} rows x ` +
+    `${shape.length} tokens, loss on ${shape.supervised} a row, ${rounds} rounds of ` +
+    `${shape.steps} steps, first loss ${
+      measurements.map((m) => m.firstLoss.toFixed(4)).join(" / ")
+    }`
+  );
+  const sides = (results[0]?.measurements ?? []).map((m) =>
+    `- ${m.side}: ${describe(m.versions)}; ${m.device}; ${m.threads ?? "unknown"} threads`
+  );
+  const busy = results.flatMap(({ measurements }) => measurements).filter(isBusy);
+  const warning = busy.length === 0 ? [] : [
+    `Other processes took up to ${Math.max(...busy.map((m) => m.othersCores!)).toFixed(1)} cores ` +
+    "while the rows marked busy ran: these are no measurements; run again on a quiet machine.",
+    "",
+  ];
+  return [
+    line(head),
+    line(head.map(() => "---")),
+    ...rows.map(line),
+    "",
+    ...warning,
+    "A step is forward, loss, backward, clipping and AdamW, its loss and gradient norm read back. " +
+    `Steps and ratios are medians. FLOP: ${FLOP_FORMULA}. This project computes the output layer ` +
+    "only where the loss looks, transformers everywhere. Peak memory is the process's VmHWM, " +
+    "loading included.",
+    ...notes,
+    ...sides,
+  ].join("\n");
+}
+
+async function choosePython(smoke: boolean): Promise<string | undefined> {
+  const python = await referencePython();
+  if (python !== undefined || smoke) return python;
+  return await pythonEnvironment({ packages: REFERENCE_PACKAGES });
+}
+
+async function main() {
+  const { names, smoke, output, rounds, threads, device, compile } = readArguments(Deno.args);
+  const shapes = smoke ? [SMOKE_SHAPE] : chooseShapes(names);
+  const python = await choosePython(smoke);
+  if (python === undefined) {
+    console.log(`Smoke run skipped: ${REASON_WITHOUT_PYTHON}`);
+    return;
+  }
+  const results: TrainingResult[] = [];
+  for (const shape of shapes) {
+    results.push(
+      await benchmarkTraining(shape, {
+        python,
+        rounds: smoke ? 2 : rounds,
+        threads,
+        device,
+        compile,
+        onProgress: (line) => console.error(line),
+      }),
+    );
+    // After every shape, so that a run cut short keeps what it measured.
+    if (output !== undefined) {
+      const record = { time: new Date().toISOString(), flopFormula: FLOP_FORMULA, results };
+      await writeWhole(output, JSON.stringify(record, null, 2) + "\n");
+    }
+  }
+  console.log(toMarkdown(results));
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  Deno.exit(1);
+}
