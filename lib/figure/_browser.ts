@@ -264,7 +264,12 @@ function runWidth(element: Any, measures: Measures): number {
     // Glyph by glyph: shaping fails on scripts that opentype.js does not know, and it only moves
     // the sum by a pixel.
     let units = 0;
-    for (const character of text) units += font.charToGlyph(character).advanceWidth ?? 0;
+    for (const character of text) {
+      // What the font lacks (e.g. Chinese) is drawn in another one, mostly in squares.
+      units += font.charToGlyphIndex(character) === 0
+        ? font.unitsPerEm
+        : font.charToGlyph(character).advanceWidth ?? 0;
+    }
     width += units / font.unitsPerEm * fontSize(element);
   }
   return width;

@@ -2,6 +2,7 @@
 export * from "./table.ts";
 export * from "./dataframe.ts";
 export * from "./plot.ts";
+export * from "./distribution.ts";
 export * from "./panels.ts";
 export {
   type AxisOptions,

@@ -2,6 +2,16 @@
  * The study's kinds of plot, as plain descriptions that plotly draws in a notebook and export.ts
  * draws to files. Every name in them is escaped, for names come from data.
  */
+import {
+  columnText,
+  finite,
+  legendWidth,
+  needValues,
+  rowText,
+  seriesName,
+  unique,
+  withGaps,
+} from "./_marks.ts";
 import { escapePlot, wrapPlot } from "./_text.ts";
 import { formatNumber, type Measurement } from "./table.ts";
 import {
@@ -71,44 +81,6 @@ export interface HeatMapOptions extends PlotOptions {
   diverging?: boolean;
 }
 
-export interface Sample {
-  name: string;
-  values: readonly number[];
-}
-
-export interface HistogramOptions extends PlotOptions {
-  /** @default 30 */
-  bins?: number;
-  /** First and last bin's outer edge. @default smallest and largest value */
-  extent?: readonly [number, number];
-  /** Height of a bar: share of the sample (%), or number of values. @default "share" */
-  heights?: "share" | "count";
-}
-
-export interface BoxOptions extends PlotOptions {
-  /** Single values beside the boxes. @default "outliers" */
-  points?: "outliers" | "all" | "none";
-}
-
-const unique = (names: readonly string[]) => [...new Set(names)];
-const seriesName = (name: string) => wrapPlot(name, 24);
-const tickText = (name: string) => wrapPlot(name, 18);
-/** JSON has no infinity and no NaN: null is plotly's gap. */
-const finite = (value: number) => Number.isFinite(value) ? value : null;
-
-function needValues(count: number, what: string) {
-  if (count > 0) return;
-  throw new Error(`Cannot draw ${what}: expected at least one value, found none; check the data`);
-}
-
-/** Says in the subtitle how many values no picture can show, rather than dropping them silently. */
-function withGaps<Options extends PlotOptions>(options: Options, values: readonly number[]) {
-  const gaps = values.filter((value) => !Number.isFinite(value)).length;
-  if (gaps === 0) return options;
-  const note = `${gaps} of ${values.length} values infinite or undefined, not shown.`;
-  return { ...options, subtitle: options.subtitle ? `${options.subtitle} ${note}` : note };
-}
-
 function errorBars(items: readonly (Measurement | undefined)[], color: string) {
   if (!items.some((item) => item?.interval)) return undefined;
   const reach = (item: Measurement | undefined, side: 0 | 1) =>
@@ -130,6 +102,7 @@ export function groupedBars(bars: readonly Bar[], options: PlotOptions = {}): Fi
   const categories = unique(bars.map((bar) => bar.category));
   const series = unique(bars.map((bar) => bar.series));
   const colors = colorsOf(series, options.colors);
+  const text = columnText(categories, options, legendWidth(series));
   const data = series.map((name): PlotTrace => {
     const items = categories.map((category) =>
       bars.find((bar) => bar.series === name && bar.category === category)
@@ -137,7 +110,7 @@ export function groupedBars(bars: readonly Bar[], options: PlotOptions = {}): Fi
     return {
       type: "bar",
       name: seriesName(name),
-      x: categories.map(tickText),
+      x: categories.map(text),
       y: items.map((item) => item ? finite(item.value) : null),
       error_y: errorBars(items, ink),
       marker: { color: colors.get(name), line: { color: "#FFFFFF", width: 0.5 } },
@@ -298,8 +271,8 @@ export function heatMap(
   const most = Math.max(...cells.map((cell) => Math.abs(cell.value)).filter(Number.isFinite), 1e-9);
   const data: PlotTrace[] = [{
     type: "heatmap",
-    x: columns.map(tickText),
-    y: rows.map(tickText),
+    x: columns.map(columnText(columns, options, 240)),
+    y: rows.map(rowText),
     z: grid.map((row) => row.map((value) => value === undefined ? null : finite(value))),
     text: grid.map((row) =>
       row.map((value) => value === undefined ? "" : formatNumber(value, digits))
@@ -325,78 +298,5 @@ export function heatMap(
   const bare = { type: "category", showgrid: false, tickcolor: "#FFFFFF", showline: false };
   Object.assign(layout.xaxis, bare);
   Object.assign(layout.yaxis, bare, { autorange: "reversed" });
-  return { data, layout };
-}
-
-/**
- * How often values fall into each bin, counted here so that the figure stays small. Shares are of
- * all of a sample's numbers, also of those outside `extent`.
- */
-export function histogram(
-  samples: readonly Sample[],
-  options: HistogramOptions = {},
-): FigureDescription {
-  const all = samples.flatMap((sample) => sample.values);
-  const shown = all.filter(Number.isFinite);
-  needValues(shown.length, "a histogram");
-  const { bins = 30, heights = "share" } = options;
-  const [low, high] = options.extent ??
-    shown.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [
-      Infinity,
-      -Infinity,
-    ]);
-  const width = (high - low) / bins || 1;
-  const colors = colorsOf(samples.map((sample) => sample.name), options.colors);
-  const data = samples.map((sample): PlotTrace => {
-    const counts = new Array<number>(bins).fill(0);
-    for (const value of sample.values) {
-      if (value >= low && value <= high) {
-        counts[Math.min(bins - 1, Math.floor((value - low) / width))]++;
-      }
-    }
-    const total = sample.values.filter(Number.isFinite).length || 1;
-    return {
-      type: "bar",
-      name: seriesName(sample.name),
-      x: counts.map((_, i) => low + (i + 0.5) * width),
-      width,
-      y: heights === "count" ? counts : counts.map((count) => count / total * 100),
-      marker: {
-        color: colors.get(sample.name),
-        opacity: samples.length > 1 ? 0.55 : 0.85,
-        line: { color: "#FFFFFF", width: 0.5 },
-      },
-    };
-  });
-  const y = heights === "count"
-    ? { label: "Number of values", ...options.y }
-    : { label: "Share of values", unit: "%", ...options.y };
-  const layout = layoutOf(withGaps({ ...options, y }, all), {
-    barmode: "overlay",
-    showlegend: samples.length > 1,
-  });
-  if (!options.x?.range) layout.xaxis.range = [low, low + bins * width];
-  return { data, layout };
-}
-
-/** A box (quartiles, whiskers to 1.5 times their distance, mean as a dashed line) per sample. */
-export function boxPlot(samples: readonly Sample[], options: BoxOptions = {}): FigureDescription {
-  const all = samples.flatMap((sample) => sample.values);
-  needValues(all.length, "boxes");
-  const colors = colorsOf(samples.map((sample) => sample.name), options.colors);
-  const boxpoints = { outliers: "outliers", all: "all", none: false }[options.points ?? "outliers"];
-  const data = samples.map((sample): PlotTrace => ({
-    type: "box",
-    name: tickText(sample.name),
-    y: sample.values.filter(Number.isFinite),
-    boxmean: true,
-    boxpoints,
-    jitter: 0.4,
-    pointpos: options.points === "all" ? -1.6 : 0,
-    marker: { color: colors.get(sample.name), size: 4 },
-    line: { width: 1.6 },
-  }));
-  const layout = layoutOf(withGaps(options, all), { showlegend: false });
-  Object.assign(layout.xaxis, { type: "category", showgrid: false });
   return { data, layout };
 }

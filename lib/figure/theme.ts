@@ -78,7 +78,7 @@ export interface PlotOptions {
   width?: number;
   /** px. @default 440 */
   height?: number;
-  /** Colours by series name. @default the groups' own, then the palette in order */
+  /** Colours (#RRGGBB) by series name. @default the groups' own, then the palette in order */
   colors?: Readonly<Record<string, string>>;
   /** Heading of the legend. */
   legend?: string;

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import {
+  displayable,
+  groupedBars,
+  makeTable,
+  type MimeBundle,
+  mimeBundle,
+  progress,
+  show,
+} from "../../lib/figure/mod.ts";
+
+const figure = groupedBars([{ category: "law", series: "INC", value: 40 }], { title: "A title" });
+const table = makeTable([{ text: "<img src=x>", value: 1 }]);
+
+Deno.test("mimeBundle() gives a figure as plotly's JSON, png and text, and never as HTML", async () => {
+  const bundle = await mimeBundle(figure);
+  assert.deepEqual(Object.keys(bundle).sort(), [
+    "application/vnd.plotly.v1+json",
+    "image/png",
+    "text/plain",
+  ]);
+  assert.deepEqual(bundle["application/vnd.plotly.v1+json"], figure);
+  assert.match(atob(bundle["image/png"] as string), /^\x89PNG\r\n/);
+  assert.match(bundle["text/plain"] as string, /^Figure: A title\n {2}INC \| law: 40$/);
+});
+
+Deno.test("mimeBundle() gives a table as escaped HTML and as markdown", async () => {
+  const bundle = await mimeBundle(table);
+  assert.deepEqual(Object.keys(bundle).sort(), ["text/html", "text/plain"]);
+  assert.match(bundle["text/html"] as string, /&lt;img src=x&gt;/);
+  assert.doesNotMatch(JSON.stringify(bundle), /<img/);
+});
+
+Deno.test("displayable() answers the kernel's question with the bundle", async () => {
+  const shown = displayable(table) as Record<symbol, () => Promise<MimeBundle>>;
+  assert.deepEqual(await shown[Symbol.for("Jupyter.display")](), await mimeBundle(table));
+});
+
+// deno-lint-ignore no-explicit-any
+type Sent = { type: string; content: any }[];
+
+/** Runs `action` with a kernel in place of Deno's, and gives what it was sent. */
+async function inKernel(action: () => Promise<void> | void): Promise<Sent> {
+  const sent: Sent = [];
+  const deno = Deno as unknown as { jupyter?: { broadcast(type: string, content: unknown): void } };
+  deno.jupyter = { broadcast: (type, content) => void sent.push({ type, content }) };
+  try {
+    await action();
+  } finally {
+    deno.jupyter = undefined;
+  }
+  return sent;
+}
+
+Deno.test("show() sends a figure to the notebook at its own size", async () => {
+  const [message, ...rest] = await inKernel(() => show(figure));
+  assert.equal(rest.length, 0);
+  assert.equal(message.type, "display_data");
+  assert.deepEqual(message.content.metadata, { "image/png": { width: 720, height: 440 } });
+  assert.equal(message.content.data["text/html"], undefined);
+});
+
+Deno.test("show() prints text where there is no notebook", async () => {
+  const printed: unknown[] = [];
+  const log = console.log;
+  console.log = (...values) => printed.push(...values);
+  try {
+    await show(table);
+    await show(figure);
+  } finally {
+    console.log = log;
+  }
+  assert.match(printed[0] as string, /^\| text +\| value \|\n/);
+  assert.match(printed[1] as string, /^Figure: A title/);
+});
+
+Deno.test("progress() updates one display in place, and ends without times", async () => {
+  const sent = await inKernel(async () => {
+    let time = 0;
+    const bar = progress("Train <b>", 4, { now: () => time });
+    for (let i = 1; i <= 4; i++) {
+      time += 1000;
+      bar.update(i, `loss ${i}`);
+    }
+    bar.update(4); // too soon after the last one to be drawn
+    await bar.finish();
+  });
+  assert.deepEqual(sent.map(({ type }) => type), [
+    "display_data",
+    ...Array(5).fill("update_display_data"),
+  ]);
+  assert.equal(new Set(sent.map(({ content }) => content.transient.display_id)).size, 1);
+  const text = sent.map(({ content }) => content.data["text/plain"]);
+  assert.equal(text[2], "Train <b> 2/4 (50%) 0:02, 0:02 left  loss 2");
+  assert.equal(text.at(-1), "Train <b> 4/4 (100%)  loss 4");
+  const html = sent.at(-1)!.content.data["text/html"];
+  assert.equal(html, `<progress value="4" max="4"></progress> Train &lt;b&gt; 4/4 (100%)  loss 4`);
+});
+
+Deno.test("two tasks have two displays", async () => {
+  const sent = await inKernel(() => {
+    progress("a", 1);
+    progress("b", 1);
+  });
+  assert.equal(new Set(sent.map(({ content }) => content.transient.display_id)).size, 2);
+});
+
+Deno.test("progress() overwrites its line in a terminal", async () => {
+  let written = "", time = 0;
+  const write = (text: string) => void (written += text);
+  const bar = progress("Load\x1b[2J\nx", 2, { write, terminal: true, now: () => time });
+  time = 3_700_000;
+  bar.update(1);
+  await bar.finish("done");
+  await bar.finish("twice");
+  assert.equal(
+    written,
+    "\r\x1b[KLoad\ufffd[2J x 0/2 (0%) 0:00" +
+      "\r\x1b[KLoad\ufffd[2J x 1/2 (50%) 1:01:40, 1:01:40 left" +
+      "\r\x1b[KLoad\ufffd[2J x 1/2 (50%) 1:01:40  done\n",
+  );
+});
+
+Deno.test("progress() writes a line each tenth of the way to a log", async () => {
+  const lines: string[] = [];
+  let time = 0;
+  const write = (text: string) => void lines.push(text);
+  const bar = progress("Probe", 1000, { write, terminal: false, now: () => time });
+  for (let i = 1; i <= 1000; i++) {
+    time += 500;
+    bar.update(i);
+  }
+  await bar.finish();
+  assert.equal(lines.length, 12); // 0% to 100% in tenths, and the end
+  assert.ok(lines.every((line) => line.endsWith("\n") && !line.includes("\r")));
+  assert.match(lines[1], /^Probe 100\/1000 \(10%\) 0:50, 7:30 left\n$/);
+});
