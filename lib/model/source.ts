@@ -58,6 +58,8 @@ export interface SourceOptions {
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const organisms = join(root, "data", "organisms");
 
+export { smollm2File };
+
 /** Where downloads are kept by default. */
 export const defaultCacheDirectory: string = join(root, ".cache", "models");
 
