@@ -3,6 +3,7 @@
  * `N passed, N failed`, also where `deno test` prints no summary: after a type error, a crash, or
  * when there is no test, each of which counts as a failure.
  */
+import { resolve } from "node:path";
 import { installNative, ROOT } from "../native.ts";
 import { lines } from "../lines.ts";
 
@@ -10,9 +11,9 @@ const FOLDERS = ["test/unit", "test/numerics", "test/notebooks", "test/faults"];
 
 /** Runs `deno test` on `args`, paths and flags, passing on what it prints; gives the exit code. */
 export async function runTests(args: string[], { cwd = ROOT } = {}): Promise<number> {
-  const named = args.some((arg) => !arg.startsWith("-"));
-  const folders = FOLDERS.filter((folder) => isFolder(`${cwd}/${folder}`));
-  const targets = named ? [] : isFolder(`${cwd}/lib`) ? ["--doc", "lib", ...folders] : folders;
+  const named = args.some((arg) => exists(resolve(cwd, arg)));
+  const folders = FOLDERS.filter((folder) => exists(resolve(cwd, folder)));
+  const targets = named ? [] : exists(resolve(cwd, "lib")) ? ["--doc", "lib", ...folders] : folders;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", ...targets, ...args],
     cwd,
@@ -41,9 +42,9 @@ export async function runTests(args: string[], { cwd = ROOT } = {}): Promise<num
   return code || (count.failed ? 1 : 0);
 }
 
-function isFolder(path: string): boolean {
+function exists(path: string): boolean {
   try {
-    return Deno.statSync(path).isDirectory;
+    return Boolean(Deno.statSync(path));
   } catch {
     return false;
   }
