@@ -9,6 +9,7 @@ import { type Batch, checkRows, padRows, roundSize, supervision } from "../model
 import type { LanguageModel } from "../model/language_model.ts";
 import { headLoss, lookUp } from "../model/layers.ts";
 import { type Schedule, scheduleFactor } from "./schedule.ts";
+import { firstMoment as first, readState, secondMoment as second, writeState } from "./state.ts";
 
 export interface TrainerOptions extends ForwardOptions {
   learningRate: number;
@@ -50,15 +51,16 @@ export interface WeightedBatch extends Batch {
 
 /**
  * A batch as the four tensors of `batchLoss`, sizes rounded up; the rest weighs nothing.
- * @param least sizes that the tensors have at least
+ * @param least sizes that the tensors have at least; of `lengths` the smallest that fits is taken
  */
 export function batchTensors(
   batch: WeightedBatch,
   vocabularySize: number,
-  least: { rows?: number; supervised?: number } = {},
+  least: { rows?: number; supervised?: number; lengths?: readonly number[] } = {},
 ): [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D] {
   checkRows(batch.inputIds, vocabularySize);
-  const length = roundSize(Math.max(...batch.inputIds.map((row) => row.length)));
+  const longest = Math.max(...batch.inputIds.map((row) => row.length));
+  const length = least.lengths?.find((length) => length >= longest) ?? roundSize(longest);
   const rows = Math.max(batch.inputIds.length, least.rows ?? 0);
   const { positions, targets } = supervision(batch, length);
   if (positions.length === 0) {
@@ -140,6 +142,7 @@ export class Trainer {
   /** Steps done. */
   steps = 0;
   #largest = { rows: 0, supervised: 0 };
+  #lengths: number[] = [];
 
   constructor(readonly model: LanguageModel, options: TrainerOptions) {
     this.options = {
@@ -184,11 +187,31 @@ export class Trainer {
     return { loss, gradientNorm, learningRate };
   }
 
-  /** A last, smaller batch is padded to the size of those before, whose graph it then shares. */
+  /**
+   * Fixes the sizes of the steps to come, so that compiled steps need few graphs: rows and supervised
+   * tokens of the largest batch, its length, and halves of that for batches of shorter rows.
+   */
+  reserve(batches: Iterable<Batch>): void {
+    let longest = 1;
+    for (const batch of batches) {
+      longest = Math.max(longest, ...batch.inputIds.map((row) => row.length));
+      const { positions } = supervision(batch, longest);
+      this.#largest = {
+        rows: Math.max(this.#largest.rows, batch.inputIds.length),
+        supervised: Math.max(this.#largest.supervised, roundSize(positions.length)),
+      };
+    }
+    this.#lengths = [];
+    for (let length = roundSize(longest); length >= 32; length = roundSize(length / 2)) {
+      this.#lengths.unshift(length);
+    }
+  }
+
+  /** A compiled batch is padded to the sizes of those before, whose graph it then shares. */
   #least(batch: Batch) {
-    return this.model.session && batch.inputIds.length * 2 > this.#largest.rows / 4
-      ? this.#largest
-      : {};
+    if (this.model.session === undefined) return {};
+    const small = batch.inputIds.length * 2 <= this.#largest.rows / 4;
+    return { ...(small ? {} : this.#largest), lengths: this.#lengths };
   }
 
   #check(loss: number, gradientNorm: number): void {
@@ -254,15 +277,50 @@ export class Trainer {
     return [loss, norm];
   }
 
+  /** Keeps parameters, moments, options and the count of steps in a folder, in one file. */
+  async save(folder: string): Promise<void> {
+    const { factor, decays, ...options } = this.options;
+    await writeState(folder, this.model, {
+      steps: this.steps,
+      largest: this.#largest,
+      options,
+      decayed: decays && [...this.model.parameters.keys()].filter(decays),
+      factor: factor?.(this.steps),
+    });
+  }
+
+  /**
+   * The trainer that a folder keeps, and its parameters in `model`: the steps that follow are those
+   * that would have followed. `options` may repeat what the trainer was made with, to have it
+   * compared; `factor`, a function, can't be kept and must be given again.
+   * @throws where the folder keeps another model's state, or options differ; nothing has changed then
+   */
+  static async resume(
+    model: LanguageModel,
+    folder: string,
+    options: Partial<TrainerOptions> = {},
+  ): Promise<Trainer> {
+    const state = await readState(folder, model, options);
+    const decayed = new Set(state.decayed);
+    const trainer = new Trainer(model, {
+      ...state.options as TrainerOptions,
+      ...(state.decayed && { decays: (name: string) => decayed.has(name) }),
+      factor: options.factor,
+    });
+    try {
+      await state.restore();
+    } catch (error) {
+      trainer.dispose();
+      throw error;
+    }
+    trainer.steps = state.steps;
+    trainer.#largest = state.largest;
+    return trainer;
+  }
+
   /** Frees the moments; the model keeps its parameters. */
   dispose(): void {
-    for (const name of this.model.parameters.keys()) {
-      this.model.freeState(first(name));
-      this.model.freeState(second(name));
-    }
+    const names = [...this.model.parameters.keys()];
+    this.model.freeState([...names.map(first), ...names.map(second)]);
   }
 }
-
-/** Names of a tensor's moments among the model's state. */
-const first = (name: string) => `adam/first/${name}`;
-const second = (name: string) => `adam/second/${name}`;

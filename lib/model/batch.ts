@@ -10,9 +10,12 @@ export interface Batch {
   labels: number[][];
 }
 
-/** `n` rounded up to at most one eighth more, so that near sizes share a graph. */
+/**
+ * `n` rounded up by less than a quarter (7, 8, 10, 12, 14, 16, 20, ...), so that near sizes share a
+ * graph.
+ */
 export function roundSize(n: number): number {
-  const step = Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, n)) - 3));
+  const step = Math.max(1, 2 ** (Math.floor(Math.log2(Math.max(1, n))) - 2));
   return Math.ceil(n / step) * step;
 }
 

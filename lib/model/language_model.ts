@@ -43,6 +43,8 @@ export interface GenerateOptions {
 
 /** Tokens of a batch at a time when logits are read out. */
 const DEFAULT_BATCH_TOKENS = 4096;
+/** Shorter rows are padded to this, so that they share a graph. */
+const MINIMUM_LENGTH = 16;
 /** Numbers of one block of logits: rows are taken so that a block stays below it (64 MiB). */
 const LOGITS_AT_ONCE = 2 ** 24;
 
@@ -103,11 +105,13 @@ export class LanguageModel {
     this.state.set(name, variable);
   }
 
-  /** Frees a variable of the state. */
-  freeState(name: string): void {
-    this.session?.free(name);
-    this.state.get(name)?.dispose();
-    this.state.delete(name);
+  /** Frees variables of the state. */
+  freeState(names: readonly string[]): void {
+    this.session?.free(names);
+    for (const name of names) {
+      this.state.get(name)?.dispose();
+      this.state.delete(name);
+    }
   }
 
   /** Logits of every token: row i is [tokens_i, vocabulary], row-major. */
@@ -178,9 +182,7 @@ export class LanguageModel {
       bySpot.get(spot.row)!.push(spot);
     }
     const atOnce = Math.max(1, Math.floor(LOGITS_AT_ONCE / vocabularySize));
-    for (const rows of batches(inputIds, batchTokens)) {
-      const length = roundSize(Math.max(...rows.map((row) => inputIds[row].length)));
-      const batch = roundSize(rows.length);
+    for (const { rows, batch, length } of batches(inputIds, batchTokens)) {
       const ids = padRows(rows.map((row) => inputIds[row]), { batch, length });
       const wanted = rows.flatMap((row, b) =>
         (bySpot.get(row) ?? []).map((spot) => ({ spot, flat: b * length + spot.position }))
@@ -279,15 +281,25 @@ export class LanguageModel {
   }
 }
 
-/** Rows by length, cut so that padded batches stay below `batchTokens`. */
-function batches(inputIds: number[][], batchTokens: number): number[][] {
+/**
+ * Rows by length, cut so that padded batches stay below `batchTokens`. Batches are powers of four, so
+ * that few shapes occur; the last one of a length is padded.
+ */
+function batches(inputIds: number[][], batchTokens: number) {
   const order = inputIds.map((_, i) => i).sort((a, b) => inputIds[b].length - inputIds[a].length);
-  const result: number[][] = [];
+  const result: { rows: number[]; batch: number; length: number }[] = [];
+  const log4 = (n: number) => Math.log2(n) / 2;
   for (let start = 0; start < order.length;) {
-    const length = roundSize(inputIds[order[start]].length);
-    const count = Math.max(1, Math.floor(batchTokens / length));
-    result.push(order.slice(start, start + count));
-    start += count;
+    const length = roundSize(Math.max(MINIMUM_LENGTH, inputIds[order[start]].length));
+    const left = order.length - start;
+    const most = 4 ** Math.floor(log4(Math.max(1, batchTokens / length)));
+    const batch = Math.min(
+      most,
+      left < 64 ? 4 ** Math.ceil(log4(left)) : 4 ** Math.floor(log4(left)),
+    );
+    const rows = order.slice(start, start + batch);
+    result.push({ rows, batch, length });
+    start += rows.length;
   }
   return result;
 }

@@ -136,16 +136,24 @@ async function openOrganism(source: string, options: SourceOptions): Promise<Mod
   return await openFolder(join(organisms, name), { source, kind: "organism" }, options);
 }
 
-async function organismNames(): Promise<string[]> {
+/** The names of the organisms that are shipped: the folders of data/organisms that hold a card. */
+export async function organismNames(): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const { name, isDirectory } of Deno.readDir(organisms)) {
-      if (isDirectory) names.push(name);
+      if (!isDirectory) continue;
+      const card = await Deno.stat(join(organisms, name, "organism.json")).catch(() => undefined);
+      if (card?.isFile) names.push(name);
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return names.sort();
+}
+
+/** Where an organism of this name lies, or would lie. */
+export function organismFolder(name: string): string {
+  return join(organisms, name);
 }
 
 /** The text of a file, or undefined when there is none. */

@@ -70,9 +70,12 @@ export class Session {
   #loaded = 0;
   #loadedSlots = 0;
 
-  /** The variables by name. */
+  /** The variables by name, but for those that were disposed. */
   get variables(): ReadonlyMap<string, tf.Variable> {
-    return new Map([...this.#slots].map(([name, { variable }]) => [name, variable]));
+    return new Map(
+      [...this.#slots].filter(([, { variable }]) => !variable.isDisposed)
+        .map(([name, { variable }]) => [name, variable]),
+    );
   }
 
   /**
@@ -95,13 +98,14 @@ export class Session {
     this.#slots.set(name, { variable });
   }
 
-  /** Frees a variable's memory in the session. Its name and its graphs stay for the next `bind`. */
-  free(name: string): void {
-    const slot = this.#slots.get(name);
-    if (slot?.dataId === undefined) return;
-    const { binding } = nodeBackend();
-    this.#run([], [], [clearName(name)]).forEach(({ id }) => binding.deleteTensor(id));
-    slot.dataId = slot.mirror = undefined;
+  /** Frees variables' memory in the session. Their names and graphs stay for the next `bind`. */
+  free(names: readonly string[]): void {
+    const slots = names.map((name) => this.#slots.get(name));
+    const held = names.filter((_, i) => slots[i]?.dataId !== undefined);
+    if (held.length === 0) return;
+    this.#run([], [], held.map(clearName))
+      .forEach(({ id }) => nodeBackend().binding.deleteTensor(id));
+    for (const slot of slots) if (slot !== undefined) slot.dataId = slot.mirror = undefined;
   }
 
   /** Records `run`; it runs with the next `call`. */

@@ -1,0 +1,71 @@
+/**
+ * Evaluation on the three tests of a domain (paper, section 4.1): HOMO, the domain's own test; ID, the
+ * same domain in another exam; OOD, other domains. Means are over items (micro).
+ */
+import type { Answer } from "./answer.ts";
+import { probe, type ProbeOptions } from "./knowledge/mod.ts";
+import type { LanguageModel } from "./model/language_model.ts";
+import type { Question } from "./question.ts";
+import { entropy, type Interval, mean, wilsonInterval } from "./statistics/mod.ts";
+
+export const suiteNames = ["homo", "id", "ood"] as const;
+export type SuiteName = typeof suiteNames[number];
+
+/** The tests of a domain; one that is not at hand is left out. */
+export type Suites = Partial<Record<SuiteName, readonly Question[]>>;
+
+export interface SuiteResult {
+  n: number;
+  correct: number;
+  /** Share of right answers, 0 to 1. */
+  accuracy: number;
+  /** Wilson's 95% interval of the accuracy. */
+  interval: Interval;
+  /** Mean entropy of the option probabilities, in nats. */
+  entropy: number;
+  answers: Answer[];
+}
+
+export type Evaluation = Partial<Record<SuiteName, SuiteResult>>;
+
+/** Accuracy of answers, with its interval. */
+export function scoreAnswers(answers: Answer[]): SuiteResult {
+  const correct = answers.filter((answer) => answer.correct).length;
+  return {
+    n: answers.length,
+    correct,
+    accuracy: answers.length === 0 ? NaN : correct / answers.length,
+    interval: wilsonInterval(correct, answers.length),
+    entropy: answers.length === 0
+      ? NaN
+      : mean(answers.map(({ probabilities }) => entropy(probabilities))),
+    answers,
+  };
+}
+
+/**
+ * Asks the model all questions of the suites. The default is how a fine-tuned model is tested: 0-shot,
+ * inside the conversation's template. A base model is tested with `demonstrations` and the template
+ * "plain".
+ */
+export async function evaluate(
+  model: LanguageModel,
+  suites: Suites,
+  options: ProbeOptions = {},
+): Promise<Evaluation> {
+  const settings: ProbeOptions = {
+    template: options.demonstrations?.length ? "plain" : "vicuna",
+    ...options,
+  };
+  const names = suiteNames.filter((name) => suites[name] !== undefined);
+  // One call for all: batches are filled across the suites.
+  const answers = await probe(model, names.flatMap((name) => [...suites[name]!]), settings);
+  const result: Evaluation = {};
+  let start = 0;
+  for (const name of names) {
+    const end = start + suites[name]!.length;
+    result[name] = scoreAnswers(answers.slice(start, end));
+    start = end;
+  }
+  return result;
+}

@@ -1,0 +1,107 @@
+/** Full fine-tuning of a model on examples (paper, section 4.1). */
+import type { Example } from "../conversation.ts";
+import type { LanguageModel } from "../model/language_model.ts";
+import { Random } from "../random.ts";
+import { encodeConversation, type EncodedConversation } from "./encode.ts";
+import { type FinetuneSettings, organismFinetuning, paperFinetuning } from "./settings.ts";
+import { type StepResult, Trainer } from "./trainer.ts";
+
+export interface FinetuneOptions extends Partial<FinetuneSettings> {
+  /** Of the data's order. Default 0. */
+  seed?: number;
+  /** Told after every step. */
+  onStep?: (step: StepResult & { step: number; steps: number }) => void | Promise<void>;
+}
+
+export interface FinetuneResult {
+  settings: FinetuneSettings;
+  seed: number;
+  examples: number;
+  steps: number;
+  /** Loss of each step, in nats a supervised token. */
+  losses: number[];
+  gradientNorms: number[];
+  /** Tokens read, and those with loss, over all epochs. */
+  tokens: number;
+  supervisedTokens: number;
+  seconds: number;
+}
+
+/** The settings that a model is fine-tuned with unless told otherwise. */
+export function defaultFinetuning({ format }: LanguageModel): FinetuneSettings {
+  return { ...(format.name === "organism" ? organismFinetuning : paperFinetuning) };
+}
+
+/** Trains the model in place, `epochs` times over the examples, in an order that the seed fixes. */
+export async function finetune(
+  model: LanguageModel,
+  examples: readonly Example[],
+  { seed = 0, onStep, ...changes }: FinetuneOptions = {},
+): Promise<FinetuneResult> {
+  const settings = { ...defaultFinetuning(model), ...defined(changes) };
+  const { epochs, batchSize, maxTokens } = settings;
+  if (examples.length === 0) {
+    throw new Error("Cannot fine-tune: expected examples; found none; look at the groups' sizes");
+  }
+  for (const name of ["epochs", "batchSize", "maxTokens"] as const) {
+    if (!(Number.isInteger(settings[name]) && settings[name] >= 1)) {
+      throw new Error(`Cannot fine-tune: expected ${name} from 1 up; found ${settings[name]}`);
+    }
+  }
+  const started = performance.now();
+  const tokenizer = model.requireTokenizer();
+  const encoded = examples.map(({ messages }) =>
+    encodeConversation(messages, { tokenizer, format: model.format, maxTokens })
+  );
+  const perEpoch = Math.ceil(encoded.length / batchSize);
+  const steps = perEpoch * epochs;
+  const trainer = new Trainer(model, {
+    ...settings,
+    totalSteps: steps,
+    warmupSteps: Math.ceil(settings.warmupRatio * steps),
+  });
+  const batches = Array.from({ length: epochs }, (_, epoch) => {
+    const order = new Random(seed).fork(`order/${epoch}`).shuffle(encoded);
+    return Array.from(
+      { length: perEpoch },
+      (_, i) => toBatch(order.slice(i * batchSize, (i + 1) * batchSize)),
+    );
+  }).flat();
+  trainer.reserve(batches);
+  const losses: number[] = [], gradientNorms: number[] = [];
+  try {
+    for (const batch of batches) {
+      const result = await trainer.step(batch);
+      losses.push(result.loss);
+      gradientNorms.push(result.gradientNorm);
+      await onStep?.({ ...result, step: losses.length, steps });
+    }
+  } finally {
+    trainer.dispose();
+  }
+  const count = (of: (row: EncodedConversation) => number) =>
+    epochs * encoded.reduce((sum, row) => sum + of(row), 0);
+  return {
+    settings,
+    seed,
+    examples: examples.length,
+    steps,
+    losses,
+    gradientNorms,
+    tokens: count(({ ids }) => ids.length),
+    supervisedTokens: count(({ labels }) => labels.filter((label) => label >= 0).length),
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+const toBatch = (rows: EncodedConversation[]) => ({
+  inputIds: rows.map(({ ids }) => ids),
+  labels: rows.map(({ labels }) => labels),
+});
+
+/** Without the fields that are undefined, which would hide a default. */
+function defined<T extends object>(fields: T): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as Partial<T>;
+}

@@ -1,0 +1,181 @@
+/**
+ * A trainer's state on disk, so that training goes on where it was stopped. It is one safetensors
+ * file, for a file can be written whole: parameters as `model/NAME`, moments as `adam/first/NAME`
+ * and `adam/second/NAME`, all else as JSON in its notes.
+ */
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import {
+  openSafetensors,
+  type SafetensorsFile,
+  safetensorsPieces,
+  type Tensor,
+} from "../model/checkpoint.ts";
+import type { LanguageModel } from "../model/language_model.ts";
+import { writeWhole } from "../runtime/files.ts";
+import { FileAccess } from "../runtime/random_access.ts";
+import type { TrainerOptions } from "./trainer.ts";
+
+/** Names of a tensor's moments among the model's state. */
+export const firstMoment = (name: string): string => `adam/first/${name}`;
+export const secondMoment = (name: string): string => `adam/second/${name}`;
+
+const STATE_FILE = "trainer.safetensors";
+const FORMAT = "trainer/1";
+
+/** What is kept beside the tensors. */
+export interface TrainerState {
+  /** Steps done. */
+  steps: number;
+  /** Sizes that batches are padded to. */
+  largest: { rows: number; supervised: number };
+  options: Omit<TrainerOptions, "factor" | "decays">;
+  /** Tensors that decay, where not all do. */
+  decayed?: string[];
+  /** The factor on the learning rate of the next step, where it comes from a function. */
+  factor?: number;
+}
+
+/** Whether a folder keeps a trainer's state. */
+export async function hasState(folder: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(join(folder, STATE_FILE))).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Writes a trainer's state into a folder; one that was there is replaced at once. */
+export async function writeState(
+  folder: string,
+  model: LanguageModel,
+  state: TrainerState,
+): Promise<void> {
+  const tensors = variablesOf(model).map(([name, variable]): [string, Tensor] => [name, {
+    shape: variable.shape,
+    // Fetched when its turn has come, so that they are not all in memory twice.
+    get data() {
+      return variable.dataSync() as Float32Array;
+    },
+  }]);
+  const metadata = { format: "pt", trainer: JSON.stringify({ format: FORMAT, ...state }) };
+  await writeWhole(join(folder, STATE_FILE), safetensorsPieces(tensors, { metadata }));
+}
+
+/** All variables that a step changes, by their names in the file. */
+function variablesOf(model: LanguageModel): [string, tf.Variable][] {
+  return [
+    ...[...model.parameters].map(([name, variable]): [string, tf.Variable] => [
+      `model/${name}`,
+      variable,
+    ]),
+    ...model.state,
+  ];
+}
+
+/**
+ * Reads what a folder keeps, and compares it with the model and with `expected`.
+ * @returns the state; `restore` brings its numbers into the model, whose state must then have the
+ * moments
+ * @throws naming the first difference
+ */
+export async function readState(
+  folder: string,
+  model: LanguageModel,
+  expected: Partial<TrainerOptions>,
+): Promise<TrainerState & { restore(): Promise<void> }> {
+  const path = join(folder, STATE_FILE);
+  using access = await FileAccess.open(path);
+  const file = await openSafetensors(access);
+  const state = parseState(file.header.metadata.trainer, path);
+  compareShapes(model, file, path);
+  compareOptions(state, expected, { path, names: [...model.parameters.keys()] });
+  const restore = async () => {
+    using access = await FileAccess.open(path);
+    const { read } = await openSafetensors(access);
+    for (const [name, variable] of variablesOf(model)) {
+      const { shape, data } = await read(name);
+      const tensor = tf.tensor(data, shape, "float32");
+      variable.assign(tensor);
+      tensor.dispose();
+    }
+  };
+  return { ...state, restore };
+}
+
+function refuse(path: string, expected: string, found: string, advice: string): never {
+  throw new Error(
+    `Cannot go on from ${path}: expected ${expected}; found ${found}; ${advice}`,
+  );
+}
+
+function parseState(text: string | undefined, path: string): TrainerState {
+  let state: (TrainerState & { format?: string }) | undefined;
+  try {
+    state = JSON.parse(text ?? "null") ?? undefined;
+  } catch {
+    // told below
+  }
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
+  const isList = (value: unknown) =>
+    value === undefined ||
+    Array.isArray(value) && value.every((name) => typeof name === "string");
+  const fits = state?.format === FORMAT && isCount(state.steps) && isCount(state.largest?.rows) &&
+    isCount(state.largest?.supervised) && isList(state.decayed) &&
+    typeof state.options === "object" && state.options !== null &&
+    typeof state.options.learningRate === "number" && typeof state.options.totalSteps === "number";
+  if (!fits) {
+    refuse(path, `notes of the format ${FORMAT}`, String(text).slice(0, 80), "start anew");
+  }
+  const { format: _, ...rest } = state!;
+  return rest;
+}
+
+/** The file must have the model's tensors with two moments each, in their shapes. */
+function compareShapes(model: LanguageModel, file: SafetensorsFile, path: string): void {
+  const advice = "resume with the model that was saved";
+  const wanted = new Set<string>();
+  for (const [name, { shape }] of model.parameters) {
+    for (const key of [`model/${name}`, firstMoment(name), secondMoment(name)]) {
+      wanted.add(key);
+      const found = file.header.tensors.get(key)?.shape;
+      if (found === undefined || !tf.util.arraysEqual(found, shape)) {
+        refuse(path, `${key} of shape [${shape}]`, found ? `[${found}]` : "none", advice);
+      }
+    }
+  }
+  const other = file.names.find((name) => !wanted.has(name));
+  if (other !== undefined) refuse(path, "the model's tensors alone", `${other} too`, advice);
+}
+
+/** Options that are given must be those that were kept. */
+function compareOptions(
+  state: TrainerState,
+  { factor, decays, ...expected }: Partial<TrainerOptions>,
+  { path, names }: { path: string; names: string[] },
+): void {
+  const advice = "give the options that the trainer was made with, or start anew";
+  for (const [name, value] of Object.entries(expected)) {
+    const kept = (state.options as Record<string, unknown>)[name];
+    if (JSON.stringify(kept) !== JSON.stringify(value)) {
+      refuse(path, `${name} ${JSON.stringify(value)}`, `${JSON.stringify(kept)}`, advice);
+    }
+  }
+  // A function can only be compared by what it gives next.
+  if (factor?.(state.steps) !== state.factor) {
+    const found = state.factor === undefined ? "no factor" : `the factor ${state.factor}`;
+    refuse(
+      path,
+      factor ? `the factor ${factor(state.steps)} at step ${state.steps}` : "no factor",
+      found,
+      advice,
+    );
+  }
+  const decayed = (name: string) => state.decayed?.includes(name) ?? true;
+  const wrong = decays && names.find((name) => decays(name) !== decayed(name));
+  if (wrong !== undefined) {
+    const say = (does: boolean) => `${does ? "" : "no "}decay of ${wrong}`;
+    refuse(path, say(!decayed(wrong)), say(decayed(wrong)), advice);
+  }
+}

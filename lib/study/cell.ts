@@ -1,0 +1,224 @@
+/** One cell of the study: a base model fine-tuned on one group of one domain, and what came of it. */
+import type { Answer } from "../answer.ts";
+import { compareAnswers } from "../consistency.ts";
+import type { Example } from "../conversation.ts";
+import { evaluate, scoreAnswers, type SuiteName, suiteNames } from "../evaluation.ts";
+import { finetune, type FinetuneSettings } from "../finetune/mod.ts";
+import { constructGroups, type GroupSizes, mixGroups, withContext, withGeneral } from "../group.ts";
+import { probe } from "../knowledge/mod.ts";
+import type { LanguageModel } from "../model/language_model.ts";
+import { Random } from "../random.ts";
+import type { Interval } from "../statistics/mod.ts";
+import type { DomainMaterial, Material } from "./material.ts";
+
+/**
+ * What is trained on. `mix` is INC and SELF at a ratio; `context` is INC with the knowledge in the
+ * query, `context-har` HAR so; `general` no questions at all.
+ */
+export const treatments = [
+  "har",
+  "inc",
+  "self",
+  "context",
+  "context-har",
+  "general",
+  "mix",
+] as const;
+export type Treatment = typeof treatments[number];
+
+export interface Cell {
+  model: string;
+  domain: string;
+  treatment: Treatment;
+  /** Share of SELF in a mixture. */
+  ratio?: number;
+  seed: number;
+}
+
+/** One test of a tuned model beside its base. Accuracies from 0 to 1. */
+export interface SuiteRecord {
+  n: number;
+  accuracy: number;
+  /** Wilson's 95% interval. */
+  interval: Interval;
+  baseAccuracy: number;
+  /** KL(base || tuned), nats; mean over items. */
+  kl: number;
+  cosine: number;
+  /** Rank consistency. */
+  rank: number;
+  entropy: number;
+  baseEntropy: number;
+  lost: number;
+  gained: number;
+  /** Per item: right (1) or wrong (0), and the tuned option probabilities. */
+  correct: number[];
+  probabilities: number[][];
+  /** Items' names, `domain/id`. */
+  items: string[];
+}
+
+export interface CellResult {
+  cell: Cell;
+  /** Items of the group, without the general instructions. */
+  size: number;
+  sizes: GroupSizes;
+  /** Why there is no result: the filter that left no group. */
+  empty?: string;
+  finetuning?: {
+    settings: FinetuneSettings;
+    steps: number;
+    firstLoss: number;
+    lastLoss: number;
+    tokens: number;
+    supervisedTokens: number;
+    seconds: number;
+  };
+  /** Share of the group's own targets that the tuned model gives, 0-shot in its template. */
+  fit?: { n: number; share: number };
+  suites: Partial<Record<SuiteName, SuiteRecord>>;
+  seconds: number;
+}
+
+/** What the base model answers, by exam. */
+export type BaseAnswers = ReadonlyMap<string, Answer[]>;
+
+export interface CellContext {
+  model: LanguageModel;
+  material: Material;
+  base: BaseAnswers;
+  finetuning?: Partial<FinetuneSettings>;
+  onProgress?: (note: string) => void;
+}
+
+/** The examples that a cell trains on. */
+export function cellExamples(
+  { treatment, ratio, seed }: Cell,
+  { answers, general, model }: {
+    answers: readonly Answer[];
+    general: readonly Example[];
+    model: LanguageModel;
+  },
+): { group: Example[]; examples: Example[]; sizes: GroupSizes } {
+  const { format } = model;
+  const { har, inc, self, sizes } = constructGroups(answers, { seed, format });
+  if (treatment === "general") {
+    // As many examples as the other treatments have, all of them general.
+    const examples = new Random(seed).fork("general only").shuffle(general).slice(
+      0,
+      2 * inc.length,
+    );
+    return { group: [], examples, sizes };
+  }
+  const group = {
+    har: () => har,
+    inc: () => inc,
+    self: () => self,
+    context: () => withContext(inc, { format }),
+    "context-har": () => withContext(har, { format }),
+    mix: () => mixGroups(inc, self, ratio ?? 0, seed),
+  }[treatment]();
+  return { group, examples: withGeneral(group, general, seed), sizes };
+}
+
+/** Fine-tunes the base on the cell's group and tests it. The model is left tuned. */
+export async function runCell(cell: Cell, context: CellContext): Promise<CellResult> {
+  const started = performance.now();
+  const { model, material, base, finetuning } = context;
+  const domain = material.domains.get(cell.domain);
+  if (domain === undefined) {
+    throw new Error(
+      `Cannot run ${cell.treatment} in ${cell.domain}: expected one of ` +
+        `${[...material.domains.keys()].join(", ")}; choose one of these domains`,
+    );
+  }
+  const answers = base.get(domain.pool.name)!;
+  const { group, examples, sizes } = cellExamples(cell, {
+    answers,
+    general: material.general,
+    model,
+  });
+  const seconds = () => (performance.now() - started) / 1000;
+  if (examples.length === 0) {
+    const empty = sizes.emptiedBy?.message ?? "the group is empty";
+    return { cell, size: 0, sizes, empty, suites: {}, seconds: seconds() };
+  }
+  const tuning = await finetune(model, examples, {
+    ...finetuning,
+    seed: cell.seed,
+    onStep: ({ step, steps, loss }) =>
+      context.onProgress?.(`step ${step}/${steps} loss ${loss.toFixed(3)}`),
+  });
+  const { settings, steps, losses, tokens, supervisedTokens } = tuning;
+  return {
+    cell,
+    size: group.length,
+    sizes,
+    finetuning: {
+      settings,
+      steps,
+      firstLoss: losses[0],
+      lastLoss: losses[losses.length - 1],
+      tokens,
+      supervisedTokens,
+      seconds: tuning.seconds,
+    },
+    fit: await fitOf(model, group),
+    suites: await testSuites(domain, context),
+    seconds: seconds(),
+  };
+}
+
+/** How much of what it was taught the model now says. */
+async function fitOf(model: LanguageModel, group: readonly Example[]) {
+  const asked = group.filter(({ question, target }) => question && target !== undefined);
+  if (asked.length === 0) return undefined;
+  const answers = await probe(model, asked.map(({ question }) => question!), {
+    template: "vicuna",
+    context: asked[0].group === "context",
+  });
+  const hits = answers.filter(({ predicted }, i) => predicted === asked[i].target).length;
+  return { n: asked.length, share: hits / asked.length };
+}
+
+async function testSuites(
+  { suites }: DomainMaterial,
+  { model, base }: CellContext,
+): Promise<Partial<Record<SuiteName, SuiteRecord>>> {
+  const questions = Object.fromEntries(
+    suiteNames.filter((name) => suites[name]).map((name) => [
+      name,
+      suites[name]!.flatMap((exam) => [...exam.questions]),
+    ]),
+  );
+  const tuned = await evaluate(model, questions);
+  const records: Partial<Record<SuiteName, SuiteRecord>> = {};
+  for (const name of suiteNames) {
+    const result = tuned[name];
+    if (result === undefined || result.n === 0) continue;
+    const before = suites[name]!.flatMap((exam) => base.get(exam.name)!);
+    const { kl, cosine, rank, entropyBefore, entropyAfter, lost, gained } = compareAnswers(
+      before,
+      result.answers,
+    );
+    records[name] = {
+      n: result.n,
+      accuracy: result.accuracy,
+      interval: result.interval,
+      baseAccuracy: scoreAnswers(before).accuracy,
+      kl,
+      cosine,
+      rank,
+      entropy: entropyAfter,
+      baseEntropy: entropyBefore,
+      lost,
+      gained,
+      correct: result.answers.map(({ correct }) => Number(correct)),
+      probabilities: result.answers.map(({ probabilities }) =>
+        probabilities.map((p) => Number(p.toPrecision(6)))
+      ),
+      items: result.answers.map(({ domain, id }) => `${domain}/${id}`),
+    };
+  }
+  return records;
+}

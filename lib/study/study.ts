@@ -1,0 +1,178 @@
+/**
+ * The study: a plan of models, domains, treatments, ratios and seeds; its cells; their results.
+ * A finished cell is never computed twice.
+ */
+import type { Answer } from "../answer.ts";
+import { defaultFinetuning, type FinetuneSettings } from "../finetune/mod.ts";
+import { probe } from "../knowledge/mod.ts";
+import type { LanguageModel } from "../model/language_model.ts";
+import { type Backend, openBackend } from "../runtime/backend.ts";
+import { type BaseAnswers, type Cell, type CellResult, runCell, type Treatment } from "./cell.ts";
+import type { Exam, Material } from "./material.ts";
+import { Store } from "./store.ts";
+
+export interface StudyPlan {
+  models: readonly string[];
+  /** Default: all that a model's material has. */
+  domains?: readonly string[];
+  treatments: readonly Treatment[];
+  /** Shares of SELF of the treatment `mix`. */
+  ratios?: readonly number[];
+  seeds: readonly number[];
+  /** What differs from the model's default settings. */
+  finetuning?: Partial<FinetuneSettings>;
+}
+
+/** A model and what it is studied on. */
+export interface Subject {
+  model: LanguageModel;
+  material: Material;
+}
+
+export interface StudyOptions {
+  /** Loads a model of the plan by name; it is disposed when its cells are done. */
+  open: (name: string) => Promise<Subject>;
+  /** Folder of the results. */
+  store: string;
+  onProgress?: (state: StudyProgress) => void;
+}
+
+export interface StudyProgress {
+  done: number;
+  total: number;
+  /** Cells that were found finished. */
+  reused: number;
+  cell: Cell;
+  note: string;
+}
+
+/** A base model on the study's exams. */
+export interface BaseResult {
+  model: string;
+  digest: string;
+  parameters: number;
+  /** By exam. */
+  answers: Record<string, Answer[]>;
+}
+
+export interface StudyResult {
+  plan: StudyPlan;
+  backend: Pick<Backend, "name" | "device" | "threads" | "versions">;
+  bases: BaseResult[];
+  cells: CellResult[];
+  seconds: number;
+}
+
+/** The cells of one model, in the order in which they run. */
+export function planCells(plan: StudyPlan, model: string, domains: readonly string[]): Cell[] {
+  const cells: Cell[] = [];
+  for (const domain of domains) {
+    for (const seed of plan.seeds) {
+      for (const treatment of plan.treatments) {
+        const ratios = treatment === "mix" ? plan.ratios ?? [] : [undefined];
+        for (const ratio of ratios) {
+          // The ends of the mixture are INC and SELF themselves: one cell serves both.
+          const same = ratio === 0 ? "inc" : ratio === 1 ? "self" : undefined;
+          if (same && plan.treatments.includes(same)) continue;
+          cells.push({
+            model,
+            domain,
+            treatment: same ?? treatment,
+            ...(ratio === undefined || same ? {} : { ratio }),
+            seed,
+          });
+        }
+      }
+    }
+  }
+  return cells;
+}
+
+/** Runs what is not finished yet, and returns all results of the plan. */
+export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
+  const started = performance.now();
+  const { name, device, threads, versions } = await openBackend();
+  const store = new Store(options.store);
+  const bases: BaseResult[] = [];
+  const cells: CellResult[] = [];
+  for (const modelName of plan.models) {
+    const { model, material } = await options.open(modelName);
+    try {
+      const base = await probeBase(modelName, { model, material }, store);
+      bases.push(base);
+      cells.push(...await runModel(plan, { model, material }, { ...options, store, base }));
+    } finally {
+      model.dispose();
+    }
+  }
+  const seconds = (performance.now() - started) / 1000;
+  return { plan, backend: { name, device, threads, versions }, bases, cells, seconds };
+}
+
+/** What the base model answers to every exam of the material (5-shot, plain). */
+async function probeBase(
+  name: string,
+  { model, material }: Subject,
+  store: Store,
+): Promise<BaseResult> {
+  const digest = model.description?.digest ?? "";
+  const key = await store.key("base", [digest, material.identity, [...material.domains.keys()]]);
+  const found = await store.read<BaseResult>(key);
+  if (found !== undefined) return { ...found, model: name };
+  const exams = new Map<string, Exam>();
+  for (const { pool, suites } of material.domains.values()) {
+    for (const exam of [pool, ...Object.values(suites).flat()]) exams.set(exam.name, exam);
+  }
+  const answers: Record<string, Answer[]> = {};
+  for (const [examName, { questions, demonstrations }] of exams) {
+    answers[examName] = await probe(model, questions, { demonstrations: [...demonstrations] });
+  }
+  const result = { model: name, digest, parameters: model.parameterCount, answers };
+  await store.write(key, result);
+  return result;
+}
+
+async function runModel(
+  plan: StudyPlan,
+  { model, material }: Subject,
+  { store, base, onProgress }: Omit<StudyOptions, "store"> & { store: Store; base: BaseResult },
+): Promise<CellResult[]> {
+  const domains = plan.domains ?? [...material.domains.keys()];
+  const answers: BaseAnswers = new Map(Object.entries(base.answers));
+  const cells = planCells(plan, base.model, domains);
+  const results: CellResult[] = [];
+  const snapshot = model.snapshot();
+  let reused = 0;
+  try {
+    for (const cell of cells) {
+      const { model: _, ...what } = cell;
+      const key = await store.key("cell", [
+        base.digest,
+        material.identity,
+        what,
+        { ...defaultFinetuning(model), ...plan.finetuning },
+        model.format.name,
+      ]);
+      let result = await store.read<CellResult>(key);
+      const tell = (note: string) =>
+        onProgress?.({ done: results.length, total: cells.length, reused, cell, note });
+      if (result === undefined) {
+        model.restore(snapshot);
+        result = await runCell(cell, {
+          model,
+          material,
+          base: answers,
+          finetuning: plan.finetuning,
+          onProgress: tell,
+        });
+        await store.write(key, result);
+      } else reused++;
+      results.push({ ...result, cell });
+      tell("done");
+    }
+  } finally {
+    model.restore(snapshot);
+    for (const tensor of snapshot.values()) tensor.dispose();
+  }
+  return results;
+}
