@@ -73,6 +73,7 @@ export async function downloadWheel(
     },
   }).finally(() => clearInterval(timer));
   if (!ok) throw pipHindrance(wheel, pip, output);
+  progress(1);
   for await (const { name } of Deno.readDir(wheels)) {
     if (name.endsWith(".whl")) return join(wheels, name);
   }

@@ -9,16 +9,15 @@ import { createRequire } from "node:module";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { compileAddon, type Compiler, findCompiler } from "./_compiler.ts";
 import { findOnPath, run } from "./_command.ts";
-import { downloadWheel, findPip, Hindrance, type Python, unpackWheel } from "./_wheels.ts";
+import { ADDON, compile, fetchWheel, megabytes, recall, remember, steps } from "./_native_build.ts";
+import { findPip, Hindrance } from "./_wheels.ts";
 import { writeWhole } from "./files.ts";
 import {
   NATIVE_PLATFORMS,
   type NativeKind,
   type NativePlatform,
   TENSORFLOW_VERSION,
-  type Wheel,
 } from "./native_wheels.ts";
 import { DENO_COMMAND, INSTALL_COMMAND } from "./pinned.ts";
 
@@ -58,10 +57,8 @@ interface Stamp {
   files: Record<string, number>;
 }
 
-const ADDON = "tensorflow/tfjs_binding.node";
 const STAMP = "installed.json";
 const PLATFORM = `${Deno.build.os}-${Deno.build.arch}`;
-const FAILURE_MINUTES = 10;
 
 /**
  * Makes the native library ready to import: at once when it is installed, else by installing it.
@@ -234,71 +231,6 @@ async function install(
   }
 }
 
-async function fetchWheel(
-  python: Python,
-  wheel: Wheel,
-  where: { partial: string; target: string; tags: string[]; progress: (share: number) => void },
-): Promise<void> {
-  const download = join(where.partial, "download");
-  const path = await lasting(downloadWheel(python, wheel, { ...where, folder: download }));
-  await lasting(unpackWheel(python, { path, keep: wheel.keep }, where.target));
-  await Deno.remove(download, { recursive: true });
-}
-
-async function compile(
-  python: Python,
-  platform: NativePlatform,
-  { partial, packageFolder, progress }: {
-    partial: string;
-    packageFolder: string;
-    progress: (line: string) => void;
-  },
-): Promise<void> {
-  const job = {
-    packageFolder,
-    nodeApi: join(dirname(require.resolve("node-api-headers/package.json")), "include"),
-    tensorflow: join(partial, "tensorflow"),
-    output: join(partial, ADDON),
-    scratch: join(partial, "compiler"),
-  };
-  await Deno.mkdir(job.scratch, { recursive: true });
-  const own = await findCompiler(job.scratch);
-  const compilers: (() => Promise<Compiler>)[] = own ? [() => Promise.resolve(own)] : [];
-  compilers.push(async () => {
-    const { zig } = platform;
-    progress(`No C++ compiler serves here: downloading one (${megabytes(zig.bytes)})`);
-    await fetchWheel(python, zig, {
-      partial,
-      target: job.scratch,
-      tags: platform.tags,
-      progress: () => {},
-    });
-    return { command: [join(job.scratch, "ziglang", "zig"), "c++"], name: "zig" };
-  });
-  let failure = "";
-  for (const obtain of compilers) {
-    let compiler: Compiler;
-    try {
-      compiler = await obtain();
-    } catch (error) {
-      failure += `${failure && "; "}${error instanceof Error ? error.message : error}`;
-      continue;
-    }
-    progress(`Compiling the addon with ${compiler.name}; up to two minutes`);
-    const { ok, output } = await compileAddon(compiler, job);
-    if (ok) {
-      await Deno.remove(job.scratch, { recursive: true });
-      return;
-    }
-    failure += `${failure && "; "}${compiler.name} failed: ${output}`;
-  }
-  throw new Hindrance(
-    `its addon could not be compiled: ${failure}`,
-    `${compilerCommand()} && ${INSTALL_COMMAND}`,
-    true,
-  );
-}
-
 /** Links the addon where the npm package looks for it; the loader resolves the link. */
 function placeAddon(addon: string, packageFolder = tfjsPackage()): void {
   const place = addonPlace(packageFolder);
@@ -351,43 +283,6 @@ async function sweep(folder: string): Promise<void> {
   }
 }
 
-/** Several notebooks in a row need not each wait for a network that is not there. */
-async function remember(folder: string, failure: Hindrance): Promise<void> {
-  const record = { at: Date.now(), reason: failure.message, mend: failure.mend };
-  await writeWhole(join(folder, "failure.json"), JSON.stringify(record)).catch(() => {});
-}
-
-function recall(folder: string): void {
-  let failure: { at: number; reason: string; mend: string };
-  try {
-    failure = JSON.parse(Deno.readTextFileSync(join(folder, "failure.json")));
-  } catch {
-    return;
-  }
-  const minutes = (Date.now() - failure.at) / 60_000;
-  if (!(minutes >= 0 && minutes < FAILURE_MINUTES)) return;
-  throw new Hindrance(`${failure.reason} (tried ${Math.round(minutes)} min ago)`, failure.mend);
-}
-
-/** Marks a hindrance as one that trying again at once would only meet again. */
-async function lasting<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof Hindrance) throw new Hindrance(error.message, error.mend, true);
-    throw error;
-  }
-}
-
-/** Calls `tell` at every further 20 percent. */
-function steps(tell: (percent: number) => void, start = 0): (share: number) => void {
-  let told = Math.floor(start * 5);
-  return (share) => {
-    const step = Math.floor(Math.min(1, share) * 5);
-    if (step > told) tell((told = step) * 20);
-  };
-}
-
 function folderOf(options: NativeOptions): string {
   return resolve(options.folder ?? (Deno.env.get("SELF_ALIGNING_NATIVE") || join(ROOT, ".native")));
 }
@@ -413,13 +308,7 @@ function pythonCommand(): string {
     : "install Python 3 with pip, or uv (https://docs.astral.sh/uv)";
 }
 
-function compilerCommand(): string {
-  if (Deno.build.os === "darwin") return "xcode-select --install";
-  return findOnPath("apt-get") ? "sudo apt-get install -y g++" : "install g++ or clang++";
-}
-
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
-const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
 
 function ignoreAbsent(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
