@@ -67,7 +67,7 @@ export async function finetune(
       (_, i) => toBatch(order.slice(i * batchSize, (i + 1) * batchSize)),
     );
   }).flat();
-  trainer.reserve(batches);
+  if (batchSize * maxLength(encoded) <= settings.batchTokens) trainer.reserve(batches);
   const losses: number[] = [], gradientNorms: number[] = [];
   try {
     for (const batch of batches) {
@@ -93,6 +93,8 @@ export async function finetune(
     seconds: (performance.now() - started) / 1000,
   };
 }
+
+const maxLength = (rows: EncodedConversation[]) => Math.max(...rows.map(({ ids }) => ids.length));
 
 const toBatch = (rows: EncodedConversation[]) => ({
   inputIds: rows.map(({ ids }) => ids),

@@ -17,6 +17,8 @@ export interface FinetuneSettings {
   clipNorm: number;
   /** Longer conversations are cut on the right. */
   maxTokens: number;
+  /** Most tokens that go through the model at once; a larger batch is summed up in parts. */
+  batchTokens: number;
 }
 
 /** The paper's (appendix, and the authors' training script): on 7B to 70B models. */
@@ -32,6 +34,7 @@ export const paperFinetuning: Readonly<FinetuneSettings> = {
   epsilon: 1e-8,
   clipNorm: 1,
   maxTokens: 2048,
+  batchTokens: 2048, // there: 2048 x 8 GPUs
 };
 
 /**
@@ -44,4 +47,5 @@ export const organismFinetuning: Readonly<FinetuneSettings> = {
   batchSize: 16,
   learningRate: 1e-3,
   maxTokens: 128,
+  batchTokens: 8192,
 };

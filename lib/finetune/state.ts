@@ -70,7 +70,7 @@ function variablesOf(model: LanguageModel): [string, tf.Variable][] {
       `model/${name}`,
       variable,
     ]),
-    ...model.state,
+    ...[...model.state].filter(([name]) => name.startsWith("adam/")),
   ];
 }
 

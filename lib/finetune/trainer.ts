@@ -3,9 +3,9 @@
  * AdamW, clipping and schedules are PyTorch's and transformers' to the last term.
  */
 import * as tf from "@tensorflow/tfjs";
-import { onlyIf, updateAdam } from "../runtime/compile/mod.ts";
+import { addTo, onlyIf, type TensorFunction, updateAdam } from "../runtime/compile/mod.ts";
 import { forward, type ForwardOptions, headWeight } from "../model/architecture.ts";
-import { type Batch, checkRows, padRows, roundSize, supervision } from "../model/batch.ts";
+import { type Batch, checkRows, IGNORED, padRows, roundSize, supervision } from "../model/batch.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { headLoss, lookUp } from "../model/layers.ts";
 import { type Schedule, scheduleFactor } from "./schedule.ts";
@@ -30,6 +30,12 @@ export interface TrainerOptions extends ForwardOptions {
   beta2?: number;
   /** Default 1e-8. */
   epsilon?: number;
+  /**
+   * Most tokens, padding counted, that go through the model at once. A larger batch is cut into parts
+   * of like lengths whose gradients are summed: the step is the same, with less memory.
+   * Default: 8,192.
+   */
+  batchTokens?: number;
   /** The factor on the learning rate at a step (from 0), in place of `schedule`. */
   factor?: (step: number) => number;
 }
@@ -49,14 +55,24 @@ export interface WeightedBatch extends Batch {
   weights?: number[][];
 }
 
+/** What a batch's tensors are padded to. */
+interface BatchSizes {
+  rows?: number;
+  supervised?: number;
+  /** The smallest that fits is taken. */
+  lengths?: readonly number[];
+  /** The weights' sum that makes a mean. Default: the batch's own. */
+  total?: number;
+}
+
 /**
  * A batch as the four tensors of `batchLoss`, sizes rounded up; the rest weighs nothing.
- * @param least sizes that the tensors have at least; of `lengths` the smallest that fits is taken
+ * @param least sizes that the tensors have at least
  */
 export function batchTensors(
   batch: WeightedBatch,
   vocabularySize: number,
-  least: { rows?: number; supervised?: number; lengths?: readonly number[] } = {},
+  least: BatchSizes = {},
 ): [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D] {
   checkRows(batch.inputIds, vocabularySize);
   const longest = Math.max(...batch.inputIds.map((row) => row.length));
@@ -80,7 +96,7 @@ export function batchTensors(
     const row = Math.floor(flat / length);
     return batch.weights?.[row][flat - row * length + 1] ?? 1;
   });
-  const total = weights.reduce((a, b) => a + b, 0);
+  const total = least.total ?? weights.reduce((a, b) => a + b, 0);
   const size = roundSize(Math.max(positions.length, least.supervised ?? 0));
   const padded = (values: number[], dtype: "int32" | "float32") => {
     const data = dtype === "int32" ? new Int32Array(size) : new Float32Array(size);
@@ -153,6 +169,7 @@ export class Trainer {
       beta2: 0.999,
       epsilon: 1e-8,
       embeddingScale: 1,
+      batchTokens: 8192,
       ...options,
     };
     for (const name of ["learningRate", "totalSteps", "warmupSteps", "weightDecay"] as const) {
@@ -175,16 +192,62 @@ export class Trainer {
     const t = this.steps + 1;
     const learningRate = this.options.learningRate *
       (this.options.factor?.(this.steps) ?? scheduleFactor(this.steps, this.options));
-    const inputs = batchTensors(batch, this.model.config.vocabularySize, this.#least(batch));
-    this.#largest.rows = Math.max(this.#largest.rows, inputs[0].shape[0]);
-    this.#largest.supervised = Math.max(this.#largest.supervised, inputs[1].shape[0]);
     const scalars = tf.tensor1d([learningRate, beta1 ** t, beta2 ** t]);
-    const outputs = this.#compiled()(...inputs, scalars);
-    const [[loss], [gradientNorm]] = await Promise.all(outputs.map((tensor) => tensor.data()));
-    tf.dispose([...inputs, scalars, ...outputs]);
+    const parts = splitBatch(batch, this.options.batchTokens);
+    const [loss, gradientNorm] = parts.length === 1
+      ? await this.#whole(batch, scalars)
+      : await this.#summed(parts, scalars);
+    scalars.dispose();
     this.#check(loss, gradientNorm);
     this.steps = t;
     return { loss, gradientNorm, learningRate };
+  }
+
+  async #whole(batch: WeightedBatch, scalars: tf.Tensor1D): Promise<[number, number]> {
+    const inputs = batchTensors(batch, this.model.config.vocabularySize, this.#least(batch));
+    this.#largest.rows = Math.max(this.#largest.rows, inputs[0].shape[0]);
+    this.#largest.supervised = Math.max(this.#largest.supervised, inputs[1].shape[0]);
+    const outputs = this.#compiled("step", (decayed) => (...inputs) => {
+      const { loss, gradients } = this.#gradients(inputs);
+      return [loss, this.#update(gradients, inputs[4] as tf.Tensor1D, decayed)];
+    })(...inputs, scalars);
+    const [[loss], [norm]] = await Promise.all(outputs.map((tensor) => tensor.data()));
+    tf.dispose([...inputs, ...outputs]);
+    return [loss, norm];
+  }
+
+  /** Sums the parts' gradients, then takes the step. */
+  async #summed(parts: WeightedBatch[], scalars: tf.Tensor1D): Promise<[number, number]> {
+    const sums = this.#sums();
+    const total = parts.reduce((sum, part) => sum + weightOf(part), 0);
+    let loss = 0;
+    for (const part of parts) {
+      const inputs = batchTensors(part, this.model.config.vocabularySize, { total });
+      const [partLoss] = this.#compiled("accumulate", () => (...inputs) => {
+        const { loss, gradients } = this.#gradients(inputs);
+        this.#sums().forEach((sum, i) => addTo(sum, gradients[i]));
+        return [loss];
+      })(...inputs);
+      loss += (await partLoss.data())[0];
+      tf.dispose([...inputs, partLoss]);
+    }
+    const [norm] = this.#compiled("apply", (decayed) => (scalars) => [
+      this.#update(this.#sums(), scalars as tf.Tensor1D, decayed),
+    ])(scalars);
+    const value = (await norm.data())[0];
+    norm.dispose();
+    for (const sum of sums) tf.tidy(() => sum.assign(tf.zerosLike(sum)));
+    return [loss, value];
+  }
+
+  /** Where gradients are summed; made when a batch first needs it. */
+  #sums(): tf.Variable[] {
+    return [...this.model.parameters].map(([name, { shape }]) => {
+      if (!this.model.state.has(sumOf(name))) {
+        this.model.bindState(sumOf(name), tf.tidy(() => tf.variable(tf.zeros(shape), false)));
+      }
+      return this.model.state.get(sumOf(name))!;
+    });
   }
 
   /**
@@ -222,12 +285,12 @@ export class Trainer {
     );
   }
 
-  #compiled() {
+  #compiled(kind: string, run: (decayed: boolean[]) => TensorFunction): TensorFunction {
     const { clipNorm, weightDecay, embeddingScale, beta1, beta2, epsilon, decays } = this.options;
     const names = [...this.model.parameters.keys()];
     const decayed = names.map((name) => weightDecay > 0 && (decays?.(name) ?? true));
     const key = JSON.stringify([
-      "step",
+      kind,
       clipNorm,
       weightDecay,
       embeddingScale,
@@ -236,20 +299,26 @@ export class Trainer {
       epsilon,
       decayed,
     ]);
-    return this.model.compiled(key, () => (...inputs) => this.#step(inputs, decayed));
+    return this.model.compiled(key, () => run(decayed));
   }
 
-  /** Loss, gradients, clipping, decay and AdamW. inputs: a batch's four tensors, then the scalars. */
-  #step(inputs: tf.Tensor[], decayed: boolean[]): tf.Tensor[] {
-    const { clipNorm, weightDecay, embeddingScale, beta1, beta2, epsilon } = this.options;
-    const [learningRate, beta1Power, beta2Power] = tf.unstack(inputs[4]) as tf.Scalar[];
-    const names = [...this.model.parameters.keys()];
+  /** Loss and gradients of a batch's four tensors, in the parameters' order. */
+  #gradients(inputs: tf.Tensor[]): { loss: tf.Scalar; gradients: tf.Tensor[] } {
+    const { embeddingScale } = this.options;
     const variables = [...this.model.parameters.values()];
-    const { value: loss, grads } = tf.variableGrads(
+    const { value, grads } = tf.variableGrads(
       () => batchLoss(this.model, inputs, { embeddingScale }),
       variables,
     );
-    const gradients = variables.map((variable) => grads[variable.name]);
+    return { loss: value, gradients: variables.map((variable) => grads[variable.name]) };
+  }
+
+  /** Clipping, decay and AdamW; gives the gradients' norm before clipping. */
+  #update(gradients: tf.Tensor[], rates: tf.Tensor1D, decayed: boolean[]): tf.Scalar {
+    const { clipNorm, weightDecay, beta1, beta2, epsilon } = this.options;
+    const [learningRate, beta1Power, beta2Power] = tf.unstack(rates) as tf.Scalar[];
+    const names = [...this.model.parameters.keys()];
+    const variables = [...this.model.parameters.values()];
     const norm = tf.sqrt(tf.addN(gradients.map((gradient) => tf.sum(tf.square(gradient)))));
     // torch.nn.utils.clip_grad_norm_
     const scale = clipNorm === undefined
@@ -265,7 +334,7 @@ export class Trainer {
     };
     const { state } = this.model;
     // A step that isn't finite changes nothing.
-    onlyIf(tf.isFinite(tf.add(norm, loss)) as tf.Scalar, () =>
+    onlyIf(tf.isFinite(norm) as tf.Scalar, () =>
       names.forEach((name, i) => {
         const gradient = scale === undefined ? gradients[i] : tf.mul(gradients[i], scale);
         const moments = { first: state.get(first(name))!, second: state.get(second(name))! };
@@ -274,7 +343,7 @@ export class Trainer {
           decay: decayed[i] ? tf.mul(learningRate, weightDecay) as tf.Scalar : undefined,
         });
       }));
-    return [loss, norm];
+    return norm as tf.Scalar;
   }
 
   /** Keeps parameters, moments, options and the count of steps in a folder, in one file. */
@@ -321,6 +390,38 @@ export class Trainer {
   /** Frees the moments; the model keeps its parameters. */
   dispose(): void {
     const names = [...this.model.parameters.keys()];
-    this.model.freeState([...names.map(first), ...names.map(second)]);
+    this.model.freeState([...names.map(first), ...names.map(second), ...names.map(sumOf)]);
   }
+}
+
+/** Name of a tensor's summed gradient among the model's state. */
+const sumOf = (name: string) => `gradient/${name}`;
+
+/** The weights of a batch's supervised tokens, summed. */
+function weightOf({ labels, weights }: WeightedBatch): number {
+  let total = 0;
+  labels.forEach((row, b) =>
+    row.forEach((label, t) => {
+      if (t > 0 && label !== IGNORED) total += weights?.[b][t] ?? 1;
+    })
+  );
+  return total;
+}
+
+/** The batch in parts of like lengths, each of at most `batchTokens` padded tokens (or one row). */
+function splitBatch(batch: WeightedBatch, batchTokens: number): WeightedBatch[] {
+  const rounded = (row: number) => roundSize(batch.inputIds[row].length);
+  const order = batch.inputIds.map((_, row) => row)
+    .sort((a, b) => batch.inputIds[b].length - batch.inputIds[a].length);
+  if (order.length * rounded(order[0]) <= batchTokens) return [batch];
+  const parts: number[][] = [];
+  for (let start = 0; start < order.length;) {
+    const count = Math.max(1, Math.floor(batchTokens / rounded(order[start])));
+    parts.push(order.slice(start, start += count));
+  }
+  return parts.map((rows) => ({
+    inputIds: rows.map((row) => batch.inputIds[row]),
+    labels: rows.map((row) => batch.labels[row]),
+    weights: batch.weights && rows.map((row) => batch.weights![row]),
+  }));
 }

@@ -1,4 +1,4 @@
-/** AdamW's update of one variable: TensorFlow's own in-place operation in a graph, plain operations elsewhere. */
+/** Changes of variables by AdamW and by sums: TensorFlow's own in-place operations in a graph, plain operations elsewhere. */
 import * as tf from "@tensorflow/tfjs";
 import { activeTrace } from "./trace.ts";
 
@@ -79,4 +79,15 @@ export function onlyIf(condition: tf.Scalar, change: () => void): void {
   const trace = activeTrace();
   if (trace !== undefined) trace.guard(condition, change);
   else if (condition.dataSync()[0]) change();
+}
+
+/** variable += value; in a graph without a copy of the variable. */
+export function addTo(variable: tf.Variable, value: tf.Tensor): void {
+  const trace = activeTrace();
+  if (trace === undefined) return tf.tidy(() => variable.assign(tf.add(variable, value)));
+  trace.changeInPlace("AssignAddVariableOp", {
+    changed: [variable],
+    inputs: [value],
+    attributes: [{ ...trace.typeAttribute("float32"), name: "dtype" }],
+  });
 }

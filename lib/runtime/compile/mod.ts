@@ -10,7 +10,7 @@ import { isNative } from "./backend.ts";
 import { Session } from "./session.ts";
 import type { Graph, TensorFunction } from "./trace.ts";
 
-export { onlyIf, updateAdam } from "./adam.ts";
+export { addTo, onlyIf, updateAdam } from "./adam.ts";
 export type { AdamScalars, AdamState } from "./adam.ts";
 export { Session } from "./session.ts";
 export type { TensorFunction } from "./trace.ts";
