@@ -53,14 +53,16 @@ function readArguments(args: string[]) {
 
 function chooseShapes(names: string[]): Shape[] {
   if (names.length === 0) return SHAPES.filter(({ name }) => !name.endsWith("-all"));
-  for (const name of names) {
-    if (SHAPES.some((shape) => shape.name.startsWith(name))) continue;
+  const chosen = names.flatMap((name) => {
+    const exact = SHAPES.filter((shape) => shape.name === name);
+    const found = exact.length > 0 ? exact : SHAPES.filter((shape) => shape.name.startsWith(name));
+    if (found.length > 0) return found;
     const known = SHAPES.map((shape) => shape.name).join(", ");
     throw new Error(
       `Cannot run the benchmark ${name}: expected one of ${known}; give one of these`,
     );
-  }
-  return SHAPES.filter((shape) => names.some((name) => shape.name.startsWith(name)));
+  });
+  return [...new Set(chosen)];
 }
 
 const describe = (versions: Record<string, string>) =>
@@ -97,9 +99,9 @@ function toMarkdown(results: TrainingResult[]): string {
   const notes = results.map(({ shape, parameters, rounds, measurements }) =>
     `- ${shape.name}: ${parameters.toLocaleString("en-US")} parameters, ${shape.rows} rows x ` +
     `${shape.length} tokens, loss on ${shape.supervised} a row, ${rounds} rounds of ` +
-    `${shape.steps} steps, first loss ${
-      measurements.map((m) => m.firstLoss.toFixed(4)).join(" / ")
-    }`
+    `${shape.steps} steps, loss of step 1 ` +
+    measurements.map((m) => m.firstLoss.toFixed(4)).join(" / ") +
+    `, of step ${1 + shape.steps} ` + measurements.map((m) => m.warmLoss.toFixed(4)).join(" / ")
   );
   const sides = (results[0]?.measurements ?? []).map((m) =>
     `- ${m.side}: ${describe(m.versions)}; ${m.device}; ${m.threads ?? "unknown"} threads`

@@ -110,6 +110,8 @@ export interface Measurement extends Opened {
   /** Loss and gradient norm of the first step: the same on every side, or the run is refused. */
   firstLoss: number;
   firstGradientNorm: number;
+  /** Loss of the last step before the measured ones, the same on every side as well. */
+  warmLoss: number;
   /** This project's time over this side's: the median of the rounds' ratios; 1 for this project. */
   ratio: number;
   /** The least and the greatest of them. */
@@ -170,7 +172,9 @@ export function median(values: number[]): number {
 interface Side {
   peer: Peer;
   opened: Answers["open"];
+  /** The first step, then those up to the measured ones. */
   first: Answers["steps"];
+  warm: Answers["steps"];
   rounds: number[][];
   others: (number | null)[];
   peakBytes: number | null;
@@ -225,8 +229,8 @@ export async function benchmarkTraining(
       });
       const first = await peer.ask<Answers["steps"]>({ do: "steps", count: 1 });
       // One more round, unmeasured: pools, caches and compiled steps settle.
-      await peer.ask({ do: "steps", count: shape.steps });
-      sides.push({ peer, opened, first, rounds: [], others: [], peakBytes: null });
+      const warm = await peer.ask<Answers["steps"]>({ do: "steps", count: shape.steps });
+      sides.push({ peer, opened, first, warm, rounds: [], others: [], peakBytes: null });
     }
     checkSameWork(shape, sides);
 
@@ -261,13 +265,16 @@ export async function benchmarkTraining(
   }
 }
 
+/** The same loss and norm at first, and after some steps still: each side updates all it should. */
 function checkSameWork(shape: Shape, [ours, ...others]: Side[]) {
   for (const other of others) {
-    for (const key of ["loss", "gradientNorm"] as const) {
-      const [a, b] = [ours.first[key], other.first[key]];
-      if (!(Math.abs(a - b) <= 1e-3 * Math.abs(b))) {
+    for (const when of ["first", "warm"] as const) {
+      for (const key of ["loss", "gradientNorm"] as const) {
+        const [a, b] = [ours[when][key], other[when][key]];
+        if (Math.abs(a - b) <= 1e-3 * Math.abs(b)) continue;
+        const step = when === "first" ? 1 : 1 + shape.steps;
         throw new Error(
-          `Cannot compare ${shape.name}: expected the first step's ${key} to be the same; ` +
+          `Cannot compare ${shape.name}: expected the ${key} of step ${step} to be the same; ` +
             `found ${a} here and ${b} in ${other.peer.name}; see test/numerics`,
         );
       }
@@ -289,6 +296,7 @@ function measure(side: Side, ours: Side, work: number, shape: Shape): Measuremen
     peakBytes: side.peakBytes,
     firstLoss: side.first.loss,
     firstGradientNorm: side.first.gradientNorm,
+    warmLoss: side.warm.loss,
     ratio: median(ratios),
     ratioRange: [Math.min(...ratios), Math.max(...ratios)],
     othersCores: side.others.some((cores) => cores === null)

@@ -5,7 +5,7 @@ import * as tf from "@tensorflow/tfjs";
 import { openBackend } from "../../lib/runtime/backend.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { loadModel } from "../../lib/model/load.ts";
-import { lossAndGradients, Trainer } from "../../lib/finetune/trainer.ts";
+import { lossAndGradients, Trainer, type TrainerOptions } from "../../lib/finetune/trainer.ts";
 import {
   type Batch,
   fixtureFolder,
@@ -73,10 +73,10 @@ async function savedTensors(model: LanguageModel): Promise<Tensors> {
   return tensors;
 }
 
-function trainerOf(model: LanguageModel, run: ReferenceRun): Trainer {
+function optionsOf(run: ReferenceRun): TrainerOptions {
   const { learningRate, warmupSteps, schedule, clipNorm, weightDecay } = run;
   const { beta1, beta2, epsilon, steps: totalSteps } = run;
-  return new Trainer(model, {
+  return {
     learningRate,
     totalSteps,
     warmupSteps,
@@ -86,7 +86,38 @@ function trainerOf(model: LanguageModel, run: ReferenceRun): Trainer {
     beta1,
     beta2,
     epsilon,
-  });
+  };
+}
+
+/** Takes the run's steps from `trainer.steps` to `end` and holds each to PyTorch's. */
+async function takeSteps(trainer: Trainer, reference: Reference, runName: string, end?: number) {
+  const run = reference.runs[runName];
+  for (let step = trainer.steps; step < (end ?? run.steps); step++) {
+    const result = await trainer.step(reference.batches[step % 2]);
+    const near = (what: string, ours: number, theirs: number, tolerance: number) => {
+      const difference = Math.abs(ours - theirs);
+      assert.ok(difference <= tolerance, `step ${step}: ${what} ${ours}, PyTorch ${theirs}`);
+    };
+    near("learning rate", result.learningRate, run.learningRates[step], 1e-9);
+    near("loss", result.loss, run.losses[step], step === 0 ? 1e-5 : 1e-3);
+    // The norm before clipping, as clip_grad_norm_ returns it.
+    const norm = run.gradientNorms[step];
+    near("gradient norm", result.gradientNorm, norm, 1e-3 * norm);
+  }
+}
+
+/** Holds the parameters after a run to PyTorch's. */
+async function checkTrained(model: LanguageModel, name: string, runName: string) {
+  const ours = await savedTensors(model);
+  const theirs = withPrefix(references.get(name)!.tensors, `trained.${runName}`);
+  checkTensors(new Map([...ours].map(([key, { data }]) => [key, data])), theirs, 1e-3);
+  // What was learnt is a small part of the numbers, so it is held by itself as well.
+  for (const [key, start] of await readTensors(join(fixtureFolder(name), "model.safetensors"))) {
+    const change = (tensors: Tensors) =>
+      tensors.get(key)!.data.map((value, i) => value - start.data[i]);
+    const difference = relativeDifference(change(ours), change(theirs));
+    assert.ok(difference <= 5e-3, `the change of ${key} differs by ${difference}`);
+  }
 }
 
 for (const [name, reference] of references) {
@@ -139,31 +170,10 @@ for (const [name, reference] of references) {
   for (const [runName, run] of Object.entries(reference.runs)) {
     Deno.test(`Trainer takes ${name} where PyTorch's AdamW does (${runName})`, async () => {
       await withModel(folder, async (model) => {
-        const trainer = trainerOf(model, run);
-        for (let step = 0; step < run.steps; step++) {
-          const result = await trainer.step(reference.batches[step % 2]);
-          const where = `step ${step}`;
-          const near = (ours: number, theirs: number, tolerance: number, what: string) =>
-            assert.ok(
-              Math.abs(ours - theirs) <= tolerance,
-              `${where}: ${what} ${ours}, ${theirs}`,
-            );
-          near(result.learningRate, run.learningRates[step], 1e-9, "learning rate");
-          near(result.loss, run.losses[step], step === 0 ? 1e-5 : 1e-3, "loss");
-          // The norm before clipping, as clip_grad_norm_ returns it.
-          const norm = run.gradientNorms[step];
-          near(result.gradientNorm, norm, 1e-3 * norm, "gradient norm");
-        }
-        const ours = await savedTensors(model);
-        const theirs = withPrefix(reference.tensors, `trained.${runName}`);
-        checkTensors(new Map([...ours].map(([key, { data }]) => [key, data])), theirs, 1e-3);
-        // What was learnt is a small part of the numbers, so it is held by itself as well.
-        for (const [key, start] of await readTensors(join(folder, "model.safetensors"))) {
-          const change = (tensors: Tensors) =>
-            tensors.get(key)!.data.map((value, i) => value - start.data[i]);
-          const difference = relativeDifference(change(ours), change(theirs));
-          assert.ok(difference <= 5e-3, `the change of ${key} differs by ${difference}`);
-        }
+        const trainer = new Trainer(model, optionsOf(run));
+        await takeSteps(trainer, reference, runName);
+        trainer.dispose();
+        await checkTrained(model, name, runName);
       });
     });
   }
@@ -233,7 +243,7 @@ Deno.test("Trainer keeps the number of tensors, and dispose() frees all of the m
   const { batches, runs } = references.get("qwen2")!;
   const before = tf.memory().numTensors;
   const model = await loadModel(fixtureFolder("qwen2"), { tokenizer: false });
-  const trainer = trainerOf(model, { ...runs.linear, steps: 100 });
+  const trainer = new Trainer(model, { ...optionsOf(runs.linear), totalSteps: 100 });
   for (const batch of batches) await trainer.step(batch);
   const warm = tf.memory().numTensors;
   for (let step = 0; step < 6; step++) await trainer.step(batches[step % 2]);
@@ -261,6 +271,36 @@ Deno.test("Trainer learns a batch by heart", async () => {
     for (let step = 0; step < 60; step++) losses.push((await trainer.step(batch)).loss);
     assert.ok(losses[0] > 4, `${losses[0]}`);
     assert.ok(losses[59] < 0.05, `${losses[59]}`);
+  });
+});
+
+Deno.test("Trainer takes the same steps when a batch is split into several passes", async () => {
+  const reference = references.get("qwen2")!;
+  await withModel(fixtureFolder("qwen2"), async (model) => {
+    // 24 padded tokens at once: the longest row alone, shorter ones together.
+    const trainer = new Trainer(model, { ...optionsOf(reference.runs.cosine), batchTokens: 24 });
+    await takeSteps(trainer, reference, "cosine");
+    trainer.dispose();
+    await checkTrained(model, "qwen2", "cosine");
+  });
+});
+
+Deno.test("Trainer.resume() goes on where save() left off", async () => {
+  const reference = references.get("qwen2")!;
+  await withFolder(async (saved) => {
+    await withModel(fixtureFolder("qwen2"), async (model) => {
+      const trainer = new Trainer(model, optionsOf(reference.runs.cosine));
+      await takeSteps(trainer, reference, "cosine", 6);
+      await trainer.save(saved);
+      trainer.dispose();
+    });
+    await withModel(fixtureFolder("qwen2"), async (model) => {
+      const trainer = await Trainer.resume(model, saved);
+      assert.equal(trainer.steps, 6);
+      await takeSteps(trainer, reference, "cosine");
+      trainer.dispose();
+      await checkTrained(model, "qwen2", "cosine");
+    });
   });
 });
 
