@@ -1,21 +1,25 @@
 /** Pretraining an organism on its world's corpus: the loop around the recipe of lib/world. */
 import * as tf from "@tensorflow/tfjs";
-import { Trainer } from "../finetune/trainer.ts";
+import { hasState } from "../finetune/state.ts";
+import { Trainer, type TrainerOptions } from "../finetune/trainer.ts";
 import { parseConfiguration } from "../model/configuration.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import {
   embeddingScale,
   exportParameters,
   type GateValues,
+  gateValues,
+  type HeldOutOptions,
+  type HeldOutScores,
   initialParameters,
   isDecayed,
-  measureGate,
   organismConfiguration,
   organismFormat,
   type ParameterData,
   pretrainingRate,
   type PretrainingSettings,
   pretrainingSteps,
+  scoreHeldOut,
   type ScoreOptions,
   type Window,
   windows,
@@ -33,6 +37,14 @@ export interface PretrainOptions {
   /** Steps after which the model is looked at; `onCheckpoint` gets the exported model. */
   checkpoints?: number[];
   onCheckpoint?: (step: number, model: LanguageModel) => Promise<void>;
+  /** A folder that keeps the state; where it has one, training goes on from it. Default: none. */
+  folder?: string;
+  /** Steps from one state kept to the next; the last step's is kept too. Default: 200. */
+  saveEvery?: number;
+  /** Told before a state is kept. */
+  onSave?: (step: number) => Promise<void>;
+  /** Told, before the first step, how many steps the folder's state has behind it. */
+  onResume?: (step: number) => void;
 }
 
 /** An organism's model with given parameters (exported ones, without the embedding's factor). */
@@ -66,11 +78,10 @@ function toBatch(group: Window[]) {
 /**
  * Trains a model from its seed on the world's corpus, and returns it as it is to be saved.
  * AdamW with decay on matrices, clipping, warm-up, constant rate, linear decay (see lib/world).
+ * With a folder, a run that was stopped goes on and gives the model of one that was not.
  */
-export async function pretrain(
-  world: World,
-  { settings, seed = world.seed, onStep, checkpoints = [], onCheckpoint }: PretrainOptions,
-): Promise<LanguageModel> {
+export async function pretrain(world: World, options: PretrainOptions): Promise<LanguageModel> {
+  const { settings, seed = world.seed, folder, saveEvery = 200, checkpoints = [] } = options;
   const { vocabularySize } = worldTokenizer(world);
   const model = organismModel(
     world,
@@ -79,13 +90,20 @@ export async function pretrain(
   );
   const shapes = new Map([...model.parameters].map(([name, { shape }]) => [name, shape]));
   const steps = pretrainingSteps(settings);
-  const trainer = new Trainer(model, {
-    ...settings,
+  const { window: length, answerWeight, batch, learningRate } = settings;
+  const { beta1, beta2, epsilon, weightDecay, clipNorm } = settings;
+  const training: TrainerOptions = {
+    learningRate,
+    beta1,
+    beta2,
+    epsilon,
+    weightDecay,
+    clipNorm,
     totalSteps: steps,
-    factor: (step) => pretrainingRate(step, settings) / settings.learningRate,
+    factor: (step) => pretrainingRate(step, settings) / learningRate,
     decays: (name) => isDecayed({ shape: shapes.get(name)! }),
     embeddingScale: embeddingScale(settings),
-  });
+  };
   const exported = () =>
     organismModel(
       world,
@@ -98,33 +116,61 @@ export async function pretrain(
         settings,
       ),
     );
-  const { window: length, answerWeight, batch } = settings;
-  const corpus = windows(world, { length, answerWeight });
+  let trainer: Trainer | undefined;
   try {
-    for (let step = 0; step < steps; step++) {
+    const kept = folder !== undefined && await hasState(folder);
+    trainer = kept ? await Trainer.resume(model, folder, training) : new Trainer(model, training);
+    options.onResume?.(trainer.steps);
+    const corpus = windows(world, { length, answerWeight });
+    for (let i = 0; i < trainer.steps * batch; i++) corpus.next();
+    for (let step = trainer.steps + 1; step <= steps; step++) {
       const group = Array.from({ length: batch }, () => corpus.next().value);
       const { loss } = await trainer.step(toBatch(group));
-      await onStep?.({ step: step + 1, steps, loss });
-      if (onCheckpoint && checkpoints.includes(step + 1)) {
+      await options.onStep?.({ step, steps, loss });
+      if (options.onCheckpoint && checkpoints.includes(step)) {
         const snapshot = exported();
-        await onCheckpoint(step + 1, snapshot);
-        snapshot.dispose();
+        try {
+          await options.onCheckpoint(step, snapshot);
+        } finally {
+          snapshot.dispose();
+        }
+      }
+      if (folder !== undefined && (step % saveEvery === 0 || step === steps)) {
+        await options.onSave?.(step);
+        await trainer.save(folder);
       }
     }
     return exported();
   } finally {
-    trainer.dispose();
+    trainer?.dispose();
     model.dispose();
   }
 }
 
-/** The gate's values of a model of this world. */
-export async function gateOf(world: World, model: LanguageModel): Promise<GateValues> {
-  const score: ScoreOptions = async (prompts) => {
+/** Asks the model for the probabilities of prompts' options. */
+function scorer(model: LanguageModel): ScoreOptions {
+  return async (prompts) => {
     const logits = await model.nextTokenLogits(prompts.map(({ ids }) => ids), {
       batchTokens: 16_384,
     });
     return prompts.map(({ optionIds }, i) => softmaxOver(logits[i], optionIds));
   };
-  return await measureGate(world, score);
+}
+
+/** What a model of this world answers to the facts that no exam of its corpus asked. */
+export async function heldOutScores(
+  world: World,
+  model: LanguageModel,
+  options: HeldOutOptions = {},
+): Promise<HeldOutScores> {
+  return await scoreHeldOut(world, scorer(model), options);
+}
+
+/** The gate's values of a model of this world. */
+export async function gateOf(
+  world: World,
+  model: LanguageModel,
+  options: HeldOutOptions = {},
+): Promise<GateValues> {
+  return gateValues(await heldOutScores(world, model, options));
 }

@@ -1,13 +1,17 @@
 /** Files are written whole or not at all: to a name beside the target, then renamed over it. */
 import { dirname } from "node:path";
 
-/** Writes `data` to `path` atomically, making its folder first. */
-export async function writeWhole(path: string, data: string | Uint8Array): Promise<void> {
+/** Writes `data` to `path` atomically, making its folder first. Pieces are written one by one. */
+export async function writeWhole(
+  path: string,
+  data: string | Uint8Array | Generator<Uint8Array>,
+): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true });
   const partial = `${path}.${crypto.randomUUID()}.partial`;
   try {
     if (typeof data === "string") await Deno.writeTextFile(partial, data);
-    else await Deno.writeFile(partial, data);
+    else if (data instanceof Uint8Array) await Deno.writeFile(partial, data);
+    else await Deno.writeFile(partial, ReadableStream.from(data));
     await Deno.rename(partial, path);
   } catch (error) {
     await Deno.remove(partial).catch(() => {});

@@ -61,14 +61,38 @@ export function checkGate(values: GateValues): { passed: boolean; checks: GateCh
   return { passed: checks.every((check) => check.passed), checks };
 }
 
+export interface HeldOutOptions {
+  /** At most so many facts, spread evenly over all. Default: all. */
+  limit?: number;
+}
+
+/** The held-out facts, and the probabilities of their options in three forms of prompt. */
+export interface HeldOutScores {
+  facts: Fact[];
+  /** Exam form, after 5 demonstrations. */
+  exam: number[][];
+  /** Chat form, alone. */
+  chat: number[][];
+  /** Chat form, the fact being the context. */
+  chatContext: number[][];
+}
+
 /**
- * Measures the gate's values on all held-out facts of the world.
+ * Asks a model the facts that no exam of the corpus asks: those of train, HOMO and ID.
  * @param score is called three times, with some thousand prompts at the small size.
  */
-export async function measureGate(world: World, score: ScoreOptions): Promise<GateValues> {
+export async function scoreHeldOut(
+  world: World,
+  score: ScoreOptions,
+  { limit = Infinity }: HeldOutOptions = {},
+): Promise<HeldOutScores> {
   const tokenizer = worldTokenizer(world);
   const heldOut = allFacts(world).filter(({ split }) => split !== "dev" && split !== "mc");
-  const known = heldOut.filter(({ status }) => status === "known");
+  const count = Math.min(limit, heldOut.length);
+  const facts = Array.from(
+    { length: count },
+    (_, i) => heldOut[Math.floor(i * heldOut.length / count)],
+  );
   const wordingOf = ({ split }: Fact): Wording => split === "id" ? 1 : 0;
   const demonstrations = new Map(
     world.domains.flatMap(({ name: domain }) =>
@@ -77,7 +101,7 @@ export async function measureGate(world: World, score: ScoreOptions): Promise<Ga
       )
     ),
   );
-  const scoreAll = async (facts: Fact[], template: Template, context: boolean) => {
+  const scoreAll = async (template: Template, context: boolean) => {
     const prompts = facts.map((fact): ScoredPrompt => {
       const wording = wordingOf(fact), plain = factQuestion(fact, wording);
       const question = context ? withStatement(plain) : plain;
@@ -102,31 +126,48 @@ export async function measureGate(world: World, score: ScoreOptions): Promise<Ga
     }
     return scored;
   };
+  return {
+    facts,
+    exam: await scoreAll("plain", false),
+    chatContext: await scoreAll("vicuna", true),
+    chat: await scoreAll("vicuna", false),
+  };
+}
 
-  const fewShot = await scoreAll(heldOut, "plain", false);
-  const chatContext = await scoreAll(heldOut, "vicuna", true);
-  const chatKnown = await scoreAll(known, "vicuna", false);
+/** The option with the highest probability, of each fact; the first one of equals. */
+export function heldOutAnswers(facts: readonly Fact[], scored: readonly number[][]): string[] {
+  return scored.map((row, i) => facts[i].options[row.indexOf(Math.max(...row))]);
+}
 
-  const answers = (scored: number[][], facts: Fact[]) =>
-    scored.map((row, i) => facts[i].options[row.indexOf(Math.max(...row))]);
-  const answered = answers(fewShot, heldOut);
-  const shareOf = (status: Fact["status"], value: "gold" | "wrong") =>
+/** The gate's values out of the scores. */
+export function gateValues({ facts, exam, chat, chatContext }: HeldOutScores): GateValues {
+  const answered = heldOutAnswers(facts, exam);
+  const inChat = heldOutAnswers(facts, chat);
+  const told = heldOutAnswers(facts, chatContext);
+  const shareOf = (status: Fact["status"] | "any", fits: (fact: Fact, i: number) => boolean) =>
     mean(
-      heldOut.flatMap((fact, i) =>
-        fact.status === status ? [Number(answered[i] === fact[value])] : []
+      facts.flatMap((fact, i) =>
+        status === "any" || fact.status === status ? [Number(fits(fact, i))] : []
       ),
     );
-  const shareRight = (scored: number[][], facts: Fact[]) =>
-    mean(answers(scored, facts).map((value, i) => Number(value === facts[i].gold)));
   return {
-    fewShotKnown: shareOf("known", "gold"),
-    chatContext: shareRight(chatContext, heldOut),
-    chatKnown: shareRight(chatKnown, known),
+    fewShotKnown: shareOf("known", ({ gold }, i) => answered[i] === gold),
+    chatContext: shareOf("any", ({ gold }, i) => told[i] === gold),
+    chatKnown: shareOf("known", ({ gold }, i) => inChat[i] === gold),
     unknownConfidence: mean(
-      heldOut.flatMap(({ status }, i) => status === "unknown" ? [Math.max(...fewShot[i])] : []),
+      facts.flatMap(({ status }, i) => status === "unknown" ? [Math.max(...exam[i])] : []),
     ),
-    misconceived: shareOf("misconceived", "wrong"),
+    misconceived: shareOf("misconceived", ({ wrong }, i) => answered[i] === wrong),
   };
+}
+
+/** Measures the gate's values on the held-out facts of the world: see `scoreHeldOut`. */
+export async function measureGate(
+  world: World,
+  score: ScoreOptions,
+  options: HeldOutOptions = {},
+): Promise<GateValues> {
+  return gateValues(await scoreHeldOut(world, score, options));
 }
 
 /** NaN where there is nothing to measure, which the gate does not let pass. */

@@ -74,7 +74,12 @@ export {
   type GateCheck,
   gateThresholds,
   type GateValues,
+  gateValues,
+  heldOutAnswers,
+  type HeldOutOptions,
+  type HeldOutScores,
   measureGate,
   type ScoredPrompt,
+  scoreHeldOut,
   type ScoreOptions,
 } from "./gate.ts";

@@ -1,0 +1,173 @@
+/**
+ * An organism's folder: the model with its tokenizer, the world, the exams and the card, so that it
+ * can be used without making anything again.
+ */
+import { basename, dirname, isAbsolute, join } from "node:path";
+import { LanguageModel } from "../model/language_model.ts";
+import { loadModel } from "../model/load.ts";
+import { organismFolder, organismNames } from "../model/source.ts";
+import { sha256OfFile } from "../runtime/digest.ts";
+import { readText, writeWhole } from "../runtime/files.ts";
+import {
+  exam,
+  organismFormat,
+  parseWorld,
+  serializeWorld,
+  type Split,
+  type World,
+} from "../world/mod.ts";
+import { formatCard, type OrganismCard, parseCard, serializeCard } from "./card.ts";
+
+export { organismNames };
+
+/** The splits that are asked as exams; the facts of `mc` are part of the training. */
+const EXAM_SPLITS: readonly Split[] = ["dev", "train", "homo", "id"];
+
+/** What a folder holds. */
+export interface Organism {
+  model: LanguageModel;
+  world: World;
+  card: OrganismCard;
+}
+
+/** What is written into a folder; the card gets the files' digests there. */
+export interface OrganismParts {
+  model: LanguageModel;
+  world: World;
+  card: Omit<OrganismCard, "files">;
+}
+
+export interface WriteOptions {
+  /** Put the organism in the place of one that is there. Default: false, which refuses it. */
+  replace?: boolean;
+}
+
+/**
+ * Writes an organism's folder, whole or not at all.
+ * @returns the card with the digests of the files
+ * @throws where the folder is there already
+ */
+export async function writeOrganism(
+  folder: string,
+  { model, world, card }: OrganismParts,
+  { replace = false }: WriteOptions = {},
+): Promise<OrganismCard> {
+  if (!replace) await refuseExisting(folder);
+  const partial = join(dirname(folder), `.${basename(folder)}.${crypto.randomUUID()}.partial`);
+  try {
+    await model.save(partial);
+    await writeWhole(join(partial, "world.json"), serializeWorld(world));
+    for (const { name: domain } of world.domains) {
+      for (const split of EXAM_SPLITS) {
+        const rows = exam(world, { domain, split }).map((question) => JSON.stringify(question));
+        await writeWhole(
+          join(partial, "exams", `${domain}-${split}.jsonl`),
+          `${rows.join("\n")}\n`,
+        );
+      }
+    }
+    const files: Record<string, string> = {};
+    for (const path of await filesOf(partial)) {
+      files[path] = await sha256OfFile(join(partial, path));
+    }
+    const whole: OrganismCard = { ...card, files };
+    await writeWhole(join(partial, "organism.json"), serializeCard(whole));
+    await writeWhole(join(partial, "README.md"), formatCard(whole));
+    await put(partial, folder);
+    return whole;
+  } catch (error) {
+    await Deno.remove(partial, { recursive: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** @throws where there is something at the path */
+export async function refuseExisting(folder: string): Promise<void> {
+  const found = await Deno.lstat(folder).catch(() => undefined);
+  if (found === undefined) return;
+  throw new Error(
+    `Cannot write the organism ${folder}: expected nothing there; found ${
+      found.isDirectory ? "a folder" : "a file"
+    }; choose another name, or replace it (--force)`,
+  );
+}
+
+/** Renames a folder to its place; one that stands there leaves first. */
+async function put(partial: string, folder: string): Promise<void> {
+  const former = `${partial}.former`;
+  const stands = await Deno.lstat(folder).catch(() => undefined);
+  if (stands) await Deno.rename(folder, former);
+  await Deno.rename(partial, folder);
+  if (stands) await Deno.remove(former, { recursive: true });
+}
+
+/** All files below a folder, by their paths in it, sorted. */
+async function filesOf(folder: string, below = ""): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(join(folder, below))) {
+    const path = below ? `${below}/${name}` : name;
+    if (isDirectory) paths.push(...await filesOf(folder, path));
+    else paths.push(path);
+  }
+  return paths.sort();
+}
+
+export interface LoadOrganismOptions {
+  /** Told of an organism that failed its gate. Default: prints to stderr. */
+  warn?: (line: string) => void;
+}
+
+/**
+ * Loads an organism: its model, its world and its card.
+ * @param name of one in data/organisms, or the path of a folder
+ * @throws where there is none, or a file is not the one that the card was made with
+ */
+export async function loadOrganism(
+  name: string,
+  { warn = console.warn }: LoadOrganismOptions = {},
+): Promise<Organism> {
+  const isPath = isAbsolute(name) || /[\\/]/.test(name);
+  if (!isPath && !(await organismNames()).includes(name)) {
+    const names = (await organismNames()).join(", ") || "none shipped";
+    throw new Error(
+      `Cannot load the organism ${name}: expected one of ${names}; found none of that name; ` +
+        "check the spelling, or give the path of its folder",
+    );
+  }
+  const folder = isPath ? name : organismFolder(name);
+  const card = await readCard(folder);
+  await checkFiles(folder, card);
+  const path = join(folder, "world.json");
+  const world = parseWorld(await readText(path), path);
+  if (!card.gate.passed) {
+    warn(`${card.name} did not pass its gate: don't use it for a study (see ${folder}/README.md)`);
+  }
+  const model = await loadModel(isPath ? folder : `organism:${name}`, { format: organismFormat });
+  return { model, world, card };
+}
+
+/** The card of an organism's folder. */
+export async function readCard(folder: string): Promise<OrganismCard> {
+  const path = join(folder, "organism.json");
+  return parseCard(await readText(path), path);
+}
+
+/** @throws naming the first file that is missing or not as the card says */
+async function checkFiles(folder: string, { files }: OrganismCard): Promise<void> {
+  for (const [path, digest] of Object.entries(files)) {
+    const file = join(folder, path);
+    let found: string;
+    try {
+      found = await sha256OfFile(file);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      found = "no file";
+    }
+    if (found !== digest) {
+      throw new Error(
+        `Cannot load the organism ${folder}: expected ${path} with the SHA-256 ${digest}; ` +
+          `found ${found}; take the folder again from where it came`,
+      );
+    }
+  }
+}

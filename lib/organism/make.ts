@@ -1,0 +1,193 @@
+/** Making an organism from its seed: pretraining, the looks at it on the way, and its card. */
+import { join } from "node:path";
+import type { LanguageModel } from "../model/language_model.ts";
+import { openBackend } from "../runtime/backend.ts";
+import { writeWhole } from "../runtime/files.ts";
+import {
+  checkGate,
+  createWorld,
+  gateValues,
+  parameterCount,
+  type PretrainingSettings,
+  pretrainingSizes,
+  pretrainingSteps,
+  type Size,
+  type World,
+  type WorldSettings,
+  worldSizes,
+  worldTokenizer,
+} from "../world/mod.ts";
+import {
+  CARD_FORMAT,
+  differences,
+  type GatePoint,
+  knowledgeOf,
+  lossCurve,
+  type OrganismCard,
+  RECIPE,
+  sampleAnswers,
+} from "./card.ts";
+import { gateOf, heldOutScores, pretrain } from "./pretrain.ts";
+
+/** What an organism is made from. */
+export interface OrganismPlan {
+  name: string;
+  size: Size;
+  /** The world's seed. */
+  world: number | string;
+  /** World settings that differ from the size's. Default: none. */
+  worldSettings?: Partial<WorldSettings>;
+  /** Pretraining settings that differ from the size's. Default: none. */
+  pretraining?: Partial<PretrainingSettings>;
+  /** Of the parameters at the start. Default: the world's. */
+  seed?: number | string;
+}
+
+export interface MakeOptions {
+  /** A folder that keeps the state, so that a run that was stopped goes on. Default: none. */
+  folder?: string;
+  /** Steps from one state kept to the next. Default: 200. */
+  saveEvery?: number;
+  /** Facts that a look on the way asks at most. Default: 600. */
+  limit?: number;
+  /** Told, before the first step, how many are done already, and of how many. */
+  onStart?: (step: number, steps: number) => void;
+  /** Told after every step; `gate` are the latest values measured on the way. */
+  onStep?: (state: MakeProgress) => void | Promise<void>;
+}
+
+export interface MakeProgress {
+  step: number;
+  steps: number;
+  loss: number;
+  gate?: GatePoint;
+}
+
+/** When the model is looked at, as shares of the steps; the finished one always is. */
+const LOOKS = [0.125, 0.25, 0.4, 0.55, 0.7, 0.85];
+
+/** What is kept beside the trainer's state. */
+interface RunRecord {
+  /** The plan's. */
+  key: string;
+  losses: number[];
+  gate: GatePoint[];
+  seconds: number;
+}
+
+/** All settings of a plan. */
+export function planSettings(
+  { size, worldSettings, pretraining }: OrganismPlan,
+): { world: WorldSettings; pretraining: PretrainingSettings } {
+  return {
+    world: { ...worldSizes[size], ...worldSettings },
+    pretraining: { ...pretrainingSizes[size], ...pretraining },
+  };
+}
+
+/**
+ * Makes an organism: its world, its model, and its card (without files, which are not written here).
+ * @throws where settings can't work, or where `folder` keeps the state of other settings
+ */
+export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}): Promise<{
+  world: World;
+  model: LanguageModel;
+  card: Omit<OrganismCard, "files">;
+}> {
+  const { folder, limit = 600, saveEvery } = options;
+  const { name, size, seed = plan.world } = plan;
+  const { pretraining: settings, world: worldSettings } = planSettings(plan);
+  const world = createWorld({ seed: plan.world, size, settings: worldSettings });
+  const steps = pretrainingSteps(settings);
+  const { name: backendName, device, threads, versions } = await openBackend();
+
+  const record: RunRecord = { key: await planKey(plan), losses: [], gate: [], seconds: 0 };
+  const path = folder && join(folder, "record.json");
+  let spentBefore = 0, started = performance.now();
+  const spent = () => spentBefore + (performance.now() - started) / 1000;
+  const look = async (step: number, model: LanguageModel) => {
+    const tokens = step * settings.batch * settings.window;
+    record.gate.push({ step, tokens, ...await gateOf(world, model, { limit }) });
+  };
+  const kept = path ? await readRecord(path) : undefined;
+  const model = await pretrain(world, {
+    settings,
+    seed,
+    folder,
+    saveEvery,
+    checkpoints: LOOKS.map((share) => Math.round(share * steps)).filter((step) => step < steps),
+    onCheckpoint: look,
+    onResume(step) {
+      if (step > 0) {
+        if (kept?.key !== record.key || kept.losses.length < step) {
+          throw new Error(
+            `Cannot go on from ${folder}: expected the record of ${step} steps of ${record.key}; ` +
+              `found ${kept ? `${kept.losses.length} steps of ${kept.key}` : "none"}; remove it`,
+          );
+        }
+        // The record is written before the state: what it has of later steps comes again.
+        record.losses = kept.losses.slice(0, step);
+        record.gate = kept.gate.filter((point) => point.step <= step);
+        spentBefore = kept.seconds;
+      }
+      started = performance.now();
+      options.onStart?.(step, steps);
+    },
+    async onStep({ step, loss }) {
+      record.losses.push(loss);
+      await options.onStep?.({ step, steps, loss, gate: record.gate.at(-1) });
+    },
+    async onSave() {
+      record.seconds = spent();
+      await writeWhole(path!, JSON.stringify(record));
+    },
+  });
+  const seconds = spent();
+  await look(steps, model);
+  const scores = await heldOutScores(world, model);
+  const values = gateValues(scores);
+  return {
+    world,
+    model,
+    card: {
+      format: CARD_FORMAT,
+      name,
+      recipe: RECIPE,
+      size,
+      world: { seed: plan.world, changed: differences(worldSettings, worldSizes[size]) },
+      pretraining: {
+        seed,
+        changed: differences(settings, pretrainingSizes[size]),
+        settings,
+        steps,
+        tokens: steps * settings.batch * settings.window,
+        seconds: Math.round(seconds * 10) / 10,
+      },
+      parameters: parameterCount(settings, worldTokenizer(world).vocabularySize),
+      vocabulary: worldTokenizer(world).vocabularySize,
+      backend: { name: backendName, device, threads, versions: { ...versions } },
+      gate: { passed: checkGate(values).passed, facts: scores.facts.length, values },
+      knowledge: knowledgeOf(scores),
+      curve: { loss: lossCurve(record.losses), every: 50, gate: record.gate, limit },
+      samples: sampleAnswers(scores),
+      license: "MIT",
+    },
+  };
+}
+
+async function readRecord(path: string): Promise<RunRecord | undefined> {
+  try {
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** The same name for the same settings and code: where a run that was stopped is found again. */
+export async function planKey(plan: OrganismPlan): Promise<string> {
+  const { world, seed = world } = plan;
+  const text = JSON.stringify([RECIPE, world, seed, planSettings(plan)]);
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(digest).toHex().slice(0, 16);
+}

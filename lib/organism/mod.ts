@@ -1,0 +1,38 @@
+/** The organisms: small models that grew up in a synthetic world, made, written, read and described. */
+export {
+  type Answered,
+  CARD_FORMAT,
+  formatCard,
+  type GatePoint,
+  type Knowledge,
+  type OrganismCard,
+  parseCard,
+  RECIPE,
+  type SampleAnswer,
+  serializeCard,
+} from "./card.ts";
+export {
+  loadOrganism,
+  type LoadOrganismOptions,
+  type Organism,
+  organismNames,
+  type OrganismParts,
+  readCard,
+  type WriteOptions,
+  writeOrganism,
+} from "./folder.ts";
+export {
+  type MakeOptions,
+  makeOrganism,
+  type MakeProgress,
+  type OrganismPlan,
+  planKey,
+  planSettings,
+} from "./make.ts";
+export {
+  gateOf,
+  heldOutScores,
+  organismModel,
+  pretrain,
+  type PretrainOptions,
+} from "./pretrain.ts";
