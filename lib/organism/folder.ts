@@ -72,7 +72,7 @@ export async function writeOrganism(
     }
     const whole: OrganismCard = { ...card, files };
     await writeWhole(join(partial, "organism.json"), serializeCard(whole));
-    await writeWhole(join(partial, "README.md"), formatCard(whole));
+    await writeReadme(partial);
     await put(partial, folder);
     return whole;
   } catch (error) {
@@ -150,6 +150,11 @@ export async function loadOrganism(
 export async function readCard(folder: string): Promise<OrganismCard> {
   const path = join(folder, "organism.json");
   return parseCard(await readText(path), path);
+}
+
+/** Writes the README.md of an organism's folder from its card. */
+export async function writeReadme(folder: string): Promise<void> {
+  await writeWhole(join(folder, "README.md"), formatCard(await readCard(folder)));
 }
 
 /** @throws naming the first file that is missing or not as the card says */

@@ -3,7 +3,12 @@ import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { progress } from "../../figure/mod.ts";
 import type { OrganismCard } from "../../organism/card.ts";
-import { refuseExisting, writeOrganism } from "../../organism/folder.ts";
+import {
+  organismNames,
+  refuseExisting,
+  writeOrganism,
+  writeReadme,
+} from "../../organism/folder.ts";
 import { makeOrganism, type OrganismPlan, planKey, planSettings } from "../../organism/make.ts";
 import { organismFolder } from "../../model/source.ts";
 import {
@@ -36,6 +41,7 @@ const HELP = `Makes an organism: a small model that grows up in a world made fro
   --keep-failed           write the organism even if it fails its gate; its card says so
   --seed=SEED             of the parameters at the start; default the world's
   --threads=N             threads of one operation; default all
+  --readme                train nothing: write README.md of all organisms again from their cards
   --log=FILE              add a line on this run; default data/organisms/seeds.jsonl for an output
                           in data/organisms, else none
 
@@ -73,7 +79,7 @@ const VALUES = [
   ...["world", "size", "name", "output", "seed", "threads", "log", "chat-share"],
   ...[...WORLD_NAMES, ...MODEL_NAMES].map(kebab),
 ];
-const SWITCHES = ["force", "keep-failed", "help"];
+const SWITCHES = ["force", "keep-failed", "readme", "help"];
 
 /** What a command line asks for. */
 export interface PretrainRequest {
@@ -84,6 +90,8 @@ export interface PretrainRequest {
   threads?: number;
   /** File that gets a line on the run. */
   log?: string;
+  /** Write the READMEs alone. */
+  readme: boolean;
   help: boolean;
 }
 
@@ -122,17 +130,18 @@ export async function parsePretrainRequest(
       );
     }
   }
-  const given = values as { [name: string]: string } & { help?: boolean };
+  const { readme = false, help = false } = values;
+  const given = values as { [name: string]: string };
   const size = (given.size ?? "small") as Size;
   if (!Object.hasOwn(worldSizes, size)) {
     throw new Error(
       `Cannot use --size=${size}: expected one of ${Object.keys(worldSizes).join(", ")}`,
     );
   }
-  if (given.world === undefined && !given.help) {
+  if (given.world === undefined && !help && !readme) {
     throw new Error("Cannot pretrain: expected a world's seed, found none; give --world=SEED");
   }
-  const world = seedOf(given.world ?? "");
+  const world = seedOf(given.world ?? "none");
   const plan: OrganismPlan = {
     name: "",
     size,
@@ -168,7 +177,8 @@ export async function parsePretrainRequest(
     keepFailed: Boolean(given["keep-failed"]),
     threads: given.threads === undefined ? undefined : wholeNumber("threads", given.threads),
     log,
-    help: Boolean(given.help),
+    readme: Boolean(readme),
+    help: Boolean(help),
   };
 }
 
@@ -240,12 +250,15 @@ function logLine(card: Omit<OrganismCard, "files">, digest: string | undefined):
   }\n`;
 }
 
+/** Adds a line; one on the same run, which was then not written, leaves. */
 async function addLine(file: string, line: string): Promise<void> {
   const before = await Deno.readTextFile(file).catch((error) => {
     if (error instanceof Deno.errors.NotFound) return "";
     throw error;
   });
-  await writeWhole(file, before + line);
+  const run = (line: string) => JSON.stringify({ ...JSON.parse(line), model: 0, seconds: 0 });
+  const others = before.split(/(?<=\n)/).filter((other) => other && run(other) !== run(line));
+  await writeWhole(file, [...others, line].join(""));
 }
 
 const clock = (seconds: number) =>
@@ -255,6 +268,10 @@ async function main(): Promise<number> {
   const request = await parsePretrainRequest(Deno.args, Deno.env.get("INIT_CWD") ?? Deno.cwd());
   if (request.help) {
     console.log(HELP);
+    return 0;
+  }
+  if (request.readme) {
+    for (const name of await organismNames()) await writeReadme(organismFolder(name));
     return 0;
   }
   const { plan, output, force, keepFailed, log, threads } = request;
