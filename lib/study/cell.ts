@@ -7,6 +7,7 @@ import { finetune, type FinetuneSettings } from "../finetune/mod.ts";
 import { constructGroups, type GroupSizes, mixGroups, withContext, withGeneral } from "../group.ts";
 import { probe } from "../knowledge/mod.ts";
 import type { LanguageModel } from "../model/language_model.ts";
+import type { PromptFormat } from "../prompt.ts";
 import { Random } from "../random.ts";
 import type { Interval } from "../statistics/mod.ts";
 import type { DomainMaterial, Material } from "./material.ts";
@@ -88,20 +89,22 @@ export interface CellContext {
   material: Material;
   base: BaseAnswers;
   finetuning?: Partial<FinetuneSettings>;
+  /** Default .5. */
+  minimumConfidence?: number;
   onProgress?: (note: string) => void;
 }
 
 /** The examples that a cell trains on. */
 export function cellExamples(
   { treatment, ratio, seed }: Cell,
-  { answers, general, model }: {
+  { answers, general, format, minimumConfidence }: {
     answers: readonly Answer[];
     general: readonly Example[];
-    model: LanguageModel;
+    format: PromptFormat;
+    minimumConfidence?: number;
   },
 ): { group: Example[]; examples: Example[]; sizes: GroupSizes } {
-  const { format } = model;
-  const { har, inc, self, sizes } = constructGroups(answers, { seed, format });
+  const { har, inc, self, sizes } = constructGroups(answers, { seed, format, minimumConfidence });
   if (treatment === "general") {
     // As many examples as the other treatments have, all of them general.
     const examples = new Random(seed).fork("general only").shuffle(general).slice(
@@ -136,7 +139,8 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
   const { group, examples, sizes } = cellExamples(cell, {
     answers,
     general: material.general,
-    model,
+    format: model.format,
+    minimumConfidence: context.minimumConfidence,
   });
   const seconds = () => (performance.now() - started) / 1000;
   if (examples.length === 0) {

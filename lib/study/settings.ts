@@ -21,16 +21,28 @@ export interface Settings {
   full: boolean;
   /** Goes on with what an earlier run with the same settings left unfinished. */
   resume: boolean;
-  /** File of questions to study in place of the data set's. */
+  /** File of questions to study in place of the data set's: the domain's own test (HOMO). */
   questions?: string;
-  /** File of questions shown as demonstrations. */
+  /** File of questions shown as demonstrations. Default: dev.jsonl beside `questions`. */
   demonstrations?: string;
+  /** What groups are made from: a file of questions, or a folder of released group rows. */
+  pool?: string;
+  /** File of questions of the same domain from another exam (ID). */
+  id?: string;
+  /** File of questions of other domains (OOD). */
+  ood?: string;
   /** Which groups are trained on. Default: all. */
   groups?: string[];
   /** File of general instructions mixed into every group. */
   general?: string;
+  /** An answer counts as belief when its probability is above this. Default .5, the paper's. */
+  minimumConfidence?: number;
   /** Peak learning rate. Default: the model's own. */
   learningRate?: number;
+  /** Times that the examples are read. Default 3. */
+  epochs?: number;
+  /** Conversations in one step. Default: the model's own. */
+  batchSize?: number;
   /** Folder of the figures and tables; a relative one lies in the project. Default `figures`. */
   output: string;
 }
@@ -60,6 +72,10 @@ const positive: Kind = {
   expected: "a number above 0, such as 2e-5",
   fits: (value) => typeof value === "number" && Number.isFinite(value) && value > 0,
 };
+const share: Kind = {
+  expected: "a number from 0 to below 1, such as 0.5",
+  fits: (value) => typeof value === "number" && value >= 0 && value < 1,
+};
 const some = (known?: string[]): Kind => ({
   expected: known
     ? `one or more of ${known.join(", ")}, each once`
@@ -79,9 +95,15 @@ const KINDS: Record<keyof Settings, Kind> = {
   resume: yesOrNo,
   questions: text,
   demonstrations: text,
+  pool: text,
+  id: text,
+  ood: text,
   groups: some(GROUPS),
   general: text,
+  minimumConfidence: share,
   learningRate: positive,
+  epochs: count,
+  batchSize: count,
   output: text,
 };
 

@@ -19,6 +19,8 @@ export interface StudyPlan {
   /** Shares of SELF of the treatment `mix`. */
   ratios?: readonly number[];
   seeds: readonly number[];
+  /** An answer counts as belief when its probability is above this. Default .5, the paper's. */
+  minimumConfidence?: number;
   /** What differs from the model's default settings. */
   finetuning?: Partial<FinetuneSettings>;
 }
@@ -151,7 +153,7 @@ async function runModel(
         material.identity,
         what,
         { ...defaultFinetuning(model), ...plan.finetuning },
-        model.format.name,
+        plan.minimumConfidence ?? null,
       ]);
       let result = await store.read<CellResult>(key);
       const tell = (note: string) =>
@@ -163,6 +165,7 @@ async function runModel(
           material,
           base: answers,
           finetuning: plan.finetuning,
+          minimumConfidence: plan.minimumConfidence,
           onProgress: tell,
         });
         await store.write(key, result);

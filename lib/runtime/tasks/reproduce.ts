@@ -25,14 +25,19 @@ What to study
   --domains=A,B           history, engineering, jurisprudence, medicine (default: all)
   --groups=A,B            har, inc, self, context, general (default: all)
   --questions=FILE        your own questions instead of the data set's; --domains is then free
-  --demonstrations=FILE   your own demonstrations for the few-shot prompt
+  --demonstrations=FILE   your own demonstrations (default: dev.jsonl beside the questions)
+  --pool=FILE             questions to make the groups from, or a folder of released group rows
+  --id=FILE  --ood=FILE   another exam of the same domain; questions of other domains
   --general=FILE          your own general instructions
 How much
   --quick                 about a minute, to see that all works; the numbers mean little
   --full                  the whole grid
   --seeds=N               fine-tuning seeds (default 3; 1 with --quick, 5 with --full)
   --limit=N               at most N questions per domain and test
+  --minimum-confidence=X  an answer counts as belief above this probability (default .5)
   --learning-rate=X       peak learning rate (default: the model's own)
+  --epochs=N              times that the examples are read (default 3)
+  --batch-size=N          conversations in one step (default: 16 organisms, 256 others)
 Which part, and where to
   --only=03,05            these notebooks alone, by number or name
   --resume                go on with what the same command left unfinished
@@ -53,12 +58,18 @@ const FLAGS = {
   groups: TEXT,
   questions: TEXT,
   demonstrations: TEXT,
+  pool: TEXT,
+  id: TEXT,
+  ood: TEXT,
   general: TEXT,
   quick: SWITCH,
   full: SWITCH,
   seeds: TEXT,
   limit: TEXT,
+  "minimum-confidence": TEXT,
   "learning-rate": TEXT,
+  epochs: TEXT,
+  "batch-size": TEXT,
   only: TEXT,
   resume: SWITCH,
   output: TEXT,
@@ -109,9 +120,13 @@ export function parseRequest(args: string[], folder: string): Request {
   const given: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(rest)) {
     if (name === "learning-rate") given.learningRate = number(value);
-    else if (name === "seeds" || name === "limit") given[name] = number(value);
+    else if (name === "minimum-confidence") given.minimumConfidence = number(value);
+    else if (name === "batch-size") given.batchSize = number(value);
+    else if (["seeds", "limit", "epochs"].includes(name)) given[name] = number(value);
     else if (name === "domains" || name === "groups") given[name] = list(value);
-    else if (["questions", "demonstrations", "general", "output"].includes(name)) {
+    else if (
+      ["questions", "demonstrations", "pool", "id", "ood", "general", "output"].includes(name)
+    ) {
       given[name] = resolve(folder, value);
     } else given[name] = name === "model" ? modelSource(value, folder) : value;
   }

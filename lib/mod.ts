@@ -1,0 +1,58 @@
+/**
+ * The public door: everything that a notebook or a script of one's own needs, in the order in which
+ * a question becomes a figure.
+ *
+ * @example
+ * ```ts
+ * import { klDivergence } from "./mod.ts";
+ * import assert from "node:assert/strict";
+ * assert.ok(klDivergence([.7, .3], [.5, .5]) > 0);
+ * ```
+ */
+export type { Question } from "./question.ts";
+export { optionLetter, parseQuestions } from "./question.ts";
+export type { Message } from "./conversation.ts";
+export * from "./dataset/mod.ts";
+export * from "./world/mod.ts";
+export {
+  createPaperFormat,
+  type Formulation,
+  paperFormat,
+  type PromptFormat,
+  type Template,
+} from "./prompt.ts";
+export { type Tokenizer, tokenizerFromFiles } from "./tokenizer.ts";
+export type { ModelConfiguration } from "./model/configuration.ts";
+export { type GenerateOptions, LanguageModel } from "./model/language_model.ts";
+export { loadModel, type LoadOptions } from "./model/load.ts";
+export * from "./knowledge/mod.ts";
+export {
+  constructGroups,
+  type Example,
+  type GroupOptions,
+  type Groups,
+  mixGroups,
+  toAlpaca,
+  toMessages,
+  toShareGpt,
+  withContext,
+  withGeneral,
+} from "./group.ts";
+export * from "./finetune/mod.ts";
+export * from "./organism/mod.ts";
+export {
+  evaluate,
+  type Evaluation,
+  scoreAnswers,
+  type SuiteName,
+  suiteNames,
+  type SuiteResult,
+  type Suites,
+} from "./evaluation.ts";
+export { compareAnswers, type Consistency } from "./consistency.ts";
+export { Random } from "./random.ts";
+export * from "./statistics/mod.ts";
+export * from "./study/mod.ts";
+export * from "./figure/mod.ts";
+export { type Backend, type BackendName, openBackend } from "./runtime/backend.ts";
+export { compile, Session } from "./runtime/compile/mod.ts";

@@ -1,0 +1,175 @@
+/** Opens what a run's settings ask to study: the shipped organisms, or any model with files of questions. */
+import { dirname, join } from "node:path";
+import { parseAlpaca, parseReleased, readQuestions } from "../dataset/mod.ts";
+import { generalInstructions } from "../dataset/instructions.ts";
+import type { Example } from "../conversation.ts";
+import type { FinetuneSettings } from "../finetune/mod.ts";
+import { loadModel } from "../model/load.ts";
+import { loadOrganism, organismNames } from "../organism/mod.ts";
+import type { Question, RejectedRow } from "../question.ts";
+import { readText } from "../runtime/files.ts";
+import { type Treatment } from "./cell.ts";
+import { type Exam, type Material, worldMaterial } from "./material.ts";
+import type { Settings } from "./settings.ts";
+import type { StudyPlan, Subject } from "./study.ts";
+
+/** Shares of SELF in the paper's mixtures; 0 is INC and 1 is SELF. */
+export const paperRatios: readonly number[] = [0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1];
+
+/** With `quick`, at most so many questions of a pool or an exam. */
+const QUICK_LIMIT = 60;
+
+const ORGANISM = "organism";
+
+export const isOrganism = (model: string) => model === ORGANISM || model.startsWith(`${ORGANISM}:`);
+
+/** The models of a run: the one that was asked for, or every organism that ships. */
+export async function studiedModels({ model, quick }: Settings): Promise<string[]> {
+  if (model !== ORGANISM) return [model];
+  const names = await organismNames();
+  if (names.length === 0) {
+    throw new Error(
+      "Cannot study the organisms: expected some in data/organisms; found none; " +
+        "make one with `deno task pretrain --world=101 --size=small`",
+    );
+  }
+  // Smallest first, so that the first results come soon.
+  const order = ["small", "medium", "large"];
+  const rank = (name: string) => order.findIndex((size) => name.startsWith(size));
+  names.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  return (quick ? names.slice(0, 1) : names).map((name) => `${ORGANISM}:${name}`);
+}
+
+/** The plan of a run's main table; `changes` for other experiments. */
+export async function studyPlan(
+  settings: Settings,
+  changes: Partial<StudyPlan> = {},
+): Promise<StudyPlan> {
+  const { learningRate, epochs, batchSize } = settings;
+  const finetuning = Object.fromEntries(
+    Object.entries({ learningRate, epochs, batchSize }).filter(([, value]) => value !== undefined),
+  ) as Partial<FinetuneSettings>;
+  return {
+    models: await studiedModels(settings),
+    ...(settings.domains && !settings.questions ? { domains: settings.domains } : {}),
+    treatments: (settings.groups ?? ["har", "inc", "self", "context"]) as Treatment[],
+    seeds: Array.from({ length: settings.seeds }, (_, seed) => seed),
+    finetuning,
+    minimumConfidence: settings.minimumConfidence,
+    ...changes,
+  };
+}
+
+/** A model with its material, and the rows of its files that were set aside. */
+export interface OpenedSubject extends Subject {
+  rejected: RejectedRow[];
+  /** Questions of the pool that a test or the demonstrations ask too, and were left out. */
+  leaked: number;
+}
+
+/**
+ * Loads a model of `studiedModels` and its questions.
+ * @throws naming the file or setting that is missing, and the flag that gives it
+ */
+export async function openSubject(name: string, settings: Settings): Promise<OpenedSubject> {
+  const limit = settings.limit ?? (settings.quick ? QUICK_LIMIT : undefined);
+  if (isOrganism(name)) {
+    const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1));
+    const material = worldMaterial(world, { domains: settings.domains, limit });
+    return { model, material, rejected: [], leaked: 0 };
+  }
+  const files = await fileMaterial(settings, limit);
+  return { model: await loadModel(name), ...files };
+}
+
+async function fileMaterial(settings: Settings, limit: number | undefined) {
+  const rejected: RejectedRow[] = [];
+  const read = async (path: string) => {
+    // Published exams hold some questions with repeated options.
+    const found = await readQuestions(path, { allowRepeatedChoices: true });
+    rejected.push(...found.rejected);
+    return found.questions;
+  };
+  const needed = (setting: "questions" | "pool", what: string): string => {
+    const path = settings[setting];
+    if (path !== undefined) return path;
+    throw new Error(
+      `Cannot study ${settings.model}: expected ${what}; found none; give --${setting}=FILE`,
+    );
+  };
+  const questionsPath = needed("questions", "questions to test with");
+  const poolPath = needed("pool", "questions to make the groups from");
+  const questions = await read(questionsPath);
+  const demonstrations = await read(
+    settings.demonstrations ?? join(dirname(questionsPath), "dev.jsonl"),
+  );
+  const id = settings.id === undefined ? [] : await read(settings.id);
+  const ood = settings.ood === undefined ? [] : await read(settings.ood);
+  const pool = await readPool(poolPath, { read, rejected });
+
+  const asked = new Set([...questions, ...id, ...ood, ...demonstrations].map(fingerprint));
+  const clean = pool.filter((question) => !asked.has(fingerprint(question)));
+  const domain = questions[0]?.domain ?? "questions";
+  const make = (name: string, list: Question[]): Exam => ({
+    name: `${domain}/${name}`,
+    // One domain's study: the pool's and the test's names for it may differ.
+    questions: list.slice(0, limit).map((q) => name === "ood" ? q : { ...q, domain }),
+    demonstrations,
+  });
+  const suites = {
+    homo: [make("homo", questions)],
+    ...(id.length > 0 ? { id: [make("id", id)] } : {}),
+    ...(ood.length > 0 ? { ood: [make("ood", ood)] } : {}),
+  };
+  const general = await readGeneral(settings.general, rejected);
+  const material: Material = {
+    identity: JSON.stringify([questions, demonstrations, id, ood, clean, limit ?? null]),
+    domains: new Map([[domain, { pool: make("pool", clean), suites }]]),
+    general,
+  };
+  return { material, rejected, leaked: pool.length - clean.length };
+}
+
+const fingerprint = ({ question, choices }: Question) =>
+  JSON.stringify([
+    question.trim().toLowerCase(),
+    ...choices.map((c) => c.trim().toLowerCase()).sort(),
+  ]);
+
+/** Questions of a file; of a folder, the questions that the released groups of one model ask. */
+async function readPool(
+  path: string,
+  { read, rejected }: { read: (path: string) => Promise<Question[]>; rejected: RejectedRow[] },
+): Promise<Question[]> {
+  if (!(await Deno.stat(path).catch(() => undefined))?.isDirectory) return await read(path);
+  const found = new Map<string, Question>();
+  for await (const { name } of Deno.readDir(path)) {
+    if (!name.endsWith(".jsonl")) continue;
+    const file = join(path, name);
+    const released = parseReleased(await readText(file), { file });
+    rejected.push(...released.rejected);
+    for (const row of released.answers) {
+      const { id, domain, question, choices, answer, explanation } = row;
+      found.set(JSON.stringify(id), { id, domain, question, choices, answer, explanation });
+    }
+  }
+  if (found.size === 0) {
+    throw new Error(
+      `Cannot make groups from ${path}: expected .jsonl files of released rows; found none; ` +
+        "give a file of questions or the folder of one model and domain",
+    );
+  }
+  // In an order that the folder's listing does not change.
+  return [...found].sort(([a], [b]) => a < b ? -1 : 1).map(([, question]) => question);
+}
+
+async function readGeneral(
+  path: string | undefined,
+  rejected: RejectedRow[],
+): Promise<readonly Example[]> {
+  if (path === undefined) return generalInstructions({ seed: "general", count: 2000 });
+  const text = await readText(path, "read general instructions from");
+  const found = parseAlpaca(text, { file: path });
+  rejected.push(...found.rejected);
+  return found.examples;
+}

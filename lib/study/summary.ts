@@ -1,0 +1,306 @@
+/**
+ * What the study's cells say: means, contrasts between groups, correlations, and the reading of the
+ * rule in data/study-rule.md. Accuracies in points (0 to 100).
+ */
+import paper from "../../data/paper.json" with { type: "json" };
+import { type SuiteName, suiteNames } from "../evaluation.ts";
+import {
+  type Correlation,
+  holm,
+  type Interval,
+  mean,
+  meanInterval,
+  partialCorrelation,
+  tTest,
+} from "../statistics/mod.ts";
+import type { CellResult, SuiteRecord, Treatment } from "./cell.ts";
+
+/** A treatment in the tables' terms. */
+export const treatmentLabels: Readonly<Record<Treatment, string>> = {
+  har: "HAR",
+  inc: "INC",
+  self: "SELF",
+  context: "CON (INC)",
+  "context-har": "CON (HAR)",
+  general: "general only",
+  mix: "mixture",
+};
+
+export const suiteLabels: Readonly<Record<SuiteName, string>> = {
+  homo: "HOMO",
+  id: "ID",
+  ood: "OOD",
+};
+
+/** Which numbers of a cell are meant. */
+export interface Selection {
+  treatment: Treatment;
+  ratio?: number;
+  suite: SuiteName;
+}
+
+/** Share of SELF of a cell: INC and SELF are the ends of the mixtures. */
+export function ratioOf({ cell }: CellResult): number | undefined {
+  if (cell.treatment === "inc") return 0;
+  if (cell.treatment === "self") return 1;
+  return cell.treatment === "mix" ? cell.ratio : undefined;
+}
+
+function select(cells: readonly CellResult[], { treatment, ratio, suite }: Selection) {
+  return cells.filter(({ cell, suites }) =>
+    cell.treatment === treatment && cell.ratio === ratio && suites[suite] !== undefined
+  );
+}
+
+/** One number of each model: the mean over its domains and seeds. */
+export function byModel(
+  cells: readonly CellResult[],
+  selection: Selection,
+  value: (record: SuiteRecord) => number = ({ accuracy }) => 100 * accuracy,
+): Map<string, number> {
+  const groups = Map.groupBy(select(cells, selection), ({ cell }) => cell.model);
+  return new Map(
+    [...groups].map(([model, results]) => [
+      model,
+      mean(results.map(({ suites }) => value(suites[selection.suite]!))),
+    ]),
+  );
+}
+
+/** A mean with what it was taken over. */
+export interface Estimate {
+  value: number;
+  /** 95%; absent where there is only one unit. */
+  interval?: Interval;
+  /** Units: models, or questions within one model. */
+  n: number;
+  /** Two-sided, of the value being 0. */
+  p?: number;
+}
+
+/** The difference of two treatments on one test. */
+export interface Contrast extends Estimate {
+  suite: SuiteName;
+  /** Each model's difference: the mean over its domains and seeds. */
+  models: { model: string; value: number; pairs: number }[];
+  /** What the interval is over: `models`, or with a single model its `questions`. */
+  over: "models" | "questions";
+}
+
+/**
+ * a - b, paired by model, domain and seed. Over several models: a t-interval of the models' means, the
+ * only independent units. Of one model: over its questions, clustered by question, so that it speaks of
+ * this model alone.
+ */
+export function contrast(
+  cells: readonly CellResult[],
+  a: Omit<Selection, "suite">,
+  b: Omit<Selection, "suite">,
+  { suite, value = ({ accuracy }) => 100 * accuracy }: {
+    suite: SuiteName;
+    value?: (record: SuiteRecord) => number;
+  },
+): Contrast | undefined {
+  const place = ({ cell }: CellResult) => JSON.stringify([cell.model, cell.domain, cell.seed]);
+  const others = new Map(select(cells, { ...b, suite }).map((result) => [place(result), result]));
+  const pairs = select(cells, { ...a, suite }).flatMap((result) => {
+    const other = others.get(place(result));
+    return other === undefined ? [] : [{ model: result.cell.model, left: result, right: other }];
+  });
+  if (pairs.length === 0) return undefined;
+  const models = [...Map.groupBy(pairs, ({ model }) => model)].map(([model, list]) => ({
+    model,
+    value: mean(
+      list.map(({ left, right }) => value(left.suites[suite]!) - value(right.suites[suite]!)),
+    ),
+    pairs: list.length,
+  }));
+  if (models.length > 1) {
+    const { mean: centre, interval, p } = tTest(models.map((one) => one.value));
+    return { suite, models, over: "models", value: centre, interval, n: models.length, p };
+  }
+  const items = pairs.flatMap(({ left, right }) => itemDifferences(left, right, suite));
+  const { mean: centre, interval, p, units } = tTest(items.map(({ difference }) => difference), {
+    clusters: items.map(({ item }) => item),
+  });
+  return {
+    suite,
+    models,
+    over: "questions",
+    // Domains weigh alike in a model's own number, questions in the interval's: the latter is shown.
+    value: centre,
+    interval,
+    n: units,
+    p,
+  };
+}
+
+function itemDifferences(left: CellResult, right: CellResult, suite: SuiteName) {
+  const a = left.suites[suite]!, b = right.suites[suite]!;
+  const other = new Map(b.items.map((item, i) => [item, b.correct[i]]));
+  return a.items.map((item, i) => ({ item, difference: 100 * (a.correct[i] - other.get(item)!) }));
+}
+
+/** Consistency and accuracy of one model's mixtures (paper, section 5.3). */
+export interface ConsistencyPoint {
+  model: string;
+  domain: string;
+  ratio: number;
+  suite: SuiteName;
+  /** Rank consistency x 100. */
+  consistency: number;
+  /** Tuned and base accuracy, points. */
+  accuracy: number;
+  base: number;
+}
+
+/** The points of the correlation: mixtures x domains, seeds averaged. */
+export function consistencyPoints(cells: readonly CellResult[]): ConsistencyPoint[] {
+  const points: ConsistencyPoint[] = [];
+  for (const suite of suiteNames) {
+    const mixed = cells.filter((one) => ratioOf(one) !== undefined && one.suites[suite]);
+    const groups = Map.groupBy(
+      mixed,
+      (one) => JSON.stringify([one.cell.model, one.cell.domain, ratioOf(one)]),
+    );
+    for (const list of groups.values()) {
+      const records = list.map(({ suites }) => suites[suite]!);
+      points.push({
+        model: list[0].cell.model,
+        domain: list[0].cell.domain,
+        ratio: ratioOf(list[0])!,
+        suite,
+        consistency: 100 * mean(records.map(({ rank }) => rank)),
+        accuracy: 100 * mean(records.map(({ accuracy }) => accuracy)),
+        base: 100 * mean(records.map(({ baseAccuracy }) => baseAccuracy)),
+      });
+    }
+  }
+  return points;
+}
+
+/** Partial Spearman correlation of consistency and accuracy, given base accuracy, of each model. */
+export function consistencyCorrelations(
+  cells: readonly CellResult[],
+  suite: SuiteName,
+): { model: string; correlation: Correlation; points: number }[] {
+  const points = consistencyPoints(cells).filter((point) => point.suite === suite);
+  return [...Map.groupBy(points, ({ model }) => model)].flatMap(([model, list]) => {
+    if (list.length < 5) return []; // three are used up by the two variables and the control
+    const correlation = partialCorrelation(
+      list.map(({ consistency }) => consistency),
+      list.map(({ accuracy }) => accuracy),
+      [list.map(({ base }) => base)],
+      { method: "spearman" },
+    );
+    return [{ model, correlation, points: list.length }];
+  });
+}
+
+export type Reading = "holds" | "does not hold" | "can't tell";
+
+/** One hypothesis on one test, read by the rule. */
+export interface Finding {
+  hypothesis: string;
+  suite: SuiteName;
+  estimate: Estimate;
+  /** `points`, or `r` for a correlation. */
+  unit: "points" | "r";
+  /** What the interval is over: models, or with a single one its questions, or its cells. */
+  over: "models" | "questions" | "cells";
+  /** Holm's correction over all hypotheses of the rule. */
+  correctedP?: number;
+  reading: Reading;
+  /** The paper's number for the same, where it gives one. */
+  paper?: string;
+}
+
+/** The paper's number for a finding, as text. */
+function paperNumber(hypothesis: string, suite: SuiteName): string | undefined {
+  const found = paper.findings.find((one) => one.finding === hypothesis);
+  return found === undefined ? undefined : (found.values as Record<SuiteName, string>)[suite];
+}
+
+/** The smallest effect that counts, below which a hypothesis is given up: points, and r. */
+const SMALLEST = { points: 1, r: 0.1 } as const;
+
+/** The twelve hypotheses of data/study-rule.md; those without results are left out. */
+export function findings(cells: readonly CellResult[]): Finding[] {
+  const found: Omit<Finding, "reading">[] = [];
+  const contrasts = [
+    ["HAR - INC", "har"],
+    ["SELF - INC", "self"],
+    ["CON - INC", "context"],
+  ] as const;
+  for (const [hypothesis, treatment] of contrasts) {
+    for (const suite of suiteNames) {
+      const result = contrast(cells, { treatment }, { treatment: "inc" }, { suite });
+      if (result === undefined) continue;
+      const { value, interval, n, p, over } = result;
+      const estimate = { value, interval, n, p };
+      found.push({
+        hypothesis,
+        suite,
+        estimate,
+        unit: "points",
+        over,
+        paper: paperNumber(hypothesis, suite),
+      });
+    }
+  }
+  const hypothesis = "consistency ~ accuracy";
+  for (const suite of suiteNames) {
+    const estimate = pooledCorrelation(consistencyCorrelations(cells, suite));
+    if (estimate === undefined) continue;
+    const { over, ...rest } = estimate;
+    found.push({
+      hypothesis,
+      suite,
+      estimate: rest,
+      unit: "r",
+      over,
+      paper: paperNumber(hypothesis, suite),
+    });
+  }
+  const tested = found.filter(({ estimate }) => Number.isFinite(estimate.p));
+  const corrected = holm(tested.map(({ estimate }) => estimate.p!));
+  return found.map((finding) => {
+    const index = tested.indexOf(finding);
+    const correctedP = index < 0 ? undefined : corrected[index];
+    return { ...finding, correctedP, reading: read(finding, correctedP) };
+  });
+}
+
+/** Over models the t-interval of Fisher's z; of one model its own interval. */
+function pooledCorrelation(
+  list: { correlation: Correlation; points: number }[],
+): (Estimate & { over: "models" | "cells" }) | undefined {
+  const finite = list.filter(({ correlation }) => Number.isFinite(correlation.r));
+  if (finite.length === 0) return undefined;
+  if (finite.length === 1) {
+    const { correlation: { r, p, interval }, points } = finite[0];
+    return { value: r, interval, p, n: points, over: "cells" };
+  }
+  // A correlation of exactly 1 has no finite z.
+  const z = finite.map(({ correlation }) =>
+    Math.atanh(Math.max(-0.9999, Math.min(0.9999, correlation.r)))
+  );
+  const { mean: centre, interval } = meanInterval(z);
+  const { p } = tTest(z);
+  return {
+    value: Math.tanh(centre),
+    interval: [Math.tanh(interval[0]), Math.tanh(interval[1])],
+    p,
+    n: finite.length,
+    over: "models",
+  };
+}
+
+function read({ estimate, unit }: Omit<Finding, "reading">, p: number | undefined): Reading {
+  const { value, interval } = estimate;
+  const shown = p !== undefined && p < 0.05;
+  if (shown && value > 0) return "holds";
+  if (shown && value < 0) return "does not hold";
+  if (interval !== undefined && interval[1] < SMALLEST[unit]) return "does not hold";
+  return "can't tell";
+}
