@@ -53,6 +53,7 @@ export { compareAnswers, type Consistency } from "./consistency.ts";
 export { Random } from "./random.ts";
 export * from "./statistics/mod.ts";
 export * from "./study/mod.ts";
+export type { Cell } from "./study/mod.ts"; // figure/ has a Cell of tables
 export * from "./figure/mod.ts";
 export { type Backend, type BackendName, openBackend } from "./runtime/backend.ts";
 export { compile, Session } from "./runtime/compile/mod.ts";
