@@ -11,7 +11,7 @@ import { headLoss, lookUp } from "../model/layers.ts";
 import { type Schedule, scheduleFactor } from "./schedule.ts";
 import { firstMoment as first, readState, secondMoment as second, writeState } from "./state.ts";
 
-export interface TrainerOptions extends ForwardOptions {
+export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
   learningRate: number;
   totalSteps: number;
   /** Default 0. */

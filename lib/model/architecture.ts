@@ -7,7 +7,15 @@
  * position never sees what stands after it, so no padding mask is needed.
  */
 import * as tf from "@tensorflow/tfjs";
-import { attend, lookUp, rmsNorm, rotate, swiGlu } from "./layers.ts";
+import {
+  attend,
+  attendBehind,
+  lookUp,
+  type PrefixKeys,
+  rmsNorm,
+  rotate,
+  swiGlu,
+} from "./layers.ts";
 import type { ModelConfiguration } from "./configuration.ts";
 
 /** Tensors by the checkpoint's names. */
@@ -16,6 +24,10 @@ export type Parameters = ReadonlyMap<string, tf.Tensor>;
 export interface ForwardOptions {
   /** Factor on the embedding's rows. Default 1; the organisms are pretrained with sqrt(hidden size). */
   embeddingScale?: number;
+  /** Tokens before every row, by layer, as `onKeys` gave them. Default: none. For inference. */
+  prefix?: readonly PrefixKeys[];
+  /** Told each layer's keys (rotated) and values [B, K, T, D]. */
+  onKeys?: (keys: tf.Tensor4D, values: tf.Tensor4D) => void;
 }
 
 /** A large negative that stays finite in float32 sums. */
@@ -69,7 +81,7 @@ export function forward(
   parameters: Parameters,
   configuration: ModelConfiguration,
   ids: tf.Tensor2D,
-  { embeddingScale = 1 }: ForwardOptions = {},
+  { embeddingScale = 1, prefix, onKeys }: ForwardOptions = {},
 ): tf.Tensor2D {
   const [batch, length] = ids.shape;
   const { heads, keyValueHeads, headDimension, normEpsilon } = configuration;
@@ -89,7 +101,7 @@ export function forward(
     tf.transpose(tf.reshape(x, [batch, length, count, headDimension]), [0, 2, 1, 3]) as tf.Tensor4D;
 
   const scale = 1 / Math.sqrt(headDimension);
-  const { cos, sin } = rotaryTables(configuration, length);
+  const { cos, sin } = rotaryTables(configuration, length, prefix?.[0].keys.shape[1]);
   // The scores' scale rides on the queries' rotation.
   const [cosQ, sinQ] = [tf.mul(cos, scale) as tf.Tensor2D, tf.mul(sin, scale) as tf.Tensor2D];
   const causal = causalMask(length);
@@ -112,7 +124,10 @@ export function forward(
     const q = rotate(projected("q", heads), cosQ, sinQ) as tf.Tensor4D; // (B, H, T, D)
     const k = rotate(projected("k", keyValueHeads), cos, sin) as tf.Tensor4D; // (B, K, T, D)
     const v = split(linear(a, `${layer}.self_attn.v_proj`), keyValueHeads);
-    const mixed = attend(q, k, v, slides.has(i) ? window : causal);
+    onKeys?.(k, v);
+    const mixed = prefix === undefined
+      ? attend(q, k, v, slides.has(i) ? window : causal)
+      : attendBehind(prefix[i], [q, k, v], causal);
     const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [
       batch * length,
       heads * headDimension,
@@ -136,15 +151,15 @@ function causalMask(length: number, window = length): tf.Tensor2D {
   return tf.tensor2d(mask, [length, length]);
 }
 
-/** cos and sin [T, D] of each position's angles; sin is negated on the first half (see `rotate`). */
-function rotaryTables(configuration: ModelConfiguration, length: number) {
+/** cos and sin [T, D] of the angles of positions from `first` on; sin is negated on the first half (see `rotate`). */
+function rotaryTables(configuration: ModelConfiguration, length: number, first = 0) {
   const { headDimension: d } = configuration;
   const frequencies = rotaryFrequencies(configuration);
   const cos = new Float32Array(length * d), sin = new Float32Array(length * d);
   for (let t = 0; t < length; t++) {
     for (let i = 0; i < d / 2; i++) {
       // float32 products, as in transformers
-      const angle = Math.fround(t * Math.fround(frequencies[i]));
+      const angle = Math.fround((first + t) * Math.fround(frequencies[i]));
       cos[t * d + i] = cos[t * d + d / 2 + i] = Math.cos(angle);
       sin[t * d + d / 2 + i] = Math.sin(angle);
       sin[t * d + i] = -sin[t * d + d / 2 + i];

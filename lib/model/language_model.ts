@@ -41,6 +41,16 @@ export interface GenerateOptions {
   stop?: string[];
 }
 
+/** How rows are read. */
+export interface ReadOptions {
+  /** Tokens of a batch, padding counted. Default: 4,096. */
+  batchTokens?: number;
+  /** Compute once what all rows start with. Default: true. */
+  sharePrefix?: boolean;
+}
+
+/** Shared prefixes are cut to a multiple of this. */
+const PREFIX_STEP = 16;
 /** Tokens of a batch at a time when logits are read out. */
 const DEFAULT_BATCH_TOKENS = 4096;
 /** Shorter rows are padded to this, so that they share a graph. */
@@ -132,14 +142,14 @@ export class LanguageModel {
   /** Logits of the token after each row: [vocabulary] each. */
   async nextTokenLogits(
     inputIds: number[][],
-    { batchTokens = DEFAULT_BATCH_TOKENS }: { batchTokens?: number } = {},
+    options: ReadOptions = {},
   ): Promise<Float32Array[]> {
     checkRows(inputIds, this.config.vocabularySize);
     const result: Float32Array[] = new Array(inputIds.length);
     const last = inputIds.map((row, i) => ({ row: i, position: row.length - 1 }));
     await this.#logitsAt(inputIds, last, ({ row }, logits) => {
       result[row] = logits.slice();
-    }, batchTokens);
+    }, options);
     return result;
   }
 
@@ -150,7 +160,7 @@ export class LanguageModel {
   async tokenLogProbabilities(
     inputIds: number[][],
     from: number[],
-    { batchTokens = DEFAULT_BATCH_TOKENS }: { batchTokens?: number } = {},
+    options: ReadOptions = {},
   ): Promise<number[][]> {
     checkRows(inputIds, this.config.vocabularySize);
     const result = inputIds.map((): number[] => []);
@@ -159,40 +169,44 @@ export class LanguageModel {
     );
     await this.#logitsAt(inputIds, spots, ({ row, position }, logits) => {
       result[row][position + 1 - from[row]] = logProbability(logits, inputIds[row][position + 1]);
-    }, batchTokens);
+    }, options);
     return result;
   }
 
   /** Runs rows in batches of like length and hands out the logits at the asked positions. */
   async #logitsAt(
-    inputIds: number[][],
+    rows: number[][],
     spots: { row: number; position: number }[],
     take: (spot: { row: number; position: number }, logits: Float32Array) => void,
-    batchTokens = DEFAULT_BATCH_TOKENS,
+    { batchTokens = DEFAULT_BATCH_TOKENS, sharePrefix = true }: ReadOptions = {},
   ): Promise<void> {
     const { vocabularySize } = this.config;
-    const run = this.compiled("logits", () => (ids, positions) => {
-      const hidden = forward(this.parameters, this.config, ids as tf.Tensor2D);
-      const rows = lookUp(hidden, positions as tf.Tensor1D);
-      return [tf.matMul(rows, headWeight(this.parameters, this.config), false, true)];
+    const before = sharePrefix ? this.#sharedLength(rows, spots) : 0;
+    const prefix = before > 0 ? this.#prefixKeys(rows[0].slice(0, before)) : [];
+    const inputIds = before > 0 ? rows.map((row) => row.slice(before)) : rows;
+    const run = this.compiled("logits", () => (ids, positions, ...prefix) => {
+      const hidden = forward(this.parameters, this.config, ids as tf.Tensor2D, {
+        prefix: prefix.length > 0 ? pairs(prefix as tf.Tensor3D[]) : undefined,
+      });
+      const wanted = lookUp(hidden, positions as tf.Tensor1D);
+      return [tf.matMul(wanted, headWeight(this.parameters, this.config), false, true)];
     });
-    const bySpot = new Map<number, { row: number; position: number }[]>();
-    for (const spot of spots) {
-      if (!bySpot.has(spot.row)) bySpot.set(spot.row, []);
-      bySpot.get(spot.row)!.push(spot);
-    }
+    const bySpot = Map.groupBy(spots, ({ row }) => row);
     const atOnce = Math.max(1, Math.floor(LOGITS_AT_ONCE / vocabularySize));
     for (const { rows, batch, length } of batches(inputIds, batchTokens)) {
       const ids = padRows(rows.map((row) => inputIds[row]), { batch, length });
       const wanted = rows.flatMap((row, b) =>
-        (bySpot.get(row) ?? []).map((spot) => ({ spot, flat: b * length + spot.position }))
+        (bySpot.get(row) ?? []).map((spot) => ({
+          spot,
+          flat: b * length + spot.position - before,
+        }))
       );
       for (let start = 0; start < wanted.length; start += atOnce) {
         const part = wanted.slice(start, start + atOnce);
         const flat = new Int32Array(Math.min(atOnce, roundSize(Math.max(batch, part.length))));
         part.forEach(({ flat: position }, i) => flat[i] = position);
         const positions = tf.tensor1d(flat, "int32");
-        const [logits] = run(ids, positions);
+        const [logits] = run(ids, positions, ...prefix);
         const values = await logits.data() as Float32Array;
         part.forEach(({ spot }, i) =>
           take(spot, values.subarray(i * vocabularySize, (i + 1) * vocabularySize))
@@ -201,6 +215,42 @@ export class LanguageModel {
       }
       ids.dispose();
     }
+    tf.dispose(prefix);
+  }
+
+  /**
+   * How many tokens all rows start with, where that is worth a pass of its own; 0 elsewhere. Rounded
+   * down, so that near lengths share a graph.
+   */
+  #sharedLength(rows: number[][], spots: { position: number }[]): number {
+    const longest = Math.max(...rows.map((row) => row.length));
+    if (rows.length < 4 || (this.config.slidingWindow ?? Infinity) < longest) return 0;
+    let shared = spots.reduce((least, { position }) => Math.min(least, position), Infinity);
+    for (const row of rows) {
+      let same = 0;
+      while (same < shared && row[same] === rows[0][same]) same++;
+      shared = same;
+    }
+    return shared - shared % PREFIX_STEP;
+  }
+
+  /** Keys and values of the tokens that all rows start with: two tensors [K, P, D] a layer. */
+  #prefixKeys(ids: number[]): tf.Tensor[] {
+    const { keyValueHeads, headDimension } = this.config;
+    const run = this.compiled("prefix", () => (ids) => {
+      const collected: tf.Tensor[] = [];
+      forward(this.parameters, this.config, ids as tf.Tensor2D, {
+        onKeys: (...both) =>
+          collected.push(
+            ...both.map((x) => tf.reshape(x, [keyValueHeads, ids.shape[1]!, headDimension])),
+          ),
+      });
+      return collected;
+    });
+    const row = padRows([ids]);
+    const keys = run(row);
+    row.dispose();
+    return keys;
   }
 
   /**
@@ -302,6 +352,14 @@ function batches(inputIds: number[][], batchTokens: number) {
     start += rows.length;
   }
   return result;
+}
+
+/** Two tensors a layer as keys and values. */
+function pairs(tensors: tf.Tensor3D[]) {
+  return Array.from({ length: tensors.length / 2 }, (_, layer) => ({
+    keys: tensors[2 * layer],
+    values: tensors[2 * layer + 1],
+  }));
 }
 
 function logProbability(logits: Float32Array, token: number): number {

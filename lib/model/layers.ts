@@ -117,6 +117,39 @@ export function attend(
   return tf.reshape(mixed, [batch, heads, length, width]);
 }
 
+/** Keys and values [K, P, D] of tokens that stand before every row. */
+export interface PrefixKeys {
+  keys: tf.Tensor3D;
+  values: tf.Tensor3D;
+}
+
+/**
+ * Causal attention behind a prefix that all rows share; it is never copied per row.
+ * q [B, H, T, D] (scaled), k and v [B, K, T, D], mask [T, T] -> [B, H, T, D]. For inference.
+ */
+export function attendBehind(
+  { keys, values }: PrefixKeys,
+  [q, k, v]: [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D],
+  mask: tf.Tensor2D,
+): tf.Tensor4D {
+  const [batch, heads, length, width] = q.shape;
+  const [keyHeads, before] = keys.shape;
+  const queries = heads / keyHeads * length;
+  const grouped = tf.reshape(q, [batch, keyHeads, queries, width]); // (B, K, H/K T, D)
+  const shared = [keys, values].map((x) => tf.reshape(x, [1, keyHeads, before, width]));
+  const own = tf.add(
+    tf.reshape(tf.matMul(grouped, k, false, true), [batch * heads, length, length]),
+    mask,
+  );
+  const scores = tf.concat([
+    tf.matMul(grouped, shared[0], false, true), // (B, K, H/K T, P)
+    tf.reshape(own, [batch, keyHeads, queries, length]),
+  ], -1);
+  const [toPrefix, toOwn] = tf.split(tf.softmax(scores), [before, length], -1);
+  const mixed = tf.add(tf.matMul(toPrefix, shared[1]), tf.matMul(toOwn, v));
+  return tf.reshape(mixed, [batch, heads, length, width]);
+}
+
 /** softmax(scores + mask) over the last axis: scores [N, T, T], mask [T, T]. */
 function maskedSoftmax(scores: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor3D {
   return tf.customGrad(
