@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
+import { compareAnswers } from "../../lib/consistency.ts";
+import { evaluate } from "../../lib/evaluation.ts";
+import { encodeConversation, finetune } from "../../lib/finetune/mod.ts";
+import { answerFrom, probe } from "../../lib/knowledge/mod.ts";
+import type { LanguageModel } from "../../lib/model/language_model.ts";
+import { organismModel } from "../../lib/organism/mod.ts";
+import { openBackend } from "../../lib/runtime/backend.ts";
+import {
+  type CellResult,
+  contrast,
+  findings,
+  planCells,
+  runStudy,
+  type StudyPlan,
+  worldMaterial,
+} from "../../lib/study/mod.ts";
+import {
+  createWorld,
+  exam,
+  generalExamples,
+  initialParameters,
+  pretrainingSizes,
+  worldTokenizer,
+} from "../../lib/world/mod.ts";
+
+await openBackend();
+const world = createWorld({
+  seed: 5,
+  settings: { domains: ["history", "medicine"], entities: 30, mc: 20, train: 60, homo: 12, id: 12 },
+});
+const settings = { ...pretrainingSizes.small, width: 16, heads: 2, layers: 1, mlpWidth: 16 };
+const untrained = (): LanguageModel =>
+  organismModel(
+    world,
+    settings,
+    initialParameters(settings, {
+      vocabularySize: worldTokenizer(world).vocabularySize,
+      seed: 3,
+    }),
+  );
+// An untrained model is sure of nothing.
+const plan: StudyPlan = {
+  models: ["tiny"],
+  domains: ["history"],
+  treatments: ["har", "inc", "self", "context"],
+  seeds: [0],
+  minimumConfidence: 0,
+};
+
+Deno.test("planCells() lets INC and SELF stand for the ends of the mixtures", () => {
+  const cells = planCells(
+    { ...plan, treatments: ["inc", "self", "mix"], ratios: [0, 0.4, 1], seeds: [0, 1] },
+    "tiny",
+    ["history"],
+  );
+  assert.deepEqual(
+    cells.map(({ treatment, ratio, seed }) => [treatment, ratio, seed]),
+    [0, 1].flatMap((seed) => [["inc", undefined, seed], ["self", undefined, seed], [
+      "mix",
+      0.4,
+      seed,
+    ]]),
+  );
+});
+
+Deno.test("runStudy() finishes a plan, and computes no finished cell again", async () => {
+  const store = await Deno.makeTempDir();
+  const tensors = tf.memory().numTensors;
+  let opened = 0;
+  const options = {
+    store,
+    open: () => {
+      opened++;
+      return Promise.resolve({ model: untrained(), material: worldMaterial(world) });
+    },
+  };
+  const reused: number[] = [];
+  const first = await runStudy(plan, options);
+  const second = await runStudy(plan, { ...options, onProgress: (s) => reused.push(s.reused) });
+  assert.equal(opened, 2);
+  assert.equal(first.cells.length, 4);
+  assert.equal(Math.max(...reused), 4);
+  assert.deepEqual(second.cells, first.cells);
+  for (const { suites, fit, size } of first.cells) {
+    assert.ok(size > 0 && fit !== undefined && fit.n === size);
+    assert.deepEqual([suites.homo!.n, suites.id!.n, suites.ood!.n], [12, 12, 12]);
+  }
+  // Every cell starts from the base: INC and HAR differ in what they were taught, not in order.
+  const again = await runStudy({ ...plan, treatments: ["self"] }, {
+    ...options,
+    store: await Deno.makeTempDir(),
+  });
+  const self = first.cells.find(({ cell }) => cell.treatment === "self")!;
+  assert.deepEqual(
+    again.cells[0].suites.homo!.probabilities,
+    self.suites.homo!.probabilities,
+  );
+  assert.equal(tf.memory().numTensors, tensors);
+  await Deno.remove(store, { recursive: true });
+});
+
+Deno.test("runStudy() computes a damaged cell again, and says which group was empty", async () => {
+  const store = await Deno.makeTempDir();
+  const open = () => Promise.resolve({ model: untrained(), material: worldMaterial(world) });
+  const one = { ...plan, treatments: ["inc"] as const };
+  const first = await runStudy(one, { store, open });
+  for await (const { name } of Deno.readDir(store)) {
+    await Deno.writeTextFile(`${store}/${name}`, '{"cell":');
+  }
+  const second = await runStudy(one, { store, open });
+  assert.deepEqual(second.cells[0].suites, first.cells[0].suites);
+  const sure = await runStudy({ ...one, minimumConfidence: 0.999 }, { store, open });
+  assert.match(sure.cells[0].empty!, /None of 60 answers has a probability above 0.999/);
+  await Deno.remove(store, { recursive: true });
+});
+
+Deno.test("finetune() is fixed by its seed, and teaches what it is given", async () => {
+  const examples = generalExamples(world, 24, 1);
+  const runs = [];
+  for (const seed of [0, 0, 1]) {
+    const model = untrained();
+    runs.push(await finetune(model, examples, { seed, epochs: 8, learningRate: 1e-2 }));
+    model.dispose();
+  }
+  assert.deepEqual(runs[0].losses, runs[1].losses);
+  assert.notDeepEqual(runs[0].losses, runs[2].losses);
+  assert.ok(runs[0].losses.at(-1)! < runs[0].losses[0] / 1.5, String(runs[0].losses));
+  assert.equal(runs[0].steps, 8 * 2);
+  await assert.rejects(finetune(untrained(), []), /expected examples; found none/);
+});
+
+Deno.test("encodeConversation() puts the loss on the assistant's tokens and their end only", () => {
+  const model = untrained();
+  const [question] = exam(world, { domain: "history", split: "train" });
+  const content = model.format.questionText(question);
+  const answer = model.format.answerText(question, 2);
+  const { ids, labels } = encodeConversation(
+    [{ role: "user", content }, { role: "assistant", content: answer }],
+    { tokenizer: model.requireTokenizer(), format: model.format, maxTokens: 128 },
+  );
+  const supervised = labels.flatMap((label, i) => label < 0 ? [] : [ids[i]]);
+  assert.equal(model.requireTokenizer().decode(supervised), `${question.choices[2]} </s>`);
+  assert.deepEqual(labels.slice(-2), ids.slice(-2));
+  assert.throws(
+    () =>
+      encodeConversation(
+        [{ role: "user", content }, { role: "assistant", content: answer }],
+        { tokenizer: model.requireTokenizer(), format: model.format, maxTokens: 8 },
+      ),
+    /raise maxTokens/,
+  );
+  model.dispose();
+});
+
+Deno.test("evaluate() gives each suite its own answers, in the questions' order", async () => {
+  const model = untrained();
+  const homo = exam(world, { domain: "history", split: "homo" });
+  const id = exam(world, { domain: "history", split: "id" });
+  const { homo: first, id: second, ood } = await evaluate(model, { homo, id });
+  assert.equal(ood, undefined);
+  assert.deepEqual(first!.answers.map(({ id }) => id), homo.map(({ id }) => id));
+  const alone = await probe(model, id, { template: "vicuna" });
+  second!.answers.forEach((answer, i) =>
+    answer.probabilities.forEach((p, k) =>
+      assert.ok(Math.abs(p - alone[i].probabilities[k]) < 1e-5)
+    )
+  );
+  assert.equal(first!.correct, first!.answers.filter(({ correct }) => correct).length);
+  model.dispose();
+});
+
+Deno.test("compareAnswers() takes base first, and refuses other questions", () => {
+  const [a, b] = exam(world, { domain: "history", split: "homo" });
+  const before = [answerFrom(a, [0.7, 0.1, 0.15, 0.05]), answerFrom(b, [0.25, 0.25, 0.25, 0.25])];
+  const after = [answerFrom(b, [0.25, 0.25, 0.25, 0.25]), answerFrom(a, [0.4, 0.3, 0.2, 0.1])];
+  const { kl, n, items } = compareAnswers(before, after);
+  assert.equal(n, 2);
+  assert.ok(Math.abs(items[0].kl - 0.20406015279222028) < 1e-12);
+  assert.ok(Math.abs(kl - items[0].kl / 2) < 1e-12);
+  assert.throws(() => compareAnswers(before, after.slice(1)), /expected the same questions/);
+  const other = answerFrom({ ...a, id: "other" }, [0.4, 0.3, 0.2, 0.1]);
+  assert.throws(() => compareAnswers(before, [after[0], other]), /expected question/);
+});
+
+/** A cell result with `right` of 10 questions right. */
+function made(
+  model: string,
+  treatment: "har" | "inc" | "self" | "context",
+  right: number,
+): CellResult {
+  const correct = Array.from({ length: 10 }, (_, i) => Number(i < right));
+  const record = {
+    n: 10,
+    accuracy: right / 10,
+    interval: [0, 1] as [number, number],
+    baseAccuracy: 0.5,
+    kl: 0.1,
+    cosine: 1,
+    rank: 0.8,
+    entropy: 1,
+    baseEntropy: 1,
+    lost: 0,
+    gained: 0,
+    correct,
+    probabilities: [],
+    items: correct.map((_, i) => `history/${i}`),
+  };
+  return {
+    cell: { model, domain: "history", treatment, seed: 0 },
+    size: 10,
+    sizes: {} as CellResult["sizes"],
+    suites: { homo: record },
+    seconds: 1,
+  };
+}
+
+Deno.test("contrast() and findings() read the rule: holds, does not hold, can't tell", () => {
+  const cells = ["a", "b", "c", "d"].flatMap((model, i) => [
+    made(model, "inc", 4),
+    made(model, "har", 8 + i % 2),
+    made(model, "self", 4),
+    made(model, "context", [0, 9, 1, 8][i]),
+  ]);
+  const har = contrast(cells, { treatment: "har" }, { treatment: "inc" }, { suite: "homo" })!;
+  assert.equal(har.over, "models");
+  assert.ok(Math.abs(har.value - 45) < 1e-9);
+  const readings = new Map(findings(cells).map((f) => [f.hypothesis, f]));
+  assert.equal(readings.get("HAR - INC")!.reading, "holds");
+  assert.equal(readings.get("SELF - INC")!.reading, "does not hold");
+  assert.equal(readings.get("CON - INC")!.reading, "can't tell");
+  assert.ok(readings.get("HAR - INC")!.correctedP! >= har.p!);
+});
+
+Deno.test("contrast() of a single model speaks of its questions", () => {
+  const cells = [made("a", "inc", 4), made("a", "har", 8)];
+  const found = contrast(cells, { treatment: "har" }, { treatment: "inc" }, { suite: "homo" })!;
+  assert.equal(found.over, "questions");
+  assert.equal(found.n, 10);
+  assert.ok(Math.abs(found.value - 40) < 1e-9 && found.interval![0] < 40);
+  assert.equal(
+    contrast(cells, { treatment: "self" }, { treatment: "inc" }, { suite: "homo" }),
+    undefined,
+  );
+});
