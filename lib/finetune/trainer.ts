@@ -4,7 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { addTo, onlyIf, type TensorFunction, updateAdam } from "../runtime/compile/mod.ts";
-import { forward, type ForwardOptions, headWeight } from "../model/architecture.ts";
+import { forward, type ForwardOptions, headWeight, type Recompute } from "../model/architecture.ts";
 import { type Batch, checkRows, IGNORED, padRows, roundSize, supervision } from "../model/batch.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { headLoss, lookUp } from "../model/layers.ts";
@@ -12,6 +12,11 @@ import { type Schedule, scheduleFactor } from "./schedule.ts";
 import { firstMoment as first, readState, secondMoment as second, writeState } from "./state.ts";
 
 export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
+  /**
+   * What is computed again for the gradient, to need less memory. Default: the MLPs of models above
+   * 50 million parameters, nothing of smaller ones.
+   */
+  recompute?: Recompute;
   learningRate: number;
   totalSteps: number;
   /** Default 0. */
@@ -39,6 +44,9 @@ export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
   /** The factor on the learning rate at a step (from 0), in place of `schedule`. */
   factor?: (step: number) => number;
 }
+
+/** Parameters of a model whose kept values would need more memory than its moments. */
+const RECOMPUTE_ABOVE = 50e6;
 
 export interface StepResult {
   /** Mean cross-entropy over the supervised tokens, in nats, before the step. */
@@ -170,6 +178,7 @@ export class Trainer {
       epsilon: 1e-8,
       embeddingScale: 1,
       batchTokens: 8192,
+      recompute: model.parameterCount > RECOMPUTE_ABOVE ? "mlp" : "nothing",
       ...options,
     };
     for (const name of ["learningRate", "totalSteps", "warmupSteps", "weightDecay"] as const) {
@@ -192,7 +201,7 @@ export class Trainer {
     const t = this.steps + 1;
     const learningRate = this.options.learningRate *
       (this.options.factor?.(this.steps) ?? scheduleFactor(this.steps, this.options));
-    const scalars = tf.tensor1d([learningRate, beta1 ** t, beta2 ** t]);
+    const scalars = tf.tensor1d([learningRate, 1 - beta1 ** t, 1 - beta2 ** t]);
     const parts = splitBatch(batch, this.options.batchTokens);
     const [loss, gradientNorm] = parts.length === 1
       ? await this.#whole(batch, scalars)
@@ -286,7 +295,8 @@ export class Trainer {
   }
 
   #compiled(kind: string, run: (decayed: boolean[]) => TensorFunction): TensorFunction {
-    const { clipNorm, weightDecay, embeddingScale, beta1, beta2, epsilon, decays } = this.options;
+    const { clipNorm, weightDecay, embeddingScale, recompute, beta1, beta2, epsilon, decays } =
+      this.options;
     const names = [...this.model.parameters.keys()];
     const decayed = names.map((name) => weightDecay > 0 && (decays?.(name) ?? true));
     const key = JSON.stringify([
@@ -294,6 +304,7 @@ export class Trainer {
       clipNorm,
       weightDecay,
       embeddingScale,
+      recompute,
       beta1,
       beta2,
       epsilon,
@@ -304,10 +315,10 @@ export class Trainer {
 
   /** Loss and gradients of a batch's four tensors, in the parameters' order. */
   #gradients(inputs: tf.Tensor[]): { loss: tf.Scalar; gradients: tf.Tensor[] } {
-    const { embeddingScale } = this.options;
+    const { embeddingScale, recompute } = this.options;
     const variables = [...this.model.parameters.values()];
     const { value, grads } = tf.variableGrads(
-      () => batchLoss(this.model, inputs, { embeddingScale }),
+      () => batchLoss(this.model, inputs, { embeddingScale, recompute }),
       variables,
     );
     return { loss: value, gradients: variables.map((variable) => grads[variable.name]) };
@@ -316,7 +327,7 @@ export class Trainer {
   /** Clipping, decay and AdamW; gives the gradients' norm before clipping. */
   #update(gradients: tf.Tensor[], rates: tf.Tensor1D, decayed: boolean[]): tf.Scalar {
     const { clipNorm, weightDecay, beta1, beta2, epsilon } = this.options;
-    const [learningRate, beta1Power, beta2Power] = tf.unstack(rates) as tf.Scalar[];
+    const [learningRate, correction1, correction2] = tf.unstack(rates) as tf.Scalar[];
     const names = [...this.model.parameters.keys()];
     const variables = [...this.model.parameters.values()];
     const norm = tf.sqrt(tf.addN(gradients.map((gradient) => tf.sum(tf.square(gradient)))));
@@ -326,8 +337,8 @@ export class Trainer {
       : tf.minimum(1, tf.div(clipNorm, tf.add(norm, 1e-6)));
     const scalars = {
       learningRate,
-      beta1Power,
-      beta2Power,
+      correction1,
+      correction2,
       beta1: tf.scalar(beta1),
       beta2: tf.scalar(beta2),
       epsilon: tf.scalar(epsilon),

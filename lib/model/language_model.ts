@@ -117,11 +117,12 @@ export class LanguageModel {
 
   /** Frees variables of the state. */
   freeState(names: readonly string[]): void {
-    this.session?.free(names);
     for (const name of names) {
       this.state.get(name)?.dispose();
       this.state.delete(name);
     }
+    // After that, for what lives would have to be fetched.
+    this.session?.free(names);
   }
 
   /** Logits of every token: row i is [tokens_i, vocabulary], row-major. */

@@ -13,11 +13,11 @@ export interface AdamState {
 /** Scalars of one step, as tensors: they change from step to step. */
 export interface AdamScalars {
   learningRate: tf.Scalar;
-  /** beta1 to the power of the step (counted from 1). */
-  beta1Power: tf.Scalar;
-  beta2Power: tf.Scalar;
   beta1: tf.Scalar;
   beta2: tf.Scalar;
+  /** 1 - beta1 to the power of the step (counted from 1), which float32 powers would give badly. */
+  correction1: tf.Scalar;
+  correction2: tf.Scalar;
   epsilon: tf.Scalar;
   /** Share of the variable that is taken off first (learning rate x weight decay). */
   decay?: tf.Scalar;
@@ -32,8 +32,10 @@ export function updateAdam(
   gradient: tf.Tensor,
   scalars: AdamScalars,
 ): void {
-  const { learningRate, beta1Power, beta2Power, beta1, beta2, epsilon, decay } = scalars;
-  const correction = tf.sqrt(tf.sub(1, beta2Power)) as tf.Scalar;
+  const { learningRate, beta1, beta2, correction1, correction2, decay } = scalars;
+  const root = tf.sqrt(correction2);
+  const rate = tf.div(tf.mul(learningRate, root), correction1);
+  const epsilon = tf.mul(scalars.epsilon, root);
   const trace = activeTrace();
   if (trace !== undefined) {
     if (decay !== undefined) {
@@ -43,18 +45,10 @@ export function updateAdam(
         attributes: [{ ...trace.typeAttribute("float32"), name: "dtype" }],
       });
     }
-    // TensorFlow corrects outside the root, so its epsilon is scaled to mean the same.
+    const zero = tf.scalar(0); // powers of beta1 and beta2, for the rate is corrected already
     trace.changeInPlace("ResourceApplyAdam", {
       changed: [variable, first, second],
-      inputs: [
-        beta1Power,
-        beta2Power,
-        learningRate,
-        beta1,
-        beta2,
-        tf.mul(epsilon, correction),
-        gradient,
-      ],
+      inputs: [zero, zero, rate, beta1, beta2, epsilon, gradient],
       attributes: [trace.typeAttribute("float32")],
     });
     return;
@@ -62,8 +56,7 @@ export function updateAdam(
   tf.tidy(() => {
     const m = tf.add(tf.mul(first, beta1), tf.mul(gradient, tf.sub(1, beta1)));
     const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), tf.sub(1, beta2)));
-    const rate = tf.div(tf.mul(learningRate, correction), tf.sub(1, beta1Power));
-    const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(v), tf.mul(epsilon, correction)));
+    const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(v), epsilon));
     first.assign(m);
     second.assign(v);
     const kept = decay === undefined ? variable : tf.sub(variable, tf.mul(variable, decay));
@@ -90,4 +83,12 @@ export function addTo(variable: tf.Variable, value: tf.Tensor): void {
     inputs: [value],
     attributes: [{ ...trace.typeAttribute("float32"), name: "dtype" }],
   });
+}
+
+/**
+ * The same tensor; in a graph, what is computed from it is not computed before `after` is there, though
+ * it could be.
+ */
+export function waitFor<T extends tf.Tensor>(tensor: T, after: tf.Tensor): T {
+  return (activeTrace()?.waitFor(tensor, after) ?? tensor) as T;
 }

@@ -4,8 +4,12 @@ import type { TypedArray } from "@tensorflow/tfjs";
 import type { Attribute, Binding } from "./backend.ts";
 import { dataTypes } from "./backend.ts";
 
-/** TensorFlow refuses a protocol buffer of 2 GiB; a constant that large is a mistake long before. */
+/** A constant that large is a mistake. */
 const LARGEST_CONSTANT = 256 * 2 ** 20;
+/** TensorFlow refuses a protocol buffer of 2 GiB. */
+const LARGEST_GRAPH = 2 ** 31 - 1;
+/** Room for a node's name, operation, inputs and attributes, in bytes; they take about half of it. */
+const NODE_SIZE = 512;
 /** The graph version of TensorFlow 2.21's own exporter: the operations' present meaning. */
 const PRODUCER = 1994;
 
@@ -55,15 +59,14 @@ function tensorMessage({ dtype, shape, values }: ConstantValue): Message {
   const message = new (load().Tensor)();
   message.setDtype(dtype);
   message.setTensorShape(shapeMessage(shape));
-  const first = values[0];
-  if (values.length > 1 && values.every((value) => Object.is(value, first))) {
-    // One value stands for all.
+  if (isUniform(values)) {
+    const [first] = values;
     if (dtype === dataTypes.float32) message.setFloatValList([first]);
     else if (dtype === dataTypes.int32) message.setIntValList([first]);
     else message.setBoolValList([first !== 0]);
   } else {
-    const copy = values.slice();
-    message.setTensorContent(new Uint8Array(copy.buffer, copy.byteOffset, copy.byteLength));
+    const { buffer, byteOffset, byteLength } = values;
+    message.setTensorContent(new Uint8Array(buffer, byteOffset, byteLength));
   }
   return message;
 }
@@ -92,8 +95,75 @@ function attributeMessage(attribute: Attribute, binding: Binding): Message {
   return message;
 }
 
-/** The SavedModel (tag `serve`, no signatures: nodes are fed and fetched by name) of `nodes`. */
-export function savedModel(nodes: GraphNode[], binding: Binding): Uint8Array {
+/** Operations whose type attribute T is that of another input than the first. */
+const TYPED_BY: Record<string, number> = {
+  Fill: 1,
+  OneHot: 2,
+  ScatterNd: 1,
+  Select: 1,
+  SelectV2: 1,
+};
+
+/**
+ * An operation as a graph needs it. TensorFlow takes an eager operation's types from its inputs,
+ * whatever tfjs-node's kernel says or leaves out; a graph's must be right.
+ */
+export function graphOperation(
+  name: string,
+  attributes: Attribute[],
+  { inputs, binding }: { inputs: { shape: number[]; dtype: number }[]; binding: Binding },
+): { operation: string; attributes: Attribute[] } {
+  const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
+  if (name === "ExpandDims") {
+    const types = [type("T", inputs[0].dtype), type("Tdim", inputs[1].dtype)];
+    return { operation: name, attributes: types };
+  }
+  const typed = attributes.map((attribute) =>
+    attribute.name === "T" ? type("T", inputs[TYPED_BY[name] ?? 0].dtype) : attribute
+  );
+  // A product of two matrices as MatMul, which TensorFlow's optimizer knows how to fuse.
+  if (name === "BatchMatMulV2" && inputs.every(({ shape }) => shape.length === 2)) {
+    const names: Record<string, string> = { adj_x: "transpose_a", adj_y: "transpose_b" };
+    const renamed = typed.map((a) => ({ ...a, name: names[a.name] ?? a.name }));
+    return { operation: "MatMul", attributes: renamed };
+  }
+  return { operation: name, attributes: typed };
+}
+
+/** Whether one value stands for all. */
+function isUniform(values: TypedArray): boolean {
+  const first = values[0];
+  return values.length > 1 && values.every((value) => Object.is(value, first));
+}
+
+/**
+ * Refuses a graph that TensorFlow could not read.
+ * @param limit bytes that it reads
+ */
+function checkSize(nodes: GraphNode[], limit: number): void {
+  const constants = nodes.flatMap(({ attributes }) =>
+    attributes.filter(({ type }) => type === TENSOR_ATTRIBUTE)
+      .map(({ value }) => (value as ConstantValue).values)
+  );
+  const total = constants.reduce((sum, values) => sum + values.byteLength, 0);
+  const size = nodes.length * NODE_SIZE + total;
+  if (size <= limit) return;
+  throw new Error(
+    `Cannot compile a graph of about ${size} bytes, ${total} of them in ${constants.length} ` +
+      `constants: TensorFlow reads at most ${limit}; make large constants variables or inputs`,
+  );
+}
+
+/**
+ * The SavedModel (tag `serve`, no signatures: nodes are fed and fetched by name) of `nodes`.
+ * @throws where it would be larger than TensorFlow reads
+ */
+export function savedModel(
+  nodes: GraphNode[],
+  binding: Binding,
+  { limit = LARGEST_GRAPH } = {},
+): Uint8Array {
+  checkSize(nodes, limit);
   const { GraphDef, MetaGraphDef, NodeDef, SavedModel, VersionDef } = load();
   const graph = new GraphDef();
   graph.setNodeList(nodes.map((node) => {

@@ -133,14 +133,15 @@ const add = (names: string, rule: Rule) => {
   for (const name of names.split(" ")) rules.set(name, rule);
 };
 add(
-  "Abs Ceil Cos Elu Erf Exp Expm1 Floor Identity LeakyRelu Log Log1p LogSoftmax Neg OnesLike " +
-    "Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid Sign Sin Softmax Softplus Sqrt Square Tanh " +
-    "ZerosLike LogicalNot Cumsum TensorScatterUpdate TensorScatterAdd TensorScatterSub ClipByValue",
+  "Abs Acos Acosh Asin Asinh Atan Atanh Ceil ClipByValue Cos Cosh Cumprod Cumsum Elu EluGrad Erf " +
+    "Exp Expm1 Floor Identity LeakyRelu Log Log1p LogSoftmax LogicalNot Neg OnesLike Reciprocal " +
+    "Relu Relu6 ReverseV2 Round Rsqrt Selu Sigmoid Sign Sin Sinh Softmax Softplus Sqrt Square Tan " +
+    "Tanh TensorScatterAdd TensorScatterSub TensorScatterUpdate ZerosLike",
   same,
 );
 add(
-  "Add AddV2 Sub Mul Div RealDiv DivNoNan FloorDiv FloorMod Mod Maximum Minimum Pow " +
-    "SquaredDifference LogicalAnd LogicalOr",
+  "Add AddV2 Atan2 Div DivNoNan FloorDiv FloorMod LogicalAnd LogicalOr Maximum Minimum Mod Mul Pow " +
+    "RealDiv SquaredDifference Sub",
   broadcast,
 );
 add("Equal NotEqual Less LessEqual Greater GreaterEqual", compare);
@@ -195,17 +196,27 @@ add("ExpandDims", ({ inputs: [x], constant }) => {
   shape.splice(axis < 0 ? axis + shape.length + 1 : axis, 0, 1);
   return one(shape, x.dtype);
 });
+add("LinSpace", ({ inputs: [start], constant }) => one([constant(2)[0]], start.dtype));
+add(
+  "GatherNd",
+  ({ inputs: [x, indices] }) =>
+    one([...indices.shape.slice(0, -1), ...x.shape.slice(indices.shape.at(-1))], x.dtype),
+);
+add("ScatterNd", ({ inputs: [, updates], constant }) => one([...constant(2)], updates.dtype));
 add("TopKV2", ({ inputs: [x], constant }) => {
   const shape = [...x.shape.slice(0, -1), constant(1)[0]];
   return [{ shape, dtype: x.dtype }, { shape, dtype: INT32 }];
 });
+
+/** The operations that can be recorded, by TensorFlow's names. */
+export const operations: readonly string[] = [...rules.keys()].sort();
 
 /** The outputs of one operation. @throws where the operation has no rule. */
 export function inferShapes(operation: Operation): Shaped[] {
   const rule = rules.get(operation.name);
   if (rule === undefined) {
     throw new Error(
-      `Cannot record ${operation.name}: expected one of ${[...rules.keys()].sort().join(", ")}; ` +
+      `Cannot record ${operation.name}: expected one of ${operations.join(", ")}; ` +
         "write the function with those or run it uncompiled",
     );
   }

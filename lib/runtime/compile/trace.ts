@@ -13,7 +13,7 @@ import {
   type NodeBackend,
   nodeBackend,
 } from "./backend.ts";
-import { type ConstantValue, type GraphNode, TENSOR_ATTRIBUTE } from "./graph.ts";
+import { type ConstantValue, type GraphNode, graphOperation, TENSOR_ATTRIBUTE } from "./graph.ts";
 import { inferShapes } from "./shapes.ts";
 
 /** A shape and a type: all that a graph needs to know of an input. */
@@ -26,15 +26,26 @@ export type TensorFunction = (...inputs: tf.Tensor[]) => tf.Tensor[];
 
 /** A recorded function. */
 export interface Graph {
+  /** What its nodes' names start with. */
+  name: string;
   nodes: GraphNode[];
   /** Names of the placeholders, in the inputs' order. */
   inputs: string[];
-  /** Names of the nodes to fetch, in the outputs' order. */
+  /** Names of the nodes to fetch, in the results' order; one also where there is no result. */
   outputs: string[];
+  /** How many tensors the function returns. */
+  results: number;
   /** Variables that the graph reads or changes. */
   variables: Set<string>;
   /** Variables that it changes. */
   changed: Set<string>;
+}
+
+export interface TraceOptions {
+  inputs: Specification[];
+  variables: ReadonlyMap<string, tf.Variable>;
+  /** Told where the function asked for each node, such as ` at file:///model.ts:12:34`. */
+  onNode?: (node: GraphNode, place: () => string) => void;
 }
 
 /** The node that holds a variable's handle; shared by all graphs of a session. */
@@ -60,12 +71,16 @@ export class Trace {
   readonly #names = new Map<tf.Variable, string>();
   readonly #read = new Map<string, string>();
   readonly #byDataId = new WeakMap<object, string>();
+  /** Variables that the graph can't see, by the data that they had. */
+  readonly #foreign = new WeakMap<object, string>();
   readonly #changed = new Map<string, string>();
+  readonly #onNode: TraceOptions["onNode"];
   #guard: string | undefined;
   #count = 0;
 
-  private constructor(readonly prefix: string, variables: ReadonlyMap<string, tf.Variable>) {
+  private constructor(readonly prefix: string, { variables, onNode }: TraceOptions) {
     this.#variables = variables;
+    this.#onNode = onNode;
     for (const [name, variable] of variables) {
       this.#names.set(variable, name);
       this.#byDataId.set(variable.dataId, name);
@@ -75,31 +90,30 @@ export class Trace {
   /**
    * Records `run` for inputs of the given shapes and types.
    * @param prefix a name for the graph's nodes, unique in its session
-   * @throws where an operation has no shape rule or where a tensor's value is read
+   * @throws where an operation has no shape rule, a tensor's value is read, or a variable is used that
+   * is not among `variables`
    */
-  static record(
-    prefix: string,
-    run: TensorFunction,
-    { inputs, variables }: {
-      inputs: Specification[];
-      variables: ReadonlyMap<string, tf.Variable>;
-    },
-  ): Graph {
+  static record(prefix: string, run: TensorFunction, options: TraceOptions): Graph {
     if (active !== undefined) throw new Error("Cannot trace inside a trace: compile one at a time");
-    const trace = new Trace(prefix, variables);
+    const trace = new Trace(prefix, options);
     // An assignment inside the function frees the variable's data: hold it, and put it back after.
-    const held = [...variables.values()].map((variable) => [variable, variable.clone()] as const);
+    const held = new Map(everyVariable().map((variable) => [variable, variable.clone()]));
+    for (const [variable, { dataId }] of held) {
+      if (!trace.#byDataId.has(dataId)) trace.#foreign.set(dataId, variable.name);
+    }
     const restore = trace.#intercept();
     active = trace;
     try {
       let graph: Graph;
       tf.tidy(() => {
-        graph = trace.#record(run, inputs);
+        graph = trace.#record(run, options.inputs);
+        trace.#refuseForeign(held);
       });
       return graph!;
     } finally {
       active = undefined;
       restore();
+      for (const variable of everyVariable()) if (!held.has(variable)) variable.dispose();
       for (const [variable, data] of held) {
         if (variable.dataId !== data.dataId) variable.assign(data);
         data.dispose();
@@ -115,29 +129,53 @@ export class Trace {
       ]);
       return { name, tensor: this.#symbol(`${name}:0`, { shape, dtype: dataTypes[dtype] }) };
     });
-    const results = run(...inputs.map(({ tensor }) => tensor));
-    for (const [name, variable] of this.#variables) {
-      const output = this.#outputs.get(variable.dataId);
-      if (output === undefined || this.#byDataId.has(variable.dataId)) continue;
-      this.#changed.set(
-        name,
-        this.#add("AssignVariableOp", [this.#handle(name), output.name], [
-          this.#type(variable, "dtype"),
-        ]),
-      );
+    const results = checkResults(run(...inputs.map(({ tensor }) => tensor)));
+    // All are read before any is written: one variable may be assigned another's value.
+    const assigned = [...this.#variables]
+      .filter(([name, variable]) => this.#byDataId.get(variable.dataId) !== name)
+      .map(([name, variable]) => ({ name, variable, value: this.#output(variable).name }));
+    // A fetch is a tensor; without a result there must be one to wait for the changes.
+    const values = (results.length > 0 ? results : [tf.scalar(0)])
+      .map((tensor) => ({ tensor, value: this.#output(tensor).name }));
+    for (const { name, variable, value } of assigned) {
+      const node = this.#add("AssignVariableOp", [
+        this.#handle(name),
+        value,
+        ...this.#before([name]),
+      ], [this.#type(variable, "dtype")]);
+      this.#changed.set(name, node);
     }
+    // Each output waits for all the changes, so that one fetch runs them.
     const after = [...new Set(this.#changed.values())].map((node) => `^${node}`);
-    // A fetch is a tensor: each waits for all the changes, so that one fetch runs them.
-    const outputs = (results.length > 0 ? results : [tf.scalar(0)]).map((tensor) =>
-      this.#add("Identity", [this.#output(tensor).name, ...after], [this.#type(tensor)])
+    const outputs = values.map(({ tensor, value }) =>
+      this.#add("Identity", [value, ...after], [this.#type(tensor)])
     );
     return {
+      name: this.prefix,
       nodes: this.#nodes,
       inputs: inputs.map(({ name }) => name),
       outputs,
+      results: results.length,
       variables: new Set([...this.#read.keys(), ...this.#changed.keys()]),
       changed: new Set(this.#changed.keys()),
     };
+  }
+
+  /** A variable that the session doesn't have would keep what nobody ever computes. */
+  #refuseForeign(held: ReadonlyMap<tf.Variable, tf.Tensor>): void {
+    for (const variable of everyVariable()) {
+      const data = held.get(variable);
+      if (data === undefined) {
+        throw new Error(
+          `Cannot make the variable ${variable.name} while tracing: expected variables that stay ` +
+            "from step to step; make it before, and bind it to the session",
+        );
+      }
+      if (this.#names.has(variable) || variable.dataId === data.dataId) continue;
+      throw new Error(
+        `Cannot assign to the variable ${variable.name}: expected one of the session's; bind it first`,
+      );
+    }
   }
 
   /** Sends the backend's operations here; returns what undoes it. */
@@ -186,10 +224,11 @@ export class Trace {
     outputs: number,
   ): tf.Tensor[] {
     const sources = inputs.map((input) => this.#output(input));
+    const shaped = inputs.map(({ shape, dtype }) => ({ shape, dtype: dataTypes[dtype] }));
     const shapes = inferShapes({
       name,
       attributes: new Map(attributes.map((attribute) => [attribute.name, attribute.value])),
-      inputs: inputs.map(({ shape, dtype }) => ({ shape, dtype: dataTypes[dtype] })),
+      inputs: shaped,
       outputs,
       constant: (index) => {
         const value = sources[index].constant?.();
@@ -202,8 +241,11 @@ export class Trace {
         return value;
       },
     });
-    const [operation, renamed] = plainProduct(name, attributes, inputs);
-    const node = this.#add(operation, sources.map((source) => source.name), renamed);
+    const known = graphOperation(name, attributes, {
+      inputs: shaped,
+      binding: this.#backend.binding,
+    });
+    const node = this.#add(known.operation, sources.map(({ name }) => name), known.attributes);
     return shapes.map((shape, i) => this.#symbol(`${node}:${i}`, shape));
   }
 
@@ -213,9 +255,25 @@ export class Trace {
     if (known !== undefined) return known;
     const variable = this.#byDataId.get(tensor.dataId);
     if (variable !== undefined) return { name: this.#readVariable(variable) };
-    const data = this.#backend.tensorMap.get(tensor.dataId);
-    const values = data.values ?? this.#backend.binding.tensorDataSync(data.id);
-    const typed = toTyped(values, tensor.dtype);
+    const foreign = this.#foreign.get(tensor.dataId);
+    if (foreign !== undefined) {
+      throw new Error(
+        `Cannot read the variable ${foreign}${caller()}: expected one of the session's, for its ` +
+          "value would be fixed in the graph; bind it, or give a copy (tf.add(variable, 0))",
+      );
+    }
+    const { values, id } = this.#backend.tensorMap.get(tensor.dataId);
+    if (values === null && id < 0) {
+      throw new Error(
+        `Cannot record an operation on a tensor of another traced function${caller()}: ` +
+          "it has no value; return it from there and pass it as an input here",
+      );
+    }
+    // A copy, for the array that a tensor was made of is the caller's.
+    const typed = toTyped(
+      values?.slice() ?? this.#backend.binding.tensorDataSync(id),
+      tensor.dtype,
+    );
     const constant: ConstantValue = {
       dtype: dataTypes[tensor.dtype],
       shape: tensor.shape,
@@ -246,6 +304,12 @@ export class Trace {
     return `${node}:0`;
   }
 
+  /** What a change of variables waits for: their former value's reading, and their former change. */
+  #before(names: string[]): string[] {
+    const nodes = names.flatMap((name) => [this.#read.get(name), this.#changed.get(name)]);
+    return [...new Set(nodes.filter((node) => node !== undefined).map((node) => `^${node}`))];
+  }
+
   #handle(name: string): string {
     return `${handleName(name)}:0`;
   }
@@ -260,7 +324,9 @@ export class Trace {
 
   #add(operation: string, inputs: string[], attributes: Attribute[]): string {
     const name = `${this.prefix}/${this.#count++}_${operation}`;
-    this.#nodes.push({ name, operation, inputs, attributes });
+    const node = { name, operation, inputs, attributes };
+    this.#nodes.push(node);
+    this.#onNode?.(node, caller);
     return name;
   }
 
@@ -284,18 +350,31 @@ export class Trace {
             `found ${variable.name}; add it to its variables`,
         );
       }
+      if (this.#byDataId.get(variable.dataId) !== name) {
+        throw new Error(
+          `Cannot record ${operation}: expected ${name} as the step found it; ` +
+            `it was assigned before${caller()}; change it in one way`,
+        );
+      }
       return name;
     });
-    const earlier = names.map((name) => this.#changed.get(name)).filter((node) =>
-      node !== undefined
-    );
+    const values = inputs.map((input) => this.#output(input).name);
     const node = this.#add(operation, [
       ...names.map((name) => this.#handle(name)),
-      ...inputs.map((input) => this.#output(input).name),
-      ...new Set(earlier.map((node) => `^${node}`)),
+      ...values,
+      ...this.#before(names),
       ...(this.#guard === undefined ? [] : [`^${this.#guard}`]),
     ], attributes);
     for (const name of names) this.#changed.set(name, node);
+  }
+
+  /** The same tensor, but not before `after` is there. */
+  waitFor(tensor: tf.Tensor, after: tf.Tensor): tf.Tensor {
+    const node = this.#output(after).name.split(":")[0];
+    const name = this.#add("Identity", [this.#output(tensor).name, `^${node}`], [
+      this.#type(tensor),
+    ]);
+    return this.#symbol(`${name}:0`, { shape: tensor.shape, dtype: dataTypes[tensor.dtype] });
   }
 
   /**
@@ -309,6 +388,7 @@ export class Trace {
     const way = this.#add("Switch", [flag, flag], [type]);
     this.#guard = this.#add("Identity", [`${way}:1`], [type]);
     const before = new Map(this.#changed);
+    const data = new Map([...this.#variables.values()].map((one) => [one, one.dataId]));
     try {
       change();
     } finally {
@@ -325,6 +405,13 @@ export class Trace {
       for (const [name] of changes) this.#changed.set(name, merged);
       this.#guard = undefined;
     }
+    for (const [name, variable] of this.#variables) {
+      if (variable.dataId === data.get(variable)) continue;
+      throw new Error(
+        `Cannot record an assignment to ${name} under a condition: expected changes in place; ` +
+          "assign tf.where(condition, changed, variable) outside of it",
+      );
+    }
   }
 
   /** The type attribute of a resource operation. */
@@ -333,17 +420,22 @@ export class Trace {
   }
 }
 
-/** A product of two matrices as MatMul, which TensorFlow's optimizer knows how to fuse. */
-function plainProduct(
-  name: string,
-  attributes: Attribute[],
-  inputs: tf.TensorInfo[],
-): [string, Attribute[]] {
-  if (name !== "BatchMatMulV2" || inputs.some(({ shape }) => shape.length !== 2)) {
-    return [name, attributes];
+/** All variables that live, of whatever owner. */
+function everyVariable(): tf.Variable[] {
+  return Object.values(tf.engine().registeredVariables);
+}
+
+/** @throws where a function gave something else than a list of tensors */
+export function checkResults(results: tf.Tensor[]): tf.Tensor[] {
+  if (Array.isArray(results) && results.every((result) => result instanceof tf.Tensor)) {
+    return results;
   }
-  const names: Record<string, string> = { adj_x: "transpose_a", adj_y: "transpose_b" };
-  return ["MatMul", attributes.map((a) => ({ ...a, name: names[a.name] ?? a.name }))];
+  const found = (results as unknown) instanceof Promise ? "a promise" : typeof results;
+  throw new Error(
+    `Cannot compile the function: expected it to return an array of tensors; found ${
+      Array.isArray(results) ? "something else in it" : found
+    }`,
+  );
 }
 
 function toTyped(values: tf.TypedArray, dtype: tf.DataType): tf.TypedArray {
@@ -357,7 +449,12 @@ function toTyped(values: tf.TypedArray, dtype: tf.DataType): tf.TypedArray {
 
 /** The first place outside this folder and the libraries that led here. */
 function caller(): string {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 100; // the libraries' frames come first, more than the usual ten
   const lines = new Error().stack?.split("\n").slice(2) ?? [];
-  const line = lines.find((line) => !/node_modules|\/runtime\/compile\/|ext:|node:/.test(line));
+  Error.stackTraceLimit = limit;
+  const line = lines.find((line) =>
+    /:\d+:\d+/.test(line) && !/node_modules|\/runtime\/compile\/|ext:|node:/.test(line)
+  );
   return line === undefined ? "" : ` ${line.trim()}`;
 }
