@@ -66,6 +66,22 @@ export async function show(item: FigureDescription | Table): Promise<void> {
   await settle();
 }
 
+/** Shows one sentence that must not be overlooked: bold in a notebook, elsewhere on a line alone. */
+export async function showNote(text: string): Promise<void> {
+  const jupyter = kernel();
+  const line = clean(text).replaceAll(/\s+/g, " ");
+  if (!jupyter) {
+    console.log(line);
+    return;
+  }
+  const data = {
+    "text/html": `<p><strong>${escapeHtml(line)}</strong></p>`,
+    "text/plain": line,
+  };
+  await jupyter.broadcast("display_data", { data, metadata: {}, transient: {} });
+  await settle();
+}
+
 export interface ProgressOptions {
   /** Where lines go outside a notebook. @default stderr */
   write?: (text: string) => void;

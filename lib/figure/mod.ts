@@ -14,5 +14,5 @@ export {
   type PlotTrace,
 } from "./theme.ts";
 export { describeFigure } from "./describe.ts";
-export { saveFigure, saveTable, toPng, toSvg } from "./export.ts";
+export { saveFigure, saveRecord, saveTable, toPng, toSvg } from "./export.ts";
 export * from "./display.ts";

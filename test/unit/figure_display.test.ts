@@ -7,6 +7,7 @@ import {
   mimeBundle,
   progress,
   show,
+  showNote,
 } from "../../lib/figure/mod.ts";
 
 const figure = groupedBars([{ category: "law", series: "INC", value: 40 }], { title: "A title" });
@@ -72,6 +73,14 @@ Deno.test("show() prints text where there is no notebook", async () => {
   }
   assert.match(printed[0] as string, /^\| text +\| value \|\n/);
   assert.match(printed[1] as string, /^Figure: A title/);
+});
+
+Deno.test("showNote() shows a bold line, escaped", async () => {
+  const [message] = await inKernel(() => showNote("a <b>\n note"));
+  assert.deepEqual(message.content.data, {
+    "text/html": "<p><strong>a &lt;b&gt; note</strong></p>",
+    "text/plain": "a <b> note",
+  });
 });
 
 Deno.test("progress() updates one display in place, and ends without times", async () => {
