@@ -8,5 +8,16 @@ export {
   type StoredAnswer,
   toAnswerRow,
 } from "../answer.ts";
+export {
+  type Belief,
+  beliefOf,
+  type BeliefOptions,
+  type Reliability,
+  type ReliabilityBin,
+  reliabilityOf,
+  type Share,
+  shareOf,
+} from "./belief.ts";
+export { type AskedExam, probeExams, type ProbeExamsOptions } from "./exams.ts";
 export { auditProbe, type ProbeAudit, type ProbeAuditOptions } from "./audit.ts";
 export { type Normalization, probe, type ProbeOptions, softmaxOver } from "./probe.ts";

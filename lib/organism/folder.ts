@@ -117,32 +117,57 @@ export interface LoadOrganismOptions {
   warn?: (line: string) => void;
 }
 
-/**
- * Loads an organism: its model, its world and its card.
- * @param name of one in data/organisms, or the path of a folder
- * @throws where there is none, or a file is not the one that the card was made with
- */
-export async function loadOrganism(
-  name: string,
-  { warn = console.warn }: LoadOrganismOptions = {},
-): Promise<Organism> {
-  const isPath = isAbsolute(name) || /[\\/]/.test(name);
-  if (!isPath && !(await organismNames()).includes(name)) {
+/** The folder of an organism. @throws where none of that name is shipped */
+async function findFolder(name: string): Promise<string> {
+  if (isPath(name)) return name;
+  if (!(await organismNames()).includes(name)) {
     const names = (await organismNames()).join(", ") || "none shipped";
     throw new Error(
       `Cannot load the organism ${name}: expected one of ${names}; found none of that name; ` +
         "check the spelling, or give the path of its folder",
     );
   }
-  const folder = isPath ? name : organismFolder(name);
+  return organismFolder(name);
+}
+
+const isPath = (name: string) => isAbsolute(name) || /[\\/]/.test(name);
+/** Models are called `organism:NAME` in settings. */
+const plainName = (name: string) => name.replace(/^organism:/, "");
+
+async function readWorld(folder: string): Promise<World> {
+  const path = join(folder, "world.json");
+  return parseWorld(await readText(path), path);
+}
+
+/**
+ * The world that an organism grew up in, without its model.
+ * @param name as for `loadOrganism`
+ */
+export async function organismWorld(name: string): Promise<World> {
+  const folder = await findFolder(plainName(name));
+  await checkFiles(folder, await readCard(folder), ["world.json"]);
+  return await readWorld(folder);
+}
+
+/**
+ * Loads an organism: its model, its world and its card.
+ * @param name of one in data/organisms, with or without `organism:` before it, or the path of a folder
+ * @throws where there is none, or a file is not the one that the card was made with
+ */
+export async function loadOrganism(
+  name: string,
+  { warn = console.warn }: LoadOrganismOptions = {},
+): Promise<Organism> {
+  const own = plainName(name);
+  const folder = await findFolder(own);
   const card = await readCard(folder);
   await checkFiles(folder, card);
-  const path = join(folder, "world.json");
-  const world = parseWorld(await readText(path), path);
+  const world = await readWorld(folder);
   if (!card.gate.passed) {
     warn(`${card.name} did not pass its gate: don't use it for a study (see ${folder}/README.md)`);
   }
-  const model = await loadModel(isPath ? folder : `organism:${name}`, { format: organismFormat });
+  const source = isPath(own) ? folder : `organism:${own}`;
+  const model = await loadModel(source, { format: organismFormat });
   return { model, world, card };
 }
 
@@ -157,9 +182,14 @@ export async function writeReadme(folder: string): Promise<void> {
   await writeWhole(join(folder, "README.md"), formatCard(await readCard(folder)));
 }
 
-/** @throws naming the first file that is missing or not as the card says */
-async function checkFiles(folder: string, { files }: OrganismCard): Promise<void> {
-  for (const [path, digest] of Object.entries(files)) {
+/** @throws naming the first file, of all or of `only` these, that is missing or not as the card says */
+async function checkFiles(
+  folder: string,
+  { files }: OrganismCard,
+  only = Object.keys(files),
+): Promise<void> {
+  for (const path of only) {
+    const digest = files[path];
     const file = join(folder, path);
     let found: string;
     try {

@@ -17,6 +17,7 @@ export {
   type Organism,
   organismNames,
   type OrganismParts,
+  organismWorld,
   readCard,
   type WriteOptions,
   writeOrganism,
@@ -36,3 +37,5 @@ export {
   pretrain,
   type PretrainOptions,
 } from "./pretrain.ts";
+export { type Reader, recallFacts } from "./recall.ts";
+export { organismCards, parseRuns, type PretrainingRun, pretrainingRuns } from "./shelf.ts";

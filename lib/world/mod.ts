@@ -42,6 +42,7 @@ export {
   type WindowOptions,
   windows,
 } from "./documents.ts";
+export { type FactMentions, factMentions, type MentionOptions, type Tally } from "./mentions.ts";
 export {
   exam,
   type ExamOptions,

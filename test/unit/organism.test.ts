@@ -12,17 +12,23 @@ import {
   makeOrganism,
   type Organism,
   type OrganismCard,
+  organismCards,
   organismModel,
   type OrganismPlan,
+  organismWorld,
   parseCard,
+  parseRuns,
   planSettings,
   pretrain,
+  pretrainingRuns,
+  recallFacts,
   serializeCard,
   writeOrganism,
 } from "../../lib/organism/mod.ts";
 import { openBackend } from "../../lib/runtime/backend.ts";
 import { parsePretrainRequest } from "../../lib/runtime/tasks/pretrain.ts";
 import {
+  allFacts,
   createWorld,
   exam,
   initialParameters,
@@ -523,4 +529,54 @@ Deno.test("parsePretrainRequest() refuses what can't be, by the flag's name", as
   await refuses(["--world=../x"], /name the organism small-\.\.\/x/);
   await refuses(["--world=1", "--threads=0"], /--threads=0: expected a whole number/);
   await refuses(["1"], /understand 1: expected flags only/);
+});
+
+Deno.test("organismWorld() reads the world alone, and refuses a changed one", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "tiny");
+    await writeOrganism(path, tiny);
+    assert.equal(serializeWorld(await organismWorld(path)), serializeWorld(tiny.world));
+    await Deno.writeTextFile(join(path, "world.json"), " ", { append: true });
+    await assert.rejects(() => organismWorld(path), /expected world\.json with the SHA-256/);
+    await assert.rejects(() => organismWorld("organism:nobody"), /Cannot load the organism nobody/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("organismCards() and pretrainingRuns() tell of the same organisms", async () => {
+  const [cards, runs] = await Promise.all([organismCards(), pretrainingRuns()]);
+  for (const { name, gate, files } of cards) {
+    const run = runs.find((one) => one.name === name && one.model === files["model.safetensors"]);
+    assert.ok(run, `${name} is not among the pretrainings`);
+    assert.deepEqual(run.gate, gate.values);
+  }
+});
+
+Deno.test("parseRuns() reads a run a line, NaN where nothing was measured, and names a bad line", () => {
+  const line = '{"name":"a","passed":false,"tokens":1,"gate":{"fewShotKnown":null}}';
+  assert.deepEqual(parseRuns(`${line}\n\n`).map(({ gate }) => gate.fewShotKnown), [NaN]);
+  for (const bad of ["{", "[]", "null", '{"name":"a"}']) {
+    assert.throws(() => parseRuns(`${line}\n${bad}\n`, "x"), /Cannot read x: .* in line 2; found/);
+  }
+});
+
+Deno.test("recallFacts() weighs a fact's options by the likelihood of its whole statements", async () => {
+  const facts = allFacts(tiny.world).slice(0, 3);
+  const found = await recallFacts(tiny.model, facts);
+  assert.deepEqual(found.map((rows) => rows.map((row) => row.length)), Array(5).fill([4, 4, 4]));
+  // In the first template only the value differs, and what follows it is the same full stop.
+  const tokenizer = worldTokenizer(tiny.world), [{ entity, noun, options }] = facts;
+  const sums = await Promise.all(options.map(async (value) => {
+    const ids = tokenizer.encode(`<s> the ${noun} of ${entity} is ${value} .`);
+    const [scores] = await tiny.model.tokenLogProbabilities([ids], [1]);
+    return scores.reduce((a, b) => a + b, 0);
+  }));
+  const weights = sums.map((sum) => Math.exp(sum - sums[0]));
+  const total = weights.reduce((a, b) => a + b, 0);
+  found[0][0].forEach((p, i) => assert.ok(Math.abs(p - weights[i] / total) < 1e-5));
+  for (const row of found.flat()) {
+    assert.ok(Math.abs(row.reduce((a, b) => a + b, 0) - 1) < 1e-9);
+  }
 });

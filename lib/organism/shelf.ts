@@ -1,0 +1,59 @@
+/** The shelf of organisms, data/organisms: the cards of those shipped, and every pretraining run for it. */
+import { organismFolder, organismNames } from "../model/source.ts";
+import { readText } from "../runtime/files.ts";
+import type { GateValues, Size } from "../world/mod.ts";
+import type { OrganismCard } from "./card.ts";
+import { readCard } from "./folder.ts";
+
+/** One pretraining, whether its organism is shipped or not, passed its gate or not. */
+export interface PretrainingRun {
+  name: string;
+  size: Size;
+  recipe: string;
+  /** The world's seed, and that of the parameters at the start. */
+  world: number | string;
+  seed: number | string;
+  /** Settings that differ from the size's. */
+  changed: Record<string, unknown>;
+  tokens: number;
+  seconds: number;
+  backend: string;
+  gate: GateValues;
+  passed: boolean;
+  /** SHA-256 of the weights, where they were kept. */
+  model?: string;
+}
+
+/** The cards of all shipped organisms, by their names. */
+export async function organismCards(): Promise<OrganismCard[]> {
+  return await Promise.all((await organismNames()).map((name) => readCard(organismFolder(name))));
+}
+
+/** All pretrainings of data/organisms/seeds.jsonl, in the order in which they were run. */
+export async function pretrainingRuns(): Promise<PretrainingRun[]> {
+  const path = organismFolder("seeds.jsonl");
+  return parseRuns(await readText(path, "list the pretrainings of"), path);
+}
+
+/**
+ * The runs of a text with one JSON object a line.
+ * @param name what to call the text in errors
+ * @throws naming the line that is no run
+ */
+export function parseRuns(text: string, name = "the list of pretrainings"): PretrainingRun[] {
+  return text.split("\n").flatMap((line, i) => {
+    if (line.trim() === "") return [];
+    let run: Partial<PretrainingRun> | undefined;
+    try {
+      // What there was nothing to measure for is NaN, which JSON writes as null.
+      run = JSON.parse(line, (_, value) => value === null ? NaN : value);
+    } catch { /* told below */ }
+    const whole = typeof run?.name === "string" && typeof run.passed === "boolean" &&
+      typeof run.gate === "object" && Number.isFinite(run.tokens);
+    if (whole) return [run as PretrainingRun];
+    throw new Error(
+      `Cannot read ${name}: expected a pretraining in line ${i + 1}; found ${line.slice(0, 80)}; ` +
+        "take the line out, or the file again from where it came",
+    );
+  });
+}

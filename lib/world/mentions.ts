@@ -1,0 +1,63 @@
+/** Everything that a corpus says of one fact: what a model that read it has learnt the fact from. */
+import { documents } from "./documents.ts";
+import { statementTemplates } from "./format.ts";
+import type { Fact, World } from "./world.ts";
+
+/** How often each value was given. */
+export type Tally = Map<string, number>;
+
+export interface FactMentions {
+  /** Values that its statements gave, by template, in the order of `statementTemplates`. */
+  statements: Tally[];
+  /** Values that the answers of open questions gave. */
+  open: Tally;
+  /** Exam questions, plain and in the chat, that asked for it; facts of tests have none. */
+  exams: number;
+  /** Texts that state it with a random value and ask for that: they tell nothing of the truth. */
+  readings: number;
+}
+
+export interface MentionOptions {
+  /** How much of the corpus is read: what the model was trained on (its card's `tokens`). */
+  tokens: number;
+  /** The corpus's. Default: the world's. */
+  seed?: number | string;
+}
+
+/** Reads the corpus from its start and gathers what it says of `fact`. */
+export function factMentions(
+  world: World,
+  fact: Fact,
+  { tokens, seed = world.seed }: MentionOptions,
+): FactMentions {
+  const found: FactMentions = {
+    statements: statementTemplates.map(() => new Map()),
+    open: new Map(),
+    exams: 0,
+    readings: 0,
+  };
+  const { values } = world.domains.flatMap(({ relations }) => relations)
+    .find(({ noun }) => noun === fact.noun)!;
+  const sentences = new Map(
+    statementTemplates.flatMap(({ words }, template) =>
+      values.map((value) => [words(fact, value).join(" "), { template, value }] as const)
+    ),
+  );
+  const count = (tally: Tally, value: string) => tally.set(value, (tally.get(value) ?? 0) + 1);
+  let read = 0;
+  for (const { type, words, facts, answers } of documents(world, { seed })) {
+    if (read >= tokens) break;
+    read += words.length;
+    if (!facts.some(({ id }) => id === fact.id)) continue;
+    if (type === "statements") {
+      for (const sentence of words.slice(1).join(" ").split(/(?<=\.) /)) {
+        const match = sentences.get(sentence);
+        if (match) count(found.statements[match.template], match.value);
+      }
+    } else if (type === "open") {
+      facts.forEach(({ id }, i) => id === fact.id && count(found.open, words[answers[i]]));
+    } else if (type === "exam" || type === "chatExam") found.exams++;
+    else found.readings++;
+  }
+  return found;
+}
