@@ -16,3 +16,4 @@ export {
 export { describeFigure } from "./describe.ts";
 export { saveFigure, saveRecord, saveTable, toPng, toSvg } from "./export.ts";
 export * from "./display.ts";
+export { studyProgress } from "./study_progress.ts";

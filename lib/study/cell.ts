@@ -94,7 +94,7 @@ export interface CellContext {
   onProgress?: (note: string) => void;
 }
 
-/** The examples that a cell trains on. */
+/** The examples that a cell trains on; where there are none, `empty` says why. */
 export function cellExamples(
   { treatment, ratio, seed }: Cell,
   { answers, general, format, minimumConfidence }: {
@@ -103,8 +103,10 @@ export function cellExamples(
     format: PromptFormat;
     minimumConfidence?: number;
   },
-): { group: Example[]; examples: Example[]; sizes: GroupSizes } {
+): { group: Example[]; examples: Example[]; sizes: GroupSizes; empty?: string } {
   const { har, inc, self, sizes } = constructGroups(answers, { seed, format, minimumConfidence });
+  const nothing = (empty: string) => ({ group: [], examples: [], sizes, empty });
+  if (inc.length === 0) return nothing(sizes.emptiedBy?.message ?? "The group is empty.");
   if (treatment === "general") {
     // As many examples as the other treatments have, all of them general.
     const examples = new Random(seed).fork("general only").shuffle(general).slice(
@@ -112,6 +114,15 @@ export function cellExamples(
       2 * inc.length,
     );
     return { group: [], examples, sizes };
+  }
+  if (treatment === "context" || treatment === "context-har") {
+    const asked = treatment === "context" ? inc : har;
+    const lacking = asked.filter(({ question }) => !question!.context && !question!.explanation);
+    if (lacking.length > 0) {
+      return nothing(
+        `${lacking.length} of ${asked.length} questions have neither context nor explanation.`,
+      );
+    }
   }
   const group = {
     har: () => har,
@@ -136,15 +147,14 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
     );
   }
   const answers = base.get(domain.pool.name)!;
-  const { group, examples, sizes } = cellExamples(cell, {
+  const { group, examples, sizes, empty } = cellExamples(cell, {
     answers,
     general: material.general,
     format: model.format,
     minimumConfidence: context.minimumConfidence,
   });
   const seconds = () => (performance.now() - started) / 1000;
-  if (examples.length === 0) {
-    const empty = sizes.emptiedBy?.message ?? "the group is empty";
+  if (empty !== undefined) {
     return { cell, size: 0, sizes, empty, suites: {}, seconds: seconds() };
   }
   const tuning = await finetune(model, examples, {
@@ -167,14 +177,17 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
       supervisedTokens,
       seconds: tuning.seconds,
     },
-    fit: await fitOf(model, group),
+    fit: await targetFit(model, group),
     suites: await testSuites(domain, context),
     seconds: seconds(),
   };
 }
 
-/** How much of what it was taught the model now says. */
-async function fitOf(model: LanguageModel, group: readonly Example[]) {
+/** How many of a group's own targets the model gives, asked as it was taught; undefined of none. */
+export async function targetFit(
+  model: LanguageModel,
+  group: readonly Example[],
+): Promise<{ n: number; share: number } | undefined> {
   const asked = group.filter(({ question, target }) => question && target !== undefined);
   if (asked.length === 0) return undefined;
   const answers = await probe(model, asked.map(({ question }) => question!), {

@@ -5,24 +5,45 @@ export {
   type CellResult,
   runCell,
   type SuiteRecord,
+  targetFit,
   type Treatment,
   treatments,
 } from "./cell.ts";
 export { type DomainMaterial, type Exam, type Material, worldMaterial } from "./material.ts";
 export {
   isOrganism,
+  mainPlans,
+  modelLabel,
   type OpenedSubject,
   openSubject,
   paperRatios,
   studiedModels,
   studyPlan,
 } from "./open.ts";
-export { outputPath, parseSettings, type Settings, settings } from "./settings.ts";
+export { paperGroupSizes, paperNumber } from "./paper.ts";
+export {
+  auditPools,
+  emptyAdvice,
+  findingsText,
+  findingText,
+  type ResultContext,
+  type ResultRecord,
+  saveResults,
+  saveText,
+  studyWarnings,
+  unprovenTexts,
+} from "./report.ts";
+export { outputPath, parseSettings, type Settings, settings, storePath } from "./settings.ts";
 export { Store } from "./store.ts";
 export {
+  baseAnswersOf,
   type BaseResult,
   planCells,
+  poolAnswers,
+  probeBase,
+  runPlans,
   runStudy,
+  type Study,
   type StudyOptions,
   type StudyPlan,
   type StudyProgress,
@@ -40,6 +61,18 @@ export {
   findings,
   ratioOf,
   type Reading,
+  ruleContrasts,
   suiteLabels,
   treatmentLabels,
 } from "./summary.ts";
+export {
+  accuracyRows,
+  cellRows,
+  consistencyRows,
+  contrastRows,
+  distanceRows,
+  type Flips,
+  flips,
+  type StudyRow,
+  treatmentsOf,
+} from "./tables.ts";

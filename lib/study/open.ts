@@ -1,5 +1,5 @@
 /** Opens what a run's settings ask to study: the shipped organisms, or any model with files of questions. */
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { parseAlpaca, parseReleased, readQuestions } from "../dataset/mod.ts";
 import { generalInstructions } from "../dataset/instructions.ts";
 import type { Example } from "../conversation.ts";
@@ -8,6 +8,7 @@ import { loadModel } from "../model/load.ts";
 import { loadOrganism, organismNames } from "../organism/mod.ts";
 import type { Question, RejectedRow } from "../question.ts";
 import { readText } from "../runtime/files.ts";
+import type { World } from "../world/mod.ts";
 import { type Treatment } from "./cell.ts";
 import { type Exam, type Material, worldMaterial } from "./material.ts";
 import type { Settings } from "./settings.ts";
@@ -16,8 +17,9 @@ import type { StudyPlan, Subject } from "./study.ts";
 /** Shares of SELF in the paper's mixtures; 0 is INC and 1 is SELF. */
 export const paperRatios: readonly number[] = [0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1];
 
-/** With `quick`, at most so many questions of a pool or an exam. */
+/** With `quick`, at most so many questions of a pool or an exam, and so many domains of a world. */
 const QUICK_LIMIT = 60;
+const QUICK_DOMAINS = 2;
 
 const ORGANISM = "organism";
 
@@ -60,11 +62,52 @@ export async function studyPlan(
   };
 }
 
+/** Small worlds are many and quick; of larger ones a default run does less. */
+const isSmall = (model: string) => model.startsWith(`${ORGANISM}:small`);
+
+/**
+ * The plans of a run's main table. All shipped organisms: the small ones with every seed and, for
+ * seed 0, the paper's mixtures; the larger ones with one seed and no mixtures. A model that was asked
+ * for by name: every seed; mixtures for organisms. `quick` leaves mixtures out; `full` runs all of it
+ * for every model, and the controls.
+ */
+export async function mainPlans(settings: Settings): Promise<StudyPlan[]> {
+  const { model, quick, full, groups } = settings;
+  const plan = await studyPlan(settings);
+  const mixable = !groups || groups.includes("inc") && groups.includes("self");
+  const mixtures: Partial<StudyPlan> = {
+    treatments: [...plan.treatments, "mix"],
+    ratios: paperRatios,
+    mixtureSeeds: full ? plan.seeds : [0],
+  };
+  if (full) {
+    const controls: Treatment[] = groups ? [] : ["general", "context-har"];
+    const all = mixable ? { ...plan, ...mixtures } : plan;
+    return [{ ...all, treatments: [...all.treatments, ...controls] }];
+  }
+  if (quick || !mixable || !isOrganism(model)) return [plan];
+  if (model !== ORGANISM) return [{ ...plan, ...mixtures }];
+  const small = plan.models.filter(isSmall);
+  const larger = plan.models.filter((name) => !isSmall(name));
+  return [
+    { ...plan, ...mixtures, models: small },
+    { ...plan, models: larger, seeds: [0] },
+  ].filter(({ models }) => models.length > 0);
+}
+
+/** What a model is called in tables: an organism by its name, a path by its last part. */
+export function modelLabel(model: string): string {
+  const name = isOrganism(model) ? model.slice(ORGANISM.length + 1) : model;
+  return /^[./]|^[A-Za-z]:\\/.test(name) ? basename(name) : name;
+}
+
 /** A model with its material, and the rows of its files that were set aside. */
 export interface OpenedSubject extends Subject {
   rejected: RejectedRow[];
   /** Questions of the pool that a test or the demonstrations ask too, and were left out. */
   leaked: number;
+  /** An organism's, which tells what it should know. */
+  world?: World;
 }
 
 /**
@@ -75,8 +118,10 @@ export async function openSubject(name: string, settings: Settings): Promise<Ope
   const limit = settings.limit ?? (settings.quick ? QUICK_LIMIT : undefined);
   if (isOrganism(name)) {
     const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1));
-    const material = worldMaterial(world, { domains: settings.domains, limit });
-    return { model, material, rejected: [], leaked: 0 };
+    const all = world.domains.map(({ name }) => name);
+    const domains = settings.domains ?? (settings.quick ? all.slice(0, QUICK_DOMAINS) : all);
+    const material = worldMaterial(world, { domains, limit });
+    return { model, material, rejected: [], leaked: 0, world };
   }
   const files = await fileMaterial(settings, limit);
   return { model: await loadModel(name), ...files };

@@ -156,6 +156,11 @@ export function outputPath({ output }: Pick<Settings, "output">, ...parts: strin
   return resolve(fileURLToPath(new URL("../..", import.meta.url)), output, ...parts);
 }
 
+/** Folder of finished cells, which git ignores; all notebooks share it. */
+export function storePath(): string {
+  return outputPath({ output: ".cache" }, "study");
+}
+
 function parse(json: string): unknown {
   try {
     return JSON.parse(json);

@@ -6,6 +6,7 @@ import type { Answer } from "../answer.ts";
 import { defaultFinetuning, type FinetuneSettings } from "../finetune/mod.ts";
 import { probe } from "../knowledge/mod.ts";
 import type { LanguageModel } from "../model/language_model.ts";
+import type { SuiteName } from "../evaluation.ts";
 import { type Backend, openBackend } from "../runtime/backend.ts";
 import { type BaseAnswers, type Cell, type CellResult, runCell, type Treatment } from "./cell.ts";
 import type { Exam, Material } from "./material.ts";
@@ -19,6 +20,8 @@ export interface StudyPlan {
   /** Shares of SELF of the treatment `mix`. */
   ratios?: readonly number[];
   seeds: readonly number[];
+  /** Seeds of the treatment `mix`. Default: `seeds`. */
+  mixtureSeeds?: readonly number[];
   /** An answer counts as belief when its probability is above this. Default .5, the paper's. */
   minimumConfidence?: number;
   /** What differs from the model's default settings. */
@@ -71,6 +74,7 @@ export function planCells(plan: StudyPlan, model: string, domains: readonly stri
   for (const domain of domains) {
     for (const seed of plan.seeds) {
       for (const treatment of plan.treatments) {
+        if (treatment === "mix" && !(plan.mixtureSeeds ?? plan.seeds).includes(seed)) continue;
         const ratios = treatment === "mix" ? plan.ratios ?? [] : [undefined];
         for (const ratio of ratios) {
           // The ends of the mixture are INC and SELF themselves: one cell serves both.
@@ -88,6 +92,31 @@ export function planCells(plan: StudyPlan, model: string, domains: readonly stri
     }
   }
   return cells;
+}
+
+/** Results of several plans, e.g. of small and of large models, as one. */
+export interface Study extends Omit<StudyResult, "plan"> {
+  plans: StudyPlan[];
+}
+
+/**
+ * Runs what is not finished yet, plan by plan. A model is in one plan only.
+ * `seconds` is what its cells took when they were computed.
+ */
+export async function runPlans(
+  plans: readonly StudyPlan[],
+  options: StudyOptions,
+): Promise<Study> {
+  const results: StudyResult[] = [];
+  for (const plan of plans) results.push(await runStudy(plan, options));
+  const cells = results.flatMap((one) => one.cells);
+  return {
+    plans: [...plans],
+    backend: results[0].backend,
+    bases: results.flatMap(({ bases }) => bases),
+    cells,
+    seconds: cells.reduce((sum, { seconds }) => sum + seconds, 0),
+  };
 }
 
 /** Runs what is not finished yet, and returns all results of the plan. */
@@ -111,8 +140,8 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
   return { plan, backend: { name, device, threads, versions }, bases, cells, seconds };
 }
 
-/** What the base model answers to every exam of the material (5-shot, plain). */
-async function probeBase(
+/** What the base model answers to every exam of the material (5-shot, plain); stored once. */
+export async function probeBase(
   name: string,
   { model, material }: Subject,
   store: Store,
@@ -132,6 +161,28 @@ async function probeBase(
   const result = { model: name, digest, parameters: model.parameterCount, answers };
   await store.write(key, result);
   return result;
+}
+
+/** Of a base model's answers those that groups are made from, by domain. */
+export function poolAnswers({ answers }: BaseResult, { domains }: Material): Map<string, Answer[]> {
+  return new Map([...domains].map(([name, { pool }]) => [name, answers[pool.name]]));
+}
+
+/** A base model's answers to the questions of one tested cell, in the record's order. */
+export function baseAnswersOf(
+  { answers }: BaseResult,
+  { cell, suites }: CellResult,
+  suite: SuiteName,
+): Answer[] {
+  const own = answers[`${cell.domain}/${suite}`];
+  // OOD of a world has no exam of its own: it is the ID exams of the other domains.
+  const found = new Map(
+    (own ?? Object.values(answers).flat()).map((answer) => [
+      `${answer.domain}/${answer.id}`,
+      answer,
+    ]),
+  );
+  return suites[suite]!.items.map((item) => found.get(item)!);
 }
 
 async function runModel(

@@ -2,7 +2,6 @@
  * What the study's cells say: means, contrasts between groups, correlations, and the reading of the
  * rule in data/study-rule.md. Accuracies in points (0 to 100).
  */
-import paper from "../../data/paper.json" with { type: "json" };
 import { type SuiteName, suiteNames } from "../evaluation.ts";
 import {
   type Correlation,
@@ -14,6 +13,7 @@ import {
   tTest,
 } from "../statistics/mod.ts";
 import type { CellResult, SuiteRecord, Treatment } from "./cell.ts";
+import { paperNumber } from "./paper.ts";
 
 /** A treatment in the tables' terms. */
 export const treatmentLabels: Readonly<Record<Treatment, string>> = {
@@ -76,6 +76,23 @@ export interface Estimate {
   n: number;
   /** Two-sided, of the value being 0. */
   p?: number;
+  /** The smallest true value that so many such units would show, with 80% power at the 5% level. */
+  detectable?: number;
+}
+
+/**
+ * Student's form of the smallest detectable effect (minimumDetectableEffect has the normal one, which
+ * promises too much for few units): (t.975 + t.8) standard errors.
+ */
+function detectableEffect(values: readonly number[], clusters?: readonly string[]): number {
+  const half = (confidence: number) => {
+    const { interval: [low, high] } = meanInterval([...values], {
+      confidence,
+      clusters: clusters && [...clusters],
+    });
+    return (high - low) / 2;
+  };
+  return half(0.95) + half(0.6);
 }
 
 /** The difference of two treatments on one test. */
@@ -116,13 +133,15 @@ export function contrast(
     pairs: list.length,
   }));
   if (models.length > 1) {
-    const { mean: centre, interval, p } = tTest(models.map((one) => one.value));
-    return { suite, models, over: "models", value: centre, interval, n: models.length, p };
+    const values = models.map((one) => one.value);
+    const { mean: centre, interval, p } = tTest(values);
+    const n = models.length, detectable = detectableEffect(values);
+    return { suite, models, over: "models", value: centre, interval, n, p, detectable };
   }
   const items = pairs.flatMap(({ left, right }) => itemDifferences(left, right, suite));
-  const { mean: centre, interval, p, units } = tTest(items.map(({ difference }) => difference), {
-    clusters: items.map(({ item }) => item),
-  });
+  const differences = items.map(({ difference }) => difference);
+  const clusters = items.map(({ item }) => item);
+  const { mean: centre, interval, p, units } = tTest(differences, { clusters });
   return {
     suite,
     models,
@@ -132,6 +151,7 @@ export function contrast(
     interval,
     n: units,
     p,
+    detectable: detectableEffect(differences, clusters),
   };
 }
 
@@ -154,11 +174,18 @@ export interface ConsistencyPoint {
   base: number;
 }
 
-/** The points of the correlation: mixtures x domains, seeds averaged. */
+/**
+ * The points of the correlation: mixtures x domains, seeds averaged; of the models and seeds that have
+ * mixtures, so that all points rest on the same seeds.
+ */
 export function consistencyPoints(cells: readonly CellResult[]): ConsistencyPoint[] {
+  const place = ({ cell: { model, seed } }: CellResult) => JSON.stringify([model, seed]);
+  const mixing = new Set(cells.filter(({ cell }) => cell.treatment === "mix").map(place));
   const points: ConsistencyPoint[] = [];
   for (const suite of suiteNames) {
-    const mixed = cells.filter((one) => ratioOf(one) !== undefined && one.suites[suite]);
+    const mixed = cells.filter((one) =>
+      mixing.has(place(one)) && ratioOf(one) !== undefined && one.suites[suite]
+    );
     const groups = Map.groupBy(
       mixed,
       (one) => JSON.stringify([one.cell.model, one.cell.domain, ratioOf(one)]),
@@ -215,29 +242,25 @@ export interface Finding {
   paper?: string;
 }
 
-/** The paper's number for a finding, as text. */
-function paperNumber(hypothesis: string, suite: SuiteName): string | undefined {
-  const found = paper.findings.find((one) => one.finding === hypothesis);
-  return found === undefined ? undefined : (found.values as Record<SuiteName, string>)[suite];
-}
-
 /** The smallest effect that counts, below which a hypothesis is given up: points, and r. */
 const SMALLEST = { points: 1, r: 0.1 } as const;
+
+/** The rule's differences: against INC. */
+export const ruleContrasts: readonly (readonly [hypothesis: string, treatment: Treatment])[] = [
+  ["HAR - INC", "har"],
+  ["SELF - INC", "self"],
+  ["CON - INC", "context"],
+];
 
 /** The twelve hypotheses of data/study-rule.md; those without results are left out. */
 export function findings(cells: readonly CellResult[]): Finding[] {
   const found: Omit<Finding, "reading">[] = [];
-  const contrasts = [
-    ["HAR - INC", "har"],
-    ["SELF - INC", "self"],
-    ["CON - INC", "context"],
-  ] as const;
-  for (const [hypothesis, treatment] of contrasts) {
+  for (const [hypothesis, treatment] of ruleContrasts) {
     for (const suite of suiteNames) {
       const result = contrast(cells, { treatment }, { treatment: "inc" }, { suite });
       if (result === undefined) continue;
-      const { value, interval, n, p, over } = result;
-      const estimate = { value, interval, n, p };
+      const { value, interval, n, p, over, detectable } = result;
+      const estimate = { value, interval, n, p, detectable };
       found.push({
         hypothesis,
         suite,

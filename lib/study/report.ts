@@ -1,0 +1,187 @@
+/**
+ * What a study found, as text that its numbers write: the findings beside the paper's, what did not
+ * come out, and what a reader must know before believing any of it.
+ */
+import { auditProbe, type ProbeAudit } from "../knowledge/mod.ts";
+import type { Answer } from "../answer.ts";
+import type { EmptyReason } from "../group.ts";
+import { writeWhole } from "../runtime/files.ts";
+import type { Backend } from "../runtime/backend.ts";
+import type { CellResult } from "./cell.ts";
+import { modelLabel } from "./open.ts";
+import type { Settings } from "./settings.ts";
+import type { Study, StudyPlan } from "./study.ts";
+import { type Finding, suiteLabels } from "./summary.ts";
+
+/** Does a model's probe show knowledge at all? Over the answers that its groups are made from. */
+export function auditPools(pools: ReadonlyMap<string, readonly Answer[]>): ProbeAudit {
+  return auditProbe([...pools.values()].flat());
+}
+
+/** What to say where a filter left no group. */
+export function emptyAdvice({ filter, message }: EmptyReason): string {
+  return filter === "confidence"
+    ? `${message} With --minimum-confidence=0 every answer counts as belief; that goes on at ` +
+      "your own risk, for such a belief may be a guess."
+    : message;
+}
+
+/** What a reader must know first; the worst comes first. */
+export function studyWarnings(
+  study: Pick<Study, "plans" | "cells" | "bases">,
+  { audits, settings }: { audits: ReadonlyMap<string, ProbeAudit>; settings: Settings },
+): string[] {
+  const warnings: string[] = [];
+  for (const [model, { meaningful, verdict }] of audits) {
+    if (!meaningful) warnings.push(`the probe of ${modelLabel(model)} is at chance: ${verdict}`);
+  }
+  const empty = study.cells.filter((cell) => cell.empty !== undefined);
+  for (const reason of new Set(empty.map(emptyText))) warnings.push(reason);
+  if (settings.minimumConfidence !== undefined && settings.minimumConfidence < 0.5) {
+    warnings.push(
+      `answers count as belief above ${settings.minimumConfidence}, not above the paper's .5`,
+    );
+  }
+  if (settings.quick || settings.limit !== undefined) {
+    warnings.push("a shortened run: few questions, wide intervals; its numbers mean little");
+  }
+  if (study.bases.length === 1) {
+    warnings.push(
+      "one model: intervals are over its questions and speak of it alone; the rule asks for several",
+    );
+  }
+  return warnings;
+}
+
+function emptyText({ cell, sizes, empty }: CellResult): string {
+  const reason = sizes.emptiedBy ? emptyAdvice(sizes.emptiedBy) : empty;
+  const which = sizes.emptiedBy ? "no groups" : `no ${cell.treatment} group`;
+  return `${which} for ${modelLabel(cell.model)} in ${cell.domain}: ${reason}`;
+}
+
+const signed = (value: number, unit: Finding["unit"]) => {
+  const text = value.toFixed(unit === "points" ? 1 : 2);
+  return unit === "points" && value >= 0 ? `+${text}` : text;
+};
+
+/** `+12.1 [+3.0, +21.2]` */
+export function findingText({ estimate: { value, interval }, unit }: Finding): string {
+  const bounds = interval?.every(Number.isFinite)
+    ? ` [${interval.map((bound) => signed(bound, unit)).join(", ")}]`
+    : "";
+  return signed(value, unit) + bounds;
+}
+
+const probability = (p: number | undefined) =>
+  p === undefined ? "" : p < 0.001 ? "<.001" : p.toFixed(3).replace(/^0/, "");
+
+/** The findings in aligned columns, warnings first: what `deno task reproduce` ends with. */
+export function findingsText(
+  found: readonly Finding[],
+  { study, warnings }: { study: Pick<Study, "plans" | "backend">; warnings: readonly string[] },
+): string {
+  const header = ["finding", "test", "ours [95% interval]", "n", "Holm p", "reading", "paper"];
+  const rows = found.map((finding) => [
+    finding.hypothesis,
+    suiteLabels[finding.suite],
+    findingText(finding),
+    `${finding.estimate.n} ${finding.over}`,
+    probability(finding.correctedP),
+    finding.reading,
+    finding.paper ?? "",
+  ]);
+  const widths = header.map((name, i) =>
+    Math.max(name.length, ...rows.map((row) => row[i].length))
+  );
+  const line = (cells: string[]) =>
+    cells.map((cell, i) => cell.padEnd(widths[i])).join("  ").trim();
+  return [
+    ...warnings.map((warning) => `WARNING: ${warning}`),
+    ...(warnings.length > 0 ? [""] : []),
+    "Differences in points of accuracy (correlation: r); read by data/study-rule.md",
+    "",
+    ...(rows.length > 0 ? [header, ...rows].map(line) : ["Nothing to compare: no group was left."]),
+    "",
+    ...study.plans.map(planText),
+    backendText(study.backend),
+    "",
+  ].join("\n");
+}
+
+function planText({ models, seeds, treatments, mixtureSeeds }: StudyPlan): string {
+  const mixtures = treatments.includes("mix")
+    ? `; mixtures with seeds ${(mixtureSeeds ?? seeds).join(", ")}`
+    : "; no mixtures";
+  return `${models.map(modelLabel).join(", ")}: seeds ${seeds.join(", ")}${mixtures}`;
+}
+
+function backendText({ name, device, threads, versions }: Study["backend"]): string {
+  const packages = Object.entries(versions).map(([what, version]) => `${what} ${version}`);
+  return `Backend ${name} on ${device}${threads ? ` (${threads} threads)` : ""}: ${
+    packages.join(", ")
+  }`;
+}
+
+/** What did not come out as the paper found it, a sentence each; empty where all of it holds. */
+export function unprovenTexts(found: readonly Finding[]): string[] {
+  return found.filter(({ reading }) => reading !== "holds").map((finding) => {
+    const { hypothesis, suite, estimate, over, correctedP, reading } = finding;
+    const name = `${hypothesis} on ${suiteLabels[suite]}`;
+    const p = probability(correctedP);
+    const measured = `${findingText(finding)} over ${estimate.n} ${over}` +
+      (p ? `, Holm p ${p.replace(/^\./, "= .")}` : "");
+    const resolution = estimate.detectable !== undefined && Number.isFinite(estimate.detectable)
+      ? ` So few ${over} show a true difference from about ${
+        estimate.detectable.toFixed(1)
+      } points up (80% power, before Holm's correction).`
+      : "";
+    const verdict = reading === "can't tell"
+      ? "can't be told from no effect here"
+      : "does not hold here";
+    return `${name} ${verdict}: ${measured}.${resolution}`;
+  });
+}
+
+/** One measured number with what it rests on. */
+export interface ResultRecord {
+  /** What was measured, e.g. `HAR - INC, HOMO`. */
+  name: string;
+  value: number;
+  unit: string;
+  /** 95%. */
+  interval?: readonly [number, number];
+  n: number;
+  /** What n counts, e.g. `models`. */
+  over: string;
+}
+
+/** How the numbers of one file came about. */
+export interface ResultContext {
+  settings: Settings;
+  seeds: readonly number[];
+  backend: Pick<Backend, "name" | "device" | "threads" | "versions">;
+  /** That the computations took. */
+  seconds: number;
+}
+
+/** Writes `folder/name.json`: results with seeds, settings, versions and backend; gives its path. */
+export async function saveResults(
+  folder: string,
+  name: string,
+  { results, ...context }: ResultContext & { results: readonly ResultRecord[] },
+): Promise<string> {
+  const { settings, seeds, seconds, backend: { name: backend, device, threads, versions } } =
+    context;
+  const { output: _, ...asked } = settings; // a path of this machine
+  const path = `${folder}/${name}.json`;
+  const rounded = Number(seconds.toFixed(1));
+  const about = { seeds, settings: asked, backend, device, threads, versions, seconds: rounded };
+  await writeWhole(path, JSON.stringify({ ...about, results }, null, 1) + "\n");
+  return path;
+}
+
+/** Writes `folder/name`, such as the findings' text; gives its path. */
+export async function saveText(folder: string, name: string, text: string): Promise<string> {
+  await writeWhole(`${folder}/${name}`, text);
+  return `${folder}/${name}`;
+}

@@ -1,0 +1,275 @@
+/**
+ * The rows of the study's tables. Accuracies and differences in points (0 to 100), KL and entropy in
+ * nats. A cell without a result is null.
+ */
+import type { Answer } from "../answer.ts";
+import { type SuiteName, suiteNames } from "../evaluation.ts";
+import { mean, meanInterval, tTest, wilsonInterval } from "../statistics/mod.ts";
+import type { CellResult, SuiteRecord, Treatment } from "./cell.ts";
+import { modelLabel } from "./open.ts";
+import { paperNumber } from "./paper.ts";
+import { baseAnswersOf, type BaseResult, type Study } from "./study.ts";
+import {
+  byModel,
+  contrast,
+  type Estimate,
+  ruleContrasts,
+  suiteLabels,
+  treatmentLabels,
+} from "./summary.ts";
+
+/** One row, by column. */
+export type StudyRow = Record<string, string | number | Estimate | null>;
+
+/** Treatments in the tables' order, of those that have results. */
+export function treatmentsOf(cells: readonly CellResult[]): Treatment[] {
+  const found = new Set(cells.map(({ cell }) => cell.treatment));
+  return (Object.keys(treatmentLabels) as Treatment[]).filter((name) =>
+    name !== "mix" && found.has(name)
+  );
+}
+
+const unique = <T>(list: readonly T[]): T[] => [...new Set(list)];
+
+/** Right (1) or wrong (0), with the question that was asked. */
+interface Outcome {
+  item: string;
+  correct: number;
+}
+
+/** Share of right answers, points; its 95% interval over questions, seeds and domains pooled. */
+function accuracyOf(outcomes: readonly Outcome[]): Estimate | null {
+  if (outcomes.length === 0) return null;
+  const right = outcomes.reduce((sum, { correct }) => sum + correct, 0);
+  const items = outcomes.map(({ item }) => item);
+  const units = unique(items).length;
+  const value = 100 * right / outcomes.length;
+  const clustered = meanInterval(outcomes.map(({ correct }) => 100 * correct), { clusters: items });
+  // A t-interval of answers that are all right (or of one question) would be empty.
+  const interval = units === outcomes.length || !(clustered.stderr > 0)
+    ? wilsonInterval(Math.round(right * units / outcomes.length), units).map((bound) => 100 * bound)
+    : clustered.interval;
+  return { value, interval: [interval[0], interval[1]], n: units };
+}
+
+const outcomesOf = ({ items, correct }: SuiteRecord): Outcome[] =>
+  items.map((item, i) => ({ item, correct: correct[i] }));
+
+/**
+ * The main table: a row for each model and group, base first, with columns `DOMAIN/SUITE` and
+ * `mean/SUITE`; with several models a block over all of them, whose intervals are over models.
+ */
+export function accuracyRows({ bases, cells }: Pick<Study, "bases" | "cells">): StudyRow[] {
+  const domains = unique(cells.map(({ cell }) => cell.domain));
+  const groups = ["base" as const, ...treatmentsOf(cells)];
+  const rows: StudyRow[] = [];
+  const means = new Map<string, number[]>();
+  for (const base of bases) {
+    const own = cells.filter(({ cell }) => cell.model === base.model);
+    for (const group of groups) {
+      const row: StudyRow = { model: modelLabel(base.model), group: groupLabel(group) };
+      for (const suite of suiteNames) {
+        const parts = domains.map((domain) => {
+          const here = own.filter(({ cell, suites }) => cell.domain === domain && suites[suite]);
+          if (group === "base") return here.slice(0, 1).flatMap((one) => before(base, one, suite));
+          return here.filter(({ cell }) => cell.treatment === group)
+            .flatMap(({ suites }) => outcomesOf(suites[suite]!));
+        });
+        domains.forEach((domain, i) => row[`${domain}/${suite}`] = accuracyOf(parts[i]));
+        const all = accuracyOf(parts.flat());
+        row[`mean/${suite}`] = all;
+        const name = `${group}/${suite}`;
+        if (all) means.set(name, [...means.get(name) ?? [], all.value]);
+      }
+      rows.push(row);
+    }
+  }
+  if (bases.length < 2) return rows;
+  for (const group of groups) {
+    const row: StudyRow = { model: "all models", group: groupLabel(group) };
+    for (const suite of suiteNames) {
+      for (const domain of domains) row[`${domain}/${suite}`] = null;
+      row[`mean/${suite}`] = overModels(means.get(`${group}/${suite}`) ?? []);
+    }
+    rows.push(row);
+  }
+  return rows;
+}
+
+const groupLabel = (group: Treatment | "base") =>
+  group === "base" ? "base" : treatmentLabels[group];
+
+function before(base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[] {
+  return baseAnswersOf(base, cell, suite).map(({ domain, id, correct }) => ({
+    item: `${domain}/${id}`,
+    correct: Number(correct),
+  }));
+}
+
+/** A t-interval over models, which are the independent units; of one model its value alone. */
+function overModels(values: readonly number[]): Estimate | null {
+  if (values.length === 0) return null;
+  if (values.length === 1) return { value: values[0], n: 1 };
+  const { mean: value, interval, p } = tTest([...values]);
+  return { value, interval, n: values.length, p };
+}
+
+/** The rule's differences: a row for each and each test, with a column for each model and for all. */
+export function contrastRows(cells: readonly CellResult[]): StudyRow[] {
+  const models = unique(cells.map(({ cell }) => cell.model));
+  return ruleContrasts.flatMap(([finding, treatment]) =>
+    suiteNames.flatMap((suite): StudyRow[] => {
+      const of = (some: readonly CellResult[]) =>
+        contrast(some, { treatment }, { treatment: "inc" }, { suite }) ?? null;
+      const all = of(cells);
+      if (all === null) return [];
+      const own = models.map((model): [string, Estimate | null] => [
+        modelLabel(model),
+        plain(of(cells.filter(({ cell }) => cell.model === model))),
+      ]);
+      return [{
+        finding,
+        test: suiteLabels[suite],
+        ...Object.fromEntries(own),
+        ...(models.length > 1 ? { "all models": plain(all) } : {}),
+        paper: paperNumber(finding, suite) ?? "",
+      }];
+    })
+  );
+}
+
+function plain(estimate: Estimate | null): Estimate | null {
+  if (estimate === null) return null;
+  const { value, interval, n } = estimate;
+  return { value, interval, n };
+}
+
+/** What else a cell measures beside accuracy. */
+const distances: readonly (readonly [column: string, value: (record: SuiteRecord) => number])[] = [
+  ["kl", ({ kl }) => kl],
+  ["rank", ({ rank }) => rank],
+  ["cosine", ({ cosine }) => cosine],
+  ["entropy", ({ entropy }) => entropy],
+  ["baseEntropy", ({ baseEntropy }) => baseEntropy],
+];
+
+/** How far each group moved the models: KL, rank consistency, cosine, entropies; means over models. */
+export function distanceRows(cells: readonly CellResult[]): StudyRow[] {
+  return treatmentsOf(cells).flatMap((treatment) =>
+    suiteNames.flatMap((suite): StudyRow[] => {
+      const measured = distances.map(([column, value]): [string, Estimate | null] => [
+        column,
+        overModels([...byModel(cells, { treatment, suite }, value).values()]),
+      ]);
+      if (measured[0][1] === null) return [];
+      return [{
+        group: treatmentLabels[treatment],
+        test: suiteLabels[suite],
+        ...Object.fromEntries(measured),
+      }];
+    })
+  );
+}
+
+/** Answers that changed sides, counted over models, domains and seeds. */
+export interface Flips {
+  treatment: Treatment;
+  kind: string;
+  /** Right before, and wrong after fine-tuning. */
+  right: number;
+  lost: number;
+  /** Wrong before, and right after. */
+  wrong: number;
+  gained: number;
+}
+
+/** What a treatment lost and gained on one test, by a kind of question. */
+export function flips(
+  { bases, cells }: Pick<Study, "bases" | "cells">,
+  { suite, kindOf = () => "all" }: {
+    suite: SuiteName;
+    /** Default: all are of one kind; undefined leaves a question out. */
+    kindOf?: (answer: Answer, model: string) => string | undefined;
+  },
+): Flips[] {
+  const counts = new Map<string, Flips>();
+  for (const result of cells) {
+    const { treatment, model } = result.cell;
+    const record = result.suites[suite];
+    if (treatment === "mix" || record === undefined) continue;
+    const base = bases.find((one) => one.model === model)!;
+    baseAnswersOf(base, result, suite).forEach((answer, i) => {
+      const kind = kindOf(answer, model);
+      if (kind === undefined) return;
+      const key = JSON.stringify([treatment, kind]);
+      const count = counts.get(key) ??
+        { treatment, kind, right: 0, lost: 0, wrong: 0, gained: 0 };
+      count[answer.correct ? "right" : "wrong"]++;
+      if (answer.correct && !record.correct[i]) count.lost++;
+      if (!answer.correct && record.correct[i]) count.gained++;
+      counts.set(key, count);
+    });
+  }
+  const order = treatmentsOf(cells);
+  return [...counts.values()].sort((a, b) =>
+    order.indexOf(a.treatment) - order.indexOf(b.treatment) || (a.kind < b.kind ? -1 : 1)
+  );
+}
+
+/** Consistency and accuracy of each model, domain and group (or ratio), seeds averaged, points. */
+export function consistencyRows(cells: readonly CellResult[], suite: SuiteName) {
+  const tested = cells.filter(({ suites }) => suites[suite] !== undefined);
+  const places = Map.groupBy(
+    tested,
+    ({ cell: { model, domain, treatment, ratio } }) =>
+      JSON.stringify([model, domain, treatment, ratio]),
+  );
+  return [...places.values()].map((list) => {
+    const records = list.map(({ suites }) => suites[suite]!);
+    const over = (value: (record: SuiteRecord) => number) => 100 * mean(records.map(value));
+    return {
+      cell: list[0].cell,
+      consistency: over(({ rank }) => rank),
+      accuracy: over(({ accuracy }) => accuracy),
+      base: over(({ baseAccuracy }) => baseAccuracy),
+    };
+  });
+}
+
+/** Every cell and test as one row of plain values, for a csv and for other programs. */
+export function cellRows(cells: readonly CellResult[]): StudyRow[] {
+  const short = (value: number) => Number(value.toPrecision(5));
+  return cells.flatMap(({ cell, size, suites, fit, finetuning, seconds }) =>
+    suiteNames.flatMap((suite): StudyRow[] => {
+      const record = suites[suite];
+      if (record === undefined) return [];
+      const { n, accuracy, interval, baseAccuracy, lost, gained } = record;
+      return [{
+        model: modelLabel(cell.model),
+        domain: cell.domain,
+        group: cell.treatment,
+        ratio: cell.ratio ?? null,
+        seed: cell.seed,
+        test: suite,
+        size,
+        accuracy: { value: short(100 * accuracy), interval: pointsOf(interval), n },
+        base: short(100 * baseAccuracy),
+        kl: short(record.kl),
+        rank: short(record.rank),
+        cosine: short(record.cosine),
+        entropy: short(record.entropy),
+        baseEntropy: short(record.baseEntropy),
+        lost,
+        gained,
+        fit: fit === undefined ? null : short(100 * fit.share),
+        lastLoss: finetuning === undefined ? null : short(finetuning.lastLoss),
+        seconds: Number(seconds.toFixed(2)),
+      }];
+    })
+  );
+}
+
+const pointsOf = ([low, high]: readonly [number, number]): [number, number] => [
+  Number((100 * low).toPrecision(5)),
+  Number((100 * high).toPrecision(5)),
+];
