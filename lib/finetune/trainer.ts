@@ -13,8 +13,7 @@ import { firstMoment as first, readState, secondMoment as second, writeState } f
 
 export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
   /**
-   * What is computed again for the gradient, to need less memory. Default: the MLPs of models above
-   * 50 million parameters, nothing of smaller ones.
+   * What is computed again for the gradient, to need less memory where rows are long. Default: nothing.
    */
   recompute?: Recompute;
   learningRate: number;
@@ -44,9 +43,6 @@ export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
   /** The factor on the learning rate at a step (from 0), in place of `schedule`. */
   factor?: (step: number) => number;
 }
-
-/** Parameters of a model whose kept values would need more memory than its moments. */
-const RECOMPUTE_ABOVE = 50e6;
 
 export interface StepResult {
   /** Mean cross-entropy over the supervised tokens, in nats, before the step. */
@@ -178,7 +174,7 @@ export class Trainer {
       epsilon: 1e-8,
       embeddingScale: 1,
       batchTokens: 8192,
-      recompute: model.parameterCount > RECOMPUTE_ABOVE ? "mlp" : "nothing",
+      recompute: "nothing",
       ...options,
     };
     for (const name of ["learningRate", "totalSteps", "warmupSteps", "weightDecay"] as const) {
@@ -188,7 +184,7 @@ export class Trainer {
     }
     for (const [name, { shape }] of model.parameters) {
       for (const moment of [first(name), second(name)]) {
-        const zeros = tf.zeros(shape);
+        const zeros = tf.fill(shape, 0); // by the backend: tf.zeros makes them in JavaScript
         model.bindState(moment, tf.variable(zeros, false));
         zeros.dispose();
       }
@@ -253,7 +249,7 @@ export class Trainer {
   #sums(): tf.Variable[] {
     return [...this.model.parameters].map(([name, { shape }]) => {
       if (!this.model.state.has(sumOf(name))) {
-        this.model.bindState(sumOf(name), tf.tidy(() => tf.variable(tf.zeros(shape), false)));
+        this.model.bindState(sumOf(name), tf.tidy(() => tf.variable(tf.fill(shape, 0), false)));
       }
       return this.model.state.get(sumOf(name))!;
     });

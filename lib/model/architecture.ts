@@ -12,6 +12,7 @@ import {
   attendBehind,
   lookUp,
   type PrefixKeys,
+  recomputed,
   rmsNorm,
   rotate,
   swiGlu,
@@ -21,9 +22,16 @@ import type { ModelConfiguration } from "./configuration.ts";
 /** Tensors by the checkpoint's names. */
 export type Parameters = ReadonlyMap<string, tf.Tensor>;
 
+type Get = (name: string) => tf.Tensor;
+
+/** What is computed again for the gradient instead of kept: nothing, the MLPs, or whole layers. */
+export type Recompute = "nothing" | "mlp" | "layer";
+
 export interface ForwardOptions {
   /** Factor on the embedding's rows. Default 1; the organisms are pretrained with sqrt(hidden size). */
   embeddingScale?: number;
+  /** Default: nothing. */
+  recompute?: Recompute;
   /** Tokens before every row, by layer, as `onKeys` gave them. Default: none. For inference. */
   prefix?: readonly PrefixKeys[];
   /** Told each layer's keys (rotated) and values [B, K, T, D]. */
@@ -81,63 +89,108 @@ export function forward(
   parameters: Parameters,
   configuration: ModelConfiguration,
   ids: tf.Tensor2D,
-  { embeddingScale = 1, prefix, onKeys }: ForwardOptions = {},
+  { embeddingScale = 1, recompute = "nothing", prefix, onKeys }: ForwardOptions = {},
 ): tf.Tensor2D {
   const [batch, length] = ids.shape;
   const { heads, keyValueHeads, headDimension, normEpsilon } = configuration;
-  const get = (name: string): tf.Tensor => {
+  const get: Get = (name) => {
     const tensor = parameters.get(name);
     if (tensor === undefined) {
       throw new Error(`Cannot run the model: expected a tensor ${name}; the checkpoint has none`);
     }
     return tensor;
   };
-  const norm = (x: tf.Tensor2D, name: string) => rmsNorm(x, get(name) as tf.Tensor1D, normEpsilon);
-  const linear = (x: tf.Tensor2D, name: string): tf.Tensor2D => {
+  const norm = (x: tf.Tensor2D, weight: tf.Tensor) =>
+    rmsNorm(x, weight as tf.Tensor1D, normEpsilon);
+  const linear = (x: tf.Tensor2D, name: string, get: Get): tf.Tensor2D => {
     const y: tf.Tensor2D = tf.matMul(x, get(`${name}.weight`) as tf.Tensor2D, false, true);
     return parameters.has(`${name}.bias`) ? tf.add(y, get(`${name}.bias`)) : y;
   };
   const split = (x: tf.Tensor2D, count: number) =>
     tf.transpose(tf.reshape(x, [batch, length, count, headDimension]), [0, 2, 1, 3]) as tf.Tensor4D;
 
-  const scale = 1 / Math.sqrt(headDimension);
-  const { cos, sin } = rotaryTables(configuration, length, prefix?.[0].keys.shape[1]);
-  // The scores' scale rides on the queries' rotation.
-  const [cosQ, sinQ] = [tf.mul(cos, scale) as tf.Tensor2D, tf.mul(sin, scale) as tf.Tensor2D];
-  const causal = causalMask(length);
-  const window = configuration.slidingWindow !== undefined && configuration.slidingWindow < length
-    ? causalMask(length, configuration.slidingWindow)
-    : causal;
+  const makeTables = () => {
+    const { cos, sin } = rotaryTables(configuration, length, prefix?.[0].keys.shape[1]);
+    // The scores' scale rides on the queries' rotation.
+    const scale = 1 / Math.sqrt(headDimension);
+    const scaled = [tf.mul(cos, scale), tf.mul(sin, scale)] as [tf.Tensor2D, tf.Tensor2D];
+    return {
+      keys: [cos, sin] as [tf.Tensor2D, tf.Tensor2D],
+      queries: scaled,
+      causal: causalMask(length),
+    };
+  };
+  // What is computed again needs them when those of the first time are gone.
+  const shared = recompute === "layer" ? undefined : makeTables();
+  const windowed = (configuration.slidingWindow ?? Infinity) < length
+    ? configuration.slidingWindow
+    : undefined;
   const slides = new Set(configuration.slidingLayers);
+
+  /** The names of a layer's tensors that `part` holds. */
+  const tensorsOf = (layer: string, part: RegExp) =>
+    [...parameters.keys()].filter((name) => name.startsWith(`${layer}.`) && part.test(name));
+  /** Runs a block of a layer, its inner values kept or not. */
+  const block = (
+    x: tf.Tensor2D,
+    names: string[],
+    { run, again }: { run: (x: tf.Tensor2D, get: Get) => tf.Tensor2D; again: boolean },
+  ): tf.Tensor2D =>
+    again
+      ? recomputed<tf.Tensor2D>(
+        (x, ...tensors) => run(x, (name) => tensors[names.indexOf(name)]),
+        [x, ...names.map(get)],
+      )
+      : run(x, get);
 
   let x = lookUp(get("model.embed_tokens.weight") as tf.Tensor2D, tf.reshape(ids, [-1]));
   if (embeddingScale !== 1) x = tf.mul(x, embeddingScale);
   for (let i = 0; i < configuration.layers; i++) {
     const layer = `model.layers.${i}`;
-    const a = norm(x, `${layer}.input_layernorm.weight`); // (B T, D)
-    const projected = (name: "q" | "k", count: number): tf.Tensor4D => {
-      const y = linear(a, `${layer}.self_attn.${name}_proj`);
-      if (!configuration.queryKeyNorm) return split(y, count);
-      const byHead = tf.reshape(y, [-1, headDimension]) as tf.Tensor2D;
-      return split(norm(byHead, `${layer}.self_attn.${name}_norm.weight`), count);
+    const attention = (x: tf.Tensor2D, get: Get): tf.Tensor2D => {
+      const a = norm(x, get(`${layer}.input_layernorm.weight`)); // (B T, D)
+      const projected = (name: "q" | "k", count: number): tf.Tensor4D => {
+        const y = linear(a, `${layer}.self_attn.${name}_proj`, get);
+        if (!configuration.queryKeyNorm) return split(y, count);
+        const byHead = tf.reshape(y, [-1, headDimension]) as tf.Tensor2D;
+        return split(norm(byHead, get(`${layer}.self_attn.${name}_norm.weight`)), count);
+      };
+      const { keys, queries, causal } = shared ?? makeTables();
+      const q = rotate(projected("q", heads), ...queries) as tf.Tensor4D; // (B, H, T, D)
+      const k = rotate(projected("k", keyValueHeads), ...keys) as tf.Tensor4D; // (B, K, T, D)
+      const v = split(linear(a, `${layer}.self_attn.v_proj`, get), keyValueHeads);
+      onKeys?.(k, v);
+      const mixed = prefix === undefined
+        ? attend(q, k, v, windowed && slides.has(i) ? causalMask(length, windowed) : causal)
+        : attendBehind(prefix[i], [q, k, v], causal);
+      const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [
+        batch * length,
+        heads * headDimension,
+      ]) as tf.Tensor2D;
+      return linear(joined, `${layer}.self_attn.o_proj`, get);
     };
-    const q = rotate(projected("q", heads), cosQ, sinQ) as tf.Tensor4D; // (B, H, T, D)
-    const k = rotate(projected("k", keyValueHeads), cos, sin) as tf.Tensor4D; // (B, K, T, D)
-    const v = split(linear(a, `${layer}.self_attn.v_proj`), keyValueHeads);
-    onKeys?.(k, v);
-    const mixed = prefix === undefined
-      ? attend(q, k, v, slides.has(i) ? window : causal)
-      : attendBehind(prefix[i], [q, k, v], causal);
-    const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [
-      batch * length,
-      heads * headDimension,
-    ]) as tf.Tensor2D;
-    x = tf.add(x, linear(joined, `${layer}.self_attn.o_proj`));
-    const m = norm(x, `${layer}.post_attention_layernorm.weight`);
-    const hidden = swiGlu(linear(m, `${layer}.mlp.gate_proj`), linear(m, `${layer}.mlp.up_proj`));
-    x = tf.add(x, linear(hidden, `${layer}.mlp.down_proj`));
+    const mlp = (x: tf.Tensor2D, get: Get): tf.Tensor2D => {
+      const m = norm(x, get(`${layer}.post_attention_layernorm.weight`));
+      const gate = linear(m, `${layer}.mlp.gate_proj`, get);
+      const up = linear(m, `${layer}.mlp.up_proj`, get);
+      return linear(swiGlu(gate, up), `${layer}.mlp.down_proj`, get);
+    };
+    x = tf.add(
+      x,
+      block(x, tensorsOf(layer, /input_layernorm|self_attn/), {
+        run: attention,
+        again: recompute === "layer",
+      }),
+    );
+    x = tf.add(
+      x,
+      block(x, tensorsOf(layer, /post_attention|mlp/), {
+        run: mlp,
+        again: recompute === "layer" || recompute === "mlp",
+      }),
+    );
   }
-  return norm(x, "model.norm.weight");
+  return norm(x, get("model.norm.weight"));
 }
 
 /** [T, T]: 0 where a position may look, a large negative elsewhere. */

@@ -5,6 +5,7 @@
  * backend lacks. All are traceable: shapes are fixed, no tensor's value is read in JavaScript.
  */
 import * as tf from "@tensorflow/tfjs";
+import { waitFor } from "../runtime/compile/mod.ts";
 
 // deno-lint-ignore no-explicit-any
 type Gradient = any; // tfjs types a custom gradient for one input; ours have several
@@ -217,4 +218,43 @@ export function headLoss(
     };
   };
   return tf.customGrad(loss as Gradient)(hidden, head, labels, weights) as tf.Scalar;
+}
+
+/**
+ * f(x, ...weights) whose inner values are not kept for the gradient but computed again when it is asked
+ * for: less memory for more time (Chen et al. 2016).
+ */
+export function recomputed<T extends tf.Tensor>(
+  f: (x: T, ...weights: tf.Tensor[]) => T,
+  [x, ...weights]: [T, ...tf.Tensor[]],
+): T {
+  return tf.customGrad(
+    ((...all: unknown[]) => {
+      const save = all.pop() as tf.GradSaveFunc;
+      const inputs = all as [T, ...tf.Tensor[]];
+      save(inputs);
+      return {
+        value: f(...inputs),
+        // Waiting keeps TensorFlow from computing them at once, or from finding them computed already.
+        gradFunc: (dy: T, [x, ...weights]: tf.Tensor[]) =>
+          innerGradients(f as Gradient, [waitFor(x, dy), ...weights], dy),
+      };
+    }) as Gradient,
+  )(x, ...weights) as T;
+}
+
+/** tf.grads inside a gradient: tfjs drops the outer tape there, so it is put aside. */
+function innerGradients(
+  f: (...inputs: tf.Tensor[]) => tf.Tensor,
+  inputs: tf.Tensor[],
+  dy: tf.Tensor,
+): tf.Tensor[] {
+  const { state } = tf.engine();
+  const { activeTape, gradientDepth } = state;
+  state.gradientDepth = 0;
+  try {
+    return tf.grads(f)(inputs, dy);
+  } finally {
+    Object.assign(state, { activeTape, gradientDepth });
+  }
 }

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { Trainer } from "../../lib/finetune/mod.ts";
+import { loadModel } from "../../lib/model/load.ts";
+import { Random } from "../../lib/random.ts";
+import { fixtureFolder, relativeDifference } from "./_fixtures.ts";
+
+const random = new Random(2);
+const inputIds = Array.from(
+  { length: 6 },
+  (_, i) => Array.from({ length: 10 + i }, () => random.integer(90)),
+);
+
+for (const family of ["llama", "qwen2", "qwen3"]) {
+  for (const compiled of [true, false]) {
+    Deno.test(`recomputing changes no step of ${family}, ${compiled ? "" : "un"}compiled`, async () => {
+      const trained: Map<string, Float32Array>[] = [];
+      for (const recompute of ["nothing", "mlp", "layer"] as const) {
+        const model = await loadModel(fixtureFolder(family), { tokenizer: false, compiled });
+        const trainer = new Trainer(model, {
+          learningRate: 1e-3,
+          totalSteps: 9,
+          clipNorm: 1,
+          recompute,
+        });
+        for (let i = 0; i < 3; i++) await trainer.step({ inputIds, labels: inputIds });
+        trained.push(
+          new Map([...model.parameters].map(([name, v]) => [name, v.dataSync() as Float32Array])),
+        );
+        model.dispose();
+      }
+      for (const [name, values] of trained[0]) {
+        for (const other of trained.slice(1)) {
+          const difference = relativeDifference(other.get(name)!, values);
+          assert.ok(difference < 1e-5, `${name}: ${difference}`);
+        }
+      }
+    });
+  }
+}
