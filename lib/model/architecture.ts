@@ -34,6 +34,8 @@ export interface ForwardOptions {
   recompute?: Recompute;
   /** Tokens before every row, by layer, as `onKeys` gave them. Default: none. For inference. */
   prefix?: readonly PrefixKeys[];
+  /** Position of the rows' first token (int32). Default: the prefix's length. */
+  position?: tf.Scalar;
   /** Told each layer's keys (rotated) and values [B, K, T, D]. */
   onKeys?: (keys: tf.Tensor4D, values: tf.Tensor4D) => void;
 }
@@ -89,7 +91,7 @@ export function forward(
   parameters: Parameters,
   configuration: ModelConfiguration,
   ids: tf.Tensor2D,
-  { embeddingScale = 1, recompute = "nothing", prefix, onKeys }: ForwardOptions = {},
+  { embeddingScale = 1, recompute = "nothing", prefix, position, onKeys }: ForwardOptions = {},
 ): tf.Tensor2D {
   const [batch, length] = ids.shape;
   const { heads, keyValueHeads, headDimension, normEpsilon } = configuration;
@@ -110,7 +112,14 @@ export function forward(
     tf.transpose(tf.reshape(x, [batch, length, count, headDimension]), [0, 2, 1, 3]) as tf.Tensor4D;
 
   const makeTables = () => {
-    const { cos, sin } = rotaryTables(configuration, length, prefix?.[0].keys.shape[1]);
+    const before = prefix?.[0].keys.shape[1] ?? 0;
+    const { cos, sin } = position === undefined
+      ? rotaryTables(configuration, length, before)
+      : rotaryRows(
+        configuration,
+        before + length,
+        tf.add(tf.range(0, length, 1, "int32"), position),
+      );
     // The scores' scale rides on the queries' rotation.
     const scale = 1 / Math.sqrt(headDimension);
     const scaled = [tf.mul(cos, scale), tf.mul(sin, scale)] as [tf.Tensor2D, tf.Tensor2D];
@@ -219,6 +228,15 @@ function rotaryTables(configuration: ModelConfiguration, length: number, first =
     }
   }
   return { cos: tf.tensor2d(cos, [length, d]), sin: tf.tensor2d(sin, [length, d]) };
+}
+
+/** Rows of the tables of `length` positions. */
+function rotaryRows(configuration: ModelConfiguration, length: number, rows: tf.Tensor) {
+  const { cos, sin } = rotaryTables(configuration, length);
+  return {
+    cos: tf.gather(cos, rows as tf.Tensor1D) as tf.Tensor2D,
+    sin: tf.gather(sin, rows as tf.Tensor1D) as tf.Tensor2D,
+  };
 }
 
 /** Angle per position of each pair of a head, in radians (Llama 3's scaling where configured). */

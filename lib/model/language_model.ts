@@ -3,15 +3,17 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { writeWhole } from "../runtime/files.ts";
 import { compile, Session, type TensorFunction } from "../runtime/compile/mod.ts";
-import { Random } from "../random.ts";
 import type { PromptFormat } from "../prompt.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { forward, headWeight, parameterShapes } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
 import { formatSafetensors, type Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, toTransformersConfig } from "./configuration.ts";
+import { type GenerateOptions, generateTokens } from "./generate.ts";
 import { lookUp } from "./layers.ts";
 import type { SourceDescription } from "./source.ts";
+
+export type { GenerateOptions } from "./generate.ts";
 
 export interface LanguageModelParts {
   /** What the model is called in results. */
@@ -26,19 +28,6 @@ export interface LanguageModelParts {
   description?: SourceDescription;
   /** Whether steps are compiled on the native backend. Default true. */
   compiled?: boolean;
-}
-
-export interface GenerateOptions {
-  /** Default 64. */
-  maxNewTokens?: number;
-  /** 0 takes the likeliest token. Default 0. */
-  temperature?: number;
-  /** The smallest set of tokens with this much probability is drawn from. Default 1. */
-  topP?: number;
-  /** Default 0. */
-  seed?: number;
-  /** Texts that end the answer; they are cut off. The model's end token always does. */
-  stop?: string[];
 }
 
 /** How rows are read. */
@@ -259,23 +248,21 @@ export class LanguageModel {
    * @throws without a tokenizer
    */
   async generate(prompt: string, options: GenerateOptions = {}): Promise<string> {
-    const { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0, stop = [] } = options;
     const tokenizer = this.requireTokenizer();
-    const random = new Random(seed).fork("sampling");
-    const ids = tokenizer.encode(prompt);
-    const start = ids.length;
+    const ids = tokenizer.encode(prompt, { addSpecialTokens: this.format.name === "paper" });
     const ends = new Set(this.config.eosTokenIds);
     if (tokenizer.eosTokenId !== undefined) ends.add(tokenizer.eosTokenId);
-    for (let n = 0; n < maxNewTokens; n++) {
-      const [logits] = await this.nextTokenLogits([ids]);
-      const next = sample(logits, { temperature, topP, random });
-      if (ends.has(next)) break;
-      ids.push(next);
-      const text = tokenizer.decode(ids.slice(start));
-      const cut = stop.map((end) => text.indexOf(end)).filter((at) => at >= 0);
-      if (cut.length > 0) return text.slice(0, Math.min(...cut));
+    const { stop = [] } = options;
+    const cutAt = (text: string) =>
+      Math.min(...stop.map((end) => text.indexOf(end)).filter((at) => at >= 0));
+    const written: number[] = [];
+    for await (const id of generateTokens(this, ids, options)) {
+      if (ends.has(id)) break;
+      written.push(id);
+      if (stop.length > 0 && cutAt(tokenizer.decode(written)) < Infinity) break;
     }
-    return tokenizer.decode(ids.slice(start));
+    const text = tokenizer.decode(written);
+    return text.slice(0, cutAt(text));
   }
 
   /** The tokenizer. @throws where the model was loaded without one */
@@ -369,22 +356,4 @@ function logProbability(logits: Float32Array, token: number): number {
   let sum = 0;
   for (const value of logits) sum += Math.exp(value - highest);
   return logits[token] - highest - Math.log(sum);
-}
-
-function sample(
-  logits: Float32Array,
-  { temperature, topP, random }: { temperature: number; topP: number; random: Random },
-): number {
-  if (temperature === 0) return logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
-  const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a]);
-  const weights = order.map((id) => Math.exp((logits[id] - logits[order[0]]) / temperature));
-  const total = weights.reduce((a, b) => a + b, 0);
-  let kept = 0, mass = 0;
-  while (kept < order.length && (kept === 0 || mass < topP * total)) mass += weights[kept++];
-  let draw = random.next() * mass;
-  for (let i = 0; i < kept; i++) {
-    draw -= weights[i];
-    if (draw < 0) return order[i];
-  }
-  return order[kept - 1];
 }

@@ -122,6 +122,8 @@ export function attend(
 export interface PrefixKeys {
   keys: tf.Tensor3D;
   values: tf.Tensor3D;
+  /** [P]: 0 where a place is taken, a large negative where it is free. Default: all are taken. */
+  mask?: tf.Tensor1D;
 }
 
 /**
@@ -129,7 +131,7 @@ export interface PrefixKeys {
  * q [B, H, T, D] (scaled), k and v [B, K, T, D], mask [T, T] -> [B, H, T, D]. For inference.
  */
 export function attendBehind(
-  { keys, values }: PrefixKeys,
+  { keys, values, mask: free }: PrefixKeys,
   [q, k, v]: [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D],
   mask: tf.Tensor2D,
 ): tf.Tensor4D {
@@ -142,8 +144,9 @@ export function attendBehind(
     tf.reshape(tf.matMul(grouped, k, false, true), [batch * heads, length, length]),
     mask,
   );
+  const toKeys = tf.matMul(grouped, shared[0], false, true); // (B, K, H/K T, P)
   const scores = tf.concat([
-    tf.matMul(grouped, shared[0], false, true), // (B, K, H/K T, P)
+    free === undefined ? toKeys : tf.add(toKeys, free),
     tf.reshape(own, [batch, keyHeads, queries, length]),
   ], -1);
   const [toPrefix, toOwn] = tf.split(tf.softmax(scores), [before, length], -1);
