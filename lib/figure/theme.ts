@@ -24,6 +24,10 @@ export const groupColors: Readonly<Record<string, string>> = {
   self: "#0072B2",
   con: "#CC79A7",
   context: "#CC79A7",
+  "con (inc)": "#CC79A7",
+  "con (har)": "#8C6D31",
+  mixture: "#E69F00",
+  "general only": "#56B4E9",
 };
 
 /** Marker symbols and dashes, so that lines differ without colour too. */

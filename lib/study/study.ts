@@ -129,7 +129,7 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
   for (const modelName of plan.models) {
     const { model, material } = await options.open(modelName);
     try {
-      const base = await probeBase(modelName, { model, material }, store);
+      const base = await probeBase(modelName, { model, material }, { store });
       bases.push(base);
       cells.push(...await runModel(plan, { model, material }, { ...options, store, base }));
     } finally {
@@ -144,7 +144,11 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
 export async function probeBase(
   name: string,
   { model, material }: Subject,
-  store: Store,
+  { store, onProgress }: {
+    store: Store;
+    /** Told before each exam. */
+    onProgress?: (state: { done: number; total: number; exam: string }) => void;
+  },
 ): Promise<BaseResult> {
   const digest = model.description?.digest ?? "";
   const key = await store.key("base", [digest, material.identity, [...material.domains.keys()]]);
@@ -155,8 +159,9 @@ export async function probeBase(
     for (const exam of [pool, ...Object.values(suites).flat()]) exams.set(exam.name, exam);
   }
   const answers: Record<string, Answer[]> = {};
-  for (const [examName, { questions, demonstrations }] of exams) {
-    answers[examName] = await probe(model, questions, { demonstrations: [...demonstrations] });
+  for (const [exam, { questions, demonstrations }] of exams) {
+    onProgress?.({ done: Object.keys(answers).length, total: exams.size, exam });
+    answers[exam] = await probe(model, questions, { demonstrations: [...demonstrations] });
   }
   const result = { model: name, digest, parameters: model.parameterCount, answers };
   await store.write(key, result);
