@@ -39,6 +39,8 @@ export interface StudyOptions {
   open: (name: string) => Promise<Subject>;
   /** Folder of the results. */
   store: string;
+  /** Leaves out cells that another process computes, by their place in the model's list. */
+  only?: (index: number) => boolean;
   onProgress?: (state: StudyProgress) => void;
 }
 
@@ -193,7 +195,10 @@ export function baseAnswersOf(
 async function runModel(
   plan: StudyPlan,
   { model, material }: Subject,
-  { store, base, onProgress }: Omit<StudyOptions, "store"> & { store: Store; base: BaseResult },
+  { store, base, only, onProgress }: Omit<StudyOptions, "store"> & {
+    store: Store;
+    base: BaseResult;
+  },
 ): Promise<CellResult[]> {
   const domains = plan.domains ?? [...material.domains.keys()];
   const answers: BaseAnswers = new Map(Object.entries(base.answers));
@@ -202,7 +207,8 @@ async function runModel(
   const snapshot = model.snapshot();
   let reused = 0;
   try {
-    for (const cell of cells) {
+    for (const [index, cell] of cells.entries()) {
+      if (only && !only(index)) continue;
       const { model: _, ...what } = cell;
       const key = await store.key("cell", [
         base.digest,
