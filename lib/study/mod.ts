@@ -76,3 +76,4 @@ export {
   type StudyRow,
   treatmentsOf,
 } from "./tables.ts";
+export { type ParallelOptions, runParallel } from "./workers.ts";
