@@ -114,14 +114,3 @@ export async function saveTable(folder: string, name: string, table: Table): Pro
   await writeWhole(`${path}.md`, toMarkdown(table));
   return [`${path}.csv`, `${path}.md`];
 }
-
-/** Writes `folder/name.json`, a result as programs read it; gives its path. NaN becomes null. */
-export async function saveRecord(
-  folder: string,
-  name: string,
-  record: object,
-): Promise<string> {
-  const path = join(folder, `${fileName(name)}.json`);
-  await writeWhole(path, `${JSON.stringify(record, null, 1)}\n`);
-  return path;
-}

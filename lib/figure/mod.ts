@@ -4,6 +4,7 @@ export * from "./dataframe.ts";
 export * from "./plot.ts";
 export * from "./distribution.ts";
 export * from "./panels.ts";
+export * from "./knowledge.ts";
 export {
   type AxisOptions,
   type FigureDescription,
@@ -14,6 +15,6 @@ export {
   type PlotTrace,
 } from "./theme.ts";
 export { describeFigure } from "./describe.ts";
-export { saveFigure, saveRecord, saveTable, toPng, toSvg } from "./export.ts";
+export { saveFigure, saveTable, toPng, toSvg } from "./export.ts";
 export * from "./display.ts";
 export { studyProgress } from "./study_progress.ts";

@@ -18,6 +18,5 @@ export {
   type Share,
   shareOf,
 } from "./belief.ts";
-export { type AskedExam, probeExams, type ProbeExamsOptions } from "./exams.ts";
 export { auditProbe, type ProbeAudit, type ProbeAuditOptions } from "./audit.ts";
 export { type Normalization, probe, type ProbeOptions, softmaxOver } from "./probe.ts";

@@ -11,7 +11,6 @@ import {
   makeTable,
   panels,
   saveFigure,
-  saveRecord,
   saveTable,
   scatterWithFit,
   toPng,
@@ -308,18 +307,6 @@ Deno.test("saveFigure() and saveTable() write whole files under a plain name onl
       );
       await assert.rejects(() => saveTable(folder, name, table), /expected a file name of letters/);
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
-
-Deno.test("saveRecord() writes a result as JSON under a plain name only", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const path = await saveRecord(folder, "results", { accuracy: 0.5, gone: NaN });
-    assert.deepEqual(JSON.parse(await Deno.readTextFile(path)), { accuracy: 0.5, gone: null });
-    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["results.json"]);
-    await assert.rejects(() => saveRecord(folder, "../x", {}), /expected a file name of letters/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
