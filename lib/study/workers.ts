@@ -37,8 +37,8 @@ export async function runParallel(
         { length: workers },
         (_, index) =>
           work({ plan, settings, store, index, of: workers }, (state) => {
-            done.set(index, state);
-            onProgress?.(state);
+            const total = state.total * plan.models.length;
+            onProgress?.({ ...state, done: ++done, total });
           }),
       ),
     );
