@@ -3,7 +3,13 @@
  * AdamW, clipping and schedules are PyTorch's and transformers' to the last term.
  */
 import * as tf from "@tensorflow/tfjs";
-import { addTo, onlyIf, type TensorFunction, updateAdam } from "../runtime/compile/mod.ts";
+import {
+  addTo,
+  globalNorm,
+  onlyIf,
+  type TensorFunction,
+  updateAdam,
+} from "../runtime/compile/mod.ts";
 import { forward, type ForwardOptions, headWeight, type Recompute } from "../model/architecture.ts";
 import { type Batch, checkRows, IGNORED, padRows, roundSize, supervision } from "../model/batch.ts";
 import type { LanguageModel } from "../model/language_model.ts";
@@ -59,6 +65,9 @@ export interface WeightedBatch extends Batch {
   weights?: number[][];
 }
 
+/** Every token of padding is trained on in vain, and a training has few lengths: closer than elsewhere. */
+const roundLength = (length: number) => roundSize(length, 8);
+
 /** What a batch's tensors are padded to. */
 interface BatchSizes {
   rows?: number;
@@ -80,7 +89,7 @@ export function batchTensors(
 ): [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D] {
   checkRows(batch.inputIds, vocabularySize);
   const longest = Math.max(...batch.inputIds.map((row) => row.length));
-  const length = least.lengths?.find((length) => length >= longest) ?? roundSize(longest);
+  const length = least.lengths?.find((length) => length >= longest) ?? roundLength(longest);
   const rows = Math.max(batch.inputIds.length, least.rows ?? 0);
   const { positions, targets } = supervision(batch, length);
   if (positions.length === 0) {
@@ -270,7 +279,7 @@ export class Trainer {
       };
     }
     this.#lengths = [];
-    for (let length = roundSize(longest); length >= 32; length = roundSize(length / 2)) {
+    for (let length = roundLength(longest); length >= 32; length = roundLength(length / 2)) {
       this.#lengths.unshift(length);
     }
   }
@@ -326,7 +335,7 @@ export class Trainer {
     const [learningRate, correction1, correction2] = tf.unstack(rates) as tf.Scalar[];
     const names = [...this.model.parameters.keys()];
     const variables = [...this.model.parameters.values()];
-    const norm = tf.sqrt(tf.addN(gradients.map((gradient) => tf.sum(tf.square(gradient)))));
+    const norm = globalNorm(gradients);
     // torch.nn.utils.clip_grad_norm_
     const scale = clipNorm === undefined
       ? undefined
@@ -417,7 +426,7 @@ function weightOf({ labels, weights }: WeightedBatch): number {
 
 /** The batch in parts of like lengths, each of at most `batchTokens` padded tokens (or one row). */
 function splitBatch(batch: WeightedBatch, batchTokens: number): WeightedBatch[] {
-  const rounded = (row: number) => roundSize(batch.inputIds[row].length);
+  const rounded = (row: number) => roundLength(batch.inputIds[row].length);
   const order = batch.inputIds.map((_, row) => row)
     .sort((a, b) => batch.inputIds[b].length - batch.inputIds[a].length);
   if (order.length * rounded(order[0]) <= batchTokens) return [batch];

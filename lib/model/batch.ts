@@ -13,9 +13,10 @@ export interface Batch {
 /**
  * `n` rounded up by less than a quarter (7, 8, 10, 12, 14, 16, 20, ...), so that near sizes share a
  * graph.
+ * @param parts a power of two: by less than its inverse
  */
-export function roundSize(n: number): number {
-  const step = Math.max(1, 2 ** (Math.floor(Math.log2(Math.max(1, n))) - 2));
+export function roundSize(n: number, parts = 4): number {
+  const step = Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, n) / parts)));
   return Math.ceil(n / step) * step;
 }
 

@@ -1,5 +1,6 @@
 /** Changes of variables by AdamW and by sums: TensorFlow's own in-place operations in a graph, plain operations elsewhere. */
 import * as tf from "@tensorflow/tfjs";
+import { dataTypes, isNative, nodeBackend } from "./backend.ts";
 import { activeTrace } from "./trace.ts";
 
 export interface AdamState {
@@ -91,4 +92,14 @@ export function addTo(variable: tf.Variable, value: tf.Tensor): void {
  */
 export function waitFor<T extends tf.Tensor>(tensor: T, after: tf.Tensor): T {
   return (activeTrace()?.waitFor(tensor, after) ?? tensor) as T;
+}
+
+/** The L2 norm of all tensors together (float32). It has no gradient. */
+export function globalNorm(tensors: tf.Tensor[]): tf.Scalar {
+  if (!isNative()) return tf.sqrt(tf.addN(tensors.map((x) => tf.sum(tf.square(x)))));
+  const backend = nodeBackend();
+  const type = { name: "T", type: backend.binding.TF_ATTR_TYPE, value: dataTypes.float32 };
+  // Half of the sum of squares, which it doesn't keep.
+  const halves = tensors.map((x) => backend.executeSingleOutput("L2Loss", [type], [x]));
+  return tf.sqrt(tf.mul(tf.addN(halves), 2));
 }

@@ -10,7 +10,7 @@ import { isNative } from "./backend.ts";
 import { Session } from "./session.ts";
 import { activeTrace, checkResults, type Graph, type TensorFunction } from "./trace.ts";
 
-export { addTo, onlyIf, updateAdam, waitFor } from "./adam.ts";
+export { addTo, globalNorm, onlyIf, updateAdam, waitFor } from "./adam.ts";
 export type { AdamScalars, AdamState } from "./adam.ts";
 export { Session } from "./session.ts";
 export type { TensorFunction } from "./trace.ts";

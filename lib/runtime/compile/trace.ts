@@ -48,6 +48,9 @@ export interface TraceOptions {
   onNode?: (node: GraphNode, place: () => string) => void;
 }
 
+/** Constants of at most so many numbers are compared with those recorded before. */
+const SMALL = 16;
+
 /** The node that holds a variable's handle; shared by all graphs of a session. */
 export const handleName = (variable: string) => `variable/${variable}`;
 
@@ -74,6 +77,8 @@ export class Trace {
   /** Variables that the graph can't see, by the data that they had. */
   readonly #foreign = new WeakMap<object, string>();
   readonly #changed = new Map<string, string>();
+  /** Nodes by what they compute: what is asked for twice is computed once. */
+  readonly #same = new Map<string, string>();
   readonly #onNode: TraceOptions["onNode"];
   #guard: string | undefined;
   #count = 0;
@@ -245,7 +250,11 @@ export class Trace {
       inputs: shaped,
       binding: this.#backend.binding,
     });
-    const node = this.#add(known.operation, sources.map(({ name }) => name), known.attributes);
+    // tfjs casts floats to floats in every mean.
+    if (name === "Cast" && shaped[0].dtype === shapes[0].dtype) {
+      return [this.#symbol(sources[0].name, shapes[0])];
+    }
+    const node = this.#addOnce(known.operation, sources.map(({ name }) => name), known.attributes);
     return shapes.map((shape, i) => this.#symbol(`${node}:${i}`, shape));
   }
 
@@ -279,10 +288,13 @@ export class Trace {
       shape: tensor.shape,
       values: typed,
     };
-    const name = this.#add("Const", [], [
+    const attributes = [
       { name: "dtype", type: this.#backend.binding.TF_ATTR_TYPE, value: constant.dtype },
       { name: "value", type: TENSOR_ATTRIBUTE, value: constant },
-    ]);
+    ];
+    const name = typed.length <= SMALL
+      ? this.#addOnce("Const", [], attributes)
+      : this.#add("Const", [], attributes);
     const output = { name: `${name}:0`, constant: () => typed };
     this.#outputs.set(tensor.dataId, output);
     return output;
@@ -328,6 +340,18 @@ export class Trace {
     this.#nodes.push(node);
     this.#onNode?.(node, caller);
     return name;
+  }
+
+  /** A node without effects, unless there is one that computes the same. */
+  #addOnce(operation: string, inputs: string[], attributes: Attribute[]): string {
+    const what = JSON.stringify(
+      [operation, inputs, attributes],
+      // As text, for JSON has neither -0 nor numbers that are not finite.
+      (_, value) => typeof value === "number" ? `${value} ${1 / value}` : value,
+    );
+    let node = this.#same.get(what);
+    if (node === undefined) this.#same.set(what, node = this.#add(operation, inputs, attributes));
+    return node;
   }
 
   /**
