@@ -11,8 +11,10 @@ export {
 } from "./cell.ts";
 export { type DomainMaterial, type Exam, type Material, worldMaterial } from "./material.ts";
 export {
+  contextPlans,
   isOrganism,
   mainPlans,
+  mixturePlans,
   modelLabel,
   type OpenedSubject,
   openSubject,

@@ -16,6 +16,10 @@ import type { StudyPlan, Subject } from "./study.ts";
 
 /** Shares of SELF in the paper's mixtures; 0 is INC and 1 is SELF. */
 export const paperRatios: readonly number[] = [0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1];
+const quickRatios: readonly number[] = [0, 0.4, 1];
+
+/** What context is held against. */
+const controls: readonly Treatment[] = ["general", "context-har"];
 
 /** With `quick`, at most so many questions of a pool or an exam, and so many domains of a world. */
 const QUICK_LIMIT = 60;
@@ -66,10 +70,10 @@ export async function studyPlan(
 const isSmall = (model: string) => model.startsWith(`${ORGANISM}:small`);
 
 /**
- * The plans of a run's main table. All shipped organisms: the small ones with every seed and, for
- * seed 0, the paper's mixtures; the larger ones with one seed and no mixtures. A model that was asked
- * for by name: every seed; mixtures for organisms. `quick` leaves mixtures out; `full` runs all of it
- * for every model, and the controls.
+ * The plans of a run's main table and of its mixtures. All shipped organisms: the small ones with every
+ * seed and the paper's mixtures, as data/study-rule.md has it; the larger ones with one seed and no
+ * mixtures. A model that was asked for by name: every seed; mixtures for organisms. `quick`: one
+ * mixture between INC and SELF; `full`: all of it for every model, and the controls.
  */
 export async function mainPlans(settings: Settings): Promise<StudyPlan[]> {
   const { model, quick, full, groups } = settings;
@@ -77,22 +81,48 @@ export async function mainPlans(settings: Settings): Promise<StudyPlan[]> {
   const mixable = !groups || groups.includes("inc") && groups.includes("self");
   const mixtures: Partial<StudyPlan> = {
     treatments: [...plan.treatments, "mix"],
-    ratios: paperRatios,
-    mixtureSeeds: full ? plan.seeds : [0],
+    ratios: quick ? quickRatios : paperRatios,
   };
   if (full) {
-    const controls: Treatment[] = groups ? [] : ["general", "context-har"];
     const all = mixable ? { ...plan, ...mixtures } : plan;
-    return [{ ...all, treatments: [...all.treatments, ...controls] }];
+    return [{ ...all, treatments: [...all.treatments, ...groups ? [] : controls] }];
   }
-  if (quick || !mixable || !isOrganism(model)) return [plan];
-  if (model !== ORGANISM) return [{ ...plan, ...mixtures }];
+  if (!mixable || !isOrganism(model)) return [plan];
+  if (quick || model !== ORGANISM) return [{ ...plan, ...mixtures }];
   const small = plan.models.filter(isSmall);
   const larger = plan.models.filter((name) => !isSmall(name));
   return [
     { ...plan, ...mixtures, models: small },
     { ...plan, models: larger, seeds: [0] },
   ].filter(({ models }) => models.length > 0);
+}
+
+/** The main plans' mixtures alone, with INC and SELF, their ends; the ends where nothing is mixed. */
+export async function mixturePlans(settings: Settings): Promise<StudyPlan[]> {
+  const plans = await mainPlans(settings);
+  const mixed = plans.filter(({ treatments }) => treatments.includes("mix"));
+  return (mixed.length > 0 ? mixed : plans).map((plan) => ({
+    ...plan,
+    treatments: plan.treatments.filter((name) => ["inc", "self", "mix"].includes(name)),
+  })).filter(({ treatments }) => treatments.length > 0);
+}
+
+/**
+ * The main plans without mixtures, and for organisms with the controls that the paper lacks: general
+ * instructions alone, and HAR with the knowledge in the query. The larger ones have them with `full`.
+ */
+export async function contextPlans(settings: Settings): Promise<StudyPlan[]> {
+  const { model, full, groups } = settings;
+  return (await mainPlans(settings)).map((plan) => {
+    const controlled = !groups && (full || isOrganism(model) && plan.models.every(isControlled));
+    const own = plan.treatments.filter((name) => name !== "mix" && !controls.includes(name));
+    const asked = plan.treatments.filter((name) => controls.includes(name));
+    return { ...plan, treatments: [...own, ...controlled ? controls : asked] };
+  });
+
+  function isControlled(name: string): boolean {
+    return isSmall(name) || model !== ORGANISM;
+  }
 }
 
 /** What a model is called in tables: an organism by its name, a path by its last part. */

@@ -113,11 +113,15 @@ export function contrast(
   cells: readonly CellResult[],
   a: Omit<Selection, "suite">,
   b: Omit<Selection, "suite">,
-  { suite, value = ({ accuracy }) => 100 * accuracy }: {
+  { suite, value, items = value === undefined ? correctOf(suite) : undefined }: {
     suite: SuiteName;
+    /** Default: accuracy, points. */
     value?: (record: SuiteRecord) => number;
+    /** The same of each question. Default: of accuracy; another value of one model has no interval. */
+    items?: (result: CellResult) => readonly number[];
   },
 ): Contrast | undefined {
+  const number = value ?? (({ accuracy }: SuiteRecord) => 100 * accuracy);
   const place = ({ cell }: CellResult) => JSON.stringify([cell.model, cell.domain, cell.seed]);
   const others = new Map(select(cells, { ...b, suite }).map((result) => [place(result), result]));
   const pairs = select(cells, { ...a, suite }).flatMap((result) => {
@@ -128,7 +132,7 @@ export function contrast(
   const models = [...Map.groupBy(pairs, ({ model }) => model)].map(([model, list]) => ({
     model,
     value: mean(
-      list.map(({ left, right }) => value(left.suites[suite]!) - value(right.suites[suite]!)),
+      list.map(({ left, right }) => number(left.suites[suite]!) - number(right.suites[suite]!)),
     ),
     pairs: list.length,
   }));
@@ -138,9 +142,17 @@ export function contrast(
     const n = models.length, detectable = detectableEffect(values);
     return { suite, models, over: "models", value: centre, interval, n, p, detectable };
   }
-  const items = pairs.flatMap(({ left, right }) => itemDifferences(left, right, suite));
-  const differences = items.map(({ difference }) => difference);
-  const clusters = items.map(({ item }) => item);
+  if (items === undefined) return { suite, models, over: "models", value: models[0].value, n: 1 };
+  const differences: number[] = [], clusters: string[] = [];
+  for (const { left, right } of pairs) {
+    const names = right.suites[suite]!.items, values = items(right);
+    const other = new Map(names.map((item, i) => [item, values[i]]));
+    const own = items(left);
+    left.suites[suite]!.items.forEach((item, i) => {
+      differences.push(own[i] - other.get(item)!);
+      clusters.push(item);
+    });
+  }
   const { mean: centre, interval, p, units } = tTest(differences, { clusters });
   return {
     suite,
@@ -155,11 +167,8 @@ export function contrast(
   };
 }
 
-function itemDifferences(left: CellResult, right: CellResult, suite: SuiteName) {
-  const a = left.suites[suite]!, b = right.suites[suite]!;
-  const other = new Map(b.items.map((item, i) => [item, b.correct[i]]));
-  return a.items.map((item, i) => ({ item, difference: 100 * (a.correct[i] - other.get(item)!) }));
-}
+const correctOf = (suite: SuiteName) => ({ suites }: CellResult) =>
+  suites[suite]!.correct.map((right) => 100 * right);
 
 /** Consistency and accuracy of one model's mixtures (paper, section 5.3). */
 export interface ConsistencyPoint {
@@ -172,6 +181,10 @@ export interface ConsistencyPoint {
   /** Tuned and base accuracy, points. */
   accuracy: number;
   base: number;
+  /** KL(base || tuned) and entropy, nats. */
+  kl: number;
+  cosine: number;
+  entropy: number;
 }
 
 /**
@@ -200,6 +213,9 @@ export function consistencyPoints(cells: readonly CellResult[]): ConsistencyPoin
         consistency: 100 * mean(records.map(({ rank }) => rank)),
         accuracy: 100 * mean(records.map(({ accuracy }) => accuracy)),
         base: 100 * mean(records.map(({ baseAccuracy }) => baseAccuracy)),
+        kl: mean(records.map(({ kl }) => kl)),
+        cosine: mean(records.map(({ cosine }) => cosine)),
+        entropy: mean(records.map(({ entropy }) => entropy)),
       });
     }
   }
@@ -231,19 +247,21 @@ export interface Finding {
   hypothesis: string;
   suite: SuiteName;
   estimate: Estimate;
-  /** `points`, or `r` for a correlation. */
-  unit: "points" | "r";
+  /** `points`, `r` for a correlation, `nats` for a divergence. */
+  unit: "points" | "r" | "nats";
   /** What the interval is over: models, or with a single one its questions, or its cells. */
   over: "models" | "questions" | "cells";
-  /** Holm's correction over all hypotheses of the rule. */
+  /** Holm's correction over the hypotheses that the rule corrects together. */
   correctedP?: number;
+  /** What else must be known, e.g. which ratio was best. */
+  detail?: string;
   reading: Reading;
   /** The paper's number for the same, where it gives one. */
   paper?: string;
 }
 
-/** The smallest effect that counts, below which a hypothesis is given up: points, and r. */
-const SMALLEST = { points: 1, r: 0.1 } as const;
+/** The smallest effect that counts, below which a hypothesis is given up; the rule fixes none in nats. */
+const SMALLEST = { points: 1, r: 0.1, nats: -Infinity } as const;
 
 /** The rule's differences: against INC. */
 export const ruleContrasts: readonly (readonly [hypothesis: string, treatment: Treatment])[] = [
@@ -290,13 +308,13 @@ export function findings(cells: readonly CellResult[]): Finding[] {
   return found.map((finding) => {
     const index = tested.indexOf(finding);
     const correctedP = index < 0 ? undefined : corrected[index];
-    return { ...finding, correctedP, reading: read(finding, correctedP) };
+    return { ...finding, correctedP, reading: readEffect(finding, correctedP) };
   });
 }
 
 /** Over models the t-interval of Fisher's z; of one model its own interval. */
-function pooledCorrelation(
-  list: { correlation: Correlation; points: number }[],
+export function pooledCorrelation(
+  list: readonly { correlation: Correlation; points: number }[],
 ): (Estimate & { over: "models" | "cells" }) | undefined {
   const finite = list.filter(({ correlation }) => Number.isFinite(correlation.r));
   if (finite.length === 0) return undefined;
@@ -319,7 +337,11 @@ function pooledCorrelation(
   };
 }
 
-function read({ estimate, unit }: Omit<Finding, "reading">, p: number | undefined): Reading {
+/** The rule's reading of an effect that is claimed to be above 0. */
+export function readEffect(
+  { estimate, unit }: Pick<Finding, "estimate" | "unit">,
+  p: number | undefined,
+): Reading {
   const { value, interval } = estimate;
   const shown = p !== undefined && p < 0.05;
   if (shown && value > 0) return "holds";
