@@ -18,5 +18,21 @@ export {
   type Share,
   shareOf,
 } from "./belief.ts";
+export {
+  checkExplainer,
+  countExplanations,
+  explainAnswers,
+  type Explained,
+  type Explainer,
+  type ExplainOptions,
+  type Explanation,
+  type ExplanationCounts,
+  explanationPrompt,
+  type ExplanationPromptOptions,
+  type ExplanationReason,
+  explanationSettings,
+  type ParsedExplanation,
+  parseExplanation,
+} from "./explanation.ts";
 export { auditProbe, type ProbeAudit, type ProbeAuditOptions } from "./audit.ts";
 export { type Normalization, probe, type ProbeOptions, softmaxOver } from "./probe.ts";

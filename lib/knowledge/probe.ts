@@ -40,7 +40,10 @@ export function softmaxOver(logits: ArrayLike<number>, ids: readonly number[]): 
 }
 
 /** Token ids of a text from its start: organisms' texts hold their own <s>, others get the model's. */
-export function promptIds({ format, tokenizer }: LanguageModel, text: string): number[] {
+export function promptIds(
+  { format, tokenizer }: Pick<LanguageModel, "format" | "tokenizer">,
+  text: string,
+): number[] {
   return tokenizer!.encode(text, { addSpecialTokens: format.name === "paper" });
 }
 
