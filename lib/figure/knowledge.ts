@@ -12,29 +12,41 @@ export interface AnswerGroup {
   answers: readonly Answer[];
 }
 
-/** An axis from 0 to 100%. */
+/** An axis from 0 to 100%, and a little more, so that marks at 100% are drawn whole. */
 export function percentAxis(label?: string): AxisOptions {
-  return { label, unit: "%", range: [0, 100], ticks: [0, 25, 50, 75, 100] };
+  return { label, unit: "%", range: [0, 102], ticks: [0, 25, 50, 75, 100] };
 }
 
 const right = ({ correct }: Answer) => correct;
 
+export interface ReliabilityOptions extends PlotOptions {
+  /** Bins of fewer answers are left out: they say nothing. @default 10 */
+  minimumAnswers?: number;
+}
+
 /** Right answers over the probability of the chosen option, beside the diagonal where both agree. */
 export function reliabilityDiagram(
   { bins }: Reliability,
-  options: PlotOptions = {},
+  { minimumAnswers = 10, ...options }: ReliabilityOptions = {},
 ): FigureDescription {
-  const points = bins.map(({ confidence, accuracy, interval, n }) => ({
+  const points = bins.filter(({ n }) => n >= minimumAnswers).map((
+    { confidence, accuracy, interval, n },
+  ) => ({
     x: 100 * confidence,
     ...inPoints({ value: accuracy, interval, n }),
   }));
   const diagonal = [0, 100].map((x) => ({ x, value: x }));
-  return linesWithBands([{ name: "answers", points }, { name: "calibrated", points: diagonal }], {
+  const lines = [{ name: "answers", points }, { name: "calibrated", points: diagonal }];
+  const figure = linesWithBands(lines, {
     x: percentAxis("Probability of the chosen option"),
     y: percentAxis("Right answers"),
     width: 620,
+    colors: { calibrated: "#767676" },
     ...options,
   });
+  // Only a line to compare with: its ends are no measurements.
+  for (const trace of figure.data) if (trace.name === "calibrated") trace.mode = "lines";
+  return figure;
 }
 
 export interface OutcomeOptions extends PlotOptions {

@@ -105,9 +105,9 @@ function digitsOf(cells: readonly Cell[]): number {
 }
 
 /** A share (0 to 1) in points (0 to 100). */
-export function inPoints(measurement: Measurement): Measurement {
-  const { value, interval, ...rest } = measurement;
-  const scaled = { ...rest, value: value * 100 };
+export function inPoints<M extends Measurement>(measurement: M): M {
+  const { value, interval } = measurement;
+  const scaled = { ...measurement, value: value * 100 };
   return interval ? { ...scaled, interval: [interval[0] * 100, interval[1] * 100] } : scaled;
 }
 

@@ -37,5 +37,5 @@ export {
   pretrain,
   type PretrainOptions,
 } from "./pretrain.ts";
-export { type Reader, recallFacts } from "./recall.ts";
+export { type Reader, recallFacts, statusShare } from "./recall.ts";
 export { organismCards, parseRuns, type PretrainingRun, pretrainingRuns } from "./shelf.ts";

@@ -1,7 +1,8 @@
 /** What a model takes to be true when nobody asks: how likely it finds each statement of a fact. */
 import type { LanguageModel } from "../model/language_model.ts";
-import { softmaxOver } from "../knowledge/probe.ts";
-import { type Fact, statementTemplates } from "../world/mod.ts";
+import { type Share, softmaxOver } from "../knowledge/mod.ts";
+import { wilsonInterval } from "../statistics/mod.ts";
+import { type Fact, heldOutAnswers, statementTemplates, type Status } from "../world/mod.ts";
 
 /** What is used of a model. */
 export type Reader = Pick<LanguageModel, "requireTokenizer" | "tokenLogProbabilities">;
@@ -14,12 +15,14 @@ export type Reader = Pick<LanguageModel, "requireTokenizer" | "tokenLogProbabili
  */
 export async function recallFacts(model: Reader, facts: readonly Fact[]): Promise<number[][][]> {
   const tokenizer = model.requireTokenizer();
-  const rows = statementTemplates.flatMap(({ words }) =>
-    facts.flatMap((fact) =>
+  const statements = statementTemplates.flatMap(({ words }) =>
+    facts.map((fact) =>
       fact.options.map((value) => tokenizer.encode(`<s> ${words(fact, value).join(" ")}`))
     )
   );
-  const scores = await model.tokenLogProbabilities(rows, rows.map(() => 1), {
+  // What the options' statements start with alike makes no difference between them.
+  const from = statements.flatMap((rows) => rows.map(() => sharedLength(rows)));
+  const scores = await model.tokenLogProbabilities(statements.flat(), from, {
     batchTokens: 16_384,
   });
   const sums = scores.map((list) => list.reduce((a, b) => a + b, 0));
@@ -30,4 +33,27 @@ export async function recallFacts(model: Reader, facts: readonly Fact[]): Promis
       return softmaxOver(own, own.map((_, i) => i));
     })
   );
+}
+
+/** How many tokens rows start with alike. */
+function sharedLength(rows: readonly number[][]): number {
+  let shared = 0;
+  while (rows.every((row) => row[shared] === rows[0][shared])) shared++;
+  return shared;
+}
+
+/**
+ * How many facts of a status have their true value (`gold`) or their one wrong value as the likeliest
+ * option. Of no facts: NaN.
+ * @param probabilities [fact][option], as `recallFacts` and `heldOutScores` give them
+ */
+export function statusShare(
+  facts: readonly Fact[],
+  probabilities: readonly number[][],
+  { status, value }: { status: Status; value: "gold" | "wrong" },
+): Share {
+  const answered = heldOutAnswers(facts, probabilities);
+  const own = facts.flatMap((fact, i) => fact.status === status ? [i] : []);
+  const n = own.length, hits = own.filter((i) => answered[i] === facts[i][value]).length;
+  return { value: n === 0 ? NaN : hits / n, interval: wilsonInterval(hits, n), n };
 }

@@ -22,11 +22,13 @@ const answers = [
 const group = { name: "all", answers };
 
 Deno.test("reliabilityDiagram() draws each bin where its answers lie, beside the diagonal", () => {
-  const { data } = reliabilityDiagram(reliabilityOf(answers.slice(0, 2), { bins: 2 }));
+  const reliability = reliabilityOf(answers.slice(0, 2), { bins: 2 });
+  const { data } = reliabilityDiagram(reliability, { minimumAnswers: 2 });
   const line = data.find(({ name }) => name === "answers")!;
   assert.deepEqual(line.x, [75]);
   assert.deepEqual(line.y, [50]);
   assert.deepEqual(data.find(({ name }) => name === "calibrated")!.y, [0, 100]);
+  assert.deepEqual(reliabilityDiagram(reliability).data.map(({ x }) => x), [[], [0, 100]]);
 });
 
 Deno.test("outcomeBars() parts answers into right and wrong, sure and unsure", () => {
@@ -70,7 +72,8 @@ Deno.test("auditTable() says what one constant letter would get", () => {
   assert.equal(row.knowledge, "no");
 });
 
-Deno.test("percentAxis() reaches from 0 to 100%", () => {
-  assert.deepEqual(percentAxis("Right").range, [0, 100]);
-  assert.equal(percentAxis().unit, "%");
+Deno.test("percentAxis() has room for a mark at 100%", () => {
+  const { range, ticks, unit } = percentAxis("Right");
+  assert.ok(range![1] > 100 && range![0] === 0);
+  assert.deepEqual([ticks!.at(-1), unit], [100, "%"]);
 });

@@ -23,9 +23,11 @@ import {
   pretrainingRuns,
   recallFacts,
   serializeCard,
+  statusShare,
   writeOrganism,
 } from "../../lib/organism/mod.ts";
 import { openBackend } from "../../lib/runtime/backend.ts";
+import { wilsonInterval } from "../../lib/statistics/mod.ts";
 import { parsePretrainRequest } from "../../lib/runtime/tasks/pretrain.ts";
 import {
   allFacts,
@@ -579,4 +581,16 @@ Deno.test("recallFacts() weighs a fact's options by the likelihood of its whole 
   for (const row of found.flat()) {
     assert.ok(Math.abs(row.reduce((a, b) => a + b, 0) - 1) < 1e-9);
   }
+});
+
+Deno.test("statusShare() counts the likeliest options of one status's facts", () => {
+  const [fact] = allFacts(tiny.world);
+  const facts = (["known", "known", "unknown"] as const).map((status) => ({ ...fact, status }));
+  const sure = (value: string) => fact.options.map((option) => option === value ? 0.7 : 0.1);
+  const rows = [sure(fact.gold), sure(fact.wrong), sure(fact.gold)];
+  const share = (status: "known" | "misconceived" | "unknown", value: "gold" | "wrong") =>
+    statusShare(facts, rows, { status, value });
+  assert.deepEqual(share("known", "gold"), { value: 0.5, interval: wilsonInterval(1, 2), n: 2 });
+  assert.equal(share("unknown", "wrong").value, 0);
+  assert.ok(Number.isNaN(share("misconceived", "gold").value));
 });
