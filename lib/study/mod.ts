@@ -9,7 +9,29 @@ export {
   type Treatment,
   treatments,
 } from "./cell.ts";
+export { againstBase, compareTreatments, type ComparisonRow, fitRows } from "./context.ts";
+export {
+  type ConsistencyMeasure,
+  consistencyMeasures,
+  type CorrelationKind,
+  correlationKinds,
+  type CorrelationOptions,
+  correlationOverModels,
+  correlationsByModel,
+} from "./correlation.ts";
 export { type DomainMaterial, type Exam, type Material, worldMaterial } from "./material.ts";
+export {
+  bestRatio,
+  bestRatioRange,
+  bestRatioShares,
+  middleRatioFindings,
+  mixtureCells,
+  mixtureCurve,
+  mixtureKlFindings,
+  mixtureRows,
+  type RatioEstimate,
+  readMiddle,
+} from "./mixture.ts";
 export {
   contextPlans,
   isOrganism,
@@ -33,6 +55,7 @@ export {
   saveResults,
   saveText,
   studyWarnings,
+  summaryText,
   unprovenTexts,
 } from "./report.ts";
 export { outputPath, parseSettings, type Settings, settings, storePath } from "./settings.ts";
@@ -55,6 +78,7 @@ export {
 export {
   byModel,
   consistencyCorrelations,
+  type ConsistencyPoint,
   consistencyPoints,
   type Contrast,
   contrast,

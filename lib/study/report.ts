@@ -26,6 +26,9 @@ export function emptyAdvice({ filter, message }: EmptyReason): string {
     : message;
 }
 
+/** With fewer, most of a run is its warm-up. */
+const FEW_STEPS = 5;
+
 /** What a reader must know first; the worst comes first. */
 export function studyWarnings(
   study: Pick<Study, "plans" | "cells" | "bases">,
@@ -33,10 +36,19 @@ export function studyWarnings(
 ): string[] {
   const warnings: string[] = [];
   for (const [model, { meaningful, verdict }] of audits) {
-    if (!meaningful) warnings.push(`the probe of ${modelLabel(model)} is at chance: ${verdict}`);
+    if (!meaningful) warnings.push(`${modelLabel(model)}: ${verdict}`);
   }
   const empty = study.cells.filter((cell) => cell.empty !== undefined);
   for (const reason of new Set(empty.map(emptyText))) warnings.push(reason);
+  const steps = study.cells.flatMap(({ finetuning }) => finetuning?.steps ?? []);
+  if (steps.length > 0 && Math.min(...steps) < FEW_STEPS) {
+    warnings.push(
+      `some cells had ${
+        Math.min(...steps)
+      } steps of fine-tuning, the first of them with a learning ` +
+        "rate of 0 (warm-up): hardly anything was trained; give more questions or a smaller batch",
+    );
+  }
   if (settings.minimumConfidence !== undefined && settings.minimumConfidence < 0.5) {
     warnings.push(
       `answers count as belief above ${settings.minimumConfidence}, not above the paper's .5`,
@@ -61,15 +73,15 @@ function emptyText({ cell, sizes, empty }: CellResult): string {
 
 const signed = (value: number, unit: Finding["unit"]) => {
   const text = value.toFixed(unit === "points" ? 1 : 2);
-  return unit === "points" && value >= 0 ? `+${text}` : text;
+  return unit !== "r" && value >= 0 ? `+${text}` : text;
 };
 
-/** `+12.1 [+3.0, +21.2]` */
-export function findingText({ estimate: { value, interval }, unit }: Finding): string {
+/** `+12.1 [+3.0, +21.2]`, and what else must be known. */
+export function findingText({ estimate: { value, interval }, unit, detail }: Finding): string {
   const bounds = interval?.every(Number.isFinite)
     ? ` [${interval.map((bound) => signed(bound, unit)).join(", ")}]`
     : "";
-  return signed(value, unit) + bounds;
+  return signed(value, unit) + bounds + (detail ? ` (${detail})` : "");
 }
 
 const probability = (p: number | undefined) =>
@@ -98,7 +110,10 @@ export function findingsText(
   return [
     ...warnings.map((warning) => `WARNING: ${warning}`),
     ...(warnings.length > 0 ? [""] : []),
-    "Differences in points of accuracy (correlation: r); read by data/study-rule.md",
+    "Differences in points of accuracy (correlation: r; KL: nats); read by data/study-rule.md",
+    ...(found.some(({ hypothesis }) => hypothesis === "middle ratio")
+      ? ["middle ratio: the best r between 0 and 1 minus the better one of INC and SELF"]
+      : []),
     "",
     ...(rows.length > 0 ? [header, ...rows].map(line) : ["Nothing to compare: no group was left."]),
     "",
@@ -125,21 +140,34 @@ function backendText({ name, device, threads, versions }: Study["backend"]): str
 /** What did not come out as the paper found it, a sentence each; empty where all of it holds. */
 export function unprovenTexts(found: readonly Finding[]): string[] {
   return found.filter(({ reading }) => reading !== "holds").map((finding) => {
-    const { hypothesis, suite, estimate, over, correctedP, reading } = finding;
-    const name = `${hypothesis} on ${suiteLabels[suite]}`;
-    const p = probability(correctedP);
-    const measured = `${findingText(finding)} over ${estimate.n} ${over}` +
-      (p ? `, Holm p ${p.replace(/^\./, "= .")}` : "");
-    const resolution = estimate.detectable !== undefined && Number.isFinite(estimate.detectable)
-      ? ` So few ${over} show a true difference from about ${
-        estimate.detectable.toFixed(1)
-      } points up (80% power, before Holm's correction).`
+    const { hypothesis, suite, estimate: { n, detectable }, unit, over, correctedP, reading } =
+      finding;
+    const p = correctedP === undefined
+      ? ""
+      : `, Holm p ${correctedP < 0.001 ? "< .001" : `= ${probability(correctedP)}`}`;
+    const resolution = unit === "points" && detectable !== undefined && Number.isFinite(detectable)
+      ? ` With ${n} ${over} a true difference shows from about ${
+        detectable.toFixed(1)
+      } points up ` +
+        "(80% power, before Holm's correction)."
       : "";
     const verdict = reading === "can't tell"
       ? "can't be told from no effect here"
       : "does not hold here";
-    return `${name} ${verdict}: ${measured}.${resolution}`;
+    return `${hypothesis} on ${suiteLabels[suite]} ${verdict}: ${findingText(finding)} over ` +
+      `${n} ${over}${p}.${resolution}`;
   });
+}
+
+/** All that a study found: the findings, and below them what did not come out as in the paper. */
+export function summaryText(
+  found: readonly Finding[],
+  about: { study: Pick<Study, "plans" | "backend">; warnings: readonly string[] },
+): string {
+  const unproven = unprovenTexts(found).map((text) => `- ${text}`);
+  if (unproven.length === 0) return findingsText(found, about);
+  return [findingsText(found, about), "What did not come out as in the paper:", ...unproven, ""]
+    .join("\n");
 }
 
 /** One measured number with what it rests on. */

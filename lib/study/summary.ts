@@ -84,7 +84,7 @@ export interface Estimate {
  * Student's form of the smallest detectable effect (minimumDetectableEffect has the normal one, which
  * promises too much for few units): (t.975 + t.8) standard errors.
  */
-function detectableEffect(values: readonly number[], clusters?: readonly string[]): number {
+export function detectableEffect(values: readonly number[], clusters?: readonly string[]): number {
   const half = (confidence: number) => {
     const { interval: [low, high] } = meanInterval([...values], {
       confidence,
@@ -153,7 +153,13 @@ export function contrast(
       clusters.push(item);
     });
   }
-  const { mean: centre, interval, p, units } = tTest(differences, { clusters });
+  const { mean: centre, interval, p, units, stderr } = tTest(differences, { clusters });
+  if (stderr === 0 && centre === 0) {
+    // No answer differs: t would be sure of it, also after three questions. The exact binomial bound
+    // of the share of answers that differ is not.
+    const most = 100 * (1 - 0.025 ** (1 / units));
+    return { suite, models, over: "questions", value: 0, interval: [-most, most], n: units, p };
+  }
   return {
     suite,
     models,
@@ -304,7 +310,7 @@ export function findings(cells: readonly CellResult[]): Finding[] {
     });
   }
   const tested = found.filter(({ estimate }) => Number.isFinite(estimate.p));
-  const corrected = holm(tested.map(({ estimate }) => estimate.p!));
+  const corrected = tested.length === 0 ? [] : holm(tested.map(({ estimate }) => estimate.p!));
   return found.map((finding) => {
     const index = tested.indexOf(finding);
     const correctedP = index < 0 ? undefined : corrected[index];

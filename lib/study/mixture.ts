@@ -1,0 +1,275 @@
+/**
+ * The mixtures of INC and SELF: what the share r of SELF does, and the two findings that data/study-rule.md
+ * reads in its own way. Choices: a curve is the mean over models of their means over domains and seeds; of
+ * equal values a middle ratio counts as the best; Holm's correction is over the three tests of a finding.
+ */
+import { type SuiteName, suiteNames } from "../evaluation.ts";
+import { Random } from "../random.ts";
+import { holm, klDivergence, mean, meanInterval } from "../statistics/mod.ts";
+import type { CellResult, SuiteRecord } from "./cell.ts";
+import { paperNumber } from "./paper.ts";
+import { baseAnswersOf, type Study } from "./study.ts";
+import {
+  type Contrast,
+  contrast,
+  type Estimate,
+  type Finding,
+  ratioOf,
+  readEffect,
+  type Reading,
+  type Selection,
+  suiteLabels,
+} from "./summary.ts";
+
+/** One ratio of a curve. */
+export interface RatioEstimate {
+  /** Share of SELF: 0 is INC, 1 is SELF. */
+  ratio: number;
+  /** Over models; of one model over its questions. */
+  estimate: Estimate;
+  /** Each model's mean over domains and seeds. */
+  models: { model: string; value: number }[];
+}
+
+/** What a ratio is called as a treatment. */
+function selection(ratio: number): Omit<Selection, "suite"> {
+  if (ratio === 0) return { treatment: "inc" };
+  return ratio === 1 ? { treatment: "self" } : { treatment: "mix", ratio };
+}
+
+/**
+ * The cells of the mixtures and of their ends, of the models and seeds that have mixtures, so that all
+ * ratios rest on the same; where nothing was mixed, INC and SELF.
+ */
+export function mixtureCells(cells: readonly CellResult[]): CellResult[] {
+  const ends = cells.filter((one) => ratioOf(one) !== undefined);
+  const place = ({ cell: { model, seed } }: CellResult) => JSON.stringify([model, seed]);
+  const mixing = new Set(ends.filter(({ cell }) => cell.treatment === "mix").map(place));
+  return mixing.size === 0 ? ends : ends.filter((one) => mixing.has(place(one)));
+}
+
+/** The mean over r, rising; empty where there is no such cell. */
+export function mixtureCurve(
+  cells: readonly CellResult[],
+  suite: SuiteName,
+  { value, domain }: {
+    /** Default: accuracy, points. */
+    value?: (record: SuiteRecord) => number;
+    /** One domain's. Default: the mean over all. */
+    domain?: string;
+  } = {},
+): RatioEstimate[] {
+  const tested = mixtureCells(cells).filter(({ cell, suites }) =>
+    suites[suite] && (domain === undefined || cell.domain === domain)
+  );
+  const number = value ?? (({ accuracy }: SuiteRecord) => 100 * accuracy);
+  const ratios = [...Map.groupBy(tested, (one) => ratioOf(one)!)].sort(([a], [b]) => a - b);
+  return ratios.map(([ratio, list]) => {
+    const models = [...Map.groupBy(list, ({ cell }) => cell.model)].map(([model, own]) => ({
+      model,
+      value: mean(own.map(({ suites }) => number(suites[suite]!))),
+    }));
+    if (models.length > 1) {
+      const { mean: centre, interval } = meanInterval(models.map((one) => one.value));
+      return { ratio, models, estimate: { value: centre, interval, n: models.length } };
+    }
+    if (value !== undefined) {
+      return { ratio, models, estimate: { value: models[0].value, n: 1 } };
+    }
+    const records = list.map(({ suites }) => suites[suite]!);
+    const { interval, units } = meanInterval(
+      records.flatMap(({ correct }) => correct.map((right) => 100 * right)),
+      { clusters: records.flatMap(({ items }) => items) },
+    );
+    return { ratio, models, estimate: { value: models[0].value, interval, n: units } };
+  });
+}
+
+const isMiddle = (ratio: number) => ratio > 0 && ratio < 1;
+
+/** The highest of a curve; `undefined` of an empty one. */
+export function bestRatio(
+  curve: readonly Pick<RatioEstimate, "ratio" | "estimate">[],
+): number | undefined {
+  const order = (ratio: number) => isMiddle(ratio) ? 0 : 1;
+  return curve.toSorted((a, b) =>
+    b.estimate.value - a.estimate.value || order(a.ratio) - order(b.ratio)
+  ).at(0)?.ratio;
+}
+
+/**
+ * How sure the best ratio is: of resamples of the models, and of the questions of each, the share in
+ * which each ratio is the best (ties split). Of one model only the questions are drawn.
+ */
+export function bestRatioShares(
+  cells: readonly CellResult[],
+  suite: SuiteName,
+  { resamples = 1000, seed = 0 }: { resamples?: number; seed?: number } = {},
+): { ratio: number; share: number }[] {
+  const tested = mixtureCells(cells).filter(({ suites }) => suites[suite]);
+  const ratios = [...new Set(tested.map((one) => ratioOf(one)!))].sort((a, b) => a - b);
+  const tables = [...Map.groupBy(tested, ({ cell }) => cell.model).values()]
+    .map((own) => questionMeans(own, { suite, ratios }));
+  const random = new Random(seed).fork("best ratio");
+  const counts = ratios.map(() => 0);
+  for (let resample = 0; resample < resamples; resample++) {
+    const totals = ratios.map(() => 0);
+    for (let i = 0; i < tables.length; i++) {
+      const table = tables[tables.length > 1 ? random.integer(tables.length) : 0];
+      for (let j = 0; j < table.length; j++) {
+        const row = table[random.integer(table.length)];
+        for (let k = 0; k < ratios.length; k++) totals[k] += row[k] / table.length;
+      }
+    }
+    const most = Math.max(...totals);
+    const best = totals.flatMap((total, k) => most - total < 1e-9 ? [k] : []);
+    for (const k of best) counts[k] += 1 / best.length;
+  }
+  return ratios.map((ratio, k) => ({ ratio, share: counts[k] / resamples }));
+}
+
+/** For each question how often it was answered rightly at each ratio, over domains and seeds. */
+function questionMeans(
+  cells: readonly CellResult[],
+  { suite, ratios }: { suite: SuiteName; ratios: readonly number[] },
+): number[][] {
+  const sums = new Map<string, { sum: number; n: number }[]>();
+  for (const one of cells) {
+    const column = ratios.indexOf(ratioOf(one)!);
+    const { items, correct } = one.suites[suite]!;
+    items.forEach((item, i) => {
+      if (!sums.has(item)) sums.set(item, ratios.map(() => ({ sum: 0, n: 0 })));
+      const place = sums.get(item)![column];
+      place.sum += correct[i];
+      place.n++;
+    });
+  }
+  return [...sums.values()].map((row) => row.map(({ sum, n }) => n > 0 ? sum / n : 0));
+}
+
+/** The ratios between which the best one lies in 95% of the resamples. */
+export function bestRatioRange(
+  shares: readonly { ratio: number; share: number }[],
+): [low: number, high: number] | undefined {
+  if (shares.length === 0) return undefined;
+  const at = (level: number) => {
+    let sum = 0;
+    const found = shares.find(({ share }) => (sum += share) >= level - 1e-9);
+    return (found ?? shares.at(-1)!).ratio;
+  };
+  return [at(0.025), at(0.975)];
+}
+
+/**
+ * "A middle ratio is best", a finding for each test. The estimate is the best middle ratio minus the
+ * better end, over models; p is the larger one of the two ends', for both must be beaten.
+ */
+export function middleRatioFindings(cells: readonly CellResult[]): Finding[] {
+  const mixed = mixtureCells(cells);
+  const found = suiteNames.flatMap((suite) => {
+    const curve = mixtureCurve(mixed, suite);
+    const best = bestRatio(curve);
+    const middle = bestRatio(curve.filter(({ ratio }) => isMiddle(ratio)));
+    const against = [0, 1].filter((end) => curve.some(({ ratio }) => ratio === end));
+    if (best === undefined || middle === undefined || against.length < 2) return [];
+    const differences = against.map((end) =>
+      contrast(mixed, selection(middle), selection(end), { suite })!
+    );
+    const least = differences[0].value < differences[1].value ? differences[0] : differences[1];
+    const p = Math.max(...differences.map((one) => one.p ?? NaN));
+    const detail = `best r = ${best}${best === middle ? "" : `, best middle r = ${middle}`}`;
+    return [{ suite, best, least, p, detail }];
+  });
+  // A test on which an end is the best is not tried; it still counts as one of the three.
+  const corrected = holm(
+    found.map(({ best, p }) => isMiddle(best) && Number.isFinite(p) ? p : 1),
+  );
+  return found.map(({ suite, best, least, detail }, i): Finding => ({
+    hypothesis: "middle ratio",
+    suite,
+    estimate: plain(least),
+    unit: "points",
+    over: least.over,
+    correctedP: isMiddle(best) && least.p !== undefined ? corrected[i] : undefined,
+    detail,
+    reading: readMiddle(best, { value: least.value, p: corrected[i] }),
+    paper: paperNumber("middle ratio", suite),
+  }));
+}
+
+/** The rule's reading: an end that is the best refutes it, whatever the differences. */
+export function readMiddle(best: number, { value, p }: { value: number; p: number }): Reading {
+  if (!isMiddle(best)) return "does not hold";
+  return value > 0 && p < 0.05 ? "holds" : "can't tell";
+}
+
+/**
+ * "KL is larger after INC than after the best mixture", a finding for each test: KL(base || tuned) of
+ * INC minus that of the ratio with the highest mean accuracy, nats. Left out where INC is the best.
+ */
+export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases">): Finding[] {
+  const mixed = mixtureCells(cells);
+  const found = suiteNames.flatMap((suite) => {
+    const best = bestRatio(mixtureCurve(mixed, suite));
+    if (best === undefined || best === 0) return [];
+    const difference = contrast(mixed, selection(0), selection(best), {
+      suite,
+      value: ({ kl }) => kl,
+      items: (result) => questionKl(result, { suite, bases }),
+    });
+    return difference ? [{ suite, best, difference }] : [];
+  });
+  const corrected = holm(
+    found.map(({ difference: { p } }) => p !== undefined && Number.isFinite(p) ? p : 1),
+  );
+  return found.map(({ suite, best, difference }, i): Finding => {
+    const correctedP = Number.isFinite(difference.p) ? corrected[i] : undefined;
+    const estimate = plain(difference);
+    return {
+      hypothesis: "KL, INC - best mixture",
+      suite,
+      estimate,
+      unit: "nats",
+      over: difference.over,
+      correctedP,
+      detail: `best r = ${best}`,
+      reading: readEffect({ estimate, unit: "nats" }, correctedP),
+      paper: paperNumber("KL, INC against the best mixture", suite),
+    };
+  });
+}
+
+/** KL(base || tuned) of each question, nats. */
+function questionKl(
+  result: CellResult,
+  { suite, bases }: { suite: SuiteName; bases: Study["bases"] },
+): number[] {
+  const base = bases.find(({ model }) => model === result.cell.model)!;
+  const { probabilities } = result.suites[suite]!;
+  return baseAnswersOf(base, result, suite)
+    .map((answer, i) => klDivergence(answer.probabilities, probabilities[i]));
+}
+
+function plain({ value, interval, n, p, detectable }: Contrast): Estimate {
+  return { value, interval, n, p, detectable };
+}
+
+/** Accuracy, how often each ratio is the best, KL and entropy over r: a row for each test and ratio. */
+export function mixtureRows(cells: readonly CellResult[], options?: { seed?: number }) {
+  return suiteNames.flatMap((suite) => {
+    const shares = bestRatioShares(cells, suite, options);
+    const curveOf = (value?: (record: SuiteRecord) => number) =>
+      mixtureCurve(cells, suite, { value }).map(({ estimate }) => estimate);
+    const kl = curveOf(({ kl }) => kl), rank = curveOf(({ rank }) => rank);
+    const entropy = curveOf(({ entropy }) => entropy);
+    return mixtureCurve(cells, suite).map(({ ratio, estimate }, i) => ({
+      test: suiteLabels[suite],
+      ratio,
+      accuracy: estimate,
+      best: 100 * shares[i].share,
+      kl: kl[i],
+      rank: rank[i],
+      entropy: entropy[i],
+    }));
+  });
+}
