@@ -3,7 +3,7 @@
  * CON - INC alone; all else here is exploration, with Holm's correction over what is shown together.
  */
 import { type SuiteName, suiteNames } from "../evaluation.ts";
-import { holm, mean, tTest } from "../statistics/mod.ts";
+import { mean, tTest } from "../statistics/mod.ts";
 import type { CellResult, Treatment } from "./cell.ts";
 import { baseAnswersOf, type Study } from "./study.ts";
 import {
@@ -12,6 +12,7 @@ import {
   contrast,
   detectableEffect,
   type Estimate,
+  holmOf,
   treatmentLabels,
 } from "./summary.ts";
 import { treatmentsOf } from "./tables.ts";
@@ -28,7 +29,7 @@ export interface ComparisonRow {
 
 function corrected(rows: readonly Omit<ComparisonRow, "correctedP">[]): ComparisonRow[] {
   const tested = rows.filter(({ difference: { p } }) => p !== undefined && Number.isFinite(p));
-  const ps = holm(tested.map(({ difference }) => difference.p!));
+  const ps = holmOf(tested.map(({ difference }) => difference.p!));
   return rows.map((row) => {
     const place = tested.indexOf(row);
     return { ...row, correctedP: place < 0 ? undefined : ps[place] };

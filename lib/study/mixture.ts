@@ -5,7 +5,7 @@
  */
 import { type SuiteName, suiteNames } from "../evaluation.ts";
 import { Random } from "../random.ts";
-import { holm, klDivergence, mean, meanInterval } from "../statistics/mod.ts";
+import { klDivergence, mean, meanInterval } from "../statistics/mod.ts";
 import type { CellResult, SuiteRecord } from "./cell.ts";
 import { paperNumber } from "./paper.ts";
 import { baseAnswersOf, type Study } from "./study.ts";
@@ -14,6 +14,7 @@ import {
   contrast,
   type Estimate,
   type Finding,
+  holmOf,
   ratioOf,
   readEffect,
   type Reading,
@@ -181,7 +182,7 @@ export function middleRatioFindings(cells: readonly CellResult[]): Finding[] {
     return [{ suite, best, least, p, detail }];
   });
   // A test on which an end is the best is not tried; it still counts as one of the three.
-  const corrected = holm(
+  const corrected = holmOf(
     found.map(({ best, p }) => isMiddle(best) && Number.isFinite(p) ? p : 1),
   );
   return found.map(({ suite, best, least, detail }, i): Finding => ({
@@ -219,7 +220,7 @@ export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases
     });
     return difference ? [{ suite, best, difference }] : [];
   });
-  const corrected = holm(
+  const corrected = holmOf(
     found.map(({ difference: { p } }) => p !== undefined && Number.isFinite(p) ? p : 1),
   );
   return found.map(({ suite, best, difference }, i): Finding => {

@@ -276,6 +276,9 @@ export const ruleContrasts: readonly (readonly [hypothesis: string, treatment: T
   ["CON - INC", "context"],
 ];
 
+/** Holm's correction, also of no p at all. */
+export const holmOf = (ps: readonly number[]): number[] => ps.length === 0 ? [] : holm([...ps]);
+
 /** The twelve hypotheses of data/study-rule.md; those without results are left out. */
 export function findings(cells: readonly CellResult[]): Finding[] {
   const found: Omit<Finding, "reading">[] = [];
