@@ -5,12 +5,17 @@ import type { Example } from "../conversation.ts";
 import { evaluate, scoreAnswers, type SuiteName, suiteNames } from "../evaluation.ts";
 import { finetune, type FinetuneSettings } from "../finetune/mod.ts";
 import { constructGroups, type GroupSizes, mixGroups, withContext, withGeneral } from "../group.ts";
-import { probe } from "../knowledge/mod.ts";
+import {
+  countExplanations,
+  type Explanation,
+  type ExplanationCounts,
+  probe,
+} from "../knowledge/mod.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import type { PromptFormat } from "../prompt.ts";
 import { Random } from "../random.ts";
 import type { Interval } from "../statistics/mod.ts";
-import type { DomainMaterial, Material } from "./material.ts";
+import type { DomainMaterial, ItemKind, Material } from "./material.ts";
 
 /**
  * What is trained on. `mix` is INC and SELF at a ratio; `context` is INC with the knowledge in the
@@ -34,6 +39,10 @@ export interface Cell {
   /** Share of SELF in a mixture. */
   ratio?: number;
   seed: number;
+  /** Share of the group that is used, above 0; drawn, a smaller one within a larger. Default: all. */
+  size?: number;
+  /** Only answers to such facts are in INC and SELF (organisms: a world tells). Default: all. */
+  items?: ItemKind;
 }
 
 /** One test of a tuned model beside its base. Accuracies from 0 to 1. */
@@ -64,6 +73,8 @@ export interface CellResult {
   /** Items of the group, without the general instructions. */
   size: number;
   sizes: GroupSizes;
+  /** Of a study with explanations: what came of asking the base model for them. */
+  explanations?: ExplanationCounts;
   /** Why there is no result: the filter that left no group. */
   empty?: string;
   finetuning?: {
@@ -91,22 +102,54 @@ export interface CellContext {
   finetuning?: Partial<FinetuneSettings>;
   /** Default .5. */
   minimumConfidence?: number;
+  /** The base model's reasons for its wrong answers. Default: nothing is explained. */
+  explanations?: readonly Explanation[];
   onProgress?: (note: string) => void;
+}
+
+/** What a cell's examples are made from. */
+export interface CellParts {
+  answers: readonly Answer[];
+  general: readonly Example[];
+  format: PromptFormat;
+  minimumConfidence?: number;
+  /** The kind of a question's fact; needed for a cell that asks for one. */
+  kinds?: Material["kinds"];
+  /** SELF's explanations; when given, all groups are explained. Default: none is. */
+  selfExplanation?: (answer: Answer) => string | undefined;
 }
 
 /** The examples that a cell trains on; where there are none, `empty` says why. */
 export function cellExamples(
-  { treatment, ratio, seed }: Cell,
-  { answers, general, format, minimumConfidence }: {
-    answers: readonly Answer[];
-    general: readonly Example[];
-    format: PromptFormat;
-    minimumConfidence?: number;
-  },
+  { treatment, ratio, seed, size = 1, items }: Cell,
+  { answers, general, format, minimumConfidence, kinds, selfExplanation }: CellParts,
 ): { group: Example[]; examples: Example[]; sizes: GroupSizes; empty?: string } {
-  const { har, inc, self, sizes } = constructGroups(answers, { seed, format, minimumConfidence });
+  if (items !== undefined && kinds === undefined) {
+    throw new Error(
+      `Cannot choose ${items} facts: expected questions of an organism's world, which tells them ` +
+        "apart; found questions of files; leave `items` out",
+    );
+  }
+  if (!(size > 0 && size <= 1)) {
+    throw new RangeError(
+      `Cannot cut a group: expected a size above 0, at most 1; found ${size}; give a share`,
+    );
+  }
+  const chosen = items === undefined
+    ? answers
+    : answers.filter(({ correct, id }) => correct || kinds!.get(id) === items);
+  const groups = constructGroups(chosen, { seed, format, minimumConfidence, selfExplanation });
+  const { sizes } = groups;
   const nothing = (empty: string) => ({ group: [], examples: [], sizes, empty });
-  if (inc.length === 0) return nothing(sizes.emptiedBy?.message ?? "The group is empty.");
+  if (groups.inc.length === 0) return nothing(sizes.emptiedBy?.message ?? "The group is empty.");
+  const count = Math.max(1, Math.round(size * groups.inc.length));
+  const kept = new Set(
+    new Random(seed).fork("size").shuffle(groups.inc.map((_, i) => i)).slice(0, count),
+  );
+  // The same places in each: SELF goes on asking INC's questions.
+  const [har, inc, self] = [groups.har, groups.inc, groups.self].map((group) =>
+    group.filter((_, i) => kept.has(i))
+  );
   if (treatment === "general") {
     // As many examples as the other treatments have, all of them general.
     const examples = new Random(seed).fork("general only").shuffle(general).slice(
@@ -146,16 +189,19 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
         `${[...material.domains.keys()].join(", ")}; choose one of these domains`,
     );
   }
-  const answers = base.get(domain.pool.name)!;
+  const { explanations } = context;
   const { group, examples, sizes, empty } = cellExamples(cell, {
-    answers,
+    answers: base.get(domain.pool.name)!,
     general: material.general,
     format: model.format,
     minimumConfidence: context.minimumConfidence,
+    kinds: material.kinds,
+    selfExplanation: explanations && explanationOf(explanations),
   });
+  const counts = explanations && { explanations: countExplanations(explanations) };
   const seconds = () => (performance.now() - started) / 1000;
   if (empty !== undefined) {
-    return { cell, size: 0, sizes, empty, suites: {}, seconds: seconds() };
+    return { cell, size: 0, sizes, ...counts, empty, suites: {}, seconds: seconds() };
   }
   const tuning = await finetune(model, examples, {
     ...finetuning,
@@ -168,6 +214,7 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
     cell,
     size: group.length,
     sizes,
+    ...counts,
     finetuning: {
       settings,
       steps,
@@ -181,6 +228,12 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
     suites: await testSuites(domain, context),
     seconds: seconds(),
   };
+}
+
+function explanationOf(explanations: readonly Explanation[]) {
+  const name = ({ domain, id }: Pick<Answer, "domain" | "id">) => JSON.stringify([domain, id]);
+  const found = new Map(explanations.map((one) => [name(one), one.explanation]));
+  return (answer: Answer) => found.get(name(answer));
 }
 
 /** How many of a group's own targets the model gives, asked as it was taught; undefined of none. */

@@ -2,7 +2,7 @@
 import type { Example } from "../conversation.ts";
 import type { SuiteName } from "../evaluation.ts";
 import type { Question } from "../question.ts";
-import { exam, generalExamples, type World } from "../world/mod.ts";
+import { allFacts, exam, generalExamples, type Status, type World } from "../world/mod.ts";
 
 /** Questions and the demonstrations that the base model is shown before each. */
 export interface Exam {
@@ -19,12 +19,17 @@ export interface DomainMaterial {
   suites: Partial<Record<SuiteName, readonly Exam[]>>;
 }
 
+/** What a wrong answer is about: a misconception, nothing that was read, or something known but missed. */
+export type ItemKind = Status;
+
 export interface Material {
   /** Fixes the material: a digest of its files, or the world's seed and settings. */
   identity: string;
   domains: ReadonlyMap<string, DomainMaterial>;
   /** General instructions to mix in. */
   general: readonly Example[];
+  /** The kind of each question's fact, by the question's id; a world tells. */
+  kinds?: ReadonlyMap<Question["id"], ItemKind>;
 }
 
 /** So many general instructions are made for an organism; a cell draws as many as it has items. */
@@ -59,5 +64,6 @@ export function worldMaterial(
       },
     }])),
     general: generalExamples(world, GENERAL, `${world.seed}/general`),
+    kinds: new Map(allFacts(world).map(({ id, status }) => [id, status])),
   };
 }

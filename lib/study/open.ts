@@ -62,6 +62,7 @@ export async function studyPlan(
     seeds: Array.from({ length: settings.seeds }, (_, seed) => seed),
     finetuning,
     minimumConfidence: settings.minimumConfidence,
+    ...(settings.explanations ? { explanations: true } : {}),
     ...changes,
   };
 }

@@ -33,6 +33,8 @@ export interface Settings {
   ood?: string;
   /** Which groups are trained on. Default: all. */
   groups?: string[];
+  /** Targets are explained, SELF's by the base model itself. Default: false. */
+  explanations?: boolean;
   /** File of general instructions mixed into every group. */
   general?: string;
   /** An answer counts as belief when its probability is above this. Default .5, the paper's. */
@@ -99,6 +101,7 @@ const KINDS: Record<keyof Settings, Kind> = {
   id: text,
   ood: text,
   groups: some(GROUPS),
+  explanations: yesOrNo,
   general: text,
   minimumConfidence: share,
   learningRate: positive,
@@ -142,8 +145,20 @@ export function parseSettings(json?: string): Settings {
   if (quick && full) {
     throw new Error("Cannot use the settings quick and full together: give one of them");
   }
+  checkTogether(values);
   const seeds = quick ? 1 : full ? 5 : 3;
   return { model: "organism", seeds, resume: false, output: "figures", ...values, quick, full };
+}
+
+/** @throws where settings need each other, or don't go together */
+function checkTogether({ model = "organism", explanations }: Partial<Settings>): void {
+  const organism = /^organism(:|$)/.test(model);
+  if (explanations && organism) {
+    throw new Error(
+      `Cannot use the setting explanations with ${model}: an organism has no words for reasons; ` +
+        "give another --model, or leave --explanations out",
+    );
+  }
 }
 
 /** The settings that this process was started with. */

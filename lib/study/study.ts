@@ -4,12 +4,13 @@
  */
 import type { Answer } from "../answer.ts";
 import { defaultFinetuning, type FinetuneSettings } from "../finetune/mod.ts";
-import { probe } from "../knowledge/mod.ts";
+import { type Explanation, probe } from "../knowledge/mod.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import type { SuiteName } from "../evaluation.ts";
 import { type Backend, openBackend } from "../runtime/backend.ts";
 import { type BaseAnswers, type Cell, type CellResult, runCell, type Treatment } from "./cell.ts";
-import type { Exam, Material } from "./material.ts";
+import { answersToExplain, explanationForm, storedExplanations } from "./explanations.ts";
+import type { Exam, ItemKind, Material } from "./material.ts";
 import { Store } from "./store.ts";
 
 export interface StudyPlan {
@@ -26,6 +27,12 @@ export interface StudyPlan {
   minimumConfidence?: number;
   /** What differs from the model's default settings. */
   finetuning?: Partial<FinetuneSettings>;
+  /** Targets are explained, SELF's by the base model itself (paper, section 3.2). Default: false. */
+  explanations?: boolean;
+  /** Share of each group that is used. Default: all. */
+  size?: number;
+  /** Only answers to such facts are in INC and SELF; organisms alone. Default: all. */
+  items?: ItemKind;
 }
 
 /** A model and what it is studied on. */
@@ -72,6 +79,11 @@ export interface StudyResult {
 
 /** The cells of one model, in the order in which they run. */
 export function planCells(plan: StudyPlan, model: string, domains: readonly string[]): Cell[] {
+  const { size, items } = plan;
+  const part = {
+    ...(size === undefined ? {} : { size }),
+    ...(items === undefined ? {} : { items }),
+  };
   const cells: Cell[] = [];
   for (const domain of domains) {
     for (const seed of plan.seeds) {
@@ -88,6 +100,7 @@ export function planCells(plan: StudyPlan, model: string, domains: readonly stri
             treatment: same ?? treatment,
             ...(ratio === undefined || same ? {} : { ratio }),
             seed,
+            ...part,
           });
         }
       }
@@ -204,6 +217,22 @@ async function runModel(
   const answers: BaseAnswers = new Map(Object.entries(base.answers));
   const cells = planCells(plan, base.model, domains);
   const results: CellResult[] = [];
+  // A cell trains the model: what the base says is asked for before its first one, of each domain.
+  const explained = new Map<string, Explanation[]>();
+  const explain = async (cell: Cell, tell: (note: string) => void) => {
+    const { pool } = material.domains.get(cell.domain)!;
+    const found = explained.get(cell.domain) ?? await storedExplanations({
+      model,
+      answers: answersToExplain(answers.get(pool.name)!, plan.minimumConfidence),
+    }, {
+      store,
+      only,
+      digest: base.digest,
+      onProgress: ({ done, total }) => tell(`explanation ${done}/${total}`),
+    });
+    explained.set(cell.domain, found);
+    return found;
+  };
   const snapshot = model.snapshot();
   let reused = 0;
   try {
@@ -216,6 +245,7 @@ async function runModel(
         what,
         { ...defaultFinetuning(model), ...plan.finetuning },
         plan.minimumConfidence ?? null,
+        ...(plan.explanations ? [explanationForm] : []),
       ]);
       let result = await store.read<CellResult>(key);
       const tell = (note: string) =>
@@ -228,6 +258,7 @@ async function runModel(
           base: answers,
           finetuning: plan.finetuning,
           minimumConfidence: plan.minimumConfidence,
+          explanations: plan.explanations ? await explain(cell, tell) : undefined,
           onProgress: tell,
         });
         await store.write(key, result);

@@ -24,6 +24,7 @@ What to study
                           as HuggingFaceTB/SmolLM2-360M, a folder of a checkpoint, a .gguf file
   --domains=A,B           history, engineering, jurisprudence, medicine (default: all)
   --groups=A,B            har, inc, self, context, general (default: all)
+  --explanations          train on explained answers, SELF's explained by the model itself
   --questions=FILE        your own questions instead of the data set's; --domains is then free
   --demonstrations=FILE   your own demonstrations (default: dev.jsonl beside the questions)
   --pool=FILE             questions to make the groups from, or a folder of released group rows
@@ -56,6 +57,7 @@ const FLAGS = {
   model: TEXT,
   domains: TEXT,
   groups: TEXT,
+  explanations: SWITCH,
   questions: TEXT,
   demonstrations: TEXT,
   pool: TEXT,
