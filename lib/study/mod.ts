@@ -1,4 +1,5 @@
 /** The study: what is run, its cells, its results and what they say. */
+export { type AuditedStudy, runAudited } from "./audited.ts";
 export {
   type Cell,
   cellExamples,
@@ -19,7 +20,13 @@ export {
   correlationOverModels,
   correlationsByModel,
 } from "./correlation.ts";
-export { type DomainMaterial, type Exam, type Material, worldMaterial } from "./material.ts";
+export {
+  type DomainMaterial,
+  type Exam,
+  type ItemKind,
+  type Material,
+  worldMaterial,
+} from "./material.ts";
 export {
   bestRatio,
   bestRatioRange,
@@ -58,6 +65,13 @@ export {
   summaryText,
   unprovenTexts,
 } from "./report.ts";
+export {
+  auditText,
+  readReleasedGroups,
+  releasedFiles,
+  type ReleasedMaterial,
+  releasedMaterial,
+} from "./released.ts";
 export { outputPath, parseSettings, type Settings, settings, storePath } from "./settings.ts";
 export { Store } from "./store.ts";
 export {
