@@ -96,7 +96,7 @@ export function findingsText(
   const rows = found.map((finding) => [
     finding.hypothesis,
     suiteLabels[finding.suite],
-    findingText(finding),
+    findingText({ ...finding, detail: undefined }),
     `${finding.estimate.n} ${finding.over}`,
     probability(finding.correctedP),
     finding.reading,
@@ -115,12 +115,25 @@ export function findingsText(
       ? ["middle ratio: the best r between 0 and 1 minus the better one of INC and SELF"]
       : []),
     "",
-    ...(rows.length > 0 ? [header, ...rows].map(line) : ["Nothing to compare: no group was left."]),
+    ...(rows.length > 0
+      ? [header, ...rows].map(line)
+      : ["Nothing to compare: no two groups were trained on."]),
     "",
+    ...detailTexts(found),
     ...study.plans.map(planText),
     backendText(study.backend),
     "",
   ].join("\n");
+}
+
+/** Details in lines of their own, for they would make the columns too wide. */
+function detailTexts(found: readonly Finding[]): string[] {
+  const detailed = found.filter(({ detail }) => detail !== undefined);
+  return [...Map.groupBy(detailed, ({ hypothesis }) => hypothesis)].map(([hypothesis, list]) =>
+    `${hypothesis}: ${
+      list.map(({ suite, detail }) => `${suiteLabels[suite]} ${detail}`).join("; ")
+    }`
+  );
 }
 
 function planText({ models, seeds, treatments, mixtureSeeds }: StudyPlan): string {
