@@ -16,6 +16,7 @@ import type { PromptFormat } from "../prompt.ts";
 import { Random } from "../random.ts";
 import type { Interval } from "../statistics/mod.ts";
 import type { DomainMaterial, ItemKind, Material } from "./material.ts";
+import type { ReleasedMaterial } from "./released.ts";
 
 /**
  * What is trained on. `mix` is INC and SELF at a ratio; `context` is INC with the knowledge in the
@@ -117,12 +118,14 @@ export interface CellParts {
   kinds?: Material["kinds"];
   /** SELF's explanations; when given, all groups are explained. Default: none is. */
   selfExplanation?: (answer: Answer) => string | undefined;
+  /** false: these groups have no SELF. Default: true. */
+  self?: boolean;
 }
 
 /** The examples that a cell trains on; where there are none, `empty` says why. */
 export function cellExamples(
   { treatment, ratio, seed, size = 1, items }: Cell,
-  { answers, general, format, minimumConfidence, kinds, selfExplanation }: CellParts,
+  { answers, general, format, minimumConfidence, kinds, selfExplanation, ...parts }: CellParts,
 ): { group: Example[]; examples: Example[]; sizes: GroupSizes; empty?: string } {
   if (items !== undefined && kinds === undefined) {
     throw new Error(
@@ -142,6 +145,9 @@ export function cellExamples(
   const { sizes } = groups;
   const nothing = (empty: string) => ({ group: [], examples: [], sizes, empty });
   if (groups.inc.length === 0) return nothing(sizes.emptiedBy?.message ?? "The group is empty.");
+  if (parts.self === false && (treatment === "self" || treatment === "mix")) {
+    return nothing("The released groups have no SELF.");
+  }
   const count = Math.max(1, Math.round(size * groups.inc.length));
   const kept = new Set(
     new Random(seed).fork("size").shuffle(groups.inc.map((_, i) => i)).slice(0, count),
@@ -189,14 +195,16 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
         `${[...material.domains.keys()].join(", ")}; choose one of these domains`,
     );
   }
+  const { released } = domain;
   const { explanations } = context;
   const { group, examples, sizes, empty } = cellExamples(cell, {
-    answers: base.get(domain.pool.name)!,
+    answers: released?.answers ?? base.get(domain.pool.name)!,
     general: material.general,
     format: model.format,
     minimumConfidence: context.minimumConfidence,
     kinds: material.kinds,
-    selfExplanation: explanations && explanationOf(explanations),
+    selfExplanation: explanations && explanationOf(explanations, released),
+    self: released?.self,
   });
   const counts = explanations && { explanations: countExplanations(explanations) };
   const seconds = () => (performance.now() - started) / 1000;
@@ -230,7 +238,12 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
   };
 }
 
-function explanationOf(explanations: readonly Explanation[]) {
+function explanationOf(
+  explanations: readonly Explanation[],
+  released?: ReleasedMaterial,
+): CellParts["selfExplanation"] {
+  // Where there is no SELF, a lack of its texts must not take INC's rows away.
+  if (released?.self === false) return ({ explanation }) => explanation;
   const name = ({ domain, id }: Pick<Answer, "domain" | "id">) => JSON.stringify([domain, id]);
   const found = new Map(explanations.map((one) => [name(one), one.explanation]));
   return (answer: Answer) => found.get(name(answer));

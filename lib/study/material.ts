@@ -2,6 +2,7 @@
 import type { Example } from "../conversation.ts";
 import type { SuiteName } from "../evaluation.ts";
 import type { Question } from "../question.ts";
+import type { ReleasedMaterial } from "./released.ts";
 import { allFacts, exam, generalExamples, type Status, type World } from "../world/mod.ts";
 
 /** Questions and the demonstrations that the base model is shown before each. */
@@ -17,6 +18,8 @@ export interface DomainMaterial {
   pool: Exam;
   /** The exams of each test; OOD mostly has several. */
   suites: Partial<Record<SuiteName, readonly Exam[]>>;
+  /** Groups that are trained on as they are. Default: they are made from the base's own answers. */
+  released?: ReleasedMaterial;
 }
 
 /** What a wrong answer is about: a misconception, nothing that was read, or something known but missed. */

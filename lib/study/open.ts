@@ -11,6 +11,14 @@ import { readText } from "../runtime/files.ts";
 import type { World } from "../world/mod.ts";
 import { type Treatment } from "./cell.ts";
 import { type Exam, type Material, worldMaterial } from "./material.ts";
+import {
+  auditText,
+  hasReleasedSelf,
+  isReleased,
+  readReleasedGroups,
+  type ReleasedMaterial,
+  releasedMaterial,
+} from "./released.ts";
 import type { Settings } from "./settings.ts";
 import type { StudyPlan, Subject } from "./study.ts";
 
@@ -58,13 +66,19 @@ export async function studyPlan(
   return {
     models: await studiedModels(settings),
     ...(settings.domains && !settings.questions ? { domains: settings.domains } : {}),
-    treatments: (settings.groups ?? ["har", "inc", "self", "context"]) as Treatment[],
+    treatments: await treatmentsOfGroups(settings),
     seeds: Array.from({ length: settings.seeds }, (_, seed) => seed),
     finetuning,
     minimumConfidence: settings.minimumConfidence,
     ...(settings.explanations ? { explanations: true } : {}),
     ...changes,
   };
+}
+
+async function treatmentsOfGroups({ groups, pool }: Settings): Promise<Treatment[]> {
+  const all: Treatment[] = ["har", "inc", "self", "context"];
+  if (!isReleased(groups)) return (groups ?? all) as Treatment[];
+  return await hasReleasedSelf(pool!) ? all : all.filter((name) => name !== "self");
 }
 
 /** Small worlds are many and quick; of larger ones a default run does less. */
@@ -79,7 +93,7 @@ const isSmall = (model: string) => model.startsWith(`${ORGANISM}:small`);
 export async function mainPlans(settings: Settings): Promise<StudyPlan[]> {
   const { model, quick, full, groups } = settings;
   const plan = await studyPlan(settings);
-  const mixable = !groups || groups.includes("inc") && groups.includes("self");
+  const mixable = plan.treatments.includes("inc") && plan.treatments.includes("self");
   const mixtures: Partial<StudyPlan> = {
     treatments: [...plan.treatments, "mix"],
     ratios: quick ? quickRatios : paperRatios,
@@ -141,11 +155,20 @@ export interface OpenedSubject extends Subject {
   world?: World;
 }
 
+export interface OpenOptions {
+  /** Told what the audit of released groups found. Default: prints to stderr. */
+  tell?: (text: string) => void;
+}
+
 /**
  * Loads a model of `studiedModels` and its questions.
  * @throws naming the file or setting that is missing, and the flag that gives it
  */
-export async function openSubject(name: string, settings: Settings): Promise<OpenedSubject> {
+export async function openSubject(
+  name: string,
+  settings: Settings,
+  options: OpenOptions = {},
+): Promise<OpenedSubject> {
   const limit = settings.limit ?? (settings.quick ? QUICK_LIMIT : undefined);
   if (isOrganism(name)) {
     const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1));
@@ -154,11 +177,18 @@ export async function openSubject(name: string, settings: Settings): Promise<Ope
     const material = worldMaterial(world, { domains, limit });
     return { model, material, rejected: [], leaked: 0, world };
   }
-  const files = await fileMaterial(settings, limit);
+  const files = await fileMaterial(settings, { ...options, limit });
   return { model: await loadModel(name), ...files };
 }
 
-async function fileMaterial(settings: Settings, limit: number | undefined) {
+/** The material of the settings' files: one domain. Errors as of `openSubject`. */
+export async function fileMaterial(
+  settings: Settings,
+  { limit, tell = console.error }: OpenOptions & {
+    /** At most so many questions of a pool or an exam. Default: all. */
+    limit?: number;
+  } = {},
+): Promise<Omit<OpenedSubject, "model">> {
   const rejected: RejectedRow[] = [];
   const read = async (path: string) => {
     // Published exams hold some questions with repeated options.
@@ -189,9 +219,12 @@ async function fileMaterial(settings: Settings, limit: number | undefined) {
   const make = (name: string, list: Question[]): Exam => ({
     name: `${domain}/${name}`,
     // One domain's study: the pool's and the test's names for it may differ.
-    questions: list.slice(0, limit).map((q) => name === "ood" ? q : { ...q, domain }),
+    questions: (name === "ood" ? list : asOneDomain(list, domain)).slice(0, limit),
     demonstrations,
   });
+  const released = isReleased(settings.groups)
+    ? await openReleased(poolPath, { domain, limit, asked, tell })
+    : undefined;
   const suites = {
     homo: [make("homo", questions)],
     ...(id.length > 0 ? { id: [make("id", id)] } : {}),
@@ -199,8 +232,15 @@ async function fileMaterial(settings: Settings, limit: number | undefined) {
   };
   const general = await readGeneral(settings.general, rejected);
   const material: Material = {
-    identity: JSON.stringify([questions, demonstrations, id, ood, clean, limit ?? null]),
-    domains: new Map([[domain, { pool: make("pool", clean), suites }]]),
+    identity: JSON.stringify([
+      ...[questions, demonstrations, id, ood, clean, limit ?? null],
+      ...(released ? [released] : []),
+    ]),
+    domains: new Map([[domain, {
+      pool: make("pool", clean),
+      suites,
+      ...(released && { released }),
+    }]]),
     general,
   };
   return { material, rejected, leaked: pool.length - clean.length };
@@ -211,6 +251,39 @@ const fingerprint = ({ question, choices }: Question) =>
     question.trim().toLowerCase(),
     ...choices.map((c) => c.trim().toLowerCase()).sort(),
   ]);
+
+/** Under one name of the domain; ids that count anew in each of several get their domain's before them. */
+function asOneDomain(questions: readonly Question[], domain: string): Question[] {
+  const repeated = new Set(questions.map(({ id }) => String(id))).size < questions.length;
+  return questions.map((question) => ({
+    ...question,
+    ...(repeated ? { id: `${question.domain}/${question.id}` } : {}),
+    domain,
+  }));
+}
+
+/** Released groups as they are: those of their questions that a test asks stay, and are told. */
+async function openReleased(
+  folder: string,
+  { asked, tell, ...options }: {
+    domain: string;
+    limit?: number;
+    asked: ReadonlySet<string>;
+    tell: (text: string) => void;
+  },
+): Promise<ReleasedMaterial> {
+  const { groups, findings } = await readReleasedGroups(folder);
+  const rows = [...groups.har, ...groups.inc];
+  const shared = rows.filter((row) => asked.has(fingerprint(row))).length;
+  tell(
+    auditText(folder, findings) +
+      (shared > 0
+        ? `\nWARNING: ${shared} of its ${rows.length} questions are asked by the tests or the ` +
+          "demonstrations too; they are trained on as published, so accuracies can be too high"
+        : ""),
+  );
+  return releasedMaterial(groups, options);
+}
 
 /** Questions of a file; of a folder, the questions that the released groups of one model ask. */
 async function readPool(
@@ -226,7 +299,12 @@ async function readPool(
     rejected.push(...released.rejected);
     for (const row of released.answers) {
       const { id, domain, question, choices, answer, explanation } = row;
-      found.set(JSON.stringify(id), { id, domain, question, choices, answer, explanation });
+      // SELF's rows repeat INC's without the gold explanation.
+      const known = explanation ?? found.get(JSON.stringify(id))?.explanation;
+      found.set(JSON.stringify(id), {
+        ...{ id, domain, question, choices, answer },
+        ...(known === undefined ? {} : { explanation: known }),
+      });
     }
   }
   if (found.size === 0) {

@@ -31,7 +31,10 @@ export interface Settings {
   id?: string;
   /** File of questions of other domains (OOD). */
   ood?: string;
-  /** Which groups are trained on. Default: all. */
+  /**
+   * Which groups are trained on; `released` alone: those of the folder `pool`, as they are.
+   * Default: all, made from the model's own answers.
+   */
   groups?: string[];
   /** Targets are explained, SELF's by the base model itself. Default: false. */
   explanations?: boolean;
@@ -100,7 +103,12 @@ const KINDS: Record<keyof Settings, Kind> = {
   pool: text,
   id: text,
   ood: text,
-  groups: some(GROUPS),
+  groups: {
+    expected: `${some(GROUPS).expected}, or released alone`,
+    fits: (value) =>
+      some(GROUPS).fits(value) ||
+      Array.isArray(value) && value.length === 1 && value[0] === "released",
+  },
   explanations: yesOrNo,
   general: text,
   minimumConfidence: share,
@@ -151,8 +159,18 @@ export function parseSettings(json?: string): Settings {
 }
 
 /** @throws where settings need each other, or don't go together */
-function checkTogether({ model = "organism", explanations }: Partial<Settings>): void {
+function checkTogether(values: Partial<Settings>): void {
+  const { model = "organism", explanations, groups, pool } = values;
   const organism = /^organism(:|$)/.test(model);
+  if (groups?.includes("released") && (organism || pool === undefined)) {
+    throw new Error(
+      `Cannot use the setting groups with ${model}${
+        pool ? "" : " and no pool"
+      }: expected a folder ` +
+        "of released rows and a model that reads English; give --pool=FOLDER and another --model, " +
+        "or leave --groups=released out",
+    );
+  }
   if (explanations && organism) {
     throw new Error(
       `Cannot use the setting explanations with ${model}: an organism has no words for reasons; ` +

@@ -220,7 +220,8 @@ async function runModel(
   // A cell trains the model: what the base says is asked for before its first one, of each domain.
   const explained = new Map<string, Explanation[]>();
   const explain = async (cell: Cell, tell: (note: string) => void) => {
-    const { pool } = material.domains.get(cell.domain)!;
+    const { pool, released } = material.domains.get(cell.domain)!;
+    if (released !== undefined) return [...released.explanations];
     const found = explained.get(cell.domain) ?? await storedExplanations({
       model,
       answers: answersToExplain(answers.get(pool.name)!, plan.minimumConfidence),

@@ -23,7 +23,8 @@ What to study
   --model=MODEL           organism (the default: all that are shipped), organism:NAME, a hub id such
                           as HuggingFaceTB/SmolLM2-360M, a folder of a checkpoint, a .gguf file
   --domains=A,B           history, engineering, jurisprudence, medicine (default: all)
-  --groups=A,B            har, inc, self, context, general (default: all)
+  --groups=A,B            har, inc, self, context, general (default: all); released: those of the
+                          folder --pool=FOLDER, as they are (one model and domain of the authors')
   --explanations          train on explained answers, SELF's explained by the model itself
   --questions=FILE        your own questions instead of the data set's; --domains is then free
   --demonstrations=FILE   your own demonstrations (default: dev.jsonl beside the questions)

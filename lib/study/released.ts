@@ -1,0 +1,132 @@
+/**
+ * The authors' released groups, trained on as they are: HAR, INC and SELF of one model and domain in one
+ * folder. They are held to the method first; what is not so refuses the folder with the row.
+ */
+import { join } from "node:path";
+import type { Answer } from "../answer.ts";
+import {
+  type AuditedGroups,
+  auditGroups,
+  type GroupFinding,
+  parseReleased,
+  type ReleasedAnswer,
+} from "../dataset/mod.ts";
+import { type Explanation, parseExplanation } from "../knowledge/mod.ts";
+import { readText } from "../runtime/files.ts";
+
+/** The files of a folder, by group; SELF's is not always published. */
+export const releasedFiles = {
+  har: "consistent-correct-exp-sample.jsonl",
+  inc: "inconsistent-golden-exp.jsonl",
+  self: "inconsistent-predict-model-exp.jsonl",
+} as const;
+
+/** Whether the setting `groups` asks for released ones. */
+export const isReleased = (groups?: readonly string[]) => groups?.[0] === "released";
+
+/** What cells train on in place of groups made from the base model's own answers. */
+export interface ReleasedMaterial {
+  /** HAR's and INC's rows: the wrong ones are SELF's too, by their predictions. */
+  answers: readonly Answer[];
+  /** SELF's texts. */
+  explanations: readonly Explanation[];
+  /** Whether there is a SELF. */
+  self: boolean;
+}
+
+/** @throws where the folder is not there */
+export async function hasReleasedSelf(folder: string): Promise<boolean> {
+  return await exists(join(folder, releasedFiles.self));
+}
+
+async function exists(path: string): Promise<boolean> {
+  const found = await Deno.stat(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return;
+    throw error;
+  });
+  return found?.isFile ?? false;
+}
+
+/**
+ * The groups of a folder `group/MODEL/DOMAIN`, and what the audit says of them.
+ * @throws naming the file that is missing, the row that is none, or the fault and its first row
+ */
+export async function readReleasedGroups(
+  folder: string,
+): Promise<{ groups: AuditedGroups; findings: GroupFinding[] }> {
+  const read = async (group: keyof typeof releasedFiles): Promise<ReleasedAnswer[]> => {
+    const file = join(folder, releasedFiles[group]);
+    if (!await exists(file)) {
+      throw new Error(
+        `Cannot use the released groups of ${folder}: expected ${releasedFiles[group]}; found ` +
+          "none; give --pool=FOLDER of one model and domain, such as group/llama-2-7b/history",
+      );
+    }
+    const { answers, rejected: [bad] } = parseReleased(await readText(file), { file });
+    if (bad === undefined) return answers;
+    throw new Error(
+      `Cannot use the released groups of ${folder}: expected answers in all rows; found none in ` +
+        `line ${bad.line} of ${releasedFiles[group]}: ${bad.reason}; mend the row, or take the ` +
+        "file again from where it came",
+    );
+  };
+  const groups = {
+    har: await read("har"),
+    inc: await read("inc"),
+    ...(await hasReleasedSelf(folder) ? { self: await read("self") } : {}),
+  };
+  const { findings } = auditGroups(groups);
+  const fault = findings.find(({ ok, severity }) => !ok && severity === "fault");
+  if (fault !== undefined) {
+    const { group, message, failed, of, ids } = fault;
+    const rows = ids.length > 0
+      ? `${failed} of ${of} rows that are not so, first id ${ids[0]}`
+      : "";
+    const where = group === "all" ? "" : ` in ${releasedFiles[group]}`;
+    throw new Error(
+      `Cannot use the released groups of ${folder}: expected that ${message}${where}; found ` +
+        `${
+          rows || `a difference of ${failed}`
+        }; take the files again from where they came, or have ` +
+        "groups made from your model's own answers (leave --groups=released out)",
+    );
+  }
+  return { groups, findings };
+}
+
+/** What the audit found, a line for each note and one for all. */
+export function auditText(folder: string, findings: readonly GroupFinding[]): string {
+  const notes = findings.filter(({ ok }) => !ok).map(({ group, message, failed, of }) =>
+    `note: not in all rows of ${group}: ${message} (${failed} of ${of} rows)`
+  );
+  return [
+    `The released groups of ${folder}: ${findings.length} checks, no fault`,
+    ...notes,
+  ].join("\n");
+}
+
+/** Groups as cells use them, all under the study's name of the domain. */
+export function releasedMaterial(
+  { har, inc, self }: AuditedGroups,
+  { domain, limit }: { domain: string; limit?: number },
+): ReleasedMaterial {
+  const cut = (rows: readonly ReleasedAnswer[]) => rows.slice(0, limit);
+  return {
+    answers: [...cut(har), ...cut(inc)].map((row) => ({ ...row, domain })),
+    explanations: cut(self ?? []).map((row): Explanation => {
+      const raw = row.modelGeneration ?? "";
+      const { modelExplanation: explanation } = row;
+      // The authors' own cut stands; the reason is what the text shows.
+      const { reason = explanation === undefined ? "empty" : undefined } = parseExplanation(raw);
+      return {
+        id: row.id,
+        domain,
+        option: row.predicted,
+        raw,
+        ...(explanation === undefined ? {} : { explanation }),
+        ...(reason === undefined ? {} : { reason }),
+      };
+    }),
+    self: self !== undefined,
+  };
+}
