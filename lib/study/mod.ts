@@ -111,6 +111,8 @@ export {
   consistencyRows,
   contrastRows,
   distanceRows,
+  findingResults,
+  findingRows,
   type Flips,
   flips,
   type StudyRow,

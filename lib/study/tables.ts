@@ -8,11 +8,13 @@ import { mean, meanInterval, tTest, wilsonInterval } from "../statistics/mod.ts"
 import type { CellResult, SuiteRecord, Treatment } from "./cell.ts";
 import { modelLabel } from "./open.ts";
 import { paperNumber } from "./paper.ts";
+import { findingText } from "./report.ts";
 import { baseAnswersOf, type BaseResult, type Study } from "./study.ts";
 import {
   byModel,
   contrast,
   type Estimate,
+  type Finding,
   ruleContrasts,
   suiteLabels,
   treatmentLabels,
@@ -273,3 +275,37 @@ const pointsOf = ([low, high]: readonly [number, number]): [number, number] => [
   Number((100 * low).toPrecision(5)),
   Number((100 * high).toPrecision(5)),
 ];
+
+/** Findings as rows for people. */
+export function findingRows(found: readonly Finding[]): StudyRow[] {
+  return found.map((one) => ({
+    finding: one.hypothesis,
+    test: suiteLabels[one.suite],
+    ours: findingText(one),
+    unit: one.unit,
+    n: `${one.estimate.n} ${one.over}`,
+    Holm_p: one.correctedP === undefined
+      ? ""
+      : one.correctedP < 0.001
+      ? "< .001"
+      : one.correctedP.toFixed(3),
+    reading: one.reading,
+    paper: one.paper ?? "",
+  }));
+}
+
+/** Findings as records for `saveResults`. */
+export function findingResults(found: readonly Finding[]) {
+  return found.map((
+    { hypothesis, suite, estimate, unit, over, detail, correctedP, reading, paper },
+  ) => ({
+    name: `${hypothesis}, ${suiteLabels[suite]}`,
+    ...estimate,
+    unit,
+    over,
+    detail,
+    correctedP,
+    reading,
+    paper,
+  }));
+}
