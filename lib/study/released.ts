@@ -34,7 +34,7 @@ export interface ReleasedMaterial {
   self: boolean;
 }
 
-/** @throws where the folder is not there */
+/** Whether a folder of released groups has a SELF. */
 export async function hasReleasedSelf(folder: string): Promise<boolean> {
   return await exists(join(folder, releasedFiles.self));
 }
