@@ -1,0 +1,269 @@
+import assert from "node:assert/strict";
+import { answerFrom, auditProbe } from "../../lib/knowledge/mod.ts";
+import {
+  accuracyRows,
+  auditPools,
+  type BaseResult,
+  type CellResult,
+  cellRows,
+  contrast,
+  contrastRows,
+  distanceRows,
+  emptyAdvice,
+  type Estimate,
+  type Finding,
+  findings,
+  findingsText,
+  flips,
+  modelLabel,
+  parseSettings,
+  planCells,
+  saveResults,
+  type StudyPlan,
+  studyWarnings,
+  treatmentsOf,
+  unprovenTexts,
+} from "../../lib/study/mod.ts";
+
+type Group = "har" | "inc" | "self" | "context" | "mix";
+
+/** A cell of 20 questions, of which `right` are right. */
+function made(model: string, treatment: Group, right: number, seed = 0): CellResult {
+  const correct = Array.from({ length: 20 }, (_, i) => Number(i < right));
+  const record = {
+    n: 20,
+    accuracy: right / 20,
+    interval: [0, 1] as [number, number],
+    baseAccuracy: 0.5,
+    kl: treatment === "inc" ? 0.4 : 0.1,
+    cosine: 1,
+    rank: 0.8,
+    entropy: 1,
+    baseEntropy: 0.9,
+    lost: 0,
+    gained: 0,
+    correct,
+    probabilities: [],
+    items: correct.map((_, i) => `history/${i}`),
+  };
+  return {
+    cell: { model, domain: "history", treatment, seed },
+    size: 10,
+    sizes: {} as CellResult["sizes"],
+    suites: { homo: record },
+    seconds: 1,
+  };
+}
+
+/** A base model that has the first ten of twenty questions right. */
+function baseOf(model: string): BaseResult {
+  const answers = Array.from({ length: 20 }, (_, id) =>
+    answerFrom(
+      { id, domain: "history", question: "?", choices: ["a", "b"], answer: id < 10 ? 0 : 1 },
+      [0.9, 0.1],
+    ));
+  return { model, digest: "", parameters: 1, answers: { "history/homo": answers } };
+}
+
+const models = ["organism:a", "organism:b", "organism:c"];
+const cells = models.flatMap((model, i) =>
+  [0, 1].flatMap((seed) => [
+    made(model, "har", 10 + i, seed),
+    made(model, "inc", 6, seed),
+    made(model, "self", 9, seed),
+  ])
+);
+const bases = models.map(baseOf);
+
+Deno.test("accuracyRows() has the base first, and intervals over models below", () => {
+  const rows = accuracyRows({ bases, cells });
+  assert.equal(rows.length, 4 * 4);
+  assert.deepEqual(rows.slice(0, 4).map(({ group }) => group), ["base", "HAR", "INC", "SELF"]);
+  const base = rows[0]["history/homo"] as Estimate;
+  assert.equal(base.value, 50);
+  assert.equal(base.n, 20);
+  const har = rows.at(-3)!;
+  assert.deepEqual([har.model, har.group], ["all models", "HAR"]);
+  const all = har["mean/homo"] as Estimate;
+  assert.ok(Math.abs(all.value - 55) < 1e-9 && all.n === 3);
+  // Three means 50, 55 and 60: half a width of t(.975, 2) x 5 / sqrt(3).
+  assert.ok(Math.abs(all.interval![1] - 55 - 4.302652729911275 * 5 / Math.sqrt(3)) < 1e-6);
+  assert.equal(rows[0]["history/ood"], null);
+});
+
+Deno.test("accuracyRows() counts a question of several seeds once", () => {
+  const row = accuracyRows({ bases: bases.slice(0, 1), cells: cells.slice(0, 6) })[1];
+  assert.equal((row["history/homo"] as Estimate).n, 20);
+});
+
+Deno.test("accuracyRows() gives Wilson's interval where all answers are right", () => {
+  const right = [made("organism:a", "har", 20, 0), made("organism:a", "har", 20, 1)];
+  const row = accuracyRows({ bases: bases.slice(0, 1), cells: right })[1];
+  const { value, interval } = row["history/homo"] as Estimate;
+  assert.equal(value, 100);
+  assert.ok(Math.abs(interval![0] - 83.8875) < 1e-3, String(interval));
+});
+
+Deno.test("contrastRows() has each model's difference and the pooled one", () => {
+  const rows = contrastRows(cells);
+  assert.deepEqual(rows.map(({ finding, test }) => `${finding} ${test}`), [
+    "HAR - INC HOMO",
+    "SELF - INC HOMO",
+  ]);
+  assert.deepEqual(
+    ["a", "b", "c"].map((name) => Math.round((rows[0][name] as Estimate).value)),
+    [20, 25, 30],
+  );
+  assert.ok(Math.abs((rows[0]["all models"] as Estimate).value - 25) < 1e-9);
+  assert.equal(rows[0].paper, "+11.27");
+});
+
+Deno.test("contrast() says how small an effect it could have found", () => {
+  const found = contrast(cells, { treatment: "har" }, { treatment: "inc" }, { suite: "homo" })!;
+  // (t.975 + t.8) standard errors with 2 degrees of freedom; the differences are 20, 25, 30.
+  const stderr = 5 / Math.sqrt(3);
+  assert.ok(Math.abs(found.detectable! - (4.302652729911275 + 1.0606601717798212) * stderr) < 1e-6);
+});
+
+Deno.test("contrast() of answers that are all alike is not sure of it", () => {
+  const same = [made("organism:a", "har", 6), made("organism:a", "inc", 6)];
+  const { value, interval } = contrast(same, { treatment: "har" }, { treatment: "inc" }, {
+    suite: "homo",
+  })!;
+  assert.equal(value, 0);
+  assert.ok(interval![1] > 15 && interval![0] < -15, String(interval));
+});
+
+Deno.test("flips() counts what was lost and gained, by kind", () => {
+  const kindOf = ({ id }: { id: string | number }) => Number(id) % 2 === 0 ? "even" : undefined;
+  const found = flips({ bases, cells }, { suite: "homo", kindOf });
+  const inc = found.find(({ treatment }) => treatment === "inc")!;
+  // Right before: 0, 2, 4, 6, 8; INC keeps 0 to 5; three models with two seeds.
+  assert.deepEqual(inc, {
+    treatment: "inc",
+    kind: "even",
+    right: 30,
+    lost: 12,
+    wrong: 30,
+    gained: 0,
+  });
+  const all = flips({ bases, cells }, { suite: "homo" });
+  assert.equal(all.find(({ treatment }) => treatment === "har")!.gained, 2 * (0 + 1 + 2));
+});
+
+Deno.test("distanceRows() and cellRows() give every treatment and every cell", () => {
+  assert.deepEqual(treatmentsOf(cells), ["har", "inc", "self"]);
+  const rows = distanceRows(cells);
+  const inc = rows.find(({ group }) => group === "INC")!;
+  assert.ok(Math.abs((inc.kl as Estimate).value - 0.4) < 1e-12);
+  assert.equal(cellRows(cells).length, cells.length);
+});
+
+Deno.test("planCells() gives mixtures their own seeds", () => {
+  const plan: StudyPlan = {
+    models: ["a"],
+    treatments: ["inc", "self", "mix"],
+    ratios: [0.2, 0.4],
+    seeds: [0, 1],
+    mixtureSeeds: [0],
+  };
+  const planned = planCells(plan, "a", ["history"]);
+  assert.equal(planned.filter(({ treatment }) => treatment === "mix").length, 2);
+  assert.equal(planned.length, 2 * 2 + 2);
+});
+
+const study = {
+  plans: [{ models, treatments: ["har", "inc", "self"] as const, seeds: [0, 1] }],
+  backend: {
+    name: "cpu" as const,
+    device: "a machine",
+    versions: { deno: "2", tfjs: "4", package: "p" },
+  },
+  bases,
+  cells,
+};
+
+Deno.test("findingsText() puts warnings first and one line for each finding", () => {
+  const found = findings(cells);
+  const text = findingsText(found, { study, warnings: ["nothing to believe"] });
+  const lines = text.split("\n");
+  assert.equal(lines[0], "WARNING: nothing to believe");
+  for (const { hypothesis, reading } of found) {
+    const own = lines.filter((line) => line.startsWith(`${hypothesis} `));
+    assert.equal(own.length, 1);
+    assert.ok(own[0].includes(reading));
+  }
+  assert.match(text, /a, b, c: seeds 0, 1; no mixtures/);
+  assert.ok(lines.every((line) => line.length <= 120));
+  assert.match(findingsText([], { study, warnings: [] }), /Nothing to compare/);
+});
+
+Deno.test("unprovenTexts() leaves out what holds, and tells the resolution of the rest", () => {
+  const estimate = {
+    value: 2,
+    interval: [-3, 7] as [number, number],
+    n: 3,
+    p: 0.3,
+    detectable: 6.5,
+  };
+  const finding: Finding = {
+    hypothesis: "HAR - INC",
+    suite: "id",
+    estimate,
+    unit: "points",
+    over: "models",
+    correctedP: 0.9,
+    reading: "can't tell",
+  };
+  const [text, ...rest] = unprovenTexts([finding, { ...finding, reading: "holds" }]);
+  assert.equal(rest.length, 0);
+  assert.match(text, /HAR - INC on ID can't be told/);
+  assert.match(text, /\+2\.0 \[-3\.0, \+7\.0\] over 3 models, Holm p = \.900.*6\.5 points/);
+});
+
+Deno.test("studyWarnings() names a probe at chance first, then empty groups with their filter", () => {
+  const guesses = bases[0].answers["history/homo"];
+  assert.equal(auditPools(new Map([["history", guesses]])).meaningful, false);
+  const filter = { filter: "confidence" as const, message: "None of 20 answers." };
+  const empty: CellResult = {
+    ...made("organism:a", "inc", 1),
+    sizes: { emptiedBy: filter } as CellResult["sizes"],
+    empty: filter.message,
+    suites: {},
+  };
+  const warnings = studyWarnings({ ...study, cells: [empty] }, {
+    audits: new Map([["organism:a", auditProbe(guesses)]]),
+    settings: parseSettings('{"quick": true}'),
+  });
+  assert.match(warnings[0], /^a: .*groups built on it would not mean anything/);
+  assert.match(warnings[1], /no groups for a in history: None of 20.*--minimum-confidence=0/);
+  assert.match(warnings[2], /shortened/);
+  assert.equal(emptyAdvice({ filter: "wrong", message: "All right." }), "All right.");
+  const none = studyWarnings(study, { audits: new Map(), settings: parseSettings() });
+  assert.deepEqual(none, []);
+});
+
+Deno.test("modelLabel() is an organism's name, a path's last part, a hub id whole", () => {
+  assert.equal(modelLabel("organism:small-101"), "small-101");
+  assert.equal(modelLabel("/models/mine.gguf"), "mine.gguf");
+  assert.equal(modelLabel("HuggingFaceTB/SmolLM2-360M"), "HuggingFaceTB/SmolLM2-360M");
+});
+
+Deno.test("saveResults() keeps settings, seeds and versions, but no path of this machine", async () => {
+  const folder = await Deno.makeTempDir();
+  const settings = parseSettings(JSON.stringify({ output: "/somewhere/else", seeds: 2 }));
+  const results = [{ name: "x", value: 1, unit: "points", n: 3, over: "models" }];
+  const { backend } = study;
+  const path = await saveResults(folder, "results", {
+    results,
+    settings,
+    seeds: [0, 1],
+    backend,
+    seconds: 1.26,
+  });
+  const written = JSON.parse(await Deno.readTextFile(path));
+  assert.deepEqual(written.results, results);
+  assert.deepEqual([written.seeds, written.seconds, written.backend], [[0, 1], 1.3, "cpu"]);
+  assert.ok(!JSON.stringify(written).includes("somewhere"));
+  await Deno.remove(folder, { recursive: true });
+});
