@@ -5,6 +5,7 @@ export * from "./plot.ts";
 export * from "./distribution.ts";
 export * from "./panels.ts";
 export * from "./knowledge.ts";
+export * from "./dose.ts";
 export * from "./mixture.ts";
 export {
   type AxisOptions,

@@ -42,6 +42,8 @@ export interface Cell {
   seed: number;
   /** Share of the group that is used, above 0; drawn, a smaller one within a larger. Default: all. */
   size?: number;
+  /** At most so many items of a group. Default: all. */
+  count?: number;
   /** Only answers to such facts are in INC and SELF (organisms: a world tells). Default: all. */
   items?: ItemKind;
 }
@@ -124,7 +126,7 @@ export interface CellParts {
 
 /** The examples that a cell trains on; where there are none, `empty` says why. */
 export function cellExamples(
-  { treatment, ratio, seed, size = 1, items }: Cell,
+  { treatment, ratio, seed, size = 1, count = Infinity, items }: Cell,
   { answers, general, format, minimumConfidence, kinds, selfExplanation, ...parts }: CellParts,
 ): { group: Example[]; examples: Example[]; sizes: GroupSizes; empty?: string } {
   if (items !== undefined && kinds === undefined) {
@@ -133,9 +135,10 @@ export function cellExamples(
         "apart; found questions of files; leave `items` out",
     );
   }
-  if (!(size > 0 && size <= 1)) {
+  if (!(size > 0 && size <= 1 && count >= 1)) {
     throw new RangeError(
-      `Cannot cut a group: expected a size above 0, at most 1; found ${size}; give a share`,
+      "Cannot cut a group: expected a size above 0, at most 1, and a count from 1 up; found " +
+        `${size} and ${count}; give a share and a number of items`,
     );
   }
   const chosen = items === undefined
@@ -148,9 +151,9 @@ export function cellExamples(
   if (parts.self === false && (treatment === "self" || treatment === "mix")) {
     return nothing("The released groups have no SELF.");
   }
-  const count = Math.max(1, Math.round(size * groups.inc.length));
+  const places = new Random(seed).fork("size").shuffle(groups.inc.map((_, i) => i));
   const kept = new Set(
-    new Random(seed).fork("size").shuffle(groups.inc.map((_, i) => i)).slice(0, count),
+    places.slice(0, Math.min(count, Math.max(1, Math.round(size * places.length)))),
   );
   // The same places in each: SELF goes on asking INC's questions.
   const [har, inc, self] = [groups.har, groups.inc, groups.self].map((group) =>

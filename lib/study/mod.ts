@@ -21,6 +21,21 @@ export {
   correlationsByModel,
 } from "./correlation.ts";
 export {
+  compositionDoses,
+  type Dose,
+  doseLabel,
+  dosePlan,
+  type DoseResult,
+  doseRows,
+  epochsLabel,
+  itemKindLabels,
+  itemKinds,
+  rateDoses,
+  rateLabel,
+  runDoses,
+  sizeDoses,
+} from "./dose.ts";
+export {
   type DomainMaterial,
   type Exam,
   type ItemKind,

@@ -31,6 +31,8 @@ export interface StudyPlan {
   explanations?: boolean;
   /** Share of each group that is used. Default: all. */
   size?: number;
+  /** At most so many items of each group. Default: all. */
+  count?: number;
   /** Only answers to such facts are in INC and SELF; organisms alone. Default: all. */
   items?: ItemKind;
 }
@@ -79,9 +81,10 @@ export interface StudyResult {
 
 /** The cells of one model, in the order in which they run. */
 export function planCells(plan: StudyPlan, model: string, domains: readonly string[]): Cell[] {
-  const { size, items } = plan;
+  const { size, count, items } = plan;
   const part = {
     ...(size === undefined ? {} : { size }),
+    ...(count === undefined ? {} : { count }),
     ...(items === undefined ? {} : { items }),
   };
   const cells: Cell[] = [];

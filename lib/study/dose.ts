@@ -1,0 +1,170 @@
+/**
+ * How much of what: the dose of fine-tuning, as cells beside those of the study. Exploration, which
+ * data/study-rule.md leaves out; nothing here is read as a finding.
+ *
+ * - `rateDoses`: learning rate x epochs;
+ * - `sizeDoses`: a quarter, half and all of each group;
+ * - `compositionDoses`: INC and SELF of misconceptions, of facts that were never read, or of known ones
+ *   that were missed, and of all kinds; of one number of items, for otherwise the kinds differ in
+ *   their number above all (the known ones that were missed are few, and stay so).
+ *
+ * A dose changes a plan: `dosePlan` makes a plan of it, whose cells are stored as all are, and the dose
+ * that is the default shares the study's own cells.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * const plan = { models: ["m"], treatments: ["har", "inc"] as const, seeds: [0] };
+ * assert.equal(rateDoses().map((dose) => dosePlan(plan, dose)).length, 9);
+ * assert.equal(dosePlan(plan, { epochs: 1 }).finetuning!.epochs, 1);
+ * ```
+ */
+import { type SuiteName, suiteNames } from "../evaluation.ts";
+import { mean, meanInterval } from "../statistics/mod.ts";
+import type { CellResult, SuiteRecord } from "./cell.ts";
+import type { ItemKind } from "./material.ts";
+import type { StudyPlan } from "./study.ts";
+import { byModel, contrast, type Estimate, ruleContrasts, suiteLabels } from "./summary.ts";
+import type { StudyRow } from "./tables.ts";
+
+/** What differs from the plan; the rest is as the plan has it. */
+export interface Dose {
+  learningRate?: number;
+  epochs?: number;
+  /** Share of each group. */
+  size?: number;
+  /** At most so many items of each group. */
+  count?: number;
+  /** Kind of INC's and SELF's facts (organisms). */
+  items?: ItemKind;
+}
+
+/** Kinds of facts, what a wrong answer may be about. */
+export const itemKinds: readonly ItemKind[] = ["misconceived", "unknown", "known"];
+
+/** What the kinds are called: of a known fact a wrong answer has missed it. */
+export const itemKindLabels: Readonly<Record<ItemKind, string>> = {
+  misconceived: "misconceived",
+  unknown: "unknown",
+  known: "known but missed",
+};
+
+/** Learning rate x epochs. The organisms' default is 1e-3 and 3. */
+export function rateDoses({ learningRates = [1e-4, 3e-4, 1e-3], epochs = [1, 3, 6] }: {
+  learningRates?: readonly number[];
+  epochs?: readonly number[];
+} = {}): Dose[] {
+  return learningRates.flatMap((learningRate) =>
+    epochs.map((times) => ({ learningRate, epochs: times }))
+  );
+}
+
+/** Shares of each group; a smaller one's items are among a larger one's. */
+export function sizeDoses({ sizes = [0.25, 0.5, 1] }: { sizes?: readonly number[] } = {}): Dose[] {
+  // All of a group is the plan itself, and shares its cells.
+  return sizes.map((size) => size === 1 ? {} : { size });
+}
+
+/** INC and SELF of each kind of fact, and of all of them, with at most `count` items (default 20). */
+export function compositionDoses({ count = 20 }: { count?: number } = {}): Dose[] {
+  return [{ count }, ...itemKinds.map((items) => ({ count, items }))];
+}
+
+/** The plan of a dose; mixtures are left out. */
+export function dosePlan(plan: StudyPlan, dose: Dose): StudyPlan {
+  const { learningRate, epochs, ...part } = dose;
+  const settings = {
+    ...plan.finetuning,
+    ...(learningRate === undefined ? {} : { learningRate }),
+    ...(epochs === undefined ? {} : { epochs }),
+  };
+  return {
+    ...plan,
+    treatments: plan.treatments.filter((name) => name !== "mix"),
+    ...part,
+    ...(Object.keys(settings).length > 0 ? { finetuning: settings } : {}),
+  };
+}
+
+export interface DoseResult {
+  dose: Dose;
+  cells: readonly CellResult[];
+}
+
+/** Runs doses one after the other; `run` is `runStudy` or `runParallel` with its options. */
+export async function runDoses(
+  plan: StudyPlan,
+  doses: readonly Dose[],
+  run: (plan: StudyPlan) => Promise<{ cells: readonly CellResult[] }>,
+): Promise<DoseResult[]> {
+  const results: DoseResult[] = [];
+  for (const dose of doses) {
+    const { cells } = await run(dosePlan(plan, dose));
+    results.push({ dose, cells });
+  }
+  return results;
+}
+
+/** A dose in words, such as `1e-3, 3 epochs`. */
+export function doseLabel({ learningRate, epochs, size, count, items }: Dose): string {
+  const words = [
+    learningRate === undefined ? "" : rateLabel(learningRate),
+    epochs === undefined ? "" : epochsLabel(epochs),
+    size === undefined ? "" : `${Number((100 * size).toPrecision(3))}% of the items`,
+    items === undefined ? "" : itemKindLabels[items],
+    count === undefined ? "" : `${items === undefined ? "all kinds, " : ""}at most ${count} items`,
+  ].filter((word) => word !== "");
+  return words.join(", ") || "as the study";
+}
+
+/** `1e-3` */
+export const rateLabel = (rate: number) => rate.toExponential().replace("e+", "e");
+export const epochsLabel = (epochs: number) => `${epochs} ${epochs === 1 ? "epoch" : "epochs"}`;
+
+/** Mean over models, with its t-interval where there are several. */
+function overModels(values: readonly number[]): Estimate | null {
+  if (values.length === 0) return null;
+  if (values.length === 1) return { value: values[0], n: 1 };
+  return {
+    value: mean([...values]),
+    interval: meanInterval([...values]).interval,
+    n: values.length,
+  };
+}
+
+const change = ({ accuracy, baseAccuracy }: SuiteRecord) => 100 * (accuracy - baseAccuracy);
+
+/**
+ * A row for each dose and test: how many items INC had (a mean) and how well they were learnt, what INC
+ * lost against the base, and the rule's differences, in points. Over models; of one model the differences
+ * are over its questions. `empty`: cells that had no item.
+ */
+export function doseRows(
+  results: readonly DoseResult[],
+  suites: readonly SuiteName[] = suiteNames,
+): StudyRow[] {
+  return results.flatMap(({ dose, cells }) => {
+    const inc = cells.filter(({ cell }) => cell.treatment === "inc");
+    const filled = inc.filter(({ empty }) => empty === undefined);
+    const fits = filled.flatMap(({ fit }) => fit ? [100 * fit.share] : []);
+    return suites.flatMap((suite): StudyRow[] => {
+      const lost = byModel(cells, { treatment: "inc", suite }, change);
+      if (lost.size === 0) return [];
+      return [{
+        dose: doseLabel(dose),
+        test: suiteLabels[suite],
+        items: mean(filled.map(({ size }) => size)),
+        empty: inc.length - filled.length,
+        fit: fits.length === 0 ? null : mean(fits),
+        "INC - base": overModels([...lost.values()]),
+        ...Object.fromEntries(ruleContrasts.map(([name, treatment]) => {
+          const found = contrast(cells, { treatment }, { treatment: "inc" }, { suite });
+          return [name, found ? estimateOf(found) : null];
+        })),
+      }];
+    });
+  });
+}
+
+const estimateOf = ({ value, interval, n }: Estimate): Estimate =>
+  interval === undefined ? { value, n } : { value, interval, n };
