@@ -13,6 +13,7 @@ import {
   detectableEffect,
   type Estimate,
   holmOf,
+  overQuestions,
   treatmentLabels,
 } from "./summary.ts";
 import { treatmentsOf } from "./tables.ts";
@@ -79,9 +80,7 @@ function baseDifference(
       clusters.push(items[i]);
     });
   }
-  const { mean: value, interval, p, units: n } = tTest(values, { clusters });
-  const detectable = detectableEffect(values, clusters);
-  return { difference: { value, interval, n, p, detectable }, over: "questions" };
+  return { difference: overQuestions(values, clusters), over: "questions" };
 }
 
 /** Differences of pairs of treatments on every test, paired by model, domain and seed. */

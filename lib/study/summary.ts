@@ -153,24 +153,25 @@ export function contrast(
       clusters.push(item);
     });
   }
-  const { mean: centre, interval, p, units, stderr } = tTest(differences, { clusters });
-  if (stderr === 0 && centre === 0) {
+  // Domains weigh alike in a model's own number, questions in the interval's: the latter is shown.
+  return { suite, models, over: "questions", ...overQuestions(differences, clusters) };
+}
+
+/** The mean difference of one model, points, over its questions: one difference for each answer. */
+export function overQuestions(
+  differences: readonly number[],
+  clusters: readonly string[],
+): Estimate {
+  const { mean: value, interval, p, units: n, stderr } = tTest([...differences], {
+    clusters: [...clusters],
+  });
+  if (stderr === 0 && value === 0) {
     // No answer differs: t would be sure of it, also after three questions. The exact binomial bound
     // of the share of answers that differ is not.
-    const most = 100 * (1 - 0.025 ** (1 / units));
-    return { suite, models, over: "questions", value: 0, interval: [-most, most], n: units, p };
+    const most = 100 * (1 - 0.025 ** (1 / n));
+    return { value, interval: [-most, most], n, p };
   }
-  return {
-    suite,
-    models,
-    over: "questions",
-    // Domains weigh alike in a model's own number, questions in the interval's: the latter is shown.
-    value: centre,
-    interval,
-    n: units,
-    p,
-    detectable: detectableEffect(differences, clusters),
-  };
+  return { value, interval, n, p, detectable: detectableEffect(differences, clusters) };
 }
 
 const correctOf = (suite: SuiteName) => ({ suites }: CellResult) =>
