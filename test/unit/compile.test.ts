@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { openBackend } from "../../lib/runtime/backend.ts";
 import { nodeBackend } from "../../lib/runtime/compile/backend.ts";
-import { type GraphNode, savedModel, TENSOR_ATTRIBUTE } from "../../lib/runtime/compile/graph.ts";
+import { type GraphNode, TENSOR_ATTRIBUTE } from "../../lib/runtime/compile/graph.ts";
 import {
   addTo,
   compile,
@@ -12,6 +12,7 @@ import {
   type TensorFunction,
   updateAdam,
 } from "../../lib/runtime/compile/mod.ts";
+import { savedModel } from "../../lib/runtime/compile/saved_model.ts";
 import { nativeState } from "../../lib/runtime/native.ts";
 
 const native = nativeState();

@@ -5,7 +5,7 @@ import { openBackend } from "../../lib/runtime/backend.ts";
 import { type Attribute, dataTypes, nodeBackend } from "../../lib/runtime/compile/backend.ts";
 import { compile, Session } from "../../lib/runtime/compile/mod.ts";
 import { operations } from "../../lib/runtime/compile/shapes.ts";
-import type { Specification } from "../../lib/runtime/compile/trace.ts";
+import type { Specification } from "../../lib/runtime/compile/graph.ts";
 import { nativeState } from "../../lib/runtime/native.ts";
 import { Random } from "../../lib/random.ts";
 

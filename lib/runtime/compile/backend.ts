@@ -40,6 +40,7 @@ export interface Binding {
 
 export interface NodeBackend extends tf.KernelBackend {
   binding: Binding;
+  isUsingGpuDevice: boolean;
   tensorMap: {
     get(dataId: object): TensorData;
     set(dataId: object, data: TensorData): void;

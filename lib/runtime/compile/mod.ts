@@ -7,13 +7,14 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { isNative } from "./backend.ts";
+import { checkResults, type Graph, type TensorFunction } from "./graph.ts";
 import { Session } from "./session.ts";
-import { activeTrace, checkResults, type Graph, type TensorFunction } from "./trace.ts";
+import { activeTrace } from "./trace.ts";
 
 export { addTo, globalNorm, onlyIf, updateAdam, waitFor } from "./adam.ts";
 export type { AdamScalars, AdamState } from "./adam.ts";
 export { Session } from "./session.ts";
-export type { TensorFunction } from "./trace.ts";
+export type { TensorFunction } from "./graph.ts";
 
 /**
  * Compiles `run` over the session's variables: a graph for every combination of the inputs' shapes and

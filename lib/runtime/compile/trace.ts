@@ -13,33 +13,17 @@ import {
   type NodeBackend,
   nodeBackend,
 } from "./backend.ts";
-import { type ConstantValue, type GraphNode, graphOperation, TENSOR_ATTRIBUTE } from "./graph.ts";
+import {
+  checkResults,
+  type ConstantValue,
+  type Graph,
+  type GraphNode,
+  graphOperation,
+  type Specification,
+  TENSOR_ATTRIBUTE,
+  type TensorFunction,
+} from "./graph.ts";
 import { inferShapes } from "./shapes.ts";
-
-/** A shape and a type: all that a graph needs to know of an input. */
-export interface Specification {
-  shape: number[];
-  dtype: "float32" | "int32" | "bool";
-}
-
-export type TensorFunction = (...inputs: tf.Tensor[]) => tf.Tensor[];
-
-/** A recorded function. */
-export interface Graph {
-  /** What its nodes' names start with. */
-  name: string;
-  nodes: GraphNode[];
-  /** Names of the placeholders, in the inputs' order. */
-  inputs: string[];
-  /** Names of the nodes to fetch, in the results' order; one also where there is no result. */
-  outputs: string[];
-  /** How many tensors the function returns. */
-  results: number;
-  /** Variables that the graph reads or changes. */
-  variables: Set<string>;
-  /** Variables that it changes. */
-  changed: Set<string>;
-}
 
 export interface TraceOptions {
   inputs: Specification[];
@@ -161,7 +145,7 @@ export class Trace {
       inputs: inputs.map(({ name }) => name),
       outputs,
       results: results.length,
-      variables: new Set([...this.#read.keys(), ...this.#changed.keys()]),
+      reads: this.#read,
       changed: new Set(this.#changed.keys()),
     };
   }
@@ -447,19 +431,6 @@ export class Trace {
 /** All variables that live, of whatever owner. */
 function everyVariable(): tf.Variable[] {
   return Object.values(tf.engine().registeredVariables);
-}
-
-/** @throws where a function gave something else than a list of tensors */
-export function checkResults(results: tf.Tensor[]): tf.Tensor[] {
-  if (Array.isArray(results) && results.every((result) => result instanceof tf.Tensor)) {
-    return results;
-  }
-  const found = (results as unknown) instanceof Promise ? "a promise" : typeof results;
-  throw new Error(
-    `Cannot compile the function: expected it to return an array of tensors; found ${
-      Array.isArray(results) ? "something else in it" : found
-    }`,
-  );
 }
 
 function toTyped(values: tf.TypedArray, dtype: tf.DataType): tf.TypedArray {

@@ -1,0 +1,281 @@
+/**
+ * Variables that live in a TensorFlow session.
+ *
+ * A session holds every graph that changes them; a new one makes a new session, and the variables move
+ * over (their buffers are handed on, not copied). The tf.Variable stays the door for JavaScript: its
+ * value is fetched when it is read, and sent when it was assigned.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { dataTypes, type Handle, nodeBackend } from "./backend.ts";
+import { type Graph, type GraphNode, TENSOR_ATTRIBUTE } from "./graph.ts";
+import { Mirror } from "./mirror.ts";
+import { loadGraph } from "./saved_model.ts";
+import { handleName } from "./trace.ts";
+
+interface Slot {
+  name: string;
+  variable: tf.Variable;
+  /** The data that the session's value belongs to; another id means: assigned since. */
+  dataId?: object;
+  mirror?: Mirror;
+}
+
+/** What a name must be to become part of nodes' names. */
+const VARIABLE_NAME = /^[A-Za-z0-9_.\-/]+$/;
+
+export class VariableStore {
+  readonly #slots = new Map<string, Slot>();
+  #session: number | undefined;
+  #graphs = 0;
+  #loadedSlots = 0;
+
+  /** The variables by name, but for those that were disposed. */
+  get variables(): ReadonlyMap<string, tf.Variable> {
+    return new Map(
+      [...this.#slots].filter(([, { variable }]) => !variable.isDisposed)
+        .map(([name, { variable }]) => [name, variable]),
+    );
+  }
+
+  /**
+   * Puts a variable under a name. A variable that had the name keeps its value and leaves.
+   * @throws where the shape or type differs from that of the variable that had the name
+   */
+  bind(name: string, variable: tf.Variable): void {
+    if (variable.isDisposed) throw new Error(`Cannot bind ${name}: the variable was disposed`);
+    if (!VARIABLE_NAME.test(name)) {
+      throw new Error(
+        `Cannot bind ${name}: expected a name of letters, digits, "_", ".", "-" and "/"`,
+      );
+    }
+    const slot = this.#slots.get(name);
+    if (slot?.variable === variable) return;
+    if (slot !== undefined) {
+      const kind = ({ dtype, shape }: tf.Variable) => `${dtype}[${shape}]`;
+      if (kind(slot.variable) !== kind(variable)) {
+        throw new Error(
+          `Cannot bind ${name}: expected ${kind(slot.variable)}, as the variable before; ` +
+            `found ${kind(variable)}; use another name`,
+        );
+      }
+      this.#bring(slot);
+    }
+    this.#slots.set(name, { name, variable });
+  }
+
+  /**
+   * Frees variables' memory in the session. Variables that live keep their values; names and graphs
+   * stay for the next `bind` or `call`.
+   */
+  free(names: readonly string[]): void {
+    const held = names.filter((name) => this.#slots.get(name)?.dataId !== undefined);
+    if (held.length === 0) return;
+    const slots = held.map((name) => this.#slots.get(name)!);
+    for (const slot of slots) this.#bring(slot);
+    this.#run([], [], held.map(clearName))
+      .forEach(({ id }) => nodeBackend().binding.deleteTensor(id));
+    for (const slot of slots) slot.dataId = slot.mirror = undefined;
+  }
+
+  /** Makes a session of the graphs and variables; the values of the former one move over. */
+  load(graphs: readonly Graph[]): void {
+    if (this.#graphs === graphs.length && this.#loadedSlots === this.#slots.size) return;
+    const session = loadGraph([
+      constantZero(),
+      ...[...this.#slots].flatMap(([name, { variable }]) => variableNodes(name, variable)),
+      ...graphs.flatMap(({ nodes }) => nodes),
+    ]);
+    const former = this.#session;
+    for (const slot of this.#slots.values()) this.#bring(slot); // from the former session
+    this.#session = session;
+    if (former !== undefined) nodeBackend().binding.deleteSavedModel(former);
+    this.#graphs = graphs.length;
+    this.#loadedSlots = this.#slots.size;
+    const held = [...this.#slots].filter(([, slot]) => this.#holds(slot));
+    this.#assign(held.map(([name, { mirror }]) => [name, mirror!.id]));
+    for (const [, { mirror }] of held) mirror!.drop();
+  }
+
+  /** One run of a graph of the session: its outputs, and its variables changed. */
+  run(graph: Graph, inputs: tf.Tensor[]): Handle[] {
+    this.#send([...graph.reads.keys(), ...graph.changed]);
+    const changed = [...graph.changed].map((name) => this.#slots.get(name)!);
+    for (const slot of changed) this.#part(slot);
+    const ids = nodeBackend().getInputTensorIds(inputs);
+    // Let go of the values first, or TensorFlow copies what it is about to change.
+    for (const { mirror } of changed) if (!ids.includes(mirror!.id)) mirror!.drop();
+    try {
+      return this.#run(ids, graph.inputs, graph.outputs);
+    } finally {
+      for (const { mirror } of changed) mirror!.drop();
+    }
+  }
+
+  /** The living variables of these names. */
+  get(names: Iterable<string>): tf.Variable[] {
+    return [...names].map((name) => {
+      const { variable } = this.#slots.get(name)!;
+      if (variable.isDisposed) {
+        throw new Error(`Cannot run the graph: the variable ${name} was disposed; bind another`);
+      }
+      return variable;
+    });
+  }
+
+  /** Ends the session; the variables that live keep their values. */
+  dispose(): void {
+    for (const slot of this.#slots.values()) this.#bring(slot);
+    if (this.#session !== undefined) nodeBackend().binding.deleteSavedModel(this.#session);
+    this.#session = undefined;
+    this.#slots.clear();
+  }
+
+  #run(ids: number[], inputs: string[], outputs: string[]): Handle[] {
+    return runGraph(this.#session!, { ids, inputs, outputs });
+  }
+
+  /** Whether the session has the variable's present value. */
+  #holds(slot: Slot): boolean {
+    return !slot.variable.isDisposed && slot.variable.dataId === slot.dataId;
+  }
+
+  /** Whether somebody can still ask for the session's value: the variable, or a clone of it. */
+  #isWanted({ dataId }: Slot): boolean {
+    return dataId !== undefined && nodeBackend().tensorMap.has(dataId);
+  }
+
+  /** Brings the session's value over before it goes. */
+  #bring(slot: Slot): void {
+    if (this.#isWanted(slot)) slot.mirror!.pull();
+  }
+
+  /** Before the session's value changes: clones of the variable keep the one that they were made of. */
+  #part(slot: Slot): void {
+    if (slot.mirror!.refCount === 1) return;
+    slot.mirror!.pull();
+    this.#follow(slot);
+  }
+
+  /** Assigns in one run: TensorFlow prepares each combination of feeds and fetches by itself. */
+  #assign(values: [name: string, id: number][]): void {
+    if (values.length === 0) return;
+    const names = values.map(([name]) => assignName(name));
+    this.#run(values.map(([, id]) => id), names.map((name) => `${name}/value`), names)
+      .forEach(({ id }) => nodeBackend().binding.deleteTensor(id));
+  }
+
+  /** Fetches the values of all variables of one kind that JavaScript lacks, in one run. */
+  #fetch(kind: string): void {
+    const stale = [...this.#slots].filter(([name, slot]) =>
+      kindOf(name) === kind && slot.mirror?.stale && this.#isWanted(slot)
+    );
+    this.#run([], [], stale.map(([name]) => readName(name)))
+      .forEach(({ id }, i) => stale[i][1].mirror!.take(id));
+  }
+
+  /** Brings values into the session where JavaScript has assigned them since. */
+  #send(names: Iterable<string>): void {
+    const assigned = [...new Set(names)].map((name) => this.#slots.get(name)!)
+      .filter(({ variable, dataId }) => variable.dataId !== dataId);
+    if (assigned.length === 0) return;
+    const variables = this.get(assigned.map(({ name }) => name));
+    for (const slot of assigned) this.#bring(slot);
+    const ids = nodeBackend().getInputTensorIds(variables);
+    this.#assign(assigned.map(({ name }, i) => [name, ids[i]]));
+    for (const slot of assigned) this.#follow(slot);
+  }
+
+  /**
+   * The variable shows the session's value from here on, as data of its own: what it was assigned from
+   * may be another tensor's too.
+   */
+  #follow(slot: Slot): void {
+    const { variable } = slot;
+    const { shape, dtype } = variable;
+    const mirror = new Mirror(shape, dataTypes[dtype], () => this.#fetch(kindOf(slot.name)));
+    const dataId = {};
+    nodeBackend().tensorMap.set(dataId, mirror);
+    const tensor = tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype });
+    variable.assign(tensor);
+    tensor.dispose();
+    slot.dataId = variable.dataId;
+    slot.mirror = mirror;
+  }
+}
+
+/** One run of a session: tensors for the inputs, by the nodes' names. */
+export function runGraph(
+  session: number,
+  { ids, inputs, outputs }: { ids: number[]; inputs: string[]; outputs: string[] },
+): Handle[] {
+  const names = (list: string[]) => list.map((name) => `${name}:0`).join(",");
+  return nodeBackend().binding.runSavedModel(session, ids, names(inputs), names(outputs));
+}
+
+/** What a run without a result of its own returns. */
+const ZERO = "zero";
+function constantZero(): GraphNode {
+  const value = { dtype: dataTypes.int32, shape: [], values: new Int32Array(1) };
+  return {
+    name: ZERO,
+    operation: "Const",
+    inputs: [],
+    attributes: [
+      { name: "dtype", type: nodeBackend().binding.TF_ATTR_TYPE, value: dataTypes.int32 },
+      { name: "value", type: TENSOR_ATTRIBUTE, value },
+    ],
+  };
+}
+
+/** Variables whose names share what stands before a slash are fetched together. */
+const kindOf = (variable: string) => variable.includes("/") ? variable.split("/")[0] : "";
+
+const assignName = (variable: string) => `assign/${variable}`;
+const clearName = (variable: string) => `clear/${variable}`;
+const readName = (variable: string) => `read/${variable}`;
+
+/** A variable's handle, and the nodes that read it and assign to it. */
+function variableNodes(name: string, variable: tf.Variable): GraphNode[] {
+  const { binding } = nodeBackend();
+  const type = { name: "dtype", type: binding.TF_ATTR_TYPE, value: dataTypes[variable.dtype] };
+  const same = { ...type, name: "T" };
+  const shape = { name: "shape", type: binding.TF_ATTR_SHAPE, value: variable.shape };
+  const handle = handleName(name), read = readName(name), assign = assignName(name);
+  const clear = clearName(name);
+  const done = (name: string, after: string): GraphNode => ({
+    name,
+    operation: "Identity",
+    inputs: [`${ZERO}:0`, `^${after}`],
+    attributes: [{ ...type, name: "T", value: dataTypes.int32 }],
+  });
+  return [
+    {
+      name: handle,
+      operation: "VarHandleOp",
+      inputs: [],
+      attributes: [type, shape, { name: "shared_name", type: binding.TF_ATTR_STRING, value: name }],
+    },
+    {
+      name: `${read}/value`,
+      operation: "ReadVariableOp",
+      inputs: [`${handle}:0`],
+      attributes: [type],
+    },
+    { name: read, operation: "Identity", inputs: [`${read}/value:0`], attributes: [same] },
+    { name: `${assign}/value`, operation: "Placeholder", inputs: [], attributes: [type, shape] },
+    {
+      name: `${assign}/run`,
+      operation: "AssignVariableOp",
+      inputs: [`${handle}:0`, `${assign}/value:0`],
+      attributes: [type],
+    },
+    done(assign, `${assign}/run`),
+    {
+      name: `${clear}/run`,
+      operation: "DestroyResourceOp",
+      inputs: [`${handle}:0`],
+      attributes: [],
+    },
+    done(clear, `${clear}/run`),
+  ];
+}
