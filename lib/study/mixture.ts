@@ -206,34 +206,38 @@ export function readMiddle(best: number, { value, p }: { value: number; p: numbe
 
 /**
  * "KL is larger after INC than after the best mixture", a finding for each test: KL(base || tuned) of
- * INC minus that of the ratio with the highest mean accuracy, nats. Left out where INC is the best.
+ * INC minus that of the ratio with the highest mean accuracy, nats. Where INC is that ratio, nothing is
+ * tested; it still counts as one of the three.
  */
 export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases">): Finding[] {
   const mixed = mixtureCells(cells);
   const found = suiteNames.flatMap((suite) => {
-    const best = bestRatio(mixtureCurve(mixed, suite));
-    if (best === undefined || best === 0) return [];
-    const difference = contrast(mixed, selection(0), selection(best), {
+    const curve = mixtureCurve(mixed, suite);
+    const best = bestRatio(curve);
+    if (best === undefined || curve.length < 2 || curve[0].ratio !== 0) return [];
+    const difference = contrast(mixed, selection(best), selection(0), {
       suite,
-      value: ({ kl }) => kl,
-      items: (result) => questionKl(result, { suite, bases }),
+      value: ({ kl }) => -kl,
+      items: (result) => questionKl(result, { suite, bases }).map((kl) => -kl),
     });
-    return difference ? [{ suite, best, difference }] : [];
+    if (difference === undefined) return [];
+    const { value, n, over } = difference;
+    const estimate: Estimate = best === 0 ? { value, n } : plain(difference);
+    return [{ suite, best, estimate, over }];
   });
   const corrected = holmOf(
-    found.map(({ difference: { p } }) => p !== undefined && Number.isFinite(p) ? p : 1),
+    found.map(({ estimate: { p } }) => p !== undefined && Number.isFinite(p) ? p : 1),
   );
-  return found.map(({ suite, best, difference }, i): Finding => {
-    const correctedP = Number.isFinite(difference.p) ? corrected[i] : undefined;
-    const estimate = plain(difference);
+  return found.map(({ suite, best, estimate, over }, i): Finding => {
+    const correctedP = Number.isFinite(estimate.p) ? corrected[i] : undefined;
     return {
       hypothesis: "KL, INC - best mixture",
       suite,
       estimate,
       unit: "nats",
-      over: difference.over,
+      over,
       correctedP,
-      detail: `best r = ${best}`,
+      detail: best === 0 ? "best r = 0, INC itself" : `best r = ${best}`,
       reading: readEffect({ estimate, unit: "nats" }, correctedP),
       paper: paperNumber("KL, INC against the best mixture", suite),
     };

@@ -170,10 +170,10 @@ Deno.test("mixtureKlFindings() holds INC against the most accurate ratio", () =>
   })[0];
   assert.equal(turned.reading, "does not hold");
   // INC itself the best: there is nothing to compare.
-  assert.deepEqual(
-    mixtureKlFindings({ cells: mixtures([30, 20, 10]), bases: bases(models) }),
-    [],
-  );
+  const [itself] = mixtureKlFindings({ cells: mixtures([30, 20, 10]), bases: bases(models) });
+  assert.deepEqual(itself.estimate, { value: 0, n: 4 });
+  assert.equal(itself.reading, "can't tell");
+  assert.match(itself.detail!, /INC itself/);
   // One model: over its questions, KL of each.
   const alone = mixtures([10, 20, 30]).filter(({ cell }) => cell.model === "a");
   const [own] = mixtureKlFindings({ cells: alone, bases: bases(["a"]) });
