@@ -119,7 +119,7 @@ export async function mixturePlans(settings: Settings): Promise<StudyPlan[]> {
   return (mixed.length > 0 ? mixed : plans).map((plan) => ({
     ...plan,
     treatments: plan.treatments.filter((name) => ["inc", "self", "mix"].includes(name)),
-  })).filter(({ treatments }) => treatments.length > 0);
+  }));
 }
 
 /**
@@ -190,11 +190,21 @@ export async function fileMaterial(
   } = {},
 ): Promise<Omit<OpenedSubject, "model">> {
   const rejected: RejectedRow[] = [];
-  const read = async (path: string) => {
+  const read = async (path: string, flag: string) => {
     // Published exams hold some questions with repeated options.
-    const found = await readQuestions(path, { allowRepeatedChoices: true });
-    rejected.push(...found.rejected);
-    return found.questions;
+    const { questions, rejected: bad } = await readQuestions(path, {
+      allowRepeatedChoices: true,
+      flag,
+    });
+    rejected.push(...bad);
+    if (questions.length > 0) return questions;
+    throw new Error(
+      `Cannot study ${settings.model}: expected questions in ${path}; found none` +
+        (bad.length > 0
+          ? `, ${bad.length} rows set aside, line ${bad[0].line}: ${bad[0].reason}`
+          : "") +
+        `; give --${flag}=FILE with a question in each line`,
+    );
   };
   const needed = (setting: "questions" | "pool", what: string): string => {
     const path = settings[setting];
@@ -205,16 +215,23 @@ export async function fileMaterial(
   };
   const questionsPath = needed("questions", "questions to test with");
   const poolPath = needed("pool", "questions to make the groups from");
-  const questions = await read(questionsPath);
+  const questions = await read(questionsPath, "questions");
   const demonstrations = await read(
     settings.demonstrations ?? join(dirname(questionsPath), "dev.jsonl"),
+    "demonstrations",
   );
-  const id = settings.id === undefined ? [] : await read(settings.id);
-  const ood = settings.ood === undefined ? [] : await read(settings.ood);
+  const id = settings.id === undefined ? [] : await read(settings.id, "id");
+  const ood = settings.ood === undefined ? [] : await read(settings.ood, "ood");
   const pool = await readPool(poolPath, { read, rejected });
 
   const asked = new Set([...questions, ...id, ...ood, ...demonstrations].map(fingerprint));
   const clean = pool.filter((question) => !asked.has(fingerprint(question)));
+  if (clean.length === 0) {
+    throw new Error(
+      `Cannot make groups from ${poolPath}: expected questions that no test and no demonstration ` +
+        `asks; found none of ${pool.length}; give --pool=FILE with other questions`,
+    );
+  }
   const domain = questions[0]?.domain ?? "questions";
   const make = (name: string, list: Question[]): Exam => ({
     name: `${domain}/${name}`,
@@ -288,9 +305,12 @@ async function openReleased(
 /** Questions of a file; of a folder, the questions that the released groups of one model ask. */
 async function readPool(
   path: string,
-  { read, rejected }: { read: (path: string) => Promise<Question[]>; rejected: RejectedRow[] },
+  { read, rejected }: {
+    read: (path: string, flag: string) => Promise<Question[]>;
+    rejected: RejectedRow[];
+  },
 ): Promise<Question[]> {
-  if (!(await Deno.stat(path).catch(() => undefined))?.isDirectory) return await read(path);
+  if (!(await Deno.stat(path).catch(() => undefined))?.isDirectory) return await read(path, "pool");
   const found = new Map<string, Question>();
   for await (const { name } of Deno.readDir(path)) {
     if (!name.endsWith(".jsonl")) continue;
@@ -322,7 +342,7 @@ async function readGeneral(
   rejected: RejectedRow[],
 ): Promise<readonly Example[]> {
   if (path === undefined) return generalInstructions({ seed: "general", count: 2000 });
-  const text = await readText(path, "read general instructions from");
+  const text = await readText(path, "read general instructions from", "give --general=FILE");
   const found = parseAlpaca(text, { file: path });
   rejected.push(...found.rejected);
   return found.examples;
