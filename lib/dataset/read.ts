@@ -6,10 +6,13 @@ import { folderName, type RejectedRow } from "../_rows.ts";
 import { writeWhole } from "../runtime/files.ts";
 
 /** How a file is read; see `ParseOptions`. */
-export type ReadOptions = Omit<ParseOptions, "file" | "rejectReplacementCharacter">;
+export type ReadOptions = Omit<ParseOptions, "file" | "rejectReplacementCharacter"> & {
+  /** The flag that gives the file, for errors. Default: `questions`, or `answers`. */
+  flag?: string;
+};
 
 /** The text of a file, and whether some of its bytes are not UTF-8. */
-async function readUtf8(path: string, what: "questions" | "answers") {
+async function readUtf8(path: string, what: "questions" | "answers", flag: string = what) {
   const fail = (found: string, action: string): never => {
     throw new Error(`Cannot read ${what} from ${path}: expected a file; found ${found}; ${action}`);
   };
@@ -17,9 +20,9 @@ async function readUtf8(path: string, what: "questions" | "answers") {
   try {
     bytes = await Deno.readFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) fail("none", `give --${what}=FILE`);
+    if (error instanceof Deno.errors.NotFound) fail("none", `give --${flag}=FILE`);
     if (error instanceof Deno.errors.IsADirectory) {
-      fail("a folder", `give --${what}=FILE inside it`);
+      fail("a folder", `give --${flag}=FILE inside it`);
     }
     throw new Error(`Cannot read ${what} from ${path}: ${(error as Error).message}`, {
       cause: error,
@@ -36,7 +39,11 @@ async function readUtf8(path: string, what: "questions" | "answers") {
 }
 
 /** `options` for a text read from `path`; a bare file name still lies in some folder. */
-function parseOptions(path: string, options: ReadOptions, clean: boolean): ParseOptions {
+function parseOptions(
+  path: string,
+  { flag: _, ...options }: ReadOptions,
+  clean: boolean,
+): ParseOptions {
   const domain = options.domain ?? folderName(resolve(path));
   return { ...options, domain, file: path, rejectReplacementCharacter: !clean };
 }
@@ -49,7 +56,7 @@ export async function readQuestions(
   path: string,
   options: ReadOptions = {},
 ): Promise<ParsedQuestions> {
-  const { text, clean } = await readUtf8(path, "questions");
+  const { text, clean } = await readUtf8(path, "questions", options.flag);
   return parseQuestions(text, parseOptions(path, options, clean));
 }
 
@@ -58,7 +65,7 @@ export async function readAnswers(
   path: string,
   options: ReadOptions = {},
 ): Promise<{ answers: StoredAnswer[]; rejected: RejectedRow[] }> {
-  const { text, clean } = await readUtf8(path, "answers");
+  const { text, clean } = await readUtf8(path, "answers", options.flag);
   return parseAnswers(text, parseOptions(path, options, clean));
 }
 

@@ -19,13 +19,17 @@ export async function writeWhole(
   }
 }
 
-/** The text of `path`; `action` names what the caller wanted, for the error. */
-export async function readText(path: string, action = "read"): Promise<string> {
+/** The text of `path`; for the error, `action` names what the caller wanted, `mend` what to do. */
+export async function readText(
+  path: string,
+  action = "read",
+  mend = "check the path",
+): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
-      throw new Error(`Cannot ${action} ${path}: expected a file, found none; check the path`);
+      throw new Error(`Cannot ${action} ${path}: expected a file, found none; ${mend}`);
     }
     throw error;
   }

@@ -1,0 +1,255 @@
+import assert from "node:assert/strict";
+import { openBackend } from "../../lib/runtime/backend.ts";
+import { organismNames } from "../../lib/organism/mod.ts";
+import {
+  constructGroups,
+  mainPlans,
+  openSubject,
+  parseSettings,
+  probeBase,
+  type Settings,
+  Store,
+  studiedModels,
+  studyPlan,
+} from "../../lib/mod.ts";
+import { fileMaterial } from "../../lib/study/open.ts";
+import { questionsOf, releasedRows, writeReleased, writeRows } from "./_exam_files.ts";
+import { tinyModel } from "./_tiny_model.ts";
+
+/** Runs `test` with a folder of an exam of four questions, two demonstrations and a pool of six. */
+async function withExam(
+  test: (exam: {
+    folder: string;
+    settings: (changes?: Partial<Settings>) => Settings;
+  }) => Promise<void>,
+) {
+  const folder = await Deno.makeTempDir();
+  try {
+    await writeRows(`${folder}/test.jsonl`, questionsOf("test", 4));
+    await writeRows(`${folder}/dev.jsonl`, questionsOf("shown", 2));
+    await writeRows(`${folder}/pool.jsonl`, questionsOf("pool", 6));
+    const settings = (changes: Partial<Settings> = {}) =>
+      parseSettings(JSON.stringify({
+        model: "tiny",
+        questions: `${folder}/test.jsonl`,
+        pool: `${folder}/pool.jsonl`,
+        ...changes,
+      }));
+    await test({ folder, settings });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("fileMaterial() leaves out of the pool what a test or a demonstration asks", async () => {
+  await withExam(async ({ folder, settings }) => {
+    const [test, other] = questionsOf("test", 2), [shown] = questionsOf("shown", 1);
+    const [id] = questionsOf("id", 1), [ood] = questionsOf("ood", 1, "chess");
+    const pool = [
+      ...questionsOf("pool", 6),
+      // The same question in other letters, with its options in another order.
+      {
+        ...test,
+        id: 10,
+        question: ` ${test.question.toUpperCase()} `,
+        choices: test.choices.toReversed(),
+      },
+      { ...shown, id: 11 },
+      { ...id, id: 12 },
+      { ...ood, id: 13 },
+      // Another question with the same text.
+      { ...other, id: 14, choices: ["w", "x", "y", "z"] },
+    ];
+    await writeRows(`${folder}/pool.jsonl`, pool);
+    await writeRows(`${folder}/id.jsonl`, [id]);
+    await writeRows(`${folder}/ood.jsonl`, [ood]);
+    const { material, leaked, rejected } = await fileMaterial(
+      settings({ id: `${folder}/id.jsonl`, ood: `${folder}/ood.jsonl` }),
+    );
+    const domain = material.domains.get("history")!;
+    assert.deepEqual(domain.pool.questions.map((one) => one.id), [0, 1, 2, 3, 4, 5, 14]);
+    assert.deepEqual([leaked, rejected.length], [4, 0]);
+    const { homo, id: own, ood: others } = domain.suites;
+    assert.deepEqual([homo![0].questions.length, own![0].questions.length], [4, 1]);
+    assert.equal(homo![0].demonstrations.length, 2);
+    assert.equal(others![0].questions[0].domain, "chess");
+  });
+});
+
+Deno.test("fileMaterial() counts the rows that it sets aside, with their file and line", async () => {
+  await withExam(async ({ folder, settings }) => {
+    const [a, b, c] = questionsOf("test", 3);
+    await writeRows(`${folder}/test.jsonl`, [a, { ...b, answer: 4 }, c, { ...c, question: "x?" }]);
+    await Deno.writeTextFile(`${folder}/pool.jsonl`, `${JSON.stringify(a)}\n{"question":\n`, {
+      append: true,
+    });
+    const { material, rejected, leaked } = await fileMaterial(settings());
+    assert.deepEqual(
+      rejected.map(({ file, line }) => `${file.split("/").at(-1)}:${line}`),
+      // Id 2 stands twice in the test; a pool's line 7 repeats id 0 and line 8 is no JSON.
+      ["test.jsonl:2", "test.jsonl:4", "pool.jsonl:7", "pool.jsonl:8"],
+    );
+    assert.match(rejected[1].reason, /id: 2 stands on line 3 already/);
+    const { suites, pool } = material.domains.get("history")!;
+    assert.deepEqual(suites.homo![0].questions.map(({ id }) => id), [0, 2]);
+    assert.deepEqual([pool.questions.length, leaked], [6, 0]);
+  });
+});
+
+Deno.test("fileMaterial() names the missing file and the flag that gives it", async () => {
+  await withExam(async ({ folder, settings }) => {
+    const none = `${folder}/none.jsonl`;
+    const refuses = (changes: Partial<Settings>, message: RegExp) =>
+      assert.rejects(fileMaterial(settings(changes)), message);
+    for (const flag of ["questions", "demonstrations", "pool", "id", "ood"] as const) {
+      await refuses({ [flag]: none }, new RegExp(`none.jsonl: .*give --${flag}=FILE`));
+    }
+    await refuses({ general: none }, /general instructions from .*give --general=FILE/);
+    await refuses({ pool: undefined }, /Cannot study tiny: .*groups from; found none.*--pool=FILE/);
+    await refuses({ questions: undefined }, /questions to test with; .*give --questions=FILE/);
+    await refuses({ pool: `${folder}/test.jsonl` }, /no test .* asks; found none of 4; .*--pool/);
+    await Deno.writeTextFile(none, '{"question": "?"}\n');
+    await refuses({ id: none }, /expected questions in .*none, 1 rows set aside, line 1: .*--id=/);
+    await Deno.writeTextFile(none, "");
+    await refuses({ pool: none }, /expected questions in .*; found none; give --pool=FILE/);
+    await Deno.mkdir(`${folder}/empty`);
+    await refuses({ pool: `${folder}/empty` }, /expected \.jsonl files of released rows/);
+    await Deno.remove(`${folder}/dev.jsonl`);
+    await refuses({}, /dev.jsonl: .*give --demonstrations=FILE/);
+  });
+});
+
+Deno.test("fileMaterial() keeps questions apart whose ids count anew in each domain", async () => {
+  await withExam(async ({ folder, settings }) => {
+    const two = (name: string) => [
+      ...questionsOf(name, 3),
+      ...questionsOf(`${name} of chess`, 3, "chess"),
+    ];
+    await writeRows(`${folder}/test.jsonl`, two("test"));
+    await writeRows(`${folder}/pool.jsonl`, two("pool"));
+    const { material, rejected } = await fileMaterial(settings());
+    assert.deepEqual(rejected, []);
+    const { suites: { homo }, pool } = material.domains.get("history")!;
+    for (const { questions } of [homo![0], pool]) {
+      assert.deepEqual(
+        questions.map(({ domain, id }) => `${domain} ${id}`),
+        ["history", "chess"].flatMap((d) => [0, 1, 2].map((i) => `history ${d}/${i}`)),
+      );
+    }
+    // Ids that don't repeat stay as they are, for results name items by them.
+    const { material: plain } = await fileMaterial(
+      settings({ questions: `${folder}/dev.jsonl`, demonstrations: `${folder}/test.jsonl` }),
+    );
+    assert.deepEqual(plain.domains.get("history")!.suites.homo![0].questions.map((q) => q.id), [
+      0,
+      1,
+    ]);
+  });
+});
+
+Deno.test("fileMaterial() takes the questions of a folder of released rows, explained", async () => {
+  await withExam(async ({ folder, settings }) => {
+    await writeReleased(`${folder}/history`, releasedRows(3));
+    const { material } = await fileMaterial(settings({ pool: `${folder}/history` }));
+    const { pool, released } = material.domains.get("history")!;
+    assert.equal(released, undefined);
+    assert.deepEqual(
+      pool.questions.map(({ id, explanation }) => [id, explanation]).toSorted(),
+      [0, 1, 2].flatMap((i) => [[i, `Gold wrong ${i}.`], [100 + i, `Gold right ${i}.`]]).toSorted(),
+    );
+  });
+});
+
+Deno.test("material's identity follows its files and limit, so that no cell is taken for another", async () => {
+  await withExam(async ({ folder, settings }) => {
+    const identity = async (changes?: Partial<Settings>, limit?: number) =>
+      (await fileMaterial(settings(changes), { limit })).material.identity;
+    const first = await identity();
+    assert.equal(await identity(), first);
+    assert.notEqual(await identity({}, 3), first);
+    const [one, ...rest] = questionsOf("pool", 6);
+    await writeRows(`${folder}/pool.jsonl`, [{ ...one, answer: 3 }, ...rest]);
+    assert.notEqual(await identity(), first);
+    const { material } = await fileMaterial(settings(), { limit: 3 });
+    const { pool, suites } = material.domains.get("history")!;
+    assert.deepEqual([pool.questions.length, suites.homo![0].questions.length], [3, 3]);
+  });
+});
+
+Deno.test("openSubject() loads a model's folder with the material of the files", async () => {
+  await openBackend();
+  await withExam(async ({ folder, settings }) => {
+    const made = tinyModel();
+    await made.save(`${folder}/model`);
+    made.dispose();
+    const name = `${folder}/model`;
+    const { model, material, leaked } = await openSubject(name, settings({ model: name }));
+    assert.equal(leaked, 0);
+    const store = new Store(`${folder}/store`);
+    const base = await probeBase(name, { model, material }, { store });
+    assert.deepEqual(Object.keys(base.answers), ["history/pool", "history/homo"]);
+    const groups = constructGroups(base.answers["history/pool"], { seed: 0, minimumConfidence: 0 });
+    assert.equal(groups.sizes.answers, 6);
+    model.dispose();
+    await assert.rejects(
+      openSubject("organism:none", settings({ model: "organism:none" })),
+      /Cannot load the organism none: expected one of/,
+    );
+  });
+});
+
+Deno.test("studiedModels() takes all organisms, the smallest first, or what is named", async () => {
+  const names = await organismNames();
+  const all = await studiedModels(parseSettings());
+  assert.deepEqual(all.toSorted(), names.map((name) => `organism:${name}`).toSorted());
+  const sizes = all.map((name) => ["small", "medium", "large"].indexOf(name.split(/[:-]/)[1]));
+  assert.deepEqual(sizes, sizes.toSorted((a, b) => a - b));
+  assert.ok(sizes[0] === 0, all[0]);
+  assert.deepEqual(await studiedModels(parseSettings('{"quick": true}')), all.slice(0, 1));
+  const named = parseSettings('{"model": "organism:small-101"}');
+  assert.deepEqual(await studiedModels(named), ["organism:small-101"]);
+  assert.deepEqual(await studiedModels(parseSettings('{"model": "a/b"}')), ["a/b"]);
+});
+
+Deno.test("studyPlan() says what the settings say, and changes win", async () => {
+  const plan = await studyPlan(parseSettings(JSON.stringify({
+    model: "organism:small-101",
+    ...{ seeds: 2, domains: ["history"], groups: ["har", "inc"], learningRate: 5e-4, epochs: 2 },
+    ...{ minimumConfidence: 0.6 },
+  })));
+  assert.deepEqual(plan, {
+    models: ["organism:small-101"],
+    domains: ["history"],
+    treatments: ["har", "inc"],
+    seeds: [0, 1],
+    finetuning: { learningRate: 5e-4, epochs: 2 },
+    minimumConfidence: 0.6,
+  });
+  const changed = await studyPlan(parseSettings('{"model": "a/b"}'), { seeds: [7] });
+  assert.deepEqual([changed.seeds, changed.domains], [[7], undefined]);
+  assert.deepEqual(changed.treatments, ["har", "inc", "self", "context"]);
+  assert.equal(changed.explanations, undefined);
+  // One's own questions bring their domain: the material has no other.
+  const own = await studyPlan(
+    parseSettings('{"model": "a/b", "questions": "q.jsonl", "domains": ["chess"]}'),
+  );
+  assert.equal(own.domains, undefined);
+  const explained = await studyPlan(parseSettings('{"model": "a/b", "explanations": true}'));
+  assert.equal(explained.explanations, true);
+});
+
+Deno.test("mainPlans() mixes where INC and SELF are, and runs larger organisms once", async () => {
+  const plans = await mainPlans(parseSettings());
+  const small = plans[0];
+  assert.ok(small.models.length > 0 && small.models.every((name) => /:small/.test(name)));
+  assert.ok(small.treatments.includes("mix") && small.seeds.length === 3);
+  for (const larger of plans.slice(1)) {
+    assert.ok(!larger.treatments.includes("mix") && larger.seeds.length === 1);
+  }
+  const [bare] = await mainPlans(parseSettings('{"groups": ["har", "inc"]}'));
+  assert.deepEqual(bare.treatments, ["har", "inc"]);
+  const [full] = await mainPlans(parseSettings('{"model": "a/b", "full": true}'));
+  assert.ok(full.treatments.includes("mix") && full.treatments.includes("context-har"));
+  const [real] = await mainPlans(parseSettings('{"model": "a/b"}'));
+  assert.deepEqual(real.treatments, ["har", "inc", "self", "context"]);
+});
