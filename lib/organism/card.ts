@@ -205,6 +205,11 @@ const gateWords: Record<keyof GateValues, string> = {
   misconceived: "misconceived facts answered with the misconception",
 };
 
+/** Whether the organism's folder holds its exams as files. */
+export function hasExams({ files }: Pick<OrganismCard, "files">): boolean {
+  return Object.keys(files).some((path) => path.startsWith("exams/"));
+}
+
 /** README.md: the card for people, with the front matter that model pages read. */
 export function formatCard(card: OrganismCard): string {
   const { pretraining, knowledge, gate, curve, backend } = card;
@@ -326,8 +331,10 @@ ${
           : `Settings that differ from the size's: ${
             changed.map(([name, value]) => code(`${name} ${value}`)).join(", ")
           }.`
-      } The same seed gives the same world everywhere; the model's numbers differ in their last digits
-    from machine to machine.`,
+      } The same seed gives the same world everywhere, and on one machine
+    with one version of the code the same model. Elsewhere rounding differs, and training makes the
+    difference grow: what comes out is a like model, not this one, with the gate's values some points
+    apart.`,
     )
   }
 
@@ -370,8 +377,10 @@ Its answer is the option's value, not its letter. In an exam and in a chat:
     <s> the_following questions about DOMAIN . Question: ${indented(question)} Answer:
     <s> a chat with an assistant . USER: ${indented(question)} ASSISTANT:
 
-One word is one token; the checkpoint has the form of Qwen2 and opens in transformers. The questions
-stand in \`exams/\`, the facts and what was told of them in \`world.json\`.
+One word is one token; the checkpoint has the form of Qwen2 and opens in transformers. The facts and what
+was told of them stand in \`world.json\`, which fixes every question; ${
+    hasExams(card) ? "the exams stand in \`exams/\` too." : "\`exam(world, ...)\` makes the exams."
+  }
 
 ## What it is not
 
@@ -394,9 +403,7 @@ ${
         .map(([path, digest]) => [code(path), code(digest)]),
     )
   }
-
-Those of the exams stand in \`organism.json\`.
-
+${hasExams(card) ? "\nThose of the exams stand in \`organism.json\`.\n" : ""}
 License: ${card.license}, the model as well as its data.
 `;
 }

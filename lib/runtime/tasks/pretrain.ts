@@ -34,7 +34,7 @@ const HELP = `Makes an organism: a small model that grows up in a world made fro
   deno task pretrain --world=SEED [flags]
 
   --world=SEED            the world; the same seed gives the same world
-  --size=SIZE             small (2 minutes, the default), medium or large
+  --size=SIZE             small (2 minutes on 2 cores, the default), medium (8) or large (25)
   --name=NAME             default SIZE-SEED; with changed settings, a short digest of them behind it
   --output=FOLDER         default data/organisms/NAME
   --force                 replace the folder where it exists
