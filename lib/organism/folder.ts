@@ -40,6 +40,8 @@ export interface OrganismParts {
 export interface WriteOptions {
   /** Put the organism in the place of one that is there. Default: false, which refuses it. */
   replace?: boolean;
+  /** Write the exams as files too; the world makes them anyway. Default: true. */
+  exams?: boolean;
 }
 
 /**
@@ -50,14 +52,14 @@ export interface WriteOptions {
 export async function writeOrganism(
   folder: string,
   { model, world, card }: OrganismParts,
-  { replace = false }: WriteOptions = {},
+  { replace = false, exams = true }: WriteOptions = {},
 ): Promise<OrganismCard> {
   if (!replace) await refuseExisting(folder);
   const partial = join(dirname(folder), `.${basename(folder)}.${crypto.randomUUID()}.partial`);
   try {
     await model.save(partial);
     await writeWhole(join(partial, "world.json"), serializeWorld(world));
-    for (const { name: domain } of world.domains) {
+    for (const { name: domain } of exams ? world.domains : []) {
       for (const split of EXAM_SPLITS) {
         const rows = exam(world, { domain, split }).map((question) => JSON.stringify(question));
         await writeWhole(

@@ -4,6 +4,7 @@ export {
   CARD_FORMAT,
   formatCard,
   type GatePoint,
+  hasExams,
   type Knowledge,
   type OrganismCard,
   parseCard,

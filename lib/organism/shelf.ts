@@ -24,9 +24,11 @@ export interface PretrainingRun {
   model?: string;
 }
 
-/** The cards of all shipped organisms, by their names. */
+/** The cards of all shipped organisms, the smallest first. */
 export async function organismCards(): Promise<OrganismCard[]> {
-  return await Promise.all((await organismNames()).map((name) => readCard(organismFolder(name))));
+  const names = await organismNames();
+  const cards = await Promise.all(names.map((name) => readCard(organismFolder(name))));
+  return cards.sort((a, b) => a.parameters - b.parameters || (a.name < b.name ? -1 : 1));
 }
 
 /** All pretrainings of data/organisms/seeds.jsonl, in the order in which they were run. */

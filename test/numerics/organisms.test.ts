@@ -12,6 +12,7 @@ import { probe } from "../../lib/knowledge/mod.ts";
 import {
   formatCard,
   gateOf,
+  hasExams,
   loadOrganism,
   type Organism,
   organismNames,
@@ -88,10 +89,7 @@ for (const name of names) {
     await withOrganism(name, async ({ model, world, card }) => {
       // One domain's test: all of them together are what the gate measures above.
       const domain = world.domains[0].name;
-      const { questions } = await readQuestions(
-        join(shelf, name, "exams", `${domain}-homo.jsonl`),
-      );
-      const asked = questions.slice(0, 200);
+      const asked = exam(world, { domain, split: "homo" }).slice(0, 200);
       const known = new Set(
         allFacts(world).filter(({ status }) => status === "known").map(({ id }) => id),
       );
@@ -116,7 +114,7 @@ for (const name of names) {
       await Deno.readTextFile(join(folder, "world.json")) === serializeWorld(world),
       "world.json is not the world of its seed",
     );
-    for (const domain of world.settings.domains) {
+    for (const domain of hasExams(card) ? world.settings.domains : []) {
       for (const split of ["dev", "train", "homo", "id"] as const) {
         const path = join(folder, "exams", `${domain}-${split}.jsonl`);
         const { questions, rejected } = await readQuestions(path);
