@@ -7,7 +7,13 @@ import { fileURLToPath } from "node:url";
 import { lines } from "../runtime/lines.ts";
 import { openSubject } from "./open.ts";
 import type { Settings } from "./settings.ts";
-import { runStudy, type StudyOptions, type StudyPlan, type StudyResult } from "./study.ts";
+import {
+  runStudy,
+  type StudyOptions,
+  type StudyPlan,
+  type StudyProgress,
+  type StudyResult,
+} from "./study.ts";
 
 /** What a worker reads on its standard input. */
 interface Task {
@@ -68,25 +74,34 @@ async function work(
     stderr: "piped",
   }).spawn();
   const stdin = child.stdin.getWriter();
-  await stdin.write(new TextEncoder().encode(`${JSON.stringify(task)}\n`));
+  // One that has ended reads nothing: its status says why.
+  await stdin.write(new TextEncoder().encode(`${JSON.stringify(task)}\n`)).catch(() => {});
   const said: string[] = [];
+  let failure: string | undefined;
   const reading = Promise.all([
     (async () => {
-      for await (const line of lines(child.stdout)) onProgress(JSON.parse(line));
+      for await (const line of lines(child.stdout)) {
+        const told: StudyProgress | { failure: string } = JSON.parse(line);
+        if ("failure" in told) failure = told.failure;
+        else onProgress(told);
+      }
     })(),
     (async () => {
       for await (const line of lines(child.stderr)) said.push(line);
     })(),
   ]);
-  const { success } = await child.status;
+  const { success, signal } = await child.status;
   await reading;
   // It is open for as long as this process lives: a worker ends with who started it.
   await stdin.close().catch(() => {});
   if (success) return undefined;
-  return said.findLast((line) => /error/i.test(line)) ?? said.at(-1) ?? "it said nothing";
+  if (signal === "SIGKILL") return "it was killed, as a system that is short of memory does";
+  if (signal !== null) return `it was stopped by ${signal}`;
+  return failure ?? said.findLast((line) => /error/i.test(line)) ?? said.at(-1) ??
+    "it said nothing";
 }
 
-/** A worker: its task comes by standard input, finished cells are told by standard output. */
+/** A worker: its task comes by standard input; finished cells, or why it failed, go to standard output. */
 async function serve(): Promise<void> {
   const input = lines(Deno.stdin.readable);
   const { plan, settings, store, index, of }: Task = JSON.parse((await input.next()).value!);
@@ -94,17 +109,22 @@ async function serve(): Promise<void> {
   // Each starts at another model, so that bases are probed by one process each.
   const shift = Math.floor(index * plan.models.length / of);
   const models = [...plan.models.slice(shift), ...plan.models.slice(0, shift)];
-  const encoder = new TextEncoder();
-  await runStudy({ ...plan, models }, {
-    store,
-    open: (name) => openSubject(name, settings),
-    only: (cell) => cell % of === index,
-    onProgress: (state) => {
-      if (state.note === "done") {
-        Deno.stdout.writeSync(encoder.encode(`${JSON.stringify(state)}\n`));
-      }
-    },
-  });
+  const tell = (told: StudyProgress | { failure: string }) =>
+    Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(told)}\n`));
+  try {
+    await runStudy({ ...plan, models }, {
+      store,
+      open: (name) => openSubject(name, settings),
+      only: (cell) => cell % of === index,
+      onProgress: (state) => {
+        if (state.note === "done") tell(state);
+      },
+    });
+  } catch (error) {
+    console.error(error);
+    tell({ failure: error instanceof Error ? error.message : String(error) });
+    Deno.exit(1);
+  }
   Deno.exit(0);
 }
 

@@ -1,0 +1,119 @@
+/** Studies by several processes, on a shipped organism with few questions. */
+import assert from "node:assert/strict";
+import {
+  parseSettings,
+  runParallel,
+  studiedModels,
+  type StudyPlan,
+  type StudyResult,
+} from "../../lib/study/mod.ts";
+
+const [organism] = await studiedModels(parseSettings('{"quick": true}'));
+const settings = parseSettings(JSON.stringify({ model: organism, domains: ["history"], limit: 8 }));
+// With so few questions not every belief would leave a group.
+const plan: StudyPlan = {
+  models: [organism],
+  treatments: ["har", "inc"],
+  seeds: [0, 1],
+  minimumConfidence: 0,
+};
+
+/** The processes that this one started as workers, by Linux's list of processes. */
+function workerIds(): number[] {
+  return [...Deno.readDirSync("/proc")].flatMap(({ name }) => {
+    try {
+      const parent = /\) \S (\d+)/.exec(Deno.readTextFileSync(`/proc/${name}/stat`))?.[1];
+      const worker = Number(parent) === Deno.pid &&
+        Deno.readTextFileSync(`/proc/${name}/cmdline`).includes("workers.ts");
+      return worker ? [Number(name)] : [];
+    } catch {
+      return []; // no process, or one that has ended
+    }
+  });
+}
+
+/** Kills a worker as soon as there is one. */
+async function killOne(): Promise<void> {
+  const end = Date.now() + 10_000;
+  while (Date.now() < end) {
+    const [found] = workerIds();
+    if (found !== undefined) return Deno.kill(found, "SIGKILL");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error("Cannot kill a worker: expected one to be started; found none in 10 s");
+}
+
+function sameCells(found: StudyResult, expected: StudyResult): void {
+  assert.deepEqual(found.cells.map(({ cell }) => cell), expected.cells.map(({ cell }) => cell));
+  for (const [i, { size, sizes, suites }] of expected.cells.entries()) {
+    assert.ok(size > 0, "a cell without items compares nothing");
+    assert.deepEqual([found.cells[i].size, found.cells[i].sizes], [size, sizes]);
+    for (const name of ["homo", "id", "ood"] as const) {
+      const { items, probabilities } = suites[name]!;
+      const other = found.cells[i].suites[name]!;
+      assert.deepEqual(other.items, items);
+      // Threads sum in another order; training carries that on.
+      probabilities.forEach((row, k) =>
+        row.forEach((p, option) =>
+          assert.ok(
+            Math.abs(p - other.probabilities[k][option]) < 1e-3,
+            `${name} ${items[k]}: ${p} and ${other.probabilities[k][option]}`,
+          )
+        )
+      );
+    }
+  }
+}
+
+Deno.test({
+  name:
+    "runParallel() tells of a killed worker, finishes when run again, and gives one process's cells",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const [one, two] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
+    try {
+      const killing = killOne();
+      await assert.rejects(
+        runParallel(plan, { settings, store: two, workers: 2 }),
+        /Cannot finish the study: a process ended early: it was killed.*run the same command again/,
+      );
+      await killing;
+      assert.deepEqual(workerIds(), []);
+      const kept = [...Deno.readDirSync(two)].map(({ name }) => name);
+      assert.equal(kept.filter((name) => name.startsWith("cell-")).length, 2, String(kept));
+
+      const told: number[] = [];
+      const again = await runParallel(plan, {
+        ...{ settings, store: two, workers: 2 },
+        onProgress: ({ done, total }) => {
+          assert.equal(total, 4);
+          told.push(done);
+        },
+      });
+      assert.deepEqual(told, [1, 2, 3, 4]);
+      // What the other worker had finished stayed as it was: nothing partial, nothing twice.
+      const files = [...Deno.readDirSync(two)].map(({ name }) => name).sort();
+      assert.ok(kept.every((name) => files.includes(name)));
+      assert.deepEqual(files.map((name) => name.split("-")[0]), [
+        "base",
+        ...Array(4).fill("cell"),
+      ]);
+      sameCells(again, await runParallel(plan, { settings, store: one, workers: 1 }));
+      assert.deepEqual([...Deno.readDirSync(one)].map(({ name }) => name).sort(), files);
+    } finally {
+      for (const folder of [one, two]) await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test("runParallel() passes on what a worker failed with", async () => {
+  const store = await Deno.makeTempDir();
+  try {
+    await assert.rejects(
+      runParallel({ ...plan, domains: ["chess"] }, { settings, store, workers: 2 }),
+      /a process ended early: .*Cannot run har in chess: expected one of history.*run the same/,
+    );
+  } finally {
+    await Deno.remove(store, { recursive: true });
+  }
+});
