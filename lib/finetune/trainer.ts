@@ -68,10 +68,16 @@ export interface WeightedBatch extends Batch {
 /** Every token of padding is trained on in vain, and a training has few lengths: closer than elsewhere. */
 const roundLength = (length: number) => roundSize(length, 8);
 
+/** The smallest of `lengths` that is at least `length`, or else that length rounded up. */
+const fitting = (length: number, lengths?: readonly number[]) =>
+  lengths?.find((one) => one >= length) ?? roundLength(length);
+
 /** What a batch's tensors are padded to. */
 interface BatchSizes {
   rows?: number;
   supervised?: number;
+  /** How finely the number of supervised tokens is rounded up (see `roundSize`). Default: 4. */
+  steps?: number;
   /** The smallest that fits is taken. */
   lengths?: readonly number[];
   /** The weights' sum that makes a mean. Default: the batch's own. */
@@ -89,7 +95,7 @@ export function batchTensors(
 ): [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D] {
   checkRows(batch.inputIds, vocabularySize);
   const longest = Math.max(...batch.inputIds.map((row) => row.length));
-  const length = least.lengths?.find((length) => length >= longest) ?? roundLength(longest);
+  const length = fitting(longest, least.lengths);
   const rows = Math.max(batch.inputIds.length, least.rows ?? 0);
   const { positions, targets } = supervision(batch, length);
   if (positions.length === 0) {
@@ -110,7 +116,7 @@ export function batchTensors(
     return batch.weights?.[row][flat - row * length + 1] ?? 1;
   });
   const total = least.total ?? weights.reduce((a, b) => a + b, 0);
-  const size = roundSize(Math.max(positions.length, least.supervised ?? 0));
+  const size = roundSize(Math.max(positions.length, least.supervised ?? 0), least.steps);
   const padded = (values: number[], dtype: "int32" | "float32") => {
     const data = dtype === "int32" ? new Int32Array(size) : new Float32Array(size);
     data.set(values);
@@ -207,7 +213,7 @@ export class Trainer {
     const learningRate = this.options.learningRate *
       (this.options.factor?.(this.steps) ?? scheduleFactor(this.steps, this.options));
     const scalars = tf.tensor1d([learningRate, 1 - beta1 ** t, 1 - beta2 ** t]);
-    const parts = splitBatch(batch, this.options.batchTokens);
+    const parts = splitBatch(batch, this.options.batchTokens, this.#lengths);
     const [loss, gradientNorm] = parts.length === 1
       ? await this.#whole(batch, scalars)
       : await this.#summed(parts, scalars);
@@ -232,26 +238,45 @@ export class Trainer {
 
   /** Sums the parts' gradients, then takes the step. */
   async #summed(parts: WeightedBatch[], scalars: tf.Tensor1D): Promise<[number, number]> {
-    const sums = this.#sums();
+    const sums = this.#sums(); // made before anything is compiled
     const total = parts.reduce((sum, part) => sum + weightOf(part), 0);
     let loss = 0;
-    for (const part of parts) {
-      const inputs = batchTensors(part, this.model.config.vocabularySize, { total });
-      const [partLoss] = this.#compiled("accumulate", () => (...inputs) => {
-        const { loss, gradients } = this.#gradients(inputs);
-        this.#sums().forEach((sum, i) => addTo(sum, gradients[i]));
-        return [loss];
-      })(...inputs);
-      loss += (await partLoss.data())[0];
-      tf.dispose([...inputs, partLoss]);
+    try {
+      for (const part of parts) {
+        // Such as a conversation that was cut before its answer.
+        if (weightOf(part) === 0 && total > 0) continue;
+        const inputs = this.#partTensors(part, total);
+        const [partLoss] = this.#compiled("accumulate", () => (...inputs) => {
+          const { loss, gradients } = this.#gradients(inputs);
+          this.#sums().forEach((sum, i) => addTo(sum, gradients[i]));
+          return [loss];
+        })(...inputs);
+        loss += (await partLoss.data())[0];
+        tf.dispose([...inputs, partLoss]);
+      }
+    } catch (error) {
+      // A part of a batch must not count for the next one.
+      for (const sum of sums) tf.tidy(() => sum.assign(tf.fill(sum.shape, 0)));
+      throw error;
     }
-    const [norm] = this.#compiled("apply", (decayed) => (scalars) => [
-      this.#update(this.#sums(), scalars as tf.Tensor1D, decayed),
-    ])(scalars);
+    const [norm] = this.#compiled("apply", (decayed) => (scalars) => {
+      const norm = this.#update(this.#sums(), scalars as tf.Tensor1D, decayed);
+      for (const sum of this.#sums()) sum.assign(tf.zerosLike(sum));
+      return [norm];
+    })(scalars);
     const value = (await norm.data())[0];
     norm.dispose();
-    for (const sum of sums) tf.tidy(() => sum.assign(tf.zerosLike(sum)));
     return [loss, value];
+  }
+
+  /** A part's tensors; compiled, its sizes are rounded such that parts share few graphs. */
+  #partTensors(part: WeightedBatch, total: number) {
+    const { vocabularySize } = this.model.config;
+    if (this.model.session === undefined) return batchTensors(part, vocabularySize, { total });
+    const length = fitting(Math.max(...part.inputIds.map((row) => row.length)), this.#lengths);
+    let rows = Math.max(1, Math.floor(this.options.batchTokens / length));
+    while (rows >= 2 * part.inputIds.length) rows = Math.floor(rows / 2);
+    return batchTensors(part, vocabularySize, { total, rows, lengths: this.#lengths, steps: 1 });
   }
 
   /** Where gradients are summed; made when a batch first needs it. */
@@ -278,9 +303,9 @@ export class Trainer {
         supervised: Math.max(this.#largest.supervised, roundSize(positions.length)),
       };
     }
-    this.#lengths = [];
-    for (let length = roundLength(longest); length >= 32; length = roundLength(length / 2)) {
-      this.#lengths.unshift(length);
+    this.#lengths = [roundLength(longest)];
+    for (let half = roundLength(longest / 2); half >= 32; half = roundLength(half / 2)) {
+      this.#lengths.unshift(half);
     }
   }
 
@@ -425,8 +450,12 @@ function weightOf({ labels, weights }: WeightedBatch): number {
 }
 
 /** The batch in parts of like lengths, each of at most `batchTokens` padded tokens (or one row). */
-function splitBatch(batch: WeightedBatch, batchTokens: number): WeightedBatch[] {
-  const rounded = (row: number) => roundLength(batch.inputIds[row].length);
+function splitBatch(
+  batch: WeightedBatch,
+  batchTokens: number,
+  lengths: readonly number[],
+): WeightedBatch[] {
+  const rounded = (row: number) => fitting(batch.inputIds[row].length, lengths);
   const order = batch.inputIds.map((_, row) => row)
     .sort((a, b) => batch.inputIds[b].length - batch.inputIds[a].length);
   if (order.length * rounded(order[0]) <= batchTokens) return [batch];

@@ -1,0 +1,114 @@
+/** Compiled training steps beside the same steps uncompiled, for every family of models. */
+import assert from "node:assert/strict";
+import { nativeState } from "../../lib/runtime/native.ts";
+import { openBackend } from "../../lib/runtime/backend.ts";
+import type { LanguageModel } from "../../lib/model/language_model.ts";
+import { loadModel } from "../../lib/model/load.ts";
+import { lossAndGradients, Trainer, type TrainerOptions } from "../../lib/finetune/trainer.ts";
+import { fixtureFolder, fixtureNames, readReference, relativeDifference } from "./_fixtures.ts";
+
+const native = nativeState();
+if (native.ready) await openBackend("tensorflow");
+else console.log(`Tests of compiled training skipped: ${native.reason}`);
+
+const TOLERANCE = 1e-5;
+
+const settings: Record<string, Partial<TrainerOptions>> = {
+  "plain": {},
+  "clipped, with decay": { clipNorm: .5, weightDecay: .1 },
+  // Two rows go through the model at once, and the gradients are summed.
+  "in parts": { batchTokens: 40, clipNorm: .5 },
+};
+
+function near(ours: ArrayLike<number>, theirs: ArrayLike<number>, what: string) {
+  const difference = relativeDifference(ours, theirs);
+  assert.ok(difference <= TOLERANCE, `${what} differs by ${difference} of its largest number`);
+}
+
+for (const name of fixtureNames) {
+  Deno.test({
+    name: `compiled steps of ${name} are the uncompiled ones`,
+    ignore: !native.ready,
+    async fn(t) {
+      const { batches } = await readReference(name);
+      const load = (compiled: boolean) =>
+        loadModel(fixtureFolder(name), { tokenizer: false, compiled });
+      const models: LanguageModel[] = [await load(true), await load(false)];
+      const [compiled, uncompiled] = models;
+      assert.ok(compiled.session !== undefined && uncompiled.session === undefined);
+      const start = compiled.snapshot();
+
+      await t.step("loss and gradients", async () => {
+        const [ours, theirs] = [
+          await lossAndGradients(compiled, batches[0]),
+          await lossAndGradients(uncompiled, batches[0]),
+        ];
+        near([ours.loss], [theirs.loss], "loss");
+        for (const [key, gradient] of theirs.gradients) {
+          near(ours.gradients.get(key)!, gradient, `the gradient of ${key}`);
+        }
+      });
+
+      for (const [kind, options] of Object.entries(settings)) {
+        await t.step(`10 steps, ${kind}`, async () => {
+          for (const model of models) model.restore(start);
+          const trainers = models.map((model) =>
+            new Trainer(model, { learningRate: 1e-3, totalSteps: 10, warmupSteps: 2, ...options })
+          );
+          for (const trainer of trainers) trainer.reserve(batches);
+          for (let step = 0; step < 10; step++) {
+            const batch = batches[step % 2];
+            const [ours, theirs] = [await trainers[0].step(batch), await trainers[1].step(batch)];
+            near([ours.loss], [theirs.loss], `loss of step ${step}`);
+            near([ours.gradientNorm], [theirs.gradientNorm], `gradient norm of step ${step}`);
+          }
+          for (const [key, variable] of uncompiled.parameters) {
+            near(compiled.parameters.get(key)!.dataSync(), variable.dataSync(), key);
+          }
+          const sums = [...compiled.state.keys()].filter((key) => key.startsWith("gradient/"));
+          assert.equal(sums.length, kind === "in parts" ? compiled.parameters.size : 0);
+          for (const trainer of trainers) trainer.dispose();
+        });
+      }
+      for (const tensor of start.values()) tensor.dispose();
+      for (const model of models) model.dispose();
+    },
+  });
+}
+
+Deno.test({
+  name:
+    "a part of a batch without labels counts nothing, and a batch that fails leaves nothing behind",
+  ignore: !native.ready,
+  async fn() {
+    const { batches: [{ inputIds, labels }] } = await readReference("qwen2");
+    const long = inputIds[1].length;
+    // The longest rows make the first parts; the last row is the only one of its part.
+    const batch = {
+      inputIds: [inputIds[1], inputIds[3], inputIds[0], inputIds[1].map(() => 5)],
+      labels: [labels[1], labels[3], labels[0], inputIds[1].map(() => -100)],
+    };
+    const options = { learningRate: 1e-3, totalSteps: 10, warmupSteps: 0, clipNorm: 1 };
+    const run = async (batchTokens: number | undefined, fails: boolean) => {
+      const model = await loadModel(fixtureFolder("qwen2"), { tokenizer: false });
+      const trainer = new Trainer(model, { ...options, batchTokens });
+      if (fails) {
+        const wrong = { ...batch, labels: batch.labels.with(2, inputIds[0].map(() => 10 ** 6)) };
+        await assert.rejects(trainer.step(wrong), /expected labels from 0 to/);
+        assert.equal(trainer.steps, 0);
+      }
+      const results = [await trainer.step(batch), await trainer.step(batch)];
+      trainer.dispose();
+      model.dispose();
+      return results;
+    };
+    const whole = await run(8192, false);
+    for (const fails of [false, true]) {
+      const parts = await run(long, fails);
+      parts.forEach(({ loss, gradientNorm }, step) => {
+        near([loss], [whole[step].loss], `loss of step ${step}`);
+        near([gradientNorm], [whole[step].gradientNorm], `gradient norm of step ${step}`);
+      });
+    }
+  },
+});
