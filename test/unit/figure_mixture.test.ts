@@ -3,7 +3,7 @@ import { panels, ratioFigure } from "../../lib/figure/mod.ts";
 
 const curve = [[0, 40], [0.4, 60], [1, 50]].map(([ratio, value]) => ({
   ratio,
-  estimate: { value, interval: [value - 5, value + 5] as const, n: 2 },
+  estimate: { value, interval: [value - 5, value + 5] as [number, number], n: 2 },
   models: [{ model: "a", value: value - 4 }, { model: "b", value: value + 4 }],
 }));
 
