@@ -2,8 +2,33 @@
  * What tf.function is to Python, for tfjs-node: an ordinary tfjs function becomes one TensorFlow graph,
  * run by one call a step. On other backends the function runs as it is.
  *
- * A graph is made anew in every process: tracing runs nothing and takes less time than checking that a
- * stored graph is still the function's, and what isn't stored can't be stale.
+ * The function is run once on symbols: what it asks the backend for becomes the graph, gradients and
+ * assignments included, and nothing is computed meanwhile. Variables live in a TensorFlow session and
+ * change in place; a tf.Variable shows the value that the session has.
+ *
+ * - Inputs of another shape or type make another graph. Numbers from JavaScript, random ones too, are
+ *   fixed in the graph: what changes from call to call must be an input.
+ * - Reading a tensor (`dataSync`), an unknown operation, a computed axis, a variable that is not the
+ *   session's: each is refused with the place in the code, never answered with a stale number.
+ * - A graph is made anew in every process: tracing runs nothing and takes less time than checking that
+ *   a stored graph is still the function's, and what isn't stored can't be stale.
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import * as tf from "@tensorflow/tfjs";
+ * import { openBackend } from "../backend.ts";
+ *
+ * await openBackend();
+ * const weight = tf.variable(tf.scalar(0)), session = new Session();
+ * session.bind("weight", weight);
+ * const step = compile((x, y) => {
+ *   const { value, grads } = tf.variableGrads(() => tf.losses.meanSquaredError(y, tf.mul(x, weight)));
+ *   weight.assign(tf.sub(weight, tf.mul(grads[weight.name], 0.1)));
+ *   return [value];
+ * }, session);
+ * for (let i = 0; i < 50; i++) step(tf.tensor1d([1, 2]), tf.tensor1d([3, 6]))[0].dispose();
+ * assert.ok(Math.abs(weight.dataSync()[0] - 3) < 1e-4);
+ * ```
  */
 import * as tf from "@tensorflow/tfjs";
 import { isNative } from "./backend.ts";

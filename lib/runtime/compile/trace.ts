@@ -23,6 +23,8 @@ import {
   TENSOR_ATTRIBUTE,
   type TensorFunction,
 } from "./graph.ts";
+import { HeldVariables } from "./held.ts";
+import { caller } from "./place.ts";
 import { inferShapes } from "./shapes.ts";
 
 export interface TraceOptions {
@@ -58,8 +60,7 @@ export class Trace {
   readonly #names = new Map<tf.Variable, string>();
   readonly #read = new Map<string, string>();
   readonly #byDataId = new WeakMap<object, string>();
-  /** Variables that the graph can't see, by the data that they had. */
-  readonly #foreign = new WeakMap<object, string>();
+  readonly #held = new HeldVariables();
   readonly #changed = new Map<string, string>();
   /** Nodes by what they compute: what is asked for twice is computed once. */
   readonly #same = new Map<string, string>();
@@ -85,28 +86,19 @@ export class Trace {
   static record(prefix: string, run: TensorFunction, options: TraceOptions): Graph {
     if (active !== undefined) throw new Error("Cannot trace inside a trace: compile one at a time");
     const trace = new Trace(prefix, options);
-    // An assignment inside the function frees the variable's data: hold it, and put it back after.
-    const held = new Map(everyVariable().map((variable) => [variable, variable.clone()]));
-    for (const [variable, { dataId }] of held) {
-      if (!trace.#byDataId.has(dataId)) trace.#foreign.set(dataId, variable.name);
-    }
     const restore = trace.#intercept();
     active = trace;
     try {
       let graph: Graph;
       tf.tidy(() => {
         graph = trace.#record(run, options.inputs);
-        trace.#refuseForeign(held);
+        trace.#held.refuseOthers(trace.#names);
       });
       return graph!;
     } finally {
       active = undefined;
       restore();
-      for (const variable of everyVariable()) if (!held.has(variable)) variable.dispose();
-      for (const [variable, data] of held) {
-        if (variable.dataId !== data.dataId) variable.assign(data);
-        data.dispose();
-      }
+      trace.#held.restore();
     }
   }
 
@@ -148,23 +140,6 @@ export class Trace {
       reads: this.#read,
       changed: new Set(this.#changed.keys()),
     };
-  }
-
-  /** A variable that the session doesn't have would keep what nobody ever computes. */
-  #refuseForeign(held: ReadonlyMap<tf.Variable, tf.Tensor>): void {
-    for (const variable of everyVariable()) {
-      const data = held.get(variable);
-      if (data === undefined) {
-        throw new Error(
-          `Cannot make the variable ${variable.name} while tracing: expected variables that stay ` +
-            "from step to step; make it before, and bind it to the session",
-        );
-      }
-      if (this.#names.has(variable) || variable.dataId === data.dataId) continue;
-      throw new Error(
-        `Cannot assign to the variable ${variable.name}: expected one of the session's; bind it first`,
-      );
-    }
   }
 
   /** Sends the backend's operations here; returns what undoes it. */
@@ -248,7 +223,7 @@ export class Trace {
     if (known !== undefined) return known;
     const variable = this.#byDataId.get(tensor.dataId);
     if (variable !== undefined) return { name: this.#readVariable(variable) };
-    const foreign = this.#foreign.get(tensor.dataId);
+    const foreign = this.#held.nameOf(tensor.dataId);
     if (foreign !== undefined) {
       throw new Error(
         `Cannot read the variable ${foreign}${caller()}: expected one of the session's, for its ` +
@@ -428,11 +403,6 @@ export class Trace {
   }
 }
 
-/** All variables that live, of whatever owner. */
-function everyVariable(): tf.Variable[] {
-  return Object.values(tf.engine().registeredVariables);
-}
-
 function toTyped(values: tf.TypedArray, dtype: tf.DataType): tf.TypedArray {
   if (dtype === "float32") {
     return values instanceof Float32Array ? values : Float32Array.from(values);
@@ -440,16 +410,4 @@ function toTyped(values: tf.TypedArray, dtype: tf.DataType): tf.TypedArray {
   if (dtype === "int32") return values instanceof Int32Array ? values : Int32Array.from(values);
   if (dtype === "bool") return values instanceof Uint8Array ? values : Uint8Array.from(values);
   throw new Error(`Cannot record a constant: expected float32, int32 or bool; found ${dtype}`);
-}
-
-/** The first place outside this folder and the libraries that led here. */
-function caller(): string {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 100; // the libraries' frames come first, more than the usual ten
-  const lines = new Error().stack?.split("\n").slice(2) ?? [];
-  Error.stackTraceLimit = limit;
-  const line = lines.find((line) =>
-    /:\d+:\d+/.test(line) && !/node_modules|\/runtime\/compile\/|ext:|node:/.test(line)
-  );
-  return line === undefined ? "" : ` ${line.trim()}`;
 }
