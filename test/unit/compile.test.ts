@@ -118,12 +118,29 @@ test("compile() of two closures gives two functions, and a closure's numbers are
 
 test("compile() keeps constants that the caller changes later", (session) => {
   const table = new Float32Array([1, 2]);
-  const constant = tf.tensor1d(table);
-  const run = compile((x) => [tf.mul(x, constant)], session);
+  const constant = tf.tensor1d(table), v = variable(session, "v", [0]);
+  const run = compile((x) => {
+    addTo(v, tf.sum(x).reshape([1]));
+    return [tf.mul(x, constant)];
+  }, session);
   run(vector(1, 1));
   table.fill(100);
-  run(vector(1)); // a new graph: all are loaded again
+  run(vector(1)); // a graph more: all are loaded again
   assert.deepEqual(numbers(run(vector(1, 1))[0]), [1, 2]);
+});
+
+test("compile() tells constants apart that look alike", (session) => {
+  const run: TensorFunction = (x) => [
+    ...[0, -0, NaN, Infinity, -Infinity].map((number) => tf.div(x, tf.scalar(number))),
+    ...[[0, -0], [NaN, Infinity], [1, 1], [1, 2]].map((list) => tf.div(x, tf.tensor1d(list))),
+    ...[tf.ones([2]), tf.ones([2, 1])].map((ones) => tf.mul(x, ones)),
+    tf.mul(x, tf.cast(tf.scalar(1, "int32"), "float32")),
+    tf.where(tf.tensor1d([1, 1], "bool"), x, tf.tensor1d([0, 1])),
+    tf.where(tf.tensor1d([0, 1], "bool"), x, tf.tensor1d([0, 1])),
+  ];
+  const x = vector(1, -2);
+  const found = compile(run, session)(x), expected = compile(run, undefined)(x);
+  found.forEach((tensor, i) => assert.deepEqual(numbers(tensor), numbers(expected[i]), `${i}`));
 });
 
 test("compile() within a compiled function becomes part of it", (session) => {
@@ -344,14 +361,14 @@ test("a variable is given as an input with the value that it had", (session) => 
 /** 1 - beta^t for t up to 30. */
 const corrections = (beta: number) => Array.from({ length: 31 }, (_, t) => 1 - beta ** t);
 
-/** Numbers that float32 has exactly. */
-const BETA1 = .875, BETA2 = .96875;
+/** Numbers that float32 has exactly; an epsilon that shows. */
+const BETA1 = .875, BETA2 = .96875, EPSILON = 2 ** -4;
 
 /** AdamW in plain numbers, as torch.optim.AdamW's documentation has it. */
 function handWritten(
   start: number[],
   gradient: (w: number[]) => number[],
-  { steps, rate, decay, beta1 = BETA1, beta2 = BETA2, epsilon = 1e-8 }: Record<string, number>,
+  { steps, rate, decay, beta1 = BETA1, beta2 = BETA2, epsilon = EPSILON }: Record<string, number>,
 ) {
   let w = [...start], m = w.map(() => 0), v = w.map(() => 0);
   for (let t = 1; t <= steps; t++) {
@@ -384,7 +401,7 @@ function adamStep(session: Session, start: number[], decay: number) {
         beta2: tf.scalar(BETA2),
         correction1: tf.gather(tf.tensor1d(corrections(BETA1)), step).asScalar(),
         correction2: tf.gather(tf.tensor1d(corrections(BETA2)), step).asScalar(),
-        epsilon: tf.scalar(1e-8),
+        epsilon: tf.scalar(EPSILON),
         decay: decay > 0 ? tf.scalar(.05 * decay) : undefined,
       }));
     return [value];
