@@ -40,13 +40,14 @@ export function studyWarnings(
   }
   const empty = study.cells.filter((cell) => cell.empty !== undefined);
   for (const reason of new Set(empty.map(emptyText))) warnings.push(reason);
-  const steps = study.cells.flatMap(({ finetuning }) => finetuning?.steps ?? []);
-  if (steps.length > 0 && Math.min(...steps) < FEW_STEPS) {
+  const fewest = Math.min(...study.cells.map(({ finetuning }) => finetuning?.steps ?? Infinity));
+  if (fewest < FEW_STEPS) {
     warnings.push(
-      `some cells had ${
-        Math.min(...steps)
-      } steps of fine-tuning, the first of them with a learning ` +
-        "rate of 0 (warm-up): hardly anything was trained; give more questions or a smaller batch",
+      `the shortest fine-tuning had ${
+        fewest === 1 ? "one step" : `${fewest} steps`
+      }, of which the ` +
+        "first has a learning rate of 0 (warm-up): hardly anything was trained; give more questions " +
+        "or a smaller batch",
     );
   }
   if (settings.minimumConfidence !== undefined && settings.minimumConfidence < 0.5) {
