@@ -15,15 +15,14 @@ import {
 } from "./backend.ts";
 import {
   checkResults,
-  type ConstantValue,
   type Graph,
   type GraphNode,
   graphOperation,
   type Specification,
-  TENSOR_ATTRIBUTE,
   type TensorFunction,
 } from "./graph.ts";
 import { HeldVariables } from "./held.ts";
+import { NodeList } from "./nodes.ts";
 import { caller } from "./place.ts";
 import { inferShapes } from "./shapes.ts";
 
@@ -33,9 +32,6 @@ export interface TraceOptions {
   /** Told where the function asked for each node, such as ` at file:///model.ts:12:34`. */
   onNode?: (node: GraphNode, place: () => string) => void;
 }
-
-/** Constants of at most so many numbers are compared with those recorded before. */
-const SMALL = 16;
 
 /** The node that holds a variable's handle; shared by all graphs of a session. */
 export const handleName = (variable: string) => `variable/${variable}`;
@@ -54,7 +50,7 @@ export function activeTrace(): Trace | undefined {
 
 export class Trace {
   readonly #backend: NodeBackend = nodeBackend();
-  readonly #nodes: GraphNode[] = [];
+  readonly #nodes: NodeList;
   readonly #outputs = new WeakMap<object, Output>();
   readonly #variables: ReadonlyMap<string, tf.Variable>;
   readonly #names = new Map<tf.Variable, string>();
@@ -62,15 +58,11 @@ export class Trace {
   readonly #byDataId = new WeakMap<object, string>();
   readonly #held = new HeldVariables();
   readonly #changed = new Map<string, string>();
-  /** Nodes by what they compute: what is asked for twice is computed once. */
-  readonly #same = new Map<string, string>();
-  readonly #onNode: TraceOptions["onNode"];
   #guard: string | undefined;
-  #count = 0;
 
   private constructor(readonly prefix: string, { variables, onNode }: TraceOptions) {
     this.#variables = variables;
-    this.#onNode = onNode;
+    this.#nodes = new NodeList(prefix, (node) => onNode?.(node, caller));
     for (const [name, variable] of variables) {
       this.#names.set(variable, name);
       this.#byDataId.set(variable.dataId, name);
@@ -104,7 +96,7 @@ export class Trace {
 
   #record(run: TensorFunction, specifications: Specification[]): Graph {
     const inputs = specifications.map(({ shape, dtype }) => {
-      const name = this.#add("Placeholder", [], [
+      const name = this.#nodes.add("Placeholder", [], [
         { name: "dtype", type: this.#backend.binding.TF_ATTR_TYPE, value: dataTypes[dtype] },
         { name: "shape", type: this.#backend.binding.TF_ATTR_SHAPE, value: shape },
       ]);
@@ -119,7 +111,7 @@ export class Trace {
     const values = (results.length > 0 ? results : [tf.scalar(0)])
       .map((tensor) => ({ tensor, value: this.#output(tensor).name }));
     for (const { name, variable, value } of assigned) {
-      const node = this.#add("AssignVariableOp", [
+      const node = this.#nodes.add("AssignVariableOp", [
         this.#handle(name),
         value,
         ...this.#before([name]),
@@ -129,11 +121,11 @@ export class Trace {
     // Each output waits for all the changes, so that one fetch runs them.
     const after = [...new Set(this.#changed.values())].map((node) => `^${node}`);
     const outputs = values.map(({ tensor, value }) =>
-      this.#add("Identity", [value, ...after], [this.#type(tensor)])
+      this.#nodes.add("Identity", [value, ...after], [this.#type(tensor)])
     );
     return {
       name: this.prefix,
-      nodes: this.#nodes,
+      nodes: this.#nodes.list,
       inputs: inputs.map(({ name }) => name),
       outputs,
       results: results.length,
@@ -213,7 +205,11 @@ export class Trace {
     if (name === "Cast" && shaped[0].dtype === shapes[0].dtype) {
       return [this.#symbol(sources[0].name, shapes[0])];
     }
-    const node = this.#addOnce(known.operation, sources.map(({ name }) => name), known.attributes);
+    const node = this.#nodes.addOnce(
+      known.operation,
+      sources.map(({ name }) => name),
+      known.attributes,
+    );
     return shapes.map((shape, i) => this.#symbol(`${node}:${i}`, shape));
   }
 
@@ -242,18 +238,8 @@ export class Trace {
       values?.slice() ?? this.#backend.binding.tensorDataSync(id),
       tensor.dtype,
     );
-    const constant: ConstantValue = {
-      dtype: dataTypes[tensor.dtype],
-      shape: tensor.shape,
-      values: typed,
-    };
-    const attributes = [
-      { name: "dtype", type: this.#backend.binding.TF_ATTR_TYPE, value: constant.dtype },
-      { name: "value", type: TENSOR_ATTRIBUTE, value: constant },
-    ];
-    const name = typed.length <= SMALL
-      ? this.#addOnce("Const", [], attributes)
-      : this.#add("Const", [], attributes);
+    const constant = { dtype: dataTypes[tensor.dtype], shape: tensor.shape, values: typed };
+    const name = this.#nodes.constant(constant);
     const output = { name: `${name}:0`, constant: () => typed };
     this.#outputs.set(tensor.dataId, output);
     return output;
@@ -267,7 +253,7 @@ export class Trace {
     }
     let node = this.#read.get(name);
     if (node === undefined) {
-      node = this.#add("ReadVariableOp", [this.#handle(name)], [
+      node = this.#nodes.add("ReadVariableOp", [this.#handle(name)], [
         this.#type(this.#variables.get(name)!, "dtype"),
       ]);
       this.#read.set(name, node);
@@ -291,26 +277,6 @@ export class Trace {
       type: this.#backend.binding.TF_ATTR_TYPE,
       value: dataTypes[tensor.dtype],
     };
-  }
-
-  #add(operation: string, inputs: string[], attributes: Attribute[]): string {
-    const name = `${this.prefix}/${this.#count++}_${operation}`;
-    const node = { name, operation, inputs, attributes };
-    this.#nodes.push(node);
-    this.#onNode?.(node, caller);
-    return name;
-  }
-
-  /** A node without effects, unless there is one that computes the same. */
-  #addOnce(operation: string, inputs: string[], attributes: Attribute[]): string {
-    const what = JSON.stringify(
-      [operation, inputs, attributes],
-      // As text, for JSON has neither -0 nor numbers that are not finite.
-      (_, value) => typeof value === "number" ? `${value} ${1 / value}` : value,
-    );
-    let node = this.#same.get(what);
-    if (node === undefined) this.#same.set(what, node = this.#add(operation, inputs, attributes));
-    return node;
   }
 
   /**
@@ -342,7 +308,7 @@ export class Trace {
       return name;
     });
     const values = inputs.map((input) => this.#output(input).name);
-    const node = this.#add(operation, [
+    const node = this.#nodes.add(operation, [
       ...names.map((name) => this.#handle(name)),
       ...values,
       ...this.#before(names),
@@ -354,7 +320,7 @@ export class Trace {
   /** The same tensor, but not before `after` is there. */
   waitFor(tensor: tf.Tensor, after: tf.Tensor): tf.Tensor {
     const node = this.#output(after).name.split(":")[0];
-    const name = this.#add("Identity", [this.#output(tensor).name, `^${node}`], [
+    const name = this.#nodes.add("Identity", [this.#output(tensor).name, `^${node}`], [
       this.#type(tensor),
     ]);
     return this.#symbol(`${name}:0`, { shape: tensor.shape, dtype: dataTypes[tensor.dtype] });
@@ -368,20 +334,20 @@ export class Trace {
     if (this.#guard !== undefined) throw new Error("Cannot record a condition inside a condition");
     const flag = this.#output(condition).name;
     const type = this.#type(condition);
-    const way = this.#add("Switch", [flag, flag], [type]);
-    this.#guard = this.#add("Identity", [`${way}:1`], [type]);
+    const way = this.#nodes.add("Switch", [flag, flag], [type]);
+    this.#guard = this.#nodes.add("Identity", [`${way}:1`], [type]);
     const before = new Map(this.#changed);
     const data = new Map([...this.#variables.values()].map((one) => [one, one.dataId]));
     try {
       change();
     } finally {
       const changes = [...this.#changed].filter(([name, node]) => before.get(name) !== node);
-      const done = this.#add(
+      const done = this.#nodes.add(
         "Identity",
         [`${this.#guard}:0`, ...changes.map(([, node]) => `^${node}`)],
         [type],
       );
-      const merged = this.#add("Merge", [`${way}:0`, `${done}:0`], [
+      const merged = this.#nodes.add("Merge", [`${way}:0`, `${done}:0`], [
         type,
         { name: "N", type: this.#backend.binding.TF_ATTR_INT, value: 2 },
       ]);
