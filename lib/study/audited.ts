@@ -2,10 +2,14 @@
 import type { Answer } from "../answer.ts";
 import type { ProbeAudit } from "../knowledge/mod.ts";
 import type { World } from "../world/mod.ts";
-import { openSubject } from "./open.ts";
+import { organismFolder } from "../model/source.ts";
+import { readCard } from "../organism/mod.ts";
+import { isOrganism, openSubject } from "./open.ts";
 import { auditPools, studyWarnings } from "./report.ts";
 import { type Settings, storePath } from "./settings.ts";
+import { Store } from "./store.ts";
 import { poolAnswers, runPlans, type Study, type StudyOptions, type StudyPlan } from "./study.ts";
+import { countCells, fillStore } from "./workers.ts";
 
 export interface AuditedStudy extends Study {
   /** Whether each base model's probe shows knowledge at all. */
@@ -24,6 +28,7 @@ export async function runAudited(
 ): Promise<AuditedStudy> {
   const pools = new Map<string, (answers: Study["bases"][number]) => Map<string, Answer[]>>();
   const worlds = new Map<string, World>();
+  await fillAhead(plans, settings, onProgress);
   const study = await runPlans(plans, {
     store: storePath(),
     onProgress,
@@ -38,4 +43,31 @@ export async function runAudited(
     study.bases.map((base) => [base.model, auditPools(pools.get(base.model)!(base))]),
   );
   return { ...study, audits, worlds, warnings: studyWarnings(study, { audits, settings }) };
+}
+
+/** Plans of fewer cells are done before several processes have started. */
+const WORTH_PROCESSES = 40;
+
+/**
+ * Lets several processes compute the organisms' cells first: their steps keep one core busy each. A plan
+ * that was filled once is not looked at again; what it lacks nevertheless is computed by this process.
+ */
+async function fillAhead(
+  plans: readonly StudyPlan[],
+  settings: Settings,
+  onProgress: StudyOptions["onProgress"],
+): Promise<void> {
+  const small = plans.every(({ models }) => models.every(isOrganism));
+  const cells = plans.reduce((sum, plan) => sum + countCells(plan), 0);
+  if (!small || cells < WORTH_PROCESSES || navigator.hardwareConcurrency < 2) return;
+  const store = new Store(storePath());
+  const digests = await Promise.all(
+    plans.flatMap(({ models }) => models)
+      .map(async (name) => (await readCard(organismFolder(name.split(":")[1]))).files),
+  );
+  const { limit, domains, quick } = settings;
+  const key = await store.key("filled", [plans, digests, limit ?? null, domains ?? null, quick]);
+  if (await store.read(key) !== undefined) return;
+  await fillStore(plans, { settings, store: storePath(), onProgress });
+  await store.write(key, { cells });
 }

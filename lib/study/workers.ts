@@ -8,6 +8,7 @@ import { lines } from "../runtime/lines.ts";
 import { openSubject } from "./open.ts";
 import type { Settings } from "./settings.ts";
 import {
+  planCells,
   runStudy,
   type StudyOptions,
   type StudyPlan,
@@ -17,7 +18,7 @@ import {
 
 /** What a worker reads on its standard input. */
 interface Task {
-  plan: StudyPlan;
+  plans: readonly StudyPlan[];
   settings: Settings;
   store: string;
   index: number;
@@ -36,28 +37,37 @@ export async function runParallel(
   { settings, store, onProgress, workers = navigator.hardwareConcurrency }: ParallelOptions,
 ): Promise<StudyResult> {
   const open = (name: string) => openSubject(name, settings);
-  if (workers > 1) {
-    let done = 0;
-    const ended = await Promise.all(
-      Array.from(
-        { length: workers },
-        (_, index) =>
-          work({ plan, settings, store, index, of: workers }, (state) => {
-            const total = state.total * plan.models.length;
-            onProgress?.({ ...state, done: ++done, total });
-          }),
-      ),
-    );
-    const failed = ended.find((message) => message !== undefined);
-    if (failed !== undefined) {
-      throw new Error(
-        `Cannot finish the study: a process ended early: ${failed}; ` +
-          "run the same command again: what is finished is kept",
-      );
-    }
-  }
+  if (workers > 1) await fillStore([plan], { settings, store, onProgress, workers });
   // All cells are there by now: this reads them.
   return await runStudy(plan, { open, store, onProgress: workers > 1 ? undefined : onProgress });
+}
+
+/**
+ * Computes what the store lacks of the plans' cells, by several processes.
+ * @throws where one ends early; what is finished is kept
+ */
+export async function fillStore(
+  plans: readonly StudyPlan[],
+  { settings, store, onProgress, workers = navigator.hardwareConcurrency }: ParallelOptions,
+): Promise<void> {
+  let done = 0;
+  const ended = await Promise.all(
+    Array.from(
+      { length: workers },
+      (_, index) =>
+        work({ plans, settings, store, index, of: workers }, (state) => {
+          const total = Math.max(done + 1, state.total);
+          onProgress?.({ ...state, done: ++done, total });
+        }),
+    ),
+  );
+  const failed = ended.find((message) => message !== undefined);
+  if (failed !== undefined) {
+    throw new Error(
+      `Cannot finish the study: a process ended early: ${failed}; ` +
+        "run the same command again: what is finished is kept",
+    );
+  }
 }
 
 /** Runs one worker to its end. @returns what it said last if it failed */
@@ -101,25 +111,37 @@ async function work(
     "it said nothing";
 }
 
+/** How many cells a plan has, where it names its domains; else as many as four domains have. */
+export function countCells(plan: StudyPlan): number {
+  const domains = plan.domains ?? ["history", "engineering", "jurisprudence", "medicine"];
+  return plan.models.reduce((sum, model) => sum + planCells(plan, model, domains).length, 0);
+}
+
 /** A worker: its task comes by standard input; finished cells, or why it failed, go to standard output. */
 async function serve(): Promise<void> {
   const input = lines(Deno.stdin.readable);
-  const { plan, settings, store, index, of }: Task = JSON.parse((await input.next()).value!);
+  const { plans, settings, store, index, of }: Task = JSON.parse((await input.next()).value!);
   input.next().then(() => Deno.exit(1));
-  // Each starts at another model, so that bases are probed by one process each.
-  const shift = Math.floor(index * plan.models.length / of);
-  const models = [...plan.models.slice(shift), ...plan.models.slice(0, shift)];
+  // How many domains a plan has is known when its first model is open.
+  const totals = plans.map(countCells);
   const tell = (told: StudyProgress | { failure: string }) =>
     Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(told)}\n`));
   try {
-    await runStudy({ ...plan, models }, {
-      store,
-      open: (name) => openSubject(name, settings),
-      only: (cell) => cell % of === index,
-      onProgress: (state) => {
-        if (state.note === "done") tell(state);
-      },
-    });
+    for (const [number, plan] of plans.entries()) {
+      // Each starts at another model, so that bases are probed by one process each.
+      const shift = Math.floor(index * plan.models.length / of);
+      const models = [...plan.models.slice(shift), ...plan.models.slice(0, shift)];
+      await runStudy({ ...plan, models }, {
+        store,
+        open: (name) => openSubject(name, settings),
+        only: (cell) => cell % of === index,
+        onProgress: (state) => {
+          totals[number] = state.total * plan.models.length;
+          const total = totals.reduce((a, b) => a + b, 0);
+          if (state.note === "done") tell({ ...state, total });
+        },
+      });
+    }
   } catch (error) {
     console.error(error);
     tell({ failure: error instanceof Error ? error.message : String(error) });
