@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { createPaperFormat, type PromptFormat } from "../prompt.ts";
 import { openBackend } from "../runtime/backend.ts";
+import { sendNow } from "../runtime/compile/backend.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { organismFormat } from "../world/mod.ts";
 import { parameterShapes } from "./architecture.ts";
@@ -55,6 +56,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
 async function readVariable(source: ModelSource, name: string): Promise<tf.Variable> {
   const { shape, data } = await source.read(name);
   const tensor = tf.tensor(data, shape, "float32");
+  sendNow(tensor);
   const variable = tf.variable(tensor);
   tensor.dispose();
   return variable;

@@ -89,3 +89,11 @@ export function nodeBackend(): NodeBackend {
   }
   return tf.backend() as unknown as NodeBackend;
 }
+
+/**
+ * Sends a tensor's numbers to TensorFlow now; tfjs-node would keep JavaScript's array until their first
+ * use. Elsewhere it does nothing.
+ */
+export function sendNow(tensor: tf.Tensor): void {
+  if (isNative()) nodeBackend().getInputTensorIds([tensor]);
+}
