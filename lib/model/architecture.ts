@@ -17,7 +17,7 @@ import {
   rotate,
   swiGlu,
 } from "./layers.ts";
-import type { ModelConfiguration } from "./configuration.ts";
+import { llama3Factors, type ModelConfiguration } from "./configuration.ts";
 
 /** Tensors by the checkpoint's names. */
 export type Parameters = ReadonlyMap<string, tf.Tensor>;
@@ -41,7 +41,7 @@ export interface ForwardOptions {
 }
 
 /** A large negative that stays finite in float32 sums. */
-const HIDDEN_FROM = -1e9;
+export const HIDDEN_FROM = -1e9;
 
 /**
  * The shapes of all tensors of a checkpoint, in its order.
@@ -240,16 +240,11 @@ function rotaryRows(configuration: ModelConfiguration, length: number, rows: tf.
 }
 
 /** Angle per position of each pair of a head, in radians (Llama 3's scaling where configured). */
-export function rotaryFrequencies(configuration: ModelConfiguration): number[] {
+function rotaryFrequencies(configuration: ModelConfiguration): number[] {
   const { headDimension: d, ropeTheta, ropeScaling } = configuration;
   const plain = Array.from({ length: d / 2 }, (_, i) => ropeTheta ** (-2 * i / d));
   if (ropeScaling === undefined) return plain;
   if (ropeScaling.type === "linear") return plain.map((f) => f / ropeScaling.factor);
-  const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalMaxPositions } =
-    ropeScaling;
-  return plain.map((frequency) => {
-    const turns = originalMaxPositions * frequency / (2 * Math.PI);
-    const smooth = Math.min(1, Math.max(0, (turns - low) / (high - low)));
-    return frequency * (smooth + (1 - smooth) / factor);
-  });
+  const factors = llama3Factors(ropeScaling, { ropeTheta, headDimension: d });
+  return plain.map((frequency, i) => frequency / factors[i]);
 }

@@ -4,7 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { Random } from "../random.ts";
-import { forward, headWeight } from "./architecture.ts";
+import { forward, headWeight, HIDDEN_FROM } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { lookUp, type PrefixKeys } from "./layers.ts";
@@ -21,8 +21,6 @@ export interface GenerateOptions {
   /** Texts that end the answer; they are cut off. The model's end token always does. */
   stop?: string[];
 }
-
-const HIDDEN_FROM = -1e9;
 
 /**
  * The tokens that the model writes after `ids`, one by one, an end token too: whoever asks stops.
