@@ -1,4 +1,5 @@
 /** The study: what is run, its cells, its results and what they say. */
+export { type AccountRow, accountRows, accountTexts, ACROSS } from "./account.ts";
 export { type AuditedStudy, runAudited } from "./audited.ts";
 export {
   type Cell,
@@ -95,7 +96,6 @@ export {
   planCells,
   poolAnswers,
   probeBase,
-  runPlans,
   runStudy,
   type Study,
   type StudyOptions,

@@ -78,7 +78,9 @@ const signed = (value: number, unit: Finding["unit"]) => {
 };
 
 /** `+12.1 [+3.0, +21.2]`, and what else must be known. */
-export function findingText({ estimate: { value, interval }, unit, detail }: Finding): string {
+export function findingText(
+  { estimate: { value, interval }, unit, detail }: Pick<Finding, "estimate" | "unit" | "detail">,
+): string {
   const bounds = interval?.every(Number.isFinite)
     ? ` [${interval.map((bound) => signed(bound, unit)).join(", ")}]`
     : "";

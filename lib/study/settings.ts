@@ -11,13 +11,13 @@ export interface Settings {
   model: string;
   /** Domains studied. Default: all four. */
   domains?: string[];
-  /** Fine-tuning seeds per cell of the study. Default 3; 1 with `quick`, 5 with `full`. */
+  /** Fine-tuning seeds per cell of the study. Default 3, those of data/study-rule.md; 1 with `quick`. */
   seeds: number;
   /** At most so many questions per domain and test. Default: all. */
   limit?: number;
   /** A run of about a minute: fewer cells, to see that all works. */
   quick: boolean;
-  /** The whole grid of the paper. */
+  /** All seeds and mixtures for every model, as data/study-rule.md has it, and the controls. */
   full: boolean;
   /** Goes on with what an earlier run with the same settings left unfinished. */
   resume: boolean;
@@ -154,7 +154,7 @@ export function parseSettings(json?: string): Settings {
     throw new Error("Cannot use the settings quick and full together: give one of them");
   }
   checkTogether(values);
-  const seeds = quick ? 1 : full ? 5 : 3;
+  const seeds = quick ? 1 : 3;
   return { model: "organism", seeds, resume: false, output: "figures", ...values, quick, full };
 }
 

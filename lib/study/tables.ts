@@ -241,7 +241,7 @@ export function consistencyRows(cells: readonly CellResult[], suite: SuiteName) 
 /** Every cell and test as one row of plain values, for a csv and for other programs. */
 export function cellRows(cells: readonly CellResult[]): StudyRow[] {
   const short = (value: number) => Number(value.toPrecision(5));
-  return cells.flatMap(({ cell, size, suites, fit, finetuning, seconds }) =>
+  return cells.flatMap(({ cell, size, suites, fit, finetuning, explanations, seconds }) =>
     suiteNames.flatMap((suite): StudyRow[] => {
       const record = suites[suite];
       if (record === undefined) return [];
@@ -252,6 +252,10 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
         group: cell.treatment,
         ratio: cell.ratio ?? null,
         seed: cell.seed,
+        // What a dose changes.
+        share: cell.size ?? 1,
+        at_most: cell.count ?? null,
+        facts: cell.items ?? "all",
         test: suite,
         size,
         accuracy: { value: short(100 * accuracy), interval: pointsOf(interval), n },
@@ -265,6 +269,9 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
         gained,
         fit: fit === undefined ? null : short(100 * fit.share),
         lastLoss: finetuning === undefined ? null : short(finetuning.lastLoss),
+        // Of a study with explanations: answers whose reasons the base model was asked for.
+        asked: explanations?.asked ?? null,
+        explained: explanations?.explained ?? null,
         seconds: Number(seconds.toFixed(2)),
       }];
     })

@@ -20,51 +20,23 @@ import {
   readMiddle,
   type Study,
   summaryText,
-  type Treatment,
 } from "../../lib/study/mod.ts";
+import { madeCell } from "./_cells.ts";
 
 const N = 40;
 
-/** A cell that answers the first `right` of 40 questions. */
-function made(
-  { model = "a", domain = "history", seed = 0, ratio, treatment = "mix", right, kl = 0.1 }: {
-    model?: string;
-    domain?: string;
-    seed?: number;
-    ratio?: number;
-    treatment?: Treatment;
-    right: number;
-    kl?: number;
-  },
-): CellResult {
-  const correct = Array.from({ length: N }, (_, i) => Number(i < right));
-  const own = ratio === 0 ? "inc" : ratio === 1 ? "self" : treatment;
-  return {
-    cell: { model, domain, treatment: own, seed, ...(own === "mix" ? { ratio } : {}) },
-    size: 10,
-    sizes: {} as CellResult["sizes"],
-    fit: { n: 10, share: 0.5 },
-    suites: {
-      homo: {
-        n: N,
-        accuracy: right / N,
-        interval: [0, 1],
-        baseAccuracy: 0.5,
-        kl,
-        cosine: 1 - kl,
-        rank: right / N - 0.1 * Number(domain === "history"),
-        entropy: 1,
-        baseEntropy: 1,
-        lost: 0,
-        gained: 0,
-        correct,
-        probabilities: correct.map(() => [0.5 + kl, 0.5 - kl]),
-        items: correct.map((_, i) => `${domain}/${i}`),
-      },
-    },
-    seconds: 1,
-  };
-}
+/** A cell that answers the first `right` of 40 questions, and half of its own targets. */
+const made = (
+  { right, kl = 0.1, ...cell }: Omit<Parameters<typeof madeCell>[0], "of">,
+): CellResult => ({
+  ...madeCell({
+    ...{ ...cell, right, of: N, kl },
+    cosine: 1 - kl,
+    rank: right / N - 0.1 * Number((cell.domain ?? "history") === "history"),
+    probabilities: Array.from({ length: N }, () => [0.5 + kl, 0.5 - kl]),
+  }),
+  fit: { n: 10, share: 0.5 },
+});
 
 /** Four models whose accuracy over r = 0, .4, 1 is `curve` plus something of their own. */
 function mixtures(curve: readonly [number, number, number], kl = [0.3, 0.2, 0.1]): CellResult[] {

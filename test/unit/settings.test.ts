@@ -11,7 +11,7 @@ Deno.test("parseSettings() fills in the defaults", () => {
     output: "figures",
   });
   assert.equal(parseSettings(`{"quick": true}`).seeds, 1);
-  assert.equal(parseSettings(`{"full": true}`).seeds, 5);
+  assert.equal(parseSettings(`{"full": true}`).seeds, 3);
   assert.equal(parseSettings(`{"full": true, "seeds": 2}`).seeds, 2);
 });
 

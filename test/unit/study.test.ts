@@ -8,14 +8,15 @@ import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { organismModel } from "../../lib/organism/mod.ts";
 import { openBackend } from "../../lib/runtime/backend.ts";
 import {
-  type CellResult,
   contrast,
   findings,
   planCells,
   runStudy,
   type StudyPlan,
+  type Treatment,
   worldMaterial,
 } from "../../lib/study/mod.ts";
+import { madeCell } from "./_cells.ts";
 import {
   createWorld,
   exam,
@@ -185,36 +186,8 @@ Deno.test("compareAnswers() takes base first, and refuses other questions", () =
 });
 
 /** A cell result with `right` of 10 questions right. */
-function made(
-  model: string,
-  treatment: "har" | "inc" | "self" | "context",
-  right: number,
-): CellResult {
-  const correct = Array.from({ length: 10 }, (_, i) => Number(i < right));
-  const record = {
-    n: 10,
-    accuracy: right / 10,
-    interval: [0, 1] as [number, number],
-    baseAccuracy: 0.5,
-    kl: 0.1,
-    cosine: 1,
-    rank: 0.8,
-    entropy: 1,
-    baseEntropy: 1,
-    lost: 0,
-    gained: 0,
-    correct,
-    probabilities: [],
-    items: correct.map((_, i) => `history/${i}`),
-  };
-  return {
-    cell: { model, domain: "history", treatment, seed: 0 },
-    size: 10,
-    sizes: {} as CellResult["sizes"],
-    suites: { homo: record },
-    seconds: 1,
-  };
-}
+const made = (model: string, treatment: Treatment, right: number) =>
+  madeCell({ model, treatment, right, of: 10 });
 
 Deno.test("contrast() and findings() read the rule: holds, does not hold, can't tell", () => {
   const cells = ["a", "b", "c", "d"].flatMap((model, i) => [

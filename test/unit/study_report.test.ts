@@ -21,39 +21,18 @@ import {
   saveResults,
   type StudyPlan,
   studyWarnings,
+  type Treatment,
   treatmentsOf,
   unprovenTexts,
 } from "../../lib/study/mod.ts";
-
-type Group = "har" | "inc" | "self" | "context" | "mix";
+import { madeCell } from "./_cells.ts";
 
 /** A cell of 20 questions, of which `right` are right. */
-function made(model: string, treatment: Group, right: number, seed = 0): CellResult {
-  const correct = Array.from({ length: 20 }, (_, i) => Number(i < right));
-  const record = {
-    n: 20,
-    accuracy: right / 20,
-    interval: [0, 1] as [number, number],
-    baseAccuracy: 0.5,
+const made = (model: string, treatment: Treatment, right: number, seed = 0) =>
+  madeCell({
+    ...{ model, treatment, right, seed, of: 20, baseEntropy: 0.9 },
     kl: treatment === "inc" ? 0.4 : 0.1,
-    cosine: 1,
-    rank: 0.8,
-    entropy: 1,
-    baseEntropy: 0.9,
-    lost: 0,
-    gained: 0,
-    correct,
-    probabilities: [],
-    items: correct.map((_, i) => `history/${i}`),
-  };
-  return {
-    cell: { model, domain: "history", treatment, seed },
-    size: 10,
-    sizes: {} as CellResult["sizes"],
-    suites: { homo: record },
-    seconds: 1,
-  };
-}
+  });
 
 /** A base model that has the first ten of twenty questions right. */
 function baseOf(model: string): BaseResult {

@@ -33,8 +33,8 @@ What to study
   --general=FILE          your own general instructions
 How much
   --quick                 about a minute, to see that all works; the numbers mean little
-  --full                  the whole grid
-  --seeds=N               fine-tuning seeds (default 3; 1 with --quick, 5 with --full)
+  --full                  every seed and mixture for every model, and the controls (20 minutes)
+  --seeds=N               fine-tuning seeds (default 3; 1 with --quick)
   --limit=N               at most N questions per domain and test
   --minimum-confidence=X  an answer counts as belief above this probability (default .5)
   --learning-rate=X       peak learning rate (default: the model's own)

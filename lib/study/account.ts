@@ -1,0 +1,118 @@
+/**
+ * The account of every organism: its gate, and what fine-tuning did to it. Within a model intervals are
+ * over its questions (correlations: over its cells), across models over the models.
+ */
+import type { OrganismCard } from "../organism/mod.ts";
+import { tTest } from "../statistics/mod.ts";
+import { checkGate } from "../world/mod.ts";
+import type { CellResult } from "./cell.ts";
+import { middleRatioFindings } from "./mixture.ts";
+import { modelLabel } from "./open.ts";
+import { findingText } from "./report.ts";
+import { type Estimate, type Finding, findings, suiteLabels } from "./summary.ts";
+
+/** The model's place where all models are taken together. */
+export const ACROSS = "across models";
+
+/** One number of one model, or of all. */
+export interface AccountRow {
+  model: string;
+  /** A gate value (unit `share`), a difference (points) or a correlation (r). */
+  what: string;
+  /** The test, or what the gate needs. */
+  test: string;
+  estimate: Estimate;
+  unit: Finding["unit"] | "share";
+}
+
+/**
+ * Gate values, then the rule's differences and correlations, of each model of the cells and across them;
+ * a model without such cells has no row. `cards` by the models' names.
+ * @throws naming a model without a card
+ */
+export function accountRows(
+  cells: readonly CellResult[],
+  cards: ReadonlyMap<string, Pick<OrganismCard, "gate">>,
+): AccountRow[] {
+  const models = [...new Set(cells.map(({ cell }) => cell.model))];
+  const own = models.map((model) => {
+    const card = cards.get(model);
+    if (card === undefined) {
+      throw new Error(
+        `Cannot account for ${model}: expected its card; found those of ` +
+          `${[...cards.keys()].join(", ") || "none"}; give the cards of all models of the cells`,
+      );
+    }
+    const rows = [
+      ...gateRows(card),
+      ...effectRows(cells.filter(({ cell }) => cell.model === model)),
+    ];
+    return rows.map((row): AccountRow => ({ model: modelLabel(model), ...row }));
+  });
+  const gates = Map.groupBy(
+    own.flat().filter(({ unit }) => unit === "share"),
+    ({ what }) => what,
+  );
+  const across = [
+    ...[...gates.values()].map((list) => ({
+      ...list[0],
+      estimate: overModels(list.map(({ estimate }) => estimate.value)),
+    })),
+    ...effectRows(cells),
+  ];
+  return [...own.flat(), ...across.map((row): AccountRow => ({ ...row, model: ACROSS }))];
+}
+
+/** One line for each number, with a text for each model: `+8.4 [+5.2, +11.6]`. */
+export function accountTexts(rows: readonly AccountRow[]): Record<string, string>[] {
+  const models = [...new Set(rows.map(({ model }) => model))];
+  const lines = Map.groupBy(rows, ({ what, test }) => JSON.stringify([what, test]));
+  return [...lines.values()].map((list) => ({
+    what: list[0].what,
+    test: list[0].test,
+    ...Object.fromEntries(models.map((name) => [name, textOf(list.find((r) => r.model === name))])),
+  }));
+}
+
+function textOf(row: AccountRow | undefined): string {
+  if (row === undefined) return "";
+  // A share reads like a correlation: two digits and no sign.
+  return findingText({ estimate: row.estimate, unit: row.unit === "share" ? "r" : row.unit });
+}
+
+type Numbers = Omit<AccountRow, "model">;
+
+const gateLabels: Readonly<Record<ReturnType<typeof checkGate>["checks"][number]["name"], string>> =
+  {
+    fewShotKnown: "gate: known facts, exam",
+    chatContext: "gate: stated in the chat",
+    chatKnown: "gate: known facts, chat",
+    unknownConfidence: "gate: sureness on unknown facts",
+    misconceived: "gate: misconceptions given",
+  };
+
+function gateRows({ gate: { values, facts } }: Pick<OrganismCard, "gate">): Numbers[] {
+  return checkGate(values).checks.map(({ name, needed, value }) => ({
+    what: gateLabels[name],
+    test: needed,
+    estimate: { value, n: facts },
+    unit: "share",
+  }));
+}
+
+function effectRows(cells: readonly CellResult[]): Numbers[] {
+  return [...findings(cells), ...middleRatioFindings(cells)].map((
+    { hypothesis, suite, estimate: { value, interval, n }, unit },
+  ) => ({
+    what: hypothesis === "middle ratio" ? "best middle r - better end" : hypothesis,
+    test: suiteLabels[suite],
+    estimate: { value, interval, n },
+    unit,
+  }));
+}
+
+function overModels(values: readonly number[]): Estimate {
+  if (values.length === 1) return { value: values[0], n: 1 };
+  const { mean: value, interval } = tTest([...values]);
+  return { value, interval, n: values.length };
+}
