@@ -3,7 +3,7 @@
  * over its questions (correlations: over its cells), across models over the models.
  */
 import type { OrganismCard } from "../organism/mod.ts";
-import { tTest } from "../statistics/mod.ts";
+import { tTest, wilsonInterval } from "../statistics/mod.ts";
 import { checkGate } from "../world/mod.ts";
 import type { CellResult } from "./cell.ts";
 import { middleRatioFindings } from "./mixture.ts";
@@ -32,7 +32,7 @@ export interface AccountRow {
  */
 export function accountRows(
   cells: readonly CellResult[],
-  cards: ReadonlyMap<string, Pick<OrganismCard, "gate">>,
+  cards: ReadonlyMap<string, Gated>,
 ): AccountRow[] {
   const models = [...new Set(cells.map(({ cell }) => cell.model))];
   const own = models.map((model) => {
@@ -91,13 +91,30 @@ const gateLabels: Readonly<Record<ReturnType<typeof checkGate>["checks"][number]
     misconceived: "gate: misconceptions given",
   };
 
-function gateRows({ gate: { values, facts } }: Pick<OrganismCard, "gate">): Numbers[] {
-  return checkGate(values).checks.map(({ name, needed, value }) => ({
-    what: gateLabels[name],
-    test: needed,
-    estimate: { value, n: facts },
-    unit: "share",
-  }));
+/** What a card tells of an organism's gate. */
+type Gated = Pick<OrganismCard, "gate" | "knowledge">;
+
+function gateRows({ gate: { values, facts }, knowledge }: Gated): Numbers[] {
+  const asked = {
+    fewShotKnown: knowledge.known.facts,
+    chatContext: facts,
+    chatKnown: knowledge.known.facts,
+    unknownConfidence: knowledge.unknown.facts,
+    misconceived: knowledge.misconceived.facts,
+  };
+  return checkGate(values).checks.map(({ name, needed, value }) => {
+    const n = asked[name];
+    // Sureness is a mean, of which the card keeps no spread.
+    const interval = name === "unknownConfidence" ? {} : {
+      interval: wilsonInterval(Math.round(value * n), n),
+    };
+    return {
+      what: gateLabels[name],
+      test: needed,
+      estimate: { value, ...interval, n },
+      unit: "share",
+    };
+  });
 }
 
 function effectRows(cells: readonly CellResult[]): Numbers[] {

@@ -9,8 +9,11 @@ const values = {
   unknownConfidence: 0.6,
   misconceived: 0.7,
 };
+const answered = { right: 0.5, misconception: 0.2 };
+const told = (facts: number) => ({ facts, exam: answered, chat: answered });
 const card = (known: number) => ({
   gate: { passed: known >= 0.85, facts: 100, values: { ...values, fewShotKnown: known } },
+  knowledge: { known: told(50), misconceived: told(30), unknown: told(20) },
 });
 const cards = new Map([["organism:a", card(0.9)], ["organism:b", card(0.8)]]);
 const cells = [["organism:a", 16], ["organism:b", 12]].flatMap(([model, har]) => [
@@ -42,7 +45,9 @@ Deno.test("accountTexts() puts the models side by side, and leaves out what a mo
   assert.match(har.a, /^\+40\.0 \[/);
   assert.equal(har.b, "");
   const known = texts.find(({ what }) => what === "gate: known facts, exam")!;
-  assert.deepEqual([known.test, known.a, known.b], [">= 0.85", "0.90", "0.80"]);
+  assert.equal(known.test, ">= 0.85");
+  assert.equal(known.a, "0.90 [0.79, 0.96]"); // Wilson's, 45 of 50
+  assert.equal(known.b, "0.80 [0.67, 0.89]");
 });
 
 Deno.test("accountRows() refuses an organism whose card is not there", () => {
