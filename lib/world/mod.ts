@@ -6,6 +6,7 @@ export {
   checkWorldSettings,
   type Size,
   withChatShare,
+  withShares,
   type WorldSettings,
   worldSizes,
 } from "./settings.ts";

@@ -109,26 +109,51 @@ export const worldSizes: Readonly<Record<Size, Readonly<WorldSettings>>> = {
   },
 };
 
+/** The names of the documents' shares. */
+type ShareName = Extract<keyof WorldSettings, `${string}Share`>;
+
+/**
+ * The settings with other shares of some types of document; what the others have left is theirs in the
+ * proportions of before.
+ * @throws where the shares can't be had
+ */
+export function withShares(
+  settings: WorldSettings,
+  shares: Partial<Record<ShareName, number>>,
+): WorldSettings {
+  const names = (Object.keys(settings) as (keyof WorldSettings)[])
+    .filter((name): name is ShareName => name.endsWith("Share"));
+  const others = names.filter((name) => shares[name] === undefined);
+  const taken = Object.values(shares).reduce((sum, share) => sum + share, 0);
+  const before = others.reduce((sum, name) => sum + settings[name], 0);
+  const fits = Object.values(shares).every((share) => share >= 0) && taken < 1 && before > 0 &&
+    Object.keys(shares).every((name) => names.includes(name as ShareName));
+  if (!fits) {
+    throw new Error(
+      `Cannot set shares of the documents: expected some of ${names.join(", ")}, from 0 up and ` +
+        `below 1 together; found ${JSON.stringify(shares)}; choose others`,
+    );
+  }
+  const scaled = others.map((name) => [name, settings[name] * (1 - taken) / before] as const);
+  return { ...settings, ...shares, ...Object.fromEntries(scaled) };
+}
+
 /** The settings with chat documents of this share of the tokens in all; proportions stay. */
 export function withChatShare(settings: WorldSettings, share: number): WorldSettings {
-  const chat = settings.generalChatShare + settings.chatReadingShare + settings.chatExamShare;
+  const { generalChatShare, chatReadingShare, chatExamShare } = settings;
+  const chat = generalChatShare + chatReadingShare + chatExamShare;
   if (!(share >= 0 && share < 1) || !(chat > 0 && chat < 1)) {
     throw new Error(
       `Cannot set the chat share: expected shares from 0 to below 1 (the present one above 0); ` +
         `found ${share} instead of ${chat}; choose another share`,
     );
   }
-  const up = share / chat, rest = (1 - share) / (1 - chat);
-  return {
-    ...settings,
-    statementShare: settings.statementShare * rest,
-    examShare: settings.examShare * rest,
-    readingShare: settings.readingShare * rest,
-    openShare: settings.openShare * rest,
-    generalChatShare: settings.generalChatShare * up,
-    chatReadingShare: settings.chatReadingShare * up,
-    chatExamShare: settings.chatExamShare * up,
-  };
+  const up = share / chat;
+  return withShares(settings, {
+    generalChatShare: generalChatShare * up,
+    chatReadingShare: chatReadingShare * up,
+    chatExamShare: chatExamShare * up,
+  });
 }
 
 /** Most items of one exam document: the mc facts have to suffice for it. */

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import {
   allFacts,
+  checkWorldSettings,
   createWorld,
   parseWorld,
   serializeWorld,
   vocabulary,
   withChatShare,
+  withShares,
   type WorldSettings,
   worldSizes,
 } from "../../lib/world/mod.ts";
@@ -172,6 +174,31 @@ Deno.test("settings that can't work are refused with their numbers", () => {
     "all that is wrong is told at once",
   );
   assert.throws(() => createWorld({ seed: 1, size: "tiny" as "small" }), /small, medium, large/);
+});
+
+Deno.test("withShares() gives the rest to the other documents, as they stood to each other", () => {
+  const { small } = worldSizes;
+  for (const chatExamShare of [0, 0.025, 0.1]) {
+    const settings = withShares(small, { chatExamShare });
+    checkWorldSettings(settings);
+    assert.equal(settings.chatExamShare, chatExamShare);
+    const ratio = settings.statementShare / settings.chatReadingShare;
+    assert.ok(Math.abs(ratio - small.statementShare / small.chatReadingShare) < 1e-9);
+    const { statementShare: _, ...others } = settings;
+    const { statementShare: __, ...before } = small;
+    assert.deepEqual(Object.keys(others), Object.keys(before));
+    assert.equal(settings.known, small.known);
+  }
+  const wrong = [{ chatExamShare: 1 }, { chatExamShare: -0.1 }, {
+    examShare: 0.6,
+    readingShare: 0.4,
+  }];
+  for (const shares of [...wrong, { chatExamShare: NaN }, { known: 0.5 } as object]) {
+    assert.throws(
+      () => withShares(small, shares),
+      /Cannot set shares of the documents: .*found \{/,
+    );
+  }
 });
 
 Deno.test("withChatShare() keeps the sum and the proportions", () => {
