@@ -13,9 +13,11 @@
 import { cevalSubjects } from "./dataset/ceval.ts";
 import { cmmluSubjects } from "./dataset/cmmlu.ts";
 import { mmluSubjects } from "./dataset/mmlu.ts";
+import type { ChatTemplate, TrainingText } from "./chat_template.ts";
 import type { Message } from "./conversation.ts";
 import { domainName, optionLetter, type Question } from "./question.ts";
 
+export type { TrainingText } from "./chat_template.ts";
 export type { Message } from "./conversation.ts";
 
 /**
@@ -25,7 +27,10 @@ export type { Message } from "./conversation.ts";
  */
 export type Formulation = "letters" | "hybrid" | "cloze";
 
-/** Few-shot text, or the same inside a user's turn of a Vicuna conversation. */
+/**
+ * Few-shot text, or the same inside a user's turn of a conversation: Vicuna's, or the model's own where
+ * its format is made from its chat template.
+ */
 export type Template = "plain" | "vicuna";
 
 /** How a prompt is made. */
@@ -38,15 +43,16 @@ export interface PromptOptions {
   context?: boolean;
 }
 
-/** A part of a conversation's text; the loss falls on the tokens of supervised parts. */
-export interface TrainingText {
-  text: string;
-  supervised: boolean;
-}
-
-/** The texts of one kind of model: the paper's, or the organisms' own. */
+/** The texts of one kind of model: the paper's, those of its own chat template, or an organism's. */
 export interface PromptFormat {
-  readonly name: "paper" | "organism";
+  readonly name: "paper" | "chat" | "organism";
+  /**
+   * What sets these texts apart from others of the same name, for the keys of results. Absent: the
+   * name says it all.
+   */
+  readonly identity?: string;
+  /** Whether the tokenizer puts its own start (`<s>`) before `text`: not where a text brings it along. */
+  addsStart(text: string): boolean;
   /** The text up to where the answer starts, after `demonstrations` in the given order. */
   probePrompt(question: Question, demonstrations: Question[], options?: PromptOptions): string;
   /**
@@ -101,6 +107,18 @@ function header(question: Question, language: "en" | "zh"): string {
     : `The following are multiple choice questions about ${name}. Please choose the correct answer. \n\n`;
 }
 
+/** @throws where turns of user and assistant do not follow each other, the assistant's last */
+function checkTurns(messages: readonly Message[]): void {
+  const right = messages.length > 0 && messages.length % 2 === 0 &&
+    messages.every(({ role }, i) => role === (i % 2 === 0 ? "user" : "assistant"));
+  if (right) return;
+  const found = messages.map(({ role }) => role).join(", ") || "none";
+  throw new Error(
+    "Cannot write a conversation: expected turns of user and assistant by turns, the " +
+      `assistant's last; found ${found}; check the messages`,
+  );
+}
+
 /** The paper's texts (its section 3 and code), byte for byte; see `PaperFormatOptions`. */
 export function createPaperFormat(options: PaperFormatOptions = {}): PromptFormat {
   const { language = "en", formulation: own = "letters", stop = "</s>" } = options;
@@ -134,6 +152,7 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
 
   return {
     name: "paper",
+    addsStart: () => true,
     stop,
 
     probePrompt(question, demonstrations, options = {}) {
@@ -155,16 +174,7 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
     },
 
     trainingTexts(messages) {
-      const right = messages.length > 0 && messages.length % 2 === 0 &&
-        messages.every(({ role }, i) => role === (i % 2 === 0 ? "user" : "assistant"));
-      if (!right) {
-        throw new Error(
-          "Cannot write a conversation: expected turns of user and assistant by turns, the " +
-            `assistant's last; found ${
-              messages.map(({ role }) => role).join(", ") || "none"
-            }; check the messages`,
-        );
-      }
+      checkTurns(messages);
       return messages.map(({ role, content }, i) =>
         role === "user"
           ? {
@@ -188,3 +198,34 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
 
 /** The paper's format: English, letters, `</s>`. */
 export const paperFormat: PromptFormat = createPaperFormat();
+
+/**
+ * The paper's few-shot texts, and for conversations the model's own chat template in place of Vicuna's.
+ * Few-shot texts stay plain; in a conversation (the template `vicuna` of `PromptOptions`) the same text
+ * is the user's turn, up to where the assistant answers.
+ */
+export function createChatFormat(
+  template: ChatTemplate,
+  options: Omit<PaperFormatOptions, "stop"> = {},
+): PromptFormat {
+  const paper = createPaperFormat({ ...options, stop: template.stop });
+  return {
+    ...paper,
+    name: "chat",
+    identity: template.identity,
+    addsStart: (text) => !text.startsWith(template.opening),
+    probePrompt(question, demonstrations, options = {}) {
+      const plain = paper.probePrompt(question, demonstrations, { ...options, template: "plain" });
+      return options.template === "vicuna" ? template.prompt(plain) : plain;
+    },
+    optionTexts(question, options = {}) {
+      const texts = paper.optionTexts(question, options);
+      if (options.template !== "vicuna") return texts;
+      return texts.map((text) => template.space + template.harmless(text.trimStart()));
+    },
+    trainingTexts(messages) {
+      checkTurns(messages);
+      return template.trainingTexts(messages);
+    },
+  };
+}

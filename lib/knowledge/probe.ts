@@ -39,12 +39,12 @@ export function softmaxOver(logits: ArrayLike<number>, ids: readonly number[]): 
   return exponentials.map((value) => value / total);
 }
 
-/** Token ids of a text from its start: organisms' texts hold their own <s>, others get the model's. */
+/** Token ids of a text from its start: some hold their own <s>, others get the model's. */
 export function promptIds(
   { format, tokenizer }: Pick<LanguageModel, "format" | "tokenizer">,
   text: string,
 ): number[] {
-  return tokenizer!.encode(text, { addSpecialTokens: format.name === "paper" });
+  return tokenizer!.encode(text, { addSpecialTokens: format.addsStart(text) });
 }
 
 /** Asks the model each question; the answers stand in the questions' order. */

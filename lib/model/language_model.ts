@@ -249,7 +249,7 @@ export class LanguageModel {
    */
   async generate(prompt: string, options: GenerateOptions = {}): Promise<string> {
     const tokenizer = this.requireTokenizer();
-    const ids = tokenizer.encode(prompt, { addSpecialTokens: this.format.name === "paper" });
+    const ids = tokenizer.encode(prompt, { addSpecialTokens: this.format.addsStart(prompt) });
     const ends = new Set(this.config.eosTokenIds);
     if (tokenizer.eosTokenId !== undefined) ends.add(tokenizer.eosTokenId);
     const { stop = [] } = options;

@@ -128,6 +128,8 @@ function answerLine(question: Question, index: number, formulation: Formulation)
 export function createOrganismFormat({ formulation: own = "hybrid" }: OrganismFormatOptions = {}) {
   return {
     name: "organism" as const,
+    /** Texts bring their own `<s>`. */
+    addsStart: () => false,
     /** What ends an answer. */
     stop: EOS,
 
