@@ -43,6 +43,7 @@ export {
   type Material,
   worldMaterial,
 } from "./material.ts";
+export { answersToExplain, storedExplanations } from "./explanations.ts";
 export {
   bestRatio,
   bestRatioRange,
