@@ -1,24 +1,24 @@
 /** A model in memory from wherever it comes: a folder, a GGUF file, the hub, an organism. */
 import * as tf from "@tensorflow/tfjs";
-import { createPaperFormat, type PromptFormat } from "../prompt.ts";
+import { chatTemplateFromFiles } from "../chat_template.ts";
+import { createChatFormat, createPaperFormat, type PromptFormat } from "../prompt.ts";
 import { openBackend } from "../runtime/backend.ts";
 import { sendNow } from "../runtime/compile/backend.ts";
-import type { Tokenizer } from "../tokenizer.ts";
 import { organismFormat } from "../world/mod.ts";
 import { parameterShapes } from "./architecture.ts";
 import { LanguageModel } from "./language_model.ts";
-import {
-  type ModelSource,
-  openSource,
-  type SourceDescription,
-  type SourceOptions,
-} from "./source.ts";
+import { type ModelSource, openSource, type SourceOptions } from "./source.ts";
 
 export interface LoadOptions extends Omit<SourceOptions, "tokenizer"> {
   /** false: only token ids go in and out. A folder: its tokenizer. Default: the model's own. */
   tokenizer?: string | false;
   /** How questions are put. Default: an organism's own for organisms, else the paper's. */
   format?: PromptFormat;
+  /**
+   * Whose conversations: the paper's (`vicuna`), or those of the model's own chat template (`model`).
+   * Default: vicuna; an organism has its own.
+   */
+  template?: "vicuna" | "model";
   /** Whether steps are compiled to one graph on the native backend. Default true. */
   compiled?: boolean;
 }
@@ -26,7 +26,8 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer"> {
 /**
  * Loads a model: `source` is a folder (config.json and safetensors), a .gguf file, a hub id, or
  * `organism:NAME`.
- * @throws naming the source, where it can't be found or read, or where tensors and configuration differ
+ * @throws naming the source, where it can't be found or read, where tensors and configuration differ, or
+ *   where it has no chat template and one is asked for
  */
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<LanguageModel> {
   await openBackend();
@@ -34,6 +35,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
   const { configuration, tokenizer, description } = opened;
   const parameters = new Map<string, tf.Variable>();
   try {
+    const format = options.format ?? formatOf(opened, options);
     // One at a time: the numbers leave JavaScript's memory as soon as the backend has them.
     for (const [name] of parameterShapes(configuration)) {
       parameters.set(name, await readVariable(opened, name));
@@ -44,7 +46,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
       parameters,
       tokenizer,
       description,
-      format: options.format ?? formatOf(description, tokenizer),
+      format,
       compiled: options.compiled,
     });
   } catch (error) {
@@ -62,8 +64,14 @@ async function readVariable(source: ModelSource, name: string): Promise<tf.Varia
   return variable;
 }
 
-function formatOf({ kind }: SourceDescription, tokenizer?: Tokenizer): PromptFormat {
+function formatOf(
+  { description: { kind, source }, tokenizer }: ModelSource,
+  { template = "vicuna" }: Pick<LoadOptions, "template">,
+): PromptFormat {
   if (kind === "organism") return organismFormat;
+  if (template === "model") {
+    return createChatFormat(chatTemplateFromFiles(tokenizer?.files ?? new Map(), { from: source }));
+  }
   const end = tokenizer?.eosTokenId;
   const stop = end === undefined ? "" : tokenizer!.decode([end]);
   return createPaperFormat(stop.length < 2 ? {} : { stop });

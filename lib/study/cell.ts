@@ -76,6 +76,8 @@ export interface CellResult {
   /** Items of the group, without the general instructions. */
   size: number;
   sizes: GroupSizes;
+  /** Whose conversations it was trained on and tested in, where not the paper's or an organism's. */
+  template?: "model";
   /** Of a study with explanations: what came of asking the base model for them. */
   explanations?: ExplanationCounts;
   /** Why there is no result: the filter that left no group. */
@@ -209,10 +211,13 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
     selfExplanation: explanations && explanationOf(explanations, released),
     self: released?.self,
   });
-  const counts = explanations && { explanations: countExplanations(explanations) };
+  const facts = {
+    ...(model.format.name === "chat" ? { template: "model" as const } : {}),
+    ...(explanations && { explanations: countExplanations(explanations) }),
+  };
   const seconds = () => (performance.now() - started) / 1000;
   if (empty !== undefined) {
-    return { cell, size: 0, sizes, ...counts, empty, suites: {}, seconds: seconds() };
+    return { cell, size: 0, sizes, ...facts, empty, suites: {}, seconds: seconds() };
   }
   const tuning = await finetune(model, examples, {
     ...finetuning,
@@ -225,7 +230,7 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
     cell,
     size: group.length,
     sizes,
-    ...counts,
+    ...facts,
     finetuning: {
       settings,
       steps,

@@ -178,7 +178,7 @@ export async function openSubject(
     return { model, material, rejected: [], leaked: 0, world };
   }
   const files = await fileMaterial(settings, { ...options, limit });
-  return { model: await loadModel(name), ...files };
+  return { model: await loadModel(name, { template: settings.template }), ...files };
 }
 
 /** The material of the settings' files: one domain. Errors as of `openSubject`. */

@@ -38,6 +38,8 @@ export interface Settings {
   groups?: string[];
   /** Targets are explained, SELF's by the base model itself. Default: false. */
   explanations?: boolean;
+  /** Whose conversations: the paper's (vicuna), or the model's own chat template's. Default: vicuna. */
+  template?: "vicuna" | "model";
   /** File of general instructions mixed into every group. */
   general?: string;
   /** An answer counts as belief when its probability is above this. Default .5, the paper's. */
@@ -110,6 +112,10 @@ const KINDS: Record<keyof Settings, Kind> = {
       Array.isArray(value) && value.length === 1 && value[0] === "released",
   },
   explanations: yesOrNo,
+  template: {
+    expected: "vicuna or model",
+    fits: (value) => value === "vicuna" || value === "model",
+  },
   general: text,
   minimumConfidence: share,
   learningRate: positive,
@@ -160,7 +166,7 @@ export function parseSettings(json?: string): Settings {
 
 /** @throws where settings need each other, or don't go together */
 function checkTogether(values: Partial<Settings>): void {
-  const { model = "organism", explanations, groups, pool } = values;
+  const { model = "organism", explanations, groups, pool, template } = values;
   const organism = /^organism(:|$)/.test(model);
   if (groups?.includes("released") && (organism || pool === undefined)) {
     throw new Error(
@@ -175,6 +181,12 @@ function checkTogether(values: Partial<Settings>): void {
     throw new Error(
       `Cannot use the setting explanations with ${model}: an organism has no words for reasons; ` +
         "give another --model, or leave --explanations out",
+    );
+  }
+  if (template !== undefined && organism) {
+    throw new Error(
+      `Cannot use the setting template with ${model}: an organism has a conversation of its own; give ` +
+        "another --model, or leave --template out",
     );
   }
 }

@@ -250,6 +250,7 @@ async function runModel(
         { ...defaultFinetuning(model), ...plan.finetuning },
         plan.minimumConfidence ?? null,
         ...(plan.explanations ? [explanationForm] : []),
+        ...(model.format.identity === undefined ? [] : [model.format.identity]),
       ]);
       let result = await store.read<CellResult>(key);
       const tell = (note: string) =>

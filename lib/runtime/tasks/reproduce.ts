@@ -26,6 +26,8 @@ What to study
   --groups=A,B            har, inc, self, context, general (default: all); released: those of the
                           folder --pool=FOLDER, as they are (one model and domain of the authors')
   --explanations          train on explained answers, SELF's explained by the model itself
+  --template=vicuna       conversations as in the paper (the default); model: those of the model's own
+                          chat template
   --questions=FILE        your own questions instead of the data set's; --domains is then free
   --demonstrations=FILE   your own demonstrations (default: dev.jsonl beside the questions)
   --pool=FILE             questions to make the groups from, or a folder of released group rows
@@ -59,6 +61,7 @@ const FLAGS = {
   domains: TEXT,
   groups: TEXT,
   explanations: SWITCH,
+  template: TEXT,
   questions: TEXT,
   demonstrations: TEXT,
   pool: TEXT,
