@@ -11,6 +11,7 @@ import {
   attend,
   attendBehind,
   lookUp,
+  lowRank,
   type PrefixKeys,
   recomputed,
   rmsNorm,
@@ -27,7 +28,22 @@ type Get = (name: string) => tf.Tensor;
 /** What is computed again for the gradient instead of kept: nothing, the MLPs, or whole layers. */
 export type Recompute = "nothing" | "mlp" | "layer";
 
+/** Low-rank matrices beside some linear layers, whose own weights are constants then. */
+export interface AdapterTensors {
+  /** By `adapterKey`. */
+  parameters: Parameters;
+  /** Factor on B A x. */
+  scale: number;
+}
+
+/** PEFT's name of A [r, in] or B [out, r] beside a linear layer, e.g. of `model.layers.0.mlp.up_proj`. */
+export function adapterKey(layer: string, matrix: "A" | "B"): string {
+  return `base_model.model.${layer}.lora_${matrix}.weight`;
+}
+
 export interface ForwardOptions {
+  /** Added to the linear layers that it has matrices for. Default: none. */
+  adapter?: AdapterTensors;
   /** Factor on the embedding's rows. Default 1; the organisms are pretrained with sqrt(hidden size). */
   embeddingScale?: number;
   /** Default: nothing. */
@@ -91,12 +107,19 @@ export function forward(
   parameters: Parameters,
   configuration: ModelConfiguration,
   ids: tf.Tensor2D,
-  { embeddingScale = 1, recompute = "nothing", prefix, position, onKeys }: ForwardOptions = {},
+  {
+    adapter,
+    embeddingScale = 1,
+    recompute = "nothing",
+    prefix,
+    position,
+    onKeys,
+  }: ForwardOptions = {},
 ): tf.Tensor2D {
   const [batch, length] = ids.shape;
   const { heads, keyValueHeads, headDimension, normEpsilon } = configuration;
   const get: Get = (name) => {
-    const tensor = parameters.get(name);
+    const tensor = parameters.get(name) ?? adapter?.parameters.get(name);
     if (tensor === undefined) {
       throw new Error(`Cannot run the model: expected a tensor ${name}; the checkpoint has none`);
     }
@@ -105,8 +128,11 @@ export function forward(
   const norm = (x: tf.Tensor2D, weight: tf.Tensor) =>
     rmsNorm(x, weight as tf.Tensor1D, normEpsilon);
   const linear = (x: tf.Tensor2D, name: string, get: Get): tf.Tensor2D => {
-    const y: tf.Tensor2D = tf.matMul(x, get(`${name}.weight`) as tf.Tensor2D, false, true);
-    return parameters.has(`${name}.bias`) ? tf.add(y, get(`${name}.bias`)) : y;
+    let y: tf.Tensor2D = tf.matMul(x, get(`${name}.weight`) as tf.Tensor2D, false, true);
+    if (parameters.has(`${name}.bias`)) y = tf.add(y, get(`${name}.bias`));
+    const [a, b] = [adapterKey(name, "A"), adapterKey(name, "B")];
+    if (!adapter?.parameters.has(a)) return y;
+    return tf.add(y, lowRank(x, [get(a), get(b)] as [tf.Tensor2D, tf.Tensor2D], adapter.scale));
   };
   const split = (x: tf.Tensor2D, count: number) =>
     tf.transpose(tf.reshape(x, [batch, length, count, headDimension]), [0, 2, 1, 3]) as tf.Tensor4D;
@@ -136,9 +162,10 @@ export function forward(
     : undefined;
   const slides = new Set(configuration.slidingLayers);
 
-  /** The names of a layer's tensors that `part` holds. */
+  /** The names of a layer's tensors that can have gradients and that `part` holds. */
   const tensorsOf = (layer: string, part: RegExp) =>
-    [...parameters.keys()].filter((name) => name.startsWith(`${layer}.`) && part.test(name));
+    [...(adapter?.parameters ?? parameters).keys()]
+      .filter((name) => name.includes(`${layer}.`) && part.test(name));
   /** Runs a block of a layer, its inner values kept or not. */
   const block = (
     x: tf.Tensor2D,
@@ -147,7 +174,7 @@ export function forward(
   ): tf.Tensor2D =>
     again
       ? recomputed<tf.Tensor2D>(
-        (x, ...tensors) => run(x, (name) => tensors[names.indexOf(name)]),
+        (x, ...tensors) => run(x, (name) => tensors[names.indexOf(name)] ?? get(name)),
         [x, ...names.map(get)],
       )
       : run(x, get);

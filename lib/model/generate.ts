@@ -4,7 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { Random } from "../random.ts";
-import { forward, headWeight, HIDDEN_FROM } from "./architecture.ts";
+import { headWeight, HIDDEN_FROM } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { lookUp, type PrefixKeys } from "./layers.ts";
@@ -70,7 +70,7 @@ function readPrompt(model: LanguageModel, capacity: number) {
   return model.compiled(`read prompt/${capacity}`, () => (ids, last) => {
     const cache: tf.Tensor[] = [];
     const free = capacity - ids.shape[1]!;
-    const hidden = forward(model.parameters, model.config, ids as tf.Tensor2D, {
+    const hidden = model.forward(ids as tf.Tensor2D, {
       onKeys: (...both) => {
         for (const x of both) {
           const [, heads, length, width] = x.shape;
@@ -97,7 +97,7 @@ function readToken(model: LanguageModel, capacity: number) {
       mask: mask as tf.Tensor1D,
     }));
     const added: tf.Tensor[] = [];
-    const hidden = forward(model.parameters, model.config, token as tf.Tensor2D, {
+    const hidden = model.forward(token as tf.Tensor2D, {
       prefix,
       position: position as tf.Scalar,
       onKeys: (...both) => {

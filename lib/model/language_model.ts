@@ -5,12 +5,13 @@ import { writeWhole } from "../runtime/files.ts";
 import { compile, Session, type TensorFunction } from "../runtime/compile/mod.ts";
 import type { PromptFormat } from "../prompt.ts";
 import type { Tokenizer } from "../tokenizer.ts";
-import { forward, headWeight, parameterShapes } from "./architecture.ts";
+import { forward, type ForwardOptions, headWeight, parameterShapes } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
 import { formatSafetensors, type Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, toTransformersConfig } from "./configuration.ts";
 import { type GenerateOptions, generateTokens } from "./generate.ts";
 import { lookUp } from "./layers.ts";
+import { type Adapter, describeAdapter } from "./lora.ts";
 import type { SourceDescription } from "./source.ts";
 
 export type { GenerateOptions } from "./generate.ts";
@@ -59,6 +60,7 @@ export class LanguageModel {
   /** Variables beside the parameters that compiled functions use, such as an optimizer's moments. */
   readonly state = new Map<string, tf.Variable>();
   readonly #functions = new Map<string, TensorFunction>();
+  #adapter?: Adapter;
 
   /** @throws where a tensor that the configuration asks for is missing or of another shape */
   constructor(parts: LanguageModelParts) {
@@ -87,12 +89,39 @@ export class LanguageModel {
     return [...this.parameters.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** A function over this model's parameters, compiled once under `key`. */
+  /** Low-rank matrices beside the linear layers; see lora.ts. */
+  get adapter(): Adapter | undefined {
+    return this.#adapter;
+  }
+
+  /** Puts an adapter on, or takes it off; the one before is freed. */
+  setAdapter(adapter: Adapter | undefined): void {
+    const former = [...this.#adapter?.parameters ?? []];
+    for (const [, variable] of former) variable.dispose();
+    this.session?.free(former.map(([name, variable]) => sessionName(`adapter/${name}`, variable)));
+    this.#adapter = adapter;
+    for (const [name, variable] of adapter?.parameters ?? []) {
+      this.session?.bind(sessionName(`adapter/${name}`, variable), variable);
+    }
+  }
+
+  /** What training changes: the adapter's tensors where there is one, else all parameters. */
+  get trained(): ReadonlyMap<string, tf.Variable> {
+    return this.#adapter?.parameters ?? this.parameters;
+  }
+
+  /** Hidden states after the final norm, the adapter counted: ids [B, T] (int32) -> [B T, D]. */
+  forward(ids: tf.Tensor2D, options: Omit<ForwardOptions, "adapter"> = {}): tf.Tensor2D {
+    return forward(this.parameters, this.config, ids, { ...options, adapter: this.#adapter });
+  }
+
+  /** A function over this model's variables, compiled once under `key` for each kind of adapter. */
   compiled(key: string, run: () => TensorFunction): TensorFunction {
-    let compiled = this.#functions.get(key);
+    const full = this.#adapter === undefined ? key : `${describeAdapter(this.#adapter)}/${key}`;
+    let compiled = this.#functions.get(full);
     if (compiled === undefined) {
       compiled = compile(run(), this.session);
-      this.#functions.set(key, compiled);
+      this.#functions.set(full, compiled);
     }
     return compiled;
   }
@@ -100,18 +129,22 @@ export class LanguageModel {
   /** Puts a variable among the state; one that had the name is freed. */
   bindState(name: string, variable: tf.Variable): void {
     this.state.get(name)?.dispose();
-    this.session?.bind(name, variable);
+    this.session?.bind(sessionName(name, variable), variable);
     this.state.set(name, variable);
   }
 
   /** Frees variables of the state. */
   freeState(names: readonly string[]): void {
+    const held: string[] = [];
     for (const name of names) {
-      this.state.get(name)?.dispose();
+      const variable = this.state.get(name);
+      if (variable === undefined) continue;
+      variable.dispose();
       this.state.delete(name);
+      held.push(sessionName(name, variable));
     }
     // After that, for what lives would have to be fetched.
-    this.session?.free(names);
+    this.session?.free(held);
   }
 
   /** Logits of every token: row i is [tokens_i, vocabulary], row-major. */
@@ -175,7 +208,7 @@ export class LanguageModel {
     const prefix = before > 0 ? this.#prefixKeys(rows[0].slice(0, before)) : [];
     const inputIds = before > 0 ? rows.map((row) => row.slice(before)) : rows;
     const run = this.compiled("logits", () => (ids, positions, ...prefix) => {
-      const hidden = forward(this.parameters, this.config, ids as tf.Tensor2D, {
+      const hidden = this.forward(ids as tf.Tensor2D, {
         prefix: prefix.length > 0 ? pairs(prefix as tf.Tensor3D[]) : undefined,
       });
       const wanted = lookUp(hidden, positions as tf.Tensor1D);
@@ -229,7 +262,7 @@ export class LanguageModel {
     const { keyValueHeads, headDimension } = this.config;
     const run = this.compiled("prefix", () => (ids) => {
       const collected: tf.Tensor[] = [];
-      forward(this.parameters, this.config, ids as tf.Tensor2D, {
+      this.forward(ids as tf.Tensor2D, {
         onKeys: (...both) =>
           collected.push(
             ...both.map((x) => tf.reshape(x, [keyValueHeads, ids.shape[1]!, headDimension])),
@@ -276,15 +309,16 @@ export class LanguageModel {
     return this.tokenizer;
   }
 
-  /** A copy of all parameters, to `restore` the model from. */
+  /** A copy of all parameters, to `restore` the model from; an adapter's are not in it. */
   snapshot(): Map<string, tf.Tensor> {
     return new Map(
       [...this.parameters].map(([name, variable]) => [name, tf.keep(tf.add(variable, 0))]),
     );
   }
 
-  /** Puts the parameters of a `snapshot` back; the snapshot stays usable. */
+  /** Puts the parameters of a `snapshot` back and takes an adapter off; the snapshot stays usable. */
   restore(snapshot: ReadonlyMap<string, tf.Tensor>): void {
+    this.setAdapter(undefined);
     for (const [name, variable] of this.parameters) {
       const tensor = snapshot.get(name);
       if (tensor === undefined) {
@@ -296,8 +330,21 @@ export class LanguageModel {
     }
   }
 
-  /** Writes a folder that transformers can load: config.json, model.safetensors, the tokenizer's files. */
+  /**
+   * Writes a folder that transformers can load: config.json, model.safetensors, the tokenizer's files.
+   * @throws where the model has an adapter, which is in none of these files
+   */
   async save(folder: string): Promise<void> {
+    if (this.#adapter !== undefined) {
+      throw new Error(
+        `Cannot save ${this.name}: expected a model without an adapter, which its files have no ` +
+          `place for; found ${
+            describeAdapter(this.#adapter)
+          }; mergeLora(model) first to write the ` +
+          "tuned model, dropLora(model) to write the base, or saveLora(model, folder) to write the " +
+          "adapter alone",
+      );
+    }
     const config = JSON.stringify(toTransformersConfig(this.config), null, 2);
     await writeWhole(join(folder, "config.json"), `${config}\n`);
     const tensors = [...this.parameters].map(([name, variable]): [string, Tensor] => [
@@ -312,12 +359,15 @@ export class LanguageModel {
 
   dispose(): void {
     this.session?.dispose();
-    for (const variables of [this.parameters, this.state]) {
+    for (const variables of [this.parameters, this.state, this.#adapter?.parameters ?? new Map()]) {
       for (const variable of variables.values()) if (!variable.isDisposed) variable.dispose();
     }
     this.state.clear();
   }
 }
+
+/** A variable's name in the session, where those of one name can't change their shape. */
+const sessionName = (name: string, { shape }: tf.Variable) => `${name}/${shape.join("x")}`;
 
 /**
  * Rows by length, cut so that padded batches stay below `batchTokens`. Batches are powers of four, so

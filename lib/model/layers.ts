@@ -54,6 +54,15 @@ export function swiGlu(gate: tf.Tensor2D, up: tf.Tensor2D): tf.Tensor2D {
   )(gate, up) as tf.Tensor2D;
 }
 
+/** A low-rank layer's scale * x Aᵀ Bᵀ: x [N, D], a [r, D], b [O, r] -> [N, O] (Hu et al. 2021, section 4.1). */
+export function lowRank(
+  x: tf.Tensor2D,
+  [a, b]: [tf.Tensor2D, tf.Tensor2D],
+  scale: number,
+): tf.Tensor2D {
+  return tf.matMul(tf.mul(tf.matMul(x, a, false, true), scale), b, false, true);
+}
+
 /** Rows of a table by index: table [V, D], ids [N] -> [N, D]. */
 export function lookUp(table: tf.Tensor2D, ids: tf.Tensor1D): tf.Tensor2D {
   const rows = table.shape[0];
