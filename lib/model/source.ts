@@ -124,16 +124,26 @@ async function openSmollm2(options: SourceOptions): Promise<ModelSource> {
 
 async function openOrganism(source: string, options: SourceOptions): Promise<ModelSource> {
   const name = source.slice("organism:".length);
-  const names = await organismNames();
-  if (!names.includes(name)) {
+  const folder = await findOrganism(name);
+  if (folder === undefined) {
     throw new Error(
       `Cannot open model ${source}: expected an organism (${
-        names.join(", ") || "none shipped"
+        (await organismNames()).join(", ") || "none shipped"
       }); ` +
         "found none of that name; check the spelling",
     );
   }
-  return await openFolder(join(organisms, name), { source, kind: "organism" }, options);
+  return await openFolder(folder, { source, kind: "organism" }, options);
+}
+
+/** The folder of an organism: of one that is shipped, or of a variant that was made here. */
+export async function findOrganism(name: string): Promise<string | undefined> {
+  // A name with a way out of the folder is none.
+  if (!/^\w[\w.-]*$/.test(name)) return undefined;
+  for (const folder of [organismFolder(name), variantFolder(name)]) {
+    const card = await Deno.stat(join(folder, "organism.json")).catch(() => undefined);
+    if (card?.isFile) return folder;
+  }
 }
 
 /** The names of the organisms that are shipped: the folders of data/organisms that hold a card. */
@@ -154,6 +164,11 @@ export async function organismNames(): Promise<string[]> {
 /** Where an organism of this name lies, or would lie. */
 export function organismFolder(name: string): string {
   return join(organisms, name);
+}
+
+/** Where a variant, an organism made for an experiment, is kept; git ignores it. */
+export function variantFolder(name: string): string {
+  return join(root, ".cache", "organisms", name);
 }
 
 /** The text of a file, or undefined when there is none. */

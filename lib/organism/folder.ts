@@ -5,7 +5,7 @@
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { LanguageModel } from "../model/language_model.ts";
 import { loadModel } from "../model/load.ts";
-import { organismFolder, organismNames } from "../model/source.ts";
+import { findOrganism, organismNames } from "../model/source.ts";
 import { sha256OfFile } from "../runtime/digest.ts";
 import { readText, writeWhole } from "../runtime/files.ts";
 import {
@@ -119,17 +119,16 @@ export interface LoadOrganismOptions {
   warn?: (line: string) => void;
 }
 
-/** The folder of an organism. @throws where none of that name is shipped */
+/** The folder of an organism. @throws where there is none of that name */
 async function findFolder(name: string): Promise<string> {
   if (isPath(name)) return name;
-  if (!(await organismNames()).includes(name)) {
-    const names = (await organismNames()).join(", ") || "none shipped";
-    throw new Error(
-      `Cannot load the organism ${name}: expected one of ${names}; found none of that name; ` +
-        "check the spelling, or give the path of its folder",
-    );
-  }
-  return organismFolder(name);
+  const folder = await findOrganism(name);
+  if (folder !== undefined) return folder;
+  const names = (await organismNames()).join(", ") || "none shipped";
+  throw new Error(
+    `Cannot load the organism ${name}: expected one of ${names}; found none of that name; ` +
+      "check the spelling, or give the path of its folder",
+  );
 }
 
 const isPath = (name: string) => isAbsolute(name) || /[\\/]/.test(name);
@@ -153,7 +152,8 @@ export async function organismWorld(name: string): Promise<World> {
 
 /**
  * Loads an organism: its model, its world and its card.
- * @param name of one in data/organisms, with or without `organism:` before it, or the path of a folder
+ * @param name of one in data/organisms or of a variant, with or without `organism:` before it, or the
+ * path of a folder
  * @throws where there is none, or a file is not the one that the card was made with
  */
 export async function loadOrganism(
@@ -171,6 +171,14 @@ export async function loadOrganism(
   const source = isPath(own) ? folder : `organism:${own}`;
   const model = await loadModel(source, { format: organismFormat });
   return { model, world, card };
+}
+
+/**
+ * The card of an organism, without its model.
+ * @param name as for `loadOrganism`
+ */
+export async function organismCard(name: string): Promise<OrganismCard> {
+  return await readCard(await findFolder(plainName(name)));
 }
 
 /** The card of an organism's folder. */

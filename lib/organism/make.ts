@@ -54,6 +54,17 @@ export interface MakeOptions {
   onStart?: (step: number, steps: number) => void;
   /** Told after every step; `gate` are the latest values measured on the way. */
   onStep?: (state: MakeProgress) => void | Promise<void>;
+  /** Shares of the steps, below 1, after which `onKeep` gets the organism of that moment. Default: none. */
+  keepAt?: readonly number[];
+  /** The model is disposed when it is done. It may be told again of a moment, where a run goes on. */
+  onKeep?: (made: Made) => Promise<void>;
+}
+
+/** An organism as it was made; its files are not written yet. */
+export interface Made {
+  world: World;
+  model: LanguageModel;
+  card: Omit<OrganismCard, "files">;
 }
 
 export interface MakeProgress {
@@ -89,12 +100,8 @@ export function planSettings(
  * Makes an organism: its world, its model, and its card (without files, which are not written here).
  * @throws where settings can't work, or where `folder` keeps the state of other settings
  */
-export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}): Promise<{
-  world: World;
-  model: LanguageModel;
-  card: Omit<OrganismCard, "files">;
-}> {
-  const { folder, limit = 600, saveEvery } = options;
+export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}): Promise<Made> {
+  const { folder, limit = 600, saveEvery, keepAt = [] } = options;
   const { name, size, seed = plan.world } = plan;
   const { pretraining: settings, world: worldSettings } = planSettings(plan);
   const world = createWorld({ seed: plan.world, size, settings: worldSettings });
@@ -109,14 +116,49 @@ export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}
     const tokens = step * settings.batch * settings.window;
     record.gate.push({ step, tokens, ...await gateOf(world, model, { limit }) });
   };
+  const made = async (step: number, model: LanguageModel): Promise<Made> => {
+    const seconds = spent();
+    const scores = await heldOutScores(world, model);
+    const values = gateValues(scores);
+    const card: Made["card"] = {
+      format: CARD_FORMAT,
+      name,
+      recipe: RECIPE,
+      size,
+      world: { seed: plan.world, changed: differences(worldSettings, worldSizes[size]) },
+      pretraining: {
+        seed,
+        changed: differences(settings, pretrainingSizes[size]),
+        settings,
+        steps: step,
+        tokens: step * settings.batch * settings.window,
+        seconds: Math.round(seconds * 10) / 10,
+      },
+      parameters: parameterCount(settings, worldTokenizer(world).vocabularySize),
+      vocabulary: worldTokenizer(world).vocabularySize,
+      backend: { name: backendName, device, threads, versions: { ...versions } },
+      gate: { passed: checkGate(values).passed, facts: scores.facts.length, values },
+      knowledge: knowledgeOf(scores),
+      curve: { loss: lossCurve(record.losses), every: 50, gate: [...record.gate], limit },
+      samples: sampleAnswers(scores),
+      license: "MIT",
+    };
+    return { world, model, card };
+  };
+  const stepsAt = (shares: readonly number[]) =>
+    shares.map((share) => Math.round(share * steps)).filter((step) => step < steps);
+  const looks = stepsAt(LOOKS), keeps = stepsAt(keepAt);
   const kept = path ? await readRecord(path) : undefined;
   const model = await pretrain(world, {
     settings,
     seed,
     folder,
     saveEvery,
-    checkpoints: LOOKS.map((share) => Math.round(share * steps)).filter((step) => step < steps),
-    onCheckpoint: look,
+    checkpoints: [...looks, ...keeps],
+    async onCheckpoint(step, model) {
+      if (looks.includes(step)) await look(step, model);
+      if (keeps.includes(step)) await options.onKeep?.(await made(step, model));
+    },
     onResume(step) {
       if (step > 0) {
         if (kept?.key !== record.key || kept.losses.length < step) {
@@ -142,37 +184,8 @@ export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}
       await writeWhole(path!, JSON.stringify(record));
     },
   });
-  const seconds = spent();
   await look(steps, model);
-  const scores = await heldOutScores(world, model);
-  const values = gateValues(scores);
-  return {
-    world,
-    model,
-    card: {
-      format: CARD_FORMAT,
-      name,
-      recipe: RECIPE,
-      size,
-      world: { seed: plan.world, changed: differences(worldSettings, worldSizes[size]) },
-      pretraining: {
-        seed,
-        changed: differences(settings, pretrainingSizes[size]),
-        settings,
-        steps,
-        tokens: steps * settings.batch * settings.window,
-        seconds: Math.round(seconds * 10) / 10,
-      },
-      parameters: parameterCount(settings, worldTokenizer(world).vocabularySize),
-      vocabulary: worldTokenizer(world).vocabularySize,
-      backend: { name: backendName, device, threads, versions: { ...versions } },
-      gate: { passed: checkGate(values).passed, facts: scores.facts.length, values },
-      knowledge: knowledgeOf(scores),
-      curve: { loss: lossCurve(record.losses), every: 50, gate: record.gate, limit },
-      samples: sampleAnswers(scores),
-      license: "MIT",
-    },
-  };
+  return await made(steps, model);
 }
 
 async function readRecord(path: string): Promise<RunRecord | undefined> {

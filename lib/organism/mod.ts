@@ -16,6 +16,7 @@ export {
   loadOrganism,
   type LoadOrganismOptions,
   type Organism,
+  organismCard,
   organismNames,
   type OrganismParts,
   organismWorld,
@@ -24,6 +25,7 @@ export {
   writeOrganism,
 } from "./folder.ts";
 export {
+  type Made,
   type MakeOptions,
   makeOrganism,
   type MakeProgress,

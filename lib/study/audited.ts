@@ -2,14 +2,20 @@
 import type { Answer } from "../answer.ts";
 import type { ProbeAudit } from "../knowledge/mod.ts";
 import type { World } from "../world/mod.ts";
-import { organismFolder } from "../model/source.ts";
-import { readCard } from "../organism/mod.ts";
+import { organismCard } from "../organism/mod.ts";
 import { isOrganism, openSubject } from "./open.ts";
 import { auditPools, studyWarnings } from "./report.ts";
 import { type Settings, storePath } from "./settings.ts";
 import { Store } from "./store.ts";
-import { poolAnswers, runPlans, type Study, type StudyOptions, type StudyPlan } from "./study.ts";
-import { countCells, fillStore } from "./workers.ts";
+import {
+  countCells,
+  poolAnswers,
+  runPlans,
+  type Study,
+  type StudyOptions,
+  type StudyPlan,
+} from "./study.ts";
+import { fillStore } from "./workers.ts";
 
 export interface AuditedStudy extends Study {
   /** Whether each base model's probe shows knowledge at all. */
@@ -63,7 +69,7 @@ async function fillAhead(
   const store = new Store(storePath());
   const digests = await Promise.all(
     plans.flatMap(({ models }) => models)
-      .map(async (name) => (await readCard(organismFolder(name.split(":")[1]))).files),
+      .map(async (name) => (await organismCard(name)).files),
   );
   const { limit, domains, quick } = settings;
   const key = await store.key("filled", [plans, digests, limit ?? null, domains ?? null, quick]);
