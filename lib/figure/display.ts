@@ -93,8 +93,8 @@ export interface ProgressOptions {
 
 /** The progress of one long task. */
 export interface Progress {
-  /** `done` of the total are done; `note` says what is known by now, e.g. the loss. */
-  update(done: number, note?: string): void;
+  /** `done` of the total are done; `note` says what is known by now, e.g. the loss. A total may change. */
+  update(done: number, note?: string, total?: number): void;
   /** Ends the line as it stands, or with `note`. */
   finish(note?: string): Promise<void>;
 }
@@ -139,8 +139,9 @@ export function progress(label: string, total: number, options: ProgressOptions 
   };
   redraw(false);
   return {
-    update(newDone, newNote = note) {
+    update(newDone, newNote = note, newTotal = total) {
       if (ended) return;
+      total = newTotal;
       [done, note] = [newDone, clean(newNote).replaceAll(/\s+/g, " ")];
       redraw(false);
     },

@@ -1,4 +1,4 @@
-/** The live line of a running study: one for each model, updated in place. */
+/** The live line of a running study, updated in place. */
 import { modelLabel, type StudyProgress } from "../study/mod.ts";
 import { type Progress, progress } from "./display.ts";
 
@@ -8,17 +8,12 @@ export function studyProgress(): {
   finish: () => Promise<void>;
 } {
   let bar: Progress | undefined;
-  let model: string | undefined;
   return {
     onProgress({ done, total, cell, note }) {
-      if (cell.model !== model) {
-        void bar?.finish("");
-        model = cell.model;
-        bar = progress(modelLabel(model), total);
-      }
-      const { domain, treatment, ratio, seed } = cell;
-      const what = `${domain} ${treatment}${ratio === undefined ? "" : ` ${ratio}`} seed ${seed}`;
-      bar!.update(done, `${what}: ${note}`);
+      bar ??= progress("cells", total);
+      const { model, domain, treatment, ratio, seed } = cell;
+      const group = `${treatment}${ratio === undefined ? "" : ` ${ratio}`}`;
+      bar.update(done, `${modelLabel(model)} ${domain} ${group} seed ${seed}: ${note}`, total);
     },
     async finish() {
       await bar?.finish("");

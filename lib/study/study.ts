@@ -112,6 +112,12 @@ export function planCells(plan: StudyPlan, model: string, domains: readonly stri
   return cells;
 }
 
+/** How many cells a plan has, where it names its domains; else as many as four domains have. */
+export function countCells(plan: StudyPlan): number {
+  const domains = plan.domains ?? ["history", "engineering", "jurisprudence", "medicine"];
+  return plan.models.reduce((sum, model) => sum + planCells(plan, model, domains).length, 0);
+}
+
 /** Results of several plans, e.g. of small and of large models, as one. */
 export interface Study extends Omit<StudyResult, "plan"> {
   plans: StudyPlan[];
@@ -126,7 +132,21 @@ export async function runPlans(
   options: StudyOptions,
 ): Promise<Study> {
   const results: StudyResult[] = [];
-  for (const plan of plans) results.push(await runStudy(plan, options));
+  // How many domains a plan has is known when its first model is open.
+  const totals = plans.map(countCells);
+  for (const [number, plan] of plans.entries()) {
+    const before = results.reduce((sum, { cells }) => sum + cells.length, 0);
+    results.push(
+      await runStudy(plan, {
+        ...options,
+        onProgress(state) {
+          totals[number] = state.total;
+          const total = totals.reduce((a, b) => a + b, 0);
+          options.onProgress?.({ ...state, done: before + state.done, total });
+        },
+      }),
+    );
+  }
   const cells = results.flatMap((one) => one.cells);
   return {
     plans: [...plans],
@@ -149,7 +169,20 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
     try {
       const base = await probeBase(modelName, { model, material }, { store });
       bases.push(base);
-      cells.push(...await runModel(plan, { model, material }, { ...options, store, base }));
+      const before = cells.length;
+      cells.push(
+        ...await runModel(plan, { model, material }, {
+          ...options,
+          store,
+          base,
+          onProgress: ({ done, total, ...state }) =>
+            options.onProgress?.({
+              ...state,
+              done: before + done,
+              total: total * plan.models.length,
+            }),
+        }),
+      );
     } finally {
       model.dispose();
     }

@@ -8,7 +8,7 @@ import { lines } from "../runtime/lines.ts";
 import { openSubject } from "./open.ts";
 import type { Settings } from "./settings.ts";
 import {
-  planCells,
+  countCells,
   runStudy,
   type StudyOptions,
   type StudyPlan,
@@ -111,12 +111,6 @@ async function work(
     "it said nothing";
 }
 
-/** How many cells a plan has, where it names its domains; else as many as four domains have. */
-export function countCells(plan: StudyPlan): number {
-  const domains = plan.domains ?? ["history", "engineering", "jurisprudence", "medicine"];
-  return plan.models.reduce((sum, model) => sum + planCells(plan, model, domains).length, 0);
-}
-
 /** A worker: its task comes by standard input; finished cells, or why it failed, go to standard output. */
 async function serve(): Promise<void> {
   const input = lines(Deno.stdin.readable);
@@ -136,7 +130,7 @@ async function serve(): Promise<void> {
         open: (name) => openSubject(name, settings),
         only: (cell) => cell % of === index,
         onProgress: (state) => {
-          totals[number] = state.total * plan.models.length;
+          totals[number] = state.total;
           const total = totals.reduce((a, b) => a + b, 0);
           if (state.note === "done") tell({ ...state, total });
         },
