@@ -229,11 +229,8 @@ export function chatTemplateFromFiles(
           before += word + next;
           return;
         }
-        // A space before the answer belongs to its first token.
-        const lead = before.endsWith(" ") ? " " : "";
         const end = next.startsWith(stop) ? stop : endOf(next);
-        texts.push({ text: before.slice(0, before.length - lead.length), supervised: false });
-        texts.push({ text: lead + word + end, supervised: true });
+        texts.push({ text: before, supervised: false }, { text: word + end, supervised: true });
         before = next.slice(end.length);
       });
       if (before !== "") texts.push({ text: before, supervised: false });

@@ -14,7 +14,9 @@ export { optionLetter, parseQuestions } from "./question.ts";
 export type { Message } from "./conversation.ts";
 export * from "./dataset/mod.ts";
 export * from "./world/mod.ts";
+export { type ChatTemplate, chatTemplateFromFiles } from "./chat_template.ts";
 export {
+  createChatFormat,
   createPaperFormat,
   type Formulation,
   paperFormat,

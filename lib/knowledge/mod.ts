@@ -35,4 +35,20 @@ export {
   parseExplanation,
 } from "./explanation.ts";
 export { auditProbe, type ProbeAudit, type ProbeAuditOptions } from "./audit.ts";
-export { type Normalization, probe, type ProbeOptions, softmaxOver } from "./probe.ts";
+export {
+  type LetterForm,
+  type LetterMass,
+  letterMass,
+  type LetterOptions,
+  type LetterToken,
+  type LetterTokens,
+  letterTokens,
+} from "./letters.ts";
+export {
+  optionProbabilities,
+  type OptionScore,
+  probe,
+  type ProbeOptions,
+  scoreOptions,
+  softmaxOver,
+} from "./probe.ts";

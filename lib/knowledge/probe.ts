@@ -6,6 +6,7 @@ import { type Answer, answerFrom } from "../answer.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import type { Formulation, Template } from "../prompt.ts";
 import type { Question } from "../question.ts";
+import { type LetterForm, letterTarget } from "./letters.ts";
 
 /** How the likelihood of an option's text is made comparable between options of other lengths. */
 export type Normalization = "none" | "token" | "character" | "pmi";
@@ -19,6 +20,11 @@ export interface ProbeOptions {
   template?: Template;
   /** Default: letters, as in the paper; for an organism hybrid. */
   formulation?: Formulation;
+  /**
+   * Which token of a letter is scored: `bare`, its last one by itself, as in the paper; `space`, the one
+   * that it has after a space (see `letterTokens`). Default: bare.
+   */
+  letterForm?: LetterForm;
   /**
    * Of option texts (not letters): `none` sums, `token` and `character` divide by length, `pmi`
    * takes off the likelihood without the question. Default: none.
@@ -60,6 +66,7 @@ export async function probe(
     shots = 5,
     template = "plain",
     formulation = format.name === "organism" ? "hybrid" : "letters",
+    letterForm = "bare",
     normalization = "none",
     context = false,
     batchTokens = 8192,
@@ -67,32 +74,104 @@ export async function probe(
   const shown = demonstrations.slice(0, shots);
   const how = { template, formulation, context };
   const prompts = questions.map((question) => format.probePrompt(question, shown, how));
-  const prefixes = prompts.map((prompt) => promptIds(model, prompt));
-  checkLengths(model, questions, prefixes);
   const texts = questions.map((question) => format.optionTexts(question, how));
+  const targets = formulation !== "letters"
+    ? undefined
+    : prompts.map((prompt, i) =>
+      letterTarget({ tokenizer, format }, { prompt, texts: texts[i], form: letterForm, template })
+    );
+  const prefixes = targets?.map(({ prefix }) => prefix) ??
+    prompts.map((prompt) => promptIds(model, prompt));
+  checkLengths(model, questions, prefixes);
 
   // Where every option is one token, one pass a question gives them all.
-  const ids = formulation === "letters"
-    // The bare letter's last token, as the authors' code takes it.
-    ? texts.map((options) => options.map((text) => tokenizer.encode(text).at(-1)!))
-    : oneTokenEach(model, prompts, prefixes, texts);
+  const ids = targets?.map(({ ids }) => ids) ?? oneTokenEach(model, prompts, prefixes, texts);
   if (ids !== undefined && (formulation === "letters" || normalization === "none")) {
-    checkDistinct(questions, ids);
     const logits = await model.nextTokenLogits(prefixes, { batchTokens });
     return questions.map((question, i) => answerFrom(question, softmaxOver(logits[i], ids[i])));
   }
   const scores = await textScores(model, prompts, texts, batchTokens);
-  const bare = normalization === "pmi"
-    ? await textScores(model, prompts.map((prompt) => cueOf(prompt)), texts, batchTokens)
-    : undefined;
-  return questions.map((question, i) => {
-    const values = scores[i].map(({ sum, tokens }, k) => {
-      if (normalization === "token") return sum / tokens;
-      if (normalization === "character") return sum / texts[i][k].length;
-      return bare === undefined ? sum : sum - bare[i][k].sum;
-    });
-    return answerFrom(question, softmaxOver(values, values.map((_, k) => k)));
+  const bare = normalization === "pmi" ? await bareScores(model, prompts, texts, batchTokens) : [];
+  return questions.map((question, i) =>
+    answerFrom(
+      question,
+      optionProbabilities(
+        scores[i].map((score, k) => ({ ...score, bare: bare[i]?.[k] })),
+        normalization,
+      ),
+    )
+  );
+}
+
+/** The likelihood of one option's text after its question. */
+export interface OptionScore {
+  /** Log-likelihood, nats, summed over the text's tokens. */
+  sum: number;
+  tokens: number;
+  characters: number;
+  /** The same sum without the question, which PMI takes off. */
+  bare?: number;
+}
+
+/** softmax over a question's options, made comparable. @throws where PMI lacks the bare likelihoods */
+export function optionProbabilities(
+  scores: readonly OptionScore[],
+  normalization: Normalization,
+): number[] {
+  const values = scores.map(({ sum, tokens, characters, bare }) => {
+    if (normalization === "token") return sum / tokens;
+    if (normalization === "character") return sum / characters;
+    if (normalization === "none") return sum;
+    if (bare === undefined) {
+      throw new Error(
+        "Cannot compare options by PMI: expected each text's likelihood without the question; found " +
+          "none; ask scoreOptions for it",
+      );
+    }
+    return sum - bare;
   });
+  return softmaxOver(values, values.map((_, i) => i));
+}
+
+/** The scores of every option's text, with those without the question: for all normalizations at once. */
+export async function scoreOptions(
+  model: LanguageModel,
+  questions: readonly Question[],
+  options: Omit<ProbeOptions, "normalization"> = {},
+): Promise<OptionScore[][]> {
+  const {
+    demonstrations = [],
+    shots = 5,
+    template = "plain",
+    context = false,
+    batchTokens = 8192,
+  } = options;
+  const how = { template, formulation: options.formulation ?? model.format.formulation, context };
+  const shown = demonstrations.slice(0, shots);
+  const prompts = questions.map((question) => model.format.probePrompt(question, shown, how));
+  checkLengths(model, questions, prompts.map((prompt) => promptIds(model, prompt)));
+  const texts = questions.map((question) => model.format.optionTexts(question, how));
+  const scores = await textScores(model, prompts, texts, batchTokens);
+  const bare = await bareScores(model, prompts, texts, batchTokens);
+  return scores.map((row, i) => row.map((score, k) => ({ ...score, bare: bare[i][k] })));
+}
+
+/** Log-likelihood of each option's text after the prompt's last word alone; each text is read once. */
+async function bareScores(
+  model: LanguageModel,
+  prompts: readonly string[],
+  texts: readonly string[][],
+  batchTokens: number,
+): Promise<number[][]> {
+  const cues = [...new Set(prompts.map(cueOf))];
+  const read = cues.map((cue) => [
+    ...new Set(texts.flatMap((options, i) => cueOf(prompts[i]) === cue ? options : [])),
+  ]);
+  const scores = await textScores(model, cues, read, batchTokens);
+  const found = new Map(
+    cues.map((cue, c) => [cue, new Map(read[c].map((text, k) => [text, scores[c][k].sum]))]),
+  );
+  return texts.map((options, i) => options.map((text) => found.get(cueOf(prompts[i]))!.get(text)!));
 }
 
 /** The prompt's last line, such as `Answer:`: what PMI's likelihood without the question follows. */
@@ -111,15 +190,6 @@ function checkLengths(
   throw new Error(
     `Cannot ask question ${questions[long].id}: expected a prompt of at most ` +
       `${model.config.maxPositions} tokens; found ${rows[long].length}; show fewer demonstrations`,
-  );
-}
-
-function checkDistinct(questions: readonly Question[], ids: number[][]): void {
-  const equal = ids.findIndex((row) => new Set(row).size !== row.length);
-  if (equal < 0) return;
-  throw new Error(
-    `Cannot ask question ${questions[equal].id}: expected a token of its own for each option; ` +
-      `found ${ids[equal].join(", ")}; use another formulation`,
   );
 }
 
@@ -152,7 +222,7 @@ async function textScores(
   prompts: string[],
   texts: string[][],
   batchTokens: number,
-): Promise<{ sum: number; tokens: number }[][]> {
+): Promise<OptionScore[][]> {
   const rows: number[][] = [], from: number[] = [];
   for (const [i, options] of texts.entries()) {
     const prefix = promptIds(model, prompts[i]);
@@ -168,9 +238,13 @@ async function textScores(
   const scores = await model.tokenLogProbabilities(rows, from, { batchTokens });
   let next = 0;
   return texts.map((options) =>
-    options.map(() => {
+    options.map((text) => {
       const score = scores[next++];
-      return { sum: score.reduce((a, b) => a + b, 0), tokens: score.length };
+      return {
+        sum: score.reduce((a, b) => a + b, 0),
+        tokens: score.length,
+        characters: text.length,
+      };
     })
   );
 }

@@ -1,0 +1,133 @@
+"""Writes what transformers makes of chat templates in the styles that the model families have:
+fixtures/chat_templates.json, a list of {name, config, tokenizer, cases}; each case has messages, the
+whole text, its token ids, the mask of the assistant's tokens, and the generation prompt of its first
+turn. The tokenizers are those of fixtures/tokenizers.
+
+Needs transformers and jinja2: python test/numerics/make_chat_templates.py
+"""
+
+import json
+import pathlib
+
+from tokenizers import AddedToken, Tokenizer
+from transformers import PreTrainedTokenizerFast
+
+fixtures = pathlib.Path(__file__).parent / "fixtures"
+
+# A system message by default, line breaks behind each turn.
+CHATML = """{%- if messages[0].role != 'system' %}
+{{- '<|im_start|>system\\nYou answer questions.<|im_end|>\\n' }}
+{%- endif %}
+{%- for message in messages %}
+{{- '<|im_start|>' + message.role + '\\n' }}
+{%- if message.role == 'assistant' %}{% generation %}{{- message.content + '<|im_end|>' }}{% endgeneration %}
+{{- '\\n' }}
+{%- else %}{{- message.content + '<|im_end|>' + '\\n' }}{%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"""
+
+# A day in the system message, words trimmed, its own beginning.
+LLAMA3 = """{{- bos_token }}
+{%- if not date_string is defined %}
+    {%- if strftime_now is defined %}
+        {%- set date_string = strftime_now("%d %b %Y") %}
+    {%- else %}
+        {%- set date_string = "26 Jul 2024" %}
+    {%- endif %}
+{%- endif %}
+{{- "<|start|>system<|stop|>\\n\\nToday Date: " + date_string + "\\n\\n<|eot|>" }}
+{%- for message in messages %}
+{{- "<|start|>" + message['role'] + "<|stop|>\\n\\n" }}
+{%- if message.role == 'assistant' %}{% generation %}{{- message['content'] | trim + "<|eot|>" }}{% endgeneration %}
+{%- else %}{{- message['content'] | trim + "<|eot|>" }}{%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- "<|start|>assistant<|stop|>\\n\\n" }}{%- endif %}"""
+
+# Roles must alternate; a space before the answer; no generation prompt.
+MISTRAL = """{{ bos_token }}{% for message in messages %}
+{%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}
+{{- raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}
+{%- endif %}
+{%- if message['role'] == 'user' %}{{- '[INST] ' + message['content'] + ' [/INST]' }}
+{%- else %}{{- ' ' }}{% generation %}{{- message['content'] | trim + eos_token }}{% endgeneration %}{%- endif %}
+{%- endfor %}"""
+
+# Markers that are no tokens; an end token and a line break.
+ZEPHYR = """{% for message in messages %}
+{% if message['role'] == 'user' %}
+{{ '<|user|>\\n' + message['content'] + eos_token }}
+{% elif message['role'] == 'assistant' %}
+{{ '<|assistant|>\\n' }}{% generation %}{{ message['content'] + eos_token }}{% endgeneration %}
+
+{% endif %}
+{% if loop.last and add_generation_prompt %}
+{{ '<|assistant|>' }}
+{% endif %}
+{% endfor %}"""
+
+# An empty thought before the last answer, none before earlier ones.
+THINKING = """{%- for message in messages %}
+{{- '<|im_start|>' + message.role + '\\n' }}
+{%- if message.role == 'assistant' and loop.last %}{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}
+{%- if message.role == 'assistant' %}{% generation %}{{- message.content + '<|im_end|>' }}{% endgeneration %}
+{%- else %}{{- message.content + '<|im_end|>' }}{%- endif %}
+{{- '\\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"""
+
+STYLES = [
+    ("chatml", CHATML, "smollm", ["<|im_start|>", "<|im_end|>"], {"eos_token": "<|im_end|>"}),
+    ("llama3", LLAMA3, "llama3", ["<|start|>", "<|stop|>", "<|eot|>"],
+     {"bos_token": "<s>", "eos_token": "<|eot|>"}),
+    ("mistral", MISTRAL, "llama2", ["[INST]", "[/INST]"], {"bos_token": "<s>", "eos_token": "</s>"}),
+    ("mistral-bytes", MISTRAL, "llama3", ["[INST]", "[/INST]"],
+     {"bos_token": "<s>", "eos_token": "</s>"}),
+    ("zephyr", ZEPHYR, "gpt2", [], {"bos_token": "<s>", "eos_token": "</s>"}),
+    ("thinking", THINKING, "qwen2", ["<|im_start|>", "<|im_end|>"], {"eos_token": "<|im_end|>"}),
+]
+
+def turns(*contents):
+    return [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(contents)]
+
+CONVERSATIONS = [
+    turns("Which city lies on the Seine?\nA. Paris\nB. Rome\nAnswer:", "A. Paris"),
+    turns("  spaces around  ", "\n B. London \n"),
+    turns("北京 é \U0001f642", "C. 12345 ñ"),
+    turns("A", "A"),
+    turns("What is it?\n\n", "\n\nD. x\n\n"),
+    turns("First?", "A. one", "Second?", "B. two\nBecause it says so."),
+]
+
+
+def main():
+    made = []
+    for name, template, base, special, tokens in STYLES:
+        fixture = json.loads((fixtures / "tokenizers" / f"{base}.json").read_text())
+        inner = Tokenizer.from_str(json.dumps(fixture["tokenizer"]))
+        inner.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in special])
+        tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, **tokens)
+        tokenizer.chat_template = template
+        cases = []
+        for messages in CONVERSATIONS:
+            dated = {"date_string": "26 Jul 2024"}
+            text = tokenizer.apply_chat_template(messages, tokenize=False, **dated)
+            encoded = tokenizer.apply_chat_template(
+                messages, tokenize=True, return_dict=True, return_assistant_tokens_mask=True, **dated)
+            cases.append({
+                "messages": messages,
+                "text": text,
+                "ids": encoded["input_ids"],
+                "mask": encoded["assistant_masks"],
+                "prompt": tokenizer.apply_chat_template(
+                    messages[:1], tokenize=False, add_generation_prompt=True, **dated),
+            })
+        made.append({
+            "name": name,
+            "config": {"chat_template": template, **tokens},
+            "tokenizer": json.loads(inner.to_str()),
+            "cases": cases,
+        })
+    (fixtures / "chat_templates.json").write_text(json.dumps(made, ensure_ascii=False))
+
+
+main()
