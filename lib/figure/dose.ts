@@ -7,11 +7,19 @@ import type { FigureDescription } from "./theme.ts";
 
 const differences = ["INC - base", "HAR - INC", "SELF - INC", "CON - INC"] as const;
 export type DoseDifference = typeof differences[number];
+/** What a row of a dose measures. */
+export type DoseMeasure = DoseDifference | "base" | "HAR - base" | "SELF - base" | "CON - base";
+
+export interface DoseTableOptions extends Omit<TableOptions, "columns"> {
+  suites?: readonly SuiteName[];
+  /** Which columns of points, in order. @default the rule's differences, and what INC changed */
+  measures?: readonly DoseMeasure[];
+}
 
 /** A row for each dose and test; see `doseRows`. */
 export function doseTable(
   results: readonly DoseResult[],
-  { suites, ...options }: Omit<TableOptions, "columns"> & { suites?: readonly SuiteName[] } = {},
+  { suites, measures = differences, ...options }: DoseTableOptions = {},
 ): Table {
   const rows = doseRows(results, suites) as Row[];
   return makeTable(rows, {
@@ -21,7 +29,7 @@ export function doseTable(
       { key: "items", label: "items of INC", kind: "number", digits: 1 },
       { key: "empty", label: "cells without items", kind: "number", digits: 0 },
       { key: "fit", label: "INC's targets learnt", unit: "%", kind: "number", digits: 1 },
-      ...differences
+      ...measures
         .filter((key) => rows.some((row) => row[key] !== null))
         .map((key) => ({ key, unit: "points", kind: "measurement" as const, digits: 1 })),
     ],
@@ -54,7 +62,7 @@ export function doseHeatMap(
     const [row] = doseRows([result], [suite]) as (StudyRow | undefined)[];
     const found = row?.[difference];
     if (found === undefined || found === null || typeof found !== "object") return [];
-    return [{ row: rateLabel(learningRate), column: epochsLabel(epochs), value: found.value }];
+    return [{ row: rateLabel(learningRate), column: epochsLabel(epochs), ...found }];
   });
   return heatMap(cells, {
     ...options,

@@ -13,7 +13,7 @@ import {
   withGaps,
 } from "./_marks.ts";
 import { escapePlot, wrapPlot } from "./_text.ts";
-import { formatNumber, type Measurement } from "./table.ts";
+import { formatMeasurement, formatNumber, type Measurement } from "./table.ts";
 import {
   colorsOf,
   dashes,
@@ -68,10 +68,10 @@ export interface ScatterOptions extends PlotOptions {
   fit?: boolean;
 }
 
-export interface HeatMapCell {
+/** One cell; its interval, where there is one, is written behind the value. */
+export interface HeatMapCell extends Measurement {
   row: string;
   column: string;
-  value: number;
 }
 
 export interface HeatMapOptions extends PlotOptions {
@@ -266,16 +266,16 @@ export function heatMap(
   const rows = unique(cells.map((cell) => cell.row));
   const columns = unique(cells.map((cell) => cell.column));
   const grid = rows.map((row) =>
-    columns.map((column) => cells.find((cell) => cell.row === row && cell.column === column)?.value)
+    columns.map((column) => cells.find((cell) => cell.row === row && cell.column === column))
   );
   const most = Math.max(...cells.map((cell) => Math.abs(cell.value)).filter(Number.isFinite), 1e-9);
   const data: PlotTrace[] = [{
     type: "heatmap",
     x: columns.map(columnText(columns, options, 240)),
     y: rows.map(rowText),
-    z: grid.map((row) => row.map((value) => value === undefined ? null : finite(value))),
+    z: grid.map((row) => row.map((cell) => cell === undefined ? null : finite(cell.value))),
     text: grid.map((row) =>
-      row.map((value) => value === undefined ? "" : formatNumber(value, digits))
+      row.map((cell) => cell === undefined ? "" : formatMeasurement(cell, digits))
     ),
     texttemplate: "%{text}",
     hoverongaps: false,

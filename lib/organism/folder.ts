@@ -2,7 +2,7 @@
  * An organism's folder: the model with its tokenizer, the world, the exams and the card, so that it
  * can be used without making anything again.
  */
-import { basename, dirname, isAbsolute, join } from "node:path";
+import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { LanguageModel } from "../model/language_model.ts";
 import { loadModel } from "../model/load.ts";
 import { findOrganism, organismNames } from "../model/source.ts";
@@ -166,7 +166,8 @@ export async function loadOrganism(
   await checkFiles(folder, card);
   const world = await readWorld(folder);
   if (!card.gate.passed) {
-    warn(`${card.name} did not pass its gate: don't use it for a study (see ${folder}/README.md)`);
+    const place = join(relative(Deno.cwd(), folder), "README.md");
+    warn(`${card.name} did not pass its gate: don't use it for a study (see ${place})`);
   }
   const source = isPath(own) ? folder : `organism:${own}`;
   const model = await loadModel(source, { format: organismFormat });

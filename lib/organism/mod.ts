@@ -42,3 +42,4 @@ export {
 } from "./pretrain.ts";
 export { type Reader, recallFacts, statusShare } from "./recall.ts";
 export { organismCards, parseRuns, type PretrainingRun, pretrainingRuns } from "./shelf.ts";
+export { makeVariant, type Variant, variantCard, type VariantPlan, variantsOf } from "./variant.ts";

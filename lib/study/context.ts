@@ -5,7 +5,7 @@
 import { type SuiteName, suiteNames } from "../evaluation.ts";
 import { mean, tTest } from "../statistics/mod.ts";
 import type { CellResult, Treatment } from "./cell.ts";
-import { baseAnswersOf, type Study } from "./study.ts";
+import { baseAnswersOf, type BaseResult } from "./study.ts";
 import {
   byModel,
   type Contrast,
@@ -28,6 +28,12 @@ export interface ComparisonRow {
   correctedP?: number;
 }
 
+/** What was tuned, and what it was before. */
+interface Tuned {
+  bases: readonly BaseResult[];
+  cells: readonly CellResult[];
+}
+
 function corrected(rows: readonly Omit<ComparisonRow, "correctedP">[]): ComparisonRow[] {
   const tested = rows.filter(({ difference: { p } }) => p !== undefined && Number.isFinite(p));
   const ps = holmOf(tested.map(({ difference }) => difference.p!));
@@ -41,7 +47,7 @@ function corrected(rows: readonly Omit<ComparisonRow, "correctedP">[]): Comparis
  * Tuned minus base accuracy of each treatment, points: a t-interval over models; of one model over its
  * questions. The base has seen 5 examples, the tuned models none.
  */
-export function againstBase({ bases, cells }: Pick<Study, "bases" | "cells">): ComparisonRow[] {
+export function againstBase({ bases, cells }: Tuned): ComparisonRow[] {
   return corrected(
     treatmentsOf(cells).flatMap((treatment) =>
       suiteNames.flatMap((suite) => {
@@ -53,8 +59,9 @@ export function againstBase({ bases, cells }: Pick<Study, "bases" | "cells">): C
   );
 }
 
-function baseDifference(
-  { bases, cells }: Pick<Study, "bases" | "cells">,
+/** One of `againstBase`'s differences; undefined where no cell was tested. */
+export function baseDifference(
+  { bases, cells }: Tuned,
   treatment: Treatment,
   suite: SuiteName,
 ): Pick<ComparisonRow, "difference" | "over"> | undefined {

@@ -6,7 +6,8 @@
  * - `sizeDoses`: a quarter, half and all of each group;
  * - `compositionDoses`: INC and SELF of misconceptions, of facts that were never read, or of known ones
  *   that were missed, and of all kinds; of one number of items, for otherwise the kinds differ in
- *   their number above all (the known ones that were missed are few, and stay so).
+ *   their number above all (the known ones that were missed are few, and stay so);
+ * - other base models, such as moments of one pretraining, or variants that have read less chat.
  *
  * A dose changes a plan: `dosePlan` makes a plan of it, whose cells are stored as all are, and the dose
  * that is the default shares the study's own cells.
@@ -22,9 +23,17 @@
 import { type SuiteName, suiteNames } from "../evaluation.ts";
 import { mean, meanInterval } from "../statistics/mod.ts";
 import type { CellResult, SuiteRecord } from "./cell.ts";
+import { baseDifference } from "./context.ts";
 import type { ItemKind } from "./material.ts";
-import type { StudyPlan } from "./study.ts";
-import { byModel, contrast, type Estimate, ruleContrasts, suiteLabels } from "./summary.ts";
+import { baseAnswersOf, type BaseResult, type StudyPlan } from "./study.ts";
+import {
+  byModel,
+  contrast,
+  type Estimate,
+  overQuestions,
+  ruleContrasts,
+  suiteLabels,
+} from "./summary.ts";
 import type { StudyRow } from "./tables.ts";
 
 /** What differs from the plan; the rest is as the plan has it. */
@@ -37,6 +46,8 @@ export interface Dose {
   count?: number;
   /** Kind of INC's and SELF's facts (organisms). */
   items?: ItemKind;
+  /** Other base models than the plan's, and what they are called together. */
+  base?: { label: string; models: readonly string[] };
 }
 
 /** Kinds of facts, what a wrong answer may be about. */
@@ -72,7 +83,7 @@ export function compositionDoses({ count = 20 }: { count?: number } = {}): Dose[
 
 /** The plan of a dose; mixtures are left out. */
 export function dosePlan(plan: StudyPlan, dose: Dose): StudyPlan {
-  const { learningRate, epochs, ...part } = dose;
+  const { learningRate, epochs, base, ...part } = dose;
   const settings = {
     ...plan.finetuning,
     ...(learningRate === undefined ? {} : { learningRate }),
@@ -80,6 +91,7 @@ export function dosePlan(plan: StudyPlan, dose: Dose): StudyPlan {
   };
   return {
     ...plan,
+    ...(base ? { models: base.models } : {}),
     treatments: plan.treatments.filter((name) => name !== "mix"),
     ...part,
     ...(Object.keys(settings).length > 0 ? { finetuning: settings } : {}),
@@ -89,25 +101,28 @@ export function dosePlan(plan: StudyPlan, dose: Dose): StudyPlan {
 export interface DoseResult {
   dose: Dose;
   cells: readonly CellResult[];
+  /** What the base models answer. Without it, changes of a single model have no interval. */
+  bases?: readonly BaseResult[];
 }
 
 /** Runs doses one after the other; `run` is `runStudy` or `runParallel` with its options. */
 export async function runDoses(
   plan: StudyPlan,
   doses: readonly Dose[],
-  run: (plan: StudyPlan) => Promise<{ cells: readonly CellResult[] }>,
+  run: (plan: StudyPlan) => Promise<Omit<DoseResult, "dose">>,
 ): Promise<DoseResult[]> {
   const results: DoseResult[] = [];
   for (const dose of doses) {
-    const { cells } = await run(dosePlan(plan, dose));
-    results.push({ dose, cells });
+    const { cells, bases } = await run(dosePlan(plan, dose));
+    results.push({ dose, cells, bases });
   }
   return results;
 }
 
 /** A dose in words, such as `1e-3, 3 epochs`. */
-export function doseLabel({ learningRate, epochs, size, count, items }: Dose): string {
+export function doseLabel({ learningRate, epochs, size, count, items, base }: Dose): string {
   const words = [
+    base?.label ?? "",
     learningRate === undefined ? "" : rateLabel(learningRate),
     epochs === undefined ? "" : epochsLabel(epochs),
     size === undefined ? "" : `${Number((100 * size).toPrecision(3))}% of the items`,
@@ -132,31 +147,50 @@ function overModels(values: readonly number[]): Estimate | null {
   };
 }
 
-const change = ({ accuracy, baseAccuracy }: SuiteRecord) => 100 * (accuracy - baseAccuracy);
+/** What tuning on a group changed. */
+const changes = [
+  ["INC - base", "inc"],
+  ["HAR - base", "har"],
+  ["SELF - base", "self"],
+  ["CON - base", "context"],
+] as const;
 
 /**
- * A row for each dose and test: how many items INC had (a mean) and how well they were learnt, what INC
- * lost against the base, and the rule's differences, in points. Over models; of one model the differences
- * are over its questions. `empty`: cells that had no item.
+ * A row for each dose and test: how many items INC had (a mean) and how well they were learnt, the base's
+ * accuracy, what each group changed, and the rule's differences, in points. Over models; of one model over
+ * its questions. `empty`: cells that had no item.
  */
 export function doseRows(
   results: readonly DoseResult[],
   suites: readonly SuiteName[] = suiteNames,
 ): StudyRow[] {
-  return results.flatMap(({ dose, cells }) => {
+  return results.flatMap(({ dose, cells, bases }) => {
     const inc = cells.filter(({ cell }) => cell.treatment === "inc");
     const filled = inc.filter(({ empty }) => empty === undefined);
     const fits = filled.flatMap(({ fit }) => fit ? [100 * fit.share] : []);
     return suites.flatMap((suite): StudyRow[] => {
-      const lost = byModel(cells, { treatment: "inc", suite }, change);
-      if (lost.size === 0) return [];
+      const tested = filled.filter((cell) => cell.suites[suite]);
+      if (tested.length === 0) return [];
       return [{
         dose: doseLabel(dose),
         test: suiteLabels[suite],
         items: mean(filled.map(({ size }) => size)),
         empty: inc.length - filled.length,
         fit: fits.length === 0 ? null : mean(fits),
-        "INC - base": overModels([...lost.values()]),
+        base: baseAccuracy(tested, suite, bases),
+        ...Object.fromEntries(changes.map(([name, treatment]) => {
+          const selection = { treatment, suite };
+          if (bases !== undefined) {
+            const found = baseDifference({ bases, cells }, treatment, suite);
+            return [name, found ? estimateOf(found.difference) : null];
+          }
+          const values = byModel(
+            cells,
+            selection,
+            ({ accuracy, baseAccuracy }) => 100 * (accuracy - baseAccuracy),
+          );
+          return [name, overModels([...values.values()])];
+        })),
         ...Object.fromEntries(ruleContrasts.map(([name, treatment]) => {
           const found = contrast(cells, { treatment }, { treatment: "inc" }, { suite });
           return [name, found ? estimateOf(found) : null];
@@ -164,6 +198,25 @@ export function doseRows(
       }];
     });
   });
+}
+
+/** The base's accuracy on what the cells were tested with, points. */
+function baseAccuracy(
+  cells: readonly CellResult[],
+  suite: SuiteName,
+  bases?: readonly BaseResult[],
+): Estimate | null {
+  const models = byModel(
+    cells,
+    { treatment: "inc", suite },
+    (record) => 100 * record.baseAccuracy,
+  );
+  if (models.size !== 1 || bases === undefined) return overModels([...models.values()]);
+  const base = bases.find(({ model }) => model === cells[0].cell.model)!;
+  const right = cells.flatMap((cell) =>
+    baseAnswersOf(base, cell, suite).map(({ correct }) => 100 * Number(correct))
+  );
+  return estimateOf(overQuestions(right, cells.flatMap(({ suites }) => suites[suite]!.items)));
 }
 
 const estimateOf = ({ value, interval, n }: Estimate): Estimate =>

@@ -134,4 +134,5 @@ export {
   type StudyRow,
   treatmentsOf,
 } from "./tables.ts";
+export { makeVariants, type VariantProgress } from "./variants.ts";
 export { type ParallelOptions, runParallel } from "./workers.ts";

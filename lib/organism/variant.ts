@@ -1,0 +1,96 @@
+/**
+ * Variants: organisms that are made for an experiment, into .cache/organisms, each once. What an organism
+ * is made from has a digest, which is part of the name: other settings never find this one in their place.
+ * `organism:NAME` opens it, in a study too.
+ */
+import { join } from "node:path";
+import { variantFolder } from "../model/source.ts";
+import type { OrganismCard } from "./card.ts";
+import { organismCard, writeOrganism } from "./folder.ts";
+import {
+  type Made,
+  type MakeOptions,
+  makeOrganism,
+  type OrganismPlan,
+  planKey,
+  planSettings,
+} from "./make.ts";
+
+/** What a variant is made from; its `name` is the first part of those of the organisms made. */
+export interface VariantPlan extends OrganismPlan {
+  /** Shares of the reading, below 1, after which it is kept too, as an organism of its own. Default: none. */
+  keepAt?: readonly number[];
+}
+
+/** One organism of a plan. */
+export interface Variant {
+  /** Opens it with `organism:` before it. */
+  name: string;
+  /** How much of the plan's reading it has behind it. */
+  share: number;
+}
+
+/** The organisms that a plan makes, by how much they have read; the last one has read all. */
+export async function variantsOf(plan: VariantPlan): Promise<Variant[]> {
+  const { keepAt = [] } = plan;
+  if (keepAt.some((share) => !(share > 0 && share < 1))) {
+    throw new RangeError(
+      `Cannot keep ${plan.name} at ${
+        keepAt.join(", ")
+      }: expected shares of its reading above 0 and ` +
+        "below 1; the whole is kept anyway",
+    );
+  }
+  const name = `${plan.name}-${(await planKey(plan)).slice(0, 12)}`;
+  const shares = [...new Set(keepAt)].sort((a, b) => a - b);
+  return [
+    ...shares.map((share) => ({ name: `${name}-at-${Number((100 * share).toFixed(2))}`, share })),
+    { name, share: 1 },
+  ];
+}
+
+/** The card of a variant; undefined where it was not made yet. */
+export async function variantCard({ name }: Variant): Promise<OrganismCard | undefined> {
+  const card = await Deno.stat(join(variantFolder(name), "organism.json")).catch(() => undefined);
+  return card?.isFile ? await organismCard(name) : undefined;
+}
+
+/**
+ * Makes the organisms of a plan, or does nothing where all are there. A run that was stopped goes on.
+ * An organism that fails its gate is kept too: its card says so, and so does whoever loads it.
+ * @returns their cards, in the order of `variantsOf`
+ */
+export async function makeVariant(
+  plan: VariantPlan,
+  options: Pick<MakeOptions, "onStart" | "onStep" | "limit" | "saveEvery"> = {},
+): Promise<OrganismCard[]> {
+  const variants = await variantsOf(plan);
+  const found = await Promise.all(variants.map(variantCard));
+  if (found.every((card) => card !== undefined)) return found;
+  const { pretraining } = planSettings(plan);
+  const readingOf = (share: number) => Math.round(share * pretraining.tokens);
+  const write = async ({ world, model, card }: Made, { name }: Variant) => {
+    // One that is there stays: results may rest on it.
+    if (await variantCard({ name, share: 1 })) return;
+    const parts = { world, model, card: { ...card, name } };
+    await writeOrganism(variantFolder(name), parts, { exams: false });
+  };
+  const state = variantFolder(`.${await planKey(plan)}.state`);
+  const whole = await makeOrganism(plan, {
+    ...options,
+    folder: state,
+    keepAt: plan.keepAt,
+    async onKeep(made) {
+      const { tokens } = made.card.pretraining;
+      const distance = ({ share }: Variant) => Math.abs(readingOf(share) - tokens);
+      await write(made, variants.toSorted((a, b) => distance(a) - distance(b))[0]);
+    },
+  });
+  try {
+    await write(whole, variants.at(-1)!);
+  } finally {
+    whole.model.dispose();
+  }
+  await Deno.remove(state, { recursive: true });
+  return await Promise.all(variants.map(async (one) => (await variantCard(one))!));
+}

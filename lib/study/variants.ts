@@ -1,0 +1,88 @@
+/** Organisms made for an experiment, several at once: a small model's step keeps one core busy. */
+import {
+  makeVariant,
+  type OrganismCard,
+  planSettings,
+  variantCard,
+  type VariantPlan,
+  variantsOf,
+} from "../organism/mod.ts";
+import { pretrainingSteps } from "../world/mod.ts";
+import { runChild, serveChild } from "./_child.ts";
+
+export interface VariantProgress {
+  /** Steps done of all plans together, those of an earlier run included. */
+  done: number;
+  total: number;
+  /** The plan that has moved on. */
+  name: string;
+  loss?: number;
+}
+
+/** What a process tells of its plan. */
+interface Step {
+  step: number;
+  loss?: number;
+}
+
+/**
+ * Makes what is not there yet of the plans' organisms, each plan in a process of its own.
+ * @returns the cards of all, plan by plan, in the order of `variantsOf`
+ * @throws where a process ends early; what is finished is kept, and the rest goes on from there
+ */
+export async function makeVariants(
+  plans: readonly VariantPlan[],
+  { onProgress, workers = navigator.hardwareConcurrency }: {
+    onProgress?: (state: VariantProgress) => void;
+    /** Processes at once. Default: one a core. */
+    workers?: number;
+  } = {},
+): Promise<OrganismCard[][]> {
+  const lacking: VariantPlan[] = [];
+  for (const plan of plans) {
+    const cards = await Promise.all((await variantsOf(plan)).map(variantCard));
+    if (cards.includes(undefined)) lacking.push(plan);
+  }
+  const steps = lacking.map((plan) => pretrainingSteps(planSettings(plan).pretraining));
+  const total = steps.reduce((a, b) => a + b, 0);
+  const done = lacking.map(() => 0);
+  const queue = [...lacking.entries()];
+  const lanes = Math.min(workers, lacking.length);
+  const threads = Math.max(1, Math.floor(navigator.hardwareConcurrency / Math.max(1, lanes)));
+  const failures: string[] = [];
+  await Promise.all(Array.from({ length: lanes }, async () => {
+    for (let next; failures.length === 0 && (next = queue.shift()) !== undefined;) {
+      const [i, plan] = next;
+      const failed = await runChild<Step>(import.meta.url, {
+        task: plan,
+        threads,
+        onLine({ step, loss }) {
+          done[i] = step;
+          onProgress?.({ done: done.reduce((a, b) => a + b, 0), total, name: plan.name, loss });
+        },
+      });
+      if (failed !== undefined) failures.push(`${plan.name}: ${failed}`);
+    }
+  }));
+  if (failures.length > 0) {
+    throw new Error(
+      `Cannot make the organisms: a process ended early: ${failures[0]}; ` +
+        "run the same command again: what is finished is kept",
+    );
+  }
+  return await Promise.all(plans.map((plan) => makeVariant(plan)));
+}
+
+/** More lines would take longer to read than the steps. */
+const TELL_EVERY = 20;
+
+if (import.meta.main) {
+  await serveChild<VariantPlan>(async (plan, tell) => {
+    await makeVariant(plan, {
+      onStart: (step) => tell({ step }),
+      onStep({ step, steps, loss }) {
+        if (step % TELL_EVERY === 0 || step === steps) tell({ step, loss });
+      },
+    });
+  });
+}
