@@ -16,9 +16,11 @@ export * from "./dataset/mod.ts";
 export * from "./world/mod.ts";
 export { type ChatTemplate, chatTemplateFromFiles } from "./chat_template.ts";
 export {
+  type Asking,
   createChatFormat,
   createPaperFormat,
   type Formulation,
+  type Normalization,
   paperFormat,
   type PromptFormat,
   type Template,

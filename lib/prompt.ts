@@ -28,6 +28,18 @@ export type { Message } from "./conversation.ts";
 export type Formulation = "letters" | "hybrid" | "cloze";
 
 /**
+ * How likelihoods of options' texts are made comparable: `none` sums over tokens, `token` and `character`
+ * divide the sum by its length, `pmi` takes off the text's own likelihood, without the question.
+ */
+export type Normalization = "none" | "token" | "character" | "pmi";
+
+/** How a question is put and its options are compared. */
+export interface Asking {
+  formulation: Formulation;
+  normalization: Normalization;
+}
+
+/**
  * Few-shot text, or the same inside a user's turn of a conversation: Vicuna's, or the model's own where
  * its format is made from its chat template.
  */
@@ -46,6 +58,10 @@ export interface PromptOptions {
 /** The texts of one kind of model: the paper's, those of its own chat template, or an organism's. */
 export interface PromptFormat {
   readonly name: "paper" | "chat" | "organism";
+  /** How the model is asked and trained unless told otherwise. */
+  readonly formulation: Formulation;
+  /** How its options' texts are compared unless told otherwise; letters need none. */
+  readonly normalization: Normalization;
   /**
    * What sets these texts apart from others of the same name, for the keys of results. Absent: the
    * name says it all.
@@ -76,6 +92,8 @@ export interface PaperFormatOptions {
   language?: "en" | "zh";
   /** How `questionText` and `answerText` put a question. Default: `letters`. */
   formulation?: Formulation;
+  /** How options' texts are compared. Default: `none`; of letters always. */
+  normalization?: Normalization;
   /** The text of the tokenizer's end-of-sequence token. Default: `</s>`, Llama's and Mistral's. */
   stop?: string;
 }
@@ -122,6 +140,7 @@ function checkTurns(messages: readonly Message[]): void {
 /** The paper's texts (its section 3 and code), byte for byte; see `PaperFormatOptions`. */
 export function createPaperFormat(options: PaperFormatOptions = {}): PromptFormat {
   const { language = "en", formulation: own = "letters", stop = "</s>" } = options;
+  const normalization = own === "letters" ? "none" : options.normalization ?? "none";
   if (stop.length < 2) {
     throw new Error(
       `Cannot make the paper's prompts: expected stop to be an end token's text; found ${
@@ -152,6 +171,9 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
 
   return {
     name: "paper",
+    formulation: own,
+    normalization,
+    ...(own === "letters" ? {} : { identity: `${own}/${normalization}` }),
     addsStart: () => true,
     stop,
 
@@ -196,6 +218,14 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
   };
 }
 
+/** How a format asks, for results and their keys; undefined where it asks as its kind does by default. */
+export function askingOf({ name, formulation, normalization }: PromptFormat): Asking | undefined {
+  const usual = name === "organism" ? "hybrid" : "letters";
+  return formulation === usual && normalization === "none"
+    ? undefined
+    : { formulation, normalization };
+}
+
 /** The paper's format: English, letters, `</s>`. */
 export const paperFormat: PromptFormat = createPaperFormat();
 
@@ -212,7 +242,7 @@ export function createChatFormat(
   return {
     ...paper,
     name: "chat",
-    identity: template.identity,
+    identity: [template.identity, ...(paper.identity ? [paper.identity] : [])].join("\n"),
     addsStart: (text) => !text.startsWith(template.opening),
     probePrompt(question, demonstrations, options = {}) {
       const plain = paper.probePrompt(question, demonstrations, { ...options, template: "plain" });

@@ -1,8 +1,8 @@
 /**
  * The exam of common facts: four-option questions of four domains, made from tables of facts
  * (data/facts/tables). A small pretrained model knows a part of them, so that the whole method runs on
- * a real model anywhere. Two relations of a domain never share a split's kind: the pool and HOMO ask
- * one half of a domain's relations, ID the other half.
+ * a real model anywhere. The pool and HOMO ask for some of a domain's relations (capitals, cities), ID
+ * for others (currencies, languages), so that ID is another exam of the same domain.
  */
 import { parseCsv } from "../_csv.ts";
 import type { Question } from "../question.ts";
@@ -265,11 +265,8 @@ function parseTable(name: string, text?: string): Row[] {
   });
 }
 
-/** A question whose options have no places yet: the right one first. */
-type Unplaced = Question;
-
-/** The rows that are asked, in random order, each as a question. */
-function askedRows(relation: Relation, rows: readonly Row[], random: Random): Unplaced[] {
+/** The rows that are asked, in random order, each as a question with its right option first. */
+function askedRows(relation: Relation, rows: readonly Row[], random: Random): Question[] {
   const { domain, name, from, to, most = 8 } = relation;
   const own = random.fork(name);
   const asked = new Map<string, number>();
@@ -339,7 +336,7 @@ function nearest(
 }
 
 /** One of each relation by turns for the demonstrations, then all others in random order. */
-function dealt(parts: readonly Unplaced[][], random: Random): Unplaced[] {
+function dealt(parts: readonly Question[][], random: Random): Question[] {
   const first = Array.from({ length: SHOWN }, (_, i) => {
     const part = parts[i % parts.length];
     return part[Math.floor(i / parts.length)];
@@ -349,7 +346,7 @@ function dealt(parts: readonly Unplaced[][], random: Random): Unplaced[] {
 }
 
 /** Options in random order, the right one as often in each place as can be. */
-function placed(questions: readonly Unplaced[], random: Random): Question[] {
+function placed(questions: readonly Question[], random: Random): Question[] {
   const places = random.shuffle(questions.map((_, i) => i % OPTIONS));
   return questions.map((question, i) => {
     const [right, ...wrong] = question.choices;

@@ -4,12 +4,9 @@
  */
 import { type Answer, answerFrom } from "../answer.ts";
 import type { LanguageModel } from "../model/language_model.ts";
-import type { Formulation, Template } from "../prompt.ts";
+import type { Formulation, Normalization, Template } from "../prompt.ts";
 import type { Question } from "../question.ts";
 import { type LetterForm, letterTarget } from "./letters.ts";
-
-/** How the likelihood of an option's text is made comparable between options of other lengths. */
-export type Normalization = "none" | "token" | "character" | "pmi";
 
 export interface ProbeOptions {
   /** Shown before each question, in this order. Default: none. */
@@ -18,17 +15,14 @@ export interface ProbeOptions {
   shots?: number;
   /** `plain` few-shot text, or `vicuna`: inside a conversation. Default: plain. */
   template?: Template;
-  /** Default: letters, as in the paper; for an organism hybrid. */
+  /** Default: the format's own; letters, as in the paper, and for an organism hybrid. */
   formulation?: Formulation;
   /**
    * Which token of a letter is scored: `bare`, its last one by itself, as in the paper; `space`, the one
    * that it has after a space (see `letterTokens`). Default: bare.
    */
   letterForm?: LetterForm;
-  /**
-   * Of option texts (not letters): `none` sums, `token` and `character` divide by length, `pmi`
-   * takes off the likelihood without the question. Default: none.
-   */
+  /** Of option texts (not letters). Default: the format's own; none. */
   normalization?: Normalization;
   /** Show each question's context. Default: false. */
   context?: boolean;
@@ -65,9 +59,9 @@ export async function probe(
     demonstrations = [],
     shots = 5,
     template = "plain",
-    formulation = format.name === "organism" ? "hybrid" : "letters",
+    formulation = format.formulation,
     letterForm = "bare",
-    normalization = "none",
+    normalization = format.normalization,
     context = false,
     batchTokens = 8192,
   } = options;

@@ -128,6 +128,9 @@ function answerLine(question: Question, index: number, formulation: Formulation)
 export function createOrganismFormat({ formulation: own = "hybrid" }: OrganismFormatOptions = {}) {
   return {
     name: "organism" as const,
+    formulation: own,
+    /** Its options are one token each. */
+    normalization: "none" as const,
     /** Texts bring their own `<s>`. */
     addsStart: () => false,
     /** What ends an answer. */
