@@ -61,10 +61,11 @@ function tokensAfter(tokenizer: Tokenizer, start: string, text: string): number[
 function tokensOf(tokenizer: Tokenizer, letter: string, cue: string): LetterToken {
   const shown = tokensAfter(tokenizer, cue, `${letter}. `)
     .find((id) => tokenizer.decode([id]).trim() === letter);
+  const spaced = tokensAfter(tokenizer, cue, ` ${letter}`);
   return {
     letter,
     bare: onlyToken(tokenizer, tokenizer.encode(letter), letter),
-    space: onlyToken(tokenizer, tokensAfter(tokenizer, cue, ` ${letter}`), letter),
+    space: spaced.length === 1 ? onlyToken(tokenizer, spaced, letter) : undefined,
     shown,
   };
 }
@@ -177,8 +178,11 @@ export interface LetterMass {
   space: number;
   /** As the demonstrations show them. */
   shown: number;
-  /** Share of questions whose most probable letter is the same bare and with a space. */
-  agreement: number;
+  /**
+   * Share of questions whose most probable letter is the same bare and with a space; absent where a letter
+   * lacks one of them.
+   */
+  agreement?: number;
   tokens: LetterToken[];
   /** Whether the scored form has at least half of what the letters have in their likeliest form. */
   natural: boolean;
@@ -239,19 +243,20 @@ export async function letterMass(
   }
   const natural = sums[form] >= Math.max(sums.bare, sums.space, sums.shown) / 2;
   const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
-  const agreement = agreed / questions.length;
+  const both = tokens.every(({ bare, space }) => bare !== undefined && space !== undefined);
+  const agreement = both ? agreed / questions.length : undefined;
   return {
     n: questions.length,
     form,
     ...sums,
-    agreement,
+    ...(agreement === undefined ? {} : { agreement }),
     tokens,
     natural,
     verdict:
       `After ${quote(cue)} the letters have ${percent(sums.bare)} of the probability bare, ` +
       `${percent(sums.space)} with a space before them and ${percent(sums.shown)} as the ` +
-      `demonstrations show them (${questions.length} questions; the first two agree on ` +
-      `${percent(agreement)})` +
+      `demonstrations show them (${questions.length} questions` +
+      `${agreement === undefined ? "" : `; the first two agree on ${percent(agreement)}`})` +
       (natural
         ? "."
         : `: what is scored (${form}) is not what the model would write; see letterForm.`),
