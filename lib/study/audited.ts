@@ -58,7 +58,7 @@ const WORTH_PROCESSES = 40;
  * Lets several processes compute the organisms' cells first: their steps keep one core busy each. A plan
  * that was filled once is not looked at again; what it lacks nevertheless is computed by this process.
  */
-async function fillAhead(
+export async function fillAhead(
   plans: readonly StudyPlan[],
   settings: Settings,
   onProgress: StudyOptions["onProgress"],

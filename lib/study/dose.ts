@@ -22,7 +22,7 @@
  */
 import { type SuiteName, suiteNames } from "../evaluation.ts";
 import { mean, meanInterval } from "../statistics/mod.ts";
-import type { CellResult, SuiteRecord } from "./cell.ts";
+import type { CellResult } from "./cell.ts";
 import { baseDifference } from "./context.ts";
 import type { ItemKind } from "./material.ts";
 import { baseAnswersOf, type BaseResult, type StudyPlan } from "./study.ts";

@@ -36,6 +36,7 @@ export {
   runDoses,
   sizeDoses,
 } from "./dose.ts";
+export { type DoseSet, runDoseSets } from "./dose_run.ts";
 export {
   type DomainMaterial,
   type Exam,

@@ -1,0 +1,43 @@
+/** Runs doses by a run's settings, organisms' cells by several processes. */
+import { fillAhead } from "./audited.ts";
+import { type Dose, dosePlan, type DoseResult, runDoses } from "./dose.ts";
+import { openSubject } from "./open.ts";
+import { type Settings, storePath } from "./settings.ts";
+import { runStudy, type StudyOptions, type StudyPlan } from "./study.ts";
+
+/** Doses of one experiment. */
+export interface DoseSet {
+  plan: StudyPlan;
+  doses: readonly Dose[];
+}
+
+/** Runs what is not in the store yet. @returns the results of each set */
+export async function runDoseSets(
+  sets: readonly DoseSet[],
+  settings: Settings,
+  { onProgress }: Pick<StudyOptions, "onProgress"> = {},
+): Promise<DoseResult[][]> {
+  const plans = sets.flatMap(({ plan, doses }) => doses.map((dose) => dosePlan(plan, dose)));
+  await fillAhead(joined(plans), settings, onProgress);
+  const open = (name: string) => openSubject(name, settings);
+  const results: DoseResult[][] = [];
+  for (const { plan, doses } of sets) {
+    results.push(
+      await runDoses(
+        plan,
+        doses,
+        (some) => runStudy(some, { open, store: storePath(), onProgress }),
+      ),
+    );
+  }
+  return results;
+}
+
+/** Plans that differ in their models alone as one, so that processes share models and not cells. */
+export function joined(plans: readonly StudyPlan[]): StudyPlan[] {
+  const groups = Map.groupBy(plans, ({ models: _, ...rest }) => JSON.stringify(rest));
+  return [...groups.values()].map((same) => ({
+    ...same[0],
+    models: [...new Set(same.flatMap(({ models }) => models))],
+  }));
+}
