@@ -29,6 +29,16 @@ export { type Tokenizer, tokenizerFromFiles } from "./tokenizer.ts";
 export type { ModelConfiguration } from "./model/configuration.ts";
 export { type GenerateOptions, LanguageModel } from "./model/language_model.ts";
 export { loadModel, type LoadOptions } from "./model/load.ts";
+export {
+  type Adapter,
+  addLora,
+  dropLora,
+  type LoraOptions,
+  type LoraTarget,
+  loraTargets,
+  mergeLora,
+} from "./model/lora.ts";
+export { loadLora, saveLora } from "./model/adapter_folder.ts";
 export * from "./knowledge/mod.ts";
 export {
   constructGroups,

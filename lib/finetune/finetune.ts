@@ -1,9 +1,14 @@
-/** Full fine-tuning of a model on examples (paper, section 4.1). */
+/** Fine-tuning of a model on examples (paper, section 4.1): of all its weights, or of an adapter. */
 import type { Example } from "../conversation.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { Random } from "../random.ts";
 import { encodeConversation, type EncodedConversation } from "./encode.ts";
-import { type FinetuneSettings, organismFinetuning, paperFinetuning } from "./settings.ts";
+import {
+  type FinetuneSettings,
+  LORA_RATE_FACTOR,
+  organismFinetuning,
+  paperFinetuning,
+} from "./settings.ts";
 import { type StepResult, Trainer } from "./trainer.ts";
 
 export interface FinetuneOptions extends Partial<FinetuneSettings> {
@@ -27,18 +32,29 @@ export interface FinetuneResult {
   seconds: number;
 }
 
-/** The settings that a model is fine-tuned with unless told otherwise. */
-export function defaultFinetuning({ format }: LanguageModel): FinetuneSettings {
-  return { ...(format.name === "organism" ? organismFinetuning : paperFinetuning) };
+/**
+ * The settings that a model is fine-tuned with unless told otherwise. With `lora`, the learning rate is
+ * ten times that of all weights.
+ */
+export function defaultFinetuning(
+  { format }: Pick<LanguageModel, "format">,
+  { lora }: Pick<FinetuneSettings, "lora"> = {},
+): FinetuneSettings {
+  const settings = format.name === "organism" ? organismFinetuning : paperFinetuning;
+  if (lora === undefined) return { ...settings };
+  return { ...settings, learningRate: LORA_RATE_FACTOR * settings.learningRate, lora };
 }
 
-/** Trains the model in place, `epochs` times over the examples, in an order that the seed fixes. */
+/**
+ * Trains the model in place, `epochs` times over the examples, in an order that the seed fixes. With
+ * `lora` it is an adapter that is trained, the model's own or a new one, which stays on the model.
+ */
 export async function finetune(
   model: LanguageModel,
   examples: readonly Example[],
   { seed = 0, onStep, ...changes }: FinetuneOptions = {},
 ): Promise<FinetuneResult> {
-  const settings = { ...defaultFinetuning(model), ...defined(changes) };
+  const settings = { ...defaultFinetuning(model, changes), ...defined(changes) };
   const { epochs, batchSize, maxTokens } = settings;
   if (examples.length === 0) {
     throw new Error("Cannot fine-tune: expected examples; found none; look at the groups' sizes");
@@ -57,6 +73,7 @@ export async function finetune(
   const steps = perEpoch * epochs;
   const trainer = new Trainer(model, {
     ...settings,
+    lora: settings.lora && { seed, ...settings.lora },
     totalSteps: steps,
     warmupSteps: Math.ceil(settings.warmupRatio * steps),
   });
@@ -68,6 +85,7 @@ export async function finetune(
     );
   }).flat();
   if (batchSize * maxLength(encoded) <= settings.batchTokens) trainer.reserve(batches);
+  if (trainer.options.lora !== undefined) settings.lora = trainer.options.lora;
   const losses: number[] = [], gradientNorms: number[] = [];
   try {
     for (const batch of batches) {

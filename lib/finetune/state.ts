@@ -1,7 +1,7 @@
 /**
  * A trainer's state on disk, so that training goes on where it was stopped. It is one safetensors
- * file, for a file can be written whole: parameters as `model/NAME`, moments as `adam/first/NAME`
- * and `adam/second/NAME`, all else as JSON in its notes.
+ * file, for a file can be written whole: what is trained (all parameters, or an adapter's) as
+ * `model/NAME`, moments as `adam/first/NAME` and `adam/second/NAME`, all else as JSON in its notes.
  */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -11,7 +11,9 @@ import {
   safetensorsPieces,
   type Tensor,
 } from "../model/checkpoint.ts";
+import { baseDigest } from "../model/adapter_folder.ts";
 import type { LanguageModel } from "../model/language_model.ts";
+import { adapterShapes, loraOptions } from "../model/lora.ts";
 import { writeWhole } from "../runtime/files.ts";
 import { FileAccess } from "../runtime/random_access.ts";
 import type { TrainerOptions } from "./trainer.ts";
@@ -34,6 +36,8 @@ export interface TrainerState {
   decayed?: string[];
   /** The factor on the learning rate of the next step, where it comes from a function. */
   factor?: number;
+  /** Of the model below an adapter, which the file does not hold; see `baseDigest`. */
+  base?: string;
 }
 
 /** Whether a folder keeps a trainer's state. */
@@ -59,14 +63,15 @@ export async function writeState(
       return variable.dataSync() as Float32Array;
     },
   }]);
-  const metadata = { format: "pt", trainer: JSON.stringify({ format: FORMAT, ...state }) };
+  const base = model.adapter && await baseDigest(model);
+  const metadata = { format: "pt", trainer: JSON.stringify({ format: FORMAT, ...state, base }) };
   await writeWhole(join(folder, STATE_FILE), safetensorsPieces(tensors, { metadata }));
 }
 
 /** All variables that a step changes, by their names in the file. */
 function variablesOf(model: LanguageModel): [string, tf.Variable][] {
   return [
-    ...[...model.parameters].map(([name, variable]): [string, tf.Variable] => [
+    ...[...model.trained].map(([name, variable]): [string, tf.Variable] => [
       `model/${name}`,
       variable,
     ]),
@@ -89,8 +94,12 @@ export async function readState(
   using access = await FileAccess.open(path);
   const file = await openSafetensors(access);
   const state = parseState(file.header.metadata.trainer, path);
-  compareShapes(model, file, path);
-  compareOptions(state, expected, { path, names: [...model.parameters.keys()] });
+  const shapes = trainedShapes(model, state, path);
+  compareShapes(shapes, file, path);
+  if (state.base !== undefined && state.base !== await baseDigest(model)) {
+    refuse(path, "the model that the adapter was trained on", model.name, RIGHT_MODEL);
+  }
+  compareOptions(state, expected, { path, names: [...shapes.keys()] });
   const restore = async () => {
     using access = await FileAccess.open(path);
     const { read } = await openSafetensors(access);
@@ -132,11 +141,33 @@ function parseState(text: string | undefined, path: string): TrainerState {
   return rest;
 }
 
-/** The file must have the model's tensors with two moments each, in their shapes. */
-function compareShapes(model: LanguageModel, file: SafetensorsFile, path: string): void {
-  const advice = "resume with the model that was saved";
+const RIGHT_MODEL = "resume with the model that was saved";
+
+/** What is trained, by name. */
+function trainedShapes(
+  model: LanguageModel,
+  { options: { lora } }: TrainerState,
+  path: string,
+): Map<string, number[]> {
+  if (lora === undefined) {
+    return new Map([...model.parameters].map(([name, { shape }]) => [name, shape]));
+  }
+  try {
+    return adapterShapes(model.config, loraOptions(lora));
+  } catch (error) {
+    return refuse(path, "options of an adapter", (error as Error).message, "start anew");
+  }
+}
+
+/** The file must have all that is trained with two moments each, in their shapes. */
+function compareShapes(
+  shapes: ReadonlyMap<string, number[]>,
+  file: SafetensorsFile,
+  path: string,
+): void {
+  const advice = RIGHT_MODEL;
   const wanted = new Set<string>();
-  for (const [name, { shape }] of model.parameters) {
+  for (const [name, shape] of shapes) {
     for (const key of [`model/${name}`, firstMoment(name), secondMoment(name)]) {
       wanted.add(key);
       const found = file.header.tensors.get(key)?.shape;
@@ -146,7 +177,7 @@ function compareShapes(model: LanguageModel, file: SafetensorsFile, path: string
     }
   }
   const other = file.names.find((name) => !wanted.has(name));
-  if (other !== undefined) refuse(path, "the model's tensors alone", `${other} too`, advice);
+  if (other !== undefined) refuse(path, "the trained tensors alone", `${other} too`, advice);
 }
 
 /** Options that are given must be those that were kept. */
@@ -156,8 +187,11 @@ function compareOptions(
   { path, names }: { path: string; names: string[] },
 ): void {
   const advice = "give the options that the trainer was made with, or start anew";
-  for (const [name, value] of Object.entries(expected)) {
+  for (const [name, given] of Object.entries(expected)) {
     const kept = (state.options as Record<string, unknown>)[name];
+    const { lora } = state.options;
+    // What is left out of LoRA's options is as it was.
+    const value = name === "lora" && lora ? loraOptions({ ...lora, ...expected.lora }) : given;
     if (JSON.stringify(kept) !== JSON.stringify(value)) {
       refuse(path, `${name} ${JSON.stringify(value)}`, `${JSON.stringify(kept)}`, advice);
     }

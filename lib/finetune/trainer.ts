@@ -10,10 +10,18 @@ import {
   type TensorFunction,
   updateAdam,
 } from "../runtime/compile/mod.ts";
-import { forward, type ForwardOptions, headWeight, type Recompute } from "../model/architecture.ts";
+import { type ForwardOptions, headWeight, type Recompute } from "../model/architecture.ts";
 import { type Batch, checkRows, IGNORED, padRows, roundSize, supervision } from "../model/batch.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { headLoss, lookUp } from "../model/layers.ts";
+import {
+  type Adapter,
+  describeAdapter,
+  dropLora,
+  type LoraOptions,
+  loraOptions,
+  trainableLora,
+} from "../model/lora.ts";
 import { type Schedule, scheduleFactor } from "./schedule.ts";
 import { firstMoment as first, readState, secondMoment as second, writeState } from "./state.ts";
 
@@ -22,6 +30,11 @@ export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
    * What is computed again for the gradient, to need less memory where rows are long. Default: nothing.
    */
   recompute?: Recompute;
+  /**
+   * Trains low-rank adapters and no weight of the model: `{}` with the defaults, or one that the model
+   * has already. Default: all parameters are trained.
+   */
+  lora?: LoraOptions;
   learningRate: number;
   totalSteps: number;
   /** Default 0. */
@@ -32,7 +45,7 @@ export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
   clipNorm?: number;
   /** Decoupled; default 0. */
   weightDecay?: number;
-  /** Tensors that decay. Default: all, as torch.optim.AdamW over all parameters. */
+  /** Tensors that decay. Default: all that are trained, as torch.optim.AdamW over all of them. */
   decays?: (name: string) => boolean;
   /** Default .9. */
   beta1?: number;
@@ -130,13 +143,13 @@ export function batchTensors(
   ];
 }
 
-/** The loss of one batch as a scalar tensor; differentiable in the model's parameters. */
+/** The loss of one batch as a scalar tensor; differentiable in what the model trains. */
 export function batchLoss(
   model: LanguageModel,
   [ids, positions, targets, weights]: tf.Tensor[],
   options: ForwardOptions = {},
 ): tf.Scalar {
-  const hidden = forward(model.parameters, model.config, ids as tf.Tensor2D, options);
+  const hidden = model.forward(ids as tf.Tensor2D, options);
   return headLoss(
     lookUp(hidden, positions as tf.Tensor1D),
     headWeight(model.parameters, model.config),
@@ -147,15 +160,16 @@ export function batchLoss(
 
 /**
  * Mean cross-entropy (nats) over the labels other than -100, shifted as in transformers, and its
- * gradients, keyed and laid out as the checkpoint's tensors.
+ * gradients, keyed and laid out as the checkpoint's tensors; of a model with an adapter the adapter's
+ * alone, as PEFT names them.
  */
 export async function lossAndGradients(
   model: LanguageModel,
   batch: Batch,
 ): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
-  const names = [...model.parameters.keys()];
-  const variables = [...model.parameters.values()];
+  const names = [...model.trained.keys()];
   const run = model.compiled("gradients", () => (...inputs) => {
+    const variables = [...model.trained.values()];
     const { value, grads } = tf.variableGrads(() => batchLoss(model, inputs), variables);
     return [value, ...variables.map((variable) => grads[variable.name])];
   });
@@ -169,16 +183,18 @@ export async function lossAndGradients(
   };
 }
 
-/** AdamW over all of a model's parameters. One trainer at a time trains a model. */
+/** AdamW over all of a model's parameters, or over its adapter's. One trainer at a time trains a model. */
 export class Trainer {
   readonly options:
-    & Required<Omit<TrainerOptions, "clipNorm" | "factor" | "decays">>
-    & Pick<TrainerOptions, "clipNorm" | "factor" | "decays">;
+    & Required<Omit<TrainerOptions, "clipNorm" | "factor" | "decays" | "lora">>
+    & Pick<TrainerOptions, "clipNorm" | "factor" | "decays" | "lora">;
   /** Steps done. */
   steps = 0;
   #largest = { rows: 0, supervised: 0 };
   #lengths: number[] = [];
+  readonly #adapter?: Adapter;
 
+  /** @throws where an option does not fit, or the model has an adapter that `lora` does not ask for */
   constructor(readonly model: LanguageModel, options: TrainerOptions) {
     this.options = {
       warmupSteps: 0,
@@ -197,7 +213,13 @@ export class Trainer {
         throw new Error(`Cannot train: expected ${name} >= 0; found ${this.options[name]}`);
       }
     }
-    for (const [name, { shape }] of model.parameters) {
+    this.#adapter = adapterFor(model, this.options.lora);
+    if (this.#adapter !== undefined) {
+      const { rank, alpha, rankStabilized, targets } = this.#adapter;
+      const { seed } = this.options.lora!;
+      this.options.lora = loraOptions({ rank, alpha, rankStabilized, targets, seed });
+    }
+    for (const [name, { shape }] of model.trained) {
       for (const moment of [first(name), second(name)]) {
         const zeros = tf.fill(shape, 0); // by the backend: tf.zeros makes them in JavaScript
         model.bindState(moment, tf.variable(zeros, false));
@@ -208,6 +230,13 @@ export class Trainer {
 
   /** One step on a batch. @throws where the loss or a gradient is not finite; nothing has changed then */
   async step(batch: WeightedBatch): Promise<StepResult> {
+    if (this.model.adapter !== this.#adapter) {
+      throw new Error(
+        `Cannot train on: expected ${
+          this.#adapter ? "the adapter that this trainer was made with" : "no adapter"
+        }; found ${this.model.adapter ? "another" : "none"}; make another trainer`,
+      );
+    }
     const { beta1, beta2 } = this.options;
     const t = this.steps + 1;
     const learningRate = this.options.learningRate *
@@ -281,7 +310,7 @@ export class Trainer {
 
   /** Where gradients are summed; made when a batch first needs it. */
   #sums(): tf.Variable[] {
-    return [...this.model.parameters].map(([name, { shape }]) => {
+    return [...this.model.trained].map(([name, { shape }]) => {
       if (!this.model.state.has(sumOf(name))) {
         this.model.bindState(sumOf(name), tf.tidy(() => tf.variable(tf.fill(shape, 0), false)));
       }
@@ -327,7 +356,7 @@ export class Trainer {
   #compiled(kind: string, run: (decayed: boolean[]) => TensorFunction): TensorFunction {
     const { clipNorm, weightDecay, embeddingScale, recompute, beta1, beta2, epsilon, decays } =
       this.options;
-    const names = [...this.model.parameters.keys()];
+    const names = [...this.model.trained.keys()];
     const decayed = names.map((name) => weightDecay > 0 && (decays?.(name) ?? true));
     const key = JSON.stringify([
       kind,
@@ -346,7 +375,7 @@ export class Trainer {
   /** Loss and gradients of a batch's four tensors, in the parameters' order. */
   #gradients(inputs: tf.Tensor[]): { loss: tf.Scalar; gradients: tf.Tensor[] } {
     const { embeddingScale, recompute } = this.options;
-    const variables = [...this.model.parameters.values()];
+    const variables = [...this.model.trained.values()];
     const { value, grads } = tf.variableGrads(
       () => batchLoss(this.model, inputs, { embeddingScale, recompute }),
       variables,
@@ -358,8 +387,8 @@ export class Trainer {
   #update(gradients: tf.Tensor[], rates: tf.Tensor1D, decayed: boolean[]): tf.Scalar {
     const { clipNorm, weightDecay, beta1, beta2, epsilon } = this.options;
     const [learningRate, correction1, correction2] = tf.unstack(rates) as tf.Scalar[];
-    const names = [...this.model.parameters.keys()];
-    const variables = [...this.model.parameters.values()];
+    const names = [...this.model.trained.keys()];
+    const variables = [...this.model.trained.values()];
     const norm = globalNorm(gradients);
     // torch.nn.utils.clip_grad_norm_
     const scale = clipNorm === undefined
@@ -387,21 +416,24 @@ export class Trainer {
     return norm as tf.Scalar;
   }
 
-  /** Keeps parameters, moments, options and the count of steps in a folder, in one file. */
+  /**
+   * Keeps what is trained (of LoRA the adapter, not the model below it), moments, options and the count
+   * of steps in a folder, in one file.
+   */
   async save(folder: string): Promise<void> {
     const { factor, decays, ...options } = this.options;
     await writeState(folder, this.model, {
       steps: this.steps,
       largest: this.#largest,
       options,
-      decayed: decays && [...this.model.parameters.keys()].filter(decays),
+      decayed: decays && [...this.model.trained.keys()].filter(decays),
       factor: factor?.(this.steps),
     });
   }
 
   /**
-   * The trainer that a folder keeps, and its parameters in `model`: the steps that follow are those
-   * that would have followed. `options` may repeat what the trainer was made with, to have it
+   * The trainer that a folder keeps, and its parameters or its adapter in `model`: the steps that follow
+   * are those that would have followed. `options` may repeat what the trainer was made with, to have it
    * compared; `factor`, a function, can't be kept and must be given again.
    * @throws where the folder keeps another model's state, or options differ; nothing has changed then
    */
@@ -412,6 +444,7 @@ export class Trainer {
   ): Promise<Trainer> {
     const state = await readState(folder, model, options);
     const decayed = new Set(state.decayed);
+    const hadAdapter = model.adapter !== undefined;
     const trainer = new Trainer(model, {
       ...state.options as TrainerOptions,
       ...(state.decayed && { decays: (name: string) => decayed.has(name) }),
@@ -421,6 +454,7 @@ export class Trainer {
       await state.restore();
     } catch (error) {
       trainer.dispose();
+      if (!hadAdapter) dropLora(model);
       throw error;
     }
     trainer.steps = state.steps;
@@ -428,11 +462,22 @@ export class Trainer {
     return trainer;
   }
 
-  /** Frees the moments; the model keeps its parameters. */
+  /** Frees the moments; the model keeps its parameters and its adapter. */
   dispose(): void {
-    const names = [...this.model.parameters.keys()];
+    const names = [...(this.#adapter?.parameters ?? this.model.parameters).keys()];
     this.model.freeState([...names.map(first), ...names.map(second), ...names.map(sumOf)]);
   }
+}
+
+/** The adapter to train, added where the model has none; undefined where all parameters are trained. */
+function adapterFor(model: LanguageModel, lora: LoraOptions | undefined): Adapter | undefined {
+  if (lora !== undefined) return trainableLora(model, lora);
+  if (model.adapter === undefined) return undefined;
+  throw new Error(
+    `Cannot train all parameters of ${model.name}: expected no adapter; found ` +
+      `${describeAdapter(model.adapter)}; give lora: {} to train it on, or mergeLora(model) or ` +
+      "dropLora(model) first",
+  );
 }
 
 /** Name of a tensor's summed gradient among the model's state. */

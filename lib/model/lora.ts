@@ -136,6 +136,34 @@ export function addLora(model: LanguageModel, options: LoraOptions = {}): Adapte
   return adapter;
 }
 
+/**
+ * The model's adapter, to be trained; a new one where it has none.
+ * @throws where it has one that the given options do not describe, or one that PEFT trains with dropout
+ */
+export function trainableLora(model: LanguageModel, options: LoraOptions): Adapter {
+  const { adapter } = model;
+  if (adapter === undefined) return addLora(model, options);
+  const { rank, alpha, rankStabilized, targets, dropout } = adapter;
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const asked = loraOptions({
+    ...{ rank, alpha, rankStabilized, targets },
+    ...Object.fromEntries(given),
+  });
+  if (describeAdapter(asked) !== describeAdapter(adapter)) {
+    throw new Error(
+      `Cannot train the adapter of ${model.name}: expected ${describeAdapter(asked)}; found ` +
+        `${describeAdapter(adapter)}; give its options or lora: {}, or dropLora(model) first`,
+    );
+  }
+  if (dropout > 0) {
+    throw new Error(
+      `Cannot train the adapter of ${model.name}: expected lora_dropout 0; found ${dropout}; set it ` +
+        "to 0 in adapter_config.json to train on without dropout",
+    );
+  }
+  return adapter;
+}
+
 /** A variable of these numbers. */
 export function variableOf(data: Float32Array, shape: number[]): tf.Variable {
   return tf.tidy(() => tf.variable(tf.tensor(data, shape, "float32")));
