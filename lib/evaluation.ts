@@ -4,7 +4,7 @@
  */
 import type { Answer } from "./answer.ts";
 import { probe, type ProbeOptions } from "./knowledge/mod.ts";
-import type { LanguageModel } from "./model/language_model.ts";
+import type { ProbedModel } from "./model/engine.ts";
 import type { Question } from "./question.ts";
 import { entropy, type Interval, mean, wilsonInterval } from "./statistics/mod.ts";
 
@@ -49,7 +49,7 @@ export function scoreAnswers(answers: Answer[]): SuiteResult {
  * "plain".
  */
 export async function evaluate(
-  model: LanguageModel,
+  model: ProbedModel,
   suites: Suites,
   options: ProbeOptions = {},
 ): Promise<Evaluation> {

@@ -28,7 +28,8 @@ export {
 export { type Tokenizer, tokenizerFromFiles } from "./tokenizer.ts";
 export type { ModelConfiguration } from "./model/configuration.ts";
 export { type GenerateOptions, LanguageModel } from "./model/language_model.ts";
-export { loadModel, type LoadOptions } from "./model/load.ts";
+export type { ProbedModel } from "./model/engine.ts";
+export { loadModel, type LoadOptions, openEngine } from "./model/load.ts";
 export {
   type Adapter,
   addLora,

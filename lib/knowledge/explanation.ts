@@ -8,7 +8,7 @@
  * the exam, which explain nothing.
  */
 import type { Answer } from "../answer.ts";
-import type { LanguageModel } from "../model/language_model.ts";
+import type { ProbedModel } from "../model/engine.ts";
 import { optionLetter, type Question } from "../question.ts";
 import { Random } from "../random.ts";
 import { promptIds } from "./probe.ts";
@@ -130,7 +130,7 @@ export interface Explanation extends ParsedExplanation {
 
 /** What is used of a model. */
 export type Explainer = Pick<
-  LanguageModel,
+  ProbedModel,
   "name" | "config" | "format" | "tokenizer" | "requireTokenizer" | "generate"
 >;
 

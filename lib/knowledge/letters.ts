@@ -4,7 +4,7 @@
  * after a space, and as the demonstrations show it (`Answer:B. text`). Only where these are one token
  * is what is scored what the model has just read, and what it would write.
  */
-import type { LanguageModel } from "../model/language_model.ts";
+import type { ProbedModel } from "../model/engine.ts";
 import type { PromptFormat, PromptOptions } from "../prompt.ts";
 import { optionLetter, type Question } from "../question.ts";
 import type { Tokenizer } from "../tokenizer.ts";
@@ -196,7 +196,7 @@ export interface LetterMass {
  * @throws as `letterTokens`
  */
 export async function letterMass(
-  model: Pick<LanguageModel, "nextTokenLogits" | "requireTokenizer" | "format">,
+  model: Pick<ProbedModel, "nextTokenLogits" | "requireTokenizer" | "format">,
   questions: readonly Question[],
   { demonstrations = [], shots = 5, form = "bare", batchTokens }: {
     /** Shown before each question. Default: none. */

@@ -3,7 +3,7 @@
  * next-token distribution after a few-shot prompt, or a chat prompt for a fine-tuned model.
  */
 import { type Answer, answerFrom } from "../answer.ts";
-import type { LanguageModel } from "../model/language_model.ts";
+import type { ProbedModel } from "../model/engine.ts";
 import type { Formulation, Normalization, Template } from "../prompt.ts";
 import type { Question } from "../question.ts";
 import { type LetterForm, letterTarget } from "./letters.ts";
@@ -41,7 +41,7 @@ export function softmaxOver(logits: ArrayLike<number>, ids: readonly number[]): 
 
 /** Token ids of a text from its start: some hold their own <s>, others get the model's. */
 export function promptIds(
-  { format, tokenizer }: Pick<LanguageModel, "format" | "tokenizer">,
+  { format, tokenizer }: Pick<ProbedModel, "format" | "tokenizer">,
   text: string,
 ): number[] {
   return tokenizer!.encode(text, { addSpecialTokens: format.addsStart(text) });
@@ -49,7 +49,7 @@ export function promptIds(
 
 /** Asks the model each question; the answers stand in the questions' order. */
 export async function probe(
-  model: LanguageModel,
+  model: ProbedModel,
   questions: readonly Question[],
   options: ProbeOptions = {},
 ): Promise<Answer[]> {
@@ -129,7 +129,7 @@ export function optionProbabilities(
 
 /** The scores of every option's text, with those without the question: for all normalizations at once. */
 export async function scoreOptions(
-  model: LanguageModel,
+  model: ProbedModel,
   questions: readonly Question[],
   options: Omit<ProbeOptions, "normalization"> = {},
 ): Promise<OptionScore[][]> {
@@ -152,7 +152,7 @@ export async function scoreOptions(
 
 /** Log-likelihood of each option's text after the prompt's last word alone; each text is read once. */
 async function bareScores(
-  model: LanguageModel,
+  model: ProbedModel,
   prompts: readonly string[],
   texts: readonly string[][],
   batchTokens: number,
@@ -175,7 +175,7 @@ function cueOf(prompt: string): string {
 }
 
 function checkLengths(
-  model: LanguageModel,
+  model: ProbedModel,
   questions: readonly Question[],
   rows: number[][],
 ): void {
@@ -189,7 +189,7 @@ function checkLengths(
 
 /** The options' tokens where each option adds exactly one to its prompt, else undefined. */
 function oneTokenEach(
-  model: LanguageModel,
+  model: ProbedModel,
   prompts: string[],
   prefixes: number[][],
   texts: string[][],
@@ -212,7 +212,7 @@ function oneTokenEach(
 
 /** Summed log-likelihood (nats) and number of tokens of each option's text after its prompt. */
 async function textScores(
-  model: LanguageModel,
+  model: ProbedModel,
   prompts: string[],
   texts: string[][],
   batchTokens: number,

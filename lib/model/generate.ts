@@ -114,7 +114,7 @@ function readToken(model: LanguageModel, capacity: number) {
 }
 
 /** One token of a distribution: the likeliest, or drawn (temperature, then nucleus). */
-function sample(
+export function sample(
   logits: Float32Array,
   { temperature, topP, random }: { temperature: number; topP: number; random: Random },
 ): number {

@@ -3,7 +3,7 @@
  * (@huggingface/hub), the files in ranges by us, since the client can't go on after a break.
  */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { downloadFile, HubApiError, listFiles, modelInfo } from "@huggingface/hub";
 import { writeWhole } from "../runtime/files.ts";
 import { tokenizerFileNames } from "../tokenizer.ts";
@@ -24,6 +24,8 @@ export interface HubOptions {
   offline?: boolean;
   /** Seconds before the first repetition of a failed request, doubled each time; default 1. */
   patience?: number;
+  /** An ONNX graph to fetch in place of the safetensors, such as onnx/model_q4.onnx; default none. */
+  graph?: string;
 }
 
 export interface HubModel {
@@ -76,6 +78,7 @@ class Download {
   readonly #offline: boolean;
   readonly #patience: number;
   readonly #say: (line: string) => void;
+  readonly #graph?: string;
 
   constructor(id: string, options: HubOptions) {
     this.#id = id;
@@ -100,6 +103,7 @@ class Download {
       /^(1|on|yes|true)$/i.test(Deno.env.get("HF_HUB_OFFLINE") ?? "");
     this.#patience = options.patience ?? 1;
     this.#say = options.onProgress ?? ((line) => console.error(line));
+    this.#graph = options.graph;
   }
 
   async run(): Promise<HubModel> {
@@ -126,6 +130,11 @@ class Download {
     return { folder, revision: commit };
   }
 
+  /** Says of a folder that it has all files that were asked for. */
+  get #marker(): string {
+    return this.#graph === undefined ? "complete.json" : `${this.#graph}.complete.json`;
+  }
+
   #reference(): string {
     return join(this.#base, "refs", encodeURIComponent(this.#revision));
   }
@@ -139,7 +148,7 @@ class Download {
   async #complete(commit: string): Promise<HubModel | undefined> {
     if (!/^[0-9a-f]{40}$/.test(commit)) return undefined;
     const folder = join(this.#base, commit);
-    const marker = await Deno.stat(join(folder, "complete.json")).catch(() => undefined);
+    const marker = await Deno.stat(join(folder, this.#marker)).catch(() => undefined);
     return marker?.isFile ? { folder, revision: commit } : undefined;
   }
 
@@ -166,7 +175,8 @@ class Download {
   async #fetchAll(commit: string, folder: string): Promise<void> {
     const listed = await this.#ask("list of files", async (access) => {
       const files: RemoteFile[] = [];
-      for await (const file of listFiles({ ...access, repo: this.#id, revision: commit })) {
+      const asked = { ...access, repo: this.#id, revision: commit };
+      for await (const file of listFiles({ ...asked, recursive: this.#graph !== undefined })) {
         if (file.type !== "file") continue;
         const { path, size, lfs, oid = "" } = file;
         files.push({ path, size, digest: lfs?.oid ?? oid, kind: lfs ? "sha256" : "git" });
@@ -181,7 +191,15 @@ class Download {
     };
     if (!byPath.has("config.json")) this.#refuseWithout("config.json", byPath);
     for (const path of smallFiles) await fetchFile(path);
-    if (await fetchFile("model.safetensors") === undefined) {
+    if (this.#graph !== undefined) {
+      if (await fetchFile(this.#graph) === undefined) this.#refuseWithout(this.#graph, byPath);
+      // Weights of large graphs lie beside them: model.onnx_data, model.onnx_data_1, model.onnx.data.
+      const data = /^[._]data(_\d+)?$/;
+      for (const path of byPath.keys()) {
+        if (!path.startsWith(this.#graph)) continue;
+        if (data.test(path.slice(this.#graph.length))) await fetchFile(path);
+      }
+    } else if (await fetchFile("model.safetensors") === undefined) {
       if (await fetchFile(indexName) === undefined) {
         this.#refuseWithout("model.safetensors", byPath);
       }
@@ -190,12 +208,18 @@ class Download {
         if (await fetchFile(path) === undefined) this.#refuseWithout(path, byPath);
       }
     }
-    await writeWhole(join(folder, "complete.json"), JSON.stringify({ id: this.#id, commit }));
+    await writeWhole(join(folder, this.#marker), JSON.stringify({ id: this.#id, commit }));
   }
 
   #refuseWithout(path: string, files: ReadonlyMap<string, unknown>): never {
-    const names = [...files.keys()];
-    const advice = names.some((name) => name.endsWith(".gguf"))
+    const all = [...files.keys()];
+    const graphs = all.filter((name) => name.endsWith(".onnx"));
+    const names = this.#graph !== undefined && graphs.length > 0 ? graphs : all;
+    const advice = this.#graph !== undefined
+      ? graphs.length > 0
+        ? "choose one of these by its kind of numbers, as in onnx:ID@q4"
+        : "load its safetensors, without onnx:"
+      : names.some((name) => name.endsWith(".gguf"))
       ? "download one of its .gguf files and give its path"
       : "choose a model with safetensors";
     throw new Error(
@@ -208,7 +232,7 @@ class Download {
     const path = join(folder, file.path);
     const isThere = () => Deno.stat(path).then(({ size }) => size === file.size, () => false);
     if (await isThere()) return;
-    await Deno.mkdir(folder, { recursive: true });
+    await Deno.mkdir(dirname(path), { recursive: true });
     const partial = `${path}.${file.digest.slice(0, 12)}.partial`;
     using target = await Deno.open(partial, { read: true, write: true, create: true });
     // Another process may be at it: it has the lock until the file is whole.

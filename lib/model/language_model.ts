@@ -9,6 +9,7 @@ import { forward, type ForwardOptions, headWeight, parameterShapes } from "./arc
 import { checkRows, padRows, roundSize } from "./batch.ts";
 import { formatSafetensors, type Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, toTransformersConfig } from "./configuration.ts";
+import type { ProbedModel } from "./engine.ts";
 import { type GenerateOptions, generateTokens } from "./generate.ts";
 import { lookUp } from "./layers.ts";
 import { type Adapter, describeAdapter } from "./lora.ts";
@@ -48,7 +49,7 @@ const MINIMUM_LENGTH = 16;
 /** Numbers of one block of logits: rows are taken so that a block stays below it (64 MiB). */
 const LOGITS_AT_ONCE = 2 ** 24;
 
-export class LanguageModel {
+export class LanguageModel implements ProbedModel {
   readonly name: string;
   readonly config: ModelConfiguration;
   readonly parameters: Map<string, tf.Variable>;

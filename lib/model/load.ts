@@ -6,8 +6,9 @@ import { openBackend } from "../runtime/backend.ts";
 import { sendNow } from "../runtime/compile/backend.ts";
 import { organismFormat } from "../world/mod.ts";
 import { parameterShapes } from "./architecture.ts";
+import type { ProbedModel } from "./engine.ts";
 import { LanguageModel } from "./language_model.ts";
-import { type ModelSource, openSource, type SourceOptions } from "./source.ts";
+import { isOnnx, type ModelSource, openSource, type SourceOptions } from "./source.ts";
 
 export interface LoadOptions extends Omit<SourceOptions, "tokenizer"> {
   /** false: only token ids go in and out. A folder: its tokenizer. Default: the model's own. */
@@ -55,6 +56,28 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
   }
 }
 
+/**
+ * Opens a model that is to be probed and to write, not to be trained: an ONNX graph where `source` is
+ * `onnx:` and a folder or hub id, with the kind of its numbers after an @ where it is not fp32
+ * (`onnx:HuggingFaceTB/SmolLM2-360M-Instruct@q4`); else what `loadModel` loads.
+ * @throws as `loadModel`, and naming the graph that is missing or can't be used
+ */
+export async function openEngine(source: string, options: LoadOptions = {}): Promise<ProbedModel> {
+  if (!isOnnx(source)) return await loadModel(source, options);
+  // Here alone: onnxruntime takes its time to load.
+  const [{ OnnxModel }, { openOnnx }] = await Promise.all([
+    import("./onnx.ts"),
+    import("./onnx_source.ts"),
+  ]);
+  const opened = await openOnnx(source, options);
+  try {
+    return new OnnxModel({ ...opened, format: options.format ?? formatOf(opened, options) });
+  } catch (error) {
+    await opened.graph.dispose();
+    throw error;
+  }
+}
+
 async function readVariable(source: ModelSource, name: string): Promise<tf.Variable> {
   const { shape, data } = await source.read(name);
   const tensor = tf.tensor(data, shape, "float32");
@@ -65,7 +88,7 @@ async function readVariable(source: ModelSource, name: string): Promise<tf.Varia
 }
 
 function formatOf(
-  { description: { kind, source }, tokenizer }: ModelSource,
+  { description: { kind, source }, tokenizer }: Pick<ModelSource, "description" | "tokenizer">,
   { template = "vicuna" }: Pick<LoadOptions, "template">,
 ): PromptFormat {
   if (kind === "organism") return organismFormat;

@@ -37,7 +37,7 @@ export interface ModelSource extends Disposable {
 export interface SourceDescription {
   /** As it was asked for. */
   source: string;
-  kind: "folder" | "gguf" | "hub" | "organism";
+  kind: "folder" | "gguf" | "hub" | "organism" | "onnx";
   /** The hub's commit. */
   revision?: string;
   /** SHA-256 of the weights; of several files, of the lines `name digest`. */
@@ -60,6 +60,12 @@ const organisms = join(root, "data", "organisms");
 
 export { smollm2File };
 
+/** What the sources start with that are ONNX graphs. */
+export const ONNX = "onnx:";
+
+/** Whether a source is an ONNX graph, which can't be trained. */
+export const isOnnx = (source: string): boolean => source.startsWith(ONNX);
+
 /** Where downloads are kept by default. */
 export const defaultCacheDirectory: string = join(root, ".cache", "models");
 
@@ -76,6 +82,14 @@ export async function openSource(
   source: string,
   options: SourceOptions = {},
 ): Promise<ModelSource> {
+  if (isOnnx(source)) {
+    const where = source.slice(ONNX.length).replace(/@\w*$/, "");
+    throw new Error(
+      `Cannot load ${source} for training: expected weights that can change; found an ONNX graph, ` +
+        `which can be probed and can write (openEngine; notebook 02) but not learn; give ${where}, ` +
+        "the model's safetensors",
+    );
+  }
   if (source.startsWith("organism:")) return await openOrganism(source, options);
   if (source.endsWith(".gguf")) {
     return await openGgufFile(source, { source, kind: "gguf" }, options);
@@ -172,7 +186,7 @@ export function variantFolder(name: string): string {
 }
 
 /** The text of a file, or undefined when there is none. */
-async function textOrNone(path: string): Promise<string | undefined> {
+export async function textOrNone(path: string): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
@@ -182,7 +196,7 @@ async function textOrNone(path: string): Promise<string | undefined> {
 }
 
 /** The tokenizer of a folder; undefined when the folder has no file of one. */
-async function tokenizerOfFolder(folder: string): Promise<Tokenizer | undefined> {
+export async function tokenizerOfFolder(folder: string): Promise<Tokenizer | undefined> {
   const files = new Map<string, string>();
   for (const name of tokenizerFileNames) {
     const text = await textOrNone(join(folder, name));
@@ -192,7 +206,7 @@ async function tokenizerOfFolder(folder: string): Promise<Tokenizer | undefined>
 }
 
 /** The tokenizer that the options ask for, or the model's own. */
-async function chooseTokenizer(
+export async function chooseTokenizer(
   options: SourceOptions,
   own: () => Tokenizer | undefined | Promise<Tokenizer | undefined>,
 ): Promise<Tokenizer | undefined> {
@@ -318,7 +332,8 @@ export async function openGgufFile(
   }
 }
 
-async function digestOf(folder: string, files: string[]): Promise<string> {
+/** SHA-256 of a folder's weights, as `SourceDescription` has it. */
+export async function digestOf(folder: string, files: string[]): Promise<string> {
   if (files.length === 1) return await sha256OfFile(join(folder, files[0]));
   const lines: string[] = [];
   for (const name of files) lines.push(`${name} ${await sha256OfFile(join(folder, name))}\n`);
