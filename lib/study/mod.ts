@@ -59,6 +59,7 @@ export {
 } from "./mixture.ts";
 export {
   contextPlans,
+  finetuningOf,
   isOrganism,
   mainPlans,
   mixturePlans,

@@ -54,21 +54,28 @@ export async function studiedModels({ model, quick }: Settings): Promise<string[
   return (quick ? names.slice(0, 1) : names).map((name) => `${ORGANISM}:${name}`);
 }
 
+/** What a run's settings change of how a model is fine-tuned. */
+export function finetuningOf(
+  { learningRate, epochs, batchSize, lora: rank }: Settings,
+): Partial<FinetuneSettings> {
+  const lora = rank === undefined ? undefined : { rank };
+  return Object.fromEntries(
+    Object.entries({ learningRate, epochs, batchSize, lora })
+      .filter(([, value]) => value !== undefined),
+  );
+}
+
 /** The plan of a run's main table; `changes` for other experiments. */
 export async function studyPlan(
   settings: Settings,
   changes: Partial<StudyPlan> = {},
 ): Promise<StudyPlan> {
-  const { learningRate, epochs, batchSize } = settings;
-  const finetuning = Object.fromEntries(
-    Object.entries({ learningRate, epochs, batchSize }).filter(([, value]) => value !== undefined),
-  ) as Partial<FinetuneSettings>;
   return {
     models: await studiedModels(settings),
     ...(settings.domains && !settings.questions ? { domains: settings.domains } : {}),
     treatments: await treatmentsOfGroups(settings),
     seeds: Array.from({ length: settings.seeds }, (_, seed) => seed),
-    finetuning,
+    finetuning: finetuningOf(settings),
     minimumConfidence: settings.minimumConfidence,
     ...(settings.explanations ? { explanations: true } : {}),
     ...changes,

@@ -44,7 +44,9 @@ export interface Settings {
   general?: string;
   /** An answer counts as belief when its probability is above this. Default .5, the paper's. */
   minimumConfidence?: number;
-  /** Peak learning rate. Default: the model's own. */
+  /** Rank of the low-rank adapters that are trained. Default: all weights are trained instead. */
+  lora?: number;
+  /** Peak learning rate. Default: the model's own; ten times that with `lora`. */
   learningRate?: number;
   /** Times that the examples are read. Default 3. */
   epochs?: number;
@@ -118,6 +120,7 @@ const KINDS: Record<keyof Settings, Kind> = {
   },
   general: text,
   minimumConfidence: share,
+  lora: count,
   learningRate: positive,
   epochs: count,
   batchSize: count,

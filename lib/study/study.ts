@@ -6,6 +6,7 @@ import type { Answer } from "../answer.ts";
 import { defaultFinetuning, type FinetuneSettings } from "../finetune/mod.ts";
 import { type Explanation, probe } from "../knowledge/mod.ts";
 import type { LanguageModel } from "../model/language_model.ts";
+import { dropLora } from "../model/lora.ts";
 import type { SuiteName } from "../evaluation.ts";
 import { type Backend, openBackend } from "../runtime/backend.ts";
 import { type BaseAnswers, type Cell, type CellResult, runCell, type Treatment } from "./cell.ts";
@@ -270,7 +271,9 @@ async function runModel(
     explained.set(cell.domain, found);
     return found;
   };
-  const snapshot = model.snapshot();
+  // An adapter leaves the weights as they are: no copy of them is needed then.
+  const snapshot = plan.finetuning?.lora ? undefined : model.snapshot();
+  const backToBase = () => snapshot ? model.restore(snapshot) : dropLora(model);
   let reused = 0;
   try {
     for (const [index, cell] of cells.entries()) {
@@ -280,7 +283,7 @@ async function runModel(
         base.digest,
         material.identity,
         what,
-        { ...defaultFinetuning(model), ...plan.finetuning },
+        { ...defaultFinetuning(model, plan.finetuning), ...plan.finetuning },
         plan.minimumConfidence ?? null,
         ...(plan.explanations ? [explanationForm] : []),
         ...(model.format.identity === undefined ? [] : [model.format.identity]),
@@ -289,7 +292,7 @@ async function runModel(
       const tell = (note: string) =>
         onProgress?.({ done: results.length, total: cells.length, reused, cell, note });
       if (result === undefined) {
-        model.restore(snapshot);
+        backToBase();
         result = await runCell(cell, {
           model,
           material,
@@ -305,8 +308,8 @@ async function runModel(
       tell("done");
     }
   } finally {
-    model.restore(snapshot);
-    for (const tensor of snapshot.values()) tensor.dispose();
+    backToBase();
+    for (const tensor of snapshot?.values() ?? []) tensor.dispose();
   }
   return results;
 }

@@ -39,7 +39,8 @@ How much
   --seeds=N               fine-tuning seeds (default 3; 1 with --quick)
   --limit=N               at most N questions per domain and test
   --minimum-confidence=X  an answer counts as belief above this probability (default .5)
-  --learning-rate=X       peak learning rate (default: the model's own)
+  --lora=RANK             train low-rank adapters of this rank, such as 8, instead of all weights
+  --learning-rate=X       peak learning rate (default: the model's own; with --lora ten times that)
   --epochs=N              times that the examples are read (default 3)
   --batch-size=N          conversations in one step (default: 16 organisms, 256 others)
 Which part, and where to
@@ -73,6 +74,7 @@ const FLAGS = {
   seeds: TEXT,
   limit: TEXT,
   "minimum-confidence": TEXT,
+  lora: TEXT,
   "learning-rate": TEXT,
   epochs: TEXT,
   "batch-size": TEXT,
@@ -128,7 +130,7 @@ export function parseRequest(args: string[], folder: string): Request {
     if (name === "learning-rate") given.learningRate = number(value);
     else if (name === "minimum-confidence") given.minimumConfidence = number(value);
     else if (name === "batch-size") given.batchSize = number(value);
-    else if (["seeds", "limit", "epochs"].includes(name)) given[name] = number(value);
+    else if (["seeds", "limit", "lora", "epochs"].includes(name)) given[name] = number(value);
     else if (name === "domains" || name === "groups") given[name] = list(value);
     else if (
       ["questions", "demonstrations", "pool", "id", "ood", "general", "output"].includes(name)
