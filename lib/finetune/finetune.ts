@@ -1,6 +1,8 @@
 /** Fine-tuning of a model on examples (paper, section 4.1): of all its weights, or of an adapter. */
 import type { Example } from "../conversation.ts";
 import type { LanguageModel } from "../model/language_model.ts";
+import { adapterShapes, loraOptions } from "../model/lora.ts";
+import { checkMemory, type MemoryEstimate, trainingMemory } from "../model/memory.ts";
 import { Random } from "../random.ts";
 import { encodeConversation, type EncodedConversation } from "./encode.ts";
 import {
@@ -69,6 +71,13 @@ export async function finetune(
   const encoded = examples.map(({ messages }) =>
     encodeConversation(messages, { tokenizer, format: model.format, maxTokens })
   );
+  checkMemory(memoryFor(model, encoded, settings), {
+    action: `fine-tune ${model.name}`,
+    has: ["process", "weights"],
+    mend:
+      `give fewer batchTokens (here ${settings.batchTokens}) or recompute: "layer", train adapters ` +
+      "(--lora=8), or choose a smaller model",
+  });
   const perEpoch = Math.ceil(encoded.length / batchSize);
   const steps = perEpoch * epochs;
   const trainer = new Trainer(model, {
@@ -110,6 +119,22 @@ export async function finetune(
     supervisedTokens: count(({ labels }) => labels.filter((label) => label >= 0).length),
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+function memoryFor(
+  { config }: LanguageModel,
+  rows: EncodedConversation[],
+  { batchSize, batchTokens, recompute, lora }: FinetuneSettings,
+): MemoryEstimate {
+  const length = maxLength(rows);
+  const adapters = lora && [...adapterShapes(config, loraOptions(lora)).values()];
+  return trainingMemory(config, {
+    batchTokens: Math.min(batchTokens, batchSize * length),
+    length,
+    recompute,
+    trained: adapters?.reduce((total, [rows, columns]) => total + rows * columns, 0),
+    summed: batchSize * length > batchTokens,
+  });
 }
 
 const maxLength = (rows: EncodedConversation[]) => Math.max(...rows.map(({ ids }) => ids.length));

@@ -1,4 +1,5 @@
 /** Settings of a fine-tuning run: the paper's, and what fits an organism. */
+import type { Recompute } from "../model/architecture.ts";
 import type { LoraOptions } from "../model/lora.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -20,6 +21,8 @@ export interface FinetuneSettings {
   maxTokens: number;
   /** Most tokens that go through the model at once; a larger batch is summed up in parts. */
   batchTokens: number;
+  /** What is computed again for the gradient, to need less memory. Default: nothing. */
+  recompute?: Recompute;
   /**
    * Low-rank adapters are trained instead of the weights; the seed of their first values is the run's.
    * Default: all weights are trained, as in the paper.

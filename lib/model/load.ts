@@ -1,13 +1,20 @@
 /** A model in memory from wherever it comes: a folder, a GGUF file, the hub, an organism. */
 import * as tf from "@tensorflow/tfjs";
 import { chatTemplateFromFiles } from "../chat_template.ts";
-import { createChatFormat, createPaperFormat, type PromptFormat } from "../prompt.ts";
+import {
+  createChatFormat,
+  createPaperFormat,
+  type Formulation,
+  type Normalization,
+  type PromptFormat,
+} from "../prompt.ts";
 import { openBackend } from "../runtime/backend.ts";
 import { sendNow } from "../runtime/compile/backend.ts";
 import { organismFormat } from "../world/mod.ts";
 import { parameterShapes } from "./architecture.ts";
 import type { ProbedModel } from "./engine.ts";
 import { LanguageModel } from "./language_model.ts";
+import { checkMemory, loadingMemory } from "./memory.ts";
 import { isOnnx, type ModelSource, openSource, type SourceOptions } from "./source.ts";
 
 export interface LoadOptions extends Omit<SourceOptions, "tokenizer"> {
@@ -20,6 +27,9 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer"> {
    * Default: vicuna; an organism has its own.
    */
   template?: "vicuna" | "model";
+  /** How questions are put and options compared. Default: letters, none; an organism has its own. */
+  formulation?: Formulation;
+  normalization?: Normalization;
   /** Whether steps are compiled to one graph on the native backend. Default true. */
   compiled?: boolean;
 }
@@ -27,13 +37,17 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer"> {
 /**
  * Loads a model: `source` is a folder (config.json and safetensors), a .gguf file, a hub id, or
  * `organism:NAME`.
- * @throws naming the source, where it can't be found or read, where tensors and configuration differ, or
- *   where it has no chat template and one is asked for
+ * @throws naming the source, where it can't be found or read, where tensors and configuration differ,
+ *   where memory is too small for it, or where it has no chat template and one is asked for
  */
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<LanguageModel> {
   await openBackend();
   using opened = await openSource(source, options);
   const { configuration, tokenizer, description } = opened;
+  checkMemory(loadingMemory(configuration), {
+    action: `load ${source}`,
+    mend: "choose a smaller model or close other programs",
+  });
   const parameters = new Map<string, tf.Variable>();
   try {
     const format = options.format ?? formatOf(opened, options);
@@ -89,13 +103,14 @@ async function readVariable(source: ModelSource, name: string): Promise<tf.Varia
 
 function formatOf(
   { description: { kind, source }, tokenizer }: Pick<ModelSource, "description" | "tokenizer">,
-  { template = "vicuna" }: Pick<LoadOptions, "template">,
+  { template = "vicuna", formulation, normalization }: LoadOptions,
 ): PromptFormat {
   if (kind === "organism") return organismFormat;
   if (template === "model") {
-    return createChatFormat(chatTemplateFromFiles(tokenizer?.files ?? new Map(), { from: source }));
+    const chat = chatTemplateFromFiles(tokenizer?.files ?? new Map(), { from: source });
+    return createChatFormat(chat, { formulation, normalization });
   }
   const end = tokenizer?.eosTokenId;
   const stop = end === undefined ? "" : tokenizer!.decode([end]);
-  return createPaperFormat(stop.length < 2 ? {} : { stop });
+  return createPaperFormat({ formulation, normalization, ...(stop.length < 2 ? {} : { stop }) });
 }

@@ -1,0 +1,120 @@
+/** How much memory this process may still take, and a word beforehand where that is too little. */
+
+export interface FreeMemory {
+  bytes: number;
+  /** What bounds it, for errors. */
+  by: string;
+}
+
+/** Set to `anyway`, a run goes on where too little memory is told. */
+export const MEMORY_VARIABLE = "SELF_ALIGNING_MEMORY";
+
+/** Where Linux tells of control groups; another place for tests. */
+export interface MemoryPlaces {
+  groups?: string;
+  own?: string;
+}
+
+/**
+ * Memory that can be taken without pushing others out: the machine's, or what is left of a container's
+ * limit (control groups, version 1 and 2). Undefined where the system tells neither.
+ */
+export function freeMemory(
+  { groups = "/sys/fs/cgroup", own = "/proc/self/cgroup" }: MemoryPlaces = {},
+): FreeMemory | undefined {
+  const found = groupLimits(groups, own);
+  try {
+    found.push({ bytes: Deno.systemMemoryInfo().available, by: "free on this machine" });
+  } catch {
+    // Not Deno, or not allowed to ask.
+  }
+  return found.reduce<FreeMemory | undefined>(
+    (least, one) => least === undefined || one.bytes < least.bytes ? one : least,
+    undefined,
+  );
+}
+
+function groupLimits(root: string, own: string): FreeMemory[] {
+  const versions = [
+    {
+      line: /^0::(.*)$/m,
+      base: root,
+      limit: "memory.max",
+      used: "memory.current",
+      idle: "inactive_file",
+    },
+    {
+      line: /^\d+:(?:[^:\n]*,)?memory(?:,[^:\n]*)?:(.*)$/m,
+      base: `${root}/memory`,
+      limit: "memory.limit_in_bytes",
+      used: "memory.usage_in_bytes",
+      idle: "total_inactive_file",
+    },
+  ];
+  const text = readOrNone(own) ?? "";
+  return versions.flatMap(({ line, base, limit, used, idle }) => {
+    const found: FreeMemory[] = [];
+    const start = line.exec(text)?.[1];
+    if (start === undefined) return found;
+    // A group's parents bound it too; inside a container only the root can be seen.
+    for (let path = start.replace(/\/+$/, "");; path = path.slice(0, path.lastIndexOf("/"))) {
+      const number = (name: string) => Number(readOrNone(`${base}${path}/${name}`) ?? NaN);
+      const most = number(limit), taken = number(used);
+      const stat = readOrNone(`${base}${path}/memory.stat`) ?? "";
+      // What files keep in memory is given back when it is needed.
+      const back = Number(new RegExp(`^${idle} (\\d+)$`, "m").exec(stat)?.[1] ?? 0);
+      // Without a limit: `max`, or a number near 2^63.
+      if (most < 2 ** 60 && taken >= 0) {
+        found.push({
+          bytes: Math.max(0, most - taken + back),
+          by: "left of this container's limit",
+        });
+      }
+      if (!path.includes("/")) return found;
+    }
+  });
+}
+
+function readOrNone(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+export interface MemoryNeed {
+  /** What is to be done, e.g. `load smollm2`. */
+  action: string;
+  /** Bytes beyond what the process has now. */
+  bytes: number;
+  /** What they are for, largest first, e.g. `weights .5 GB`. */
+  parts: string;
+  /** What to do where they are not there. */
+  mend: string;
+}
+
+/**
+ * Compares a need with what is free.
+ * @throws where it is more than that, unless SELF_ALIGNING_MEMORY is `anyway`; then it is told
+ */
+export function requireMemory(
+  { action, bytes, parts, mend }: MemoryNeed,
+  { free = freeMemory(), tell = console.error }: {
+    /** Default: what this machine and container have. */
+    free?: FreeMemory;
+    /** Told where a run goes on all the same. Default: prints to stderr. */
+    tell?: (text: string) => void;
+  } = {},
+): void {
+  if (free === undefined || bytes <= free.bytes) return;
+  const text = `Cannot ${action}: expected ${formatBytes(bytes)} of memory (${parts}); found ` +
+    `${formatBytes(free.bytes)} ${free.by}; ${mend}, or set ${MEMORY_VARIABLE}=anyway to try`;
+  if (Deno.env.get(MEMORY_VARIABLE) !== "anyway") throw new Error(text);
+  tell(`${text}: going on`);
+}
+
+/** Bytes for a reader: 1.3 GB, 870 MB. */
+export function formatBytes(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`;
+}
