@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-import-prefix -- for whoever makes the tables anew; the project needs no such package
 /**
  * Writes tables/countries.csv and tables/elements.csv from two npm packages (both MIT), so that a reader
  * can see what was taken from them and what was left out. The other tables are this project's own.

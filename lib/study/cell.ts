@@ -12,7 +12,7 @@ import {
   probe,
 } from "../knowledge/mod.ts";
 import type { LanguageModel } from "../model/language_model.ts";
-import type { PromptFormat } from "../prompt.ts";
+import type { Asking, PromptFormat } from "../prompt.ts";
 import { Random } from "../random.ts";
 import type { Interval } from "../statistics/mod.ts";
 import type { DomainMaterial, ItemKind, Material } from "./material.ts";
@@ -76,6 +76,8 @@ export interface CellResult {
   /** Items of the group, without the general instructions. */
   size: number;
   sizes: GroupSizes;
+  /** How the model was asked and trained. */
+  asking?: Asking;
   /** Whose conversations it was trained on and tested in, where not the paper's or an organism's. */
   template?: "model";
   /** Of a study with explanations: what came of asking the base model for them. */
@@ -211,7 +213,9 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
     selfExplanation: explanations && explanationOf(explanations, released),
     self: released?.self,
   });
+  const { formulation, normalization } = model.format;
   const facts = {
+    asking: { formulation, normalization },
     ...(model.format.name === "chat" ? { template: "model" as const } : {}),
     ...(explanations && { explanations: countExplanations(explanations) }),
   };

@@ -10,6 +10,7 @@ import type { Question, RejectedRow } from "../question.ts";
 import { readText } from "../runtime/files.ts";
 import type { World } from "../world/mod.ts";
 import { type Treatment } from "./cell.ts";
+import { FACT_GROUP_SIZE, factFinetuning, factMaterial } from "./facts.ts";
 import { type Exam, type Material, worldMaterial } from "./material.ts";
 import {
   auditText,
@@ -19,7 +20,7 @@ import {
   type ReleasedMaterial,
   releasedMaterial,
 } from "./released.ts";
-import type { Settings } from "./settings.ts";
+import { type Settings, studiesFacts } from "./settings.ts";
 import type { StudyPlan, Subject } from "./study.ts";
 
 /** Shares of SELF in the paper's mixtures; 0 is INC and 1 is SELF. */
@@ -70,12 +71,14 @@ export async function studyPlan(
   settings: Settings,
   changes: Partial<StudyPlan> = {},
 ): Promise<StudyPlan> {
+  const facts = studiesFacts(settings);
   return {
     models: await studiedModels(settings),
     ...(settings.domains && !settings.questions ? { domains: settings.domains } : {}),
     treatments: await treatmentsOfGroups(settings),
     seeds: Array.from({ length: settings.seeds }, (_, seed) => seed),
-    finetuning: finetuningOf(settings),
+    finetuning: { ...(facts ? factFinetuning(settings) : {}), ...finetuningOf(settings) },
+    ...(facts ? { count: FACT_GROUP_SIZE } : {}),
     minimumConfidence: settings.minimumConfidence,
     ...(settings.explanations ? { explanations: true } : {}),
     ...changes,
@@ -184,8 +187,11 @@ export async function openSubject(
     const material = worldMaterial(world, { domains, limit });
     return { model, material, rejected: [], leaked: 0, world };
   }
-  const files = await fileMaterial(settings, { ...options, limit });
-  return { model: await loadModel(name, { template: settings.template }), ...files };
+  const files = studiesFacts(settings)
+    ? { material: await factMaterial(settings), rejected: [], leaked: 0 }
+    : await fileMaterial(settings, { ...options, limit });
+  const { template, formulation, normalization } = settings;
+  return { model: await loadModel(name, { template, formulation, normalization }), ...files };
 }
 
 /** The material of the settings' files: one domain. Errors as of `openSubject`. */

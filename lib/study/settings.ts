@@ -4,12 +4,14 @@
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { factDomains } from "../dataset/facts.ts";
+import type { Asking, Formulation, Normalization } from "../prompt.ts";
 
 /** What one run of the notebooks does. */
 export interface Settings {
   /** `organism` (all that are shipped), `organism:NAME`, a hub id, a folder or a .gguf file. */
   model: string;
-  /** Domains studied. Default: all four. */
+  /** Domains studied: those of the worlds, or of the exam of common facts. Default: all four. */
   domains?: string[];
   /** Fine-tuning seeds per cell of the study. Default 3, those of data/study-rule.md; 1 with `quick`. */
   seeds: number;
@@ -21,7 +23,10 @@ export interface Settings {
   full: boolean;
   /** Goes on with what an earlier run with the same settings left unfinished. */
   resume: boolean;
-  /** File of questions to study in place of the data set's: the domain's own test (HOMO). */
+  /**
+   * File of questions to study: the domain's own test (HOMO). Default: an organism's exam; for a real
+   * model the exam of common facts (data/facts).
+   */
   questions?: string;
   /** File of questions shown as demonstrations. Default: dev.jsonl beside `questions`. */
   demonstrations?: string;
@@ -38,6 +43,13 @@ export interface Settings {
   groups?: string[];
   /** Targets are explained, SELF's by the base model itself. Default: false. */
   explanations?: boolean;
+  /**
+   * How questions are put to a real model: by letters, by the options' texts, or by these without a list
+   * of options. Default: letters; cloze for the exam of common facts.
+   */
+  formulation?: Formulation;
+  /** How the options' texts are compared. Default: none. */
+  normalization?: Normalization;
   /** Whose conversations: the paper's (vicuna), or the model's own chat template's. Default: vicuna. */
   template?: "vicuna" | "model";
   /** File of general instructions mixed into every group. */
@@ -60,6 +72,8 @@ export interface Settings {
 export const SETTINGS_VARIABLE = "SELF_ALIGNING_SETTINGS";
 
 const DOMAINS = ["history", "engineering", "jurisprudence", "medicine"];
+const FORMULATIONS: readonly Formulation[] = ["letters", "hybrid", "cloze"];
+const NORMALIZATIONS: readonly Normalization[] = ["none", "token", "character", "pmi"];
 const GROUPS = ["har", "inc", "self", "context", "general"];
 
 /** A setting's kind: whether a value fits, and how that is said. */
@@ -85,13 +99,18 @@ const share: Kind = {
   expected: "a number from 0 to below 1, such as 0.5",
   fits: (value) => typeof value === "number" && value >= 0 && value < 1,
 };
-const some = (known?: string[]): Kind => ({
+const some = (known?: readonly string[]): Kind => ({
   expected: known
     ? `one or more of ${known.join(", ")}, each once`
     : "one or more names, each once",
   fits: (value) =>
     Array.isArray(value) && value.length > 0 && new Set(value).size === value.length &&
     value.every((name) => text.fits(name) && (!known || known.includes(name))),
+});
+
+const one = (known: readonly string[]): Kind => ({
+  expected: `one of ${known.join(", ")}`,
+  fits: (value) => known.some((name) => name === value),
 });
 
 const KINDS: Record<keyof Settings, Kind> = {
@@ -114,6 +133,8 @@ const KINDS: Record<keyof Settings, Kind> = {
       Array.isArray(value) && value.length === 1 && value[0] === "released",
   },
   explanations: yesOrNo,
+  formulation: one(FORMULATIONS),
+  normalization: one(NORMALIZATIONS),
   template: {
     expected: "vicuna or model",
     fits: (value) => value === "vicuna" || value === "model",
@@ -149,8 +170,7 @@ export function parseSettings(json?: string): Settings {
       const known = Object.keys(KINDS).join(", ");
       throw new Error(`Cannot use the setting ${name}: expected one of ${known}`);
     }
-    // Whoever brings questions brings their domains.
-    const kind = name === "domains" && values.questions ? some() : KINDS[name as keyof Settings];
+    const kind = name === "domains" ? domainsOf(values) : KINDS[name as keyof Settings];
     if (!kind.fits(value)) {
       const found = Array.isArray(value) ? value.join(",") : value;
       throw new Error(
@@ -163,14 +183,40 @@ export function parseSettings(json?: string): Settings {
     throw new Error("Cannot use the settings quick and full together: give one of them");
   }
   checkTogether(values);
-  const seeds = quick ? 1 : 3;
-  return { model: "organism", seeds, resume: false, output: "figures", ...values, quick, full };
+  const seeds = quick || studiesFacts(values) ? 1 : 3;
+  return {
+    ...{ model: "organism", seeds, resume: false, output: "figures" },
+    ...values,
+    ...askingOf(values),
+    ...{ quick, full },
+  };
+}
+
+/** Whoever brings questions brings their domains. */
+function domainsOf(values: Partial<Settings>): Kind {
+  if (values.questions) return some();
+  return studiesFacts(values) ? some(factDomains) : KINDS.domains;
+}
+
+const namesOrganism = (model: unknown) => /^organism(:|$)/.test(String(model));
+
+/** Whether a run asks the exam of common facts: a real model and no files of questions. */
+export function studiesFacts({ model = "organism", ...files }: Partial<Settings>): boolean {
+  return !namesOrganism(model) &&
+    (["questions", "pool", "id", "ood", "demonstrations"] as const).every((name) => !files[name]);
+}
+
+/** How a real model is asked; an organism brings its own way. */
+function askingOf(values: Partial<Settings>): Partial<Asking> {
+  if (namesOrganism(values.model ?? "organism")) return {};
+  const formulation = values.formulation ?? (studiesFacts(values) ? "cloze" : "letters");
+  return { formulation, normalization: values.normalization ?? "none" };
 }
 
 /** @throws where settings need each other, or don't go together */
 function checkTogether(values: Partial<Settings>): void {
   const { model = "organism", explanations, groups, pool, template } = values;
-  const organism = /^organism(:|$)/.test(model);
+  const organism = namesOrganism(model);
   if (groups?.includes("released") && (organism || pool === undefined)) {
     throw new Error(
       `Cannot use the setting groups with ${model}${
@@ -184,6 +230,19 @@ function checkTogether(values: Partial<Settings>): void {
     throw new Error(
       `Cannot use the setting explanations with ${model}: an organism has no words for reasons; ` +
         "give another --model, or leave --explanations out",
+    );
+  }
+  for (const name of ["formulation", "normalization"] as const) {
+    if (values[name] === undefined || !organism) continue;
+    throw new Error(
+      `Cannot use the setting ${name} with ${model}: an organism is asked for its options' texts, one ` +
+        `token each; give another --model, or leave --${name} out`,
+    );
+  }
+  if ((values.normalization ?? "none") !== "none" && askingOf(values).formulation === "letters") {
+    throw new Error(
+      "Cannot use the setting normalization with letters: letters are one token each and need none; " +
+        "give --formulation=cloze or hybrid, or leave --normalization out",
     );
   }
   if (template !== undefined && organism) {

@@ -8,6 +8,7 @@ import { type Explanation, probe } from "../knowledge/mod.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { dropLora } from "../model/lora.ts";
 import type { SuiteName } from "../evaluation.ts";
+import { type Asking, askingOf } from "../prompt.ts";
 import { type Backend, openBackend } from "../runtime/backend.ts";
 import { type BaseAnswers, type Cell, type CellResult, runCell, type Treatment } from "./cell.ts";
 import { answersToExplain, explanationForm, storedExplanations } from "./explanations.ts";
@@ -68,6 +69,8 @@ export interface BaseResult {
   model: string;
   digest: string;
   parameters: number;
+  /** How it was asked. */
+  asking?: Asking;
   /** By exam. */
   answers: Record<string, Answer[]>;
 }
@@ -203,7 +206,11 @@ export async function probeBase(
   },
 ): Promise<BaseResult> {
   const digest = model.description?.digest ?? "";
-  const key = await store.key("base", [digest, material.identity, [...material.domains.keys()]]);
+  const asking = askingOf(model.format);
+  const key = await store.key("base", [
+    ...[digest, material.identity, [...material.domains.keys()]],
+    ...(asking ? [asking] : []),
+  ]);
   const found = await store.read<BaseResult>(key);
   if (found !== undefined) return { ...found, model: name };
   const exams = new Map<string, Exam>();
@@ -215,7 +222,12 @@ export async function probeBase(
     onProgress?.({ done: Object.keys(answers).length, total: exams.size, exam });
     answers[exam] = await probe(model, questions, { demonstrations: [...demonstrations] });
   }
-  const result = { model: name, digest, parameters: model.parameterCount, answers };
+  const { formulation, normalization } = model.format;
+  const result = {
+    ...{ model: name, digest, parameters: model.parameterCount },
+    asking: { formulation, normalization },
+    answers,
+  };
   await store.write(key, result);
   return result;
 }

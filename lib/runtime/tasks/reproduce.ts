@@ -22,13 +22,18 @@ const HELP = `Runs the notebooks in order and prints what they found beside the 
 What to study
   --model=MODEL           organism (the default: all that are shipped), organism:NAME, a hub id such
                           as HuggingFaceTB/SmolLM2-360M, a folder of a checkpoint, a .gguf file
-  --domains=A,B           history, engineering, jurisprudence, medicine (default: all)
+  --domains=A,B           history, engineering, jurisprudence, medicine (default: all); on facts
+                          geography, chemistry, literature, history
   --groups=A,B            har, inc, self, context, general (default: all); released: those of the
                           folder --pool=FOLDER, as they are (one model and domain of the authors')
   --explanations          train on explained answers, SELF's explained by the model itself
+  --formulation=cloze     how a real model is asked: by letters (as in the paper), by the options' texts
+                          (hybrid), or by these without a list of options (cloze, the default on facts)
+  --normalization=none    how the options' texts are compared: none, token, character, pmi
   --template=vicuna       conversations as in the paper (the default); model: those of the model's own
                           chat template
-  --questions=FILE        your own questions instead of the data set's; --domains is then free
+  --questions=FILE        your own questions; --domains is then free (default: an organism's exam; for
+                          a real model the exam of common facts in data/facts)
   --demonstrations=FILE   your own demonstrations (default: dev.jsonl beside the questions)
   --pool=FILE             questions to make the groups from, or a folder of released group rows
   --id=FILE  --ood=FILE   another exam of the same domain; questions of other domains
@@ -36,7 +41,7 @@ What to study
 How much
   --quick                 about a minute, to see that all works; the numbers mean little
   --full                  every seed and mixture for every model, and the controls (20 minutes)
-  --seeds=N               fine-tuning seeds (default 3; 1 with --quick)
+  --seeds=N               fine-tuning seeds (default 3; 1 on facts or with --quick)
   --limit=N               at most N questions per domain and test
   --minimum-confidence=X  an answer counts as belief above this probability (default .5)
   --lora=RANK             train low-rank adapters of this rank, such as 8, instead of all weights
@@ -62,6 +67,8 @@ const FLAGS = {
   domains: TEXT,
   groups: TEXT,
   explanations: SWITCH,
+  formulation: TEXT,
+  normalization: TEXT,
   template: TEXT,
   questions: TEXT,
   demonstrations: TEXT,
