@@ -53,7 +53,7 @@ export function tinyModel({ seed = 3 } = {}): LanguageModel {
     parameters: new Map(
       [...initialParameters(settings, { vocabularySize, seed })].map((
         [name, { shape, data }],
-      ) => [name, tf.variable(tf.tensor(data, shape))]),
+      ) => [name, tf.tidy(() => tf.variable(tf.tensor(data, shape)))]),
     ),
     tokenizer: tokenizerFromFiles(files),
     format: paperFormat,
