@@ -1,0 +1,189 @@
+/** What a model takes in memory, what is free, and the word beforehand where it is too little. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { finetune } from "../../lib/finetune/mod.ts";
+import { parseConfiguration } from "../../lib/model/configuration.ts";
+import type { LanguageModel } from "../../lib/model/language_model.ts";
+import { loadModel } from "../../lib/model/load.ts";
+import {
+  checkMemory,
+  loadingMemory,
+  probingMemory,
+  trainingMemory,
+} from "../../lib/model/memory.ts";
+import { freeMemory, MEMORY_VARIABLE, requireMemory } from "../../lib/runtime/memory.ts";
+import { openBackend } from "../../lib/runtime/backend.ts";
+import { tinyModel } from "./_tiny_model.ts";
+
+await openBackend();
+const smollm2 = parseConfiguration({
+  model_type: "llama",
+  vocab_size: 49152,
+  hidden_size: 576,
+  num_hidden_layers: 30,
+  num_attention_heads: 9,
+  num_key_value_heads: 3,
+  intermediate_size: 1536,
+  tie_word_embeddings: true,
+});
+/** More than any machine has. */
+const giant = { ...smollm2, hiddenSize: 65536, intermediateSize: 262144, layers: 1000 };
+
+Deno.test("estimates are within a fifth of SmolLM2's measured peaks", () => {
+  const measured: [number, { total: number }][] = [
+    [1.25e9, loadingMemory(smollm2)],
+    [1.41e9, probingMemory(smollm2, { batchTokens: 8192, length: 128 })],
+    [3.65e9, trainingMemory(smollm2, { batchTokens: 512, length: 128 })],
+    [4.05e9, trainingMemory(smollm2, { batchTokens: 512, length: 128 })],
+    [4.28e9, trainingMemory(smollm2, { batchTokens: 1024, length: 128 })],
+    [4.96e9, trainingMemory(smollm2, { batchTokens: 1024, length: 512 })],
+    [3.42e9, trainingMemory(smollm2, { batchTokens: 1024, length: 128, recompute: "mlp" })],
+    [3.61e9, trainingMemory(smollm2, { batchTokens: 512, length: 128, recompute: "layer" })],
+  ];
+  for (const [peak, { total }] of measured) {
+    assert.ok(total > 0.85 * peak && total < 1.2 * peak, `${total} told, ${peak} measured`);
+  }
+});
+
+Deno.test("trainingMemory() falls with fewer tokens, recomputing and adapters, and rises with sums", () => {
+  const use = { batchTokens: 8192, length: 512 };
+  const whole = trainingMemory(smollm2, use);
+  assert.equal(whole.moments, 2 * whole.weights);
+  assert.equal(whole.total, Object.values(whole).reduce((a, b) => a + b, 0) - whole.total);
+  const less = [
+    trainingMemory(smollm2, { ...use, batchTokens: 2048 }),
+    trainingMemory(smollm2, { ...use, recompute: "mlp" }),
+    trainingMemory(smollm2, { ...use, trained: 1e6 }),
+  ];
+  for (const { total } of less) assert.ok(total < whole.total);
+  assert.ok(trainingMemory(smollm2, { ...use, recompute: "layer" }).total < less[1].total);
+  const summed = trainingMemory(smollm2, { ...use, summed: true });
+  assert.equal(summed.gradients, 2 * whole.gradients);
+  assert.ok(summed.total > whole.total);
+});
+
+/** A folder that looks like Linux's control groups. */
+async function withGroups(
+  own: string,
+  files: Record<string, string>,
+  body: (places: { groups: string; own: string }) => void,
+) {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(join(folder, "own"), own);
+    for (const [name, text] of Object.entries(files)) {
+      await Deno.mkdir(join(folder, "groups", name, ".."), { recursive: true });
+      await Deno.writeTextFile(join(folder, "groups", name), `${text}\n`);
+    }
+    body({ groups: join(folder, "groups"), own: join(folder, "own") });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("freeMemory() takes what is left of a container's limit, whichever group sets it", async () => {
+  const MB = 1e6;
+  await withGroups("0::/a/b\n", {
+    "a/b/memory.max": "max",
+    "a/b/memory.current": "5000000",
+    "a/memory.max": `${100 * MB}`,
+    "a/memory.current": `${70 * MB}`,
+    "a/memory.stat": `anon 1\ninactive_file ${20 * MB}\nfile 3`,
+  }, (places) => {
+    assert.deepEqual(freeMemory(places), { bytes: 50 * MB, by: "left of this container's limit" });
+  });
+  await withGroups("4:cpu,memory:/x\n3:cpuset:/\n", {
+    "memory/x/memory.limit_in_bytes": `${30 * MB}`,
+    "memory/x/memory.usage_in_bytes": `${40 * MB}`,
+    "memory/memory.limit_in_bytes": "9223372036854771712",
+    "memory/memory.usage_in_bytes": "1",
+  }, (places) => assert.equal(freeMemory(places)?.bytes, 0));
+  await withGroups("0::/\n", { "memory.max": "12345", "memory.current": "345" }, (places) => {
+    assert.equal(freeMemory(places)?.bytes, 12000);
+  });
+});
+
+Deno.test("freeMemory() of a machine without limits is what the system says", () => {
+  const { bytes, by } = freeMemory({ groups: "/nowhere", own: "/nowhere" })!;
+  assert.equal(by, "free on this machine");
+  assert.ok(bytes > 1e7 && bytes <= Deno.systemMemoryInfo().total);
+});
+
+const need = {
+  action: "load x",
+  bytes: 2.5e9,
+  parts: "weights 2.5 GB",
+  mend: "choose a smaller one",
+};
+
+Deno.test("requireMemory() gives need, what is free and what to do", () => {
+  const free = { bytes: 9e8, by: "free on this machine" };
+  assert.throws(
+    () => requireMemory(need, { free }),
+    /^Error: Cannot load x: expected 2\.5 GB of memory \(weights 2\.5 GB\); found 900 MB free on this machine; choose a smaller one, or set SELF_ALIGNING_MEMORY=anyway/,
+  );
+  requireMemory(need, { free: { ...free, bytes: 2.5e9 } });
+});
+
+Deno.test("requireMemory() goes on where it is told to, and says so", () => {
+  const told: string[] = [];
+  Deno.env.set(MEMORY_VARIABLE, "anyway");
+  try {
+    requireMemory(need, { free: { bytes: 1, by: "free" }, tell: (text) => told.push(text) });
+  } finally {
+    Deno.env.delete(MEMORY_VARIABLE);
+  }
+  assert.match(told.join(), /expected 2\.5 GB.*going on$/);
+});
+
+Deno.test("checkMemory() counts what is there already for nothing, and names the rest, largest first", () => {
+  const estimate = trainingMemory(smollm2, { batchTokens: 512, length: 128 });
+  const options = { action: "train", mend: "wait", free: { bytes: 2.3e9, by: "free" } };
+  assert.throws(
+    () => checkMemory(estimate, options),
+    /expected 3\.0 GB .*\(moments 1\.1 GB, activations 873 MB, .*weights 539 MB/,
+  );
+  assert.throws(
+    () => checkMemory(estimate, { ...options, has: ["process", "weights"] }),
+    (error: Error) => /expected 2\.5 GB/.test(error.message) && !/weights/.test(error.message),
+  );
+});
+
+Deno.test("loadModel() and finetune() refuse what has no room, before a number is read", async () => {
+  const fixture = join(import.meta.dirname!, "../numerics/fixtures/models/llama");
+  const folder = await Deno.makeTempDir();
+  const model = tinyModel();
+  try {
+    const config = JSON.parse(await Deno.readTextFile(join(fixture, "config.json")));
+    const { hiddenSize, intermediateSize, layers } = giant;
+    Object.assign(config, {
+      hidden_size: hiddenSize,
+      intermediate_size: intermediateSize,
+      num_hidden_layers: layers,
+      head_dim: 64,
+    });
+    await Deno.writeTextFile(join(folder, "config.json"), JSON.stringify(config));
+    await Deno.copyFile(join(fixture, "model.safetensors"), join(folder, "model.safetensors"));
+    await assert.rejects(
+      loadModel(folder),
+      /Cannot load .*: expected \d+\.\d GB of memory \(weights .*found .*smaller model.*anyway/,
+    );
+    const large = Object.create(model, { config: { value: giant } }) as LanguageModel;
+    const messages = [
+      { role: "user" as const, content: "q" },
+      { role: "assistant" as const, content: "a" },
+    ];
+    await assert.rejects(
+      finetune(large, [{ id: 1, domain: "d", group: "inc", messages }]),
+      /Cannot fine-tune tiny: expected .*moments.*recompute: "layer".*--lora/,
+    );
+    const small = await finetune(model, [{ id: 1, domain: "d", group: "inc", messages }], {
+      epochs: 1,
+      recompute: "layer",
+    });
+    assert.equal(small.settings.recompute, "layer");
+  } finally {
+    model.dispose();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
