@@ -113,8 +113,10 @@ export function contrast(
   cells: readonly CellResult[],
   a: Omit<Selection, "suite">,
   b: Omit<Selection, "suite">,
-  { suite, value, items = value === undefined ? correctOf(suite) : undefined }: {
+  { suite, value, items = value === undefined ? correctOf(suite) : undefined, others = cells }: {
     suite: SuiteName;
+    /** Where b is looked for, such as the cells of another dose. Default: `cells`. */
+    others?: readonly CellResult[];
     /** Default: accuracy, points. */
     value?: (record: SuiteRecord) => number;
     /** The same of each question. Default: of accuracy; another value of one model has no interval. */
@@ -123,9 +125,11 @@ export function contrast(
 ): Contrast | undefined {
   const number = value ?? (({ accuracy }: SuiteRecord) => 100 * accuracy);
   const place = ({ cell }: CellResult) => JSON.stringify([cell.model, cell.domain, cell.seed]);
-  const others = new Map(select(cells, { ...b, suite }).map((result) => [place(result), result]));
+  const partners = new Map(
+    select(others, { ...b, suite }).map((result) => [place(result), result]),
+  );
   const pairs = select(cells, { ...a, suite }).flatMap((result) => {
-    const other = others.get(place(result));
+    const other = partners.get(place(result));
     return other === undefined ? [] : [{ model: result.cell.model, left: result, right: other }];
   });
   if (pairs.length === 0) return undefined;
