@@ -88,8 +88,13 @@ export class OnnxModel implements ProbedModel {
     }
   }
 
-  /** What training would change. @throws always: a graph's weights are fixed */
+  /** @throws always: a graph's weights are fixed */
   get parameters(): never {
+    return this.trained;
+  }
+
+  /** What training would change. @throws always: a graph's weights are fixed */
+  get trained(): never {
     throw new Error(
       `Cannot train ${this.name}: expected weights that can change; found an ONNX graph, which can ` +
         "be probed and can write but not learn; load the model's safetensors: loadModel of its hub " +

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { downloadModel, type HubOptions, HubUnreachable } from "../../lib/model/hub.ts";
+import { openEngine } from "../../lib/model/load.ts";
 import { openSource } from "../../lib/model/source.ts";
 import { Random } from "../../lib/random.ts";
 
@@ -18,6 +19,8 @@ interface Request {
   range: string | null;
   authorization: string | null;
 }
+
+const isLarge = (path: string) => /\.(safetensors|onnx|onnx_data)$/.test(path);
 
 function hashOf(bytes: Uint8Array, kind: "sha1" | "sha256"): string {
   const hash = createHash(kind);
@@ -70,13 +73,15 @@ class Hub implements AsyncDisposable {
       return Response.json({ _id: "x", id: ID, sha: this.commit, lastModified: "2026-01-01" });
     }
     if (api?.startsWith("tree/")) {
+      const all = new URL(request.url).searchParams.get("recursive") === "true";
+      const listed = Object.entries(this.files).filter(([path]) => all || !path.includes("/"));
       return Response.json(
-        Object.entries(this.files).map(([path, bytes]) => ({
+        listed.map(([path, bytes]) => ({
           type: "file",
           path,
           size: bytes.length,
           oid: hashOf(bytes, "sha1"),
-          ...(path.endsWith(".safetensors") &&
+          ...(isLarge(path) &&
             { lfs: { oid: hashOf(bytes, "sha256"), size: bytes.length, pointerSize: 100 } }),
         })),
       );
@@ -89,7 +94,7 @@ class Hub implements AsyncDisposable {
         headers: { "X-Error-Code": "EntryNotFound" },
       });
     }
-    if (!path.endsWith(".safetensors")) return ranged(bytes, noted.range);
+    if (!isLarge(path)) return ranged(bytes, noted.range);
     return new Response(null, {
       status: 302,
       headers: {
@@ -144,6 +149,15 @@ const modelFiles = (name: string): Files =>
       Deno.readFileSync(join(models, name, file)),
     ]),
   );
+/** A graph as transformers.js wants it, another kind of it, and the safetensors. */
+const graphFiles = (): Files => {
+  const folder = fileURLToPath(new URL("../numerics/fixtures/onnx/llama/", import.meta.url));
+  const names = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
+  const graphs = ["onnx/model.onnx", "onnx/model.onnx_data", "onnx/model_q4.onnx"];
+  return Object.fromEntries(
+    [...names, ...graphs].map((name) => [name, Deno.readFileSync(join(folder, name))]),
+  );
+};
 const text = (value: string) => new TextEncoder().encode(value);
 const tiny = modelFiles("qwen2");
 /** A file of three ranges, the last one short. */
@@ -152,6 +166,20 @@ const large: Files = (() => {
   const numbers = Uint32Array.from({ length: 5 * MB }, () => random.integer(2 ** 32));
   return { "config.json": text("{}"), "model.safetensors": new Uint8Array(numbers.buffer) };
 })();
+
+/** Runs `body` with variables of the environment set. */
+async function withEnvironment(values: Record<string, string>, body: () => Promise<void>) {
+  const before = Object.keys(values).map((name) => [name, Deno.env.get(name)] as const);
+  for (const [name, value] of Object.entries(values)) Deno.env.set(name, value);
+  try {
+    await body();
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) Deno.env.delete(name);
+      else Deno.env.set(name, value);
+    }
+  }
+}
 
 /** A test with a hub and a cache of its own; nothing is printed. */
 function hubTest(
@@ -485,9 +513,7 @@ hubTest(
   "openSource() opens a hub model and keeps its commit",
   tiny,
   async (hub, _download, said, cache) => {
-    const before = Deno.env.get("HF_ENDPOINT");
-    Deno.env.set("HF_ENDPOINT", `${hub.endpoint}/`);
-    try {
+    await withEnvironment({ HF_ENDPOINT: `${hub.endpoint}/` }, async () => {
       const options = { cacheDirectory: cache, onProgress: (line: string) => void said.push(line) };
       using source = await openSource(ID, options);
       assert.equal(source.configuration.family, "qwen2");
@@ -495,9 +521,53 @@ hubTest(
       assert.equal(source.description.revision, COMMIT);
       assert.equal(source.description.digest, hashOf(tiny["model.safetensors"], "sha256"));
       assert.deepEqual((await source.read("model.norm.weight")).shape, [32]);
-    } finally {
-      if (before === undefined) Deno.env.delete("HF_ENDPOINT");
-      else Deno.env.set("HF_ENDPOINT", before);
-    }
+    });
+  },
+);
+
+hubTest(
+  "openEngine() fetches the ONNX graph that was asked for, with the weights beside it, and no other",
+  graphFiles(),
+  async (hub, download, said, cacheDirectory) => {
+    const options = { cacheDirectory, onProgress: (line: string) => void said.push(line) };
+    const fetched = () =>
+      [...new Set(hub.askedStore.splice(0).map(({ path }) => path.slice(1)))].sort();
+    const source = `onnx:${ID}`;
+    await withEnvironment({ HF_ENDPOINT: hub.endpoint, HF_TOKEN: "hf_secret" }, async () => {
+      const model = await openEngine(source, options);
+      assert.deepEqual(fetched(), ["onnx/model.onnx", "onnx/model.onnx_data"]);
+      assert.equal(model.description!.revision, COMMIT);
+      const [logits] = await model.nextTokenLogits([model.requireTokenizer().encode("the sun")]);
+      assert.ok(logits.every(Number.isFinite));
+      model.dispose();
+      assert.ok(hub.asked.every(({ authorization }) => authorization === "Bearer hf_secret"));
+      // The other kind of numbers is another download.
+      (await openEngine(`${source}@q4`, options)).dispose();
+      assert.deepEqual(fetched(), ["onnx/model_q4.onnx"]);
+      await assert.rejects(
+        openEngine(`${source}@q8`, options),
+        /expected onnx\/model_quantized\.onnx .*found onnx\/model\.onnx, onnx\/model_q4\.onnx; choose/,
+      );
+    });
+    await withEnvironment({ HF_ENDPOINT: "http://127.0.0.1:9", HF_HUB_OFFLINE: "1" }, async () => {
+      (await openEngine(`${source}@q4`, options)).dispose();
+      await assert.rejects(openEngine(`${source}@q8`, options), /HF_HUB_OFFLINE is set/);
+    });
+    // A copy of the graph is none of the safetensors.
+    fetched();
+    await download();
+    assert.deepEqual(fetched(), ["model.safetensors"]);
+  },
+);
+
+hubTest(
+  "openEngine() says what to do about a hub model without ONNX graphs",
+  tiny,
+  async (hub, _download, _said, cacheDirectory) => {
+    await withEnvironment({ HF_ENDPOINT: hub.endpoint }, () =>
+      assert.rejects(
+        openEngine(`onnx:${ID}@q4`, { cacheDirectory, onProgress: () => {} }),
+        /expected onnx\/model_q4\.onnx on the hub; found .*config\.json.*; load its safetensors, without onnx:/,
+      ));
   },
 );
