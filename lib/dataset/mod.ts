@@ -3,6 +3,7 @@ export * from "./alpaca.ts";
 export type { BenchmarkOptions } from "./_benchmark.ts";
 export * from "./ceval.ts";
 export * from "./cmmlu.ts";
+export * from "./facts.ts";
 export * from "./instructions.ts";
 export * from "./medmcqa.ts";
 export * from "./mmlu.ts";

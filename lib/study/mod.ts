@@ -65,8 +65,10 @@ export {
   mixturePlans,
   modelLabel,
   type OpenedSubject,
+  openProbed,
   openSubject,
   paperRatios,
+  type ProbedSubject,
   studiedModels,
   studyPlan,
 } from "./open.ts";
@@ -91,7 +93,15 @@ export {
   type ReleasedMaterial,
   releasedMaterial,
 } from "./released.ts";
-export { outputPath, parseSettings, type Settings, settings, storePath } from "./settings.ts";
+export {
+  outputPath,
+  parseSettings,
+  realSettings,
+  type Settings,
+  settings,
+  storePath,
+} from "./settings.ts";
+export { FACT_GROUP_SIZE, factMaterial } from "./facts.ts";
 export { Store } from "./store.ts";
 export {
   baseAnswersOf,

@@ -9,7 +9,10 @@ import type { Asking, Formulation, Normalization } from "../prompt.ts";
 
 /** What one run of the notebooks does. */
 export interface Settings {
-  /** `organism` (all that are shipped), `organism:NAME`, a hub id, a folder or a .gguf file. */
+  /**
+   * `organism` (all that are shipped), `organism:NAME`, a hub id, a folder or a .gguf file; where
+   * nothing is trained (notebooks 02 and 03) also `onnx:` and a hub id or a folder.
+   */
   model: string;
   /** Domains studied: those of the worlds, or of the exam of common facts. Default: all four. */
   domains?: string[];
@@ -204,6 +207,13 @@ const namesOrganism = (model: unknown) => /^organism(:|$)/.test(String(model));
 export function studiesFacts({ model = "organism", ...files }: Partial<Settings>): boolean {
   return !namesOrganism(model) &&
     (["questions", "pool", "id", "ood", "demonstrations"] as const).every((name) => !files[name]);
+}
+
+/** The settings of a notebook on real models: SmolLM2-135M where the run's model is an organism. */
+export function realSettings(settings: Settings): Settings {
+  const { model, quick, full, resume, output } = settings;
+  if (!namesOrganism(model)) return settings;
+  return parseSettings(JSON.stringify({ model: "smollm2", quick, full, resume, output }));
 }
 
 /** How a real model is asked; an organism brings its own way. */

@@ -9,6 +9,7 @@ import {
   type Settings,
   SETTINGS_VARIABLE,
 } from "../../study/settings.ts";
+import { isOnnx, ONNX } from "../../model/source.ts";
 import { writeWhole } from "../files.ts";
 import { installNative, ROOT } from "../native.ts";
 import { executeNotebook, NotebookError } from "../notebook/execute.ts";
@@ -21,7 +22,8 @@ const HELP = `Runs the notebooks in order and prints what they found beside the 
 
 What to study
   --model=MODEL           organism (the default: all that are shipped), organism:NAME, a hub id such
-                          as HuggingFaceTB/SmolLM2-360M, a folder of a checkpoint, a .gguf file
+                          as HuggingFaceTB/SmolLM2-360M, a folder of a checkpoint, a .gguf file; for
+                          --only=02,03 also onnx:ID or onnx:FOLDER, with @q4, @q8 or @fp16 after it
   --domains=A,B           history, engineering, jurisprudence, medicine (default: all); on facts
                           geography, chemistry, literature, history
   --groups=A,B            har, inc, self, context, general (default: all); released: those of the
@@ -49,7 +51,8 @@ How much
   --epochs=N              times that the examples are read (default 3)
   --batch-size=N          conversations in one step (default: 16 organisms, 256 others)
 Which part, and where to
-  --only=03,05            these notebooks alone, by number or name
+  --only=03,05            these notebooks alone, by number or name; 09, on a real model (SmolLM2-135M
+                          unless --model names one), is left out of a run on organisms without it
   --resume                go on with what the same command left unfinished
   --output=FOLDER         figures, tables and the executed notebooks (under notebooks/) go here
   --help                  this text
@@ -163,6 +166,10 @@ function list(value: string): string[] {
 
 /** A model on this disk by its full path, since notebooks run in a folder of their own. */
 function modelSource(value: string, folder: string): string {
+  if (isOnnx(value)) {
+    const [, where, dtype = ""] = /^(.*?)(@\w*)?$/s.exec(value.slice(ONNX.length))!;
+    return `${ONNX}${modelSource(where, folder)}${dtype}`;
+  }
   const path = resolve(folder, value);
   const isPath = isAbsolute(value) || /^\.{1,2}([\\/]|$)|\.gguf$/.test(value);
   return isPath || exists(path) ? path : value;
@@ -186,6 +193,26 @@ function exists(path: string): boolean {
   }
 }
 
+/** Notebooks that a run on organisms leaves out unless --only asks for them, and what they take. */
+const onRequest: ReadonlyMap<string, string> = new Map([
+  [
+    "09-real-models.ipynb",
+    "a real model takes a download of 98 MB once and about 20 minutes on 2 cores (2 with --quick)",
+  ],
+]);
+
+/** Of the chosen notebooks those that this run does, and why others are left out. */
+export function notebooksOf(
+  names: readonly string[],
+  { model, only }: { model: string; only?: readonly string[] },
+): { run: string[]; left: string[] } {
+  const isLeft = (name: string) => onRequest.has(name) && !only && /^organism(:|$)/.test(model);
+  const left = names.filter(isLeft).map((name) =>
+    `${name} is left out: ${onRequest.get(name)}; run it with --only=${name.slice(0, 2)}`
+  );
+  return { run: names.filter((name) => !isLeft(name)), left };
+}
+
 /** The notebooks asked for, in order. */
 export function chooseNotebooks(names: string[], only?: string[]): string[] {
   const all = names.filter((name) => name.endsWith(".ipynb")).sort();
@@ -198,6 +225,19 @@ export function chooseNotebooks(names: string[], only?: string[]): string[] {
     }
   }
   return all.filter((_, i) => !only || only.some((wanted) => matches(stems[i], wanted)));
+}
+
+/** The notebooks that ask a model, or none, but train none. */
+const UNTRAINED = ["01", "02", "03"];
+
+/** @throws where a notebook of `names` would train a model that can't be */
+export function checkTrainable(model: string, names: readonly string[]): void {
+  const training = names.find((name) => !UNTRAINED.some((number) => matches(name, number)));
+  if (!isOnnx(model) || training === undefined) return;
+  throw new Error(
+    `Cannot run ${training} with ${model}: expected a model that can be trained; found an ONNX ` +
+      "graph, which can be asked only; give --only=02,03, or the model's safetensors without onnx:",
+  );
 }
 
 function matches(stem: string, wanted: string): boolean {
@@ -221,10 +261,12 @@ async function main(): Promise<number> {
     }
   }
   const source = join(ROOT, "notebooks");
-  const names = chooseNotebooks(
+  const chosen = chooseNotebooks(
     [...Deno.readDirSync(source)].map(({ name }) => name),
     request.only,
   );
+  checkTrainable(settings.model, names);
+  const { run: names, left } = notebooksOf(chosen, { model: settings.model, only: request.only });
   const environment = { [SETTINGS_VARIABLE]: JSON.stringify(settings) };
 
   // Here, where progress can be seen, rather than inside the first notebook.
@@ -250,6 +292,7 @@ async function main(): Promise<number> {
       names.length === 1 ? "notebook" : "notebooks"
     }; figures and tables go to ${place(folder)}`,
   );
+  for (const reason of left) console.log(reason);
   const began = new Date();
   for (const name of names) {
     const started = performance.now();
