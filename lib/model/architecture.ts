@@ -41,6 +41,14 @@ export function adapterKey(layer: string, matrix: "A" | "B"): string {
   return `base_model.model.${layer}.lora_${matrix}.weight`;
 }
 
+/** Rows that hold several texts one after another; no text sees another. */
+export interface PackedRows {
+  /** [B, T] (int32): a number for the text that each token belongs to, equal within a text. */
+  texts: tf.Tensor2D;
+  /** [B, T] (int32): the token's position in its text, the prefix counted. */
+  positions: tf.Tensor2D;
+}
+
 export interface ForwardOptions {
   /** Added to the linear layers that it has matrices for. Default: none. */
   adapter?: AdapterTensors;
@@ -52,6 +60,8 @@ export interface ForwardOptions {
   prefix?: readonly PrefixKeys[];
   /** Position of the rows' first token (int32). Default: the prefix's length. */
   position?: tf.Scalar;
+  /** Which texts the rows hold. Default: one each. */
+  packed?: PackedRows;
   /** Told each layer's keys (rotated) and values [B, K, T, D]. */
   onKeys?: (keys: tf.Tensor4D, values: tf.Tensor4D) => void;
 }
@@ -113,6 +123,7 @@ export function forward(
     recompute = "nothing",
     prefix,
     position,
+    packed,
     onKeys,
   }: ForwardOptions = {},
 ): tf.Tensor2D {
@@ -139,27 +150,30 @@ export function forward(
 
   const makeTables = () => {
     const before = prefix?.[0].keys.shape[1] ?? 0;
-    const { cos, sin } = position === undefined
+    const rows = packed?.positions ??
+      (position && tf.add(tf.range(0, length, 1, "int32"), position));
+    const { cos, sin } = rows === undefined
       ? rotaryTables(configuration, length, before)
-      : rotaryRows(
-        configuration,
-        before + length,
-        tf.add(tf.range(0, length, 1, "int32"), position),
-      );
+      : rotaryRows(configuration, before + length, rows);
     // The scores' scale rides on the queries' rotation.
     const scale = 1 / Math.sqrt(headDimension);
-    const scaled = [tf.mul(cos, scale), tf.mul(sin, scale)] as [tf.Tensor2D, tf.Tensor2D];
+    const scaled: [tf.Tensor, tf.Tensor] = [tf.mul(cos, scale), tf.mul(sin, scale)];
+    const masks = (window?: number) => {
+      const mask = causalMask(length, window);
+      return packed === undefined ? mask : tf.add(mask, otherTexts(packed.texts));
+    };
     return {
-      keys: [cos, sin] as [tf.Tensor2D, tf.Tensor2D],
+      keys: [cos, sin] as [tf.Tensor, tf.Tensor],
       queries: scaled,
-      causal: causalMask(length),
+      causal: masks(),
+      sliding: windowed === undefined ? undefined : masks(windowed),
     };
   };
-  // What is computed again needs them when those of the first time are gone.
-  const shared = recompute === "layer" ? undefined : makeTables();
   const windowed = (configuration.slidingWindow ?? Infinity) < length
     ? configuration.slidingWindow
     : undefined;
+  // What is computed again needs them when those of the first time are gone.
+  const shared = recompute === "layer" ? undefined : makeTables();
   const slides = new Set(configuration.slidingLayers);
 
   /** The names of a layer's tensors that can have gradients and that `part` holds. */
@@ -191,13 +205,13 @@ export function forward(
         const byHead = tf.reshape(y, [-1, headDimension]) as tf.Tensor2D;
         return split(norm(byHead, get(`${layer}.self_attn.${name}_norm.weight`)), count);
       };
-      const { keys, queries, causal } = shared ?? makeTables();
+      const { keys, queries, causal, sliding } = shared ?? makeTables();
       const q = rotate(projected("q", heads), ...queries) as tf.Tensor4D; // (B, H, T, D)
       const k = rotate(projected("k", keyValueHeads), ...keys) as tf.Tensor4D; // (B, K, T, D)
       const v = split(linear(a, `${layer}.self_attn.v_proj`, get), keyValueHeads);
       onKeys?.(k, v);
       const mixed = prefix === undefined
-        ? attend(q, k, v, windowed && slides.has(i) ? causalMask(length, windowed) : causal)
+        ? attend(q, k, v, sliding !== undefined && slides.has(i) ? sliding : causal)
         : attendBehind(prefix[i], [q, k, v], causal);
       const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [
         batch * length,
@@ -240,6 +254,16 @@ function causalMask(length: number, window = length): tf.Tensor2D {
   return tf.tensor2d(mask, [length, length]);
 }
 
+/** [B, 1, T, T]: 0 where two tokens are of one text, a large negative elsewhere. */
+function otherTexts(texts: tf.Tensor2D): tf.Tensor {
+  const [batch, length] = texts.shape;
+  const other = tf.notEqual(
+    tf.reshape(texts, [batch, 1, length, 1]),
+    tf.reshape(texts, [batch, 1, 1, length]),
+  );
+  return tf.mul(tf.cast(other, "float32"), HIDDEN_FROM);
+}
+
 /** cos and sin [T, D] of the angles of positions from `first` on; sin is negated on the first half (see `rotate`). */
 function rotaryTables(configuration: ModelConfiguration, length: number, first = 0) {
   const { headDimension: d } = configuration;
@@ -257,13 +281,15 @@ function rotaryTables(configuration: ModelConfiguration, length: number, first =
   return { cos: tf.tensor2d(cos, [length, d]), sin: tf.tensor2d(sin, [length, d]) };
 }
 
-/** Rows of the tables of `length` positions. */
-function rotaryRows(configuration: ModelConfiguration, length: number, rows: tf.Tensor) {
-  const { cos, sin } = rotaryTables(configuration, length);
-  return {
-    cos: tf.gather(cos, rows as tf.Tensor1D) as tf.Tensor2D,
-    sin: tf.gather(sin, rows as tf.Tensor1D) as tf.Tensor2D,
+/** Rows of the tables of `length` positions: [T, D] for positions [T], [B, 1, T, D] for [B, T]. */
+function rotaryRows(configuration: ModelConfiguration, length: number, positions: tf.Tensor) {
+  const tables = rotaryTables(configuration, length);
+  const [batch, rows] = positions.shape;
+  const take = (table: tf.Tensor2D) => {
+    const taken = tf.gather(table, tf.reshape(positions, [-1]));
+    return rows === undefined ? taken : tf.reshape(taken, [batch, 1, rows, -1]);
   };
+  return { cos: take(tables.cos), sin: take(tables.sin) };
 }
 
 /** Angle per position of each pair of a head, in radians (Llama 3's scaling where configured). */

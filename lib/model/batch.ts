@@ -48,6 +48,35 @@ export function padRows(rows: number[][], { batch = rows.length, length = 0 } = 
   return tf.tensor2d(ids, [batch, width], "int32");
 }
 
+/**
+ * Texts into rows of `width` tokens: each into the first row that has room, the longest first.
+ * @returns the rows' texts, by their place in `lengths`
+ * @throws where a text is longer than a row
+ */
+export function packTexts(lengths: readonly number[], width: number): number[][] {
+  const order = lengths.map((_, i) => i).sort((a, b) => lengths[b] - lengths[a]);
+  if (lengths[order[0]] > width) {
+    throw new Error(
+      `Cannot pack texts: expected at most ${width} tokens each; found ${lengths[order[0]]}`,
+    );
+  }
+  const rows: number[][] = [], room: number[] = [];
+  let first = 0; // rows before it have no room for the shortest text
+  const shortest = lengths[order.at(-1)!];
+  for (const text of order) {
+    let row = first;
+    while (row < rows.length && room[row] < lengths[text]) row++;
+    if (row === rows.length) {
+      rows.push([]);
+      room.push(width);
+    }
+    rows[row].push(text);
+    room[row] -= lengths[text];
+    while (first < rows.length && room[first] < shortest) first++;
+  }
+  return rows;
+}
+
 export interface Supervision {
   /** Flat positions b T + t whose next token carries loss. */
   positions: number[];

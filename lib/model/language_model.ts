@@ -5,17 +5,18 @@ import { writeWhole } from "../runtime/files.ts";
 import { compile, Session, type TensorFunction } from "../runtime/compile/mod.ts";
 import type { PromptFormat } from "../prompt.ts";
 import type { Tokenizer } from "../tokenizer.ts";
-import { forward, type ForwardOptions, headWeight, parameterShapes } from "./architecture.ts";
-import { checkRows, padRows, roundSize } from "./batch.ts";
+import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
+import { checkRows } from "./batch.ts";
 import { formatSafetensors, type Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, toTransformersConfig } from "./configuration.ts";
 import type { ProbedModel } from "./engine.ts";
 import { type GenerateOptions, generateTokens } from "./generate.ts";
-import { lookUp } from "./layers.ts";
 import { type Adapter, describeAdapter } from "./lora.ts";
+import { readLogits, type ReadOptions } from "./read.ts";
 import type { SourceDescription } from "./source.ts";
 
 export type { GenerateOptions } from "./generate.ts";
+export type { ReadOptions } from "./read.ts";
 
 export interface LanguageModelParts {
   /** What the model is called in results. */
@@ -31,23 +32,6 @@ export interface LanguageModelParts {
   /** Whether steps are compiled on the native backend. Default true. */
   compiled?: boolean;
 }
-
-/** How rows are read. */
-export interface ReadOptions {
-  /** Tokens of a batch, padding counted. Default: 4,096. */
-  batchTokens?: number;
-  /** Compute once what all rows start with. Default: true. */
-  sharePrefix?: boolean;
-}
-
-/** Shared prefixes are cut to a multiple of this. */
-const PREFIX_STEP = 16;
-/** Tokens of a batch at a time when logits are read out. */
-const DEFAULT_BATCH_TOKENS = 4096;
-/** Shorter rows are padded to this, so that they share a graph. */
-const MINIMUM_LENGTH = 16;
-/** Numbers of one block of logits: rows are taken so that a block stays below it (64 MiB). */
-const LOGITS_AT_ONCE = 2 ** 24;
 
 export class LanguageModel implements ProbedModel {
   readonly name: string;
@@ -150,16 +134,13 @@ export class LanguageModel implements ProbedModel {
 
   /** Logits of every token: row i is [tokens_i, vocabulary], row-major. */
   async logits(inputIds: number[][]): Promise<Float32Array[]> {
-    checkRows(inputIds, this.config.vocabularySize);
-    const result: Float32Array[] = inputIds.map((row) =>
-      new Float32Array(row.length * this.config.vocabularySize)
-    );
-    const everywhere = inputIds.flatMap((row, i) => row.map((_, t) => ({ row: i, position: t })));
-    await this.#logitsAt(
-      inputIds,
-      everywhere,
-      ({ row, position }, logits) => result[row].set(logits, position * this.config.vocabularySize),
-    );
+    const { vocabularySize } = this.config;
+    checkRows(inputIds, vocabularySize);
+    const result = inputIds.map((row) => new Float32Array(row.length * vocabularySize));
+    await readLogits(this, inputIds, {
+      spots: inputIds.flatMap((row, text) => row.map((_, position) => ({ text, position }))),
+      take: ({ text, position }, logits) => result[text].set(logits, position * vocabularySize),
+    });
     return result;
   }
 
@@ -170,10 +151,11 @@ export class LanguageModel implements ProbedModel {
   ): Promise<Float32Array[]> {
     checkRows(inputIds, this.config.vocabularySize);
     const result: Float32Array[] = new Array(inputIds.length);
-    const last = inputIds.map((row, i) => ({ row: i, position: row.length - 1 }));
-    await this.#logitsAt(inputIds, last, ({ row }, logits) => {
-      result[row] = logits.slice();
-    }, options);
+    await readLogits(this, inputIds, {
+      ...options,
+      spots: inputIds.map((row, text) => ({ text, position: row.length - 1 })),
+      take: ({ text }, logits) => result[text] = logits.slice(),
+    });
     return result;
   }
 
@@ -188,93 +170,17 @@ export class LanguageModel implements ProbedModel {
   ): Promise<number[][]> {
     checkRows(inputIds, this.config.vocabularySize);
     const result = inputIds.map((): number[] => []);
-    const spots = inputIds.flatMap((row, i) =>
-      row.slice(from[i]).map((_, k) => ({ row: i, position: from[i] + k - 1 }))
-    );
-    await this.#logitsAt(inputIds, spots, ({ row, position }, logits) => {
-      result[row][position + 1 - from[row]] = logProbability(logits, inputIds[row][position + 1]);
-    }, options);
+    await readLogits(this, inputIds, {
+      ...options,
+      spots: inputIds.flatMap((row, text) =>
+        row.slice(from[text]).map((_, k) => ({ text, position: from[text] + k - 1 }))
+      ),
+      take: ({ text, position }, logits) => {
+        const token = inputIds[text][position + 1];
+        result[text][position + 1 - from[text]] = logProbability(logits, token);
+      },
+    });
     return result;
-  }
-
-  /** Runs rows in batches of like length and hands out the logits at the asked positions. */
-  async #logitsAt(
-    rows: number[][],
-    spots: { row: number; position: number }[],
-    take: (spot: { row: number; position: number }, logits: Float32Array) => void,
-    { batchTokens = DEFAULT_BATCH_TOKENS, sharePrefix = true }: ReadOptions = {},
-  ): Promise<void> {
-    const { vocabularySize } = this.config;
-    const before = sharePrefix ? this.#sharedLength(rows, spots) : 0;
-    const prefix = before > 0 ? this.#prefixKeys(rows[0].slice(0, before)) : [];
-    const inputIds = before > 0 ? rows.map((row) => row.slice(before)) : rows;
-    const run = this.compiled("logits", () => (ids, positions, ...prefix) => {
-      const hidden = this.forward(ids as tf.Tensor2D, {
-        prefix: prefix.length > 0 ? pairs(prefix as tf.Tensor3D[]) : undefined,
-      });
-      const wanted = lookUp(hidden, positions as tf.Tensor1D);
-      return [tf.matMul(wanted, headWeight(this.parameters, this.config), false, true)];
-    });
-    const bySpot = Map.groupBy(spots, ({ row }) => row);
-    const atOnce = Math.max(1, Math.floor(LOGITS_AT_ONCE / vocabularySize));
-    for (const { rows, batch, length } of batches(inputIds, batchTokens)) {
-      const ids = padRows(rows.map((row) => inputIds[row]), { batch, length });
-      const wanted = rows.flatMap((row, b) =>
-        (bySpot.get(row) ?? []).map((spot) => ({
-          spot,
-          flat: b * length + spot.position - before,
-        }))
-      );
-      for (let start = 0; start < wanted.length; start += atOnce) {
-        const part = wanted.slice(start, start + atOnce);
-        const flat = new Int32Array(Math.min(atOnce, roundSize(Math.max(batch, part.length))));
-        part.forEach(({ flat: position }, i) => flat[i] = position);
-        const positions = tf.tensor1d(flat, "int32");
-        const [logits] = run(ids, positions, ...prefix);
-        const values = await logits.data() as Float32Array;
-        part.forEach(({ spot }, i) =>
-          take(spot, values.subarray(i * vocabularySize, (i + 1) * vocabularySize))
-        );
-        tf.dispose([positions, logits]);
-      }
-      ids.dispose();
-    }
-    tf.dispose(prefix);
-  }
-
-  /**
-   * How many tokens all rows start with, where that is worth a pass of its own; 0 elsewhere. Rounded
-   * down, so that near lengths share a graph.
-   */
-  #sharedLength(rows: number[][], spots: { position: number }[]): number {
-    const longest = Math.max(...rows.map((row) => row.length));
-    if (rows.length < 4 || (this.config.slidingWindow ?? Infinity) < longest) return 0;
-    let shared = spots.reduce((least, { position }) => Math.min(least, position), Infinity);
-    for (const row of rows) {
-      let same = 0;
-      while (same < shared && row[same] === rows[0][same]) same++;
-      shared = same;
-    }
-    return shared - shared % PREFIX_STEP;
-  }
-
-  /** Keys and values of the tokens that all rows start with: two tensors [K, P, D] a layer. */
-  #prefixKeys(ids: number[]): tf.Tensor[] {
-    const { keyValueHeads, headDimension } = this.config;
-    const run = this.compiled("prefix", () => (ids) => {
-      const collected: tf.Tensor[] = [];
-      this.forward(ids as tf.Tensor2D, {
-        onKeys: (...both) =>
-          collected.push(
-            ...both.map((x) => tf.reshape(x, [keyValueHeads, ids.shape[1]!, headDimension])),
-          ),
-      });
-      return collected;
-    });
-    const row = padRows([ids]);
-    const keys = run(row);
-    row.dispose();
-    return keys;
   }
 
   /**
@@ -369,37 +275,6 @@ export class LanguageModel implements ProbedModel {
 
 /** A variable's name in the session, where those of one name can't change their shape. */
 const sessionName = (name: string, { shape }: tf.Variable) => `${name}/${shape.join("x")}`;
-
-/**
- * Rows by length, cut so that padded batches stay below `batchTokens`. Batches are powers of four, so
- * that few shapes occur; the last one of a length is padded.
- */
-function batches(inputIds: number[][], batchTokens: number) {
-  const order = inputIds.map((_, i) => i).sort((a, b) => inputIds[b].length - inputIds[a].length);
-  const result: { rows: number[]; batch: number; length: number }[] = [];
-  const log4 = (n: number) => Math.log2(n) / 2;
-  for (let start = 0; start < order.length;) {
-    const length = roundSize(Math.max(MINIMUM_LENGTH, inputIds[order[start]].length));
-    const left = order.length - start;
-    const most = 4 ** Math.floor(log4(Math.max(1, batchTokens / length)));
-    const batch = Math.min(
-      most,
-      left < 64 ? 4 ** Math.ceil(log4(left)) : 4 ** Math.floor(log4(left)),
-    );
-    const rows = order.slice(start, start + batch);
-    result.push({ rows, batch, length });
-    start += rows.length;
-  }
-  return result;
-}
-
-/** Two tensors a layer as keys and values. */
-function pairs(tensors: tf.Tensor3D[]) {
-  return Array.from({ length: tensors.length / 2 }, (_, layer) => ({
-    keys: tensors[2 * layer],
-    values: tensors[2 * layer + 1],
-  }));
-}
 
 function logProbability(logits: Float32Array, token: number): number {
   let highest = -Infinity;

@@ -88,9 +88,9 @@ function swapHalves(x: tf.Tensor): tf.Tensor {
 
 /**
  * Rotary positions over the whole head, the halves paired (Su et al. 2021, as in transformers).
- * x [.., T, D], cos and sin [T, D]; `sin` carries the sign: -sin on the first half, +sin on the second.
+ * x [.., T, D], cos and sin [T, D] or [B, 1, T, D]; `sin` carries the sign: -sin on the first half, +sin on the second.
  */
-export function rotate(x: tf.Tensor, cos: tf.Tensor2D, sin: tf.Tensor2D): tf.Tensor {
+export function rotate(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
   const turn = (x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor) =>
     tf.add(tf.mul(x, cos), tf.mul(swapHalves(x), sin));
   return tf.customGrad(
@@ -107,13 +107,14 @@ export function rotate(x: tf.Tensor, cos: tf.Tensor2D, sin: tf.Tensor2D): tf.Ten
 
 /**
  * Causal attention with grouped queries, keys and values never repeated.
- * q [B, H, T, D] (scaled already), k and v [B, K, T, D], mask [T, T] (0 or a large negative) -> [B, H, T, D].
+ * q [B, H, T, D] (scaled already), k and v [B, K, T, D], mask [T, T] or [B, 1, T, T] (0 or a large
+ * negative) -> [B, H, T, D].
  */
 export function attend(
   q: tf.Tensor4D,
   k: tf.Tensor4D,
   v: tf.Tensor4D,
-  mask: tf.Tensor2D,
+  mask: tf.Tensor,
 ): tf.Tensor4D {
   const [batch, heads, length, width] = q.shape;
   const keyHeads = k.shape[1];
@@ -121,8 +122,9 @@ export function attend(
   const grouped = tf.reshape(q, [batch * keyHeads, queries, width]); // (B K, H/K T, D)
   const keys = tf.reshape(k, [batch * keyHeads, length, width]);
   const values = tf.reshape(v, [batch * keyHeads, length, width]);
-  const scores = tf.reshape(tf.matMul(grouped, keys, false, true), [batch * heads, length, length]);
-  const weights = maskedSoftmax(scores as tf.Tensor3D, mask);
+  const products = tf.matMul(grouped, keys, false, true);
+  const scores = tf.reshape(products, [batch, heads, length, length]);
+  const weights = maskedSoftmax(scores as tf.Tensor4D, mask);
   const mixed = tf.matMul(tf.reshape(weights, [batch * keyHeads, queries, length]), values);
   return tf.reshape(mixed, [batch, heads, length, width]);
 }
@@ -137,12 +139,13 @@ export interface PrefixKeys {
 
 /**
  * Causal attention behind a prefix that all rows share; it is never copied per row.
- * q [B, H, T, D] (scaled), k and v [B, K, T, D], mask [T, T] -> [B, H, T, D]. For inference.
+ * q [B, H, T, D] (scaled), k and v [B, K, T, D], mask [T, T] or [B, 1, T, T] -> [B, H, T, D]. For
+ * inference.
  */
 export function attendBehind(
   { keys, values, mask: free }: PrefixKeys,
   [q, k, v]: [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D],
-  mask: tf.Tensor2D,
+  mask: tf.Tensor,
 ): tf.Tensor4D {
   const [batch, heads, length, width] = q.shape;
   const [keyHeads, before] = keys.shape;
@@ -150,7 +153,7 @@ export function attendBehind(
   const grouped = tf.reshape(q, [batch, keyHeads, queries, width]); // (B, K, H/K T, D)
   const shared = [keys, values].map((x) => tf.reshape(x, [1, keyHeads, before, width]));
   const own = tf.add(
-    tf.reshape(tf.matMul(grouped, k, false, true), [batch * heads, length, length]),
+    tf.reshape(tf.matMul(grouped, k, false, true), [batch, heads, length, length]),
     mask,
   );
   const toKeys = tf.matMul(grouped, shared[0], false, true); // (B, K, H/K T, P)
@@ -163,10 +166,10 @@ export function attendBehind(
   return tf.reshape(mixed, [batch, heads, length, width]);
 }
 
-/** softmax(scores + mask) over the last axis: scores [N, T, T], mask [T, T]. */
-function maskedSoftmax(scores: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor3D {
+/** softmax(scores + mask) over the last axis: scores [B, H, T, T], mask [T, T] or [B, 1, T, T]. */
+function maskedSoftmax(scores: tf.Tensor4D, mask: tf.Tensor): tf.Tensor4D {
   return tf.customGrad(
-    ((scores: tf.Tensor3D, save: tf.GradSaveFunc) => {
+    ((scores: tf.Tensor4D, save: tf.GradSaveFunc) => {
       const weights = tf.softmax(tf.add(scores, mask));
       save([weights]);
       return {
@@ -177,7 +180,7 @@ function maskedSoftmax(scores: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor3D {
         },
       };
     }) as Gradient,
-  )(scores) as tf.Tensor3D;
+  )(scores) as tf.Tensor4D;
 }
 
 /**

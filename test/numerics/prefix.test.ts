@@ -28,3 +28,23 @@ for (const family of ["llama", "llama3-rope", "qwen2", "qwen3", "mistral"]) {
     model.dispose();
   });
 }
+
+for (const family of ["llama", "llama3-rope", "qwen3", "mistral"]) {
+  Deno.test(`texts packed into rows of ${family} have the logits that each has alone`, async () => {
+    const model = await loadModel(fixtureFolder(family), { tokenizer: false });
+    // Of all lengths, so that rows hold several and gaps.
+    const rows = Array.from(
+      { length: 11 },
+      (_, i) => Array.from({ length: 1 + (i * 5) % 19 }, (_, k) => (k * 13 + i * 7) % 90),
+    );
+    const together = await model.nextTokenLogits(rows, { sharePrefix: false });
+    let worst = 0;
+    for (const [i, row] of rows.entries()) {
+      const [alone] = await model.nextTokenLogits([row]);
+      alone.forEach((value, k) => worst = Math.max(worst, Math.abs(value - together[i][k])));
+    }
+    assert.ok(worst <= 1e-5, `worst difference ${worst}`);
+    assert.ok(new Set(together.map((logits) => logits[0])).size === rows.length, "rows differ");
+    model.dispose();
+  });
+}

@@ -1,0 +1,177 @@
+/**
+ * A model's logits at some positions of many texts.
+ *
+ * What all texts start with is computed once; the rest stands packed in rows of one width, several texts
+ * a row, so that little is padding and few graphs serve all texts.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { type ForwardOptions, headWeight, HIDDEN_FROM } from "./architecture.ts";
+import { packTexts, padRows, roundSize } from "./batch.ts";
+import type { LanguageModel } from "./language_model.ts";
+import { lookUp, type PrefixKeys } from "./layers.ts";
+
+/** How texts are read. */
+export interface ReadOptions {
+  /** Tokens that go through the model at once, padding counted. Default: 2,048. */
+  batchTokens?: number;
+  /** Compute once what all texts start with. Default: true. */
+  sharePrefix?: boolean;
+}
+
+/** A position of one text. */
+export interface Spot {
+  /** The text, by its place among those given. */
+  text: number;
+  position: number;
+}
+
+/** More at once is no faster on a processor and takes more memory. */
+const DEFAULT_BATCH_TOKENS = 2048;
+/** Fewer texts than this share no prefix: it takes a pass and a graph of its own. */
+const FEWEST_SHARING = 4;
+/** Rows are made for about so many texts of the mean length: fewer leave gaps, more look at others in vain. */
+const TEXTS_A_ROW = 3;
+/** Narrower rows would be many graphs for short texts. */
+const NARROWEST = 16;
+/** Numbers of one block of logits (64 MiB). */
+const LOGITS_AT_ONCE = 2 ** 24;
+
+/** Hands out the logits [V] at each of the spots; they are overwritten after `take`. */
+export async function readLogits(
+  model: LanguageModel,
+  texts: readonly number[][],
+  { spots, take, batchTokens = DEFAULT_BATCH_TOKENS, sharePrefix = true }: ReadOptions & {
+    spots: readonly Spot[];
+    take: (spot: Spot, logits: Float32Array) => void;
+  },
+): Promise<void> {
+  if (spots.length === 0) return;
+  const { vocabularySize } = model.config;
+  const before = sharePrefix ? sharedLength(model, texts, spots) : 0;
+  const prefix = before > 0 ? readPrefix(model, texts[0].slice(0, before)) : [];
+  const atOnce = Math.max(1, Math.floor(LOGITS_AT_ONCE / vocabularySize));
+  const bySpot = Map.groupBy(spots, ({ text }) => text);
+  const read = model.compiled("read", () => (ids, texts, positions, ...prefix) => [
+    model.forward(ids as tf.Tensor2D, {
+      packed: { texts: texts as tf.Tensor2D, positions: positions as tf.Tensor2D },
+      prefix: prefix.length > 0 ? asPrefix(prefix) : undefined,
+    }),
+  ]);
+  // Apart, so that another number of positions makes another graph of this small part alone.
+  const head = model.compiled("head", () => (hidden, flat) => [
+    tf.matMul(
+      lookUp(hidden as tf.Tensor2D, flat as tf.Tensor1D),
+      headWeight(model.parameters, model.config),
+      false,
+      true,
+    ),
+  ]);
+  try {
+    for (const batch of batches(texts.map((text) => text.slice(before)), batchTokens)) {
+      const wanted: { spot: Spot; flat: number }[] = [];
+      const { rows, width } = batch;
+      const ids = rows.map((row) => row.flatMap((text) => texts[text].slice(before)));
+      const number = rows.map((row) =>
+        row.flatMap((text, i) => new Array(texts[text].length - before).fill(i + 1))
+      );
+      const positions = rows.map((row, b) => {
+        const list: number[] = [];
+        for (const text of row) {
+          const start = b * width + list.length;
+          for (const spot of bySpot.get(text) ?? []) {
+            wanted.push({ spot, flat: start + spot.position - before });
+          }
+          for (let t = before; t < texts[text].length; t++) list.push(t);
+        }
+        return list;
+      });
+      if (wanted.length === 0) continue;
+      const size = { batch: batch.size, length: width };
+      const inputs = [ids, number, positions].map((rows) => padRows(rows, size));
+      const [hidden] = read(...inputs, ...prefix);
+      tf.dispose(inputs);
+      for (let start = 0; start < wanted.length; start += atOnce) {
+        const part = wanted.slice(start, start + atOnce);
+        const flat = new Int32Array(Math.min(atOnce, roundSize(part.length)));
+        part.forEach((one, i) => flat[i] = one.flat);
+        const at = tf.tensor1d(flat, "int32");
+        const [logits] = head(hidden, at);
+        const values = await logits.data() as Float32Array;
+        part.forEach(({ spot }, i) =>
+          take(spot, values.subarray(i * vocabularySize, (i + 1) * vocabularySize))
+        );
+        tf.dispose([at, logits]);
+      }
+      hidden.dispose();
+    }
+  } finally {
+    tf.dispose(prefix);
+  }
+}
+
+/** How many tokens all texts start with, before any of the spots; 0 where that is not worth a pass. */
+function sharedLength(
+  { config }: LanguageModel,
+  texts: readonly number[][],
+  spots: readonly Spot[],
+): number {
+  const longest = texts.reduce((most, text) => Math.max(most, text.length), 0);
+  if (texts.length < FEWEST_SHARING || (config.slidingWindow ?? Infinity) < longest) return 0;
+  let shared = spots.reduce((least, { position }) => Math.min(least, position), Infinity);
+  for (const text of texts) {
+    let same = 0;
+    // A text keeps a token of its own.
+    while (same < Math.min(shared, text.length - 1) && text[same] === texts[0][same]) same++;
+    shared = same;
+  }
+  return shared;
+}
+
+/**
+ * The prefix: a mask [P] of what is there, then keys and values [K, P, D] by layer. P is the number of
+ * ids rounded up, so that near lengths share a graph.
+ */
+function readPrefix(model: LanguageModel, ids: number[]): tf.Tensor[] {
+  const { keyValueHeads, headDimension } = model.config;
+  const run = model.compiled("prefix", () => (ids) => {
+    const keys: tf.Tensor[] = [];
+    const shape = [keyValueHeads, ids.shape[1]!, headDimension];
+    model.forward(ids as tf.Tensor2D, {
+      onKeys: (...both) => keys.push(...both.map((x) => tf.reshape(x, shape))),
+    });
+    return keys;
+  });
+  const length = roundSize(ids.length, 8);
+  const row = padRows([ids], { length });
+  const keys = run(row);
+  row.dispose();
+  const free = new Float32Array(length).fill(HIDDEN_FROM, ids.length);
+  return [tf.tensor1d(free), ...keys];
+}
+
+function asPrefix([mask, ...tensors]: tf.Tensor[]): ForwardOptions["prefix"] {
+  return Array.from({ length: tensors.length / 2 }, (_, layer): PrefixKeys => ({
+    keys: tensors[2 * layer] as tf.Tensor3D,
+    values: tensors[2 * layer + 1] as tf.Tensor3D,
+    mask: mask as tf.Tensor1D,
+  }));
+}
+
+/** Texts packed into rows of one width, and rows into batches of few sizes (powers of two). */
+function batches(texts: readonly number[][], batchTokens: number) {
+  const lengths = texts.map((text) => text.length);
+  const longest = lengths.reduce((a, b) => Math.max(a, b), NARROWEST);
+  const total = lengths.reduce((a, b) => a + b, 0);
+  const usual = Math.min(total, batchTokens, TEXTS_A_ROW * total / texts.length);
+  const width = roundSize(Math.max(longest, Math.ceil(usual)));
+  const packed = packTexts(lengths, width);
+  const most = 2 ** Math.max(0, Math.floor(Math.log2(batchTokens / width)));
+  const result: { rows: number[][]; size: number; width: number }[] = [];
+  for (let start = 0; start < packed.length;) {
+    const left = packed.length - start;
+    const size = left >= most ? most : 2 ** Math.ceil(Math.log2(left));
+    result.push({ rows: packed.slice(start, start + size), size, width });
+    start += size;
+  }
+  return result;
+}
