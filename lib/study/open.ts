@@ -4,7 +4,9 @@ import { parseAlpaca, parseReleased, readQuestions } from "../dataset/mod.ts";
 import { generalInstructions } from "../dataset/instructions.ts";
 import type { Example } from "../conversation.ts";
 import type { FinetuneSettings } from "../finetune/mod.ts";
-import { loadModel } from "../model/load.ts";
+import type { ProbedModel } from "../model/engine.ts";
+import { loadModel, type LoadOptions, openEngine } from "../model/load.ts";
+import { isOnnx, ONNX } from "../model/source.ts";
 import { loadOrganism, organismNames } from "../organism/mod.ts";
 import type { Question, RejectedRow } from "../question.ts";
 import { readText } from "../runtime/files.ts";
@@ -152,6 +154,7 @@ export async function contextPlans(settings: Settings): Promise<StudyPlan[]> {
 
 /** What a model is called in tables: an organism by its name, a path by its last part. */
 export function modelLabel(model: string): string {
+  if (isOnnx(model)) return `${ONNX}${modelLabel(model.slice(ONNX.length))}`;
   const name = isOrganism(model) ? model.slice(ORGANISM.length + 1) : model;
   return /^[./]|^[A-Za-z]:\\/.test(name) ? basename(name) : name;
 }
@@ -165,6 +168,11 @@ export interface OpenedSubject extends Subject {
   world?: World;
 }
 
+/** The same of a model that is only asked: it may be an ONNX graph. */
+export interface ProbedSubject extends Omit<OpenedSubject, "model"> {
+  model: ProbedModel;
+}
+
 export interface OpenOptions {
   /** Told what the audit of released groups found. Default: prints to stderr. */
   tell?: (text: string) => void;
@@ -172,13 +180,33 @@ export interface OpenOptions {
 
 /**
  * Loads a model of `studiedModels` and its questions.
- * @throws naming the file or setting that is missing, and the flag that gives it
+ * @throws naming the file or setting that is missing, and the flag that gives it; and on an ONNX graph,
+ *   which can't be trained
  */
 export async function openSubject(
   name: string,
   settings: Settings,
   options: OpenOptions = {},
 ): Promise<OpenedSubject> {
+  return await open(name, settings, { ...options, load: loadModel });
+}
+
+/** As `openSubject`, for what asks a model and does not train it: ONNX graphs are opened too. */
+export async function openProbed(
+  name: string,
+  settings: Settings,
+  options: OpenOptions = {},
+): Promise<ProbedSubject> {
+  return await open(name, settings, { ...options, load: openEngine });
+}
+
+async function open<Model extends ProbedModel>(
+  name: string,
+  settings: Settings,
+  { load, ...options }: OpenOptions & {
+    load: (name: string, options: LoadOptions) => Promise<Model>;
+  },
+) {
   const limit = settings.limit ?? (settings.quick ? QUICK_LIMIT : undefined);
   if (isOrganism(name)) {
     const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1));
@@ -191,7 +219,7 @@ export async function openSubject(
     ? { material: await factMaterial(settings), rejected: [], leaked: 0 }
     : await fileMaterial(settings, { ...options, limit });
   const { template, formulation, normalization } = settings;
-  return { model: await loadModel(name, { template, formulation, normalization }), ...files };
+  return { model: await load(name, { template, formulation, normalization }), ...files };
 }
 
 /** The material of the settings' files: one domain. Errors as of `openSubject`. */

@@ -5,6 +5,7 @@
 import type { Answer } from "../answer.ts";
 import { defaultFinetuning, type FinetuneSettings } from "../finetune/mod.ts";
 import { type Explanation, probe } from "../knowledge/mod.ts";
+import type { ProbedModel } from "../model/engine.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { dropLora } from "../model/lora.ts";
 import type { SuiteName } from "../evaluation.ts";
@@ -68,7 +69,8 @@ export interface StudyProgress {
 export interface BaseResult {
   model: string;
   digest: string;
-  parameters: number;
+  /** Absent where it can't be told: of some ONNX graphs. */
+  parameters?: number;
   /** How it was asked. */
   asking?: Asking;
   /** By exam. */
@@ -198,7 +200,7 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
 /** What the base model answers to every exam of the material (5-shot, plain); stored once. */
 export async function probeBase(
   name: string,
-  { model, material }: Subject,
+  { model, material }: { model: ProbedModel; material: Material },
   { store, onProgress }: {
     store: Store;
     /** Told before each exam. */

@@ -265,8 +265,8 @@ async function main(): Promise<number> {
     [...Deno.readDirSync(source)].map(({ name }) => name),
     request.only,
   );
-  checkTrainable(settings.model, names);
   const { run: names, left } = notebooksOf(chosen, { model: settings.model, only: request.only });
+  checkTrainable(settings.model, names);
   const environment = { [SETTINGS_VARIABLE]: JSON.stringify(settings) };
 
   // Here, where progress can be seen, rather than inside the first notebook.
