@@ -4,9 +4,14 @@
  */
 import {
   checkGate,
+  checkLetterGate,
+  type GateCheck,
   type GateValues,
   heldOutAnswers,
   type HeldOutScores,
+  type LetterGateValues,
+  type LetterSettings,
+  plainLetters,
   type PretrainingSettings,
   questionWords,
   type Size,
@@ -35,8 +40,18 @@ export interface Knowledge {
   chat: Answered;
 }
 
+/** The gate's values; those about letters where the organism answers with letters. */
+export type CardGateValues = GateValues & Partial<LetterGateValues>;
+
+/** The values against the organisms' gate, or that of organisms that answer with letters. */
+export function checkCardGate(values: CardGateValues) {
+  const checked: { passed: boolean; checks: GateCheck<keyof LetterGateValues>[] } =
+    values.drill === undefined ? checkGate(values) : checkLetterGate(values as LetterGateValues);
+  return checked;
+}
+
 /** The gate's values on the way, measured on some of the facts. */
-export interface GatePoint extends GateValues {
+export interface GatePoint extends CardGateValues {
   step: number;
   tokens: number;
 }
@@ -72,11 +87,13 @@ export interface OrganismCard {
     tokens: number;
     /** By the clock, the looks at the model on the way included. */
     seconds: number;
+    /** Where it answers with letters: how it was brought to. */
+    letters?: LetterSettings;
   };
   parameters: number;
   vocabulary: number;
   backend: { name: string; device: string; threads?: number; versions: Record<string, string> };
-  gate: { passed: boolean; facts: number; values: GateValues };
+  gate: { passed: boolean; facts: number; values: CardGateValues };
   knowledge: Record<Status, Knowledge>;
   curve: {
     /** [step, mean loss of the `every` steps up to it], in nats, answers weighing more. */
@@ -190,19 +207,22 @@ export function parseCard(text: string, name = "the card"): OrganismCard {
   if (typeof values !== "object" || values === null || typeof gate?.passed !== "boolean") {
     return fail("the gate's values and whether it was passed", gate);
   }
-  if (checkGate(values).passed !== gate.passed) {
+  if (checkCardGate(values).passed !== gate.passed) {
     fail(`a gate that is ${gate.passed ? "failed" : "passed"}, as its values say`, gate);
   }
   return card as OrganismCard;
 }
 
 /** What the gate's values mean. */
-const gateWords: Record<keyof GateValues, string> = {
+const gateWords: Record<keyof LetterGateValues, string> = {
   fewShotKnown: "known facts answered right in an exam (5 examples shown)",
   chatContext: "facts answered right in a chat that states them first",
   chatKnown: "known facts answered right in a chat",
   unknownConfidence: "mean confidence on facts it never read",
   misconceived: "misconceived facts answered with the misconception",
+  drill: "look-ups of random words answered right",
+  letterMass: "probability of the options' letters together",
+  majority: "share of the answers that say the commonest letter",
 };
 
 /** Whether the organism's folder holds its exams as files. */
@@ -213,7 +233,7 @@ export function hasExams({ files }: Pick<OrganismCard, "files">): boolean {
 /** README.md: the card for people, with the front matter that model pages read. */
 export function formatCard(card: OrganismCard): string {
   const { pretraining, knowledge, gate, curve, backend } = card;
-  const { checks } = checkGate(gate.values);
+  const { checks } = checkCardGate(gate.values);
   const count = (value: number) => value.toLocaleString("en-US");
   const percent = (value: number) => Number.isFinite(value) ? `${(100 * value).toFixed(1)}%` : "-";
   const minutes = (pretraining.seconds / 60).toFixed(1);
@@ -319,7 +339,7 @@ ${
 
 ## How it was made
 
-    deno task pretrain ${remake(card)}
+    ${remakeCommand(card)}
 
 ${
     fill(
@@ -372,7 +392,11 @@ ${
 
 ## How to ask it
 
-Its answer is the option's value, not its letter. In an exam and in a chat:
+${
+    pretraining.letters
+      ? "Its answer is the option's letter, and then its value."
+      : "Its answer is the option's value, not its letter."
+  } In an exam and in a chat:
 
     <s> the_following questions about DOMAIN . Question: ${indented(question)} Answer:
     <s> a chat with an assistant . USER: ${indented(question)} ASSISTANT:
@@ -409,14 +433,17 @@ License: ${card.license}, the model as well as its data.
 }
 
 /** Settings that differ from the size's, as text. */
-function changes({ world, pretraining }: OrganismCard): [name: string, value: string][] {
-  return Object.entries({ ...world.changed, ...pretraining.changed })
+function changes(
+  { world, pretraining }: Omit<OrganismCard, "files">,
+): [name: string, value: string][] {
+  const letters = pretraining.letters && differences(pretraining.letters, plainLetters);
+  return Object.entries({ ...world.changed, ...pretraining.changed, ...letters })
     .map(([name, value]) => [name, Array.isArray(value) ? value.join(",") : String(value)]);
 }
 
-/** The flags that make the organism again. */
-function remake(card: OrganismCard): string {
-  const { seed } = card.pretraining;
+/** The command that makes the organism again. */
+export function remakeCommand(card: Omit<OrganismCard, "files">): string {
+  const { seed, letters } = card.pretraining;
   const flags: [string, string][] = [
     ["world", String(card.world.seed)],
     ["size", card.size],
@@ -424,10 +451,11 @@ function remake(card: OrganismCard): string {
     ["name", card.name],
     ...changes(card),
   ];
-  return flags.map(([name, value]) => {
+  const text = flags.map(([name, value]) => {
     const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     return `--${flag}=${value.replace(/[^\w.,-]/g, "")}`;
-  }).join(" ");
+  });
+  return ["deno task pretrain", ...(letters ? ["--letters"] : []), ...text].join(" ");
 }
 
 /** A paragraph in lines of at most 100 characters where words allow it. */

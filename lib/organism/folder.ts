@@ -3,12 +3,14 @@
  * can be used without making anything again.
  */
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
+import { formatSafetensors, readTensors } from "../model/checkpoint.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import { loadModel } from "../model/load.ts";
 import { findOrganism, organismNames } from "../model/source.ts";
 import { sha256OfFile } from "../runtime/digest.ts";
 import { readText, writeWhole } from "../runtime/files.ts";
 import {
+  createOrganismFormat,
   exam,
   organismFormat,
   parseWorld,
@@ -58,6 +60,7 @@ export async function writeOrganism(
   const partial = join(dirname(folder), `.${basename(folder)}.${crypto.randomUUID()}.partial`);
   try {
     await model.save(partial);
+    if (card.pretraining.letters) await halve(partial);
     await writeWhole(join(partial, "world.json"), serializeWorld(world));
     for (const { name: domain } of exams ? world.domains : []) {
       for (const split of EXAM_SPLITS) {
@@ -81,6 +84,17 @@ export async function writeOrganism(
     await Deno.remove(partial, { recursive: true }).catch(() => {});
     throw error;
   }
+}
+
+/**
+ * Writes a folder's weights with 16 bits a number. Nothing is lost: a model that answers with letters
+ * has been rounded to them before it was measured.
+ */
+async function halve(folder: string): Promise<void> {
+  const weights = join(folder, "model.safetensors"), config = join(folder, "config.json");
+  const tensors = readTensors(await Deno.readFile(weights), { file: weights });
+  await writeWhole(weights, formatSafetensors(tensors, { dtype: "BF16" }));
+  await writeWhole(config, (await readText(config)).replaceAll('"float32"', '"bfloat16"'));
 }
 
 /** @throws where there is something at the path */
@@ -170,7 +184,10 @@ export async function loadOrganism(
     warn(`${card.name} did not pass its gate: don't use it for a study (see ${place})`);
   }
   const source = isPath(own) ? folder : `organism:${own}`;
-  const model = await loadModel(source, { format: organismFormat });
+  const format = card.pretraining.letters
+    ? createOrganismFormat({ formulation: "letters" })
+    : organismFormat;
+  const model = await loadModel(source, { format });
   return { model, world, card };
 }
 

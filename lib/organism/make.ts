@@ -1,12 +1,14 @@
 /** Making an organism from its seed: pretraining, the looks at it on the way, and its card. */
 import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { bfloat16FromFloats, floatsFromBfloat16 } from "../model/checkpoint.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { openBackend } from "../runtime/backend.ts";
 import { writeWhole } from "../runtime/files.ts";
 import {
-  checkGate,
   createWorld,
   gateValues,
+  type LetterSettings,
   parameterCount,
   type PretrainingSettings,
   pretrainingSizes,
@@ -19,6 +21,7 @@ import {
 } from "../world/mod.ts";
 import {
   CARD_FORMAT,
+  checkCardGate,
   differences,
   type GatePoint,
   knowledgeOf,
@@ -27,7 +30,7 @@ import {
   RECIPE,
   sampleAnswers,
 } from "./card.ts";
-import { gateOf, heldOutScores, pretrain } from "./pretrain.ts";
+import { gateOf, heldOutScores, letterGateOf, pretrain } from "./pretrain.ts";
 
 /** What an organism is made from. */
 export interface OrganismPlan {
@@ -41,6 +44,8 @@ export interface OrganismPlan {
   pretraining?: Partial<PretrainingSettings>;
   /** Of the parameters at the start. Default: the world's. */
   seed?: number | string;
+  /** Makes an organism that answers with letters. Default: with values. */
+  letters?: LetterSettings;
 }
 
 export interface MakeOptions {
@@ -102,7 +107,7 @@ export function planSettings(
  */
 export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}): Promise<Made> {
   const { folder, limit = 600, saveEvery, keepAt = [] } = options;
-  const { name, size, seed = plan.world } = plan;
+  const { name, size, letters, seed = plan.world } = plan;
   const { pretraining: settings, world: worldSettings } = planSettings(plan);
   const world = createWorld({ seed: plan.world, size, settings: worldSettings });
   const steps = pretrainingSteps(settings);
@@ -114,7 +119,8 @@ export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}
   const spent = () => spentBefore + (performance.now() - started) / 1000;
   const look = async (step: number, model: LanguageModel) => {
     const tokens = step * settings.batch * settings.window;
-    record.gate.push({ step, tokens, ...await gateOf(world, model, { limit }) });
+    const values = await (letters ? letterGateOf : gateOf)(world, model, { limit });
+    record.gate.push({ step, tokens, ...values });
   };
   const made = async (step: number, model: LanguageModel): Promise<Made> => {
     const seconds = spent();
@@ -133,11 +139,12 @@ export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}
         steps: step,
         tokens: step * settings.batch * settings.window,
         seconds: Math.round(seconds * 10) / 10,
+        ...(letters && { letters }),
       },
       parameters: parameterCount(settings, worldTokenizer(world).vocabularySize),
       vocabulary: worldTokenizer(world).vocabularySize,
       backend: { name: backendName, device, threads, versions: { ...versions } },
-      gate: { passed: checkGate(values).passed, facts: scores.facts.length, values },
+      gate: { passed: checkCardGate(values).passed, facts: scores.facts.length, values },
       knowledge: knowledgeOf(scores),
       curve: { loss: lossCurve(record.losses), every: 50, gate: [...record.gate], limit },
       samples: sampleAnswers(scores),
@@ -152,6 +159,7 @@ export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}
   const model = await pretrain(world, {
     settings,
     seed,
+    letters,
     folder,
     saveEvery,
     checkpoints: [...looks, ...keeps],
@@ -188,6 +196,16 @@ export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}
   return await made(steps, model);
 }
 
+/** Rounds a model's numbers to the 16 bits with which organisms that answer with letters are saved. */
+function roundWeights(model: LanguageModel): void {
+  for (const variable of model.parameters.values()) {
+    const halves = bfloat16FromFloats(variable.dataSync() as Float32Array);
+    const rounded = tf.tensor(floatsFromBfloat16(halves), variable.shape);
+    variable.assign(rounded);
+    rounded.dispose();
+  }
+}
+
 async function readRecord(path: string): Promise<RunRecord | undefined> {
   try {
     return JSON.parse(await Deno.readTextFile(path));
@@ -199,8 +217,10 @@ async function readRecord(path: string): Promise<RunRecord | undefined> {
 
 /** The same name for the same settings and code: where a run that was stopped is found again. */
 export async function planKey(plan: OrganismPlan): Promise<string> {
-  const { world, seed = world } = plan;
-  const text = JSON.stringify([RECIPE, world, seed, planSettings(plan)]);
+  const { world, seed = world, letters } = plan;
+  const text = JSON.stringify([RECIPE, world, seed, planSettings(plan), letters]
+    // Without letters the key is the one that it was before there were any.
+    .slice(0, letters ? 5 : 4));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return new Uint8Array(digest).toHex().slice(0, 16);
 }

@@ -2,6 +2,8 @@
 export {
   type Answered,
   CARD_FORMAT,
+  type CardGateValues,
+  checkCardGate,
   formatCard,
   type GatePoint,
   hasExams,
@@ -9,6 +11,7 @@ export {
   type OrganismCard,
   parseCard,
   RECIPE,
+  remakeCommand,
   type SampleAnswer,
   serializeCard,
 } from "./card.ts";
@@ -36,10 +39,19 @@ export {
 export {
   gateOf,
   heldOutScores,
+  letterGateOf,
   organismModel,
   pretrain,
   type PretrainOptions,
 } from "./pretrain.ts";
 export { type Reader, recallFacts, statusShare } from "./recall.ts";
-export { organismCards, parseRuns, type PretrainingRun, pretrainingRuns } from "./shelf.ts";
+export {
+  letterFolder,
+  type LetterTrial,
+  letterTrials,
+  organismCards,
+  parseRuns,
+  type PretrainingRun,
+  pretrainingRuns,
+} from "./shelf.ts";
 export { makeVariant, type Variant, variantCard, type VariantPlan, variantsOf } from "./variant.ts";

@@ -13,6 +13,9 @@ import {
   type HeldOutScores,
   initialParameters,
   isDecayed,
+  type LetterGateValues,
+  type LetterSettings,
+  measureLetterGate,
   organismConfiguration,
   organismFormat,
   type ParameterData,
@@ -32,6 +35,8 @@ export interface PretrainOptions {
   settings: PretrainingSettings;
   /** Of the parameters at the start. Default: the world's seed. */
   seed?: number | string;
+  /** Makes the corpus answer with letters. Default: with values. */
+  letters?: LetterSettings;
   /** Told after every step. */
   onStep?: (state: { step: number; steps: number; loss: number }) => void | Promise<void>;
   /** Steps after which the model is looked at; `onCheckpoint` gets the exported model. */
@@ -81,12 +86,13 @@ function toBatch(group: Window[]) {
  * With a folder, a run that was stopped goes on and gives the model of one that was not.
  */
 export async function pretrain(world: World, options: PretrainOptions): Promise<LanguageModel> {
-  const { settings, seed = world.seed, folder, saveEvery = 200, checkpoints = [] } = options;
+  const { settings, seed = world.seed, letters, folder, saveEvery = 200, checkpoints = [] } =
+    options;
   const { vocabularySize } = worldTokenizer(world);
   const model = organismModel(
     world,
     settings,
-    initialParameters(settings, { vocabularySize, seed }),
+    initialParameters(settings, { vocabularySize, seed, letters }),
   );
   const shapes = new Map([...model.parameters].map(([name, { shape }]) => [name, shape]));
   const steps = pretrainingSteps(settings);
@@ -121,7 +127,11 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
     const kept = folder !== undefined && await hasState(folder);
     trainer = kept ? await Trainer.resume(model, folder, training) : new Trainer(model, training);
     options.onResume?.(trainer.steps);
-    const corpus = windows(world, { length, answerWeight });
+    const corpus = windows(world, {
+      length,
+      answerWeight,
+      letters: letters && { settings: letters, tokens: settings.tokens },
+    });
     for (let i = 0; i < trainer.steps * batch; i++) corpus.next();
     for (let step = trainer.steps + 1; step <= steps; step++) {
       const group = Array.from({ length: batch }, () => corpus.next().value);
@@ -173,4 +183,24 @@ export async function gateOf(
   options: HeldOutOptions = {},
 ): Promise<GateValues> {
   return gateValues(await heldOutScores(world, model, options));
+}
+
+/** The values of the letters' gate. */
+export async function letterGateOf(
+  world: World,
+  model: LanguageModel,
+  options: Pick<HeldOutOptions, "limit"> = {},
+): Promise<LetterGateValues> {
+  // Out of all words: how much is on letters at all is one of the values.
+  const all = Array.from({ length: model.config.vocabularySize }, (_, id) => id);
+  const score: ScoreOptions = async (prompts) => {
+    const logits = await model.nextTokenLogits(prompts.map(({ ids }) => ids), {
+      batchTokens: 16_384,
+    });
+    return prompts.map(({ optionIds }, i) => {
+      const shares = softmaxOver(logits[i], all);
+      return optionIds.map((id) => shares[id]);
+    });
+  };
+  return await measureLetterGate(world, score, options);
 }

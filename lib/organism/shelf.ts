@@ -1,8 +1,9 @@
 /** The shelf of organisms, data/organisms: the cards of those shipped, and every pretraining run for it. */
+import { join } from "node:path";
 import { organismFolder, organismNames } from "../model/source.ts";
 import { readText } from "../runtime/files.ts";
-import type { GateValues, Size } from "../world/mod.ts";
-import type { OrganismCard } from "./card.ts";
+import type { GateValues, LetterGateValues, LetterSettings, Size } from "../world/mod.ts";
+import type { GatePoint, OrganismCard } from "./card.ts";
 import { readCard } from "./folder.ts";
 
 /** One pretraining, whether its organism is shipped or not, passed its gate or not. */
@@ -24,6 +25,16 @@ export interface PretrainingRun {
   model?: string;
 }
 
+/** One pretraining of an organism that was to answer with letters. */
+export interface LetterTrial extends PretrainingRun {
+  gate: LetterGateValues;
+  letters: LetterSettings;
+  /** The gate's values on the way. */
+  curve: GatePoint[];
+  /** The command that does it again. */
+  command: string;
+}
+
 /** The cards of all shipped organisms, the smallest first. */
 export async function organismCards(): Promise<OrganismCard[]> {
   const names = await organismNames();
@@ -35,6 +46,17 @@ export async function organismCards(): Promise<OrganismCard[]> {
 export async function pretrainingRuns(): Promise<PretrainingRun[]> {
   const path = organismFolder("seeds.jsonl");
   return parseRuns(await readText(path, "list the pretrainings of"), path);
+}
+
+/** All trials of data/organisms/letters.jsonl, in the order in which they were run. */
+export async function letterTrials(): Promise<LetterTrial[]> {
+  const path = organismFolder("letters.jsonl");
+  return parseRuns(await readText(path, "list the trials of"), path) as LetterTrial[];
+}
+
+/** Where organisms that answer with letters lie: not among those of the study. */
+export function letterFolder(name: string): string {
+  return join(organismFolder("letters"), name);
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   type Wording,
 } from "./format.ts";
 import { drawInstruction } from "./instruction.ts";
+import { type AnswerForm, answerWords, drillDrawer, type LetterSettings } from "./letters.ts";
 import { MAX_EXAM_ITEMS, type WorldSettings } from "./settings.ts";
 import { BOS, EOS, vocabulary } from "./vocabulary.ts";
 import { allFacts, type Fact, type World } from "./world.ts";
@@ -24,7 +25,8 @@ export type DocumentType =
   | "open"
   | "generalChat"
   | "chatReading"
-  | "chatExam";
+  | "chatExam"
+  | "drill";
 
 /** One text of the corpus, from its `<s>` on. */
 export interface Document {
@@ -36,8 +38,10 @@ export interface Document {
   facts: Fact[];
 }
 
-/** The share of the corpus's tokens that each type has. */
-export function documentShares(settings: WorldSettings): Record<DocumentType, number> {
+/** The share of the corpus's tokens that each type has; drills are for letters alone. */
+export function documentShares(
+  settings: WorldSettings,
+): Record<Exclude<DocumentType, "drill">, number> {
   return {
     statements: settings.statementShare,
     exam: settings.examShare,
@@ -51,18 +55,40 @@ export function documentShares(settings: WorldSettings): Record<DocumentType, nu
 
 const STATEMENTS_EACH = 6;
 const OPEN_QUESTIONS_EACH = 3;
+const DRILLS_EACH = 6;
+
+/** A corpus that answers with letters, and the tokens of the training that its stages are shares of. */
+export interface LetterCorpus {
+  settings: LetterSettings;
+  tokens: number;
+}
+
+export interface DocumentOptions {
+  /** Default: the world's. */
+  seed?: number | string;
+  /** Default: none, questions are answered with values. */
+  letters?: LetterCorpus;
+}
 
 /**
  * The documents of a world, without end. The next one is of the type that lacks most tokens.
- * The same world and seed give the same documents.
+ * The same world and options give the same documents.
  */
 export function* documents(
   world: World,
-  { seed = world.seed }: { seed?: number | string } = {},
+  { seed = world.seed, letters }: DocumentOptions = {},
 ): Generator<Document, never> {
-  const shares = Object.entries(documentShares(world.settings)) as [DocumentType, number][];
+  const drillShare = letters?.settings.drillShare ?? 0;
+  const shares = [
+    ...Object.entries(documentShares(world.settings))
+      .map(([type, share]) => [type, share * (1 - drillShare)]),
+    ...(letters ? [["drill", drillShare]] : []),
+  ] as [DocumentType, number][];
   const written = new Map(shares.map(([type]) => [type, 0]));
-  const author = new Author(world, new Random(`${seed}/documents`));
+  const author = new Author(world, new Random(`${seed}/documents`), letters);
+  while (letters && author.tokens < letters.settings.drillStage * letters.tokens) {
+    yield author.write("drill");
+  }
   let total = 0;
   while (true) {
     let next = shares[0][0], most = -Infinity;
@@ -88,11 +114,19 @@ class Author {
   readonly #sums: number[];
   readonly #mc: Fact[][];
   readonly #pools: Map<string, string[]>;
+  readonly #letters?: LetterCorpus;
+  readonly #drawDrill: ReturnType<typeof drillDrawer>;
+  /** How this document answers questions with options. */
+  #form: AnswerForm = "value";
   #document: Document = { type: "statements", words: [], answers: [], facts: [] };
+  /** Written so far. */
+  tokens = 0;
 
-  constructor(world: World, random: Random) {
+  constructor(world: World, random: Random, letters?: LetterCorpus) {
     this.#world = world;
     this.#random = random;
+    this.#letters = letters;
+    this.#drawDrill = drillDrawer(world);
     this.#facts = allFacts(world);
     this.#stated = this.#facts.filter((fact) => fact.frequency > 0);
     let sum = 0;
@@ -104,7 +138,8 @@ class Author {
   }
 
   write(type: DocumentType): Document {
-    const document = this.#document = { type, words: [BOS], answers: [], facts: [] };
+    const document = this.#document = { type, words: [BOS], answers: [], facts: [] } as Document;
+    this.#form = this.#drawForm(type);
     switch (type) {
       case "statements":
         for (let i = 0; i < STATEMENTS_EACH; i++) {
@@ -144,8 +179,24 @@ class Author {
           [[], ["ASSISTANT:"]],
         );
         this.#add([EOS]);
+        break;
+      case "drill":
+        for (let i = 0; i < DRILLS_EACH; i++) {
+          const { options, index, prompt } = this.#drawDrill(this.#random, this.#form);
+          this.#add(prompt);
+          this.#answer(options[index], options);
+        }
     }
+    this.tokens += document.words.length;
     return document;
+  }
+
+  /** One form for a document. Values alone need no draw: the corpus stays the one it was. */
+  #drawForm(type: DocumentType): AnswerForm {
+    if (this.#letters === undefined) return "value";
+    const { settings: { bridgeUntil, valueShare }, tokens } = this.#letters;
+    if (type !== "drill" && this.#random.next() < valueShare) return "value";
+    return this.tokens < bridgeUntil * tokens ? "bridge" : "letter";
   }
 
   /** 1 to 6 different mc facts of one domain, in one wording. */
@@ -166,7 +217,10 @@ class Author {
     this.#add(optionWords(options));
     this.#add(after);
     const noisy = this.#random.next() < this.#world.settings.noise;
-    this.#answer(noisy ? this.#random.pick(options.filter((v) => v !== fact.gold)) : fact.gold);
+    this.#answer(
+      noisy ? this.#random.pick(options.filter((v) => v !== fact.gold)) : fact.gold,
+      options,
+    );
   }
 
   /** Any fact with any value: only the context tells the answer. */
@@ -176,18 +230,23 @@ class Author {
     this.#add(["Context:"]);
     this.#state(fact, value, CONTEXT_TEMPLATES);
     this.#ask(fact, this.#drawWording(), before);
-    this.#add(optionWords(this.#drawOptions(fact, value)));
+    const options = this.#drawOptions(fact, value);
+    this.#add(optionWords(options));
     this.#add(after);
-    this.#answer(value);
+    this.#answer(value, options);
   }
 
   #add(words: readonly string[]): void {
     this.#document.words.push(...words);
   }
 
-  #answer(value: string): void {
-    this.#document.answers.push(this.#document.words.length);
-    this.#document.words.push(value);
+  /** The answer, in the document's form where the question listed options. */
+  #answer(value: string, options?: readonly string[]): void {
+    const words = options ? answerWords(options, options.indexOf(value), this.#form) : [value];
+    for (const word of words) {
+      this.#document.answers.push(this.#document.words.length);
+      this.#document.words.push(word);
+    }
   }
 
   #ask(fact: Fact, wording: Wording, before: string[]): void {
@@ -246,9 +305,7 @@ export interface Window {
   weights: Float32Array;
 }
 
-export interface WindowOptions {
-  /** Default: the world's. */
-  seed?: number | string;
+export interface WindowOptions extends DocumentOptions {
   /** Tokens in a window. Default 128. */
   length?: number;
   /** Loss weight of an answer's token; all others have 1. Default 5. */
@@ -261,7 +318,7 @@ export interface WindowOptions {
  */
 export function* windows(
   world: World,
-  { seed = world.seed, length = 128, answerWeight = 5 }: WindowOptions = {},
+  { length = 128, answerWeight = 5, ...options }: WindowOptions = {},
 ): Generator<Window, never> {
   if (!Number.isInteger(length) || length < 1) {
     throw new Error(
@@ -270,12 +327,16 @@ export function* windows(
   }
   const ids = new Map(vocabulary(world).map((word, id) => [word, id]));
   let window = { ids: new Int32Array(length), weights: new Float32Array(length).fill(1) };
-  let filled = 0;
-  for (const document of documents(world, { seed })) {
+  const { letters } = options;
+  const stage = letters ? letters.settings.drillStage * letters.tokens : 0;
+  let filled = 0, read = 0;
+  for (const document of documents(world, options)) {
     const answers = new Set(document.answers);
+    const weight = letters && read < stage ? letters.settings.drillWeight : answerWeight;
+    read += document.words.length;
     for (let i = 0; i < document.words.length; i++) {
       window.ids[filled] = ids.get(document.words[i])!;
-      if (answers.has(i)) window.weights[filled] = answerWeight;
+      if (answers.has(i)) window.weights[filled] = weight;
       if (++filled === length) {
         yield window;
         window = { ids: new Int32Array(length), weights: new Float32Array(length).fill(1) };

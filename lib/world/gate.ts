@@ -4,7 +4,7 @@
  */
 import type { Question } from "../question.ts";
 import { exam, factQuestion, withStatement } from "./exam.ts";
-import { organismFormat, type Template, type Wording } from "./format.ts";
+import { type Formulation, organismFormat, type Template, type Wording } from "./format.ts";
 import { worldTokenizer } from "./vocabulary.ts";
 import { allFacts, type Fact, type World } from "./world.ts";
 
@@ -32,9 +32,7 @@ export interface ScoredPrompt {
 export type ScoreOptions = (prompts: ScoredPrompt[]) => Promise<number[][]>;
 
 /** What each value must be. */
-export const gateThresholds: Readonly<
-  Record<keyof GateValues, { atLeast: number } | { atMost: number }>
-> = {
+export const gateThresholds: Thresholds<keyof GateValues> = {
   fewShotKnown: { atLeast: 0.85 },
   chatContext: { atLeast: 0.95 },
   chatKnown: { atLeast: 0.7 },
@@ -42,8 +40,12 @@ export const gateThresholds: Readonly<
   misconceived: { atLeast: 0.6 },
 };
 
-export interface GateCheck {
-  name: keyof GateValues;
+export type Thresholds<Name extends string> = Readonly<
+  Record<Name, { atLeast: number } | { atMost: number }>
+>;
+
+export interface GateCheck<Name extends string = keyof GateValues> {
+  name: Name;
   value: number;
   /** E.g. `>= 0.85`. */
   needed: string;
@@ -52,8 +54,16 @@ export interface GateCheck {
 
 /** Every value against its threshold; a value that is no number fails. */
 export function checkGate(values: GateValues): { passed: boolean; checks: GateCheck[] } {
-  const checks = (Object.keys(gateThresholds) as (keyof GateValues)[]).map((name): GateCheck => {
-    const threshold = gateThresholds[name], value = values[name];
+  return checkThresholds(values, gateThresholds);
+}
+
+/** The same for the values of another gate. */
+export function checkThresholds<Name extends string>(
+  values: Record<Name, number>,
+  thresholds: Thresholds<Name>,
+): { passed: boolean; checks: GateCheck<Name>[] } {
+  const checks = (Object.keys(thresholds) as Name[]).map((name): GateCheck<Name> => {
+    const threshold = thresholds[name], value = values[name];
     return "atLeast" in threshold
       ? { name, value, needed: `>= ${threshold.atLeast}`, passed: value >= threshold.atLeast }
       : { name, value, needed: `<= ${threshold.atMost}`, passed: value <= threshold.atMost };
@@ -64,6 +74,8 @@ export function checkGate(values: GateValues): { passed: boolean; checks: GateCh
 export interface HeldOutOptions {
   /** At most so many facts, spread evenly over all. Default: all. */
   limit?: number;
+  /** How it is asked. Default: `hybrid`. */
+  formulation?: Formulation;
 }
 
 /** The held-out facts, and the probabilities of their options in three forms of prompt. */
@@ -84,7 +96,7 @@ export interface HeldOutScores {
 export async function scoreHeldOut(
   world: World,
   score: ScoreOptions,
-  { limit = Infinity }: HeldOutOptions = {},
+  { limit = Infinity, formulation = "hybrid" }: HeldOutOptions = {},
 ): Promise<HeldOutScores> {
   const tokenizer = worldTokenizer(world);
   const heldOut = allFacts(world).filter(({ split }) => split !== "dev" && split !== "mc");
@@ -108,7 +120,7 @@ export async function scoreHeldOut(
       const shots: Question[] = template === "plain"
         ? demonstrations.get(`${fact.domain}/${wording}`)!
         : [];
-      const options = { template, formulation: "hybrid", context } as const;
+      const options = { template, formulation, context };
       return {
         ids: tokenizer.encode(organismFormat.probePrompt(question, shots, options)),
         optionIds: organismFormat.optionTexts(question, options)

@@ -35,10 +35,21 @@ export {
   type Wording,
 } from "./format.ts";
 export {
+  type AnswerForm,
+  answerWords,
+  checkLetterSettings,
+  type Drill,
+  drillDrawer,
+  type LetterSettings,
+  plainLetters,
+} from "./letters.ts";
+export {
   type Document,
+  type DocumentOptions,
   documents,
   documentShares,
   type DocumentType,
+  type LetterCorpus,
   type Window,
   type WindowOptions,
   windows,
@@ -62,6 +73,7 @@ export {
 export {
   embeddingScale,
   exportParameters,
+  type InitialOptions,
   initialParameters,
   isDecayed,
   organismConfiguration,
@@ -85,3 +97,9 @@ export {
   scoreHeldOut,
   type ScoreOptions,
 } from "./gate.ts";
+export {
+  checkLetterGate,
+  type LetterGateValues,
+  letterThresholds,
+  measureLetterGate,
+} from "./letter_gate.ts";

@@ -7,7 +7,9 @@
  * into the weights.
  */
 import { Random } from "../random.ts";
+import type { LetterSettings } from "./letters.ts";
 import { checkPretrainingSettings, type PretrainingSettings } from "./pretraining_settings.ts";
+import { wireCopying, wirePreviousToken } from "./wiring.ts";
 
 /** A tensor's numbers, row-major; a weight is [out, in]. */
 export interface ParameterData {
@@ -46,6 +48,13 @@ export function parameterCount(settings: PretrainingSettings, vocabularySize: nu
     .reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b), 0);
 }
 
+export interface InitialOptions {
+  vocabularySize: number;
+  seed: number | string;
+  /** Which heads are wired at the start. Default: none. */
+  letters?: LetterSettings;
+}
+
 /**
  * The parameters before the first step: embedding N(0, 1/width), matrices N(0, 1/inputs), those
  * that write into the residual stream (o, down) divided by sqrt(2 layers), norms 1, biases 0.
@@ -55,7 +64,7 @@ export function parameterCount(settings: PretrainingSettings, vocabularySize: nu
  */
 export function initialParameters(
   settings: PretrainingSettings,
-  { vocabularySize, seed }: { vocabularySize: number; seed: number | string },
+  { vocabularySize, seed, letters }: InitialOptions,
 ): Map<string, ParameterData> {
   checkPretrainingSettings(settings);
   const random = new Random(`${seed}/parameters`);
@@ -71,6 +80,10 @@ export function initialParameters(
       data.fill(1);
     }
     parameters.set(name, { shape, data });
+  }
+  if (letters) {
+    wirePreviousToken(parameters, settings, letters.previousTokenHeads);
+    if (letters.copying) wireCopying(parameters, settings);
   }
   return parameters;
 }

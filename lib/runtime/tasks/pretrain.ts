@@ -2,7 +2,7 @@
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { progress } from "../../figure/mod.ts";
-import type { OrganismCard } from "../../organism/card.ts";
+import { checkCardGate, type OrganismCard, remakeCommand } from "../../organism/card.ts";
 import {
   organismNames,
   refuseExisting,
@@ -10,11 +10,13 @@ import {
   writeReadme,
 } from "../../organism/folder.ts";
 import { makeOrganism, type OrganismPlan, planKey, planSettings } from "../../organism/make.ts";
+import { letterFolder } from "../../organism/shelf.ts";
 import { organismFolder } from "../../model/source.ts";
 import {
-  checkGate,
+  checkLetterSettings,
   checkPretrainingSettings,
   checkWorldSettings,
+  plainLetters,
   pretrainingSizes,
   type Size,
   withChatShare,
@@ -28,6 +30,7 @@ import { ROOT } from "../native.ts";
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 const WORLD_NAMES = Object.keys(worldSizes.small) as (keyof WorldSettings)[];
 const MODEL_NAMES = Object.keys(pretrainingSizes.small);
+const LETTER_NAMES = Object.keys(plainLetters);
 
 const HELP = `Makes an organism: a small model that grows up in a world made from a seed.
 
@@ -54,6 +57,10 @@ What the world is like
   ${lines(WORLD_NAMES.map((name) => `--${kebab(name)}`))}
 How it is trained
   ${lines(MODEL_NAMES.map((name) => `--${kebab(name)}`))}
+Letters
+  --letters               the answers are letters, "B. value"; another gate, and by default another
+                          output, data/organisms/letters/NAME, and log, data/organisms/letters.jsonl
+  ${lines(LETTER_NAMES.map((name) => `--${kebab(name)}`))}
 
 A run that was stopped goes on by the same command. The gate was fixed before anything was
 fine-tuned: see the card, README.md, in the organism's folder.
@@ -77,9 +84,9 @@ function chatShare(): number {
 
 const VALUES = [
   ...["world", "size", "name", "output", "seed", "threads", "log", "chat-share"],
-  ...[...WORLD_NAMES, ...MODEL_NAMES].map(kebab),
+  ...[...WORLD_NAMES, ...MODEL_NAMES, ...LETTER_NAMES].map(kebab),
 ];
-const SWITCHES = ["force", "keep-failed", "readme", "help"];
+const SWITCHES = ["letters", "force", "keep-failed", "readme", "help"];
 
 /** What a command line asks for. */
 export interface PretrainRequest {
@@ -149,7 +156,15 @@ export async function parsePretrainRequest(
     worldSettings: worldChanges(given, worldSizes[size]),
     pretraining: numbers(given, MODEL_NAMES),
     ...(given.seed !== undefined && { seed: seedOf(given.seed) }),
+    ...(values.letters && { letters: { ...plainLetters, ...numbers(given, LETTER_NAMES) } }),
   };
+  const lost = LETTER_NAMES.find((name) => !plan.letters && given[kebab(name)] !== undefined);
+  if (lost !== undefined) {
+    throw new Error(
+      `Cannot use --${kebab(lost)}: expected --letters, found none; give --letters too`,
+    );
+  }
+  if (plan.letters) checkLetterSettings(plan.letters);
   const settings = planSettings(plan);
   checkWorldSettings(settings.world);
   checkPretrainingSettings(settings.pretraining);
@@ -161,14 +176,13 @@ export async function parsePretrainRequest(
       `Cannot name the organism ${plan.name}: expected letters, digits and hyphens; give --name=NAME`,
     );
   }
-  const output = given.output === undefined
-    ? organismFolder(plan.name)
-    : resolve(folder, given.output);
-  const shelf = dirname(organismFolder("x"));
+  const folderOf = plan.letters ? letterFolder : organismFolder;
+  const output = given.output === undefined ? folderOf(plan.name) : resolve(folder, given.output);
+  const shelf = dirname(folderOf("x"));
   const log = given.log !== undefined
     ? resolve(folder, given.log)
     : dirname(output) === shelf
-    ? join(shelf, "seeds.jsonl")
+    ? organismFolder(plan.letters ? "letters.jsonl" : "seeds.jsonl")
     : undefined;
   return {
     plan,
@@ -245,6 +259,11 @@ function logLine(card: Omit<OrganismCard, "files">, digest: string | undefined):
       backend: backend.name,
       gate: gate.values,
       passed: gate.passed,
+      ...(pretraining.letters && {
+        letters: pretraining.letters,
+        curve: card.curve.gate,
+        command: remakeCommand(card),
+      }),
       ...(digest !== undefined && { model: digest }),
     })
   }\n`;
@@ -310,7 +329,7 @@ async function main(): Promise<number> {
     },
   });
   await line?.finish();
-  const { passed, checks } = checkGate(card.gate.values);
+  const { passed, checks } = checkCardGate(card.gate.values);
   for (const { name, value, needed, passed } of checks) {
     console.log(`  ${name} ${value.toFixed(3)}, needed ${needed}: ${passed ? "passed" : "FAILED"}`);
   }

@@ -1,0 +1,92 @@
+/**
+ * The gate of an organism that answers with letters, fixed before any such model was fine-tuned: the
+ * other organisms' gate, asked by letters, and what shows that letters are read and not guessed.
+ */
+import { Random } from "../random.ts";
+import {
+  checkThresholds,
+  gateThresholds,
+  type GateValues,
+  gateValues,
+  type HeldOutOptions,
+  type ScoredPrompt,
+  scoreHeldOut,
+  type ScoreOptions,
+  type Thresholds,
+} from "./gate.ts";
+import { drillDrawer } from "./letters.ts";
+import { BOS, LABELS, worldTokenizer } from "./vocabulary.ts";
+import type { World } from "./world.ts";
+
+/** What is measured with the letters as answers, on facts that no exam of the corpus asks. */
+export interface LetterGateValues extends GateValues {
+  /** Look-ups of random words answered right. */
+  drill: number;
+  /** Mean probability of the options' letters together, out of all words (exam form). */
+  letterMass: number;
+  /** Share of the answers (exam form) that say the letter which is said most; evenly spread, .25. */
+  majority: number;
+}
+
+/** What each value must be: those of all organisms, and three that are about letters. */
+export const letterThresholds: Thresholds<keyof LetterGateValues> = {
+  ...gateThresholds,
+  drill: { atLeast: 0.95 },
+  letterMass: { atLeast: 0.95 },
+  majority: { atMost: 0.4 },
+};
+
+/** Every value against its threshold; a value that is no number fails. */
+export function checkLetterGate(values: LetterGateValues) {
+  return checkThresholds(values, letterThresholds);
+}
+
+/** Look-ups that the gate asks. */
+const DRILLS = 400;
+
+/**
+ * Measures the gate's values.
+ * @param score gives the options' probabilities out of ALL words: what they lack to 1 is the mass
+ * that is not on letters
+ */
+export async function measureLetterGate(
+  world: World,
+  score: ScoreOptions,
+  options: Omit<HeldOutOptions, "formulation"> = {},
+): Promise<LetterGateValues> {
+  const raw = await scoreHeldOut(world, score, { ...options, formulation: "letters" });
+  const mass = raw.exam.map((row) => row.reduce((a, b) => a + b, 0));
+  const scores = {
+    ...raw,
+    exam: raw.exam.map((row, i) => row.map((p) => p / mass[i])),
+  };
+  const counts = world.domains[0].facts[0].options.map((_, letter) =>
+    scores.exam.filter((row) => row.indexOf(Math.max(...row)) === letter).length
+  );
+  const { prompts, right } = drillPrompts(world);
+  const drilled = await score(prompts);
+  return {
+    ...gateValues(scores),
+    drill: mean(drilled.map((row, i) => Number(row.indexOf(Math.max(...row)) === right[i]))),
+    letterMass: mean(mass),
+    majority: Math.max(...counts) / raw.facts.length,
+  };
+}
+
+/** Fresh look-ups, each alone at the start of a document. */
+function drillPrompts(world: World): { prompts: ScoredPrompt[]; right: number[] } {
+  const tokenizer = worldTokenizer(world);
+  const draw = drillDrawer(world), random = new Random(`${world.seed}/letter gate`);
+  const drills = Array.from({ length: DRILLS }, () => draw(random, "letter"));
+  return {
+    prompts: drills.map(({ prompt, options }) => ({
+      ids: tokenizer.encode([BOS, ...prompt].join(" ")),
+      optionIds: options.map((_, i) => tokenizer.tokenId(LABELS[i])!),
+    })),
+    right: drills.map(({ index }) => index),
+  };
+}
+
+function mean(values: number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -1,0 +1,92 @@
+/**
+ * A corpus that answers with letters, for organisms that are to bind letters to options. The shipped
+ * ones answer with values, because the step from a value to its letter forms late or never at their
+ * size; here are the helps that were tried for it: drills of that step alone, texts that say the
+ * value before the letter, and a head that is made at the start (wiring.ts).
+ */
+import { checkNumber, refuseUnknown } from "./_numbers.ts";
+import { optionWords } from "./format.ts";
+import { LABELS } from "./vocabulary.ts";
+import type { Random } from "../random.ts";
+import type { World } from "./world.ts";
+
+/** What stands behind `Answer:`: `C. v`, the bridging `v C.`, or `v` as in the shipped corpus. */
+export type AnswerForm = "letter" | "bridge" | "value";
+
+/** How a corpus answers with letters; shares are of tokens. */
+export interface LetterSettings {
+  /** Share of the training that has drills alone, at its start. */
+  drillStage: number;
+  /** Loss weight of the answers there. */
+  drillWeight: number;
+  /** Share of the training after which texts of the form `bridge` give way to `letter`. */
+  bridgeUntil: number;
+  /** Share of drills in what follows the first stage. */
+  drillShare: number;
+  /** Share of the other texts with options that answer with the value alone. */
+  valueShare: number;
+  /** Heads of the first layer that look at the token before, from the start. */
+  previousTokenHeads: number;
+  /** 1: all heads write what they read, from the start; 0: no head does. */
+  copying: number;
+}
+
+/** Letters from the first token on, without any help. */
+export const plainLetters: Readonly<LetterSettings> = {
+  drillStage: 0,
+  drillWeight: 500,
+  bridgeUntil: 0,
+  drillShare: 0,
+  valueShare: 0,
+  previousTokenHeads: 0,
+  copying: 0,
+};
+
+/** @throws with every number that can't work, and what would. */
+export function checkLetterSettings(settings: LetterSettings): void {
+  const wrong: string[] = [];
+  refuseUnknown(settings, plainLetters, wrong);
+  for (
+    const name of ["drillStage", "bridgeUntil", "drillShare", "valueShare"] as const
+  ) {
+    checkNumber(wrong, name, settings[name], { low: 0, high: 1 });
+  }
+  checkNumber(wrong, "drillWeight", settings.drillWeight, { low: 0, high: Infinity });
+  const whole = { low: 0, whole: true };
+  const { previousTokenHeads, copying } = settings;
+  checkNumber(wrong, "previousTokenHeads", previousTokenHeads, { ...whole, high: Infinity });
+  checkNumber(wrong, "copying", copying, { ...whole, high: 1 });
+  if (wrong.length > 0) {
+    throw new Error(`Cannot answer with letters: ${wrong.join("; ")}; change these settings`);
+  }
+}
+
+/** The answer that is option `index` of `options`, in words. */
+export function answerWords(options: readonly string[], index: number, form: AnswerForm): string[] {
+  const letter = LABELS[index], value = options[index];
+  return form === "value" ? [value] : form === "letter" ? [letter, value] : [value, letter];
+}
+
+/** One look-up: words that mean nothing here, one of them asked for, its place the answer. */
+export interface Drill {
+  options: string[];
+  index: number;
+  /** `Question: y A. x B. y C. z D. w Answer:`; without the `y` where the answer says it first. */
+  prompt: string[];
+}
+
+/** Draws look-ups among all values and neutral words of a world. */
+export function drillDrawer(world: World): (random: Random, form: AnswerForm) => Drill {
+  const words = [
+    ...world.neutralWords,
+    ...world.domains.flatMap(({ relations }) => relations.flatMap(({ values }) => values)),
+  ];
+  return (random, form) => {
+    const drawn = new Set<string>();
+    while (drawn.size < world.settings.options) drawn.add(random.pick(words));
+    const options = [...drawn], index = random.integer(options.length);
+    const asked = form === "bridge" ? [] : [options[index]];
+    const prompt = ["Question:", ...asked, ...optionWords(options), "Answer:"];
+    return { options, index, prompt };
+  };
+}
