@@ -13,6 +13,10 @@ export interface Tokenizer {
   tokenId(token: string): number | undefined;
   /** One more than the largest token id. A model's own vocabulary can be larger (padded). */
   readonly vocabularySize: number;
+  /**
+   * The same without tokens added to the vocabulary later (such as a padding). Absent: there are none.
+   */
+  readonly ordinarySize?: number;
   readonly bosTokenId?: number;
   readonly eosTokenId?: number;
   readonly padTokenId?: number;
@@ -142,6 +146,10 @@ export function tokenizerFromFiles(
     const content = contentOf(special[name]);
     return typeof content === "string" ? inner.token_to_id(content) : undefined;
   };
+  const vocabulary = (json.model as Fields | undefined)?.vocab ?? {};
+  let ordinarySize = 0;
+  if (Array.isArray(vocabulary)) ordinarySize = vocabulary.length;
+  else for (const id of Object.values(vocabulary)) ordinarySize = Math.max(ordinarySize, id + 1);
   return {
     encode: (text, { addSpecialTokens = false } = {}) => {
       const { ids, tokens } = inner.encode(text, { add_special_tokens: addSpecialTokens });
@@ -163,6 +171,7 @@ export function tokenizerFromFiles(
     },
     tokenId: (token) => inner.token_to_id(token),
     vocabularySize: inner.model?.vocab.length ?? 0,
+    ordinarySize,
     bosTokenId: idOf("bos_token"),
     eosTokenId: idOf("eos_token"),
     padTokenId: idOf("pad_token"),

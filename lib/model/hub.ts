@@ -5,7 +5,8 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { downloadFile, HubApiError, listFiles, modelInfo } from "@huggingface/hub";
-import { writeWhole } from "../runtime/files.ts";
+import { roomAt, writeWhole, writingError } from "../runtime/files.ts";
+import { formatBytes } from "../runtime/memory.ts";
 import { tokenizerFileNames } from "../tokenizer.ts";
 import { parseIndex } from "./checkpoint.ts";
 
@@ -191,22 +192,29 @@ class Download {
     };
     if (!byPath.has("config.json")) this.#refuseWithout("config.json", byPath);
     for (const path of smallFiles) await fetchFile(path);
+    /** Weights: told beforehand where there is no room for all of them. */
+    const fetchWeights = async (paths: string[]) => {
+      const files = paths.map((path) => byPath.get(path) ?? this.#refuseWithout(path, byPath));
+      await this.#checkRoom(files, folder);
+      for (const file of files) await this.#fetchFile(file, commit, folder);
+    };
     if (this.#graph !== undefined) {
-      if (await fetchFile(this.#graph) === undefined) this.#refuseWithout(this.#graph, byPath);
+      const paths = [this.#graph];
       // Weights of large graphs lie beside them: model.onnx_data, model.onnx_data_1, model.onnx.data.
       const data = /^[._]data(_\d+)?$/;
       for (const path of byPath.keys()) {
         if (!path.startsWith(this.#graph)) continue;
-        if (data.test(path.slice(this.#graph.length))) await fetchFile(path);
+        if (data.test(path.slice(this.#graph.length))) paths.push(path);
       }
-    } else if (await fetchFile("model.safetensors") === undefined) {
+      await fetchWeights(paths);
+    } else if (byPath.has("model.safetensors")) {
+      await fetchWeights(["model.safetensors"]);
+    } else {
       if (await fetchFile(indexName) === undefined) {
         this.#refuseWithout("model.safetensors", byPath);
       }
       const text = await Deno.readTextFile(join(folder, indexName));
-      for (const path of new Set(parseIndex(text, `${indexName} of ${this.#id}`).values())) {
-        if (await fetchFile(path) === undefined) this.#refuseWithout(path, byPath);
-      }
+      await fetchWeights([...new Set(parseIndex(text, `${indexName} of ${this.#id}`).values())]);
     }
     await writeWhole(join(folder, this.#marker), JSON.stringify({ id: this.#id, commit }));
   }
@@ -228,12 +236,28 @@ class Download {
     );
   }
 
+  async #checkRoom(files: readonly RemoteFile[], folder: string): Promise<void> {
+    let needed = 0;
+    for (const file of files) {
+      const sizeOf = (path: string) => Deno.stat(path).then(({ size }) => size, () => 0);
+      const path = join(folder, file.path);
+      if (await sizeOf(path) === file.size) continue;
+      needed += Math.max(0, file.size - await sizeOf(partialOf(path, file)));
+    }
+    const room = roomAt(folder);
+    if (room === undefined || needed <= room) return;
+    throw new Error(
+      `Cannot open model ${this.#id}: expected room for ${formatBytes(needed)} in ${this.#base}; ` +
+        `found ${formatBytes(room)}; free some, or give another cacheDirectory`,
+    );
+  }
+
   async #fetchFile(file: RemoteFile, commit: string, folder: string): Promise<void> {
     const path = join(folder, file.path);
     const isThere = () => Deno.stat(path).then(({ size }) => size === file.size, () => false);
     if (await isThere()) return;
     await Deno.mkdir(dirname(path), { recursive: true });
-    const partial = `${path}.${file.digest.slice(0, 12)}.partial`;
+    const partial = partialOf(path, file);
     using target = await Deno.open(partial, { read: true, write: true, create: true });
     // Another process may be at it: it has the lock until the file is whole.
     await target.lock(true);
@@ -289,7 +313,12 @@ class Download {
         throw new Break(`${range.length} bytes came instead of ${end - done}`);
       });
       await target.seek(done, Deno.SeekMode.Start);
-      for (let at = 0; at < bytes.length;) at += await target.write(bytes.subarray(at));
+      try {
+        for (let at = 0; at < bytes.length;) at += await target.write(bytes.subarray(at));
+      } catch (error) {
+        // What was written stays, so that the download goes on there once there is room.
+        throw writingError(join(this.#base, commit, file.path), file.size - done, error);
+      }
       done = end;
       if (large && (done === file.size || Date.now() - told > 5000)) {
         told = Date.now();
@@ -364,6 +393,10 @@ class Download {
     return new Error(`${start}; found status ${status} (${message}); ${advice}`);
   }
 }
+
+/** Where a file grows until it is whole. */
+const partialOf = (path: string, { digest }: RemoteFile) =>
+  `${path}.${digest.slice(0, 12)}.partial`;
 
 /** A request that ended without a whole answer: no connection, one that was cut, or a timeout. */
 class Break extends Error {}

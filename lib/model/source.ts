@@ -205,15 +205,29 @@ export async function tokenizerOfFolder(folder: string): Promise<Tokenizer | und
   return files.size === 0 ? undefined : tokenizerFromFiles(files, { from: folder });
 }
 
-/** The tokenizer that the options ask for, or the model's own. */
+/**
+ * The tokenizer that the options ask for, or the model's own.
+ * @throws where its ordinary tokens are more than the model's `vocabularySize`. Added ones may be: many
+ *   published tokenizers have a padding that their model never learnt, and no text holds it.
+ */
 export async function chooseTokenizer(
   options: SourceOptions,
   own: () => Tokenizer | undefined | Promise<Tokenizer | undefined>,
+  vocabularySize = Infinity,
 ): Promise<Tokenizer | undefined> {
   if (options.tokenizer === false) return undefined;
-  if (options.tokenizer === undefined) return await own();
-  const chosen = await tokenizerOfFolder(options.tokenizer);
-  if (chosen !== undefined) return chosen;
+  const chosen = options.tokenizer === undefined
+    ? await own()
+    : await tokenizerOfFolder(options.tokenizer);
+  const size = chosen?.ordinarySize ?? chosen?.vocabularySize ?? 0;
+  if (size > vocabularySize) {
+    throw new Error(
+      `Cannot open the tokenizer ${options.tokenizer ?? "beside the model"}: expected ids below ` +
+        `${vocabularySize}, the rows of the model's embedding; found ids up to ` +
+        `${size - 1}; give the tokenizer that the model was trained with`,
+    );
+  }
+  if (chosen !== undefined || options.tokenizer === undefined) return chosen;
   throw new Error(
     `Cannot open the tokenizer ${options.tokenizer}: expected a folder with tokenizer.json; ` +
       "found none; check the path",
@@ -260,7 +274,11 @@ export async function openFolder(
       generation: await textOrNone(join(folder, "generation_config.json")),
     },
   );
-  const tokenizer = await chooseTokenizer(options, () => tokenizerOfFolder(folder));
+  const tokenizer = await chooseTokenizer(
+    options,
+    () => tokenizerOfFolder(folder),
+    configuration.vocabularySize,
+  );
   const opened: FileAccess[] = [];
   const close = () => opened.splice(0).forEach((access) => access.close());
   try {
@@ -321,7 +339,7 @@ export async function openGgufFile(
       configuration,
       tensorNames,
       read,
-      tokenizer: await chooseTokenizer(options, own),
+      tokenizer: await chooseTokenizer(options, own, configuration.vocabularySize),
       description: { ...description, digest: description.digest ?? await sha256OfFile(path) },
       close,
       [Symbol.dispose]: close,

@@ -1,21 +1,71 @@
 /** Files are written whole or not at all: to a name beside the target, then renamed over it. */
+import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
+import { formatBytes } from "./memory.ts";
 
-/** Writes `data` to `path` atomically, making its folder first. Pieces are written one by one. */
+/** Bytes that can still be written where `path` is or will be; undefined where the system does not tell. */
+export function roomAt(path: string): number | undefined {
+  for (let folder = path;; folder = dirname(folder)) {
+    try {
+      const { bavail, bsize } = statfsSync(folder);
+      return bavail * bsize;
+    } catch (error) {
+      const missing = ["ENOENT", "ENOTDIR"].includes((error as { code?: string }).code ?? "");
+      if (!missing || dirname(folder) === folder) return undefined;
+    }
+  }
+}
+
+/** What went wrong when `bytes` were to be written to `path`, with what to do; others stay as they are. */
+export function writingError(path: string, bytes: number, error: unknown): unknown {
+  const code = (error as { code?: string } | undefined)?.code ?? "";
+  const start = `Cannot write ${path}: expected`;
+  if (["ENOSPC", "EDQUOT", "EFBIG"].includes(code)) {
+    const room = code === "ENOSPC" ? roomAt(dirname(path)) : undefined;
+    const found = room === undefined ? (error as Error).message : formatBytes(room);
+    return new Error(
+      `${start} room for ${
+        formatBytes(bytes)
+      }; found ${found}; free some, or give a folder on another disk`,
+      { cause: error },
+    );
+  }
+  if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"].includes(code)) {
+    return new Error(
+      `${start} a folder that can be written to; found ${(error as Error).message}; give another`,
+      { cause: error },
+    );
+  }
+  return error;
+}
+
+/**
+ * Writes `data` to `path` atomically, making its folder first. Pieces are written one by one.
+ * @throws naming the path, and the bytes that it needs where the disk is full; nothing is left then
+ */
 export async function writeWhole(
   path: string,
   data: string | Uint8Array | Generator<Uint8Array>,
 ): Promise<void> {
-  await Deno.mkdir(dirname(path), { recursive: true });
+  let bytes = 0;
+  const counted = function* (pieces: Iterable<Uint8Array>) {
+    for (const piece of pieces) {
+      bytes += piece.length;
+      yield piece;
+    }
+  };
   const partial = `${path}.${crypto.randomUUID()}.partial`;
   try {
-    if (typeof data === "string") await Deno.writeTextFile(partial, data);
-    else if (data instanceof Uint8Array) await Deno.writeFile(partial, data);
-    else await Deno.writeFile(partial, ReadableStream.from(data));
+    await Deno.mkdir(dirname(path), { recursive: true });
+    const whole = typeof data === "string" ? new TextEncoder().encode(data) : data;
+    if (whole instanceof Uint8Array) {
+      bytes = whole.length;
+      await Deno.writeFile(partial, whole);
+    } else await Deno.writeFile(partial, ReadableStream.from(counted(whole)));
     await Deno.rename(partial, path);
   } catch (error) {
     await Deno.remove(partial).catch(() => {});
-    throw error;
+    throw writingError(path, bytes, error);
   }
 }
 

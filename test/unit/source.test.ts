@@ -61,7 +61,7 @@ Deno.test("openSource() takes the folder's tokenizer, another one, or none", asy
   };
   await withFolder(
     {
-      "config.json": config,
+      "config.json": JSON.stringify({ ...JSON.parse(config), vocab_size: 400 }),
       "model.safetensors": weights(1),
       "tokenizer.json": fixture("words"),
       "generation_config.json": `{"eos_token_id":[2,96]}`,
@@ -82,6 +82,32 @@ Deno.test("openSource() takes the folder's tokenizer, another one, or none", asy
       );
     },
   );
+});
+
+Deno.test("openSource() refuses a tokenizer with more ids than the embedding has rows", async () => {
+  const path = join(fixtures, "tokenizers", "gpt2.json");
+  const { tokenizer } = JSON.parse(Deno.readTextFileSync(path));
+  const added = tokenizer.added_tokens.map(({ id }: { id: number }) => id);
+  const ordinary = Math.max(...Object.values<number>(tokenizer.model.vocab)) + 1;
+  const files = (vocab_size: number) => ({
+    "config.json": JSON.stringify({ ...JSON.parse(config), vocab_size }),
+    "model.safetensors": weights(1),
+    "tokenizer.json": JSON.stringify(tokenizer),
+  });
+  await withFolder(files(ordinary - 1), async (folder) => {
+    await assert.rejects(
+      openSource(folder),
+      new RegExp(`expected ids below ${ordinary - 1}.*found ids up to ${ordinary - 1}; give`),
+    );
+    using none = await openSource(folder, { tokenizer: false });
+    assert.equal(none.tokenizer, undefined);
+  });
+  // A token added behind the vocabulary, as many published tokenizers have one.
+  assert.ok(Math.max(...added) >= ordinary);
+  await withFolder(files(ordinary), async (folder) => {
+    using source = await openSource(folder);
+    assert.equal(source.tokenizer?.ordinarySize, ordinary);
+  });
 });
 
 Deno.test("openSource() changes the digest with one number of the weights", async () => {
