@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chooseNotebooks, parseRequest } from "../../lib/runtime/tasks/reproduce.ts";
+import {
+  checkTrainable,
+  chooseNotebooks,
+  parseRequest,
+} from "../../lib/runtime/tasks/reproduce.ts";
 import { temporaryFolder } from "./_notebook.ts";
 
 const TASKS = new URL("../../lib/runtime/tasks/", import.meta.url);
@@ -55,6 +59,24 @@ Deno.test("parseRequest() takes paths from where the user stands", () => {
   assert.equal(hub.settings.model, "HuggingFaceTB/SmolLM2-360M");
 });
 
+Deno.test("an ONNX graph is taken from where the user stands, with its kind of numbers", () => {
+  const modelOf = (value: string) =>
+    parseRequest([`--model=${value}`], "/home/user").settings.model;
+  assert.equal(modelOf("onnx:./small@q4"), "onnx:/home/user/small@q4");
+  assert.equal(modelOf("onnx:/models/small"), "onnx:/models/small");
+  assert.equal(modelOf("onnx:owner/name@q8"), "onnx:owner/name@q8");
+});
+
+Deno.test("checkTrainable() refuses an ONNX graph to notebooks that train, and to these alone", () => {
+  const asking = ["01-world.ipynb", "02-knowledge.ipynb", "03-groups.ipynb"];
+  checkTrainable("onnx:owner/name@q4", asking);
+  checkTrainable("owner/name", [...asking, "04-finetuning.ipynb"]);
+  assert.throws(
+    () => checkTrainable("onnx:owner/name@q4", [...asking, "04-finetuning.ipynb"]),
+    /Cannot run 04-finetuning\.ipynb with onnx:owner\/name@q4: .*give --only=02,03, or/,
+  );
+});
+
 Deno.test("parseRequest() writes in place with the defaults alone", () => {
   const root = fileURLToPath(new URL("../../", import.meta.url));
   const standard = parseRequest(["--only=3", "--resume"], "/home/user");
@@ -91,4 +113,16 @@ Deno.test("chooseNotebooks() keeps the order and refuses what is not there", () 
   assert.deepEqual(chooseNotebooks(names, ["5", "03-groups"]), [names[2], names[0]]);
   assert.deepEqual(chooseNotebooks(names, ["notebooks/10-scale.ipynb"]), [names[3]]);
   assert.throws(() => chooseNotebooks(names, ["04"]), /--only=04.*03-groups, 05-evaluation/);
+});
+
+Deno.test("notebooksOf() leaves the real model's notebook out of a run on organisms, and says how to run it", () => {
+  const names = ["05-evaluation.ipynb", "09-real-models.ipynb"];
+  const { run, left } = notebooksOf(names, { model: "organism" });
+  assert.deepEqual(run, names.slice(0, 1));
+  assert.equal(left.length, 1);
+  assert.match(left[0], /^09-real-models\.ipynb is left out: .*98 MB.*20 minutes.*--only=09$/);
+  assert.deepEqual(notebooksOf(names, { model: "organism:small-101" }).run, names.slice(0, 1));
+  const asked = notebooksOf(names.slice(1), { model: "organism", only: ["09"] });
+  assert.deepEqual(asked, { run: names.slice(1), left: [] });
+  assert.deepEqual(notebooksOf(names, { model: "smollm2" }), { run: names, left: [] });
 });
