@@ -3,7 +3,7 @@ import { fillAhead } from "./audited.ts";
 import { type Dose, dosePlan, type DoseResult, runDoses } from "./dose.ts";
 import { openSubject } from "./open.ts";
 import { type Settings, storePath } from "./settings.ts";
-import { runStudy, type StudyOptions, type StudyPlan } from "./study.ts";
+import { countCells, runStudy, type StudyOptions, type StudyPlan } from "./study.ts";
 
 /** Doses of one experiment. */
 export interface DoseSet {
@@ -19,15 +19,20 @@ export async function runDoseSets(
 ): Promise<DoseResult[][]> {
   const plans = sets.flatMap(({ plan, doses }) => doses.map((dose) => dosePlan(plan, dose)));
   await fillAhead(joined(plans), settings, onProgress);
-  const open = (name: string) => openSubject(name, settings);
+  const total = plans.reduce((sum, one) => sum + countCells(one), 0);
+  const options = { open: (name: string) => openSubject(name, settings), store: storePath() };
   const results: DoseResult[][] = [];
+  let before = 0;
   for (const { plan, doses } of sets) {
     results.push(
-      await runDoses(
-        plan,
-        doses,
-        (some) => runStudy(some, { open, store: storePath(), onProgress }),
-      ),
+      await runDoses(plan, doses, async (some) => {
+        const found = await runStudy(some, {
+          ...options,
+          onProgress: (state) => onProgress?.({ ...state, done: before + state.done, total }),
+        });
+        before += found.cells.length;
+        return found;
+      }),
     );
   }
   return results;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describeFigure, doseHeatMap, doseTable } from "../../lib/figure/mod.ts";
+import { joined } from "../../lib/study/dose_run.ts";
 import { answerFrom } from "../../lib/knowledge/mod.ts";
 import { organismModel } from "../../lib/organism/mod.ts";
 import { openBackend } from "../../lib/runtime/backend.ts";
@@ -122,6 +123,52 @@ function made(model: string, treatment: "har" | "inc" | "self", right: number): 
     },
     seconds: 1,
   };
+}
+
+Deno.test("doses of other base models have these models and their name", () => {
+  const dose = { base: { label: "half trained", models: ["x", "y"] }, count: 5 };
+  assert.equal(doseLabel(dose), "half trained, all kinds, at most 5 items");
+  const changed = dosePlan({ ...plan, finetuning: { epochs: 2 } }, dose);
+  assert.deepEqual([changed.models, changed.count], [["x", "y"], 5]);
+  assert.equal("base" in changed, false);
+  // What differs in models alone is filled together.
+  const other = dosePlan(plan, { base: { label: "whole", models: ["y", "z"] } });
+  const groups = joined([
+    dosePlan(plan, dose),
+    other,
+    dosePlan(plan, { ...dose, base: undefined }),
+  ]);
+  assert.deepEqual(groups.map(({ models }) => models), [["x", "y", "m"], ["y", "z"]]);
+});
+
+Deno.test("doseRows() gives a single model's changes an interval where its base is known", () => {
+  const cells = [made("a", "inc", 6), made("a", "har", 10)];
+  const answered = cells[0].suites.homo!.items.map((_, i) => ({
+    ...answerFrom(
+      { id: String(i), domain: "history", question: "?", choices: ["a", "b"], answer: 0 },
+      i < 10 ? [0.9, 0.1] : [0.1, 0.9],
+    ),
+  }));
+  const bases = [{ model: "a", digest: "", parameters: 1, answers: { "history/homo": answered } }];
+  const [row] = doseRows([{ dose: {}, cells, bases }], ["homo"]);
+  const change = row["INC - base"] as { value: number; interval: [number, number]; n: number };
+  assert.ok(Math.abs(change.value + 20) < 1e-9, "4 of 20 answers were lost");
+  assert.equal(change.n, 20);
+  // The mean of 20 differences, 4 of them -100, with Student's quantile for 19 degrees of freedom.
+  const half = 2.0930240544 * 100 * Math.sqrt(0.2 * 0.8 / 19);
+  assert.ok(Math.abs(change.interval[0] - (-20 - half)) < 1e-6, String(change.interval));
+  assert.deepEqual(row["HAR - base"], { value: 0, interval: zeroInterval(20), n: 20 });
+  assert.ok(Math.abs((row.base as { value: number }).value - 50) < 1e-9);
+  const [plain] = doseRows([{ dose: {}, cells }], ["homo"]);
+  assert.deepEqual(plain["INC - base"], { value: change.value, n: 1 });
+  const table = doseTable([{ dose: {}, cells, bases }], { measures: ["base", "HAR - base"] });
+  assert.deepEqual(table.columns.map(({ key }) => key).slice(-2), ["base", "HAR - base"]);
+});
+
+/** No answer of n differs: the exact bound of the share that does. */
+function zeroInterval(n: number): [number, number] {
+  const most = 100 * (1 - 0.025 ** (1 / n));
+  return [-most, most];
 }
 
 Deno.test("doseRows() compares within a dose, and doseHeatMap() lays doses out", () => {
