@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import {
   checkTrainable,
   chooseNotebooks,
+  notebooksOf,
   parseRequest,
 } from "../../lib/runtime/tasks/reproduce.ts";
 import { temporaryFolder } from "./_notebook.ts";
