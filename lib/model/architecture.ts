@@ -49,6 +49,14 @@ export interface PackedRows {
   positions: tf.Tensor2D;
 }
 
+/** Some places before every row. */
+export interface PrefixBlock {
+  /** By layer, as `onKeys` gave them. */
+  layers: readonly PrefixKeys[];
+  /** [P]: 0 where a place is taken, a large negative where it is free. */
+  mask: tf.Tensor1D;
+}
+
 export interface ForwardOptions {
   /** Added to the linear layers that it has matrices for. Default: none. */
   adapter?: AdapterTensors;
@@ -56,8 +64,8 @@ export interface ForwardOptions {
   embeddingScale?: number;
   /** Default: nothing. */
   recompute?: Recompute;
-  /** Tokens before every row, by layer, as `onKeys` gave them. Default: none. For inference. */
-  prefix?: readonly PrefixKeys[];
+  /** Tokens before every row. Default: none. For inference. */
+  prefix?: readonly PrefixBlock[];
   /** Position of the rows' first token (int32). Default: the prefix's length. */
   position?: tf.Scalar;
   /** Which texts the rows hold. Default: one each. */
@@ -121,7 +129,7 @@ export function forward(
     adapter,
     embeddingScale = 1,
     recompute = "nothing",
-    prefix,
+    prefix = [],
     position,
     packed,
     onKeys,
@@ -145,11 +153,14 @@ export function forward(
     if (!adapter?.parameters.has(a)) return y;
     return tf.add(y, lowRank(x, [get(a), get(b)] as [tf.Tensor2D, tf.Tensor2D], adapter.scale));
   };
-  const split = (x: tf.Tensor2D, count: number) =>
-    tf.transpose(tf.reshape(x, [batch, length, count, headDimension]), [0, 2, 1, 3]) as tf.Tensor4D;
+  // Where rows are of one token the transposed tensor's numbers stand in the same order.
+  const split = (x: tf.Tensor2D, count: number): tf.Tensor4D =>
+    length === 1
+      ? tf.reshape(x, [batch, count, 1, headDimension])
+      : tf.transpose(tf.reshape(x, [batch, length, count, headDimension]), [0, 2, 1, 3]);
 
   const makeTables = () => {
-    const before = prefix?.[0].keys.shape[1] ?? 0;
+    const before = prefix.reduce((sum, { mask }) => sum + mask.shape[0], 0);
     const rows = packed?.positions ??
       (position && tf.add(tf.range(0, length, 1, "int32"), position));
     const { cos, sin } = rows === undefined
@@ -159,8 +170,13 @@ export function forward(
     const scale = 1 / Math.sqrt(headDimension);
     const scaled: [tf.Tensor, tf.Tensor] = [tf.mul(cos, scale), tf.mul(sin, scale)];
     const masks = (window?: number) => {
-      const mask = causalMask(length, window);
-      return packed === undefined ? mask : tf.add(mask, otherTexts(packed.texts));
+      let mask: tf.Tensor = causalMask(length, window);
+      if (packed !== undefined) mask = tf.add(mask, otherTexts(packed.texts));
+      if (prefix.length === 0) return mask;
+      const free = prefix.map(({ mask: free }) =>
+        tf.broadcastTo(free, [...mask.shape.slice(0, -1), free.shape[0]])
+      );
+      return tf.concat([...free, mask], -1);
     };
     return {
       keys: [cos, sin] as [tf.Tensor, tf.Tensor],
@@ -210,10 +226,10 @@ export function forward(
       const k = rotate(projected("k", keyValueHeads), ...keys) as tf.Tensor4D; // (B, K, T, D)
       const v = split(linear(a, `${layer}.self_attn.v_proj`, get), keyValueHeads);
       onKeys?.(k, v);
-      const mixed = prefix === undefined
+      const mixed = prefix.length === 0
         ? attend(q, k, v, sliding !== undefined && slides.has(i) ? sliding : causal)
-        : attendBehind(prefix[i], [q, k, v], causal);
-      const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [
+        : attendBehind(prefix.map(({ layers }) => layers[i]), [q, k, v], causal);
+      const joined = tf.reshape(length === 1 ? mixed : tf.transpose(mixed, [0, 2, 1, 3]), [
         batch * length,
         heads * headDimension,
       ]) as tf.Tensor2D;

@@ -1,6 +1,6 @@
 /**
  * Text token by token, with the keys and values of what was read kept (a KV cache of fixed size, so that
- * one graph serves all steps).
+ * one graph serves all steps). The likeliest token is found where the logits are.
  */
 import * as tf from "@tensorflow/tfjs";
 import { Random } from "../random.ts";
@@ -41,75 +41,146 @@ export async function* generateTokens(
     );
   }
   const random = new Random(seed).fork("sampling");
-  const capacity = roundSize(ids.length + maxNewTokens);
-  const row = padRows([[...ids]], { length: roundSize(ids.length) });
-  const last = tf.tensor1d([ids.length - 1], "int32");
-  let [logits, ...cache] = readPrompt(model, capacity)(row, last);
-  tf.dispose([row, last]);
+  const cache = new Cache(model, ids, ids.length + maxNewTokens);
   try {
     for (let n = 0; n < maxNewTokens; n++) {
-      const values = await logits.data() as Float32Array;
-      const next = sample(values, { temperature, topP, random });
+      const next = temperature === 0
+        ? (await cache.likeliest.data())[0]
+        : sample(await cache.logits.data() as Float32Array, { temperature, topP, random });
       yield next;
-      if (n + 1 === maxNewTokens) return;
-      const inputs = [
-        tf.tensor2d([next], [1, 1], "int32"),
-        tf.scalar(ids.length + n, "int32"),
-      ];
-      const [newLogits, ...newCache] = readToken(model, capacity)(...inputs, ...cache);
-      tf.dispose([...inputs, logits, ...cache]);
-      [logits, cache] = [newLogits, newCache];
+      if (n + 1 < maxNewTokens) cache.read(next);
     }
   } finally {
-    tf.dispose([logits, ...cache]);
+    cache.dispose();
   }
 }
 
-/** ids [1, T], the last token's place [1] -> logits [1, V], then keys and values [K, C, D] by layer. */
+/** Tokens whose keys and values stand in a block of their own before they join the others'. */
+const RECENT = 16;
+
+/**
+ * Keys and values of what was read: [2 L, K, C, D], keys and values by turns. Those of the latest tokens
+ * stand apart in a small block, so that a token costs a copy of that one only.
+ */
+class Cache {
+  /** [1, V], after the latest token. */
+  logits: tf.Tensor;
+  /** The highest of them, [1]. */
+  likeliest: tf.Tensor;
+  #block: tf.Tensor;
+  #recent: tf.Tensor;
+  /** Tokens in the block, and apart. */
+  #filled: number;
+  #apart = 0;
+
+  /** Reads a prompt. @param most tokens that there will be room for */
+  constructor(readonly model: LanguageModel, ids: readonly number[], most: number) {
+    const { layers, keyValueHeads, headDimension } = model.config;
+    const row = padRows([[...ids]], { length: roundSize(ids.length) });
+    const last = tf.tensor1d([ids.length - 1], "int32");
+    [this.logits, this.likeliest, this.#block] = readPrompt(model, roundSize(most))(row, last);
+    tf.dispose([row, last]);
+    this.#recent = tf.zeros([2 * layers, keyValueHeads, RECENT, headDimension]);
+    this.#filled = ids.length;
+  }
+
+  /** Reads one token more. */
+  read(token: number): void {
+    if (this.#apart === RECENT) this.#join();
+    const inputs = [
+      tf.tensor2d([token], [1, 1], "int32"),
+      tf.scalar(this.#filled, "int32"),
+      tf.scalar(this.#apart, "int32"),
+    ];
+    const former = [this.logits, this.likeliest, this.#recent];
+    [this.logits, this.likeliest, this.#recent] = readToken(this.model)(
+      ...inputs,
+      this.#block,
+      this.#recent,
+    );
+    tf.dispose([...inputs, ...former]);
+    this.#apart++;
+  }
+
+  /** Puts the latest tokens to the others. */
+  #join(): void {
+    const filled = tf.scalar(this.#filled, "int32");
+    const former = this.#block;
+    [this.#block] = joinRecent(this.model)(filled, former, this.#recent);
+    tf.dispose([filled, former]);
+    this.#filled += this.#apart;
+    this.#apart = 0;
+  }
+
+  dispose(): void {
+    tf.dispose([this.logits, this.likeliest, this.#block, this.#recent]);
+  }
+}
+
+/** Logits [1, V] behind hidden states [1, D], and the highest of them. */
+function predict(model: LanguageModel, hidden: tf.Tensor2D): [tf.Tensor, tf.Tensor] {
+  const logits = tf.matMul(hidden, headWeight(model.parameters, model.config), false, true);
+  return [logits, tf.argMax(logits, -1)];
+}
+
+/** Tells the keys and values [1, K, T, D] of each layer, and gives them as one tensor [2 L, K, T, D]. */
+function collector() {
+  const collected: tf.Tensor[] = [];
+  return {
+    onKeys: (...both: tf.Tensor[]) => void collected.push(...both),
+    all: () => tf.concat(collected, 0),
+  };
+}
+
+/** ids [1, T], the last token's place [1] -> logits, the likeliest token, the block. */
 function readPrompt(model: LanguageModel, capacity: number) {
   return model.compiled(`read prompt/${capacity}`, () => (ids, last) => {
-    const cache: tf.Tensor[] = [];
-    const free = capacity - ids.shape[1]!;
-    const hidden = model.forward(ids as tf.Tensor2D, {
-      onKeys: (...both) => {
-        for (const x of both) {
-          const [, heads, length, width] = x.shape;
-          const kept = tf.reshape(x, [heads, length, width]);
-          cache.push(free > 0 ? tf.concat([kept, tf.zeros([heads, free, width])], 1) : kept);
-        }
-      },
-    });
-    const row = lookUp(hidden, last as tf.Tensor1D);
-    return [tf.matMul(row, headWeight(model.parameters, model.config), false, true), ...cache];
+    const { onKeys, all } = collector();
+    const hidden = model.forward(ids as tf.Tensor2D, { onKeys });
+    const block = tf.pad(all(), [[0, 0], [0, 0], [0, capacity - ids.shape[1]!], [0, 0]]);
+    return [...predict(model, lookUp(hidden, last as tf.Tensor1D)), block];
   });
 }
 
-/** token [1, 1], its position, the cache -> logits [1, V] and the cache with the token in it. */
-function readToken(model: LanguageModel, capacity: number) {
-  return model.compiled(`read token/${capacity}`, () => (token, position, ...cache) => {
-    const places = tf.range(0, capacity, 1, "int32");
-    const mask = tf.mul(tf.cast(tf.greaterEqual(places, position), "float32"), HIDDEN_FROM);
-    const here = tf.reshape(tf.cast(tf.equal(places, position), "float32"), [1, capacity, 1]);
-    const elsewhere = tf.sub(1, here);
-    const prefix = Array.from({ length: cache.length / 2 }, (_, layer): PrefixKeys => ({
-      keys: cache[2 * layer] as tf.Tensor3D,
-      values: cache[2 * layer + 1] as tf.Tensor3D,
-      mask: mask as tf.Tensor1D,
-    }));
-    const added: tf.Tensor[] = [];
-    const hidden = model.forward(token as tf.Tensor2D, {
-      prefix,
-      position: position as tf.Scalar,
-      onKeys: (...both) => {
-        for (const x of both) {
-          const [, heads, , width] = x.shape;
-          const old = cache[added.length];
-          const one = tf.mul(tf.reshape(x, [heads, 1, width]), here);
-          added.push(tf.add(tf.mul(old, elsewhere), one));
-        }
-      },
+/** token [1, 1], tokens in the block and apart, the block, the latest -> logits, likeliest, the latest. */
+function readToken(model: LanguageModel) {
+  return model.compiled("read token", () => (token, filled, apart, ...blocks) => {
+    const [all, latest] = blocks;
+    const prefix = [[all, filled], [latest, apart]].map(([block, taken]) => {
+      const parts = tf.unstack(block) as tf.Tensor3D[];
+      const places = tf.range(0, block.shape[2]!, 1, "int32");
+      return {
+        layers: Array.from({ length: parts.length / 2 }, (_, layer): PrefixKeys => ({
+          keys: parts[2 * layer],
+          values: parts[2 * layer + 1],
+        })),
+        mask: tf.mul(
+          tf.cast(tf.greaterEqual(places, taken), "float32"),
+          HIDDEN_FROM,
+        ) as tf.Tensor1D,
+      };
     });
-    return [tf.matMul(hidden, headWeight(model.parameters, model.config), false, true), ...added];
+    const { onKeys, all: added } = collector();
+    const position = tf.add(filled, apart) as tf.Scalar;
+    const hidden = model.forward(token as tf.Tensor2D, { prefix, position, onKeys });
+    const here = tf.reshape(
+      tf.cast(tf.equal(tf.range(0, RECENT, 1, "int32"), apart), "float32"),
+      [1, 1, RECENT, 1],
+    );
+    const kept = tf.mul(latest, tf.sub(1, here));
+    return [...predict(model, hidden), tf.add(kept, tf.mul(added(), here))];
+  });
+}
+
+/** tokens in the block, the block, as many of the latest as there is room for -> the block with them. */
+function joinRecent(model: LanguageModel) {
+  return model.compiled("join recent", () => (filled, block, latest) => {
+    const capacity = block.shape[2]!;
+    const from = tf.sub(tf.range(0, capacity, 1, "int32"), filled);
+    const inside = tf.logicalAnd(tf.greaterEqual(from, 0), tf.less(from, RECENT));
+    const source = tf.clipByValue(from, 0, RECENT - 1);
+    const moved = tf.gather(latest, tf.cast(source, "int32") as tf.Tensor1D, 2);
+    return [tf.where(tf.reshape(inside, [1, 1, capacity, 1]), moved, block)];
   });
 }
 

@@ -133,37 +133,35 @@ export function attend(
 export interface PrefixKeys {
   keys: tf.Tensor3D;
   values: tf.Tensor3D;
-  /** [P]: 0 where a place is taken, a large negative where it is free. Default: all are taken. */
-  mask?: tf.Tensor1D;
 }
 
 /**
- * Causal attention behind a prefix that all rows share; it is never copied per row.
- * q [B, H, T, D] (scaled), k and v [B, K, T, D], mask [T, T] or [B, 1, T, T] -> [B, H, T, D]. For
- * inference.
+ * Causal attention behind blocks of keys that all rows share; they are never copied per row.
+ * q [B, H, T, D] (scaled), k and v [B, K, T, D], mask [T, P + T] or [B, 1, T, P + T] for blocks of P
+ * places in all -> [B, H, T, D]. For inference.
  */
 export function attendBehind(
-  { keys, values, mask: free }: PrefixKeys,
+  blocks: readonly PrefixKeys[],
   [q, k, v]: [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D],
   mask: tf.Tensor,
 ): tf.Tensor4D {
   const [batch, heads, length, width] = q.shape;
-  const [keyHeads, before] = keys.shape;
-  const queries = heads / keyHeads * length;
-  const grouped = tf.reshape(q, [batch, keyHeads, queries, width]); // (B, K, H/K T, D)
-  const shared = [keys, values].map((x) => tf.reshape(x, [1, keyHeads, before, width]));
-  const own = tf.add(
-    tf.reshape(tf.matMul(grouped, k, false, true), [batch, heads, length, length]),
-    mask,
+  const keyHeads = k.shape[1];
+  const rows = heads / keyHeads * length;
+  const grouped = tf.reshape(q, [batch, keyHeads, rows, width]); // (B, K, H/K T, D)
+  const shared = (x: tf.Tensor3D): tf.Tensor => tf.reshape(x, [1, ...x.shape]);
+  const keys = [...blocks.map(({ keys }) => shared(keys)), k];
+  const values = [...blocks.map(({ values }) => shared(values)), v];
+  const scores = tf.concat(keys.map((keys) => tf.matMul(grouped, keys, false, true)), -1);
+  const places = scores.shape[3]!;
+  const masked = tf.add(tf.reshape(scores, [batch, heads, length, places]), mask);
+  const weights = tf.split(
+    tf.reshape(tf.softmax(masked), [batch, keyHeads, rows, places]),
+    keys.map(({ shape }) => shape[2]!),
+    -1,
   );
-  const toKeys = tf.matMul(grouped, shared[0], false, true); // (B, K, H/K T, P)
-  const scores = tf.concat([
-    free === undefined ? toKeys : tf.add(toKeys, free),
-    tf.reshape(own, [batch, keyHeads, queries, length]),
-  ], -1);
-  const [toPrefix, toOwn] = tf.split(tf.softmax(scores), [before, length], -1);
-  const mixed = tf.add(tf.matMul(toPrefix, shared[1]), tf.matMul(toOwn, v));
-  return tf.reshape(mixed, [batch, heads, length, width]);
+  const mixed = weights.map((weights, i) => tf.matMul(weights, values[i]));
+  return tf.reshape(mixed.reduce((a, b) => tf.add(a, b)), [batch, heads, length, width]);
 }
 
 /** softmax(scores + mask) over the last axis: scores [B, H, T, T], mask [T, T] or [B, 1, T, T]. */

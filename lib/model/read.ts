@@ -26,7 +26,7 @@ export interface Spot {
 }
 
 /** More at once is no faster on a processor and takes more memory. */
-const DEFAULT_BATCH_TOKENS = 2048;
+export const DEFAULT_BATCH_TOKENS = 2048;
 /** Fewer texts than this share no prefix: it takes a pass and a graph of its own. */
 const FEWEST_SHARING = 4;
 /** Rows are made for about so many texts of the mean length: fewer leave gaps, more look at others in vain. */
@@ -150,11 +150,11 @@ function readPrefix(model: LanguageModel, ids: number[]): tf.Tensor[] {
 }
 
 function asPrefix([mask, ...tensors]: tf.Tensor[]): ForwardOptions["prefix"] {
-  return Array.from({ length: tensors.length / 2 }, (_, layer): PrefixKeys => ({
+  const layers = Array.from({ length: tensors.length / 2 }, (_, layer): PrefixKeys => ({
     keys: tensors[2 * layer] as tf.Tensor3D,
     values: tensors[2 * layer + 1] as tf.Tensor3D,
-    mask: mask as tf.Tensor1D,
   }));
+  return [{ layers, mask: mask as tf.Tensor1D }];
 }
 
 /** Texts packed into rows of one width, and rows into batches of few sizes (powers of two). */
