@@ -1,6 +1,6 @@
 /**
- * Whole training steps (forward, loss, backward, clipping, AdamW) here and in PyTorch, on the same
- * random weights and the same batch. One process a side and shape; they take turns, round by round.
+ * Whole training steps (forward, loss, backward, clipping, AdamW) here and in PyTorch, of all weights or
+ * of an adapter (there peft's), on the same random weights and the same batch. One process a side and shape; they take turns, round by round.
  */
 import { join } from "node:path";
 import { Random } from "../../lib/random.ts";
@@ -17,6 +17,8 @@ export interface Shape {
   supervised: number;
   /** Steps of each side in a round. */
   steps: number;
+  /** Rank of an adapter on all linear layers, trained alone. Default: all weights are trained. */
+  lora?: number;
 }
 
 const ORGANISM = {
@@ -50,6 +52,15 @@ export const SHAPES: Shape[] = [
   { name: "organism-16x128", config: ORGANISM, rows: 16, length: 128, supervised: 128, steps: 10 },
   { name: "smollm2-4x128", config: SMOLLM2, rows: 4, length: 128, supervised: 8, steps: 2 },
   { name: "smollm2-4x128-all", config: SMOLLM2, rows: 4, length: 128, supervised: 128, steps: 2 },
+  {
+    name: "smollm2-4x128-lora",
+    config: SMOLLM2,
+    rows: 4,
+    length: 128,
+    supervised: 8,
+    steps: 2,
+    lora: 8,
+  },
 ];
 
 export const SMOKE_SHAPE: Shape = {
@@ -77,6 +88,8 @@ const SETTINGS = {
 export interface Orders {
   open: {
     folder: string;
+    /** Folder of the adapter that is trained. */
+    adapter?: string;
     batch: { inputIds: number[][]; labels: number[][] };
     settings: typeof SETTINGS;
     threads: number;
@@ -142,11 +155,12 @@ export interface TrainingOptions {
 
 /** The formula behind GFLOP/s, the same for every side: work that a side saves counts as speed. */
 export const FLOP_FORMULA =
-  "6 x parameters (tied embedding once) x tokens of the batch, padding none; attention's products " +
-  "left out, the output layer counted at every position";
+  "6 x parameters (tied embedding once) x tokens of the batch, padding none, and 4 x for LoRA, whose " +
+  "base has no gradient; attention's and the adapter's products left out, the output layer counted at " +
+  "every position";
 
 export function flops(parameters: number, shape: Shape): number {
-  return 6 * parameters * shape.rows * shape.length;
+  return (shape.lora === undefined ? 6 : 4) * parameters * shape.rows * shape.length;
 }
 
 /** The batch of a shape: full rows, so that no side gains from padding. */
@@ -197,7 +211,8 @@ export async function benchmarkTraining(
     const maker = new Peer("PyTorch", torchCommand, torchEnvironment);
     peers.push(maker);
     const config = { ...shape.config, bos_token_id: null, eos_token_id: null };
-    const order = { do: "make", folder, config, seed: 1 };
+    const adapter = shape.lora === undefined ? undefined : join(folder, "adapter");
+    const order = { do: "make", folder, config, seed: 1, adapter, rank: shape.lora };
     const { parameters } = await maker.ask<{ parameters: number }>(order);
     await maker.close();
     peers.pop();
@@ -221,6 +236,7 @@ export async function benchmarkTraining(
       const opened = await peer.ask<Answers["open"]>({
         do: "open",
         folder,
+        adapter,
         batch: makeBatch(shape),
         settings: SETTINGS,
         threads,

@@ -1,8 +1,10 @@
 """PyTorch's side of the training benchmark: one process, orders on stdin, answers on stdout.
 
 An order is a line of JSON; an answer is a line that starts with "@ " followed by JSON.
-  {"do": "make", "folder", "config", "seed"}  writes a checkpoint of random weights
-  {"do": "open", "folder", "batch": {inputIds, labels}, "settings", "threads", "device", "compile"}
+  {"do": "make", "folder", "config", "seed", "adapter"?, "rank"}
+                                              writes a checkpoint of random weights; an adapter too
+  {"do": "open", "folder", "adapter"?, "batch": {inputIds, labels}, "settings", "threads", "device",
+   "compile"}
   {"do": "steps", "count"}                    whole training steps: seconds of each
   {"do": "close"}
 """
@@ -31,7 +33,13 @@ def make(order):
     config = transformers.AutoConfig.for_model(**order["config"])
     model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     model.save_pretrained(order["folder"], max_shard_size="50GB")
-    return {"parameters": sum(p.numel() for p in model.parameters())}
+    parameters = sum(p.numel() for p in model.parameters())
+    if order.get("adapter"):
+        import peft
+        settings = peft.LoraConfig(
+            r=order["rank"], lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
+        peft.get_peft_model(model, settings).save_pretrained(order["adapter"])
+    return {"parameters": parameters}
 
 
 class Run:
@@ -43,7 +51,11 @@ class Run:
         self.model = transformers.AutoModelForCausalLM.from_pretrained(
             order["folder"], dtype=torch.float32, attn_implementation="sdpa",
             local_files_only=True).to(self.device).train()
-        self.parameters = list(self.model.parameters())
+        if order.get("adapter"):
+            import peft
+            self.model = peft.PeftModel.from_pretrained(
+                self.model, order["adapter"], is_trainable=True).to(self.device)
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=settings["learningRate"],
             betas=(settings["beta1"], settings["beta2"]), eps=settings["epsilon"],

@@ -1,6 +1,7 @@
 /** This project's side of the training benchmark; the same orders as training_peer.py. */
 import { openBackend } from "../../lib/runtime/backend.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
+import { loadLora } from "../../lib/model/adapter_folder.ts";
 import { loadModel } from "../../lib/model/load.ts";
 import { Trainer } from "../../lib/finetune/trainer.ts";
 import { lines } from "../../lib/runtime/lines.ts";
@@ -22,7 +23,8 @@ function peakBytes(): number | null {
 async function open(order: Orders["open"]): Promise<Answers["open"]> {
   const backend = await openBackend();
   model = await loadModel(order.folder, { tokenizer: false });
-  trainer = new Trainer(model, order.settings);
+  if (order.adapter !== undefined) await loadLora(model, order.adapter);
+  trainer = new Trainer(model, { ...order.settings, lora: order.adapter ? {} : undefined });
   batch = order.batch;
   return {
     versions: backend.versions,
