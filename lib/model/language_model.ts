@@ -7,12 +7,13 @@ import type { PromptFormat } from "../prompt.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { checkRows } from "./batch.ts";
-import { formatSafetensors, type Tensor } from "./checkpoint.ts";
+import { checkMemory, probingMemory } from "./memory.ts";
+import { safetensorsPieces, type Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, toTransformersConfig } from "./configuration.ts";
 import type { ProbedModel } from "./engine.ts";
 import { type GenerateOptions, generateTokens } from "./generate.ts";
 import { type Adapter, describeAdapter } from "./lora.ts";
-import { readLogits, type ReadOptions } from "./read.ts";
+import { DEFAULT_BATCH_TOKENS, readLogits, type ReadOptions } from "./read.ts";
 import type { SourceDescription } from "./source.ts";
 
 export type { GenerateOptions } from "./generate.ts";
@@ -150,6 +151,7 @@ export class LanguageModel implements ProbedModel {
     options: ReadOptions = {},
   ): Promise<Float32Array[]> {
     checkRows(inputIds, this.config.vocabularySize);
+    this.#checkRoom(inputIds, options, inputIds.length);
     const result: Float32Array[] = new Array(inputIds.length);
     await readLogits(this, inputIds, {
       ...options,
@@ -169,6 +171,7 @@ export class LanguageModel implements ProbedModel {
     options: ReadOptions = {},
   ): Promise<number[][]> {
     checkRows(inputIds, this.config.vocabularySize);
+    this.#checkRoom(inputIds, options);
     const result = inputIds.map((): number[] => []);
     await readLogits(this, inputIds, {
       ...options,
@@ -181,6 +184,18 @@ export class LanguageModel implements ProbedModel {
       },
     });
     return result;
+  }
+
+  /** @throws where memory is too small to read the texts, with the estimate */
+  #checkRoom(texts: readonly number[][], { batchTokens }: ReadOptions, kept = 0): void {
+    const length = Math.max(...texts.map((text) => text.length));
+    const all = texts.reduce((total, text) => total + text.length, 0);
+    const use = { batchTokens: Math.min(batchTokens ?? DEFAULT_BATCH_TOKENS, all), length, kept };
+    checkMemory(probingMemory(this.config, use), {
+      action: `read ${texts.length} texts with ${this.name}`,
+      has: ["process", "weights"],
+      mend: "give fewer batchTokens, ask fewer questions at once, or choose a smaller model",
+    });
   }
 
   /**
@@ -252,16 +267,17 @@ export class LanguageModel implements ProbedModel {
           "adapter alone",
       );
     }
-    const config = JSON.stringify(toTransformersConfig(this.config), null, 2);
-    await writeWhole(join(folder, "config.json"), `${config}\n`);
     const tensors = [...this.parameters].map(([name, variable]): [string, Tensor] => [
       name,
       { shape: variable.shape, data: variable.dataSync() as Float32Array },
     ]);
-    await writeWhole(join(folder, "model.safetensors"), formatSafetensors(tensors));
+    await writeWhole(join(folder, "model.safetensors"), safetensorsPieces(tensors));
     for (const [name, text] of this.tokenizer?.files ?? []) {
       await writeWhole(join(folder, name), text);
     }
+    // Last: a folder without it is no model, so a disk that fills up leaves none behind.
+    const config = JSON.stringify(toTransformersConfig(this.config), null, 2);
+    await writeWhole(join(folder, "config.json"), `${config}\n`);
   }
 
   dispose(): void {

@@ -75,14 +75,17 @@ export function loadingMemory(configuration: ModelConfiguration): MemoryEstimate
 /** While it is probed: one layer's activations, and a block of logits (see `LanguageModel`). */
 export function probingMemory(
   configuration: ModelConfiguration,
-  { batchTokens, length }: MemoryUse,
+  { batchTokens, length, kept = 0 }: MemoryUse & {
+    /** So many rows of logits stay in JavaScript's memory. Default: 0. */
+    kept?: number;
+  },
 ): MemoryEstimate {
-  const { hiddenSize: d, intermediateSize: f, heads } = configuration;
+  const { hiddenSize: d, intermediateSize: f, heads, vocabularySize } = configuration;
   const tokens = Math.max(batchTokens, length);
   return sum({
     weights: FLOAT * sizes(configuration).all,
     activations: FLOAT * tokens * (8 * d + 3 * f + 3 * heads * length),
-    passing: 2 * FLOAT * 2 ** 24,
+    passing: FLOAT * (2 * 2 ** 24 + kept * vocabularySize),
   });
 }
 

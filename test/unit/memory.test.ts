@@ -187,3 +187,22 @@ Deno.test("loadModel() and finetune() refuse what has no room, before a number i
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("nextTokenLogits() and tokenLogProbabilities() refuse texts that have no room", async () => {
+  const model = tinyModel();
+  try {
+    const rows = [[1, 2, 3]];
+    assert.equal((await model.nextTokenLogits(rows)).length, 1);
+    Object.defineProperty(model, "config", { value: { ...model.config, hiddenSize: 1e12 } });
+    for (
+      const read of [
+        () => model.nextTokenLogits(rows),
+        () => model.tokenLogProbabilities(rows, [1]),
+      ]
+    ) {
+      await assert.rejects(read(), /Cannot read 1 texts with tiny: expected .*fewer batchTokens/);
+    }
+  } finally {
+    model.dispose();
+  }
+});
