@@ -248,7 +248,7 @@ async function findWeights(
     return { files: [...new Set(index.values())].sort(), index };
   }
   const advice = names.includes("adapter_model.safetensors")
-    ? "this is an adapter: merge it into its model first (peft's merge_and_unload)"
+    ? "this is an adapter: load its model, then loadLora(model, folder)"
     : names.some((name) => name.endsWith(".gguf"))
     ? "give the path of the .gguf file itself"
     : names.some((name) => /\.(bin|pth?)$/.test(name))

@@ -134,7 +134,7 @@ const wrong: [string, Record<string, string | Uint8Array>, RegExp][] = [
     { "config.json": config, "pytorch_model.bin": "" },
     /found config\.json, pytorch_model\.bin; .*save_pretrained/,
   ],
-  ["an adapter", { "adapter_model.safetensors": weights(1) }, /merge_and_unload/],
+  ["an adapter", { "adapter_model.safetensors": weights(1) }, /load its model, then loadLora/],
   ["a GGUF file in it", { "x.gguf": "" }, /give the path of the \.gguf file/],
   [
     "an index without its files",
