@@ -26,7 +26,7 @@ export interface ProbeOptions {
   normalization?: Normalization;
   /** Show each question's context. Default: false. */
   context?: boolean;
-  /** Tokens of a batch, padding counted. Default: 8,192. */
+  /** Tokens of a batch, padding counted. Default: the model's. */
   batchTokens?: number;
 }
 
@@ -63,7 +63,7 @@ export async function probe(
     letterForm = "bare",
     normalization = format.normalization,
     context = false,
-    batchTokens = 8192,
+    batchTokens,
   } = options;
   const shown = demonstrations.slice(0, shots);
   const how = { template, formulation, context };
@@ -138,7 +138,7 @@ export async function scoreOptions(
     shots = 5,
     template = "plain",
     context = false,
-    batchTokens = 8192,
+    batchTokens,
   } = options;
   const how = { template, formulation: options.formulation ?? model.format.formulation, context };
   const shown = demonstrations.slice(0, shots);
@@ -155,7 +155,7 @@ async function bareScores(
   model: ProbedModel,
   prompts: readonly string[],
   texts: readonly string[][],
-  batchTokens: number,
+  batchTokens: number | undefined,
 ): Promise<number[][]> {
   const cues = [...new Set(prompts.map(cueOf))];
   const read = cues.map((cue) => [
@@ -215,7 +215,7 @@ async function textScores(
   model: ProbedModel,
   prompts: string[],
   texts: string[][],
-  batchTokens: number,
+  batchTokens: number | undefined,
 ): Promise<OptionScore[][]> {
   const rows: number[][] = [], from: number[] = [];
   for (const [i, options] of texts.entries()) {
