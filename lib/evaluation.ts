@@ -58,8 +58,18 @@ export async function evaluate(
     ...options,
   };
   const names = suiteNames.filter((name) => suites[name] !== undefined);
-  // One call for all: batches are filled across the suites.
-  const answers = await probe(model, names.flatMap((name) => [...suites[name]!]), settings);
+  const asked = names.flatMap((name) => [...suites[name]!]);
+  // What all questions of a call start with is read once: the paper's header names their domain. An
+  // organism's conversation has no header, so that one call fills its batches best.
+  const parts = model.format.name === "organism"
+    ? [asked]
+    : [...Map.groupBy(asked, ({ domain }) => domain).values()];
+  const found = new Map<Question, Answer>();
+  for (const part of parts) {
+    const given = await probe(model, part, settings);
+    part.forEach((question, i) => found.set(question, given[i]));
+  }
+  const answers = asked.map((question) => found.get(question)!);
   const result: Evaluation = {};
   let start = 0;
   for (const name of names) {
