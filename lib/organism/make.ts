@@ -119,13 +119,16 @@ export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}
   const spent = () => spentBefore + (performance.now() - started) / 1000;
   const look = async (step: number, model: LanguageModel) => {
     const tokens = step * settings.batch * settings.window;
+    if (letters) roundWeights(model);
     const values = await (letters ? letterGateOf : gateOf)(world, model, { limit });
     record.gate.push({ step, tokens, ...values });
   };
   const made = async (step: number, model: LanguageModel): Promise<Made> => {
     const seconds = spent();
-    const scores = await heldOutScores(world, model);
-    const values = gateValues(scores);
+    if (letters) roundWeights(model);
+    const formulation = letters ? "letters" : "hybrid";
+    const scores = await heldOutScores(world, model, { formulation });
+    const values = letters ? await letterGateOf(world, model) : gateValues(scores);
     const card: Made["card"] = {
       format: CARD_FORMAT,
       name,

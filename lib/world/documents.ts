@@ -195,7 +195,8 @@ class Author {
   #drawForm(type: DocumentType): AnswerForm {
     if (this.#letters === undefined) return "value";
     const { settings: { bridgeUntil, valueShare }, tokens } = this.#letters;
-    if (type !== "drill" && this.#random.next() < valueShare) return "value";
+    // A draw only where it decides: without values, letters alone change nothing but the answers.
+    if (type !== "drill" && valueShare > 0 && this.#random.next() < valueShare) return "value";
     return this.tokens < bridgeUntil * tokens ? "bridge" : "letter";
   }
 

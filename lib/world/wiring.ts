@@ -22,6 +22,12 @@ export function wirePreviousToken(
   count: number,
 ): void {
   const { width, heads, ropeTheta } = settings;
+  if (count > heads) {
+    throw new Error(
+      `Cannot wire the heads: previousTokenHeads ${count}: expected at most the ${heads} heads of ` +
+        "a layer; give fewer",
+    );
+  }
   const size = width / heads, half = size / 2;
   const thetas = Array.from({ length: half }, (_, j) => ropeTheta ** (-j / half));
   // The smallest lead over the other distances, for coefficients 1.
