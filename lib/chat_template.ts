@@ -56,7 +56,8 @@ function templateText(files: ChatTemplateFiles, config: Fields): string | undefi
   if (own !== undefined) return own;
   const given = config.chat_template;
   if (!Array.isArray(given)) return typeof given === "string" ? given : undefined;
-  return given.find(({ name }) => name === "default")?.template;
+  const text = given.find((one) => one?.name === "default")?.template;
+  return typeof text === "string" ? text : undefined;
 }
 
 /** A day for templates that write one, so that a study's texts don't change overnight. */
@@ -143,8 +144,8 @@ export function chatTemplateFromFiles(
     return rendered.split(marks);
   };
 
-  const added = (json("tokenizer.json").added_tokens ?? []) as { content?: unknown }[];
-  const special = added.map(({ content }) => content).filter((content) =>
+  const { added_tokens: added } = json("tokenizer.json");
+  const special = (Array.isArray(added) ? added : []).map(contentOf).filter((content) =>
     typeof content === "string" && content.trim().length > 1
   ) as string[];
   const [opening, between, after] = around(2, false);

@@ -25,6 +25,8 @@ export interface HubOptions {
   offline?: boolean;
   /** Seconds before the first repetition of a failed request, doubled each time; default 1. */
   patience?: number;
+  /** Seconds that an answer may take, 8 MB of a file for one; default 120. */
+  timeout?: number;
   /** An ONNX graph to fetch in place of the safetensors, such as onnx/model_q4.onnx; default none. */
   graph?: string;
 }
@@ -49,8 +51,8 @@ interface RemoteFile {
 /** Bytes asked for at once: a break loses at most so many. */
 const RANGE = 8 * 1024 * 1024;
 /** How often and how long a range is tried; the first question is to fail sooner without a network. */
-const STEADY = { attempts: 5, timeout: 120_000 };
-const FIRST = { attempts: 2, timeout: 15_000 };
+const STEADY = { attempts: 5, seconds: 120 };
+const FIRST = { attempts: 2, seconds: 15 };
 
 const indexName = "model.safetensors.index.json";
 const smallFiles = ["config.json", "generation_config.json", ...tokenizerFileNames];
@@ -78,6 +80,7 @@ class Download {
   readonly #token?: string;
   readonly #offline: boolean;
   readonly #patience: number;
+  readonly #timeout: number;
   readonly #say: (line: string) => void;
   readonly #graph?: string;
 
@@ -103,6 +106,7 @@ class Download {
     this.#offline = options.offline ??
       /^(1|on|yes|true)$/i.test(Deno.env.get("HF_HUB_OFFLINE") ?? "");
     this.#patience = options.patience ?? 1;
+    this.#timeout = options.timeout ?? STEADY.seconds;
     this.#say = options.onProgress ?? ((line) => console.error(line));
     this.#graph = options.graph;
   }
@@ -333,7 +337,7 @@ class Download {
     question: (
       access: { hubUrl: string; accessToken?: string; fetch: typeof fetch },
     ) => Promise<T>,
-    { attempts, timeout } = STEADY,
+    { attempts, seconds: most } = STEADY,
   ): Promise<T> {
     for (let attempt = 1;; attempt++) {
       let retryAfter = 0;
@@ -344,7 +348,7 @@ class Download {
           fetch: async (input, init) => {
             const response = await fetchWhole(input, {
               ...init,
-              signal: AbortSignal.timeout(timeout),
+              signal: AbortSignal.timeout(1000 * Math.min(most, this.#timeout)),
             });
             // At most what is worth waiting for in one go.
             retryAfter = Math.min(60, Number(response.headers.get("retry-after")) || 0);
@@ -387,6 +391,8 @@ class Download {
       ? `check the spelling, and that ${page} has revision ${this.#revision}`
       : status === 429
       ? "wait some minutes, or set HF_TOKEN, which allows more; the download goes on then"
+      : status === 416
+      ? "the file there is shorter than the hub's list says: run it again later, or ask its owner"
       : status >= 500
       ? "the hub is in trouble: try again later; the download goes on where it stopped"
       : "check HF_ENDPOINT";

@@ -463,6 +463,96 @@ hubTest(
 );
 
 hubTest(
+  "downloadModel() asks again where an answer stalls midway, and gives up in the end",
+  large,
+  async (hub, download, said) => {
+    /** Some bytes, and then nothing more until the client leaves. */
+    const stalled = (bytes: Uint8Array, range: string | null) => {
+      const { status, headers } = ranged(bytes, range);
+      const body = new ReadableStream({
+        start: (controller) => controller.enqueue(bytes.slice(0, 1000)),
+      });
+      return new Response(body, { status, headers });
+    };
+    let stalls = 1;
+    const second = `bytes=${8 * MB}-${16 * MB - 1}`;
+    hub.storeFault = ({ range }, bytes) =>
+      range === second && stalls-- > 0 ? stalled(bytes, range) : undefined;
+    const folder = await download({ timeout: 0.5 });
+    assert.equal(hub.ranges.filter((range) => range === second).length, 2);
+    assert.ok(said.some((line) => /model\.safetensors .*again in/.test(line)), said.join("\n"));
+    assert.deepEqual(
+      await Deno.readFile(join(folder, "model.safetensors")),
+      large["model.safetensors"],
+    );
+    await Deno.remove(folder, { recursive: true });
+    stalls = Infinity;
+    await assert.rejects(download({ timeout: 0.2 }), (error: Error) => {
+      assert.ok(error instanceof HubUnreachable);
+      assert.match(error.message, /found no answer \(.*time.*goes on where it stopped/i);
+      return true;
+    });
+  },
+);
+
+hubTest(
+  "downloadModel() refuses a file that changes midway, and takes it whole the next time",
+  large,
+  async (hub, download, _, cache) => {
+    const other = large["model.safetensors"].map((byte) => byte ^ 1);
+    // From the second range on the store has another file, with another etag.
+    let changed = true;
+    hub.storeFault = ({ range }) =>
+      changed && range !== "bytes=0-0" && !range?.startsWith("bytes=0-")
+        ? ranged(other, range)
+        : undefined;
+    await assert.rejects(download(), /sha256 digest .* the download was removed: run it again/);
+    const folder = join(cache, "hub", "some-one--tiny.model", COMMIT);
+    for (const { name } of Deno.readDirSync(folder)) {
+      if (name.startsWith("model.safetensors")) {
+        assert.equal(Deno.statSync(join(folder, name)).size, 0);
+      }
+    }
+    changed = false;
+    await download();
+    assert.deepEqual(
+      await Deno.readFile(join(folder, "model.safetensors")),
+      large["model.safetensors"],
+    );
+  },
+);
+
+hubTest(
+  "downloadModel() says what a 416 means, and refuses a length that isn't the list's",
+  tiny,
+  async (hub, download) => {
+    hub.storeFault = ({ range }) =>
+      range === "bytes=0-0" ? undefined : new Response("", { status: 416 });
+    await assert.rejects(download(), /status 416 .*shorter than the hub's list says/);
+    // The list says one byte more than the file has.
+    hub.storeFault = () => undefined;
+    const listed = hub.files["model.safetensors"];
+    hub.fault = ({ path }) =>
+      path.includes("/tree/")
+        ? Response.json(
+          Object.entries(hub.files).map(([path, bytes]) => ({
+            type: "file",
+            path,
+            size: bytes.length + Number(bytes === listed),
+            oid: hashOf(bytes, "sha1"),
+          })),
+        )
+        : undefined;
+    await assert.rejects(
+      download(),
+      new RegExp(
+        `expected ${listed.length + 1} bytes of model\\.safetensors; found ${listed.length}`,
+      ),
+    );
+  },
+);
+
+hubTest(
   "downloadModel() without an answer takes the copy, or says so",
   tiny,
   async (hub, download, said) => {
