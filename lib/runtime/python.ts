@@ -8,7 +8,7 @@ import { writeWhole } from "./files.ts";
 import { lines } from "./lines.ts";
 
 /** The packages against which the numerics are checked and timed. */
-export const REFERENCE_PACKAGES = ["torch==2.15.0", "transformers==5.23.0"];
+export const REFERENCE_PACKAGES = ["torch==2.15.0", "transformers==5.23.0", "peft==0.21.2"];
 
 export interface PythonOptions {
   /** Pip requirements, pinned (`name==version`). */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { Random } from "../../lib/random.ts";
 import { watchOthers } from "./_load.ts";
 import { Peer } from "./_peer.ts";
+import { median } from "./_rounds.ts";
 
 export interface Shape {
   name: string;
@@ -97,6 +98,8 @@ export interface Orders {
     compile: boolean;
   };
   steps: { count: number };
+  /** How fast the side multiplies matrices. */
+  product: { size: number };
 }
 
 export interface Opened {
@@ -108,6 +111,7 @@ export interface Opened {
 export interface Answers {
   open: Opened;
   steps: { seconds: number[]; loss: number; gradientNorm: number; peakBytes: number | null };
+  product: { gigaflopsPerSecond: number };
 }
 
 export interface Measurement extends Opened {
@@ -118,6 +122,13 @@ export interface Measurement extends Opened {
   slowest: number;
   tokensPerSecond: number;
   gigaflopsPerSecond: number;
+  /** Of a plain product of [1024, 1024], by the same side in the same rounds: the median. */
+  productRate: number;
+  /**
+   * GFLOP/s of the work that the side itself does (here the output layer only where the loss looks) over
+   * `productRate`: the median of the rounds.
+   */
+  productShare: number;
   /** Most memory that the process ever held (VmHWM), loading included; null where unknown. */
   peakBytes: number | null;
   /** Loss and gradient norm of the first step: the same on every side, or the run is refused. */
@@ -163,6 +174,12 @@ export function flops(parameters: number, shape: Shape): number {
   return (shape.lora === undefined ? 6 : 4) * parameters * shape.rows * shape.length;
 }
 
+/** What this project leaves out of that: the output layer where no label is. */
+function savedFlops(shape: Shape): number {
+  const head = (shape.config.vocab_size as number) * (shape.config.hidden_size as number);
+  return flops(head, shape) * (1 - shape.supervised / shape.length);
+}
+
 /** The batch of a shape: full rows, so that no side gains from padding. */
 export function makeBatch(shape: Shape): Orders["open"]["batch"] {
   const random = new Random(`benchmark/${shape.name}`);
@@ -177,12 +194,6 @@ export function makeBatch(shape: Shape): Orders["open"]["batch"] {
   return { inputIds, labels };
 }
 
-export function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
 interface Side {
   peer: Peer;
   opened: Answers["open"];
@@ -190,6 +201,7 @@ interface Side {
   first: Answers["steps"];
   warm: Answers["steps"];
   rounds: number[][];
+  products: number[];
   others: (number | null)[];
   peakBytes: number | null;
 }
@@ -246,7 +258,16 @@ export async function benchmarkTraining(
       const first = await peer.ask<Answers["steps"]>({ do: "steps", count: 1 });
       // One more round, unmeasured: pools, caches and compiled steps settle.
       const warm = await peer.ask<Answers["steps"]>({ do: "steps", count: shape.steps });
-      sides.push({ peer, opened, first, warm, rounds: [], others: [], peakBytes: null });
+      sides.push({
+        peer,
+        opened,
+        first,
+        warm,
+        rounds: [],
+        products: [],
+        others: [],
+        peakBytes: null,
+      });
     }
     checkSameWork(shape, sides);
 
@@ -260,7 +281,12 @@ export async function benchmarkTraining(
           do: "steps",
           count: shape.steps,
         });
+        const { gigaflopsPerSecond } = await side.peer.ask<Answers["product"]>({
+          do: "product",
+          size: 1024,
+        });
         side.rounds.push(seconds);
+        side.products.push(gigaflopsPerSecond);
         side.others.push(others());
         side.peakBytes = peakBytes;
       }
@@ -301,6 +327,8 @@ function checkSameWork(shape: Shape, [ours, ...others]: Side[]) {
 function measure(side: Side, ours: Side, work: number, shape: Shape): Measurement {
   const seconds = median(side.rounds.flat());
   const ratios = side.rounds.map((round, i) => median(ours.rounds[i]) / median(round));
+  const done = side === ours ? work - savedFlops(shape) : work;
+  const shares = side.rounds.map((round, i) => done / median(round) / 1e9 / side.products[i]);
   return {
     side: side.peer.name,
     ...side.opened,
@@ -309,6 +337,8 @@ function measure(side: Side, ours: Side, work: number, shape: Shape): Measuremen
     slowest: Math.max(...side.rounds.flat()),
     tokensPerSecond: shape.rows * shape.length / seconds,
     gigaflopsPerSecond: work / seconds / 1e9,
+    productRate: median(side.products),
+    productShare: median(shares),
     peakBytes: side.peakBytes,
     firstLoss: side.first.loss,
     firstGradientNorm: side.first.gradientNorm,

@@ -6,6 +6,7 @@ An order is a line of JSON; an answer is a line that starts with "@ " followed b
   {"do": "open", "folder", "adapter"?, "batch": {inputIds, labels}, "settings", "threads", "device",
    "compile"}
   {"do": "steps", "count"}                    whole training steps: seconds of each
+  {"do": "product", "size"}                   a plain product of square matrices: GFLOP/s
   {"do": "close"}
 """
 
@@ -86,6 +87,17 @@ class Run:
         return {"seconds": seconds, "loss": loss, "gradientNorm": norm, "peakBytes": peak_bytes()}
 
 
+def product(order, device):
+    """GFLOP/s of a plain product of square matrices: the median of 5 after one unmeasured."""
+    a, b = (torch.rand(order["size"], order["size"], device=device) for _ in range(2))
+    rates = []
+    for _ in range(6):
+        start = time.perf_counter()
+        (a @ b)[0].cpu()
+        rates.append(2 * order["size"] ** 3 / (time.perf_counter() - start) / 1e9)
+    return {"gigaflopsPerSecond": sorted(rates[1:])[2]}
+
+
 def main():
     transformers.utils.logging.disable_progress_bar()
     run = None
@@ -103,6 +115,8 @@ def main():
                 }
             elif order["do"] == "steps":
                 answer = run.steps(order["count"])
+            elif order["do"] == "product":
+                answer = product(order, run.device)
             elif order["do"] == "close":
                 answer = {}
             else:

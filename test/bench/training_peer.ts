@@ -5,6 +5,7 @@ import { loadLora } from "../../lib/model/adapter_folder.ts";
 import { loadModel } from "../../lib/model/load.ts";
 import { Trainer } from "../../lib/finetune/trainer.ts";
 import { lines } from "../../lib/runtime/lines.ts";
+import { productRate } from "./_product.ts";
 import type { Answers, Orders } from "./training.ts";
 
 let model: LanguageModel | undefined;
@@ -51,7 +52,9 @@ for await (const line of lines(Deno.stdin.readable)) {
   try {
     if (order.do === "open") answer = await open(order);
     else if (order.do === "steps") answer = await steps(order);
-    else if (order.do === "close") answer = {};
+    else if (order.do === "product") {
+      answer = { gigaflopsPerSecond: await productRate(order.size) } satisfies Answers["product"];
+    } else if (order.do === "close") answer = {};
     else throw new Error(`unknown order ${order.do}`);
   } catch (error) {
     answer = { error: String(error) };

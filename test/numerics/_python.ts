@@ -1,4 +1,4 @@
-/** A Python with torch and transformers, for checks and timings against them. */
+/** A Python with torch, transformers and peft, for checks and timings against them. */
 import { existingPythonEnvironment, REFERENCE_PACKAGES } from "../../lib/runtime/python.ts";
 
 export const REASON_WITHOUT_PYTHON = "no Python with torch and transformers: set " +
