@@ -18,7 +18,8 @@ export async function benchQuestions(count: number, file?: string): Promise<Benc
   const there = await Deno.stat(path).then(({ isFile }) => isFile, () => false);
   if (!there && file === undefined) {
     const made = madeUp(count + 5);
-    const from = "made-up questions of the length of real ones; give --questions=FILE for real ones";
+    const from =
+      "made-up questions of the length of real ones; give --questions=FILE for real ones";
     return { questions: made.slice(5), demonstrations: made.slice(0, 5), from };
   }
   const read = async (path: string) => (await readQuestions(path)).questions;

@@ -1,12 +1,15 @@
 /**
- * Benchmarks beside PyTorch: `deno task bench [NAME...]`.
+ * Benchmarks beside PyTorch, transformers and lm-evaluation-harness: `deno task bench [NAME...]`.
  *
- *   NAME          shapes to measure (their names' beginnings); default: all but *-all
+ *   NAME          what to measure (names' beginnings): training's shapes, probing, generation, epoch,
+ *                 wasm; default: all but *-all. --only=NAME,NAME says the same
  *   --rounds=5    interleaved rounds        --output=FILE   results as JSON as well
- *   --threads=N   PyTorch's threads, e.g. 2 or 2,1 for a side each; default: all cores, as this
- *                 project's native backend takes
+ *   --threads=N   each side's threads, e.g. 2, or 2,1 for a side of PyTorch's training each; default:
+ *                 all cores, as this project's native backend takes
+ *   --model=NAME  of probing, generation and epoch: what `loadModel` takes; default: smollm2
+ *   --questions=FILE  of probing, with dev.jsonl beside it; default: reference rows, or made-up ones
  *   --device=cpu  PyTorch's device          --compile       also torch.compile
- *   --smoke       a tiny shape, two rounds: shows that both sides run and agree, times nothing
+ *   --smoke       tiny training shapes, two rounds: shows that both sides run and agree, times nothing
  */
 import { parseArgs } from "node:util";
 import { writeWhole } from "../../lib/runtime/files.ts";

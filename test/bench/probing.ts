@@ -112,8 +112,7 @@ export async function benchmarkProbing(options: ProbingOptions): Promise<Compari
         about: "one question at a time, unpadded, logits of all positions; compiled as well",
         units: places.length,
         flops: forwardFlops(config, whole(places)),
-        run: async () =>
-          (await ours.ask<Answers["oneByOne"]>({ do: "oneByOne", places })).seconds,
+        run: async () => (await ours.ask<Answers["oneByOne"]>({ do: "oneByOne", places })).seconds,
       },
     ];
     const notes = [
