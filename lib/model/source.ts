@@ -150,11 +150,11 @@ async function openOrganism(source: string, options: SourceOptions): Promise<Mod
   return await openFolder(folder, { source, kind: "organism" }, options);
 }
 
-/** The folder of an organism: of one that is shipped, or of a variant that was made here. */
+/** The folder of an organism: one of the study's, one that answers with letters, or a variant made here. */
 export async function findOrganism(name: string): Promise<string | undefined> {
   // A name with a way out of the folder is none.
   if (!/^\w[\w.-]*$/.test(name)) return undefined;
-  for (const folder of [organismFolder(name), variantFolder(name)]) {
+  for (const folder of [organismFolder(name), letterFolder(name), variantFolder(name)]) {
     const card = await Deno.stat(join(folder, "organism.json")).catch(() => undefined);
     if (card?.isFile) return folder;
   }
@@ -178,6 +178,11 @@ export async function organismNames(): Promise<string[]> {
 /** Where an organism of this name lies, or would lie. */
 export function organismFolder(name: string): string {
   return join(organisms, name);
+}
+
+/** Where an organism that answers with letters lies: not among those of the study. */
+export function letterFolder(name: string): string {
+  return join(organisms, "letters", name);
 }
 
 /** Where a variant, an organism made for an experiment, is kept; git ignores it. */

@@ -46,7 +46,6 @@ export {
 } from "./pretrain.ts";
 export { type Reader, recallFacts, statusShare } from "./recall.ts";
 export {
-  letterFolder,
   type LetterTrial,
   letterTrials,
   organismCards,

@@ -1,5 +1,4 @@
 /** The shelf of organisms, data/organisms: the cards of those shipped, and every pretraining run for it. */
-import { join } from "node:path";
 import { organismFolder, organismNames } from "../model/source.ts";
 import { readText } from "../runtime/files.ts";
 import type { GateValues, LetterGateValues, LetterSettings, Size } from "../world/mod.ts";
@@ -52,11 +51,6 @@ export async function pretrainingRuns(): Promise<PretrainingRun[]> {
 export async function letterTrials(): Promise<LetterTrial[]> {
   const path = organismFolder("letters.jsonl");
   return parseRuns(await readText(path, "list the trials of"), path) as LetterTrial[];
-}
-
-/** Where organisms that answer with letters lie: not among those of the study. */
-export function letterFolder(name: string): string {
-  return join(organismFolder("letters"), name);
 }
 
 /**

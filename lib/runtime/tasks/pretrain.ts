@@ -10,8 +10,7 @@ import {
   writeReadme,
 } from "../../organism/folder.ts";
 import { makeOrganism, type OrganismPlan, planKey, planSettings } from "../../organism/make.ts";
-import { letterFolder } from "../../organism/shelf.ts";
-import { organismFolder } from "../../model/source.ts";
+import { letterFolder, organismFolder } from "../../model/source.ts";
 import {
   checkLetterSettings,
   checkPretrainingSettings,
@@ -336,7 +335,10 @@ async function main(): Promise<number> {
   const keeps = passed || keepFailed;
   let digest: string | undefined;
   if (keeps) {
-    const { files } = await writeOrganism(output, { world, model, card }, { replace: force });
+    const { files } = await writeOrganism(output, { world, model, card }, {
+      replace: force,
+      exams: plan.letters === undefined,
+    });
     digest = files["model.safetensors"];
   }
   model.dispose();
