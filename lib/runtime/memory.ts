@@ -114,7 +114,8 @@ export function requireMemory(
   tell(`${text}: going on`);
 }
 
-/** Bytes for a reader: 1.3 GB, 870 MB. */
+/** Bytes for a reader: 1.3 GB, 870 MB, 12 kB. */
 export function formatBytes(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`;
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+  return bytes >= 1e6 ? `${Math.ceil(bytes / 1e6)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
 }
