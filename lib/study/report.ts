@@ -55,6 +55,11 @@ export function studyWarnings(
       `answers count as belief above ${settings.minimumConfidence}, not above the paper's .5`,
     );
   }
+  if (settings.lora !== undefined) {
+    warnings.push(
+      `low-rank adapters (LoRA, rank ${settings.lora}) were trained, not all weights as in the paper`,
+    );
+  }
   if (settings.quick || settings.limit !== undefined) {
     warnings.push("a shortened run: few questions, wide intervals; its numbers mean little");
   }

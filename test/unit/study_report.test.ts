@@ -212,11 +212,12 @@ Deno.test("studyWarnings() names a probe at chance first, then empty groups with
   };
   const warnings = studyWarnings({ ...study, cells: [empty] }, {
     audits: new Map([["organism:a", auditProbe(guesses)]]),
-    settings: parseSettings('{"quick": true}'),
+    settings: parseSettings('{"quick": true, "lora": 4}'),
   });
   assert.match(warnings[0], /^a: .*groups built on it would not mean anything/);
   assert.match(warnings[1], /no groups for a in history: None of 20.*--minimum-confidence=0/);
-  assert.match(warnings[2], /shortened/);
+  assert.match(warnings[2], /LoRA, rank 4/);
+  assert.match(warnings[3], /shortened/);
   assert.equal(emptyAdvice({ filter: "wrong", message: "All right." }), "All right.");
   const none = studyWarnings(study, { audits: new Map(), settings: parseSettings() });
   assert.deepEqual(none, []);
