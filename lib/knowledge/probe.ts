@@ -168,10 +168,13 @@ async function bareScores(
   return texts.map((options, i) => options.map((text) => found.get(cueOf(prompts[i]))!.get(text)!));
 }
 
-/** The prompt's last line, such as `Answer:`: what PMI's likelihood without the question follows. */
+/**
+ * The prompt's last word, such as `Answer:`, with the line breaks that a chat template puts behind it: what
+ * PMI's likelihood without the question follows.
+ */
 function cueOf(prompt: string): string {
-  const words = prompt.trimEnd().split(/\s+/);
-  return words[words.length - 1];
+  const words = prompt.trimEnd();
+  return words.split(/\s+/).at(-1) + prompt.slice(words.length);
 }
 
 function checkLengths(
