@@ -42,10 +42,19 @@ interface Spot {
   position: number;
 }
 
+/** What is still to be read of a row, up to the last token whose logits are wanted. */
+interface Rest {
+  spots: Spot[];
+  /** The first wanted position, counted from the rest's start. */
+  first: number;
+  ids: number[];
+}
+
 /** Tokens of a batch, padding counted. */
 const DEFAULT_BATCH_TOKENS = 4096;
-/** Shorter beginnings are not worth a pass of their own. */
+/** Beginnings that are shorter, or save fewer tokens, are not worth a pass of their own. */
 const LEAST_PREFIX = 16;
+const LEAST_SAVED = 64;
 /** Numbers of a batch's logits (128 MiB), and of its copies of a prefix's keys and values. */
 const NUMBERS_AT_ONCE = 2 ** 25;
 
@@ -197,10 +206,7 @@ export class OnnxModel implements ProbedModel {
     }
   }
 
-  /**
-   * Reads rows in batches of like length and hands out the logits at the asked positions. What all rows
-   * start with is read once.
-   */
+  /** Hands out the logits at the asked positions; what rows start with together is read once. */
   async #logitsAt(
     rows: number[][],
     spots: Spot[],
@@ -208,25 +214,55 @@ export class OnnxModel implements ProbedModel {
     { batchTokens = DEFAULT_BATCH_TOKENS, sharePrefix = true }: ReadOptions = {},
   ): Promise<void> {
     checkRows(rows, this.config.vocabularySize);
-    if (spots.length === 0) return;
-    const before = sharePrefix ? sharedLength(rows, spots) : 0;
-    const past = before > 0 ? (await this.#readAll(rows[0].slice(0, before))).past : undefined;
-    const bySpot = Map.groupBy(spots, ({ row }) => row);
-    const rest = [...bySpot].map(([row, spots]) => ({ row, spots, ids: rows[row].slice(before) }))
-      .sort((a, b) => b.ids.length - a.ids.length);
-    const cached = past === undefined ? 0 : sizeOf(past);
-    for (let start = 0; start < rest.length;) {
-      const { length } = rest[start].ids;
-      const most = past !== undefined && this.#oneByOne ? 1 : Math.min(
+    const rests = [...Map.groupBy(spots, ({ row }) => row)].map(([row, spots]): Rest => {
+      const positions = spots.map(({ position }) => position);
+      const last = positions.reduce((a, b) => Math.max(a, b));
+      const first = positions.reduce((a, b) => Math.min(a, b));
+      return { spots, first, ids: rows[row].slice(0, last + 1) };
+    });
+    const read = async (rests: Rest[], past?: DynamicCache) => {
+      const alone: Rest[] = [];
+      for (const { shared, members } of sharePrefix ? clusters(rests) : []) {
+        if ((members.length - 1) * shared < LEAST_SAVED) {
+          alone.push(...members);
+          continue;
+        }
+        const { past: more } = await this.#readAll(members[0].ids.slice(0, shared), past);
+        await read(
+          members.map(({ spots, first, ids }) => ({
+            ...{ spots, first: first - shared, ids: ids.slice(shared) },
+          })),
+          more,
+        );
+      }
+      await this.#readApart(sharePrefix ? alone : rests, { past, batchTokens, take });
+    };
+    await read(rests);
+  }
+
+  /** Reads what rows have of their own, in batches of like length. */
+  async #readApart(
+    rests: readonly Rest[],
+    { past, batchTokens, take }: {
+      past?: DynamicCache;
+      batchTokens: number;
+      take: (spot: Spot, logits: Float32Array) => void;
+    },
+  ): Promise<void> {
+    const before = past?.get_seq_length() ?? 0;
+    const cached = past === undefined ? 1 : sizeOf(past);
+    const sorted = rests.toSorted((a, b) => b.ids.length - a.ids.length);
+    for (let start = 0; start < sorted.length;) {
+      const { length } = sorted[start].ids;
+      const most = past !== undefined && this.#oneByOne && length > 1 ? 1 : Math.min(
         batchTokens / length,
         NUMBERS_AT_ONCE / (length * this.config.vocabularySize),
-        NUMBERS_AT_ONCE / Math.max(1, cached),
+        NUMBERS_AT_ONCE / cached,
       );
-      const part = rest.slice(start, start + Math.max(1, Math.floor(most)));
-      const first = Math.min(...part.flatMap(({ spots }) => spots.map((one) => one.position)));
+      const part = sorted.slice(start, start + Math.max(1, Math.floor(most)));
       const { logits } = await this.#read(part.map(({ ids }) => ids), {
         past: past && repeated(past, part.length),
-        keep: before + length - first,
+        keep: length - Math.min(...part.map(({ first }) => first)),
       });
       const skipped = before + length - logits.dims[1];
       part.forEach(({ spots }, b) => {
@@ -237,13 +273,13 @@ export class OnnxModel implements ProbedModel {
   }
 
   /** Reads one long row, in parts so that the logits of no part are many; those of the last are given. */
-  async #readAll(ids: readonly number[]): Promise<Read> {
+  async #readAll(ids: readonly number[], past?: DynamicCache): Promise<Read> {
     const { vocabularySize } = this.config;
     const most = this.#keepsLast ? ids.length : Math.ceil(NUMBERS_AT_ONCE / vocabularySize);
     let read: Read | undefined;
     for (let start = 0; start < ids.length; start += most) {
       const part = ids.slice(start, start + most);
-      read = await this.#read([part], { past: read?.past, keep: 1 });
+      read = await this.#read([part], { past: read?.past ?? past, keep: 1 });
     }
     return read!;
   }
@@ -320,17 +356,27 @@ interface Session {
   }[];
 }
 
-/** How many tokens all rows start with, where that is worth a pass of its own; 0 elsewhere. */
-function sharedLength(rows: readonly number[][], spots: readonly Spot[]): number {
-  if (rows.length < 2) return 0;
-  // A position whose logits are wanted has to be read with its own row.
-  let shared = spots.reduce((least, { position }) => Math.min(least, position), Infinity);
-  for (const row of rows) {
-    let same = 0;
-    while (same < shared && row[same] === rows[0][same]) same++;
-    shared = same;
+/**
+ * Neighbours that start alike, by at least `LEAST_PREFIX` tokens before any wanted position: few-shot
+ * prompts of one exam, and among these the options of one question.
+ */
+function clusters(rests: readonly Rest[]): { shared: number; members: Rest[] }[] {
+  const result: { shared: number; members: Rest[] }[] = [];
+  for (const rest of rests) {
+    const last = result.at(-1);
+    if (last !== undefined) {
+      const most = Math.min(last.shared, rest.first);
+      let same = 0;
+      while (same < most && rest.ids[same] === last.members[0].ids[same]) same++;
+      if (same >= LEAST_PREFIX) {
+        last.shared = same;
+        last.members.push(rest);
+        continue;
+      }
+    }
+    result.push({ shared: rest.first, members: [rest] });
   }
-  return shared < LEAST_PREFIX ? 0 : shared;
+  return result;
 }
 
 const sizeOf = (past: DynamicCache) =>

@@ -214,6 +214,44 @@ Deno.test("an ONNX graph refuses rows it can't read", async () => {
   }
 });
 
+Deno.test("an ONNX graph reads once what all prompts, and a question's options, start with", async () => {
+  const graph = await AutoModelForCausalLM.from_pretrained(folder("qwen2"), {
+    dtype: "fp32",
+    local_files_only: true,
+  });
+  const opened = await openEngine(`onnx:${folder("qwen2")}`);
+  let tokens = 0;
+  const counted = Object.assign(Object.create(graph), {
+    forward: (inputs: { input_ids: { size: number } }) => {
+      tokens += inputs.input_ids.size;
+      return graph.forward(inputs);
+    },
+  });
+  const header = Array.from({ length: 20 }, (_, i) => i + 3);
+  const rows = [0, 1, 2].flatMap((q) => {
+    const question = Array.from({ length: 30 }, (_, i) => (11 * q + 7 * i) % 90 + 3);
+    return [5, 6, 7, 8].map((option) => [...header, ...question, option]);
+  });
+  const from = rows.map((row) => row.length - 1);
+  try {
+    const { config, format } = opened;
+    for (const oneByOne of [false, true]) {
+      const model = new OnnxModel({ name: "counted", config, format, graph: counted, oneByOne });
+      tokens = 0;
+      const shared = await model.tokenLogProbabilities(rows, from);
+      // The header, of each question all but its last token, and that once for each option.
+      assert.equal(tokens, 20 + 3 * 29 + 12);
+      tokens = 0;
+      const plain = await model.tokenLogProbabilities(rows, from, { sharePrefix: false });
+      assert.equal(tokens, 12 * 50);
+      same(shared.flat(), plain.flat(), 1e-5);
+    }
+  } finally {
+    opened.dispose();
+    await graph.dispose();
+  }
+});
+
 Deno.test("new OnnxModel() refuses a graph without a cache", async () => {
   const graph = await AutoModelForCausalLM.from_pretrained(folder("qwen2"), {
     dtype: "fp32",
