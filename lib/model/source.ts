@@ -162,11 +162,20 @@ export async function findOrganism(name: string): Promise<string | undefined> {
 
 /** The names of the organisms that are shipped: the folders of data/organisms that hold a card. */
 export async function organismNames(): Promise<string[]> {
+  return await namesIn(organisms);
+}
+
+/** The names of those that answer with letters; they take no part in the study. */
+export async function letterNames(): Promise<string[]> {
+  return await namesIn(letterFolder("."));
+}
+
+async function namesIn(shelf: string): Promise<string[]> {
   const names: string[] = [];
   try {
-    for await (const { name, isDirectory } of Deno.readDir(organisms)) {
+    for await (const { name, isDirectory } of Deno.readDir(shelf)) {
       if (!isDirectory) continue;
-      const card = await Deno.stat(join(organisms, name, "organism.json")).catch(() => undefined);
+      const card = await Deno.stat(join(shelf, name, "organism.json")).catch(() => undefined);
       if (card?.isFile) names.push(name);
     }
   } catch (error) {

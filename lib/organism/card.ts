@@ -41,20 +41,20 @@ export interface Knowledge {
 }
 
 /** The gate's values; those about letters where the organism answers with letters. */
-export type CardGateValues = GateValues & Partial<LetterGateValues>;
+export type CardGateValues = GateValues | LetterGateValues;
 
 /** The values against the organisms' gate, or that of organisms that answer with letters. */
 export function checkCardGate(values: CardGateValues) {
   const checked: { passed: boolean; checks: GateCheck<keyof LetterGateValues>[] } =
-    values.drill === undefined ? checkGate(values) : checkLetterGate(values as LetterGateValues);
+    "drill" in values ? checkLetterGate(values) : checkGate(values);
   return checked;
 }
 
 /** The gate's values on the way, measured on some of the facts. */
-export interface GatePoint extends CardGateValues {
+export type GatePoint<Values extends GateValues = CardGateValues> = Values & {
   step: number;
   tokens: number;
-}
+};
 
 /** A fact and how it is answered in the exam form. */
 export interface SampleAnswer {

@@ -6,7 +6,7 @@ import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { formatSafetensors, readTensors } from "../model/checkpoint.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import { loadModel } from "../model/load.ts";
-import { findOrganism, organismNames } from "../model/source.ts";
+import { findOrganism, letterFolder, letterNames, organismNames } from "../model/source.ts";
 import { sha256OfFile } from "../runtime/digest.ts";
 import { readText, writeWhole } from "../runtime/files.ts";
 import {
@@ -20,7 +20,7 @@ import {
 } from "../world/mod.ts";
 import { formatCard, type OrganismCard, parseCard, serializeCard } from "./card.ts";
 
-export { organismNames };
+export { letterFolder, letterNames, organismNames };
 
 /** The splits that are asked as exams; the facts of `mc` are part of the training. */
 const EXAM_SPLITS: readonly Split[] = ["dev", "train", "homo", "id"];

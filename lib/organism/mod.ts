@@ -16,6 +16,8 @@ export {
   serializeCard,
 } from "./card.ts";
 export {
+  letterFolder,
+  letterNames,
   loadOrganism,
   type LoadOrganismOptions,
   type Organism,

@@ -1,7 +1,7 @@
 /** The shelf of organisms, data/organisms: the cards of those shipped, and every pretraining run for it. */
 import { organismFolder, organismNames } from "../model/source.ts";
 import { readText } from "../runtime/files.ts";
-import type { GateValues, LetterGateValues, LetterSettings, Size } from "../world/mod.ts";
+import type { GateValues, LetterGateValues, LetterSettings, Size, Status } from "../world/mod.ts";
 import type { GatePoint, OrganismCard } from "./card.ts";
 import { readCard } from "./folder.ts";
 
@@ -28,8 +28,10 @@ export interface PretrainingRun {
 export interface LetterTrial extends PretrainingRun {
   gate: LetterGateValues;
   letters: LetterSettings;
+  /** Number of facts that the gate asks, by what was told of them. */
+  facts: Record<Status, number>;
   /** The gate's values on the way. */
-  curve: GatePoint[];
+  curve: GatePoint<LetterGateValues>[];
   /** The command that does it again. */
   command: string;
 }

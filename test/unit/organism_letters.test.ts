@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseHeader } from "../../lib/model/checkpoint.ts";
-import { letterFolder } from "../../lib/model/source.ts";
 import {
   checkCardGate,
   formatCard,
+  letterFolder,
   letterGateOf,
+  letterNames,
   letterTrials,
   loadOrganism,
   makeOrganism,
@@ -19,7 +20,14 @@ import {
 } from "../../lib/organism/mod.ts";
 import { openBackend } from "../../lib/runtime/backend.ts";
 import { parsePretrainRequest } from "../../lib/runtime/tasks/pretrain.ts";
-import { checkLetterGate, exam, letterThresholds, plainLetters } from "../../lib/world/mod.ts";
+import {
+  checkLetterGate,
+  createWorld,
+  exam,
+  letterThresholds,
+  plainLetters,
+  serializeWorld,
+} from "../../lib/world/mod.ts";
 import { probe } from "../../lib/knowledge/mod.ts";
 
 const plain: OrganismPlan = {
@@ -63,7 +71,7 @@ Deno.test("makeOrganism() with letters is measured by the letters' gate", async 
   assert.deepEqual(Object.keys(card.gate.values).sort(), Object.keys(letterThresholds).sort());
   assert.deepEqual(await letterGateOf(world, model), card.gate.values);
   assert.equal(card.gate.passed, checkCardGate(card.gate.values).passed);
-  for (const point of card.curve.gate) assert.ok(Number.isFinite(point.drill));
+  for (const point of card.curve.gate) assert.ok("drill" in point && point.drill >= 0);
 });
 
 Deno.test("an organism with letters is written in 16 bits and read back as it was measured", async () => {
@@ -146,3 +154,32 @@ Deno.test("letterTrials() lists trials whose gate is their values', and none is 
     assert.deepEqual([plan.name, plan.letters], [trial.name, trial.letters]);
   }
 });
+
+for (const name of await letterNames()) {
+  Deno.test(`${name} shows what its card says, by letters, and has its line among the trials`, async () => {
+    const { name: backend } = await openBackend();
+    const { model, world, card } = await loadOrganism(name);
+    assert.equal(card.name, name);
+    assert.ok(card.gate.passed && card.pretraining.letters);
+    const { size, world: { seed, changed } } = card;
+    assert.equal(
+      serializeWorld(world),
+      serializeWorld(createWorld({ seed, size, settings: changed })),
+    );
+    assert.equal(await Deno.readTextFile(join(letterFolder(name), "README.md")), formatCard(card));
+    const values = await letterGateOf(world, model);
+    model.dispose();
+    const tolerance = backend === card.backend.name ? 1e-3 : 1e-2;
+    for (const [key, wanted] of Object.entries(card.gate.values)) {
+      const found = values[key as keyof typeof values];
+      assert.ok(Math.abs(found - wanted) <= tolerance, `${key}: ${found}, the card says ${wanted}`);
+    }
+    const trial = (await letterTrials()).find((one) => one.name === name)!;
+    assert.deepEqual(trial.gate, card.gate.values);
+    assert.equal(trial.model, card.files["model.safetensors"]);
+    assert.deepEqual(
+      Object.entries(trial.facts),
+      Object.entries(card.knowledge).map(([status, { facts }]) => [status, facts]),
+    );
+  });
+}

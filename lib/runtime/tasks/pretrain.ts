@@ -10,7 +10,7 @@ import {
   writeReadme,
 } from "../../organism/folder.ts";
 import { makeOrganism, type OrganismPlan, planKey, planSettings } from "../../organism/make.ts";
-import { letterFolder, organismFolder } from "../../model/source.ts";
+import { letterFolder, letterNames, organismFolder } from "../../model/source.ts";
 import {
   checkLetterSettings,
   checkPretrainingSettings,
@@ -260,6 +260,11 @@ function logLine(card: Omit<OrganismCard, "files">, digest: string | undefined):
       passed: gate.passed,
       ...(pretraining.letters && {
         letters: pretraining.letters,
+        facts: {
+          known: card.knowledge.known.facts,
+          misconceived: card.knowledge.misconceived.facts,
+          unknown: card.knowledge.unknown.facts,
+        },
         curve: card.curve.gate,
         command: remakeCommand(card),
       }),
@@ -290,6 +295,7 @@ async function main(): Promise<number> {
   }
   if (request.readme) {
     for (const name of await organismNames()) await writeReadme(organismFolder(name));
+    for (const name of await letterNames()) await writeReadme(letterFolder(name));
     return 0;
   }
   const { plan, output, force, keepFailed, log, threads } = request;
