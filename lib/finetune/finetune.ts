@@ -93,7 +93,7 @@ export async function finetune(
       (_, i) => toBatch(order.slice(i * batchSize, (i + 1) * batchSize)),
     );
   }).flat();
-  if (batchSize * maxLength(encoded) <= settings.batchTokens) trainer.reserve(batches);
+  trainer.reserve(batches);
   if (trainer.options.lora !== undefined) settings.lora = trainer.options.lora;
   const losses: number[] = [], gradientNorms: number[] = [];
   try {

@@ -22,6 +22,7 @@ import {
   loraOptions,
   trainableLora,
 } from "../model/lora.ts";
+import { chooseLengths } from "./lengths.ts";
 import { type Schedule, scheduleFactor } from "./schedule.ts";
 import { firstMoment as first, readState, secondMoment as second, writeState } from "./state.ts";
 
@@ -77,6 +78,11 @@ export interface WeightedBatch extends Batch {
   /** Weight of the loss on each label, of the labels' shape. Default: 1 for each. */
   weights?: number[][];
 }
+
+/** Lengths that parts of batches are padded to, each a graph; more leave less padding. */
+const MOST_LENGTHS = 16;
+/** A reserved number of supervised tokens is rounded up by no more than its 32nd. */
+const RESERVED_STEPS = 32;
 
 /** Every token of padding is trained on in vain, and a training has few lengths: closer than elsewhere. */
 const roundLength = (length: number) => roundSize(length, 8);
@@ -192,6 +198,8 @@ export class Trainer {
   steps = 0;
   #largest = { rows: 0, supervised: 0 };
   #lengths: number[] = [];
+  /** The most supervised tokens of a part, by its rows and length. */
+  #supervised = new Map<string, number>();
   readonly #adapter?: Adapter;
 
   /** @throws where an option does not fit, or the model has an adapter that `lora` does not ask for */
@@ -298,14 +306,36 @@ export class Trainer {
     return [loss, value];
   }
 
-  /** A part's tensors; compiled, its sizes are rounded such that parts share few graphs. */
+  /** Rows and length that a part is padded to; compiled, such that parts share few graphs. */
+  #partSize({ inputIds }: Batch): { rows: number; length: number } {
+    const length = fitting(Math.max(...inputIds.map((row) => row.length)), this.#lengths);
+    let rows = inputIds.length;
+    if (this.model.session !== undefined) {
+      rows = Math.max(1, Math.floor(this.options.batchTokens / length));
+      while (rows >= 2 * inputIds.length) rows = Math.floor(rows / 2);
+    }
+    return { rows, length };
+  }
+
   #partTensors(part: WeightedBatch, total: number) {
-    const { vocabularySize } = this.model.config;
-    if (this.model.session === undefined) return batchTensors(part, vocabularySize, { total });
-    const length = fitting(Math.max(...part.inputIds.map((row) => row.length)), this.#lengths);
-    let rows = Math.max(1, Math.floor(this.options.batchTokens / length));
-    while (rows >= 2 * part.inputIds.length) rows = Math.floor(rows / 2);
-    return batchTensors(part, vocabularySize, { total, rows, lengths: this.#lengths, steps: 1 });
+    const { rows, length } = this.#partSize(part);
+    const supervised = this.#supervised.get(`${rows}x${length}`);
+    const reserved = supervised === undefined
+      ? { steps: this.model.session === undefined ? undefined : 1 }
+      : { supervised, steps: RESERVED_STEPS };
+    const sizes = { total, rows, lengths: this.#lengths, ...reserved };
+    return batchTensors(part, this.model.config.vocabularySize, sizes);
+  }
+
+  /** Tokens that a step on this batch reads, padding counted. */
+  paddedTokens(batch: Batch): number {
+    const parts = splitBatch(batch, this.options.batchTokens, this.#lengths);
+    if (parts.length === 1) {
+      return Math.max(this.#least(batch).rows ?? 0, batch.inputIds.length) *
+        this.#partSize(batch).length;
+    }
+    return parts.map((part) => this.#partSize(part))
+      .reduce((sum, { rows, length }) => sum + rows * length, 0);
   }
 
   /** Where gradients are summed; made when a batch first needs it. */
@@ -319,27 +349,41 @@ export class Trainer {
   }
 
   /**
-   * Fixes the sizes of the steps to come, so that compiled steps need few graphs: rows and supervised
-   * tokens of the largest batch, its length, and halves of that for batches of shorter rows.
+   * Fixes the sizes of the steps to come, so that compiled steps need few graphs. Where batches go
+   * through the model whole: rows and supervised tokens of the largest, its length, and halves of that
+   * for batches of shorter rows. Where they are cut into parts: a few lengths that leave the least
+   * padding, and for each the most supervised tokens.
    */
-  reserve(batches: Iterable<Batch>): void {
-    let longest = 1;
-    for (const batch of batches) {
-      longest = Math.max(longest, ...batch.inputIds.map((row) => row.length));
-      const { positions } = supervision(batch, longest);
+  reserve(batches: readonly Batch[]): void {
+    const longest = batches.map(({ inputIds }) => Math.max(...inputIds.map((row) => row.length)));
+    const { batchTokens } = this.options;
+    if (batches.some(({ inputIds }, i) => inputIds.length * longest[i] > batchTokens)) {
+      const rows = batches.flatMap(({ inputIds }) => inputIds.map((row) => row.length));
+      this.#lengths = chooseLengths(rows, MOST_LENGTHS);
+      for (const part of batches.flatMap((one) => splitBatch(one, batchTokens, this.#lengths))) {
+        const { rows, length } = this.#partSize(part);
+        const { positions } = supervision(part, length);
+        const key = `${rows}x${length}`;
+        this.#supervised.set(key, Math.max(this.#supervised.get(key) ?? 0, positions.length));
+      }
+      return;
+    }
+    for (const [i, batch] of batches.entries()) {
+      const { positions } = supervision(batch, longest[i]);
       this.#largest = {
         rows: Math.max(this.#largest.rows, batch.inputIds.length),
         supervised: Math.max(this.#largest.supervised, roundSize(positions.length)),
       };
     }
-    this.#lengths = [roundLength(longest)];
-    for (let half = roundLength(longest / 2); half >= 32; half = roundLength(half / 2)) {
+    const most = Math.max(1, ...longest);
+    this.#lengths = [roundLength(most)];
+    for (let half = roundLength(most / 2); half >= 32; half = roundLength(half / 2)) {
       this.#lengths.unshift(half);
     }
   }
 
   /** A compiled batch is padded to the sizes of those before, whose graph it then shares. */
-  #least(batch: Batch) {
+  #least(batch: Batch): BatchSizes {
     if (this.model.session === undefined) return {};
     const small = batch.inputIds.length * 2 <= this.#largest.rows / 4;
     return { ...(small ? {} : this.#largest), lengths: this.#lengths };

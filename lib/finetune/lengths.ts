@@ -1,0 +1,37 @@
+/** Which lengths rows are padded to. */
+
+/**
+ * At most `count` lengths such that rows, each padded to the smallest that fits, have the least padding
+ * in all. By dynamic programming over the rows' own lengths.
+ * @returns ascending; the last is the longest row's
+ */
+export function chooseLengths(rows: readonly number[], count: number): number[] {
+  const lengths = [...new Set(rows)].sort((a, b) => a - b);
+  const upTo: number[] = []; // rows of at most that length
+  const byLength = Map.groupBy(rows, (length) => length);
+  for (const [i, length] of lengths.entries()) {
+    upTo.push((upTo[i - 1] ?? 0) + byLength.get(length)!.length);
+  }
+  // cost[i]: padded tokens of all rows up to lengths[i], which is one of those chosen.
+  let cost = lengths.map((length, i) => length * upTo[i]);
+  const before: number[][] = [];
+  for (let chosen = 1; chosen < Math.min(count, lengths.length); chosen++) {
+    const former: number[] = [];
+    cost = lengths.map((length, i) => {
+      let least = cost[i];
+      former[i] = -1;
+      for (let j = 0; j < i; j++) {
+        const one = cost[j] + length * (upTo[i] - upTo[j]);
+        if (one < least) [least, former[i]] = [one, j];
+      }
+      return least;
+    });
+    before.push(former);
+  }
+  const result = [lengths.length - 1];
+  for (const former of before.reverse()) {
+    const j = former[result[0]];
+    if (j >= 0) result.unshift(j);
+  }
+  return result.map((i) => lengths[i]);
+}
