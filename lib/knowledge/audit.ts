@@ -5,6 +5,7 @@
  */
 import type { Answer } from "../answer.ts";
 import { optionLetter } from "../question.ts";
+import type { LetterMass } from "./letters.ts";
 import { type Interval, wilsonInterval } from "../statistics/mod.ts";
 
 /** What a probe's answers show. Shares and rates are from 0 to 1. */
@@ -25,6 +26,8 @@ export interface ProbeAudit {
   majorityP: number;
   /** Whether the answers beat both at `level`. */
   meaningful: boolean;
+  /** Where the model's letters are, if it was asked. */
+  letters?: LetterMass;
   /** One sentence for a reader. */
   verdict: string;
 }
@@ -33,6 +36,8 @@ export interface ProbeAudit {
 export interface ProbeAuditOptions {
   /** Level of both tests. Default: 0.05. */
   level?: number;
+  /** What `letterMass` found; told in the verdict where the scored letters are not the model's own. */
+  letters?: LetterMass;
 }
 
 /**
@@ -65,7 +70,7 @@ const pValue = (p: number) => p < 0.001 ? "p < .001" : `p = ${p.toFixed(3).repla
 /** Holds a probe's answers against chance and against one constant letter. */
 export function auditProbe(
   answers: readonly Answer[],
-  { level = 0.05 }: ProbeAuditOptions = {},
+  { level = 0.05, letters }: ProbeAuditOptions = {},
 ): ProbeAudit {
   const n = answers.length;
   const right = answers.filter(({ correct }) => correct).length;
@@ -117,6 +122,7 @@ export function auditProbe(
     chanceP,
     majorityP,
     meaningful,
-    verdict,
+    ...(letters && { letters }),
+    verdict: letters === undefined || letters.natural ? verdict : `${verdict} ${letters.verdict}`,
   };
 }

@@ -1,6 +1,6 @@
 /** Which token stands for a letter, by tokenizers in the shapes of the model families. */
 import assert from "node:assert/strict";
-import { letterMass, letterTokens, probe } from "../../lib/knowledge/mod.ts";
+import { auditProbe, letterMass, letterTokens, probe } from "../../lib/knowledge/mod.ts";
 import { letterTarget } from "../../lib/knowledge/letters.ts";
 import { chatTemplateFromFiles } from "../../lib/chat_template.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
@@ -120,6 +120,11 @@ Deno.test("letterMass() tells where the probability is, and that what is scored 
   assert.equal(mass.shown, mass.bare);
   assert.equal(mass.agreement, 0);
   assert.equal(mass.natural, false);
+  const answers = await probe(model, [question, { ...question, id: 2 }]);
+  const { letters, verdict } = auditProbe(answers, { letters: mass });
+  assert.deepEqual(letters, mass);
+  assert.ok(verdict.endsWith(mass.verdict));
+  assert.ok(!auditProbe(answers, { letters: { ...mass, natural: true } }).verdict.includes("bare"));
   assert.match(mass.verdict, /10\.0% .* bare, 80\.0% with a space.*2 questions.*letterForm/);
   assert.equal((await letterMass(model, [question], { form: "space" })).natural, true);
 });
