@@ -3,7 +3,7 @@ import { fillAhead } from "./audited.ts";
 import { type Dose, dosePlan, type DoseResult, runDoses } from "./dose.ts";
 import { openSubject } from "./open.ts";
 import { type Settings, storePath } from "./settings.ts";
-import { countCells, runStudy, type StudyOptions, type StudyPlan } from "./study.ts";
+import { countCells, runStudy, type StudyOptions, type StudyPlan, type Subject } from "./study.ts";
 
 /** Doses of one experiment. */
 export interface DoseSet {
@@ -11,7 +11,7 @@ export interface DoseSet {
   doses: readonly Dose[];
 }
 
-/** Runs what is not in the store yet. @returns the results of each set */
+/** Runs what is not in the store yet; models stay open until all is done. @returns the results of each set */
 export async function runDoseSets(
   sets: readonly DoseSet[],
   settings: Settings,
@@ -20,20 +20,29 @@ export async function runDoseSets(
   const plans = sets.flatMap(({ plan, doses }) => doses.map((dose) => dosePlan(plan, dose)));
   await fillAhead(joined(plans), settings, onProgress);
   const total = plans.reduce((sum, one) => sum + countCells(one), 0);
-  const options = { open: (name: string) => openSubject(name, settings), store: storePath() };
+  const opened = new Map<string, Subject>();
   const results: DoseResult[][] = [];
   let before = 0;
-  for (const { plan, doses } of sets) {
-    results.push(
-      await runDoses(plan, doses, async (some) => {
+  try {
+    for (const { plan, doses } of sets) {
+      const run = async (some: StudyPlan) => {
         const found = await runStudy(some, {
-          ...options,
+          store: storePath(),
+          async open(name) {
+            const subject = opened.get(name) ?? await openSubject(name, settings);
+            opened.set(name, subject);
+            return subject;
+          },
+          close() {}, // another dose may ask for it
           onProgress: (state) => onProgress?.({ ...state, done: before + state.done, total }),
         });
         before += found.cells.length;
         return found;
-      }),
-    );
+      };
+      results.push(await runDoses(plan, doses, run));
+    }
+  } finally {
+    for (const { model } of opened.values()) model.dispose();
   }
   return results;
 }

@@ -47,8 +47,10 @@ export interface Subject {
 }
 
 export interface StudyOptions {
-  /** Loads a model of the plan by name; it is disposed when its cells are done. */
+  /** Loads a model of the plan by name. */
   open: (name: string) => Promise<Subject>;
+  /** Told when a model's cells are done; its parameters are the base's again. Default: disposes of it. */
+  close?: (subject: Subject) => void;
   /** Folder of the results. */
   store: string;
   /** Leaves out cells that another process computes, by their place in the model's list. */
@@ -171,7 +173,7 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
   const bases: BaseResult[] = [];
   const cells: CellResult[] = [];
   for (const modelName of plan.models) {
-    const { model, material } = await options.open(modelName);
+    const subject = await options.open(modelName), { model, material } = subject;
     try {
       const base = await probeBase(modelName, { model, material }, { store });
       bases.push(base);
@@ -190,7 +192,8 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
         }),
       );
     } finally {
-      model.dispose();
+      if (options.close) options.close(subject);
+      else model.dispose();
     }
   }
   const seconds = (performance.now() - started) / 1000;

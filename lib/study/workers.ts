@@ -13,6 +13,7 @@ import {
   type StudyPlan,
   type StudyProgress,
   type StudyResult,
+  type Subject,
 } from "./study.ts";
 
 /** What a worker reads on its standard input. */
@@ -80,20 +81,30 @@ async function work(
 ): Promise<void> {
   // How many domains a plan has is known when its first model is open.
   const totals = plans.map(countCells);
-  for (const [number, plan] of plans.entries()) {
-    // Each starts at another model, so that bases are probed by one process each.
-    const shift = Math.floor(index * plan.models.length / of);
-    const models = [...plan.models.slice(shift), ...plan.models.slice(0, shift)];
-    await runStudy({ ...plan, models }, {
-      store,
-      open: (name) => openSubject(name, settings),
-      only: (cell) => cell % of === index,
-      onProgress: (state) => {
-        totals[number] = state.total;
-        const total = totals.reduce((a, b) => a + b, 0);
-        if (state.note === "done") tell({ ...state, total });
-      },
-    });
+  const models = [...new Set(plans.flatMap((plan) => plan.models))];
+  // Each starts at another model, so that bases are probed by one process each.
+  const shift = Math.floor(index * models.length / of);
+  for (const name of [...models.slice(shift), ...models.slice(0, shift)]) {
+    // Open for all its plans: its compiled steps serve them all.
+    let subject: Subject | undefined;
+    try {
+      for (const [number, plan] of plans.entries()) {
+        if (!plan.models.includes(name)) continue;
+        await runStudy({ ...plan, models: [name] }, {
+          store,
+          open: async () => subject ??= await openSubject(name, settings),
+          close: () => {},
+          only: (cell) => cell % of === index,
+          onProgress: (state) => {
+            totals[number] = state.total * plan.models.length;
+            const total = totals.reduce((a, b) => a + b, 0);
+            if (state.note === "done") tell({ ...state, total });
+          },
+        });
+      }
+    } finally {
+      subject?.model.dispose();
+    }
   }
 }
 
