@@ -41,18 +41,18 @@ function groupLimits(root: string, own: string): FreeMemory[] {
       base: root,
       limit: "memory.max",
       used: "memory.current",
-      idle: "inactive_file",
+      cached: /^(?:in)?active_file (\d+)$/gm,
     },
     {
       line: /^\d+:(?:[^:\n]*,)?memory(?:,[^:\n]*)?:(.*)$/m,
       base: `${root}/memory`,
       limit: "memory.limit_in_bytes",
       used: "memory.usage_in_bytes",
-      idle: "total_inactive_file",
+      cached: /^total_(?:in)?active_file (\d+)$/gm,
     },
   ];
   const text = readOrNone(own) ?? "";
-  return versions.flatMap(({ line, base, limit, used, idle }) => {
+  return versions.flatMap(({ line, base, limit, used, cached }) => {
     const found: FreeMemory[] = [];
     const start = line.exec(text)?.[1];
     if (start === undefined) return found;
@@ -61,8 +61,8 @@ function groupLimits(root: string, own: string): FreeMemory[] {
       const number = (name: string) => Number(readOrNone(`${base}${path}/${name}`) ?? NaN);
       const most = number(limit), taken = number(used);
       const stat = readOrNone(`${base}${path}/memory.stat`) ?? "";
-      // What files keep in memory is given back when it is needed.
-      const back = Number(new RegExp(`^${idle} (\\d+)$`, "m").exec(stat)?.[1] ?? 0);
+      // What is kept of files that were read is given back when memory is needed.
+      const back = [...stat.matchAll(cached)].reduce((sum, [, bytes]) => sum + Number(bytes), 0);
       // Without a limit: `max`, or a number near 2^63.
       if (most < 2 ** 60 && taken >= 0) {
         found.push({

@@ -88,7 +88,7 @@ Deno.test("freeMemory() takes what is left of a container's limit, whichever gro
     "a/b/memory.current": "5000000",
     "a/memory.max": `${100 * MB}`,
     "a/memory.current": `${70 * MB}`,
-    "a/memory.stat": `anon 1\ninactive_file ${20 * MB}\nfile 3`,
+    "a/memory.stat": `anon 1\ninactive_file ${15 * MB}\nactive_file ${5 * MB}\nfile 3`,
   }, (places) => {
     assert.deepEqual(freeMemory(places), { bytes: 50 * MB, by: "left of this container's limit" });
   });
