@@ -116,7 +116,7 @@ Deno.test("chooseNotebooks() keeps the order and refuses what is not there", () 
   assert.throws(() => chooseNotebooks(names, ["04"]), /--only=04.*03-groups, 05-evaluation/);
 });
 
-Deno.test("notebooksOf() leaves the real model's notebook out of a run on organisms, and says how to run it", () => {
+Deno.test("notebooksOf() leaves out what is about other models than the run's, and says how to run it", () => {
   const names = ["05-evaluation.ipynb", "09-real-models.ipynb"];
   const { run, left } = notebooksOf(names, { model: "organism" });
   assert.deepEqual(run, names.slice(0, 1));
@@ -126,4 +126,9 @@ Deno.test("notebooksOf() leaves the real model's notebook out of a run on organi
   const asked = notebooksOf(names.slice(1), { model: "organism", only: ["09"] });
   assert.deepEqual(asked, { run: names.slice(1), left: [] });
   assert.deepEqual(notebooksOf(names, { model: "smollm2" }), { run: names, left: [] });
+  const dose = ["11-dose.ipynb"];
+  assert.deepEqual(notebooksOf(dose, { model: "organism" }), { run: dose, left: [] });
+  const real = notebooksOf(dose, { model: "smollm2" });
+  assert.deepEqual(real.run, []);
+  assert.match(real.left[0], /^11-dose\.ipynb is left out: .*on organisms.*--only=11$/);
 });

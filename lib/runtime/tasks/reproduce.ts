@@ -193,12 +193,21 @@ function exists(path: string): boolean {
   }
 }
 
-/** Notebooks that a run on organisms leaves out unless --only asks for them, and what they take. */
-const onRequest: ReadonlyMap<string, string> = new Map([
-  [
-    "09-real-models.ipynb",
-    "a real model takes a download of 98 MB once and about 20 minutes on 2 cores (2 with --quick)",
-  ],
+/** What a run is about. */
+type Run = "organisms" | "others";
+
+/** Notebooks that some runs leave out unless --only asks for them, and why. */
+const onRequest: ReadonlyMap<string, { leftOutOn: Run; why: string }> = new Map([
+  ["09-real-models.ipynb", {
+    leftOutOn: "organisms",
+    why:
+      "a real model takes a download of 98 MB once and about 20 minutes on 2 cores (2 with --quick)",
+  }],
+  ["11-dose.ipynb", {
+    leftOutOn: "others",
+    why:
+      "its experiments are on organisms, whatever the model, and take about 4 minutes on 2 cores",
+  }],
 ]);
 
 /** Of the chosen notebooks those that this run does, and why others are left out. */
@@ -206,9 +215,10 @@ export function notebooksOf(
   names: readonly string[],
   { model, only }: { model: string; only?: readonly string[] },
 ): { run: string[]; left: string[] } {
-  const isLeft = (name: string) => onRequest.has(name) && !only && /^organism(:|$)/.test(model);
+  const on: Run = /^organism(:|$)/.test(model) ? "organisms" : "others";
+  const isLeft = (name: string) => !only && onRequest.get(name)?.leftOutOn === on;
   const left = names.filter(isLeft).map((name) =>
-    `${name} is left out: ${onRequest.get(name)}; run it with --only=${name.slice(0, 2)}`
+    `${name} is left out: ${onRequest.get(name)!.why}; run it with --only=${name.slice(0, 2)}`
   );
   return { run: names.filter((name) => !isLeft(name)), left };
 }
