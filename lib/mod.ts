@@ -27,6 +27,13 @@ export {
 } from "./prompt.ts";
 export { type Tokenizer, tokenizerFromFiles } from "./tokenizer.ts";
 export type { ModelConfiguration } from "./model/configuration.ts";
+export {
+  loadingMemory,
+  type MemoryEstimate,
+  probingMemory,
+  trainingMemory,
+  type TrainingUse,
+} from "./model/memory.ts";
 export { type GenerateOptions, LanguageModel } from "./model/language_model.ts";
 export type { ProbedModel } from "./model/engine.ts";
 export { loadModel, type LoadOptions, openEngine } from "./model/load.ts";
