@@ -135,6 +135,15 @@ export interface PrefixKeys {
   values: tf.Tensor3D;
 }
 
+/** x [B, K, R, C] times y [1, K, ...] or [B, K, ...], transposed if asked. */
+function timesShared(x: tf.Tensor4D, y: tf.Tensor, transposed = false): tf.Tensor {
+  const [batch, heads, rows, columns] = x.shape;
+  // With one head TensorFlow 2.21 crashes on [B, 1, ...] x [1, 1, ...]: the batch are rows then.
+  if (y.shape[0] === batch || heads > 1) return tf.matMul(x, y, false, transposed);
+  const flat = tf.reshape(x, [1, 1, batch * rows, columns]);
+  return tf.reshape(tf.matMul(flat, y, false, transposed), [batch, 1, rows, -1]);
+}
+
 /**
  * Causal attention behind blocks of keys that all rows share; they are never copied per row.
  * q [B, H, T, D] (scaled), k and v [B, K, T, D], mask [T, P + T] or [B, 1, T, P + T] for blocks of P
@@ -148,11 +157,11 @@ export function attendBehind(
   const [batch, heads, length, width] = q.shape;
   const keyHeads = k.shape[1];
   const rows = heads / keyHeads * length;
-  const grouped = tf.reshape(q, [batch, keyHeads, rows, width]); // (B, K, H/K T, D)
+  const grouped = tf.reshape(q, [batch, keyHeads, rows, width]) as tf.Tensor4D; // (B, K, H/K T, D)
   const shared = (x: tf.Tensor3D): tf.Tensor => tf.reshape(x, [1, ...x.shape]);
   const keys = [...blocks.map(({ keys }) => shared(keys)), k];
   const values = [...blocks.map(({ values }) => shared(values)), v];
-  const scores = tf.concat(keys.map((keys) => tf.matMul(grouped, keys, false, true)), -1);
+  const scores = tf.concat(keys.map((keys) => timesShared(grouped, keys, true)), -1);
   const places = scores.shape[3]!;
   const masked = tf.add(tf.reshape(scores, [batch, heads, length, places]), mask);
   const weights = tf.split(
@@ -160,7 +169,7 @@ export function attendBehind(
     keys.map(({ shape }) => shape[2]!),
     -1,
   );
-  const mixed = weights.map((weights, i) => tf.matMul(weights, values[i]));
+  const mixed = weights.map((weights, i) => timesShared(weights as tf.Tensor4D, values[i]));
   return tf.reshape(mixed.reduce((a, b) => tf.add(a, b)), [batch, heads, length, width]);
 }
 

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
+import { parameterShapes } from "../../lib/model/architecture.ts";
+import { parseConfiguration } from "../../lib/model/configuration.ts";
+import { LanguageModel } from "../../lib/model/language_model.ts";
 import { loadModel } from "../../lib/model/load.ts";
+import { paperFormat } from "../../lib/prompt.ts";
+import { Random } from "../../lib/random.ts";
+import { openBackend } from "../../lib/runtime/backend.ts";
 import { fixtureFolder } from "./_fixtures.ts";
 
 for (const family of ["llama", "llama3-rope", "qwen2", "qwen3", "mistral"]) {
@@ -28,6 +35,40 @@ for (const family of ["llama", "llama3-rope", "qwen2", "qwen3", "mistral"]) {
     model.dispose();
   });
 }
+
+Deno.test("a shared prefix changes no logit of a model with one key head", async () => {
+  await openBackend();
+  const config = parseConfiguration({
+    ...{ model_type: "llama", vocab_size: 97, hidden_size: 32, intermediate_size: 48 },
+    ...{ num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 1 },
+    ...{ rms_norm_eps: 1e-5, max_position_embeddings: 256, tie_word_embeddings: true },
+  });
+  const random = new Random(0);
+  const parameters = new Map(
+    [...parameterShapes(config)].map(([name, shape]) => {
+      const size = shape.reduce((a, b) => a * b, 1);
+      const values = Float32Array.from({ length: size }, () => 0.2 * random.normal());
+      return [name, tf.tidy(() => tf.variable(tf.tensor(values, shape)))];
+    }),
+  );
+  const model = new LanguageModel({
+    name: "one key head",
+    config,
+    parameters,
+    format: paperFormat,
+  });
+  const rows = Array.from({ length: 9 }, (_, i) => [
+    ...Array.from({ length: 40 }, (_, k) => (k * 7) % 97),
+    ...Array.from({ length: 2 + i }, (_, k) => (k * 11 + i) % 97),
+  ]);
+  const shared = await model.nextTokenLogits(rows);
+  const plain = await model.nextTokenLogits(rows, { sharePrefix: false });
+  shared.forEach((logits, i) =>
+    logits.forEach((value, k) => assert.ok(Math.abs(value - plain[i][k]) <= 1e-5))
+  );
+  assert.ok(new Set(shared.map((logits) => logits[0])).size === rows.length, "rows differ");
+  model.dispose();
+});
 
 for (const family of ["llama", "llama3-rope", "qwen3", "mistral"]) {
   Deno.test(`texts packed into rows of ${family} have the logits that each has alone`, async () => {
