@@ -49,7 +49,7 @@ How much
   --lora=RANK             train low-rank adapters of this rank, such as 8, instead of all weights
   --learning-rate=X       peak learning rate (default: the model's own; with --lora ten times that)
   --epochs=N              times that the examples are read (default 3)
-  --batch-size=N          conversations in one step (default: 16 organisms, 256 others)
+  --batch-size=N          conversations in one step (default: 16 organisms, 256 others, 8 on facts)
 Which part, and where to
   --only=03,05            these notebooks alone, by number or name; 09, on a real model (SmolLM2-135M
                           unless --model names one), is left out of a run on organisms without it
