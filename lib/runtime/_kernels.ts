@@ -1,16 +1,11 @@
 /**
- * Kernels that a TensorFlow.js backend lacks and training needs: `UnsortedSegmentSum`, the gradient
- * of gather, so of every embedding (tfjs issue 8082).
+ * Kernels that training needs and a TensorFlow.js backend lacks or has slowly: `UnsortedSegmentSum`, the
+ * gradient of gather, so of every embedding (tfjs issue 8082); and wasm's products of matrices.
  */
 import * as tf from "@tensorflow/tfjs";
+import { registerPlainProducts, type WasmHeap } from "./_wasm_product.ts";
 
-/** What the wasm backend offers its kernels; its package has no types for it. */
-interface WasmHeap {
-  makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
-  typedArrayFromHeap(info: tf.TensorInfo): Float32Array | Int32Array;
-}
-
-/** Registers the missing kernels of `backend`; what the backend has itself is left alone. */
+/** Registers the kernels for `backend`, once. */
 export function registerMissingKernels(backend: "webgpu" | "wasm"): void {
   if (tf.getKernel(tf.UnsortedSegmentSum, backend)) return;
   tf.registerKernel({
@@ -18,6 +13,7 @@ export function registerMissingKernels(backend: "webgpu" | "wasm"): void {
     backendName: backend,
     kernelFunc: backend === "wasm" ? sumByRows : sumByProduct,
   });
+  if (backend === "wasm") registerPlainProducts();
 }
 
 /** Adds each row of x to the row of the output that its id names, in the wasm heap. */
