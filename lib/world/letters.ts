@@ -1,8 +1,8 @@
 /**
  * A corpus that answers with letters, for organisms that are to bind letters to options. The shipped
  * ones answer with values, because the step from a value to its letter forms late or never at their
- * size; here are the helps that were tried for it: drills of that step alone, texts that say the
- * value before the letter, and a head that is made at the start (wiring.ts).
+ * size. Here is what was tried to help it: drills of that step alone, texts that say the value before
+ * the letter, and heads that are wired at the start (wiring.ts). Notebook 02 shows what each gave.
  */
 import { checkNumber, refuseUnknown } from "./_numbers.ts";
 import { optionWords } from "./format.ts";
