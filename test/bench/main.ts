@@ -16,6 +16,10 @@ import { writeWhole } from "../../lib/runtime/files.ts";
 import { pythonEnvironment, REFERENCE_PACKAGES } from "../../lib/runtime/python.ts";
 import { REASON_WITHOUT_PYTHON, referencePython } from "../numerics/_python.ts";
 import { BUSY_CORES } from "./_load.ts";
+import { type Comparison, comparisonsToMarkdown } from "./_rounds.ts";
+import { benchmarkEpoch } from "./epoch.ts";
+import { benchmarkGeneration } from "./generation.ts";
+import { benchmarkProbing, LM_EVAL_PACKAGES } from "./probing.ts";
 import {
   benchmarkTraining,
   FLOP_FORMULA,
@@ -25,6 +29,10 @@ import {
   SMOKE_SHAPE,
   type TrainingResult,
 } from "./training.ts";
+import { benchmarkWasm } from "./wasm.ts";
+
+/** What is measured beside training's shapes. */
+const OTHERS = ["probing", "generation", "epoch", "wasm"] as const;
 
 function readArguments(args: string[]) {
   const { values, positionals } = parseArgs({
@@ -34,6 +42,9 @@ function readArguments(args: string[]) {
       rounds: { type: "string", default: "5" },
       threads: { type: "string", default: String(navigator.hardwareConcurrency) },
       device: { type: "string", default: "cpu" },
+      model: { type: "string", default: "smollm2" },
+      questions: { type: "string" },
+      only: { type: "string" },
       output: { type: "string" },
       compile: { type: "boolean", default: false },
       smoke: { type: "boolean", default: false },
@@ -50,22 +61,23 @@ function readArguments(args: string[]) {
     ...values,
     rounds: count("rounds", values.rounds),
     threads: values.threads.split(",").map((text) => count("threads", text)),
-    names: positionals,
+    names: [...positionals, ...values.only?.split(",") ?? []],
   };
 }
 
-function chooseShapes(names: string[]): Shape[] {
-  if (names.length === 0) return SHAPES.filter(({ name }) => !name.endsWith("-all"));
-  const chosen = names.flatMap((name) => {
-    const exact = SHAPES.filter((shape) => shape.name === name);
-    const found = exact.length > 0 ? exact : SHAPES.filter((shape) => shape.name.startsWith(name));
+/** The shapes and other measurements that names stand for. */
+function choose(names: string[]): { shapes: Shape[]; others: Set<string> } {
+  const shapes = SHAPES.filter(({ name }) => !name.endsWith("-all"));
+  if (names.length === 0) return { shapes, others: new Set(OTHERS) };
+  const known = [...SHAPES.map((shape) => shape.name), ...OTHERS];
+  const chosen = new Set(names.flatMap((name) => {
+    const found = known.includes(name) ? [name] : known.filter((one) => one.startsWith(name));
     if (found.length > 0) return found;
-    const known = SHAPES.map((shape) => shape.name).join(", ");
     throw new Error(
-      `Cannot run the benchmark ${name}: expected one of ${known}; give one of these`,
+      `Cannot run the benchmark ${name}: expected one of ${known.join(", ")}; give one of these`,
     );
-  });
-  return [...new Set(chosen)];
+  }));
+  return { shapes: SHAPES.filter(({ name }) => chosen.has(name)), others: chosen };
 }
 
 const describe = (versions: Record<string, string>) =>
@@ -81,6 +93,7 @@ function toMarkdown(results: TrainingResult[]): string {
     "step, ms (range)",
     "tokens/s",
     "GFLOP/s",
+    "share of its product's",
     "peak memory, GB",
     "ours / this (rounds)",
   ];
@@ -92,6 +105,7 @@ function toMarkdown(results: TrainingResult[]): string {
       `${(1000 * m.slowest).toFixed(1)})`,
       m.tokensPerSecond.toFixed(0),
       m.gigaflopsPerSecond.toFixed(1),
+      `${(100 * m.productShare).toFixed(0)}% of ${m.productRate.toFixed(0)}`,
       m.peakBytes === null ? "unknown" : (m.peakBytes / 1e9).toFixed(2),
       i === 0
         ? ""
@@ -123,46 +137,87 @@ function toMarkdown(results: TrainingResult[]): string {
     ...warning,
     "A step is forward, loss, backward, clipping and AdamW, its loss and gradient norm read back. " +
     `Steps and ratios are medians. FLOP: ${FLOP_FORMULA}. This project computes the output layer ` +
-    "only where the loss looks, transformers everywhere. Peak memory is the process's VmHWM, " +
+    "only where the loss looks, transformers everywhere. The share is that of the work which a side " +
+    "does itself in what a plain product of [1024, 1024] reaches there (GFLOP/s). Peak memory is the process's VmHWM, " +
     "loading included.",
     ...notes,
     ...sides,
   ].join("\n");
 }
 
-async function choosePython(smoke: boolean): Promise<string | undefined> {
+/** A Python with `packages`; made where none is named, but for a smoke run. */
+async function choosePython(packages: string[], smoke: boolean): Promise<string | undefined> {
   const python = await referencePython();
   if (python !== undefined || smoke) return python;
-  return await pythonEnvironment({ packages: REFERENCE_PACKAGES });
+  return await pythonEnvironment({ packages });
+}
+
+/** The Python, or undefined where it lacks the module. */
+async function withModule(python: string, module: string): Promise<string | undefined> {
+  const args = ["-c", `import importlib.util as u, sys; sys.exit(not u.find_spec("${module}"))`];
+  const { success } = await new Deno.Command(python, { args, stderr: "null" }).output();
+  return success ? python : undefined;
+}
+
+/** lm-eval's Python: the one that is named if it has it, else an environment of its own. */
+async function lmEvalPython(named: string | undefined): Promise<string | undefined> {
+  if (Deno.env.get("SELF_ALIGNING_PYTHON") && named) return await withModule(named, "lm_eval");
+  return await pythonEnvironment({ packages: [...REFERENCE_PACKAGES, ...LM_EVAL_PACKAGES] });
 }
 
 async function main() {
-  const { names, smoke, output, rounds, threads, device, compile } = readArguments(Deno.args);
-  const shapes = smoke ? [SMOKE_SHAPE] : chooseShapes(names);
-  const python = await choosePython(smoke);
-  if (python === undefined) {
+  const { names, smoke, output, rounds, threads, device, compile, model, questions } =
+    readArguments(Deno.args);
+  const { shapes, others } = smoke
+    ? { shapes: [SMOKE_SHAPE], others: new Set<string>() }
+    : choose(names);
+  const onProgress = (line: string) => console.error(line);
+  const needsPython = shapes.length > 0 || others.has("generation");
+  const python = needsPython ? await choosePython(REFERENCE_PACKAGES, smoke) : undefined;
+  if (smoke && python === undefined) {
     console.log(`Smoke run skipped: ${REASON_WITHOUT_PYTHON}`);
     return;
   }
-  const results: TrainingResult[] = [];
+  const results: TrainingResult[] = [], comparisons: Comparison[] = [];
+  // After every one, so that a run cut short keeps what it measured.
+  const keep = async () => {
+    if (output === undefined) return;
+    const time = new Date().toISOString();
+    const record = { time, flopFormula: FLOP_FORMULA, results, comparisons };
+    await writeWhole(output, JSON.stringify(record, null, 2) + "\n");
+  };
   for (const shape of shapes) {
     results.push(
       await benchmarkTraining(shape, {
-        python,
+        python: python!,
         rounds: smoke ? 2 : rounds,
         threads,
         device,
         compile,
-        onProgress: (line) => console.error(line),
+        onProgress,
       }),
     );
-    // After every shape, so that a run cut short keeps what it measured.
-    if (output !== undefined) {
-      const record = { time: new Date().toISOString(), flopFormula: FLOP_FORMULA, results };
-      await writeWhole(output, JSON.stringify(record, null, 2) + "\n");
-    }
+    await keep();
   }
-  console.log(toMarkdown(results));
+  const real = { source: model, rounds, threads: threads[0], onProgress };
+  const measure: Record<typeof OTHERS[number], () => Promise<Comparison>> = {
+    probing: async () =>
+      await benchmarkProbing({
+        ...real,
+        python: await lmEvalPython(await referencePython()),
+        questions,
+      }),
+    generation: () => benchmarkGeneration({ ...real, python }),
+    epoch: () => benchmarkEpoch(real),
+    wasm: () => benchmarkWasm(real),
+  };
+  for (const name of OTHERS) {
+    if (!others.has(name)) continue;
+    comparisons.push(await measure[name]());
+    await keep();
+  }
+  if (results.length > 0) console.log(toMarkdown(results));
+  if (comparisons.length > 0) console.log(comparisonsToMarkdown(comparisons));
 }
 
 try {
