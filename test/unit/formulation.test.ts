@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { probe } from "../../lib/knowledge/mod.ts";
-import { optionProbabilities, scoreOptions } from "../../lib/knowledge/mod.ts";
+import { optionProbabilities, probe, scoreOptions } from "../../lib/knowledge/mod.ts";
 import { openBackend } from "../../lib/runtime/backend.ts";
 import {
   cellExamples,
@@ -12,6 +11,7 @@ import {
   type Settings,
   Store,
   type StudyPlan,
+  studyPlan,
 } from "../../lib/study/mod.ts";
 import { questionsOf, writeRows } from "./_exam_files.ts";
 import { tinyModel } from "./_tiny_model.ts";
@@ -195,4 +195,29 @@ Deno.test("realSettings() takes SmolLM2 where an organism was asked for, and any
   );
   const own = parseSettings('{"model": "a/b", "seeds": 2}');
   assert.equal(realSettings(own), own);
+});
+
+Deno.test("studyPlan() on common facts takes few items in small batches, and a small model's rate", async () => {
+  const planOf = async (values: Partial<Settings>) => {
+    const { count, finetuning } = await studyPlan(parseSettings(JSON.stringify(values)));
+    return [count, finetuning];
+  };
+  const small = [28, { batchSize: 8, learningRate: 1e-4 }];
+  for (const model of ["smollm2", "HuggingFaceTB/SmolLM2-360M", "/x/SmolLM2-135M-Instruct.gguf"]) {
+    assert.deepEqual(await planOf({ model }), small, model);
+  }
+  for (const model of ["HuggingFaceTB/SmolLM2-1.7B-Instruct", "mistralai/Mistral-7B-v0.1"]) {
+    assert.deepEqual(await planOf({ model }), [28, { batchSize: 8 }], model);
+  }
+  // An adapter has a rate of its own, what is asked for wins, and own questions change nothing.
+  assert.deepEqual((await planOf({ model: "smollm2", lora: 8 }))[1], {
+    batchSize: 8,
+    lora: { rank: 8 },
+  });
+  assert.deepEqual((await planOf({ model: "smollm2", learningRate: 1e-5 }))[1], {
+    batchSize: 8,
+    learningRate: 1e-5,
+  });
+  const own = { model: "smollm2", questions: "q.jsonl", pool: "p.jsonl" };
+  assert.deepEqual(await planOf(own), [undefined, {}]);
 });
