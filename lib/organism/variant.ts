@@ -18,7 +18,7 @@ import {
 
 /** What a variant is made from; its `name` is the first part of those of the organisms made. */
 export interface VariantPlan extends OrganismPlan {
-  /** Shares of the reading, below 1, after which it is kept too, as an organism of its own. Default: none. */
+  /** Shares of the reading, below 1, after which it is kept too, each an organism. Default: none. */
   keepAt?: readonly number[];
 }
 
@@ -55,6 +55,9 @@ export async function variantCard({ name }: Variant): Promise<OrganismCard | und
   return card?.isFile ? await organismCard(name) : undefined;
 }
 
+/** Looks on the way ask so many facts at most: they are for the card's curve, and take time. */
+const LOOK_FACTS = 120;
+
 /**
  * Makes the organisms of a plan, or does nothing where all are there. A run that was stopped goes on.
  * An organism that fails its gate is kept too: its card says so, and so does whoever loads it.
@@ -77,6 +80,7 @@ export async function makeVariant(
   };
   const state = variantFolder(`.${await planKey(plan)}.state`);
   const whole = await makeOrganism(plan, {
+    limit: LOOK_FACTS,
     ...options,
     folder: state,
     keepAt: plan.keepAt,
