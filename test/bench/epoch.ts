@@ -21,6 +21,8 @@ export interface EpochOptions {
   rounds: number;
   /** Padded rows measured in a round of the authors' way. Default: 1. */
   paddedCount?: number;
+  /** Tokens that every row is padded to there. Default: 2,048, the authors'. */
+  paddedTo?: number;
   onProgress: (line: string) => void;
 }
 
@@ -48,6 +50,7 @@ type Conversation = Awaited<ReturnType<typeof benchQuestions>>["questions"][numb
 export async function benchmarkEpoch(options: EpochOptions): Promise<Comparison> {
   const { source, rounds, paddedCount = 1, onProgress } = options;
   const { batchSize, batchTokens, maxTokens, ...settings } = paperFinetuning;
+  const { paddedTo = maxTokens } = options;
   const backend = await openBackend();
   const model = await loadModel(source);
   try {
@@ -91,8 +94,8 @@ export async function benchmarkEpoch(options: EpochOptions): Promise<Comparison>
     const ours = toBatch(part);
     const theirs = toBatch(
       evenly(lengths, paddedCount).map((i) => ({
-        ids: [...sorted[i].ids, ...new Array(maxTokens - sorted[i].ids.length).fill(0)],
-        labels: [...sorted[i].labels, ...new Array(maxTokens - sorted[i].ids.length).fill(-100)],
+        ids: [...sorted[i].ids, ...new Array(paddedTo - sorted[i].ids.length).fill(0)],
+        labels: [...sorted[i].labels, ...new Array(paddedTo - sorted[i].ids.length).fill(-100)],
       })),
     );
     // Forward, and twice that backward, of the tokens that are no padding.
@@ -119,7 +122,7 @@ export async function benchmarkEpoch(options: EpochOptions): Promise<Comparison>
     const sides = [
       side("our batches", ours, oursTokens / mean, part),
       side(
-        `every row padded to ${maxTokens}`,
+        `every row padded to ${paddedTo}`,
         theirs,
         paddedCount,
         evenly(lengths, paddedCount).map((i) => sorted[i]),
@@ -135,9 +138,9 @@ export async function benchmarkEpoch(options: EpochOptions): Promise<Comparison>
       `${source}; ${from}, ${mean.toFixed(0)} tokens each on average; steps of ${batchSize} ` +
       `conversations in parts of ${batchTokens} tokens`,
       `counted over the whole epoch: ${(100 * padding).toFixed(1)}% of our batches' tokens are ` +
-      `padding (${padded} tokens read for ${tokens}); padded to ${maxTokens} it is ${
-        (100 * (1 - tokens / encoded.length / maxTokens)).toFixed(1)
-      }%, ${(encoded.length * maxTokens / padded).toFixed(1)} times the tokens`,
+      `padding (${padded} tokens read for ${tokens}); padded to ${paddedTo} it is ${
+        (100 * (1 - tokens / encoded.length / paddedTo)).toFixed(1)
+      }%, ${(encoded.length * paddedTo / padded).toFixed(1)} times the tokens`,
       `measured, not the whole epoch: steps on ${count} conversations of the middle lengths ` +
       `(${oursTokens} tokens, given as rows of the mean length) and on ${paddedCount} padded ` +
       `row(s), layers computed again for the gradient, update included; at these rates an epoch takes ${

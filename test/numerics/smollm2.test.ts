@@ -1,7 +1,14 @@
 /** A real model in a GGUF file against transformers' own loader and the Rust library's tokenizer. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { readQuestions } from "../../lib/dataset/read.ts";
+import { probe, promptIds, softmaxOver } from "../../lib/knowledge/probe.ts";
+import { loadModel } from "../../lib/model/load.ts";
 import { defaultCacheDirectory, openSource, smollm2File } from "../../lib/model/source.ts";
+import { benchQuestions } from "../bench/_questions.ts";
+import { largestDifference, readTensors } from "./_fixtures.ts";
+import { REASON_WITHOUT_PYTHON, referencePython } from "./_python.ts";
 
 const path = smollm2File(defaultCacheDirectory);
 const isThere = await Deno.stat(path).then(({ isFile }) => isFile, () => false);
@@ -38,5 +45,91 @@ Deno.test({
     });
     assert.equal(tokenizer.vocabularySize, source.configuration.vocabularySize);
     assert.equal(tokenizer.decode([tokenizer.eosTokenId!]), "<|im_end|>");
+  },
+});
+
+Deno.test({
+  name: "probe() gives SmolLM2's answers of one question at a time, nothing shared",
+  ignore: !isThere,
+  fn: async () => {
+    const model = await loadModel(path);
+    const { questions, demonstrations } = await benchQuestions(6);
+    const answers = await probe(model, questions, { demonstrations });
+    let worst = 0;
+    for (const [i, question] of questions.entries()) {
+      const prompt = model.format.probePrompt(question, demonstrations);
+      const [logits] = await model.nextTokenLogits([promptIds(model, prompt)]);
+      const letters = ["A", "B", "C", "D"].map((letter) => model.tokenizer!.encode(letter).at(-1)!);
+      const alone = softmaxOver(logits, letters);
+      assert.equal(answers[i].predicted, alone.indexOf(Math.max(...alone)));
+      alone.forEach((p, k) => worst = Math.max(worst, Math.abs(p - answers[i].probabilities[k])));
+    }
+    assert.ok(worst <= 1e-5, `worst difference ${worst}`);
+    model.dispose();
+  },
+});
+
+const domains = ["engineering", "history", "jurisprudence", "medmcqa"];
+const exams = new URL("../../../shared/reference-data/source/", import.meta.url).pathname;
+const hasExams = await Deno.stat(exams).then(() => true, () => false);
+const python = await referencePython();
+/** Whether transformers can read GGUF files there. */
+const readsGguf = python !== undefined &&
+  await new Deno.Command(python, { args: ["-c", "import gguf, transformers"], stderr: "null" })
+    .output().then(({ success }) => success, () => false);
+const missing = [
+  isThere ? "" : `no ${path}`,
+  hasExams ? "" : "the reference exams are not here",
+  python === undefined ? REASON_WITHOUT_PYTHON : readsGguf ? "" : `${python} lacks gguf`,
+].filter((reason) => reason !== "");
+if (missing.length > 0) {
+  console.log(`200 prompts of SmolLM2 are not compared: ${missing.join("; ")}`);
+}
+
+Deno.test({
+  name: "SmolLM2's logits after 200 real prompts are those of transformers' GGUF loader",
+  ignore: missing.length > 0,
+  fn: async () => {
+    const model = await loadModel(path);
+    const questions = (await Promise.all(domains.map(async (domain) => {
+      const { questions } = await readQuestions(join(exams, domain, "test.jsonl"));
+      return questions.slice(0, 50);
+    }))).flat();
+    const inputIds = questions.map((question) =>
+      promptIds(model, model.format.probePrompt(question, []))
+    );
+    assert.equal(inputIds.length, 200);
+    const output = await Deno.makeTempFile({ suffix: ".safetensors" });
+    try {
+      const child = new Deno.Command(python!, {
+        args: [join(import.meta.dirname!, "gguf_logits.py")],
+        env: { HF_HUB_OFFLINE: "1" },
+        stdin: "piped",
+        stdout: "null",
+        stderr: "piped",
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      await writer.write(
+        new TextEncoder().encode(JSON.stringify({ file: path, inputIds, output })),
+      );
+      await writer.close();
+      const { success, stderr } = await child.output();
+      assert.ok(success, new TextDecoder().decode(stderr));
+      const theirs = await readTensors(output);
+      const ours = await model.nextTokenLogits(inputIds);
+      const likeliest = (logits: Float32Array) =>
+        logits.reduce((best, value, i) => value > logits[best] ? i : best, 0);
+      let worst = 0;
+      for (const [i, logits] of ours.entries()) {
+        const expected = theirs.get(`logits.${i}`)!.data;
+        worst = Math.max(worst, largestDifference(logits, expected));
+        assert.equal(likeliest(logits), likeliest(expected), `of prompt ${i}`);
+      }
+      console.log(`largest difference of a logit: ${worst.toExponential(1)}`);
+      assert.ok(worst <= 1e-4, `logits differ by ${worst}`);
+    } finally {
+      model.dispose();
+      await Deno.remove(output);
+    }
   },
 });
