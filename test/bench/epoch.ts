@@ -19,7 +19,7 @@ export interface EpochOptions {
   /** What `loadModel` takes. */
   source: string;
   rounds: number;
-  /** Padded rows measured in a round of the authors' way. Default: 1. */
+  /** Padded rows measured in a round of the authors' way. Default: 2, each a part of a step. */
   paddedCount?: number;
   /** Tokens that every row is padded to there. Default: 2,048, the authors'. */
   paddedTo?: number;
@@ -48,7 +48,7 @@ async function conversations(): Promise<{ rows: Conversation[]; from: string }> 
 type Conversation = Awaited<ReturnType<typeof benchQuestions>>["questions"][number];
 
 export async function benchmarkEpoch(options: EpochOptions): Promise<Comparison> {
-  const { source, rounds, paddedCount = 1, onProgress } = options;
+  const { source, rounds, paddedCount = 2, onProgress } = options;
   const { batchSize, batchTokens, maxTokens, ...settings } = paperFinetuning;
   const { paddedTo = maxTokens } = options;
   const backend = await openBackend();
@@ -85,10 +85,10 @@ export async function benchmarkEpoch(options: EpochOptions): Promise<Comparison>
     const padding = 1 - tokens / padded;
     onProgress(`epoch: ${(100 * padding).toFixed(1)}% of the tokens of our batches are padding`);
 
-    // Rows of neighbouring lengths, as many as one part of a large batch has of them.
+    // Rows of neighbouring lengths, as many as two parts of a large batch have of them.
     const sorted = encoded.toSorted((a, b) => a.ids.length - b.ids.length);
     const lengths = sorted.map(({ ids }) => ids.length);
-    const count = Math.max(1, Math.floor(0.97 * batchTokens / lengths[lengths.length >> 1]));
+    const count = 2 * Math.max(1, Math.floor(0.97 * batchTokens / lengths[lengths.length >> 1]));
     const middle = Math.floor((sorted.length - count) / 2);
     const part = sorted.slice(middle, middle + count);
     const ours = toBatch(part);
