@@ -30,7 +30,7 @@ export const DEFAULT_BATCH_TOKENS = 2048;
 /** Fewer texts than this share no prefix: it takes a pass and a graph of its own. */
 const FEWEST_SHARING = 4;
 /** Rows are made for about so many texts of the mean length: fewer leave gaps, more look at others in vain. */
-const TEXTS_A_ROW = 3;
+const TEXTS_A_ROW = 2;
 /** Narrower rows would be many graphs for short texts. */
 const NARROWEST = 16;
 /** Numbers of one block of logits (64 MiB). */
@@ -157,19 +157,19 @@ function asPrefix([mask, ...tensors]: tf.Tensor[]): ForwardOptions["prefix"] {
   return [{ layers, mask: mask as tf.Tensor1D }];
 }
 
-/** Texts packed into rows of one width, and rows into batches of few sizes (powers of two). */
+/** Texts packed into rows of one width, and rows into batches of one size but for the last. */
 function batches(texts: readonly number[][], batchTokens: number) {
   const lengths = texts.map((text) => text.length);
   const longest = lengths.reduce((a, b) => Math.max(a, b), NARROWEST);
   const total = lengths.reduce((a, b) => a + b, 0);
   const usual = Math.min(total, batchTokens, TEXTS_A_ROW * total / texts.length);
-  const width = roundSize(Math.max(longest, Math.ceil(usual)));
+  const width = roundSize(Math.max(longest, Math.ceil(usual)), 8);
   const packed = packTexts(lengths, width);
   const most = 2 ** Math.max(0, Math.floor(Math.log2(batchTokens / width)));
   const result: { rows: number[][]; size: number; width: number }[] = [];
   for (let start = 0; start < packed.length;) {
     const left = packed.length - start;
-    const size = left >= most ? most : 2 ** Math.ceil(Math.log2(left));
+    const size = Math.min(most, roundSize(left));
     result.push({ rows: packed.slice(start, start + size), size, width });
     start += size;
   }
