@@ -205,8 +205,7 @@ const onRequest: ReadonlyMap<string, { leftOutOn: Run; why: string }> = new Map(
   }],
   ["11-dose.ipynb", {
     leftOutOn: "others",
-    why:
-      "its experiments are on organisms, whatever the model, and take 4 to 5 minutes on 2 cores",
+    why: "its experiments are on organisms, whatever the model, and take 4 to 5 minutes on 2 cores",
   }],
 ]);
 
