@@ -3,6 +3,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openBackend } from "../../lib/runtime/backend.ts";
 import { loadModel } from "../../lib/model/load.ts";
+import {
+  letterFolder,
+  letterNames,
+  organismFolder,
+  organismNames,
+} from "../../lib/model/source.ts";
 import { Trainer } from "../../lib/finetune/trainer.ts";
 import {
   fixtureFolder,
@@ -82,24 +88,17 @@ for (const name of fixtureNames) {
   });
 }
 
-const organismsFolder = join(import.meta.dirname!, "..", "..", "data", "organisms");
-const organisms: string[] = [];
-try {
-  for await (const entry of Deno.readDir(organismsFolder)) {
-    if (entry.isDirectory) organisms.push(entry.name);
-  }
-} catch (error) {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
-  console.log(`Checks of the organisms by transformers skipped: no folder ${organismsFolder}`);
-}
+const organisms = new Map([
+  ...(await organismNames()).map((name) => [name, organismFolder(name)] as const),
+  ...(await letterNames()).map((name) => [name, letterFolder(name)] as const),
+]);
 
-for (const name of organisms.sort()) {
+for (const [name, folder] of organisms) {
   Deno.test({
     name: `transformers loads the organism ${name} with the same logits`,
     ignore,
     async fn() {
       await openBackend();
-      const folder = join(organismsFolder, name);
       const model = await loadModel(folder, { tokenizer: false });
       try {
         // Any known words will do: 128 positions, as in pretraining, and a short row.
