@@ -6,6 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import { Random } from "../random.ts";
 import { headWeight, HIDDEN_FROM } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
+import type { ProbedConfiguration, ProbedModel } from "./engine.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { lookUp, type PrefixKeys } from "./layers.ts";
 
@@ -23,6 +24,49 @@ export interface GenerateOptions {
 }
 
 /**
+ * The text that a model's `tokens` make after `prompt`, up to an end token or one of the `stop` texts.
+ * @throws without a tokenizer
+ */
+export async function writeText(
+  model: Pick<ProbedModel, "config" | "format" | "requireTokenizer">,
+  prompt: string,
+  { tokens, stop = [] }: {
+    tokens: (ids: number[]) => AsyncIterable<number>;
+    stop?: string[];
+  },
+): Promise<string> {
+  const tokenizer = model.requireTokenizer();
+  const ids = tokenizer.encode(prompt, { addSpecialTokens: model.format.addsStart(prompt) });
+  const ends = new Set(model.config.eosTokenIds);
+  if (tokenizer.eosTokenId !== undefined) ends.add(tokenizer.eosTokenId);
+  const cutAt = (text: string) =>
+    Math.min(...stop.map((end) => text.indexOf(end)).filter((at) => at >= 0));
+  const written: number[] = [];
+  for await (const id of tokens(ids)) {
+    if (ends.has(id)) break;
+    written.push(id);
+    if (stop.length > 0 && cutAt(tokenizer.decode(written)) < Infinity) break;
+  }
+  const text = tokenizer.decode(written);
+  return text.slice(0, cutAt(text));
+}
+
+/** @throws where ids are none of the vocabulary, or prompt and new tokens more than there are positions */
+export function checkPrompt(
+  { vocabularySize, maxPositions, slidingWindow = Infinity }: ProbedConfiguration,
+  ids: readonly number[],
+  maxNewTokens: number,
+): void {
+  checkRows([[...ids]], vocabularySize);
+  const most = Math.min(maxPositions, slidingWindow);
+  if (ids.length + maxNewTokens <= most) return;
+  throw new Error(
+    `Cannot generate: expected prompt and new tokens to be at most ${most}; found ` +
+      `${ids.length} + ${maxNewTokens}; shorten the prompt or lower maxNewTokens`,
+  );
+}
+
+/**
  * The tokens that the model writes after `ids`, one by one, an end token too: whoever asks stops.
  * @throws where prompt and new tokens are more than the model has positions for
  */
@@ -31,15 +75,7 @@ export async function* generateTokens(
   ids: readonly number[],
   { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0 }: GenerateOptions = {},
 ): AsyncGenerator<number> {
-  checkRows([[...ids]], model.config.vocabularySize);
-  const { maxPositions, slidingWindow = Infinity } = model.config;
-  if (ids.length + maxNewTokens > Math.min(maxPositions, slidingWindow)) {
-    throw new Error(
-      `Cannot generate: expected prompt and new tokens to be at most ` +
-        `${Math.min(maxPositions, slidingWindow)}; found ${ids.length} + ${maxNewTokens}; ` +
-        "shorten the prompt or lower maxNewTokens",
-    );
-  }
+  checkPrompt(model.config, ids, maxNewTokens);
   const random = new Random(seed).fork("sampling");
   const cache = new Cache(model, ids, ids.length + maxNewTokens);
   try {

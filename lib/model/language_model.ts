@@ -11,9 +11,9 @@ import { checkMemory, probingMemory } from "./memory.ts";
 import { safetensorsPieces, type Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, toTransformersConfig } from "./configuration.ts";
 import type { ProbedModel } from "./engine.ts";
-import { type GenerateOptions, generateTokens } from "./generate.ts";
+import { type GenerateOptions, generateTokens, writeText } from "./generate.ts";
 import { type Adapter, describeAdapter } from "./lora.ts";
-import { DEFAULT_BATCH_TOKENS, readLogits, type ReadOptions } from "./read.ts";
+import { DEFAULT_BATCH_TOKENS, logProbability, readLogits, type ReadOptions } from "./read.ts";
 import type { SourceDescription } from "./source.ts";
 
 export type { GenerateOptions } from "./generate.ts";
@@ -203,21 +203,11 @@ export class LanguageModel implements ProbedModel {
    * @throws without a tokenizer
    */
   async generate(prompt: string, options: GenerateOptions = {}): Promise<string> {
-    const tokenizer = this.requireTokenizer();
-    const ids = tokenizer.encode(prompt, { addSpecialTokens: this.format.addsStart(prompt) });
-    const ends = new Set(this.config.eosTokenIds);
-    if (tokenizer.eosTokenId !== undefined) ends.add(tokenizer.eosTokenId);
-    const { stop = [] } = options;
-    const cutAt = (text: string) =>
-      Math.min(...stop.map((end) => text.indexOf(end)).filter((at) => at >= 0));
-    const written: number[] = [];
-    for await (const id of generateTokens(this, ids, options)) {
-      if (ends.has(id)) break;
-      written.push(id);
-      if (stop.length > 0 && cutAt(tokenizer.decode(written)) < Infinity) break;
-    }
-    const text = tokenizer.decode(written);
-    return text.slice(0, cutAt(text));
+    const { stop } = options;
+    return await writeText(this, prompt, {
+      stop,
+      tokens: (ids) => generateTokens(this, ids, options),
+    });
   }
 
   /** The tokenizer. @throws where the model was loaded without one */
@@ -291,11 +281,3 @@ export class LanguageModel implements ProbedModel {
 
 /** A variable's name in the session, where those of one name can't change their shape. */
 const sessionName = (name: string, { shape }: tf.Variable) => `${name}/${shape.join("x")}`;
-
-function logProbability(logits: Float32Array, token: number): number {
-  let highest = -Infinity;
-  for (const value of logits) if (value > highest) highest = value;
-  let sum = 0;
-  for (const value of logits) sum += Math.exp(value - highest);
-  return logits[token] - highest - Math.log(sum);
-}

@@ -11,8 +11,8 @@ import { Random } from "../random.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { checkRows } from "./batch.ts";
 import type { ProbedConfiguration, ProbedModel } from "./engine.ts";
-import { type GenerateOptions, sample } from "./generate.ts";
-import type { ReadOptions } from "./language_model.ts";
+import { checkPrompt, type GenerateOptions, sample, writeText } from "./generate.ts";
+import { logProbability, type ReadOptions } from "./read.ts";
 import type { SourceDescription } from "./source.ts";
 
 export interface OnnxModelParts {
@@ -159,21 +159,8 @@ export class OnnxModel implements ProbedModel {
   }
 
   async generate(prompt: string, options: GenerateOptions = {}): Promise<string> {
-    const tokenizer = this.requireTokenizer();
-    const ids = tokenizer.encode(prompt, { addSpecialTokens: this.format.addsStart(prompt) });
-    const ends = new Set(this.config.eosTokenIds);
-    if (tokenizer.eosTokenId !== undefined) ends.add(tokenizer.eosTokenId);
-    const { stop = [] } = options;
-    const cutAt = (text: string) =>
-      Math.min(...stop.map((end) => text.indexOf(end)).filter((at) => at >= 0));
-    const written: number[] = [];
-    for await (const id of this.#tokens(ids, options)) {
-      if (ends.has(id)) break;
-      written.push(id);
-      if (stop.length > 0 && cutAt(tokenizer.decode(written)) < Infinity) break;
-    }
-    const text = tokenizer.decode(written);
-    return text.slice(0, cutAt(text));
+    const { stop } = options;
+    return await writeText(this, prompt, { stop, tokens: (ids) => this.#tokens(ids, options) });
   }
 
   dispose(): void {
@@ -186,15 +173,7 @@ export class OnnxModel implements ProbedModel {
     ids: readonly number[],
     { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0 }: GenerateOptions,
   ): AsyncGenerator<number> {
-    checkRows([[...ids]], this.config.vocabularySize);
-    const { maxPositions, slidingWindow = Infinity } = this.config;
-    const most = Math.min(maxPositions, slidingWindow);
-    if (ids.length + maxNewTokens > most) {
-      throw new Error(
-        `Cannot generate: expected prompt and new tokens to be at most ${most}; found ` +
-          `${ids.length} + ${maxNewTokens}; shorten the prompt or lower maxNewTokens`,
-      );
-    }
+    checkPrompt(this.config, ids, maxNewTokens);
     const random = new Random(seed).fork("sampling");
     let read = await this.#readAll(ids);
     for (let n = 0; n < maxNewTokens; n++) {
@@ -404,12 +383,4 @@ function numbersOf({ dims, data, type }: Tensor, row: number, column: number): F
   // Where the runtime has no 16-bit floats, their bits come as integers.
   const bits = part as unknown as Uint16Array<ArrayBuffer> | Float16Array;
   return Float32Array.from(bits instanceof Uint16Array ? new Float16Array(bits.buffer) : bits);
-}
-
-function logProbability(logits: Float32Array, token: number): number {
-  let highest = -Infinity;
-  for (const value of logits) if (value > highest) highest = value;
-  let sum = 0;
-  for (const value of logits) sum += Math.exp(value - highest);
-  return logits[token] - highest - Math.log(sum);
 }

@@ -175,3 +175,12 @@ function batches(texts: readonly number[][], batchTokens: number) {
   }
   return result;
 }
+
+/** Log-probability (nats) of a token, of all tokens' logits. */
+export function logProbability(logits: Float32Array, token: number): number {
+  let highest = -Infinity;
+  for (const value of logits) if (value > highest) highest = value;
+  let sum = 0;
+  for (const value of logits) sum += Math.exp(value - highest);
+  return logits[token] - highest - Math.log(sum);
+}

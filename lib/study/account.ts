@@ -3,13 +3,20 @@
  * over its questions (correlations: over its cells), across models over the models.
  */
 import type { OrganismCard } from "../organism/mod.ts";
-import { tTest, wilsonInterval } from "../statistics/mod.ts";
+import { wilsonInterval } from "../statistics/mod.ts";
 import { checkGate } from "../world/mod.ts";
 import type { CellResult } from "./cell.ts";
 import { middleRatioFindings } from "./mixture.ts";
 import { modelLabel } from "./open.ts";
 import { findingText } from "./report.ts";
-import { type Estimate, type Finding, findings, suiteLabels } from "./summary.ts";
+import {
+  type Estimate,
+  type Finding,
+  findings,
+  overModels,
+  plainEstimate,
+  suiteLabels,
+} from "./summary.ts";
 
 /** The model's place where all models are taken together. */
 export const ACROSS = "across models";
@@ -56,7 +63,7 @@ export function accountRows(
   const across = [
     ...[...gates.values()].map((list) => ({
       ...list[0],
-      estimate: overModels(list.map(({ estimate }) => estimate.value)),
+      estimate: plainEstimate(overModels(list.map(({ estimate }) => estimate.value)))!,
     })),
     ...effectRows(cells),
   ];
@@ -119,17 +126,11 @@ function gateRows({ gate: { values, facts }, knowledge }: Gated): Numbers[] {
 
 function effectRows(cells: readonly CellResult[]): Numbers[] {
   return [...findings(cells), ...middleRatioFindings(cells)].map((
-    { hypothesis, suite, estimate: { value, interval, n }, unit },
+    { hypothesis, suite, estimate, unit },
   ) => ({
     what: hypothesis === "middle ratio" ? "best middle r - better end" : hypothesis,
     test: suiteLabels[suite],
-    estimate: { value, interval, n },
+    estimate: plainEstimate(estimate)!,
     unit,
   }));
-}
-
-function overModels(values: readonly number[]): Estimate {
-  if (values.length === 1) return { value: values[0], n: 1 };
-  const { mean: value, interval } = tTest([...values]);
-  return { value, interval, n: values.length };
 }

@@ -21,7 +21,7 @@
  * ```
  */
 import { type SuiteName, suiteNames } from "../evaluation.ts";
-import { mean, meanInterval } from "../statistics/mod.ts";
+import { mean } from "../statistics/mod.ts";
 import type { CellResult } from "./cell.ts";
 import { baseDifference } from "./context.ts";
 import type { ItemKind } from "./material.ts";
@@ -30,7 +30,9 @@ import {
   byModel,
   contrast,
   type Estimate,
+  overModels,
   overQuestions,
+  plainEstimate,
   ruleContrasts,
   suiteLabels,
 } from "./summary.ts";
@@ -136,17 +138,6 @@ export function doseLabel({ learningRate, epochs, size, count, items, base }: Do
 export const rateLabel = (rate: number) => rate.toExponential().replace("e+", "e");
 export const epochsLabel = (epochs: number) => `${epochs} ${epochs === 1 ? "epoch" : "epochs"}`;
 
-/** Mean over models, with its t-interval where there are several. */
-function overModels(values: readonly number[]): Estimate | null {
-  if (values.length === 0) return null;
-  if (values.length === 1) return { value: values[0], n: 1 };
-  return {
-    value: mean([...values]),
-    interval: meanInterval([...values]).interval,
-    n: values.length,
-  };
-}
-
 /** What tuning on a group changed. */
 const changes = [
   ["INC - base", "inc"],
@@ -182,18 +173,18 @@ export function doseRows(
           const selection = { treatment, suite };
           if (bases !== undefined) {
             const found = baseDifference({ bases, cells }, treatment, suite);
-            return [name, found ? estimateOf(found.difference) : null];
+            return [name, plainEstimate(found?.difference)];
           }
           const values = byModel(
             cells,
             selection,
             ({ accuracy, baseAccuracy }) => 100 * (accuracy - baseAccuracy),
           );
-          return [name, overModels([...values.values()])];
+          return [name, plainEstimate(overModels([...values.values()]))];
         })),
         ...Object.fromEntries(ruleContrasts.map(([name, treatment]) => {
           const found = contrast(cells, { treatment }, { treatment: "inc" }, { suite });
-          return [name, found ? estimateOf(found) : null];
+          return [name, plainEstimate(found)];
         })),
       }];
     });
@@ -211,13 +202,12 @@ function baseAccuracy(
     { treatment: "inc", suite },
     (record) => 100 * record.baseAccuracy,
   );
-  if (models.size !== 1 || bases === undefined) return overModels([...models.values()]);
+  if (models.size !== 1 || bases === undefined) {
+    return plainEstimate(overModels([...models.values()]));
+  }
   const base = bases.find(({ model }) => model === cells[0].cell.model)!;
   const right = cells.flatMap((cell) =>
     baseAnswersOf(base, cell, suite).map(({ correct }) => 100 * Number(correct))
   );
-  return estimateOf(overQuestions(right, cells.flatMap(({ suites }) => suites[suite]!.items)));
+  return plainEstimate(overQuestions(right, cells.flatMap(({ suites }) => suites[suite]!.items)));
 }
-
-const estimateOf = ({ value, interval, n }: Estimate): Estimate =>
-  interval === undefined ? { value, n } : { value, interval, n };

@@ -95,6 +95,21 @@ export function detectableEffect(values: readonly number[], clusters?: readonly 
   return half(0.95) + half(0.6);
 }
 
+/** What tables show of an estimate: no test and no resolution. */
+export function plainEstimate(estimate: Estimate | null | undefined): Estimate | null {
+  if (!estimate) return null;
+  const { value, interval, n } = estimate;
+  return interval === undefined ? { value, n } : { value, interval, n };
+}
+
+/** A t-interval over models, which are the independent units; of one model its value alone, null of none. */
+export function overModels(values: readonly number[]): Estimate | null {
+  if (values.length === 0) return null;
+  if (values.length === 1) return { value: values[0], n: 1 };
+  const { mean: value, interval, p } = tTest([...values]);
+  return { value, interval, n: values.length, p };
+}
+
 /** The difference of two treatments on one test. */
 export interface Contrast extends Estimate {
   suite: SuiteName;

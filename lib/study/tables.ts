@@ -4,7 +4,7 @@
  */
 import type { Answer } from "../answer.ts";
 import { type SuiteName, suiteNames } from "../evaluation.ts";
-import { mean, meanInterval, tTest, wilsonInterval } from "../statistics/mod.ts";
+import { mean, meanInterval, wilsonInterval } from "../statistics/mod.ts";
 import type { CellResult, SuiteRecord, Treatment } from "./cell.ts";
 import { modelLabel } from "./open.ts";
 import { paperNumber } from "./paper.ts";
@@ -15,6 +15,8 @@ import {
   contrast,
   type Estimate,
   type Finding,
+  overModels,
+  plainEstimate,
   ruleContrasts,
   suiteLabels,
   treatmentLabels,
@@ -108,14 +110,6 @@ function before(base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[]
   }));
 }
 
-/** A t-interval over models, which are the independent units; of one model its value alone. */
-function overModels(values: readonly number[]): Estimate | null {
-  if (values.length === 0) return null;
-  if (values.length === 1) return { value: values[0], n: 1 };
-  const { mean: value, interval, p } = tTest([...values]);
-  return { value, interval, n: values.length, p };
-}
-
 /** The rule's differences: a row for each and each test, with a column for each model and for all. */
 export function contrastRows(cells: readonly CellResult[]): StudyRow[] {
   const models = unique(cells.map(({ cell }) => cell.model));
@@ -127,23 +121,17 @@ export function contrastRows(cells: readonly CellResult[]): StudyRow[] {
       if (all === null) return [];
       const own = models.map((model): [string, Estimate | null] => [
         modelLabel(model),
-        plain(of(cells.filter(({ cell }) => cell.model === model))),
+        plainEstimate(of(cells.filter(({ cell }) => cell.model === model))),
       ]);
       return [{
         finding,
         test: suiteLabels[suite],
         ...Object.fromEntries(own),
-        ...(models.length > 1 ? { "all models": plain(all) } : {}),
+        ...(models.length > 1 ? { "all models": plainEstimate(all) } : {}),
         paper: paperNumber(finding, suite) ?? "",
       }];
     })
   );
-}
-
-function plain(estimate: Estimate | null): Estimate | null {
-  if (estimate === null) return null;
-  const { value, interval, n } = estimate;
-  return { value, interval, n };
 }
 
 /** What else a cell measures beside accuracy. */

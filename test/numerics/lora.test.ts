@@ -18,6 +18,7 @@ import {
   withPrefix,
 } from "./_fixtures.ts";
 import { referencePython } from "./_python.ts";
+import { withFolder } from "../unit/_folder.ts";
 
 const fixtures = join(import.meta.dirname!, "fixtures", "lora");
 const names = Array.from(Deno.readDirSync(fixtures), ({ name }) => name).sort();
@@ -56,15 +57,6 @@ async function withModel(
     await body(model);
   } finally {
     model.dispose();
-  }
-}
-
-async function withFolder(body: (folder: string) => Promise<void>) {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
   }
 }
 

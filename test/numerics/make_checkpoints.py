@@ -128,7 +128,7 @@ def schedule_of(run, optimizer):
 
 
 def train(model, run, batches, clip_norm):
-    parameters = list(model.parameters())
+    parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
         parameters, lr=run["learningRate"], betas=(0.9, 0.999), eps=1e-8,
         weight_decay=run["weightDecay"])

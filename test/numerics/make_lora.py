@@ -18,7 +18,7 @@ from pathlib import Path
 import peft
 import torch
 import transformers
-from make_checkpoints import STEPS, largest_difference, padded, schedule_of
+from make_checkpoints import STEPS, largest_difference, padded, train
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
@@ -40,25 +40,6 @@ def trained_tensors(model):
     """What PEFT trains, by the names that it saves under."""
     return {
         name.replace(".default.", "."): p for name, p in model.named_parameters() if p.requires_grad}
-
-
-def train(model, batches, clip_norm):
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        parameters, lr=RUN["learningRate"], betas=(0.9, 0.999), eps=1e-8,
-        weight_decay=RUN["weightDecay"])
-    schedule = schedule_of(RUN, optimizer)
-    losses, norms, rates = [], [], []
-    for step in range(STEPS):
-        optimizer.zero_grad()
-        loss = model(**padded(batches[step % len(batches)], model.config)).loss
-        loss.backward()
-        norms.append(torch.nn.utils.clip_grad_norm_(parameters, clip_norm).item())
-        rates.append(schedule.get_last_lr()[0])
-        losses.append(loss.item())
-        optimizer.step()
-        schedule.step()
-    return dict(losses=losses, gradientNorms=norms, learningRates=rates)
 
 
 def make(name, settings, folder, seed):
@@ -96,12 +77,12 @@ def make(name, settings, folder, seed):
     for key, parameter in trained_tensors(model).items():
         tensors[f"gradient.{key}"] = parameter.grad.clone()
 
-    trial = train(copy.deepcopy(model), batches, float("inf"))
+    trial = train(copy.deepcopy(model), RUN, batches, float("inf"))
     # Inside the range of the norms: some steps are clipped and some are not.
     clip_norm = round(sorted(trial["gradientNorms"])[STEPS // 2], 1)
     exact = copy.deepcopy(model).double()
-    result = train(model, batches, clip_norm)
-    train(exact, batches, clip_norm)
+    result = train(model, RUN, batches, clip_norm)
+    train(exact, RUN, batches, clip_norm)
     rounding = largest_difference(model, exact)
     assert rounding < 2e-4, (name, rounding)
     for key, parameter in trained_tensors(model).items():

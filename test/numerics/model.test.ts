@@ -19,6 +19,7 @@ import {
   type Tensors,
   withPrefix,
 } from "./_fixtures.ts";
+import { withFolder } from "../unit/_folder.ts";
 
 const references = new Map<string, Reference>();
 for (const name of fixtureNames) references.set(name, await readReference(name));
@@ -31,15 +32,6 @@ async function withModel(folder: string, body: (model: LanguageModel) => Promise
     await body(model);
   } finally {
     model.dispose();
-  }
-}
-
-async function withFolder(body: (folder: string) => Promise<void>) {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
   }
 }
 

@@ -21,6 +21,7 @@ import {
   worldTokenizer,
 } from "../../lib/world/mod.ts";
 import { tinyModel } from "./_tiny_model.ts";
+import { withFolder } from "./_folder.ts";
 
 await openBackend();
 const fixtures = fileURLToPath(new URL("../numerics/fixtures/", import.meta.url));
@@ -34,15 +35,6 @@ async function withTiny(body: (model: LanguageModel) => void | Promise<void>) {
     await body(model);
   } finally {
     model.dispose();
-  }
-}
-
-async function withFolder(body: (folder: string) => Promise<void>) {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
   }
 }
 

@@ -38,6 +38,7 @@ import {
   type Split,
   worldTokenizer,
 } from "../../lib/world/mod.ts";
+import { withFolder } from "./_folder.ts";
 
 const plan: OrganismPlan = {
   name: "tiny",
@@ -67,14 +68,6 @@ const plan: OrganismPlan = {
 await openBackend();
 const tiny = await makeOrganism(plan);
 
-async function withFolder(body: (folder: string) => Promise<void>) {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 const quiet = { warn: () => {} };
 const numbersOf = (model: LanguageModel) =>
   new Map(
