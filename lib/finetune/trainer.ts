@@ -221,6 +221,13 @@ export class Trainer {
         throw new Error(`Cannot train: expected ${name} >= 0; found ${this.options[name]}`);
       }
     }
+    const { attentionDropout = 0 } = model.config;
+    if (attentionDropout > 0) {
+      throw new Error(
+        `Cannot train ${model.name}: expected attention_dropout 0; found ${attentionDropout}; set it ` +
+          "to 0 in config.json to train without dropout",
+      );
+    }
     this.#adapter = adapterFor(model, this.options.lora);
     if (this.#adapter !== undefined) {
       const { rank, alpha, rankStabilized, targets } = this.#adapter;

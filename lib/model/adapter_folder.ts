@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { readText, writeWhole } from "../runtime/files.ts";
+import { quote } from "../runtime/quote.ts";
 import { FileAccess } from "../runtime/random_access.ts";
 import { duplicateKey, formatSafetensors, openSafetensors, type Tensor } from "./checkpoint.ts";
 import type { LanguageModel } from "./language_model.ts";
@@ -59,9 +60,8 @@ const isOff = (value: unknown) =>
  */
 export function parseAdapterConfig(text: string, file = CONFIG_FILE): AdapterConfiguration {
   const refuse = (expected: string, found: unknown, advice: string): never => {
-    const shown = JSON.stringify(found) ?? "nothing";
     throw new Error(
-      `Cannot read ${file}: expected ${expected}; found ${shown.slice(0, 120)}; ${advice}`,
+      `Cannot read ${file}: expected ${expected}; found ${quote(found)}; ${advice}`,
     );
   };
   const damaged = "take the adapter again from where it came";
@@ -208,16 +208,14 @@ export async function loadLora(model: LanguageModel, folder: string): Promise<Ad
       if (found === undefined || !tf.util.arraysEqual(found, expected)) {
         refuse(
           `${name} of shape [${expected}]`,
-          found
-            ? `[${found}]`
-            : `none${extra ? `, but ${JSON.stringify(extra).slice(0, 100)}` : ""}`,
+          found ? `[${found}]` : `none${extra ? `, but ${quote(extra)}` : ""}`,
         );
       }
     }
     if (extra !== undefined) {
       refuse(
         `tensors of ${shape.targets.join(", ")} in ${model.config.layers} layers alone`,
-        JSON.stringify(extra).slice(0, 100),
+        quote(extra),
       );
     }
     const note = file.header.metadata[BASE_NOTE];

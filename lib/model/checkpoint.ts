@@ -3,6 +3,8 @@
  * Own code because no well-kept npm package reads the numbers of a local file.
  */
 
+import { quote } from "../runtime/quote.ts";
+
 /** Sizes in bytes of the types that the format knows and that whole bytes hold. */
 const dtypeBytes: Record<string, number> = {
   BOOL: 1,
@@ -23,6 +25,9 @@ const dtypeBytes: Record<string, number> = {
   F64: 8,
   C64: 8,
 };
+
+/** The types whose numbers can be read. */
+export const readableTypes: readonly string[] = ["F32", "F16", "BF16", "F64"];
 
 /** The crate's bound on the header, in bytes. */
 const longestHeader = 100_000_000;
@@ -84,17 +89,6 @@ function refuse(file: string, expected: string, found: string): never {
       "the file is damaged or of another kind: take it again from where it came",
   );
 }
-
-/** A name out of a file, short enough and quoted, for an error. */
-const quote = (value: unknown) => {
-  let text: string;
-  try {
-    text = JSON.stringify(value) ?? "nothing";
-  } catch {
-    text = "something nested too deeply"; // a crafted header can be deeper than the stack
-  }
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-};
 
 /**
  * The first key that an object in valid JSON `text` has twice, if any.
@@ -273,7 +267,7 @@ function toFloats(bytes: Uint8Array, dtype: string, what: string): Float32Array 
       return new Float32Array(new Float64Array(buffer, byteOffset, count));
     default:
       throw new Error(
-        `Cannot read ${what}: expected F32, F16, BF16 or F64; found ${dtype}; ` +
+        `Cannot read ${what}: expected ${readableTypes.join(", ")}; found ${dtype}; ` +
           "take the model in one of these types",
       );
   }
@@ -285,6 +279,8 @@ export interface SafetensorsFile {
   names: string[];
   /** Throws when there is no such tensor, or it isn't of floating-point numbers. */
   read(name: string): Promise<Tensor>;
+  /** A tensor's bytes `offset` to `offset + length`, as they lie in the file. */
+  bytes(name: string, offset: number, length: number): Promise<Uint8Array>;
 }
 
 /** Opens a safetensors file: reads and checks its header, and no numbers yet. */
@@ -293,14 +289,22 @@ export async function openSafetensors(access: RandomAccess): Promise<Safetensors
   const start = await access.read(0, Math.min(8, size));
   const length = headerLength(start, size, file);
   const header = parseHeader(await access.read(0, 8 + length), { file, size });
+  const infoOf = (name: string) =>
+    header.tensors.get(name) ??
+      refuse(file, `tensor ${quote(name)}`, `${header.tensors.size} others`);
+  const bytes = async (name: string, offset: number, length: number) =>
+    await access.read(header.dataStart + infoOf(name).begin + offset, length);
   return {
     header,
     names: [...header.tensors.keys()],
+    bytes,
     read: async (name) => {
-      const info = header.tensors.get(name);
-      if (!info) refuse(file, `tensor ${quote(name)}`, `${header.tensors.size} others`);
-      const bytes = await access.read(header.dataStart + info.begin, info.end - info.begin);
-      const data = toFloats(bytes, info.dtype, `tensor ${quote(name)} of ${file}`);
+      const info = infoOf(name);
+      const data = toFloats(
+        await bytes(name, 0, info.end - info.begin),
+        info.dtype,
+        `tensor ${quote(name)} of ${file}`,
+      );
       return { shape: info.shape, data };
     },
   };
@@ -340,6 +344,8 @@ export function parseIndex(
   if (map === null || typeof map !== "object" || Array.isArray(map)) {
     refuse(file, "an object weight_map", quote(map));
   }
+  const twice = duplicateKey(text);
+  if (twice !== undefined) refuse(file, "every tensor once", `${quote(twice)} twice`);
   return new Map(
     Object.entries(map as object).map(([name, shard]) => {
       if (typeof shard !== "string" || !/^[\w.-]+\.safetensors$/.test(shard)) {

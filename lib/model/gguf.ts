@@ -5,14 +5,15 @@
 import { GGMLQuantizationType, gguf } from "@huggingface/gguf";
 import { dequantize, formatBytes, readableFormats } from "./_dequantize.ts";
 import type { RandomAccess, Tensor } from "./checkpoint.ts";
-import { configurationFromGguf, type ModelConfiguration } from "./configuration.ts";
+import type { ModelConfiguration } from "./configuration.ts";
+import { configurationFromGguf } from "./gguf_configuration.ts";
 
 export interface GgufFile {
   /** Key-value metadata; whole numbers are numbers, whatever their width in the file. */
   metadata: Record<string, unknown>;
   configuration: ModelConfiguration;
   /** Tensors by Hugging Face's names. */
-  tensorNames: string[];
+  headers: Map<string, { shape: number[] }>;
   /** One tensor as float32, rows and columns as in Hugging Face's checkpoints. */
   read(name: string): Promise<Tensor>;
 }
@@ -45,6 +46,8 @@ const outerNames: Record<string, string> = {
 };
 /** Rotary factors: part of the configuration, not of the checkpoint. */
 const ropeFactors = "rope_freqs.weight";
+/** Bytes that rotary factors take at most: one is kept for two numbers of a head. */
+const MOST_FACTORS = 2 ** 16;
 
 /** Hugging Face's name of a tensor, or undefined when it is none of these families'. */
 function checkpointName(name: string): string | undefined {
@@ -97,6 +100,10 @@ export async function openGguf(access: RandomAccess): Promise<GgufFile> {
       typeof value === "bigint" ? Number(value) : value,
     ]),
   );
+  // The package counts these three among the metadata, and keeps the last of several alike.
+  if (Number(metadata.kv_count) !== Object.keys(metadata).length - 3) {
+    refuse(file, `${metadata.kv_count} keys of metadata`, "one of them twice", takeAgain);
+  }
   if (Number(metadata["split.count"] ?? 1) > 1) {
     refuse(file, "a whole model", "one of several parts", "merge them by llama-gguf-split --merge");
   }
@@ -106,8 +113,9 @@ export async function openGguf(access: RandomAccess): Promise<GgufFile> {
   let factors: Part | undefined;
   for (const info of parsed.tensorInfos) {
     const part = checkPart(file, size, dataStart, info);
-    if (info.name === ropeFactors) factors = part;
-    else {
+    if (info.name === ropeFactors && factors === undefined && part.bytes < MOST_FACTORS) {
+      factors = part;
+    } else {
       const name = checkpointName(info.name);
       if (name === undefined) {
         refuse(file, "tensors of Llama, Mistral or Qwen", info.name, "choose another model");
@@ -128,7 +136,7 @@ export async function openGguf(access: RandomAccess): Promise<GgufFile> {
   return {
     metadata,
     configuration,
-    tensorNames: [...parts.keys()],
+    headers: parts,
     read: async (name) => {
       const part = parts.get(name);
       if (part === undefined) {

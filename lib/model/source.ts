@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sha256OfFile } from "../runtime/digest.ts";
 import { readText } from "../runtime/files.ts";
+import { quote } from "../runtime/quote.ts";
 import { FileAccess } from "../runtime/random_access.ts";
 import {
   type Tokenizer,
@@ -13,11 +14,12 @@ import {
   tokenizerFromFiles,
   tokenizerFromGguf,
 } from "../tokenizer.ts";
-import { openSafetensors, parseIndex, type SafetensorsFile, type Tensor } from "./checkpoint.ts";
+import type { Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, parseConfiguration } from "./configuration.ts";
 import { openGguf } from "./gguf.ts";
 import { downloadModel, HubUnreachable, isHubId } from "./hub.ts";
 import { downloadSmollm2, smollm2File } from "./_smollm2.ts";
+import { checkTensors, Weights } from "./weights.ts";
 
 /** A model that is open for reading, not yet in memory. */
 export interface ModelSource extends Disposable {
@@ -91,17 +93,34 @@ export async function openSource(
     );
   }
   if (source.startsWith("organism:")) return await openOrganism(source, options);
-  if (source.endsWith(".gguf")) {
-    return await openGgufFile(source, { source, kind: "gguf" }, options);
-  }
   const stat = await Deno.stat(source).catch(() => undefined);
   if (stat?.isDirectory) return await openFolder(source, { source, kind: "folder" }, options);
+  if (stat !== undefined || /\.gguf$/i.test(source)) {
+    await requireGguf(source);
+    return await openGgufFile(source, { source, kind: "gguf" }, options);
+  }
   if (source === "smollm2") return await openSmollm2(options);
   if (isHubId(source)) return await openHubModel(source, source, options);
   throw new Error(
-    `Cannot open model ${source}: expected a folder, a .gguf file, a hub id owner/name, smollm2 or ` +
+    `Cannot open model ${source}: expected a folder, a GGUF file, a hub id owner/name, smollm2 or ` +
       `organism:NAME (${(await organismNames()).join(", ") || "none shipped"}); ` +
       "found none of that name; check the spelling and the path",
+  );
+}
+
+/** Refuses files that do not start as GGUF files do, whatever their names (Ollama's have no ending). */
+async function requireGguf(path: string): Promise<void> {
+  using access = await FileAccess.open(path);
+  const start = new TextDecoder("latin1").decode(await access.read(0, Math.min(7, access.size)));
+  if (start.startsWith("GGUF")) return;
+  const advice = start === "version"
+    ? "it stands for a file in Git LFS: fetch that by git lfs pull"
+    : path.endsWith(".safetensors")
+    ? "give the folder that holds it and config.json"
+    : "convert the model to GGUF or to a folder with config.json and safetensors";
+  throw new Error(
+    `Cannot open model ${path}: expected a folder or a GGUF file; found one that starts with ` +
+      `${quote(start)}; ${advice}`,
   );
 }
 
@@ -202,11 +221,12 @@ export function variantFolder(name: string): string {
 /** The text of a file, or undefined when there is none. */
 export async function textOrNone(path: string): Promise<string | undefined> {
   try {
-    return await Deno.readTextFile(path);
+    await Deno.stat(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
+  return await readText(path);
 }
 
 /** The tokenizer of a folder; undefined when the folder has no file of one. */
@@ -248,92 +268,36 @@ export async function chooseTokenizer(
   );
 }
 
-/** The weights' files of a folder, in order, and in which of them each tensor is to be. */
-async function findWeights(
-  folder: string,
-): Promise<{ files: string[]; index?: Map<string, string> }> {
-  const names: string[] = [];
-  for await (const entry of Deno.readDir(folder)) names.push(entry.name);
-  if (names.includes("model.safetensors")) return { files: ["model.safetensors"] };
-  const indexName = "model.safetensors.index.json";
-  if (names.includes(indexName)) {
-    const path = join(folder, indexName);
-    const index = parseIndex(await readText(path), path);
-    return { files: [...new Set(index.values())].sort(), index };
-  }
-  const advice = names.includes("adapter_model.safetensors")
-    ? "this is an adapter: load its model, then loadLora(model, folder)"
-    : names.some((name) => name.endsWith(".gguf"))
-    ? "give the path of the .gguf file itself"
-    : names.some((name) => /\.(bin|pth?)$/.test(name))
-    ? "save it once more by transformers' save_pretrained, which writes safetensors"
-    : "check the path";
-  throw new Error(
-    `Cannot open model ${folder}: expected model.safetensors or ${indexName}; ` +
-      `found ${names.sort().slice(0, 8).join(", ") || "an empty folder"}; ${advice}`,
-  );
-}
-
 /** Opens a folder as transformers saves it: config.json, safetensors and the tokenizer's files. */
 export async function openFolder(
   folder: string,
   description: Omit<SourceDescription, "digest"> & { digest?: string },
   options: SourceOptions = {},
 ): Promise<ModelSource> {
-  const { files, index } = await findWeights(folder);
-  const configuration = parseConfiguration(
-    await readText(join(folder, "config.json"), `open model ${folder}:`),
-    {
-      file: join(folder, "config.json"),
-      generation: await textOrNone(join(folder, "generation_config.json")),
-    },
-  );
-  const tokenizer = await chooseTokenizer(
-    options,
-    () => tokenizerOfFolder(folder),
-    configuration.vocabularySize,
-  );
-  const opened: FileAccess[] = [];
-  const close = () => opened.splice(0).forEach((access) => access.close());
+  const weights = await Weights.open(folder);
   try {
-    const fileOf = new Map<string, SafetensorsFile>();
-    for (const name of files) {
-      const access = await FileAccess.open(join(folder, name));
-      opened.push(access);
-      const file = await openSafetensors(access);
-      const wanted = index === undefined
-        ? file.names
-        : [...index].filter(([, shard]) => shard === name).map(([tensor]) => tensor);
-      for (const tensor of wanted) {
-        if (!file.header.tensors.has(tensor)) {
-          throw new Error(
-            `Cannot open model ${folder}: expected tensor ${tensor} in ${name}, as the index says; ` +
-              "found none; take both files again",
-          );
-        }
-        fileOf.set(tensor, file);
-      }
-    }
+    const file = join(folder, "config.json");
+    const configuration = parseConfiguration(await readText(file, "open model by"), {
+      file,
+      generation: await textOrNone(join(folder, "generation_config.json")),
+    });
+    configuration.tieWordEmbeddings &&= await weights.tiesHead(configuration);
+    checkTensors(folder, weights.headers, configuration);
+    const { vocabularySize } = configuration;
     return {
       configuration,
-      tensorNames: [...fileOf.keys()],
-      read: async (name) => {
-        const file = fileOf.get(name);
-        if (file !== undefined) return await file.read(name);
-        throw new Error(
-          `Cannot read tensor ${name} of ${folder}: expected it in ${
-            files.join(", ")
-          }; found none; ` +
-            "config.json and weights must belong together",
-        );
+      tensorNames: [...weights.headers.keys()],
+      read: (name) => weights.read(name),
+      tokenizer: await chooseTokenizer(options, () => tokenizerOfFolder(folder), vocabularySize),
+      description: {
+        ...description,
+        digest: description.digest ?? await digestOf(folder, weights.files),
       },
-      tokenizer,
-      description: { ...description, digest: description.digest ?? await digestOf(folder, files) },
-      close,
-      [Symbol.dispose]: close,
+      close: () => weights.close(),
+      [Symbol.dispose]: () => weights.close(),
     };
   } catch (error) {
-    close();
+    weights.close();
     throw error;
   }
 }
@@ -347,11 +311,12 @@ export async function openGgufFile(
   const access = await FileAccess.open(path);
   const close = () => access.close();
   try {
-    const { configuration, metadata, tensorNames, read } = await openGguf(access);
+    const { configuration, metadata, headers, read } = await openGguf(access);
+    checkTensors(path, headers, configuration);
     const own = () => tokenizerFromGguf(metadata, { from: path });
     return {
       configuration,
-      tensorNames,
+      tensorNames: [...headers.keys()],
       read,
       tokenizer: await chooseTokenizer(options, own, configuration.vocabularySize),
       description: { ...description, digest: description.digest ?? await sha256OfFile(path) },

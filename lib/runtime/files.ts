@@ -69,18 +69,40 @@ export async function writeWhole(
   }
 }
 
-/** The text of `path`; for the error, `action` names what the caller wanted, `mend` what to do. */
+/** Longer texts don't fit a string. */
+const LONGEST_TEXT = 500e6;
+
+/**
+ * The text of `path`; for the error, `action` names what the caller wanted, `mend` what to do.
+ * @throws naming the path where it is no file (a device or pipe would be waited for, or never end) or
+ *   too long
+ */
 export async function readText(
   path: string,
   action = "read",
   mend = "check the path",
 ): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new Error(`Cannot ${action} ${path}: expected a file, found none; ${mend}`);
-    }
-    throw error;
+  const { size } = await requireFile(path, action, mend);
+  if (size > LONGEST_TEXT) {
+    throw new Error(
+      `Cannot ${action} ${path}: expected a text of at most ${formatBytes(LONGEST_TEXT)}; ` +
+        `found ${formatBytes(size)}; ${mend}`,
+    );
   }
+  return await Deno.readTextFile(path);
+}
+
+/** What is known of `path`, asked before it is opened. @throws where it is no file, saying what it is */
+export async function requireFile(
+  path: string,
+  action = "read",
+  mend = "check the path",
+): Promise<Deno.FileInfo> {
+  const found = await Deno.stat(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  });
+  if (found?.isFile) return found;
+  const kind = !found ? "none" : found.isDirectory ? "a folder" : "a device or a pipe";
+  throw new Error(`Cannot ${action} ${path}: expected a file; found ${kind}; ${mend}`);
 }

@@ -1,4 +1,5 @@
 /** A file that can be read anywhere, without holding it in memory. */
+import { requireFile } from "./files.ts";
 
 export class FileAccess {
   readonly name: string;
@@ -13,21 +14,10 @@ export class FileAccess {
     this.#file = file;
   }
 
-  /** Opens `path`; throws, naming it, when there is no such file. */
+  /** Opens `path`; throws, naming it, when it is no file. */
   static async open(path: string): Promise<FileAccess> {
-    let file: Deno.FsFile;
-    try {
-      file = await Deno.open(path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      throw new Error(`Cannot read ${path}: expected a file; found none; check the path`);
-    }
-    const { size, isFile } = await file.stat();
-    if (!isFile) {
-      file.close();
-      throw new Error(`Cannot read ${path}: expected a file; found a folder; check the path`);
-    }
-    return new FileAccess(path, size, file);
+    const { size } = await requireFile(path);
+    return new FileAccess(path, size, await Deno.open(path));
   }
 
   /** Bytes `offset` to `offset + length`, all of them or an error. */

@@ -86,8 +86,8 @@ const tensorFormats: { format: string; file: string; near: number; open: Open }[
     file: join(fixtures, "gguf", `${name}.gguf`),
     near: 4000,
     open: async (access: RandomAccess) => {
-      const { tensorNames: names, read } = await openGguf(access);
-      return { names, read };
+      const { headers, read } = await openGguf(access);
+      return { names: [...headers.keys()], read };
     },
   })),
   ...[join(fixtures, "types.safetensors"), join(models, "qwen2/bf16/model.safetensors")].map((

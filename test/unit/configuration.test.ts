@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import {
-  configurationFromGguf,
   families,
   llama3Factors,
   type ModelConfiguration,
   parseConfiguration,
   toTransformersConfig,
 } from "../../lib/model/configuration.ts";
+import { configurationFromGguf } from "../../lib/model/gguf_configuration.ts";
 
 const sizes = {
   vocab_size: 97,

@@ -44,7 +44,7 @@ for (const name of ["llama", "llama-bias", "qwen2", "qwen3"]) {
     const config = Deno.readTextFileSync(join(folder, "config.json"));
     assert.deepEqual(gguf.configuration, parseConfiguration(config));
     const wanted = readTensors(Deno.readFileSync(join(folder, "model.safetensors")));
-    assert.deepEqual(gguf.tensorNames.toSorted(), [...wanted.keys()].toSorted());
+    assert.deepEqual([...gguf.headers.keys()].toSorted(), [...wanted.keys()].toSorted());
     for (const [tensor, { shape, data }] of wanted) {
       assert.deepEqual(await gguf.read(tensor), { shape, data }, tensor);
     }
@@ -84,7 +84,7 @@ Deno.test("openGguf() refuses bits flipped in the header by name, or reads withi
     damaged[random.integer(header)] ^= 1 << random.integer(8);
     try {
       const gguf = await openGguf(bytesAccess(damaged, "x.gguf"));
-      for (const name of gguf.tensorNames) {
+      for (const name of gguf.headers.keys()) {
         const { shape, data } = await gguf.read(name);
         assert.equal(shape.reduce((a, b) => a * b, 1), data.length);
       }

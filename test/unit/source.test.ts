@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { formatSafetensors, readTensors } from "../../lib/model/checkpoint.ts";
+import { parameterShapes } from "../../lib/model/architecture.ts";
+import { formatSafetensors, readTensors, type Tensor } from "../../lib/model/checkpoint.ts";
+import { parseConfiguration } from "../../lib/model/configuration.ts";
 import { openSource } from "../../lib/model/source.ts";
 
 const fixtures = fileURLToPath(new URL("../numerics/fixtures/", import.meta.url));
 const llama = join(fixtures, "models", "llama");
 
-/** A folder that is gone after the test, with a model of two tensors unless told otherwise. */
+/** A folder of these files that is gone after the test. */
 async function withFolder(
   files: Record<string, string | Uint8Array>,
   body: (folder: string) => Promise<void>,
@@ -23,9 +25,41 @@ async function withFolder(
     await Deno.remove(folder, { recursive: true });
   }
 }
-const config = Deno.readTextFileSync(join(llama, "config.json"));
-const weights = (value: number) =>
-  formatSafetensors([["w", { shape: [2], data: new Float32Array([value, 2]) }]]);
+/** A llama of one layer and two numbers a token. */
+const fields = {
+  model_type: "llama",
+  vocab_size: 2,
+  hidden_size: 2,
+  intermediate_size: 2,
+  num_hidden_layers: 1,
+  num_attention_heads: 1,
+};
+const config = JSON.stringify(fields);
+type Named = [string, Tensor][];
+/** Its tensors, each of one number all through, counted up from `first`. */
+const tensorsOf = (first: number, more = {}): Named =>
+  parameterShapes(parseConfiguration({ ...fields, ...more })).map(([name, shape], i) => [
+    name,
+    { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(first + i) },
+  ]);
+const weights = (first: number, more = {}) => formatSafetensors(tensorsOf(first, more));
+const folderOf = (tensors: Named, more = {}) => ({
+  "config.json": JSON.stringify({ ...fields, ...more }),
+  "model.safetensors": formatSafetensors(tensors),
+});
+/** A file of the right names and shapes in a type of one byte. */
+function bytesOf(dtype: string): Uint8Array {
+  let end = 0;
+  const entries = tensorsOf(1).map(([name, { shape, data }]) => [
+    name,
+    { dtype, shape, data_offsets: [end, end += data.length] },
+  ]);
+  const text = JSON.stringify(Object.fromEntries(entries));
+  const bytes = new Uint8Array(8 + text.length + end);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+  bytes.set(new TextEncoder().encode(text), 8);
+  return bytes;
+}
 
 Deno.test("openSource() of a folder gives configuration, tensors and the weights' SHA-256", async () => {
   using source = await openSource(llama);
@@ -61,8 +95,8 @@ Deno.test("openSource() takes the folder's tokenizer, another one, or none", asy
   };
   await withFolder(
     {
-      "config.json": JSON.stringify({ ...JSON.parse(config), vocab_size: 400 }),
-      "model.safetensors": weights(1),
+      "config.json": JSON.stringify({ ...fields, vocab_size: 400 }),
+      "model.safetensors": weights(1, { vocab_size: 400 }),
       "tokenizer.json": fixture("words"),
       "generation_config.json": `{"eos_token_id":[2,96]}`,
     },
@@ -90,8 +124,8 @@ Deno.test("openSource() refuses a tokenizer with more ids than the embedding has
   const added = tokenizer.added_tokens.map(({ id }: { id: number }) => id);
   const ordinary = Math.max(...Object.values<number>(tokenizer.model.vocab)) + 1;
   const files = (vocab_size: number) => ({
-    "config.json": JSON.stringify({ ...JSON.parse(config), vocab_size }),
-    "model.safetensors": weights(1),
+    "config.json": JSON.stringify({ ...fields, vocab_size }),
+    "model.safetensors": weights(1, { vocab_size }),
     "tokenizer.json": JSON.stringify(tokenizer),
   });
   await withFolder(files(ordinary - 1), async (folder) => {
@@ -139,14 +173,14 @@ const wrong: [string, Record<string, string | Uint8Array>, RegExp][] = [
   [
     "an index without its files",
     { "config.json": config, "model.safetensors.index.json": index({ w: "a.safetensors" }) },
-    /a\.safetensors: expected a file/,
+    /expected a file a\.safetensors, as model\.safetensors\.index\.json says/,
   ],
   [
     "an index that names other tensors",
     {
       "config.json": config,
       "a.safetensors": weights(1),
-      "model.safetensors.index.json": index({ w: "a.safetensors", v: "a.safetensors" }),
+      "model.safetensors.index.json": index({ v: "a.safetensors" }),
     },
     /tensor v in a\.safetensors/,
   ],
@@ -160,6 +194,70 @@ const wrong: [string, Record<string, string | Uint8Array>, RegExp][] = [
     "model.safetensors": weights(1),
     "tokenizer.json": "{",
   }, /tokenizer\.json of .*expected JSON/],
+  [
+    "a tensor in two files",
+    {
+      "config.json": config,
+      "a.safetensors": weights(1),
+      "b.safetensors": formatSafetensors(tensorsOf(1).slice(0, 1)),
+      "model.safetensors.index.json": index({
+        "model.norm.weight": "a.safetensors",
+        "model.embed_tokens.weight": "b.safetensors",
+      }),
+    },
+    /every tensor once; found "model\.embed_tokens\.weight" in a\.safetensors and .* in b\./,
+  ],
+  [
+    "an index that names a tensor twice",
+    { "config.json": config, "model.safetensors.index.json": `{"weight_map":{"w":"a","w":"b"}}` },
+    /"w"/,
+  ],
+  [
+    "a tensor that wrappers make one of two",
+    folderOf([...tensorsOf(1), ["_orig_mod.lm_head.weight", tensorsOf(1).at(-1)![1]]]),
+    /every tensor once; found "_orig_mod\.lm_head\.weight" .* and "lm_head\.weight"/,
+  ],
+  [
+    "more layers than config.json says",
+    folderOf(tensorsOf(1, { num_hidden_layers: 3 })),
+    /a llama of 1 layers alone; found "model\.layers\.1\.\S+", .* and 15 more as well/,
+  ],
+  [
+    "fewer layers than config.json says",
+    folderOf(tensorsOf(1), { num_hidden_layers: 2 }),
+    /model\.layers\.1\.input_layernorm\.weight of shape \[2\]; found none; /,
+  ],
+  ...["lm_head.bias", "score.weight", "model.layers.0.self_attn.q_proj.bias", "v_head.weight"].map((
+    name,
+  ): [string, Record<string, string | Uint8Array>, RegExp] => [
+    `the unused tensor ${name}`,
+    folderOf([...tensorsOf(1), [name, { shape: [2], data: new Float32Array(2) }]]),
+    new RegExp(`layers alone; found "${name}" as well`),
+  ]),
+  [
+    "other names",
+    folderOf(
+      tensorsOf(1).map(([name, tensor]) => [name.replace("model.", "transformer."), tensor]),
+    ),
+    /model\.embed_tokens\.weight of shape \[2,2\]; found none, but .*"transformer\./,
+  ],
+  [
+    "no head of its own",
+    folderOf(tensorsOf(1, { tie_word_embeddings: true })),
+    /lm_head\.weight of shape \[2,2\]; found none/,
+  ],
+  [
+    "a tensor of another shape",
+    folderOf(tensorsOf(1, { vocab_size: 3 })),
+    /model\.embed_tokens\.weight of shape \[2,2\]; found \[3,2\]/,
+  ],
+  ...["F8_E4M3", "I8", "U8"].map((
+    dtype,
+  ): [string, Record<string, string | Uint8Array>, RegExp] => [
+    `numbers in ${dtype}`,
+    { "config.json": config, "model.safetensors": bytesOf(dtype) },
+    new RegExp(`model\\.embed_tokens\\.weight in F32, F16, BF16, F64; found ${dtype}`),
+  ]),
 ];
 for (const [what, files, message] of wrong) {
   Deno.test(`openSource() refuses a folder with ${what}, naming it`, async () => {
@@ -173,10 +271,90 @@ for (const [what, files, message] of wrong) {
   });
 }
 
+const renamed: [string, (name: string) => string][] = [
+  ["torch.compile", (name) => `_orig_mod.${name}`],
+  ["a compiled inner model", (name) => name.replace("model.", "model._orig_mod.")],
+  ["DataParallel", (name) => `module.${name}`],
+  ["the model without its head", (name) => name.replace("model.", "")],
+];
+for (const [what, rename] of renamed) {
+  Deno.test(`openSource() reads weights as ${what} saves them`, async () => {
+    const wanted = tensorsOf(1, { tie_word_embeddings: true });
+    const named = wanted.map(([name, tensor]): [string, Tensor] => [rename(name), tensor]);
+    // Older files have the rotary tables as well.
+    const table = { shape: [1], data: new Float32Array([1]) };
+    named.push([rename("model.layers.0.self_attn.rotary_emb.inv_freq"), table]);
+    await withFolder(folderOf(named, { tie_word_embeddings: true }), async (folder) => {
+      using source = await openSource(folder);
+      const names = wanted.map(([name]) => name);
+      assert.deepEqual(source.tensorNames.toSorted(), names.toSorted());
+      for (const [name, tensor] of wanted) assert.deepEqual(await source.read(name), tensor);
+    });
+  });
+}
+
+Deno.test("openSource() takes a head beside a tied embedding as transformers 5 does", async () => {
+  const tied = { tie_word_embeddings: true };
+  const [embedding, ...others] = tensorsOf(1, tied);
+  const head = (tensor: Tensor): Named[number] => ["lm_head.weight", tensor];
+  const open = async (tensors: Named) => {
+    let read: [boolean, string[], number] | undefined;
+    await withFolder(folderOf(tensors, tied), async (folder) => {
+      using source = await openSource(folder);
+      const { data: [first] } = await source.read("model.embed_tokens.weight");
+      read = [source.configuration.tieWordEmbeddings, source.tensorNames, first];
+    });
+    return read!;
+  };
+  const other = { shape: [2, 2], data: new Float32Array([1, 1, 1, 5]) };
+  const [isTied, names] = await open([embedding, ...others, head(other)]);
+  assert.deepEqual([isTied, names.includes("lm_head.weight")], [false, true]);
+  const [staysTied, fewer] = await open([embedding, ...others, head(embedding[1])]);
+  assert.deepEqual([staysTied, fewer.includes("lm_head.weight")], [true, false]);
+  // Without an embedding the head is it.
+  assert.deepEqual((await open([...others, head(other)]))[2], 1);
+});
+
+Deno.test("openSource() refuses a tensor of 64 GB where a few numbers are due, without reading it", async () => {
+  const shape = [2 ** 33, 2], size = 2 ** 36;
+  const entry = { dtype: "F32", shape, data_offsets: [0, size] };
+  const header = JSON.stringify({ "model.embed_tokens.weight": entry, "lm_head.weight": {} });
+  const text = header.replace("{}", JSON.stringify({ ...entry, data_offsets: [size, 2 * size] }));
+  const bytes = new Uint8Array([...new Uint8Array(8), ...new TextEncoder().encode(text)]);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+  const files = {
+    "config.json": JSON.stringify({ ...fields, tie_word_embeddings: true }),
+    "model.safetensors": bytes,
+  };
+  await withFolder(files, async (folder) => {
+    // A hole: it takes no room on the disk.
+    await Deno.truncate(join(folder, "model.safetensors"), bytes.length + 2 * size);
+    await assert.rejects(openSource(folder), /shape \[2,2\]; found \[8589934592,2\]/);
+  });
+});
+
+Deno.test({
+  name: "openSource() refuses devices and pipes in a file's place, and waits for none",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    for (const name of ["config.json", "model.safetensors", "generation_config.json"]) {
+      await withFolder(folderOf(tensorsOf(1)), async (folder) => {
+        const path = join(folder, name);
+        await Deno.remove(path).catch(() => {});
+        await Deno.symlink("/dev/zero", path);
+        await assert.rejects(openSource(folder), new RegExp(`${name}: .*found a device or a pipe`));
+        await Deno.remove(path);
+        await new Deno.Command("mkfifo", { args: [path] }).output();
+        await assert.rejects(openSource(folder), new RegExp(`${name}: .*found a device or a pipe`));
+      });
+    }
+  },
+});
+
 Deno.test("openSource() says what it knows when there is no such model", async () => {
   await assert.rejects(
     openSource("./no-such-folder"),
-    /model \.\/no-such-folder: expected a folder, a \.gguf file/,
+    /model \.\/no-such-folder: expected a folder, a GGUF file/,
   );
   for (const name of ["nothing", "", "../..", "a/b", "."]) {
     await assert.rejects(openSource(`organism:${name}`), /expected an organism/);

@@ -1,0 +1,122 @@
+/** Fields of a model's configuration, read one by one: each is right, or refused by its name. */
+import { quote } from "../runtime/quote.ts";
+
+export type Fields = Record<string, unknown>;
+
+/** Sizes are below this, as TensorFlow's are. */
+const LARGEST_SIZE = 2 ** 31 - 1;
+const NOT_HERE = "the forward pass here has no other; choose a model that does without";
+const takeAgain = "take the configuration from the model's own page";
+
+/** Nothing, or an object or list of nothing. */
+export const isEmpty = (value: unknown): boolean =>
+  value === undefined || value === null ||
+  typeof value === "object" && Object.keys(value).length === 0;
+
+/** Says of each wrong field where it is and what was expected. */
+export class FieldReader {
+  constructor(readonly fields: Fields, readonly file: string) {}
+
+  fail(name: string, expected: string, advice: string): never {
+    throw new Error(
+      `Cannot read ${this.file}: expected ${expected} in ${name}; ` +
+        `found ${quote(this.fields[name])}; ${advice}`,
+    );
+  }
+
+  has(name: string): boolean {
+    return this.fields[name] !== undefined && this.fields[name] !== null;
+  }
+
+  /** A size: an integer from 1 to `most`. */
+  size(name: string, otherwise?: number, most = LARGEST_SIZE): number {
+    if (!this.has(name) && otherwise !== undefined) return otherwise;
+    const value = this.fields[name];
+    if (!Number.isSafeInteger(value) || (value as number) < 1 || (value as number) > most) {
+      this.fail(name, `a positive integer up to ${most}`, takeAgain);
+    }
+    return value as number;
+  }
+
+  /** An integer from 0 up. */
+  count(name: string, otherwise: number): number {
+    return this.fields[name] === 0 ? 0 : this.size(name, otherwise);
+  }
+
+  /** A number above zero. */
+  positive(name: string, otherwise?: number): number {
+    if (this.fields[name] === undefined && otherwise !== undefined) return otherwise;
+    const value = this.fields[name];
+    if (typeof value !== "number" || !Number.isFinite(value) || value <= 0) {
+      this.fail(name, "a number above 0", takeAgain);
+    }
+    return value;
+  }
+
+  /** A share from 0 to below 1; 0 where there is none. */
+  share(name: string): number {
+    const value = this.fields[name] ?? 0;
+    if (typeof value !== "number" || !(value >= 0 && value < 1)) {
+      this.fail(name, "a number from 0 to below 1", takeAgain);
+    }
+    return value;
+  }
+
+  flag(name: string, otherwise: boolean): boolean {
+    if (!this.has(name)) return otherwise;
+    const value = this.fields[name];
+    if (typeof value !== "boolean") this.fail(name, "true or false", "write one of them");
+    return value;
+  }
+
+  /** One token id, several, or none. */
+  tokenIds(name: string): number[] {
+    if (!this.has(name)) return [];
+    const value = this.fields[name];
+    const ids = Array.isArray(value) ? value : [value];
+    // -1 stands for "none" in some published files.
+    if (!ids.every((id) => Number.isSafeInteger(id) && id >= -1)) {
+      this.fail(name, "a token id or a list of them", "write null where there is none");
+    }
+    return ids.filter((id) => id >= 0);
+  }
+
+  /** Refuses fields of `names` that are neither empty nor, near enough for float32, one of `values`. */
+  only(names: readonly string[], values: readonly unknown[], advice = NOT_HERE): void {
+    for (const name of names) {
+      const value = this.fields[name];
+      const isNear = (one: unknown) =>
+        one === value ||
+        typeof one === "number" && typeof value === "number" &&
+          Math.abs(one - value) <= 1e-6 * Math.abs(one);
+      if (!isEmpty(value) && !values.some(isNear)) {
+        this.fail(name, values.map((value) => quote(value)).join(" or ") || "none", advice);
+      }
+    }
+  }
+}
+
+const typeName = (value: unknown) =>
+  value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
+
+/** A JSON object, as text or parsed. @throws naming `file` where it is another thing */
+export function parseObject(text: string | Fields, file: string): Fields {
+  let value: unknown = text;
+  if (typeof text === "string") {
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      throw new Error(
+        `Cannot read ${file}: expected JSON; found ${(error as Error).message.slice(0, 160)}; ` +
+          "take the file again from the model's own page",
+      );
+    }
+  }
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    throw new Error(
+      `Cannot read ${file}: expected a JSON object; found ${typeName(value)}; ` +
+        "take the file again from the model's own page",
+    );
+  }
+  return value as Fields;
+}
