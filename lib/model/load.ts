@@ -17,7 +17,7 @@ import { LanguageModel } from "./language_model.ts";
 import { checkMemory, loadingMemory } from "./memory.ts";
 import { isOnnx, type ModelSource, openSource, type SourceOptions } from "./source.ts";
 
-export interface LoadOptions extends Omit<SourceOptions, "tokenizer"> {
+export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> {
   /** false: only token ids go in and out. A folder: its tokenizer. Default: the model's own. */
   tokenizer?: string | false;
   /** How questions are put. Default: an organism's own for organisms, else the paper's. */
@@ -42,12 +42,15 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer"> {
  */
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<LanguageModel> {
   await openBackend();
-  using opened = await openSource(source, options);
-  const { configuration, tokenizer, description } = opened;
-  checkMemory(loadingMemory(configuration), {
-    action: `load ${source}`,
-    mend: "choose a smaller model or close other programs",
+  using opened = await openSource(source, {
+    ...options,
+    check: (configuration) =>
+      checkMemory(loadingMemory(configuration), {
+        action: `load ${source}`,
+        mend: "choose a smaller model or close other programs",
+      }),
   });
+  const { configuration, tokenizer, description } = opened;
   const parameters = new Map<string, tf.Variable>();
   try {
     const format = options.format ?? formatOf(opened, options);

@@ -55,6 +55,8 @@ export interface SourceOptions {
   tokenizer?: string | false;
   /** Told how a download goes on, line by line; default prints to stderr. */
   onProgress?: (line: string) => void;
+  /** Told the configuration before any number is read; what it throws ends the opening. */
+  check?: (configuration: ModelConfiguration) => void;
 }
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -282,6 +284,7 @@ export async function openFolder(
       generation: await textOrNone(join(folder, "generation_config.json")),
     });
     configuration.tieWordEmbeddings &&= await weights.tiesHead(configuration);
+    options.check?.(configuration);
     checkTensors(folder, weights.headers, configuration);
     const { vocabularySize } = configuration;
     return {
@@ -312,6 +315,7 @@ export async function openGgufFile(
   const close = () => access.close();
   try {
     const { configuration, metadata, headers, read } = await openGguf(access);
+    options.check?.(configuration);
     checkTensors(path, headers, configuration);
     const own = () => tokenizerFromGguf(metadata, { from: path });
     return {

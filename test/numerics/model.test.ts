@@ -182,6 +182,46 @@ for (const [name, reference] of references) {
   });
 }
 
+Deno.test("a head of its own counts where config.json calls it tied, in training and saving too", async () => {
+  const [folder, reference] = [fixtureFolder("llama"), references.get("llama")!];
+  await withFolder(async (tied) => {
+    const config = JSON.parse(await Deno.readTextFile(join(folder, "config.json")));
+    assert.equal(config.tie_word_embeddings, false);
+    const lying = JSON.stringify({ ...config, tie_word_embeddings: true });
+    await Deno.writeTextFile(join(tied, "config.json"), lying);
+    await Deno.copyFile(join(folder, "model.safetensors"), join(tied, "model.safetensors"));
+    const saved = join(tied, "saved");
+    await withModel(tied, async (model) => {
+      await checkLogits(model, reference);
+      const { gradients } = await lossAndGradients(model, reference.batches[0]);
+      checkTensors(gradients, withPrefix(reference.tensors, "gradient"), 1e-3);
+      await model.save(saved);
+    });
+    const written = JSON.parse(await Deno.readTextFile(join(saved, "config.json")));
+    assert.equal(written.tie_word_embeddings, false);
+    await withModel(saved, (model) => checkLogits(model, reference));
+  });
+});
+
+Deno.test("Trainer refuses a model with dropout, which can be asked all the same", async () => {
+  const [folder, reference] = [fixtureFolder("llama"), references.get("llama")!];
+  await withFolder(async (copy) => {
+    const config = JSON.parse(await Deno.readTextFile(join(folder, "config.json")));
+    await Deno.writeTextFile(
+      join(copy, "config.json"),
+      JSON.stringify({ ...config, attention_dropout: 0.1 }),
+    );
+    await Deno.copyFile(join(folder, "model.safetensors"), join(copy, "model.safetensors"));
+    await withModel(copy, async (model) => {
+      await checkLogits(model, reference);
+      assert.throws(
+        () => new Trainer(model, { learningRate: 0.01, totalSteps: 1 }),
+        /attention_dropout 0; found 0\.1/,
+      );
+    });
+  });
+});
+
 Deno.test("loadModel() reads a checkpoint in several files", async () => {
   await withModel(
     join(fixtureFolder("llama"), "sharded"),

@@ -6,6 +6,7 @@ import { bytesAccess, readTensors } from "../../lib/model/checkpoint.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import { openGguf } from "../../lib/model/gguf.ts";
 import { openSource } from "../../lib/model/source.ts";
+import { withFolder } from "./_folder.ts";
 import { Random } from "../../lib/random.ts";
 
 const fixtures = fileURLToPath(new URL("../numerics/fixtures/", import.meta.url));
@@ -63,6 +64,69 @@ Deno.test("openSource() opens a GGUF file by its path, with the SHA-256 of the f
   // These files were made without a tokenizer.
   await assert.rejects(openSource(path), /tokenizer of .*qwen2\.gguf/);
   await assert.rejects(openSource("none.gguf"), /none\.gguf: expected a file/);
+});
+
+/** The bytes of a file with each of the texts replaced once by one as long. */
+function withTexts(bytes: Uint8Array, texts: Record<string, string>): Uint8Array {
+  let all = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  for (const [old, text] of Object.entries(texts)) {
+    assert.ok(old.length === text.length && all.split(old).length === 2, old);
+    all = all.replace(old, text);
+  }
+  return Uint8Array.from(all, (c) => c.charCodeAt(0));
+}
+
+Deno.test("openGguf() takes a rotary factor without a type as linear, like llama.cpp", async () => {
+  const whole = file("llama-bias");
+  const { configuration } = await openGguf(bytesAccess(whole));
+  assert.deepEqual(configuration.ropeScaling, { type: "linear", factor: 2 });
+  const untyped = withTexts(whole, { "llama.rope.scaling.type": "general.something.else." });
+  assert.deepEqual((await openGguf(bytesAccess(untyped))).configuration, configuration);
+});
+
+Deno.test("openGguf() refuses a key of its metadata given twice", async () => {
+  const twice = withTexts(file("qwen2"), {
+    "qwen2.attention.key_length": "qwen2.attention.head_count",
+  });
+  await assert.rejects(openGguf(bytesAccess(twice, "x.gguf")), /x\.gguf: .* one of them twice/);
+});
+
+Deno.test("openSource() tells a GGUF file by its first bytes, whatever its name", async () => {
+  await withFolder(async (folder) => {
+    for (const name of ["MODEL.GGUF", "sha256-0123abcd", "model"]) {
+      await Deno.writeFile(join(folder, name), file("qwen2"));
+      using source = await openSource(join(folder, name), { tokenizer: false });
+      assert.deepEqual([source.configuration.family, source.description.kind], ["qwen2", "gguf"]);
+    }
+    const refused: [string, string, RegExp][] = [
+      ["model.safetensors", "\x08\0\0\0\0\0\0\0{}", /give the folder that holds it and config/],
+      ["model.gguf", "version https://git-lfs.github.com/spec/v1\n", /git lfs pull/],
+      ["old.bin", "tjgg", /starts with "tjgg"; convert/],
+      ["empty", "", /starts with ""/],
+    ];
+    for (const [name, text, message] of refused) {
+      const path = join(folder, name);
+      await Deno.writeTextFile(path, text);
+      await assert.rejects(openSource(path, { tokenizer: false }), (error: Error) => {
+        assert.match(error.message, message);
+        assert.ok(error.message.includes(path));
+        return true;
+      });
+    }
+  });
+});
+
+Deno.test("openSource() of a GGUF file refuses tensors that its metadata doesn't ask for", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "x.gguf");
+    // The value of a 32-bit number stands behind its key and type.
+    const bytes = file("qwen2"), key = "qwen2.block_count";
+    const at = new TextDecoder("latin1").decode(bytes).indexOf(key) + key.length + 4;
+    assert.equal(bytes[at], 2);
+    bytes[at] = 1;
+    await Deno.writeFile(path, bytes);
+    await assert.rejects(openSource(path), /a qwen2 of 1 layers alone; found "model\.layers\.1\./);
+  });
 });
 
 Deno.test("openGguf() refuses files cut off and other files, by name", async () => {
