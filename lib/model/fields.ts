@@ -18,8 +18,9 @@ export class FieldReader {
   constructor(readonly fields: Fields, readonly file: string) {}
 
   fail(name: string, expected: string, advice: string): never {
+    const shown = /^[\w.-]{1,80}$/.test(name) ? name : quote(name);
     throw new Error(
-      `Cannot read ${this.file}: expected ${expected} in ${name}; ` +
+      `Cannot read ${this.file}: expected ${expected} in ${shown}; ` +
         `found ${quote(this.fields[name])}; ${advice}`,
     );
   }

@@ -3,6 +3,7 @@
  * so that they read like the checkpoint they were made from.
  */
 import { GGMLQuantizationType, gguf } from "@huggingface/gguf";
+import { quote } from "../runtime/quote.ts";
 import { dequantize, formatBytes, readableFormats } from "./_dequantize.ts";
 import type { RandomAccess, Tensor } from "./checkpoint.ts";
 import type { ModelConfiguration } from "./configuration.ts";
@@ -113,14 +114,18 @@ export async function openGguf(access: RandomAccess): Promise<GgufFile> {
   let factors: Part | undefined;
   for (const info of parsed.tensorInfos) {
     const part = checkPart(file, size, dataStart, info);
-    if (info.name === ropeFactors && factors === undefined && part.bytes < MOST_FACTORS) {
+    const isFactors = info.name === ropeFactors && part.bytes < MOST_FACTORS;
+    // llama.cpp has them for this architecture alone.
+    if (isFactors && !factors && metadata["general.architecture"] === "llama") {
       factors = part;
     } else {
       const name = checkpointName(info.name);
       if (name === undefined) {
-        refuse(file, "tensors of Llama, Mistral or Qwen", info.name, "choose another model");
+        refuse(file, "tensors of Llama, Mistral or Qwen", quote(info.name), "choose another model");
       }
-      if (parts.has(name)) refuse(file, "every tensor once", `${info.name} twice`, takeAgain);
+      if (parts.has(name)) {
+        refuse(file, "every tensor once", `${quote(info.name)} twice`, takeAgain);
+      }
       parts.set(name, part);
     }
   }
@@ -155,7 +160,7 @@ function checkPart(
   dataStart: number,
   info: { name: string; shape: bigint[]; dtype: number; offset: bigint },
 ): Part {
-  const name = JSON.stringify(info.name.slice(0, 80));
+  const name = quote(info.name);
   const format = GGMLQuantizationType[info.dtype] ?? `type ${info.dtype}`;
   if (!readableFormats.includes(format)) {
     refuse(
@@ -191,7 +196,12 @@ function checkOrder(file: string, parts: Part[]): void {
   let [end, last] = [0, ""];
   for (const part of parts.toSorted((a, b) => a.begin - b.begin)) {
     if (part.begin < end) {
-      refuse(file, "tensors apart from each other", `${part.name} within ${last}`, takeAgain);
+      refuse(
+        file,
+        "tensors apart from each other",
+        `${quote(part.name)} within ${quote(last)}`,
+        takeAgain,
+      );
     }
     [end, last] = [part.begin + part.bytes, part.name];
   }

@@ -35,7 +35,7 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> 
 }
 
 /**
- * Loads a model: `source` is a folder (config.json and safetensors), a .gguf file, a hub id, or
+ * Loads a model: `source` is a folder (config.json and safetensors), a GGUF file, a hub id, or
  * `organism:NAME`.
  * @throws naming the source, where it can't be found or read, where tensors and configuration differ,
  *   where memory is too small for it, or where it has no chat template and one is asked for

@@ -77,8 +77,8 @@ export const defaultCacheDirectory: string = join(root, ".cache", "models");
 const smollm2 = "HuggingFaceTB/SmolLM2-135M-Instruct";
 
 /**
- * Opens a model by what names it: a folder, a .gguf file, `organism:NAME`, a hub id `owner/name`, or
- * `smollm2`. A hub model is downloaded the first time (settings: HF_TOKEN, HF_ENDPOINT,
+ * Opens a model by what names it: a folder, a GGUF file of any name, `organism:NAME`, a hub id
+ * `owner/name`, or `smollm2`. A hub model is downloaded the first time (settings: HF_TOKEN, HF_ENDPOINT,
  * HF_HUB_OFFLINE).
  * Throws, naming the source and what to do, when it isn't there or can't be read.
  */

@@ -76,7 +76,11 @@ export class Weights implements Disposable {
     const file = await openSafetensors(access);
     for (const [name, wanted] of index ?? []) {
       if (wanted === shard && !file.header.tensors.has(name)) {
-        this.#refuse(`tensor ${name} in ${shard}, as the index says`, "none", "take both again");
+        this.#refuse(
+          `tensor ${quote(name)} in ${shard}, as the index says`,
+          "none",
+          "take both again",
+        );
       }
     }
     for (const name of file.names) {

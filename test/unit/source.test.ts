@@ -182,7 +182,7 @@ const wrong: [string, Record<string, string | Uint8Array>, RegExp][] = [
       "a.safetensors": weights(1),
       "model.safetensors.index.json": index({ v: "a.safetensors" }),
     },
-    /tensor v in a\.safetensors/,
+    /tensor "v" in a\.safetensors/,
   ],
   [
     "weights cut off",
