@@ -42,7 +42,6 @@ const KNOWN = new Set([
 /** Keys of other architectures that change numbers, by the values that change none. */
 const NEUTRAL: [names: string[], values: unknown[]][] = [
   [["attn_logit_softcapping", "expert_count", "final_logit_softcapping", "swin_norm"], [0, false]],
-  [["use_parallel_residual"], [false]],
   [["embedding_scale", "logit_scale", "residual_scale"], [0, 1]], // 0 is none in llama.cpp
   [["attention.causal"], [true]],
   [["rope.scaling.attn_factor"], [1]],
@@ -120,6 +119,8 @@ function checkNeutral(
   },
 ): void {
   for (const [names, values] of NEUTRAL) reader.only(names.map(key), values);
+  // Qwen 1.5's files were published with true, which llama.cpp doesn't read.
+  reader.only(["llama", "qwen3"].map((family) => `${family}.use_parallel_residual`), [false]);
   for (const name of ["attention.value_length", "rope.dimension_count"]) {
     reader.only([key(name)], [headDimension]);
   }

@@ -488,4 +488,14 @@ Deno.test("configurationFromGguf() leaves keys alone that change no number", () 
     "something.else": 3,
   };
   assert.deepEqual(read(harmless), read({}));
+  // As published Qwen 1.5 files have it.
+  const qwen2 = Object.fromEntries(
+    Object.entries(metadata).map(([key, value]) => [key.replace("llama.", "qwen2."), value]),
+  );
+  const published = {
+    ...qwen2,
+    "general.architecture": "qwen2",
+    "qwen2.use_parallel_residual": true,
+  };
+  assert.equal(configurationFromGguf(published, { tensorNames: [] }).family, "qwen2");
 });
