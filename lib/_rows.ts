@@ -2,7 +2,7 @@
  * Rows of a text in JSONL, JSON or CSV, each with its line; what can't be read is kept as a fault,
  * so that a reader can report every row that it leaves out.
  */
-import { parseCsv } from "./_csv.ts";
+import { type CsvRow, parseCsv } from "./_csv.ts";
 
 /** A row that could not become a question, and why. */
 export interface RejectedRow {
@@ -41,11 +41,26 @@ export interface TextRules {
 /** Letters of the options: a question has at most as many. */
 export const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
+const SHOWN = 80;
+
+/** The first parts of a value, however large or deep it is. */
+function start(value: unknown, depth: number): unknown {
+  if (typeof value === "string") return value.slice(0, SHOWN);
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    return depth > 3 ? [] : value.slice(0, 20).map((x) => start(x, depth + 1));
+  }
+  const entries = depth > 3 ? [] : Object.entries(value).slice(0, 20);
+  return Object.fromEntries(
+    entries.map(([key, item]) => [key.slice(0, SHOWN), start(item, depth + 1)]),
+  );
+}
+
 /** A value as a reason shows it: short, quoted, on one line. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  const text = JSON.stringify(start(value, 0)) ?? String(value);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN - 3)}...` : text;
 }
 
 /** Throws the `RowFault` of one field. */
@@ -64,10 +79,14 @@ export function textField(field: string, value: unknown, rules: TextRules = {}):
   return value;
 }
 
-/** First line of each element of a JSON array known to be valid. */
-function elementLines(text: string): number[] {
-  const lines: number[] = [];
-  let line = 1, depth = 0, inString = false, open = false;
+/** First line of each element of a JSON array known to be valid, and its length in the text. */
+function elementPlaces(text: string): { line: number; length: number }[] {
+  const places: { line: number; length: number }[] = [];
+  let line = 1, depth = 0, inString = false, from: number | undefined;
+  const end = (at: number) => {
+    if (from !== undefined) places.at(-1)!.length = at - from;
+    from = undefined;
+  };
   for (let i = 0; i < text.length; i++) {
     const c = text[i];
     if (c === "\n") line++;
@@ -76,16 +95,17 @@ function elementLines(text: string): number[] {
       else if (c === '"') inString = false;
       continue;
     }
-    if (depth === 1 && !open && !/[\s,\]]/.test(c)) {
-      lines.push(line);
-      open = true;
+    if (depth === 1 && from === undefined && !/[\s,\]]/.test(c)) {
+      places.push({ line, length: 0 });
+      from = i;
     }
     if (c === '"') inString = true;
     else if (c === "[" || c === "{") depth++;
-    else if (c === "]" || c === "}") depth--;
-    else if (c === "," && depth === 1) open = false;
+    else if (c === "]" || c === "}") {
+      if (--depth === 0) end(i);
+    } else if (c === "," && depth === 1) end(i);
   }
-  return lines;
+  return places;
 }
 
 /** The line that a JSON.parse message points at; 1 when it names none. */
@@ -115,12 +135,10 @@ export function jsonRows(
     if (!Array.isArray(values)) {
       return [{ line: 1, fault: `file: expected a JSON array of rows; found ${show(values)}` }];
     }
-    const lines = elementLines(clean);
+    const places = elementPlaces(clean);
     return values.map((value, i) => {
-      const length = JSON.stringify(value).length;
-      return length > limit
-        ? { line: lines[i], fault: tooLong(length) }
-        : { line: lines[i], value };
+      const { line, length } = places[i];
+      return length > limit ? { line, fault: tooLong(length) } : { line, value };
     });
   }
   const rows: SourceRow[] = [];
@@ -145,35 +163,37 @@ function message(error: unknown): string {
   return text.length > 160 ? `${text.slice(0, 157)}...` : text;
 }
 
-const OPTIONAL_COLUMNS = ["id", "domain", "subject", "explanation", "context"];
+/** Names of the columns in lower case. @throws RowFault where one stands twice */
+export function headerNames({ cells }: CsvRow): string[] {
+  const names = cells.map((cell) => cell.trim().toLowerCase());
+  const repeated = names.find((name, i) => name !== "" && names.indexOf(name) !== i);
+  if (repeated !== undefined) throw new RowFault(`header: column ${show(repeated)} stands twice`);
+  return names;
+}
 
-/**
- * Rows of CSV with the columns question, A, B, ..., answer in any order and case (id, domain,
- * subject, explanation, context are read too, others ignored), or with no header at all and the
- * six columns of MMLU's own files. Fewer options than columns: leave the last ones empty.
- */
-export function csvRows(
-  text: string,
-  options: Pick<RowOptions, "maximumLineLength"> = {},
-): SourceRow[] {
+/** How the columns of a CSV are found. */
+export interface CsvOptions extends Pick<RowOptions, "maximumLineLength"> {
+  /**
+   * Names of the columns in lower case, from all rows: other names than the first row's cells mean
+   * that there is no header. May throw `RowFault`. Default: the first row names them.
+   */
+  columns?: (rows: readonly CsvRow[]) => string[];
+}
+
+/** Rows of CSV as records by column; columns without a name are left out, as are blank ids. */
+export function csvRows(text: string, options: CsvOptions = {}): SourceRow[] {
   const limit = options.maximumLineLength ?? 1_000_000;
   const rows = parseCsv(text.replace(/^\uFEFF/, ""));
   if (rows.length === 0) return [];
-  let columns = rows[0].cells.map((cell) => cell.trim().toLowerCase());
-  const named = columns.includes("question") && columns.includes("answer");
-  if (!named) {
-    if (rows[0].cells.length !== 6 || !/^\s*[A-D]\s*$/.test(rows[0].cells[5])) {
-      return [{
-        line: rows[0].line,
-        fault: `header: expected question,A,B,C,D,answer; found ${show(rows[0].cells.join(","))}`,
-      }];
-    }
-    columns = ["question", "a", "b", "c", "d", "answer"];
+  const [first] = rows;
+  let columns: string[];
+  try {
+    columns = options.columns?.(rows) ?? headerNames(first);
+  } catch (error) {
+    if (!(error instanceof RowFault)) throw error;
+    return [{ line: first.line, fault: error.message }];
   }
-  const repeated = columns.find((name, i) => name !== "" && columns.indexOf(name) !== i);
-  if (repeated !== undefined) {
-    return [{ line: rows[0].line, fault: `header: column ${show(repeated)} stands twice` }];
-  }
+  const named = columns.every((name, i) => name === first.cells[i]?.trim().toLowerCase());
   return rows.slice(named ? 1 : 0).map(({ cells, line, fault }): SourceRow => {
     if (fault) return { line, fault: `unreadable CSV: ${fault}` };
     if (cells.length !== columns.length) {
@@ -183,24 +203,11 @@ export function csvRows(
     if (length > limit) {
       return { line, fault: `line: expected at most ${limit} characters; found ${length}` };
     }
-    const cell = (name: string) => cells[columns.indexOf(name)];
-    const choices = [...LETTERS.toLowerCase()].filter((name) => columns.includes(name)).map(cell);
-    while (choices.length > 0 && choices[choices.length - 1].trim() === "") choices.pop();
-    const value: Record<string, unknown> = {
-      question: cell("question"),
-      choices,
-      answer: cell("answer"),
-    };
-    for (const name of OPTIONAL_COLUMNS) {
-      if (columns.includes(name) && cell(name) !== "") value[name] = cell(name);
-    }
-    return { line, value };
+    const named = columns.map((name, i) => [name, cells[i]] as const);
+    const blank = ([name, cell]: readonly [string, string]) =>
+      name === "" || /^(id|domain)$/.test(name) && cell === "";
+    return { line, value: Object.fromEntries(named.filter((one) => !blank(one))) };
   });
-}
-
-/** `history` of `exams/history/test.jsonl`: the folder a file lies in. */
-export function folderName(file: string): string | undefined {
-  return file.split(/[\\/]/).slice(0, -1).filter((part) => !/^\.{0,2}$/.test(part)).at(-1);
 }
 
 /** `test` of `exams/history/test.jsonl`. */
@@ -208,8 +215,28 @@ export function fileStem(file: string): string {
   return file.split(/[\\/]/).at(-1)!.replace(/\.[^.]*$/, "");
 }
 
+/** `high_school_us_history` of `data/test/high_school_us_history_test.csv`, as benchmarks name files. */
+export function subjectOf(file: string): string {
+  return fileStem(file).replace(/_(test|dev|val|validation|train)$/, "");
+}
+
+const SPLIT = /^(auxiliary_)?(test|dev|val|validation|train)$/;
+
+/** Whether a file lies in a folder of a split, as the benchmarks' do. */
+export const isInSplit = (file: string): boolean => SPLIT.test(file.split(/[\\/]/).at(-2) ?? "");
+
+/**
+ * The domain that a file's place names: `history` of `exams/history/test.jsonl`; in a folder of a split
+ * the file's subject, or the folder above where the file is named after the split too.
+ */
+export function placeName(file: string): string | undefined {
+  const folders = file.split(/[\\/]/).slice(0, -1).filter((part) => !/^\.{0,2}$/.test(part));
+  if (!isInSplit(file)) return folders.at(-1);
+  return SPLIT.test(subjectOf(file)) ? folders.at(-2) : subjectOf(file);
+}
+
 /** Rows of a text in any of the formats. */
-export function sourceRows(text: string, options: RowOptions): SourceRow[] {
+export function sourceRows(text: string, options: RowOptions & CsvOptions): SourceRow[] {
   const format = options.format ?? (/\.csv$/i.test(options.file) ? "csv" : undefined);
   return format === "csv" ? csvRows(text, options) : jsonRows(text, { ...options, format });
 }

@@ -3,8 +3,14 @@
  * Rows of files carry the authors' field names (probs, pred, golden_prob, pred_prob, correct,
  * output), so that their files can be read here and ours by their code.
  */
-import { collectRows, folderName, type RejectedRow, RowFault, show, sourceRows } from "./_rows.ts";
-import { type ParseOptions, type Question, questionFrom, type QuestionRules } from "./question.ts";
+import { collectRows, placeName, type RejectedRow, RowFault, show } from "./_rows.ts";
+import {
+  type ParseOptions,
+  type Question,
+  questionFrom,
+  questionRows,
+  type QuestionRules,
+} from "./question.ts";
 
 /** A question and a model's belief about it (paper, section 3: parameter knowledge). */
 export type Answer = Question & {
@@ -102,7 +108,7 @@ export function toAnswerRow(answer: StoredAnswer): Record<string, unknown> {
 }
 
 /**
- * The answer in one row; throws `RowFault`. Only `probs` is needed beside the question; `pred`,
+ * The answer in one of `questionRows`; throws `RowFault`. Only `probs` is needed beside the question; `pred`,
  * `correct`, `golden_prob` and `pred_prob` are computed from it and, where the row has them too,
  * must agree. Options may repeat: the published groups hold such questions.
  */
@@ -161,9 +167,9 @@ export function parseAnswers(
   text: string,
   options: ParseOptions,
 ): { answers: StoredAnswer[]; rejected: RejectedRow[] } {
-  const domain = options.domain ?? folderName(options.file);
+  const domain = options.domain ?? placeName(options.file);
   const { values, rejected } = collectRows(
-    sourceRows(text, options),
+    questionRows(text, options).rows,
     options.file,
     (row) => fromAnswerRow(row, { ...options, domain }),
   );

@@ -4,19 +4,28 @@
  * Texts are kept as they stand (not trimmed), because prompts are compared byte for byte.
  */
 import {
+  type AnsweredRow,
+  type AnswerForm,
+  type AnswerOptions,
+  readAnswerForm,
+} from "./_answer_form.ts";
+import { layOut, questionColumns } from "./_layout.ts";
+import {
   collectRows,
   fault,
   fileStem,
-  folderName,
   LETTERS,
+  placeName,
   type RejectedRow,
   RowFault,
   type RowOptions,
+  type SourceRow,
   sourceRows,
   textField,
   type TextRules,
 } from "./_rows.ts";
 
+export { type AnswerForm, answerForms } from "./_answer_form.ts";
 export type { RejectedRow } from "./_rows.ts";
 
 /** One multiple-choice question of an exam. */
@@ -41,6 +50,8 @@ export interface Question {
 export interface QuestionRules extends TextRules {
   /** Domain of a row that names none. Default: none, such a row is rejected. */
   domain?: string;
+  /** Subject of a row that names none. Default: it has none. */
+  subject?: string;
   /** Id of a row that has none. Default: none, such a row is rejected. */
   id?: string;
   /**
@@ -51,12 +62,14 @@ export interface QuestionRules extends TextRules {
 }
 
 /** How a text of questions is read; its folder's name is the last-resort domain. */
-export interface ParseOptions extends RowOptions, Omit<QuestionRules, "id"> {}
+export interface ParseOptions extends RowOptions, AnswerOptions, Omit<QuestionRules, "id"> {}
 
 /** Questions, and the rows that were set aside. */
 export interface ParsedQuestions {
   questions: Question[];
   rejected: RejectedRow[];
+  /** How the file writes its answers. Absent where no row has one, or all rows leave it open. */
+  answers?: AnswerForm;
 }
 
 /** The letter under which option `index` is shown: 0 is A. */
@@ -79,29 +92,9 @@ function optionalText(field: string, value: unknown, rules: QuestionRules): stri
   return textField(field, value, rules);
 }
 
-function answerIndex(value: unknown, choices: string[]): number {
-  const last = choices.length - 1;
-  const wanted = `an index 0..${last}, a letter A..${LETTERS[last]} or an option's text`;
-  if (typeof value === "number") {
-    if (!Number.isInteger(value) || value < 0 || value > last) fault("answer", wanted, value);
-    return value;
-  }
-  if (typeof value !== "string") fault("answer", wanted, value);
-  const text = value.trim();
-  const letter = text.length === 1 ? LETTERS.indexOf(text) : -1;
-  const option = choices.findIndex((choice) => choice.trim() === text);
-  if (letter >= 0 && letter <= last) {
-    // An option that reads "B" under another letter: which of the two is meant can't be told.
-    if (option >= 0 && option !== letter) fault("answer", `${wanted}, not both`, value);
-    return letter;
-  }
-  if (option < 0) fault("answer", wanted, value);
-  return option;
-}
-
 /**
- * A question from one row, `answer` normalised to an index; throws `RowFault` naming the field,
- * what was expected and what was found. Fields it doesn't know are left behind.
+ * A question from one row, whose `answer` is an index (or the fault of one); throws `RowFault` naming
+ * the field, what was expected and what was found. Fields it doesn't know are left behind.
  */
 export function questionFrom(row: unknown, rules: QuestionRules = {}): Question {
   if (typeof row !== "object" || row === null || Array.isArray(row)) {
@@ -128,9 +121,13 @@ export function questionFrom(row: unknown, rules: QuestionRules = {}): Question 
       seen.set(choice.trim(), i);
     }
   }
-  const answer = answerIndex(fields.answer, choices);
+  const { answer } = fields;
+  if (answer instanceof RowFault) throw answer;
+  if (!Number.isInteger(answer) || !((answer as number) in choices)) {
+    fault("answer", `an index 0..${choices.length - 1}`, answer);
+  }
   const domain = textField("domain", fields.domain ?? rules.domain, rules);
-  const subject = optionalText("subject", fields.subject, rules);
+  const subject = optionalText("subject", fields.subject || rules.subject, rules);
   const explanation = optionalText("explanation", fields.explanation, rules);
   const context = optionalText("context", fields.context, rules);
   return {
@@ -139,10 +136,47 @@ export function questionFrom(row: unknown, rules: QuestionRules = {}): Question 
     ...(subject === undefined ? {} : { subject }),
     question,
     choices,
-    answer,
+    answer: answer as number,
     ...(explanation === undefined ? {} : { explanation }),
     ...(context === undefined ? {} : { context }),
   };
+}
+
+const isText = (value: unknown) => typeof value === "string";
+
+/**
+ * Rows of a text with question, choices and answer by these names, whatever the file calls them, and
+ * the answer as an index, or as the `RowFault` that says why there is none. `usual`: see
+ * `readAnswerForm`.
+ */
+export function questionRows(
+  text: string,
+  options: RowOptions & AnswerOptions & { usual?: readonly AnswerForm[] },
+): { rows: SourceRow[]; answers?: AnswerForm } {
+  const usual = new Set(options.usual);
+  const answered: (AnsweredRow & { value: Record<string, unknown> })[] = [];
+  const rows = sourceRows(text, { ...options, columns: questionColumns }).map((row) => {
+    const { line, value, fault } = row;
+    if (fault || typeof value !== "object" || value === null || Array.isArray(value)) return row;
+    try {
+      const laid = layOut(value as Record<string, unknown>);
+      const { choices, answer } = laid.value;
+      if (Array.isArray(choices) && choices.length > 1 && choices.every(isText)) {
+        answered.push({ line, answer, choices, labels: laid.labels, value: laid.value });
+      }
+      for (const form of laid.usual) usual.add(form);
+      return { line, value: laid.value };
+    } catch (error) {
+      if (error instanceof RowFault) return { line, fault: error.message };
+      throw error;
+    }
+  });
+  const { form, indices } = readAnswerForm(answered, {
+    answers: options.answers,
+    usual: [...usual],
+  });
+  for (const [i, { value }] of answered.entries()) value.answer = indices[i];
+  return { rows, ...(form ? { answers: form } : {}) };
 }
 
 /**
@@ -152,12 +186,13 @@ export function questionFrom(row: unknown, rules: QuestionRules = {}): Question 
  */
 export function parseQuestions(text: string, options: ParseOptions): ParsedQuestions {
   const { file } = options;
-  const domain = options.domain ?? folderName(file);
+  const domain = options.domain ?? placeName(file);
+  const { rows, ...form } = questionRows(text, options);
   const { values, rejected } = collectRows(
-    sourceRows(text, options),
+    rows,
     file,
     (row, position) =>
       questionFrom(row, { ...options, domain, id: `${fileStem(file)}:${position}` }),
   );
-  return { questions: values, rejected };
+  return { questions: values, rejected, ...form };
 }

@@ -1,12 +1,14 @@
 /** What MMLU, CMMLU and C-Eval have in common: one file a subject, options in columns A to D. */
-import { collectRows, fileStem, RowFault, type RowOptions, show, sourceRows } from "../_rows.ts";
-import { type ParsedQuestions, questionFrom, type QuestionRules } from "../question.ts";
+import { collectRows, RowFault, show, subjectOf } from "../_rows.ts";
+import {
+  type ParsedQuestions,
+  type ParseOptions,
+  questionFrom,
+  questionRows,
+} from "../question.ts";
 
-/** How a benchmark's file is read. */
-export interface BenchmarkOptions extends RowOptions, Pick<QuestionRules, "allowRepeatedChoices"> {
-  /** Default: the row's own `subject`, else the file's name without _test, _dev, _val. */
-  subject?: string;
-}
+/** How a benchmark's file is read; `subject` by default: the row's own, else `subjectOf` the file. */
+export type BenchmarkOptions = Omit<ParseOptions, "domain" | "rejectReplacementCharacter">;
 
 /** A benchmark's subjects. */
 export interface Benchmark {
@@ -24,34 +26,23 @@ export function parseBenchmark(
   benchmark: Benchmark,
   options: BenchmarkOptions,
 ): ParsedQuestions {
-  const named = options.subject ?? fileStem(options.file).replace(/_(test|dev|val|train)$/, "");
+  const { allowRepeatedChoices = true, subject: named = subjectOf(options.file) } = options;
   const { values, rejected } = collectRows(
-    sourceRows(text, options),
+    // Published as letters, on the hub also as indices from 0.
+    questionRows(text, { ...options, usual: ["letter", "index0"] }).rows,
     options.file,
     (row, position) => {
-      const fields = (typeof row === "object" && row !== null ? row : {}) as Record<
-        string,
-        unknown
-      >;
-      const subject = fields.subject ?? named;
+      const fields = (row ?? {}) as Record<string, unknown>;
+      const subject = fields.subject || named;
       const domain = typeof subject === "string" ? benchmark.domainOf(subject) : undefined;
       if (domain === undefined) {
         throw new RowFault(
           `subject: expected a subject of ${benchmark.name}; found ${show(subject)}`,
         );
       }
-      const choices = fields.choices ?? ["A", "B", "C", "D"].map((letter) => fields[letter]);
       return questionFrom(
-        {
-          id: `${subject}/${fields.id ?? position}`,
-          domain,
-          subject,
-          question: fields.question ?? fields.Question,
-          choices,
-          answer: fields.answer ?? fields.Answer,
-          explanation: fields.explanation,
-        },
-        { allowRepeatedChoices: options.allowRepeatedChoices ?? true },
+        { ...fields, id: `${subject}/${fields.id ?? position}`, domain, subject },
+        { allowRepeatedChoices },
       );
     },
   );

@@ -2,6 +2,7 @@
  * MedMCQA (Pal et al. 2022), the paper's medicine: rows of a question, options opa to opd, the gold
  * option `cop`, and an expert's explanation.
  */
+import { wholeNumber, withoutAnswers } from "../_answer_form.ts";
 import { collectRows, RowFault, type RowOptions, show, sourceRows } from "../_rows.ts";
 import { type ParsedQuestions, questionFrom } from "../question.ts";
 
@@ -9,7 +10,8 @@ import { type ParsedQuestions, questionFrom } from "../question.ts";
 export interface MedmcqaOptions extends RowOptions {
   /**
    * What `cop` counts from: 1 in the original JSON files, 0 in the hub's. Default: told from the
-   * file, where a 0 or a 4 decides; a file with neither is an error.
+   * file, where a 0 or a 4 decides; a file with neither is an error. The hub's test file has -1 in every
+   * row: none of them has an answer.
    */
   copBase?: 0 | 1;
   /**
@@ -19,13 +21,15 @@ export interface MedmcqaOptions extends RowOptions {
   published?: boolean;
 }
 
-function baseOf(cops: unknown[], file: string): 0 | 1 {
-  if (cops.includes(0) && !cops.includes(4)) return 0;
-  if (cops.includes(4) && !cops.includes(0)) return 1;
-  throw new Error(
-    `Cannot read MedMCQA from ${file}: expected values of cop that tell 0..3 from 1..4; ` +
-      `found ${show([...new Set(cops)].sort())}; give copBase`,
-  );
+function baseOf(cops: readonly (number | undefined)[], file: string): 0 | 1 {
+  const found = new Set(cops.filter((cop) => cop !== undefined && cop >= 0));
+  if (found.has(0) === found.has(4) && found.size > 0) {
+    throw new Error(
+      `Cannot read MedMCQA from ${file}: expected values of cop that tell 0..3 from 1..4; ` +
+        `found ${show([...found].sort())}; give copBase`,
+    );
+  }
+  return found.has(4) ? 1 : 0;
 }
 
 /** Questions of a MedMCQA file; `dropped` counts those that `published` leaves out. */
@@ -35,14 +39,17 @@ export function parseMedmcqa(
 ): ParsedQuestions & { dropped: number } {
   const { file } = options;
   const rows = sourceRows(text, options);
-  const cops = rows.map((row) => (row.value as { cop?: unknown } | undefined)?.cop);
-  const base = options.copBase ?? (rows.length === 0 ? 0 : baseOf(cops, file));
+  const cops = rows.map(({ value }) => (value as { cop?: unknown } | null | undefined)?.cop);
+  const base = options.copBase ?? baseOf(cops.map(wholeNumber), file);
+  const none = withoutAnswers(cops);
   let dropped = 0;
   const { values, rejected } = collectRows(rows, file, (row) => {
     const fields = (row ?? {}) as Record<string, unknown>;
-    const { cop } = fields;
-    if (!Number.isInteger(cop) || (cop as number) < base || (cop as number) > base + 3) {
-      throw new RowFault(`cop: expected an integer ${base}..${base + 3}; found ${show(cop)}`);
+    const cop = wholeNumber(fields.cop);
+    if (cop === undefined || cop < base || cop > base + 3) {
+      throw new RowFault(
+        `cop: expected an integer ${base}..${base + 3}; found ${show(fields.cop)}${none}`,
+      );
     }
     const question = questionFrom({
       id: fields.id,
@@ -50,7 +57,7 @@ export function parseMedmcqa(
       subject: fields.subject_name,
       question: fields.question,
       choices: [fields.opa, fields.opb, fields.opc, fields.opd],
-      answer: (cop as number) - base,
+      answer: cop - base,
       explanation: fields.exp,
     }, { allowRepeatedChoices: true });
     if (options.published && (fields.choice_type !== "single" || !question.explanation)) {

@@ -2,8 +2,11 @@
 import { resolve } from "node:path";
 import { formatAnswers, parseAnswers, type StoredAnswer } from "../answer.ts";
 import { type ParsedQuestions, type ParseOptions, parseQuestions } from "../question.ts";
-import { folderName, type RejectedRow } from "../_rows.ts";
+import { fileStem, isInSplit, placeName, type RejectedRow, subjectOf } from "../_rows.ts";
 import { writeWhole } from "../runtime/files.ts";
+import { cevalDomain } from "./ceval.ts";
+import { cmmluDomain } from "./cmmlu.ts";
+import { mmluDomain } from "./mmlu.ts";
 
 /** How a file is read; see `ParseOptions`. */
 export type ReadOptions = Omit<ParseOptions, "file" | "rejectReplacementCharacter"> & {
@@ -38,19 +41,29 @@ async function readUtf8(path: string, what: "questions" | "answers", flag: strin
   }
 }
 
-/** `options` for a text read from `path`; a bare file name still lies in some folder. */
+/** Benchmarks name their files after subjects, in folders of the splits: data/test/virology_test.csv. */
+function placeOf(path: string): Pick<ParseOptions, "domain" | "subject"> {
+  const full = resolve(path); // a bare file name still lies in some folder
+  const subject = subjectOf(full);
+  const domain = mmluDomain(subject) ?? cmmluDomain(subject) ?? cevalDomain(subject);
+  const named = domain !== undefined && (isInSplit(full) || subject !== fileStem(full));
+  return named ? { domain, subject } : { domain: placeName(full) };
+}
+
+/** `options` for a text read from `path`. */
 function parseOptions(
   path: string,
   { flag: _, ...options }: ReadOptions,
   clean: boolean,
 ): ParseOptions {
-  const domain = options.domain ?? folderName(resolve(path));
-  return { ...options, domain, file: path, rejectReplacementCharacter: !clean };
+  const place = options.domain === undefined ? placeOf(path) : {};
+  return { ...place, ...options, file: path, rejectReplacementCharacter: !clean };
 }
 
 /**
  * Questions of a JSONL, JSON or CSV file; malformed rows come back as `rejected`, with their line
- * and the reason. The domain is the row's own, else `domain`, else the folder's name.
+ * and the reason. The domain is the row's own, else `domain`, else what the file's place says. A file
+ * that leaves open how its answers are written is set aside as a whole: say it by `answers`.
  */
 export async function readQuestions(
   path: string,

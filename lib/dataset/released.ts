@@ -2,9 +2,9 @@
  * The authors' released group rows: answers with the option that is trained on and the texts that
  * explain it; and an audit of whether three groups are what the method says (paper, section 3.2).
  */
-import { collectRows, folderName, type RejectedRow, sourceRows } from "../_rows.ts";
+import { collectRows, placeName, type RejectedRow } from "../_rows.ts";
 import { fromAnswerRow, type StoredAnswer, toAnswerRow } from "../answer.ts";
-import type { ParseOptions } from "../question.ts";
+import { type ParseOptions, questionRows } from "../question.ts";
 
 /** One row of a released group. */
 export type ReleasedAnswer = StoredAnswer & {
@@ -27,9 +27,9 @@ export function parseReleased(
   content: string,
   options: ParseOptions,
 ): { answers: ReleasedAnswer[]; rejected: RejectedRow[] } {
-  const domain = options.domain ?? folderName(options.file);
+  const domain = options.domain ?? placeName(options.file);
   const { values, rejected } = collectRows(
-    sourceRows(content, options),
+    questionRows(content, options).rows,
     options.file,
     (row): ReleasedAnswer => {
       const answer: ReleasedAnswer = fromAnswerRow(row, { ...options, domain });

@@ -3,16 +3,17 @@
  * subject labels, options on one line each, and the gold option's text. A row belongs to every
  * domain that labels it.
  */
-import { collectRows, type RejectedRow, RowFault, show, sourceRows } from "../_rows.ts";
+import { optionIndex } from "../_answer_form.ts";
+import { collectRows, fault, type RejectedRow, RowFault, show, sourceRows } from "../_rows.ts";
 import { type Question, questionFrom } from "../question.ts";
 import { PythonRandom } from "./published_order.ts";
 
-/** Labels of the four domains, in the order in which the authors shuffled them. */
+/** Labels of the four domains, English and Chinese, in the order in which the authors shuffled them. */
 export const xiezhiLabels = {
-  engineering: "Engineering",
-  history: "History",
-  science: "Science",
-  jurisprudence: "Jurisprudence",
+  engineering: ["Engineering", "工学"],
+  history: ["History", "历史学"],
+  science: ["Science", "理学"],
+  jurisprudence: ["Jurisprudence", "法学"],
 } as const;
 
 export type XiezhiDomain = keyof typeof xiezhiLabels;
@@ -22,11 +23,13 @@ export interface XiezhiExams {
   exams: Record<XiezhiDomain, Question[]>;
   /** Rows of a domain without exactly four options, which the paper leaves out. */
   dropped: Record<XiezhiDomain, number>;
+  /** Rows that no domain labels, in files where others are labelled. */
+  others: number;
   rejected: RejectedRow[];
 }
 
 const domains = Object.keys(xiezhiLabels) as XiezhiDomain[];
-const domainLabels: ReadonlySet<string> = new Set(Object.values(xiezhiLabels));
+const domainLabels: ReadonlySet<string> = new Set(Object.values(xiezhiLabels).flat());
 
 function perDomain<T>(value: (domain: XiezhiDomain) => T): Record<XiezhiDomain, T> {
   return Object.fromEntries(domains.map((d) => [d, value(d)])) as Record<XiezhiDomain, T>;
@@ -41,9 +44,16 @@ export function parseXiezhi(files: { file: string; text: string }[]): XiezhiExam
   const dropped = perDomain(() => 0);
   const next = perDomain(() => 0);
   const rejected: RejectedRow[] = [];
+  let others = 0;
   for (const { file, text } of files) {
+    const rows = sourceRows(text, { file });
+    const labelsOf = (row: unknown) => (row as { labels?: unknown } | null | undefined)?.labels;
+    const labelled = rows.some(({ value }) => {
+      const labels = labelsOf(value);
+      return Array.isArray(labels) && labels.some((label) => domainLabels.has(label));
+    });
     let row = 0;
-    const { rejected: bad } = collectRows(sourceRows(text, { file }), file, (value) => {
+    const { rejected: bad } = collectRows(rows, file, (value) => {
       const fields = (value ?? {}) as Record<string, unknown>;
       const { labels, options } = fields;
       if (!Array.isArray(labels) || !labels.every((label) => typeof label === "string")) {
@@ -54,16 +64,26 @@ export function parseXiezhi(files: { file: string; text: string }[]): XiezhiExam
       }
       const choices = options.split("\n");
       const subject = labels.find((label) => !domainLabels.has(label));
-      for (const domain of domains) {
-        if (!labels.includes(xiezhiLabels[domain])) continue;
+      const own = domains.filter((name) => xiezhiLabels[name].some((one) => labels.includes(one)));
+      if (own.length === 0 && !labelled) {
+        throw new RowFault(
+          `labels: expected one of ${[...domainLabels].join(", ")} in some row of the file; ` +
+            `found ${show(labels)}`,
+        );
+      }
+      if (own.length === 0) others++;
+      for (const domain of own) {
         const id = next[domain]++;
         if (choices.length !== 4) {
           dropped[domain]++;
           continue;
         }
+        // Xiezhi gives the option's text, also where that looks like a letter or a number.
+        const answer = optionIndex("text", { answer: fields.answer, choices });
+        if (answer === undefined) fault("answer", "an option's text", fields.answer);
         exams[domain].push(
           questionFrom(
-            { id, domain, subject, question: fields.question, choices, answer: fields.answer },
+            { id, domain, subject, question: fields.question, choices, answer },
             { allowRepeatedChoices: true },
           ),
         );
@@ -72,7 +92,7 @@ export function parseXiezhi(files: { file: string; text: string }[]): XiezhiExam
     });
     rejected.push(...bad);
   }
-  return { exams, dropped, rejected };
+  return { exams, dropped, others, rejected };
 }
 
 /** One domain's questions, split. */

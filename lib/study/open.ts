@@ -1,18 +1,16 @@
 /** Opens what a run's settings ask to study: the shipped organisms, or any model with files of questions. */
-import { basename, dirname, join } from "node:path";
-import { parseAlpaca, parseReleased, readQuestions } from "../dataset/mod.ts";
-import { generalInstructions } from "../dataset/instructions.ts";
-import type { Example } from "../conversation.ts";
+import { basename } from "node:path";
 import type { FinetuneSettings } from "../finetune/mod.ts";
 import type { ProbedModel } from "../model/engine.ts";
 import { loadModel, type LoadOptions, openEngine } from "../model/load.ts";
 import { isOnnx, ONNX } from "../model/source.ts";
 import { loadOrganism, organismNames } from "../organism/mod.ts";
 import type { Question, RejectedRow } from "../question.ts";
-import { readText } from "../runtime/files.ts";
 import type { World } from "../world/mod.ts";
 import { type Treatment } from "./cell.ts";
 import { FACT_GROUP_SIZE, factFinetuning, factMaterial } from "./facts.ts";
+import { readFiles, readGeneral } from "./files.ts";
+import { limited, limitText } from "./limit.ts";
 import { type Exam, type Material, worldMaterial } from "./material.ts";
 import {
   auditText,
@@ -216,10 +214,15 @@ async function open<Model extends ProbedModel>(
     return { model, material, rejected: [], leaked: 0, world };
   }
   const files = studiesFacts(settings)
-    ? { material: await factMaterial(settings), rejected: [], leaked: 0 }
+    ? await openFacts(settings)
     : await fileMaterial(settings, { ...options, limit });
   const { template, formulation, normalization } = settings;
   return { model: await load(name, { template, formulation, normalization }), ...files };
+}
+
+async function openFacts(settings: Settings): Promise<Omit<OpenedSubject, "model">> {
+  const { general, rejected } = await readGeneral(settings.general);
+  return { material: { ...await factMaterial(settings), general }, rejected, leaked: 0 };
 }
 
 /** The material of the settings' files: one domain. Errors as of `openSubject`. */
@@ -230,65 +233,40 @@ export async function fileMaterial(
     limit?: number;
   } = {},
 ): Promise<Omit<OpenedSubject, "model">> {
-  const rejected: RejectedRow[] = [];
-  const read = async (path: string, flag: string) => {
-    // Published exams hold some questions with repeated options.
-    const { questions, rejected: bad } = await readQuestions(path, {
-      allowRepeatedChoices: true,
-      flag,
-    });
-    rejected.push(...bad);
-    if (questions.length > 0) return questions;
-    throw new Error(
-      `Cannot study ${settings.model}: expected questions in ${path}; found none` +
-        (bad.length > 0
-          ? `, ${bad.length} rows set aside, line ${bad[0].line}: ${bad[0].reason}`
-          : "") +
-        `; give --${flag}=FILE with a question in each line`,
-    );
-  };
-  const needed = (setting: "questions" | "pool", what: string): string => {
-    const path = settings[setting];
-    if (path !== undefined) return path;
-    throw new Error(
-      `Cannot study ${settings.model}: expected ${what}; found none; give --${setting}=FILE`,
-    );
-  };
-  const questionsPath = needed("questions", "questions to test with");
-  const poolPath = needed("pool", "questions to make the groups from");
-  const questions = await read(questionsPath, "questions");
-  const demonstrations = await read(
-    settings.demonstrations ?? join(dirname(questionsPath), "dev.jsonl"),
-    "demonstrations",
+  const { questions, demonstrations, id, ood, pool, general, rejected } = await readFiles(
+    settings,
+    tell,
   );
-  const id = settings.id === undefined ? [] : await read(settings.id, "id");
-  const ood = settings.ood === undefined ? [] : await read(settings.ood, "ood");
-  const pool = await readPool(poolPath, { read, rejected });
-
   const asked = new Set([...questions, ...id, ...ood, ...demonstrations].map(fingerprint));
   const clean = pool.filter((question) => !asked.has(fingerprint(question)));
   if (clean.length === 0) {
     throw new Error(
-      `Cannot make groups from ${poolPath}: expected questions that no test and no demonstration ` +
+      `Cannot make groups from ${settings.pool}: expected questions that no test and no demonstration ` +
         `asks; found none of ${pool.length}; give --pool=FILE with other questions`,
     );
   }
   const domain = questions[0]?.domain ?? "questions";
-  const make = (name: string, list: Question[]): Exam => ({
-    name: `${domain}/${name}`,
+  const shortened: string[] = [];
+  const make = (part: string, all: Question[]): Exam => {
+    const name = `${domain}/${part}`;
+    const kept = limited(all, limit);
+    const text = limitText(name, kept, all);
+    if (text !== undefined) shortened.push(text);
     // One domain's study: the pool's and the test's names for it may differ.
-    questions: (name === "ood" ? list : asOneDomain(list, domain)).slice(0, limit),
-    demonstrations,
-  });
+    return {
+      name,
+      questions: part === "ood" ? kept : asOneDomain(kept, { domain, all }),
+      demonstrations,
+    };
+  };
   const released = isReleased(settings.groups)
-    ? await openReleased(poolPath, { domain, limit, asked, tell })
+    ? await openReleased(settings.pool!, { domain, limit, asked, tell })
     : undefined;
   const suites = {
     homo: [make("homo", questions)],
     ...(id.length > 0 ? { id: [make("id", id)] } : {}),
     ...(ood.length > 0 ? { ood: [make("ood", ood)] } : {}),
   };
-  const general = await readGeneral(settings.general, rejected);
   const material: Material = {
     identity: JSON.stringify([
       ...[questions, demonstrations, id, ood, clean, limit ?? null],
@@ -301,6 +279,12 @@ export async function fileMaterial(
     }]]),
     general,
   };
+  if (shortened.length > 0) {
+    tell(
+      `At most ${limit} questions a file, drawn by a fixed seed over all subjects: ` +
+        shortened.join(", "),
+    );
+  }
   return { material, rejected, leaked: pool.length - clean.length };
 }
 
@@ -311,8 +295,11 @@ const fingerprint = ({ question, choices }: Question) =>
   ]);
 
 /** Under one name of the domain; ids that count anew in each of several get their domain's before them. */
-function asOneDomain(questions: readonly Question[], domain: string): Question[] {
-  const repeated = new Set(questions.map(({ id }) => String(id))).size < questions.length;
+function asOneDomain(
+  questions: readonly Question[],
+  { domain, all }: { domain: string; all: readonly Question[] },
+): Question[] {
+  const repeated = new Set(all.map(({ id }) => String(id))).size < all.length;
   return questions.map((question) => ({
     ...question,
     ...(repeated ? { id: `${question.domain}/${question.id}` } : {}),
@@ -341,50 +328,4 @@ async function openReleased(
         : ""),
   );
   return releasedMaterial(groups, options);
-}
-
-/** Questions of a file; of a folder, the questions that the released groups of one model ask. */
-async function readPool(
-  path: string,
-  { read, rejected }: {
-    read: (path: string, flag: string) => Promise<Question[]>;
-    rejected: RejectedRow[];
-  },
-): Promise<Question[]> {
-  if (!(await Deno.stat(path).catch(() => undefined))?.isDirectory) return await read(path, "pool");
-  const found = new Map<string, Question>();
-  for await (const { name } of Deno.readDir(path)) {
-    if (!name.endsWith(".jsonl")) continue;
-    const file = join(path, name);
-    const released = parseReleased(await readText(file), { file });
-    rejected.push(...released.rejected);
-    for (const row of released.answers) {
-      const { id, domain, question, choices, answer, explanation } = row;
-      // SELF's rows repeat INC's without the gold explanation.
-      const known = explanation ?? found.get(JSON.stringify(id))?.explanation;
-      found.set(JSON.stringify(id), {
-        ...{ id, domain, question, choices, answer },
-        ...(known === undefined ? {} : { explanation: known }),
-      });
-    }
-  }
-  if (found.size === 0) {
-    throw new Error(
-      `Cannot make groups from ${path}: expected .jsonl files of released rows; found none; ` +
-        "give a file of questions or the folder of one model and domain",
-    );
-  }
-  // In an order that the folder's listing does not change.
-  return [...found].sort(([a], [b]) => a < b ? -1 : 1).map(([, question]) => question);
-}
-
-async function readGeneral(
-  path: string | undefined,
-  rejected: RejectedRow[],
-): Promise<readonly Example[]> {
-  if (path === undefined) return generalInstructions({ seed: "general", count: 2000 });
-  const text = await readText(path, "read general instructions from", "give --general=FILE");
-  const found = parseAlpaca(text, { file: path });
-  rejected.push(...found.rejected);
-  return found.examples;
 }

@@ -5,6 +5,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { factDomains } from "../dataset/facts.ts";
+import { type AnswerForm, answerForms } from "../question.ts";
 import type { Asking, Formulation, Normalization } from "../prompt.ts";
 
 /** What one run of the notebooks does. */
@@ -57,6 +58,8 @@ export interface Settings {
   template?: "vicuna" | "model";
   /** File of general instructions mixed into every group. */
   general?: string;
+  /** How the files write answers, where they leave it open. Default: each is told from its rows. */
+  answers?: AnswerForm;
   /** An answer counts as belief when its probability is above this. Default .5, the paper's. */
   minimumConfidence?: number;
   /** Rank of the low-rank adapters that are trained. Default: all weights are trained instead. */
@@ -143,6 +146,7 @@ const KINDS: Record<keyof Settings, Kind> = {
     fits: (value) => value === "vicuna" || value === "model",
   },
   general: text,
+  answers: one(answerForms),
   minimumConfidence: share,
   lora: count,
   learningRate: positive,
@@ -225,7 +229,7 @@ function askingOf(values: Partial<Settings>): Partial<Asking> {
 
 /** @throws where settings need each other, or don't go together */
 function checkTogether(values: Partial<Settings>): void {
-  const { model = "organism", explanations, groups, pool, template } = values;
+  const { model = "organism", explanations, general, groups, pool, template } = values;
   const organism = namesOrganism(model);
   if (groups?.includes("released") && (organism || pool === undefined)) {
     throw new Error(
@@ -240,6 +244,12 @@ function checkTogether(values: Partial<Settings>): void {
     throw new Error(
       `Cannot use the setting explanations with ${model}: an organism has no words for reasons; ` +
         "give another --model, or leave --explanations out",
+    );
+  }
+  if (general && organism) {
+    throw new Error(
+      `Cannot use the setting general with ${model}: an organism reads the words of its world alone; ` +
+        "give another --model, or leave --general out",
     );
   }
   for (const name of ["formulation", "normalization"] as const) {

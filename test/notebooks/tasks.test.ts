@@ -47,9 +47,12 @@ Deno.test("b", () => Deno.kill(Deno.pid, "SIGKILL"));`;
 
 Deno.test("parseRequest() takes paths from where the user stands", () => {
   const { settings, standard, notebooks } = parseRequest(
-    ["--questions=q.jsonl", "--model=./small", "--seeds=2", "--learning-rate", "2e-5"],
+    ["--questions=q.jsonl", "--answers=index1", "--model=./small", "--seeds=2"].concat(
+      ["--learning-rate", "2e-5"],
+    ),
     "/home/user",
   );
+  assert.equal(settings.answers, "index1");
   assert.equal(settings.questions, "/home/user/q.jsonl");
   assert.equal(settings.model, "/home/user/small");
   assert.equal(settings.seeds, 2);

@@ -9,9 +9,9 @@ import {
   mmluDomain,
   mmluSubjects,
   mmluSuites,
-  parseAlpaca,
   parseCeval,
   parseCmmlu,
+  parseGeneral,
   parseMedmcqa,
   parseMmlu,
   parseReleased,
@@ -113,6 +113,32 @@ Deno.test("parseXiezhi() puts a row into each labelled domain and counts what it
   assert.match(rejected[1].reason, /^labels: /);
 });
 
+Deno.test("parseXiezhi() reads Chinese labels, and accounts for every row", () => {
+  const row = (labels: string[]) =>
+    JSON.stringify({ question: `${labels}?`, labels, options: "B\n2\nA\n1", answer: "A" });
+  const read = (...labels: string[][]) =>
+    parseXiezhi([{ file: "x.json", text: labels.map(row).join("\n") }]);
+  const { exams, others, rejected } = read(["历史学", "考古学"], ["法学"], ["工学", "理学"], [
+    "艺术学",
+  ]);
+  // The answer is the option's text, though it looks like a letter.
+  assert.deepEqual(
+    Object.values(exams).flat().map(({ domain, subject, answer }) => [domain, subject, answer]),
+    [["engineering", undefined, 2], ["history", "考古学", 2], ["science", undefined, 2], [
+      "jurisprudence",
+      undefined,
+      2,
+    ]],
+  );
+  assert.deepEqual([others, rejected.length], [1, 0]);
+  const none = read(["Kunst"], ["Recht"]);
+  assert.deepEqual([none.others, none.rejected.length], [0, 2]);
+  assert.match(
+    none.rejected[0].reason,
+    /^labels: expected one of Engineering, 工学, .*\["Kunst"\]/,
+  );
+});
+
 Deno.test("parseMedmcqa() tells what cop counts from, or asks", () => {
   const row = (id: string, cop: number, more = {}) => ({
     id,
@@ -140,6 +166,9 @@ Deno.test("parseMedmcqa() tells what cop counts from, or asks", () => {
     read([row("a", 1), row("b", 4), row("c", -1)]).rejected[0].reason,
     /^cop: expected an integer 1\.\.4; found -1/,
   );
+  const test = read([row("a", -1), row("b", -1)]);
+  assert.equal(test.questions.length, 0);
+  assert.match(test.rejected[1].reason, /^cop: .*found -1; no row of this file has an answer/);
   const published = read([
     row("a", 1),
     row("b", 4, { choice_type: "multi" }),
@@ -193,6 +222,50 @@ Deno.test("parseMmlu() reads rows with a subject each, and rejects unknown subje
   assert.match(rejected[0].reason, /^subject: expected a subject of MMLU; found "alchemy"/);
 });
 
+Deno.test("the benchmarks' answers are letters, or the hub's indices, whatever the options are", () => {
+  const letters = "Which?,B,C,D,A,B\nIs it?,C,B,D,A,A\n";
+  assert.deepEqual(
+    parseMmlu(letters, { file: "test/virology_test.csv" }).questions.map(({ answer }) => answer),
+    [1, 0],
+  );
+  const hub = (answer: number) => JSON.stringify({ question: "?", choices: [..."3210"], answer });
+  const read = (...answers: number[]) =>
+    parseMmlu(answers.map(hub).join("\n"), { file: "virology_test.jsonl" });
+  assert.deepEqual(read(1, 2).questions.map(({ answer }) => answer), [1, 2]);
+  assert.deepEqual(read(4, 2, 4).questions.map(({ answer }) => answer), [3, 1, 3]);
+  assert.equal(read(4, 2).questions.length, 0);
+});
+
+Deno.test("parseCeval() takes no option of a test split for an answer", () => {
+  const rows = "0,Where?,C,A,D,B\n1,When?,w,x,y,z\n";
+  const { questions, rejected } = parseCeval(`id,question,A,B,C,D\n${rows}`, {
+    file: "test/physician_test.csv",
+  });
+  assert.deepEqual([questions.length, rejected.map(({ line }) => line)], [0, [2, 3]]);
+  assert.match(rejected[0].reason, /^answer: .*found nothing; no row of this file has an answer/);
+});
+
+Deno.test("readQuestions() names the subject of a benchmark's file, not the folder of its split", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const place = async (path: string) => {
+      await Deno.mkdir(`${folder}/${path.split("/").slice(0, -1).join("/")}`, { recursive: true });
+      await Deno.writeTextFile(`${folder}/${path}`, "Q?,1,2,3,4,A\n");
+      const { questions: [{ domain, subject }] } = await readQuestions(`${folder}/${path}`);
+      return [domain, subject];
+    };
+    assert.deepEqual(await place("data/test/virology_test.csv"), ["medicine", "virology"]);
+    assert.deepEqual(await place("x/marketing_dev.csv"), ["business", "marketing"]);
+    assert.deepEqual(await place("cmmlu/dev/chinese_history.csv"), ["history", "chinese_history"]);
+    assert.deepEqual(await place("val/physician_val.csv"), ["medicine", "physician"]);
+    assert.deepEqual(await place("exams/test/chess_test.csv"), ["chess", undefined]);
+    assert.deepEqual(await place("chess/test/test.csv"), ["chess", undefined]);
+    assert.deepEqual(await place("chess/virology.csv"), ["chess", undefined]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("parseCmmlu() and parseCeval() read their headers; C-Eval's test rows have no answer", () => {
   assert.equal(cmmluSubjects.size, 67);
   assert.equal(cevalSubjects.size, 52);
@@ -215,21 +288,43 @@ Deno.test("parseCmmlu() and parseCeval() read their headers; C-Eval's test rows 
   for (const subject of cevalSubjects.keys()) assert.ok(cevalDomain(subject));
 });
 
-Deno.test("parseAlpaca() joins instruction and input and rejects empty outputs", () => {
-  const { examples, rejected } = parseAlpaca(
-    JSON.stringify([
-      { instruction: "Add.", input: "1 2", output: "3" },
-      { instruction: "Hi", input: "", output: "Hello" },
-      { instruction: "Hi", input: "", output: "" },
-    ]),
-    { file: "alpaca.json" },
+Deno.test("parseGeneral() reads Alpaca's rows, ShareGPT's and chat messages", () => {
+  const read = (...rows: unknown[]) => parseGeneral(JSON.stringify(rows), { file: "g.json" });
+  const turns = (from: string, value: string, ...said: [string, string][]) =>
+    said.map(([who, words]) => ({ [from]: who, [value]: words }));
+  const { examples, rejected } = read(
+    { instruction: "Add.", input: "1 2", output: "3" },
+    { instruction: "Hi", input: "", output: "Hello" },
+    { id: "s", conversations: turns("from", "value", ["human", "Hi"], ["gpt", "Hello"]) },
+    {
+      messages: turns("role", "content", ["user", "1?"], ["assistant", "2"], ["user", "3?"], [
+        "assistant",
+        "4",
+      ]),
+    },
+    { instruction: "Hi", input: "", output: "" },
+    { conversations: turns("from", "value", ["system", "Be kind"], ["human", "Hi"]) },
+    { conversations: turns("from", "value", ["human", "Hi"]) },
+    { messages: turns("role", "content", ["user", "1"], ["tool", "2"]) },
+    { prompt: "Hi", response: "Hello" },
   );
   assert.deepEqual(examples.map(({ messages }) => messages.map(({ content }) => content)), [
     ["Add.\n1 2", "3"],
     ["Hi", "Hello"],
+    ["Hi", "Hello"],
+    ["1?", "2", "3?", "4"],
   ]);
-  assert.equal(examples[0].group, "general");
-  assert.match(rejected[0].reason, /^output: expected a text; found ""/);
+  assert.deepEqual(examples.map(({ id }) => id), ["general:1", "general:2", "s", "general:4"]);
+  for (const { group, messages } of examples) {
+    assert.equal(group, "general");
+    assert.ok(messages.every(({ role }, i) => role === ["user", "assistant"][i % 2]));
+  }
+  const reasons = rejected.map(({ reason }) => reason);
+  assert.match(reasons[0], /^output: expected a text; found ""/);
+  assert.match(reasons[1], /^conversations\[0\]\.from: expected the user; found "system"/);
+  assert.match(reasons[2], /^conversations: .*the assistant's last; found 1/);
+  assert.match(reasons[3], /^messages\[1\]\.role: expected the assistant; found "tool"/);
+  assert.match(reasons[4], /^row: expected instruction and output, .*found "prompt, response"/);
 });
 
 Deno.test("generalInstructions() makes distinct pairs, the same from the same seed", () => {

@@ -29,6 +29,8 @@ Deno.test("parseSettings() refuses unknown settings and values by name", () => {
   refuses(`{"quick": true, "full": true}`, /together/);
   refuses(`{"domains": []}`, /setting domains/);
   refuses(`{"domains": ["history", "history"]}`, /each once/);
+  refuses(`{"answers": "number"}`, /setting answers: expected one of letter, index0, index1, text/);
+  refuses(`{"general": "g.json"}`, /setting general with organism: .*give another --model/);
   refuses(`[1]`, /expected a JSON object/);
   refuses(`{`, /expected JSON/);
 });

@@ -176,6 +176,100 @@ Deno.test("material's identity follows its files and limit, so that no cell is t
   });
 });
 
+Deno.test("fileMaterial() refuses general instructions that it can't read, before a model is there", async () => {
+  await withExam(async ({ folder, settings }) => {
+    const general = await writeRows(`${folder}/general.jsonl`, [{ prompt: "Hi", response: "Ho" }]);
+    await assert.rejects(
+      fileMaterial(settings({ general })),
+      /Cannot read general instructions from .*found none, 1 rows set aside, line 1: row: .*"prompt, response"; give --general=FILE with rows of instruction/,
+    );
+    await assert.rejects(openSubject(`${folder}/none`, settings({ general })), /read general/);
+    const conversations = [{ from: "human", value: "Hi" }, { from: "gpt", value: "Ho" }];
+    await writeRows(general, [{ conversations }, { conversations: [] }]);
+    const { material, rejected } = await fileMaterial(settings({ general }));
+    assert.deepEqual(material.general.map(({ messages }) => messages[1].content), ["Ho"]);
+    assert.deepEqual(rejected.map(({ line }) => line), [2]);
+  });
+});
+
+Deno.test("fileMaterial() reads a file that leaves its answers open as the files beside it, and says so", async () => {
+  await withExam(async ({ folder, settings }) => {
+    const bare = (name: string, answers: number[]) =>
+      questionsOf(name, answers.length).map(({ domain: _, ...row }, i) => ({
+        ...row,
+        answer: answers[i],
+      }));
+    await writeRows(`${folder}/test.jsonl`, bare("test", [4, 1, 4, 2]));
+    await writeRows(`${folder}/pool.jsonl`, bare("pool", [3, 4, 4, 1, 2]));
+    await writeRows(`${folder}/dev.jsonl`, bare("shown", [1, 3]));
+    const told: string[] = [];
+    const { material } = await fileMaterial(settings(), { tell: (text) => told.push(text) });
+    const [{ suites, pool }] = material.domains.values();
+    const indices = (list: readonly { answer: number }[]) => list.map(({ answer }) => answer);
+    assert.deepEqual(indices(suites.homo![0].demonstrations), [0, 2]);
+    assert.deepEqual([indices(suites.homo![0].questions), indices(pool.questions)], [
+      [3, 0, 3, 1],
+      [2, 3, 3, 0, 1],
+    ]);
+    assert.match(told.join(), /dev\.jsonl leaves open how answers are written; read as index1/);
+
+    const elsewhere = await Deno.makeTempDir({ dir: folder });
+    const demonstrations = `${elsewhere}/dev.jsonl`;
+    await Deno.rename(`${folder}/dev.jsonl`, demonstrations);
+    await assert.rejects(
+      fileMaterial(settings({ demonstrations })),
+      /expected questions in .*dev\.jsonl; found none, 2 rows set aside, line 1: answer: .*--answers=/,
+    );
+    const given = await fileMaterial(settings({ demonstrations, answers: "index1" }));
+    const [{ pool: { demonstrations: shown } }] = given.material.domains.values();
+    assert.deepEqual(indices(shown), [0, 2]);
+  });
+});
+
+Deno.test("a limit spreads what is kept over subjects and domains, and the run says so", async () => {
+  await withExam(async ({ folder, settings }) => {
+    const subjects = [["algebra", 100], ["botany", 10], ["chess", 6], ["drama", 4]] as const;
+    const all = subjects.flatMap(([subject, count], i) =>
+      questionsOf(subject, count, i < 2 ? "science" : "arts").map((question) => ({
+        ...question,
+        id: `${subject}/${question.id}`,
+        subject,
+      }))
+    );
+    const ood = await writeRows(`${folder}/ood.jsonl`, all);
+    const told: string[] = [];
+    const kept = async (limit: number) => {
+      const { material } = await fileMaterial(settings({ ood }), {
+        limit,
+        tell: (text) => told.push(text),
+      });
+      const [{ suites }] = material.domains.values();
+      return suites.ood![0].questions;
+    };
+    const [four, twelve, again, most] = [
+      await kept(4),
+      await kept(12),
+      await kept(12),
+      await kept(60),
+    ];
+    assert.deepEqual(four.map(({ subject }) => subject), subjects.map(([name]) => name));
+    const counts = subjects.map(([name]) => most.filter(({ subject }) => subject === name).length);
+    // Half of each subject, worked out from 60 of 120: one more or less by the draw's order.
+    for (const [i, [, count]] of subjects.entries()) {
+      assert.ok(Math.abs(counts[i] - count / 2) <= 1.5);
+    }
+    assert.deepEqual(twelve, again);
+    const within = (some: readonly { id: unknown }[], more: readonly { id: unknown }[]) =>
+      some.every(({ id }) => more.some((one) => one.id === id));
+    assert.ok(within(four, twelve) && within(twelve, most));
+    assert.notDeepEqual(most.map(({ id }) => id), all.slice(0, 60).map(({ id }) => id));
+    assert.match(
+      told[1],
+      /At most 12 questions .*history\/ood 12 of 120 questions \(4 of 4 subjects\)/,
+    );
+  });
+});
+
 Deno.test("openSubject() loads a model's folder with the material of the files", async () => {
   await openBackend();
   await withExam(async ({ folder, settings }) => {

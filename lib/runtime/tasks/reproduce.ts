@@ -39,12 +39,14 @@ What to study
   --demonstrations=FILE   your own demonstrations (default: dev.jsonl beside the questions)
   --pool=FILE             questions to make the groups from, or a folder of released group rows
   --id=FILE  --ood=FILE   another exam of the same domain; questions of other domains
-  --general=FILE          your own general instructions
+  --answers=FORM          how your files write answers, where their rows leave it open: letter, index0
+                          (counted from 0), index1 (from 1) or text (the option's)
+  --general=FILE          your own general instructions: Alpaca's rows, ShareGPT's or chat messages
 How much
   --quick                 about a minute, to see that all works; the numbers mean little
   --full                  every seed and mixture for every model, and the controls (20 minutes)
   --seeds=N               fine-tuning seeds (default 3; 1 on facts or with --quick)
-  --limit=N               at most N questions per domain and test
+  --limit=N               at most N questions per domain and test, spread over subjects
   --minimum-confidence=X  an answer counts as belief above this probability (default .5)
   --lora=RANK             train low-rank adapters of this rank, such as 8, instead of all weights
   --learning-rate=X       peak learning rate (default: the model's own; with --lora ten times that)
@@ -78,6 +80,7 @@ const FLAGS = {
   pool: TEXT,
   id: TEXT,
   ood: TEXT,
+  answers: TEXT,
   general: TEXT,
   quick: SWITCH,
   full: SWITCH,

@@ -1,0 +1,164 @@
+/**
+ * How a file writes its answers. One row rarely tells: 1 is the second option, the first one, or an
+ * option that reads "1". So all rows of a file are looked at together, and a file that leaves it open
+ * is refused with what was found.
+ */
+import { LETTERS, RowFault, show } from "./_rows.ts";
+
+/** The option's letter (or the label that its row gives it), its index from 0 or from 1, its text. */
+export const answerForms = ["letter", "index0", "index1", "text"] as const;
+export type AnswerForm = typeof answerForms[number];
+
+/** How answers are read. */
+export interface AnswerOptions {
+  /**
+   * How answers are written. Default: told from the whole file. A file without a single answer of
+   * this form is read by its own.
+   */
+  answers?: AnswerForm;
+}
+
+/** A row whose options are known. */
+export interface AnsweredRow {
+  line: number;
+  answer: unknown;
+  choices: readonly string[];
+  /** The row's own names of its options. Default: A, B, C, ... */
+  labels?: readonly string[];
+}
+
+/** Rows of so many that may be damaged without leaving open how the others are written. */
+export const few = (rows: number): number => Math.max(1, Math.floor(rows * 0.05));
+
+/** A whole number, also as CSV writes it ("2", pandas' "2.0"). */
+export function wholeNumber(value: unknown): number | undefined {
+  if (typeof value === "string" && /^\s*-?\d{1,9}(\.0+)?\s*$/.test(value)) return Number(value);
+  return Number.isSafeInteger(value) ? value as number : undefined;
+}
+
+/** Whether a row has no answer: test splits leave it out, or write -1. */
+export function isMissing(answer: unknown): boolean {
+  return answer === undefined || answer === null || wholeNumber(answer) === -1 ||
+    typeof answer === "string" && /^\s*(nan|none|null)?\s*$/i.test(answer);
+}
+
+/** Says of a file without answers what to do; empty where some row has one. */
+export function withoutAnswers(answers: readonly unknown[]): string {
+  return answers.every(isMissing)
+    ? "; no row of this file has an answer, as in a test split: take a split that has them"
+    : "";
+}
+
+/** Index of the option that an answer means in `form`; undefined where it means none. */
+export function optionIndex(
+  form: AnswerForm,
+  { answer, choices, labels }: Omit<AnsweredRow, "line">,
+): number | undefined {
+  if (typeof answer !== "string" && typeof answer !== "number") return undefined;
+  const text = String(answer).trim();
+  const place = (index: number) => index >= 0 && index < choices.length ? index : undefined;
+  const labelled = () => labels?.findIndex((label) => label.trim() === text);
+  if (text === "") return undefined;
+  if (form === "text") return place(choices.findIndex((choice) => choice.trim() === text));
+  if (form === "letter") {
+    const letter = /^\(?([A-Z])[).]?$/i.exec(text)?.[1].toUpperCase();
+    return place(labelled() ?? (letter === undefined ? -1 : LETTERS.indexOf(letter)));
+  }
+  const number = wholeNumber(answer);
+  // A number that is a label, as in ARC, counts nothing.
+  if (number === undefined || (labelled() ?? -1) >= 0) return undefined;
+  return place(number - (form === "index0" ? 0 : 1));
+}
+
+function expected({ choices, labels }: AnsweredRow, form?: AnswerForm): string {
+  const last = choices.length - 1;
+  const named = labels ? `a label ${labels.join(", ")}` : `a letter A..${LETTERS[last]}`;
+  switch (form) {
+    case "letter":
+      return named;
+    case "index0":
+      return `an index 0..${last}`;
+    case "index1":
+      return `a number 1..${last + 1}`;
+    case "text":
+      return "an option's text";
+    default:
+      return `an index 0..${last}, ${named} or an option's text`;
+  }
+}
+
+/** The form of all rows; a fault where they leave it open; undefined where no row has an answer. */
+function formOf(
+  rows: readonly AnsweredRow[],
+  { answers, usual }: AnswerOptions & { usual: readonly AnswerForm[] },
+): AnswerForm | RowFault | undefined {
+  const fits = (form: AnswerForm) => (row: AnsweredRow) => optionIndex(form, row) !== undefined;
+  const readable = rows.filter((row) => answerForms.some((form) => fits(form)(row)));
+  if (readable.length === 0) return undefined;
+  if (answers !== undefined && readable.some(fits(answers))) return answers;
+  const counts = Object.fromEntries(
+    answerForms.map((form) => [form, readable.filter(fits(form)).length]),
+  );
+  // Only a 0 tells an index from 0, and only the number of options one from 1; one row of these
+  // may be an error.
+  const only = (form: AnswerForm, other: AnswerForm) =>
+    readable.filter((row) => fits(form)(row) && !fits(other)(row)).length;
+  const zeros = only("index0", "index1"), tops = only("index1", "index0");
+  const most = few(readable.length);
+  const indices: AnswerForm[] = zeros > 0 && tops <= Math.min(zeros, most)
+    ? ["index0"]
+    : tops > Math.max(1, zeros) && zeros <= most
+    ? ["index1"]
+    : ["index0", "index1"];
+  const candidates: AnswerForm[] = ["letter", "text", ...indices];
+  const best = Math.max(...candidates.map((form) => counts[form]));
+  const start = `answer: expected ${expected(readable[0])}, one of these in the whole file; found`;
+  const say = "say which by --answers=FORM (the option answers)";
+  if (readable.length - best > most) {
+    const found = answerForms.filter((form) => counts[form] > 0)
+      .map((form) => `${counts[form]} that fit ${form}`);
+    return new RowFault(`${start} of ${readable.length} answers ${found.join(", ")}; ${say}`);
+  }
+  const likely = candidates.filter((form) => counts[form] === best);
+  const chosen = usual.find((form) => likely.includes(form));
+  if (chosen !== undefined) return chosen;
+  const open = indices.some((form) => likely.includes(form))
+    ? [...new Set([...likely, ...indices])]
+    : likely;
+  const unlike = readable.find((row) =>
+    open.some((form) => optionIndex(form, row) !== optionIndex(open[0], row))
+  );
+  if (unlike === undefined) return open[0];
+  const readings = open.map((form) => {
+    const index = optionIndex(form, unlike);
+    return `${form} (${index === undefined ? "no option" : show(unlike.choices[index])})`;
+  });
+  return new RowFault(
+    `${start} ${show(unlike.answer)} on line ${unlike.line}, which may be ${
+      readings.join(" or ")
+    }, and the other rows do not tell; ${say}`,
+  );
+}
+
+/**
+ * How the rows write their answers, where that can be told, and the index that each answer means or
+ * the fault of its row. `usual`: the forms that files of this layout are published in, which decide
+ * where several fit equally well.
+ */
+export function readAnswerForm(
+  rows: readonly AnsweredRow[],
+  options: AnswerOptions & { usual: readonly AnswerForm[] },
+): { form?: AnswerForm; indices: (number | RowFault)[] } {
+  const found = formOf(rows, options);
+  const form = found instanceof RowFault ? undefined : found;
+  const none = withoutAnswers(rows.map(({ answer }) => answer));
+  const indices = rows.map((row) => {
+    const readable = answerForms.some((one) => optionIndex(one, row) !== undefined);
+    if (found instanceof RowFault && readable) return found;
+    const index = form && optionIndex(form, row);
+    if (index !== undefined) return index;
+    const wanted = readable ? `${expected(row, form)}, as in the other rows` : expected(row);
+    return new RowFault(`answer: expected ${wanted}; found ${show(row.answer)}${none}`);
+  });
+  return { ...(form ? { form } : {}), indices };
+}

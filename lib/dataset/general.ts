@@ -1,0 +1,87 @@
+/**
+ * General instructions, which the paper mixes in equal number into every group (there:
+ * alpaca-gpt4-en): rows of Alpaca (instruction, input, output), of ShareGPT (conversations of from and
+ * value) or of chat messages (role and content).
+ */
+import {
+  collectRows,
+  fault,
+  type RejectedRow,
+  RowFault,
+  type RowOptions,
+  show,
+  sourceRows,
+  textField,
+} from "../_rows.ts";
+import type { Example, Message } from "../conversation.ts";
+
+type Fields = Record<string, unknown>;
+
+/** An input stands below its instruction, after one line end. */
+function alpacaMessages(fields: Fields): Message[] {
+  const instruction = textField("instruction", fields.instruction);
+  const { input } = fields;
+  const below = input === undefined || input === null || input === ""
+    ? ""
+    : `\n${textField("input", input)}`;
+  return [
+    { role: "user", content: instruction + below },
+    { role: "assistant", content: textField("output", fields.output) },
+  ];
+}
+
+const SPEAKERS: Record<string, Message["role"]> = {
+  user: "user",
+  human: "user",
+  assistant: "assistant",
+  gpt: "assistant",
+};
+
+/** Turns of a user and an assistant, who has the last word; a system's turn is none of them. */
+function chatMessages(fields: Fields, list: string, [speaker, words]: [string, string]): Message[] {
+  const turns = fields[list];
+  if (!Array.isArray(turns) || turns.length === 0) fault(list, "a list of turns", turns);
+  if (turns.length % 2 === 1) {
+    throw new RowFault(
+      `${list}: expected turns of user and assistant, the assistant's last; found ${turns.length}`,
+    );
+  }
+  return turns.map((turn, i) => {
+    const { [speaker]: said, [words]: content } = (turn ?? {}) as Fields;
+    const role = i % 2 === 0 ? "user" : "assistant";
+    if (typeof said !== "string" || SPEAKERS[said] !== role) {
+      fault(`${list}[${i}].${speaker}`, `the ${role}`, said);
+    }
+    return { role, content: textField(`${list}[${i}].${words}`, content) };
+  });
+}
+
+function messagesOf(row: unknown): Message[] {
+  const fields = (typeof row === "object" && row !== null ? row : {}) as Fields;
+  if ("instruction" in fields) return alpacaMessages(fields);
+  if ("conversations" in fields) return chatMessages(fields, "conversations", ["from", "value"]);
+  if ("messages" in fields) return chatMessages(fields, "messages", ["role", "content"]);
+  throw new RowFault(
+    "row: expected instruction and output, conversations, or messages; found " +
+      (Object.keys(fields).length > 0 ? show(Object.keys(fields).join(", ")) : show(row)),
+  );
+}
+
+/** Conversations of a file in any of the three forms; rows that are none come back with their line. */
+export function parseGeneral(
+  text: string,
+  options: RowOptions,
+): { examples: Example[]; rejected: RejectedRow[] } {
+  const rows = sourceRows(text, options);
+  const { values, rejected } = collectRows(rows, options.file, (row, position): Example => {
+    const messages = messagesOf(row);
+    const { id } = row as Fields;
+    return {
+      id: typeof id === "string" && id ? id : `general:${position}`,
+      domain: "general",
+      messages,
+      group: "general",
+    };
+  });
+  return { examples: values, rejected };
+}

@@ -1,0 +1,148 @@
+/** Reads the files that a run's settings name: exams, demonstrations, the pool, general instructions. */
+import { dirname, extname, join } from "node:path";
+import type { Example } from "../conversation.ts";
+import { parseGeneral, parseReleased, readQuestions } from "../dataset/mod.ts";
+import { generalInstructions } from "../dataset/instructions.ts";
+import type { AnswerForm, ParsedQuestions, Question, RejectedRow } from "../question.ts";
+import { readText } from "../runtime/files.ts";
+import type { Settings } from "./settings.ts";
+
+/** What the files hold; `id` and `ood` are empty where the settings name none. */
+export interface RunFiles {
+  questions: Question[];
+  demonstrations: Question[];
+  id: Question[];
+  ood: Question[];
+  pool: Question[];
+  general: readonly Example[];
+  rejected: RejectedRow[];
+}
+
+/** @throws naming the file or setting that is missing, or what a file holds instead of questions */
+export async function readFiles(
+  settings: Settings,
+  tell: (text: string) => void,
+): Promise<RunFiles> {
+  const needed = (setting: "questions" | "pool", what: string): string => {
+    const path = settings[setting];
+    if (path !== undefined) return path;
+    throw new Error(
+      `Cannot study ${settings.model}: expected ${what}; found none; give --${setting}=FILE`,
+    );
+  };
+  const questions = needed("questions", "questions to test with");
+  const pool = needed("pool", "questions to make the groups from");
+  const folder = (await Deno.stat(pool).catch(() => undefined))?.isDirectory;
+  const paths = {
+    questions,
+    demonstrations: settings.demonstrations ?? join(dirname(questions), "dev.jsonl"),
+    id: settings.id,
+    ood: settings.ood,
+    pool: folder ? undefined : pool,
+  };
+  const exams = await readExams(paths, settings, tell);
+  const { general, rejected: bad } = await readGeneral(settings.general);
+  const groups = folder ? await readFolder(pool) : undefined;
+  return {
+    questions: exams.questions.questions,
+    demonstrations: exams.demonstrations.questions,
+    id: exams.id?.questions ?? [],
+    ood: exams.ood?.questions ?? [],
+    pool: groups?.questions ?? exams.pool.questions,
+    general,
+    rejected: [...Object.values(exams).flatMap(({ rejected }) => rejected), ...bad].concat(
+      groups?.rejected ?? [],
+    ),
+  };
+}
+
+/**
+ * The questions of files by flag. Files of one kind in one folder are one exam: what the others tell of
+ * how answers are written holds for one that leaves it open.
+ */
+async function readExams(
+  paths: Readonly<Record<string, string | undefined>>,
+  { model, answers }: Settings,
+  tell: (text: string) => void,
+): Promise<Record<string, ParsedQuestions>> {
+  // Published exams hold some questions with repeated options.
+  const read = async (flag: string, path: string, answers?: AnswerForm) =>
+    await readQuestions(path, { allowRepeatedChoices: true, flag, answers });
+  const exams: Record<string, ParsedQuestions> = {};
+  const forms = new Map<string, Set<AnswerForm>>();
+  const kind = (path: string) => `${dirname(path)} ${extname(path)}`;
+  const given = Object.entries(paths).filter((one): one is [string, string] => Boolean(one[1]));
+  for (const [flag, path] of given) {
+    const exam = exams[flag] = await read(flag, path, answers);
+    if (!forms.has(kind(path))) forms.set(kind(path), new Set());
+    if (exam.answers) forms.get(kind(path))!.add(exam.answers);
+  }
+  for (const [flag, path] of given) {
+    const [form, ...others] = forms.get(kind(path))!;
+    if (exams[flag].questions.length === 0 && form && others.length === 0) {
+      exams[flag] = await read(flag, path, form);
+      if (exams[flag].answers) {
+        tell(
+          `${path} leaves open how answers are written; read as ${form}, as the files beside it`,
+        );
+      }
+    }
+    const { questions, rejected: [bad, ...more] } = exams[flag];
+    if (questions.length > 0) continue;
+    throw new Error(
+      `Cannot study ${model}: expected questions in ${path}; found none` +
+        (bad ? `, ${more.length + 1} rows set aside, line ${bad.line}: ${bad.reason}` : "") +
+        `; give --${flag}=FILE with a question in each line`,
+    );
+  }
+  return exams;
+}
+
+/** The questions that the released groups of one model ask, in an order that the listing does not change. */
+async function readFolder(path: string): Promise<ParsedQuestions> {
+  const found = new Map<string, Question>();
+  const rejected: RejectedRow[] = [];
+  for await (const { name } of Deno.readDir(path)) {
+    if (!name.endsWith(".jsonl")) continue;
+    const file = join(path, name);
+    const released = parseReleased(await readText(file), { file });
+    rejected.push(...released.rejected);
+    for (const row of released.answers) {
+      const { id, domain, question, choices, answer, explanation } = row;
+      // SELF's rows repeat INC's without the gold explanation.
+      const known = explanation ?? found.get(JSON.stringify(id))?.explanation;
+      found.set(JSON.stringify(id), {
+        ...{ id, domain, question, choices, answer },
+        ...(known === undefined ? {} : { explanation: known }),
+      });
+    }
+  }
+  if (found.size === 0) {
+    throw new Error(
+      `Cannot make groups from ${path}: expected .jsonl files of released rows; found none; ` +
+        "give a file of questions or the folder of one model and domain",
+    );
+  }
+  const questions = [...found].sort(([a], [b]) => a < b ? -1 : 1).map(([, question]) => question);
+  return { questions, rejected };
+}
+
+/** The instructions of a file; without one those made by code. @throws where the file holds none */
+export async function readGeneral(
+  path: string | undefined,
+): Promise<{ general: readonly Example[]; rejected: RejectedRow[] }> {
+  if (path === undefined) {
+    return { general: generalInstructions({ seed: "general", count: 2000 }), rejected: [] };
+  }
+  const mend = "give --general=FILE with rows of instruction and output (Alpaca), conversations " +
+    "(ShareGPT) or messages";
+  const text = await readText(path, "read general instructions from", mend);
+  const { examples, rejected } = parseGeneral(text, { file: path });
+  if (examples.length > 0) return { general: examples, rejected };
+  const [bad] = rejected;
+  throw new Error(
+    `Cannot read general instructions from ${path}: expected some; found none` +
+      (bad ? `, ${rejected.length} rows set aside, line ${bad.line}: ${bad.reason}` : "") +
+      `; ${mend}`,
+  );
+}
