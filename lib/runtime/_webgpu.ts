@@ -60,8 +60,8 @@ export function watchDevice(backend: WebGpuBackend): WebGpuBackend {
   const read = backend.read.bind(backend);
   const readSync = backend.readSync.bind(backend);
   let failure: Error | undefined;
-  const fail = (found: string, cause?: unknown) =>
-    failure ??= new Error(
+  const explain = (found: string, cause?: unknown) =>
+    new Error(
       "Cannot compute on WebGPU: expected the device to do what it was asked; found " +
         `${
           found.replace(/\s+/g, " ").slice(0, 400)
@@ -70,16 +70,19 @@ export function watchDevice(backend: WebGpuBackend): WebGpuBackend {
         "SELF_ALIGNING_BACKEND=wasm",
       { cause },
     );
+  // The first says most: what follows comes of it.
+  const fail = (error: Error) =>
+    failure ??= explain(`${error.constructor.name}: ${error.message}`, error);
   const refuse = () => {
     if (failure !== undefined) throw failure;
   };
   device.addEventListener("uncapturederror", (event) => {
     event.preventDefault(); // a browser would print it
-    fail(`${event.error.constructor.name}: ${event.error.message}`, event.error);
+    fail(event.error as unknown as Error);
   });
-  device.lost.then(({ reason, message }) =>
-    fail(`it lost (${reason || "no reason given"}): ${message}`)
-  );
+  device.lost.then(({ reason, message }) => {
+    failure = explain(`that it is lost (${reason || "no reason given"}): ${message}`);
+  });
   return Object.assign(backend, {
     runWebGPUProgram(...given: Parameters<typeof run>) {
       refuse();
@@ -87,9 +90,7 @@ export function watchDevice(backend: WebGpuBackend): WebGpuBackend {
         return run(...given);
       } catch (error) {
         // What TensorFlow.js checks itself it says well.
-        throw error instanceof DOMException
-          ? fail(`${error.name}: ${error.message}`, error)
-          : error;
+        throw error instanceof DOMException ? fail(error) : error;
       }
     },
     async read(dataId: object) {
@@ -98,7 +99,7 @@ export function watchDevice(backend: WebGpuBackend): WebGpuBackend {
         values = await read(dataId);
       } catch (error) {
         await new Promise((done) => setTimeout(done)); // the device says why after its promises
-        throw fail(String(error), error);
+        throw fail(error as Error);
       }
       refuse();
       return values;
