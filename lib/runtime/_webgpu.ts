@@ -60,16 +60,15 @@ export function watchDevice(backend: WebGpuBackend): WebGpuBackend {
   const read = backend.read.bind(backend);
   const readSync = backend.readSync.bind(backend);
   let failure: Error | undefined;
-  const explain = (found: string, cause?: unknown) =>
-    new Error(
-      "Cannot compute on WebGPU: expected the device to do what it was asked; found " +
-        `${
-          found.replace(/\s+/g, " ").slice(0, 400)
-        }; start again in a new process, since numbers ` +
-        "computed meanwhile may be wrong, with smaller batches (batchTokens), a smaller model or " +
-        "SELF_ALIGNING_BACKEND=wasm",
+  const explain = (found: string, cause?: unknown) => {
+    const short = found.replace(/\s+/g, " ").slice(0, 400);
+    return new Error(
+      `Cannot compute on WebGPU: expected the device to do what it was asked; found ${short}; start ` +
+        "again in a new process, since numbers computed meanwhile may be wrong, with smaller batches " +
+        "(batchTokens), a smaller model or SELF_ALIGNING_BACKEND=wasm",
       { cause },
     );
+  };
   // The first says most: what follows comes of it.
   const fail = (error: Error) =>
     failure ??= explain(`${error.constructor.name}: ${error.message}`, error);
@@ -98,8 +97,9 @@ export function watchDevice(backend: WebGpuBackend): WebGpuBackend {
       try {
         values = await read(dataId);
       } catch (error) {
+        if (!(error instanceof DOMException)) throw error;
         await new Promise((done) => setTimeout(done)); // the device says why after its promises
-        throw fail(error as Error);
+        throw fail(error);
       }
       refuse();
       return values;
