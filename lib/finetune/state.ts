@@ -5,12 +5,7 @@
  */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import {
-  openSafetensors,
-  type SafetensorsFile,
-  safetensorsPieces,
-  type Tensor,
-} from "../model/checkpoint.ts";
+import { openSafetensors, type SafetensorsFile, safetensorsPieces } from "../model/checkpoint.ts";
 import { baseDigest } from "../model/adapter_folder.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { adapterShapes, loraOptions } from "../model/lora.ts";
@@ -56,16 +51,9 @@ export async function writeState(
   model: LanguageModel,
   state: TrainerState,
 ): Promise<void> {
-  const tensors = variablesOf(model).map(([name, variable]): [string, Tensor] => [name, {
-    shape: variable.shape,
-    // Fetched when its turn has come, so that they are not all in memory twice.
-    get data() {
-      return variable.dataSync() as Float32Array;
-    },
-  }]);
   const base = model.adapter && await baseDigest(model);
   const metadata = { format: "pt", trainer: JSON.stringify({ format: FORMAT, ...state, base }) };
-  await writeWhole(join(folder, STATE_FILE), safetensorsPieces(tensors, { metadata }));
+  await writeWhole(join(folder, STATE_FILE), safetensorsPieces(variablesOf(model), { metadata }));
 }
 
 /** All variables that a step changes, by their names in the file. */

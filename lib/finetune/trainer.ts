@@ -11,7 +11,14 @@ import {
   updateAdam,
 } from "../runtime/compile/mod.ts";
 import { type ForwardOptions, headWeight, type Recompute } from "../model/architecture.ts";
-import { type Batch, checkRows, IGNORED, padRows, roundSize, supervision } from "../model/batch.ts";
+import {
+  type Batch,
+  checkBatch,
+  IGNORED,
+  padRows,
+  roundSize,
+  supervision,
+} from "../model/batch.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { headLoss, lookUp } from "../model/layers.ts";
 import {
@@ -104,15 +111,13 @@ interface BatchSizes {
 }
 
 /**
- * A batch as the four tensors of `batchLoss`, sizes rounded up; the rest weighs nothing.
+ * A batch (see `checkBatch`) as the four tensors of `batchLoss`, sizes rounded up; the rest weighs nothing.
  * @param least sizes that the tensors have at least
  */
-export function batchTensors(
+function batchTensors(
   batch: WeightedBatch,
-  vocabularySize: number,
   least: BatchSizes = {},
 ): [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D] {
-  checkRows(batch.inputIds, vocabularySize);
   const longest = Math.max(...batch.inputIds.map((row) => row.length));
   const length = fitting(longest, least.lengths);
   const rows = Math.max(batch.inputIds.length, least.rows ?? 0);
@@ -120,14 +125,6 @@ export function batchTensors(
   if (positions.length === 0) {
     throw new Error(
       "Cannot train on the batch: expected a label other than -100 after the first token; found none",
-    );
-  }
-  const wrong = targets.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
-  if (wrong !== undefined) {
-    throw new Error(
-      `Cannot train on the batch: expected labels from 0 to ${
-        vocabularySize - 1
-      } or -100; found ${wrong}`,
     );
   }
   const weights = positions.map((flat) => {
@@ -173,13 +170,14 @@ export async function lossAndGradients(
   model: LanguageModel,
   batch: Batch,
 ): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
+  checkBatch(batch, model.config.vocabularySize);
   const names = [...model.trained.keys()];
   const run = model.compiled("gradients", () => (...inputs) => {
     const variables = [...model.trained.values()];
     const { value, grads } = tf.variableGrads(() => batchLoss(model, inputs), variables);
     return [value, ...variables.map((variable) => grads[variable.name])];
   });
-  const inputs = batchTensors(batch, model.config.vocabularySize);
+  const inputs = batchTensors(batch);
   const outputs = run(...inputs);
   const [loss, ...gradients] = await Promise.all(outputs.map((tensor) => tensor.data()));
   tf.dispose([...inputs, ...outputs]);
@@ -252,32 +250,82 @@ export class Trainer {
         }; found ${this.model.adapter ? "another" : "none"}; make another trainer`,
       );
     }
+    checkBatch(batch, this.model.config.vocabularySize);
     const { beta1, beta2 } = this.options;
     const t = this.steps + 1;
     const learningRate = this.options.learningRate *
       (this.options.factor?.(this.steps) ?? scheduleFactor(this.steps, this.options));
     const scalars = tf.tensor1d([learningRate, 1 - beta1 ** t, 1 - beta2 ** t]);
     const parts = splitBatch(batch, this.options.batchTokens, this.#lengths);
-    const [loss, gradientNorm] = parts.length === 1
-      ? await this.#whole(batch, scalars)
-      : await this.#summed(parts, scalars);
-    scalars.dispose();
-    this.#check(loss, gradientNorm);
-    this.steps = t;
-    return { loss, gradientNorm, learningRate };
+    try {
+      const [loss, gradientNorm] = parts.length === 1
+        ? await this.#whole(batch, scalars)
+        : await this.#summed(parts, scalars);
+      this.#check(loss, gradientNorm);
+      this.steps = t;
+      return { loss, gradientNorm, learningRate };
+    } finally {
+      scalars.dispose();
+    }
   }
 
   async #whole(batch: WeightedBatch, scalars: tf.Tensor1D): Promise<[number, number]> {
-    const inputs = batchTensors(batch, this.model.config.vocabularySize, this.#least(batch));
+    const inputs = batchTensors(batch, this.#least(batch));
     this.#largest.rows = Math.max(this.#largest.rows, inputs[0].shape[0]);
     this.#largest.supervised = Math.max(this.#largest.supervised, inputs[1].shape[0]);
-    const outputs = this.#compiled("step", (decayed) => (...inputs) => {
-      const { loss, gradients } = this.#gradients(inputs);
-      return [loss, this.#update(gradients, inputs[4] as tf.Tensor1D, decayed)];
-    })(...inputs, scalars);
-    const [[loss], [norm]] = await Promise.all(outputs.map((tensor) => tensor.data()));
-    tf.dispose([...inputs, ...outputs]);
-    return [loss, norm];
+    const outputs = this.model.session === undefined
+      ? this.#compiled("gradients", () => (...inputs) => {
+        const { loss, gradients } = this.#gradients(inputs);
+        return [loss, ...gradients];
+      })(...inputs)
+      : this.#compiled("step", (decayed) => (...inputs) => {
+        const { loss, gradients } = this.#gradients(inputs);
+        const norm = globalNorm(gradients);
+        // A step that isn't finite changes nothing.
+        onlyIf(
+          tf.isFinite(tf.add(loss, norm)) as tf.Scalar,
+          () => this.#update(gradients, { norm, rates: inputs[4] as tf.Tensor1D, decayed }),
+        );
+        return [loss, norm];
+      })(...inputs, scalars);
+    tf.dispose(inputs);
+    try {
+      const [first, ...others] = outputs;
+      const [loss] = await first.data();
+      if (this.model.session === undefined) return [loss, await this.#apply(loss, others, scalars)];
+      return [loss, (await others[0].data())[0]];
+    } finally {
+      tf.dispose(outputs);
+    }
+  }
+
+  /**
+   * The step by gradients that were computed apart, where no graph ties the update to their norm: it is
+   * read first, and what was kept for the gradients is free by then.
+   * @returns the gradients' norm
+   */
+  async #apply(loss: number, gradients: tf.Tensor[], scalars: tf.Tensor1D): Promise<number> {
+    const [norm] = this.#compiled("norm", () => (...gradients) => [globalNorm(gradients)])(
+      ...gradients,
+    );
+    try {
+      const value = (await norm.data())[0];
+      this.#check(loss, value);
+      const [done] = this.#compiled("update", (decayed) => (norm, rates, ...gradients) => {
+        this.#update(gradients, {
+          norm: norm as tf.Scalar,
+          rates: rates as tf.Tensor1D,
+          decayed,
+        });
+        return [tf.add(norm, 0)];
+      })(norm, scalars, ...gradients);
+      // A device tells what it could not do when something is read.
+      await done.data();
+      done.dispose();
+      return value;
+    } finally {
+      norm.dispose();
+    }
   }
 
   /** Sums the parts' gradients, then takes the step. */
@@ -298,13 +346,23 @@ export class Trainer {
         loss += (await partLoss.data())[0];
         tf.dispose([...inputs, partLoss]);
       }
+      this.#check(loss, 0);
+      if (this.model.session === undefined) {
+        const norm = await this.#apply(loss, sums, scalars);
+        clear(sums);
+        return [loss, norm];
+      }
     } catch (error) {
       // A part of a batch must not count for the next one.
-      for (const sum of sums) tf.tidy(() => sum.assign(tf.fill(sum.shape, 0)));
+      clear(sums);
       throw error;
     }
-    const [norm] = this.#compiled("apply", (decayed) => (scalars) => {
-      const norm = this.#update(this.#sums(), scalars as tf.Tensor1D, decayed);
+    const [norm] = this.#compiled("apply", (decayed) => (rates) => {
+      const norm = globalNorm(this.#sums());
+      onlyIf(
+        tf.isFinite(norm) as tf.Scalar,
+        () => this.#update(this.#sums(), { norm, rates: rates as tf.Tensor1D, decayed }),
+      );
       for (const sum of this.#sums()) sum.assign(tf.zerosLike(sum));
       return [norm];
     })(scalars);
@@ -331,7 +389,7 @@ export class Trainer {
       ? { steps: this.model.session === undefined ? undefined : 1 }
       : { supervised, steps: RESERVED_STEPS };
     const sizes = { total, rows, lengths: this.#lengths, ...reserved };
-    return batchTensors(part, this.model.config.vocabularySize, sizes);
+    return batchTensors(part, sizes);
   }
 
   /** Tokens that a step on this batch reads, padding counted. */
@@ -434,13 +492,15 @@ export class Trainer {
     return { loss: value, gradients: variables.map((variable) => grads[variable.name]) };
   }
 
-  /** Clipping, decay and AdamW; gives the gradients' norm before clipping. */
-  #update(gradients: tf.Tensor[], rates: tf.Tensor1D, decayed: boolean[]): tf.Scalar {
+  /** Clipping, decay and AdamW. */
+  #update(
+    gradients: tf.Tensor[],
+    { norm, rates, decayed }: { norm: tf.Scalar; rates: tf.Tensor1D; decayed: boolean[] },
+  ): void {
     const { clipNorm, weightDecay, beta1, beta2, epsilon } = this.options;
     const [learningRate, correction1, correction2] = tf.unstack(rates) as tf.Scalar[];
     const names = [...this.model.trained.keys()];
     const variables = [...this.model.trained.values()];
-    const norm = globalNorm(gradients);
     // torch.nn.utils.clip_grad_norm_
     const scale = clipNorm === undefined
       ? undefined
@@ -454,17 +514,16 @@ export class Trainer {
       epsilon: tf.scalar(epsilon),
     };
     const { state } = this.model;
-    // A step that isn't finite changes nothing.
-    onlyIf(tf.isFinite(norm) as tf.Scalar, () =>
-      names.forEach((name, i) => {
+    names.forEach((name, i) =>
+      tf.tidy(() => {
         const gradient = scale === undefined ? gradients[i] : tf.mul(gradients[i], scale);
         const moments = { first: state.get(first(name))!, second: state.get(second(name))! };
         updateAdam({ variable: variables[i], ...moments }, gradient, {
           ...scalars,
           decay: decayed[i] ? tf.mul(learningRate, weightDecay) as tf.Scalar : undefined,
         });
-      }));
-    return norm as tf.Scalar;
+      })
+    );
   }
 
   /**
@@ -533,6 +592,10 @@ function adapterFor(model: LanguageModel, lora: LoraOptions | undefined): Adapte
 
 /** Name of a tensor's summed gradient among the model's state. */
 const sumOf = (name: string) => `gradient/${name}`;
+
+function clear(sums: tf.Variable[]): void {
+  for (const sum of sums) tf.tidy(() => sum.assign(tf.fill(sum.shape, 0)));
+}
 
 /** The weights of a batch's supervised tokens, summed. */
 function weightOf({ labels, weights }: WeightedBatch): number {

@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { readText, writeWhole } from "../runtime/files.ts";
 import { quote } from "../runtime/quote.ts";
 import { FileAccess } from "../runtime/random_access.ts";
-import { duplicateKey, formatSafetensors, openSafetensors, type Tensor } from "./checkpoint.ts";
+import { duplicateKey, openSafetensors, safetensorsPieces } from "./checkpoint.ts";
 import type { LanguageModel } from "./language_model.ts";
 import {
   type Adapter,
@@ -154,10 +154,8 @@ export function formatAdapterConfig(
  */
 export async function baseDigest({ parameters }: LanguageModel): Promise<string> {
   const norms = [...parameters].filter(([name]) => /norm\.weight$/.test(name));
-  const bytes = norms.map(([, variable]) =>
-    new Uint8Array((variable.dataSync() as Float32Array).slice().buffer)
-  );
-  const all = new Uint8Array(await new Blob(bytes).arrayBuffer());
+  const numbers = await Promise.all(norms.map(([, variable]) => variable.data()));
+  const all = await new Blob(numbers as Float32Array<ArrayBuffer>[]).arrayBuffer();
   return new Uint8Array(await crypto.subtle.digest("SHA-256", all)).toHex();
 }
 
@@ -169,12 +167,8 @@ export async function baseDigest({ parameters }: LanguageModel): Promise<string>
 export async function saveLora(model: LanguageModel, folder: string): Promise<void> {
   const adapter = requireAdapter(model, "save");
   const base = model.description?.source ?? model.name;
-  const tensors = [...adapter.parameters].map(([name, variable]): [string, Tensor] => [
-    name,
-    { shape: variable.shape, data: variable.dataSync() as Float32Array },
-  ]);
   const metadata = { format: "pt", [BASE_NOTE]: await baseDigest(model) };
-  await writeWhole(join(folder, WEIGHTS_FILE), formatSafetensors(tensors, { metadata }));
+  await writeWhole(join(folder, WEIGHTS_FILE), safetensorsPieces(adapter.parameters, { metadata }));
   await writeWhole(join(folder, CONFIG_FILE), formatAdapterConfig({ ...adapter, base }));
 }
 

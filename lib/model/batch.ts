@@ -30,14 +30,53 @@ export function checkRows(inputIds: number[][], vocabularySize: number): void {
     if (row.length === 0) {
       throw new Error(`Cannot run the model: expected tokens in row ${i}; found none`);
     }
-    const wrong = row.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
-    if (wrong !== undefined) {
+    const wrong = findOther(row, vocabularySize);
+    if (wrong >= 0) {
       throw new Error(
         `Cannot run the model: expected token ids from 0 to ${vocabularySize - 1} in row ${i}; ` +
-          `found ${wrong}; encode the text with the model's own tokenizer`,
+          `found ${row[wrong]} at ${wrong}; encode the text with the model's own tokenizer`,
       );
     }
   });
+}
+
+/**
+ * Refuses batches that the model can't be trained on: a card does not check the ids that it is sent.
+ * @throws as `checkRows`, and where labels are of another number than the rows' tokens, or neither
+ * `IGNORED` nor of the vocabulary
+ */
+export function checkBatch({ inputIds, labels }: Batch, vocabularySize: number): void {
+  checkRows(inputIds, vocabularySize);
+  if (labels.length !== inputIds.length) {
+    throw new Error(
+      `Cannot train on the batch: expected labels for ${inputIds.length} rows; found ` +
+        `${labels.length}; give each row of ids a row of labels`,
+    );
+  }
+  labels.forEach((row, i) => {
+    const { length } = inputIds[i];
+    if (row?.length !== length) {
+      throw new Error(
+        `Cannot train on row ${i}: expected ${length} labels; found ${row?.length ?? 0}`,
+      );
+    }
+    const wrong = findOther(row, vocabularySize, IGNORED);
+    if (wrong >= 0) {
+      throw new Error(
+        `Cannot train on row ${i}: expected labels from 0 to ${
+          vocabularySize - 1
+        } or ${IGNORED}; ` +
+          `found ${row[wrong]} at ${wrong}`,
+      );
+    }
+  });
+}
+
+/** The place of the first that is neither an id of the vocabulary nor `allowed`; -1 where there is none. */
+function findOther(ids: readonly number[], vocabularySize: number, allowed = 0): number {
+  return ids.findIndex((id) =>
+    !(Number.isInteger(id) && id >= 0 && id < vocabularySize) && id !== allowed
+  );
 }
 
 /** Rows as ids [B, T] (int32), padded with 0 on the right. Rows beyond the given ones are padding. */
@@ -84,15 +123,10 @@ export interface Supervision {
   targets: number[];
 }
 
-/** Where a batch carries loss, for rows of `length`: position t predicts `labels[t + 1]`. */
+/** Where a batch (see `checkBatch`) carries loss, for rows of `length`: position t predicts `labels[t + 1]`. */
 export function supervision({ inputIds, labels }: Batch, length: number): Supervision {
   const positions: number[] = [], targets: number[] = [];
   inputIds.forEach((row, b) => {
-    if (labels[b]?.length !== row.length) {
-      throw new Error(
-        `Cannot train on row ${b}: expected ${row.length} labels; found ${labels[b]?.length ?? 0}`,
-      );
-    }
     for (let t = 0; t + 1 < row.length; t++) {
       if (labels[b][t + 1] === IGNORED) continue;
       positions.push(b * length + t);

@@ -363,30 +363,48 @@ export interface FormatOptions {
   dtype?: "F32" | "BF16";
 }
 
+/** A tensor to write; a `tf.Variable` is one. */
+interface TensorSource {
+  shape: number[];
+  /** Its numbers, asked for when their turn has come. */
+  data(): Promise<ArrayLike<number>>;
+}
+
 /**
  * A safetensors file piece by piece: the header, then one tensor at a time, so that a model needn't
- * be in memory twice. Throws when a shape does not fit its data or a name is `__metadata__`.
+ * be in memory twice. Throws when a shape does not fit its data, or a name is `__metadata__` or given twice.
  */
-export function* safetensorsPieces(
-  tensors: Iterable<[string, Tensor]>,
+export async function* safetensorsPieces(
+  tensors: Iterable<[string, TensorSource]>,
   options: FormatOptions = {},
-): Generator<Uint8Array<ArrayBuffer>> {
-  const { metadata = { format: "pt" }, dtype = "F32" } = options;
-  const byName = (a: [string, Tensor], b: [string, Tensor]) => a[0] < b[0] ? -1 : 1;
-  const sorted = [...tensors].sort(byName);
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const sorted = sortedByName(tensors);
+  yield formatHeader(sorted, options);
+  for (const [name, tensor] of sorted) {
+    yield formatNumbers(name, tensor.shape, await tensor.data() as Float32Array, options);
+  }
+}
+
+function sortedByName<T>(tensors: Iterable<[string, T]>): [string, T][] {
+  return [...tensors].sort(([a], [b]) => a < b ? -1 : 1);
+}
+
+function formatHeader(
+  sorted: [string, { shape: number[] }][],
+  { metadata = { format: "pt" }, dtype = "F32" }: FormatOptions,
+): Uint8Array<ArrayBuffer> {
   const entries: [string, unknown][] = [["__metadata__", metadata]];
   let begin = 0;
-  for (const [i, [name, { shape, data }]] of sorted.entries()) {
-    if (
-      name === "__metadata__" || name === sorted[i - 1]?.[0] ||
-      shape.reduce((a, b) => a * b, 1) !== data.length
-    ) {
+  for (const [i, [name, { shape }]] of sorted.entries()) {
+    if (name === "__metadata__" || name === sorted[i - 1]?.[0]) {
       throw new Error(
-        `Cannot write tensor ${quote(name)}: expected data of shape ${quote(shape)}; ` +
-          `found ${data.length} numbers; give each tensor a name and a shape of its own`,
+        `Cannot write tensor ${
+          quote(name)
+        }: expected a name of its own, other than __metadata__; ` +
+          "found it taken; give each tensor another",
       );
     }
-    const end = begin + data.length * dtypeBytes[dtype];
+    const end = begin + shape.reduce((a, b) => a * b, 1) * dtypeBytes[dtype];
     entries.push([name, { dtype, shape, data_offsets: [begin, end] }]);
     begin = end;
   }
@@ -397,12 +415,23 @@ export function* safetensorsPieces(
   const start = new Uint8Array(8 + length).fill(32, 8);
   new DataView(start.buffer).setBigUint64(0, BigInt(length), true);
   start.set(header, 8);
-  yield start;
-  for (const [, { data }] of sorted) {
-    const numbers = dtype === "F32" ? data : bfloat16FromFloats(data);
-    const { buffer, byteOffset, byteLength } = numbers;
-    yield new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+  return start;
+}
+
+function formatNumbers(
+  name: string,
+  shape: number[],
+  data: Float32Array,
+  { dtype = "F32" }: FormatOptions,
+): Uint8Array<ArrayBuffer> {
+  if (!(data instanceof Float32Array) || shape.reduce((a, b) => a * b, 1) !== data.length) {
+    throw new Error(
+      `Cannot write tensor ${quote(name)}: expected data of shape ${quote(shape)} in float32; ` +
+        `found ${data.length} numbers`,
+    );
   }
+  const { buffer, byteOffset, byteLength } = dtype === "F32" ? data : bfloat16FromFloats(data);
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
 /** A whole safetensors file. Tensors are written in the order of their names. */
@@ -410,7 +439,11 @@ export function formatSafetensors(
   tensors: Iterable<[string, Tensor]>,
   options: FormatOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  const pieces = [...safetensorsPieces(tensors, options)];
+  const sorted = sortedByName(tensors);
+  const pieces = [
+    formatHeader(sorted, options),
+    ...sorted.map(([name, { shape, data }]) => formatNumbers(name, shape, data, options)),
+  ];
   const whole = new Uint8Array(pieces.reduce((total, piece) => total + piece.length, 0));
   let offset = 0;
   for (const piece of pieces) {

@@ -214,7 +214,8 @@ function joinRecent(model: LanguageModel) {
     const capacity = block.shape[2]!;
     const from = tf.sub(tf.range(0, capacity, 1, "int32"), filled);
     const inside = tf.logicalAnd(tf.greaterEqual(from, 0), tf.less(from, RECENT));
-    const source = tf.clipByValue(from, 0, RECENT - 1);
+    // Not clipByValue: in WebAssembly it takes int32 for float32.
+    const source = tf.minimum(tf.maximum(from, 0), RECENT - 1);
     const moved = tf.gather(latest, tf.cast(source, "int32") as tf.Tensor1D, 2);
     return [tf.where(tf.reshape(inside, [1, 1, capacity, 1]), moved, block)];
   });

@@ -8,7 +8,7 @@ import type { Tokenizer } from "../tokenizer.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { checkRows } from "./batch.ts";
 import { checkMemory, probingMemory } from "./memory.ts";
-import { safetensorsPieces, type Tensor } from "./checkpoint.ts";
+import { safetensorsPieces } from "./checkpoint.ts";
 import { type ModelConfiguration, toTransformersConfig } from "./configuration.ts";
 import type { ProbedModel } from "./engine.ts";
 import { type GenerateOptions, generateTokens, writeText } from "./generate.ts";
@@ -171,6 +171,13 @@ export class LanguageModel implements ProbedModel {
     options: ReadOptions = {},
   ): Promise<number[][]> {
     checkRows(inputIds, this.config.vocabularySize);
+    inputIds.forEach(({ length }, i) => {
+      if (Number.isInteger(from[i]) && from[i] >= 1 && from[i] <= length) return;
+      throw new Error(
+        `Cannot read the tokens of row ${i}: expected a first one from 1 to ${length}, for the row's ` +
+          `start has none before it; found ${from[i]}`,
+      );
+    });
     this.#checkRoom(inputIds, options);
     const result = inputIds.map((): number[] => []);
     await readLogits(this, inputIds, {
@@ -257,11 +264,7 @@ export class LanguageModel implements ProbedModel {
           "adapter alone",
       );
     }
-    const tensors = [...this.parameters].map(([name, variable]): [string, Tensor] => [
-      name,
-      { shape: variable.shape, data: variable.dataSync() as Float32Array },
-    ]);
-    await writeWhole(join(folder, "model.safetensors"), safetensorsPieces(tensors));
+    await writeWhole(join(folder, "model.safetensors"), safetensorsPieces(this.parameters));
     for (const [name, text] of this.tokenizer?.files ?? []) {
       await writeWhole(join(folder, name), text);
     }

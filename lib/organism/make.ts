@@ -119,13 +119,13 @@ export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}
   const spent = () => spentBefore + (performance.now() - started) / 1000;
   const look = async (step: number, model: LanguageModel) => {
     const tokens = step * settings.batch * settings.window;
-    if (letters) roundWeights(model);
+    if (letters) await roundWeights(model);
     const values = await (letters ? letterGateOf : gateOf)(world, model, { limit });
     record.gate.push({ step, tokens, ...values });
   };
   const made = async (step: number, model: LanguageModel): Promise<Made> => {
     const seconds = spent();
-    if (letters) roundWeights(model);
+    if (letters) await roundWeights(model);
     const formulation = letters ? "letters" : "hybrid";
     const scores = await heldOutScores(world, model, { formulation });
     const values = letters ? await letterGateOf(world, model) : gateValues(scores);
@@ -200,9 +200,9 @@ export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}
 }
 
 /** Rounds a model's numbers to the 16 bits with which organisms that answer with letters are saved. */
-function roundWeights(model: LanguageModel): void {
+async function roundWeights(model: LanguageModel): Promise<void> {
   for (const variable of model.parameters.values()) {
-    const halves = bfloat16FromFloats(variable.dataSync() as Float32Array);
+    const halves = bfloat16FromFloats(await variable.data() as Float32Array);
     const rounded = tf.tensor(floatsFromBfloat16(halves), variable.shape);
     variable.assign(rounded);
     rounded.dispose();

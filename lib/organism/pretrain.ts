@@ -110,18 +110,13 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
     decays: (name) => isDecayed({ shape: shapes.get(name)! }),
     embeddingScale: embeddingScale(settings),
   };
-  const exported = () =>
-    organismModel(
-      world,
-      settings,
-      exportParameters(
-        new Map([...model.parameters].map(([name, variable]) => [
-          name,
-          { shape: variable.shape, data: variable.dataSync() as Float32Array },
-        ])),
-        settings,
-      ),
-    );
+  const exported = async () => {
+    const parameters = new Map<string, ParameterData>();
+    for (const [name, variable] of model.parameters) {
+      parameters.set(name, { shape: variable.shape, data: await variable.data() as Float32Array });
+    }
+    return organismModel(world, settings, exportParameters(parameters, settings));
+  };
   let trainer: Trainer | undefined;
   try {
     const kept = folder !== undefined && await hasState(folder);
@@ -138,7 +133,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
       const { loss } = await trainer.step(toBatch(group));
       await options.onStep?.({ step, steps, loss });
       if (options.onCheckpoint && checkpoints.includes(step)) {
-        const snapshot = exported();
+        const snapshot = await exported();
         try {
           await options.onCheckpoint(step, snapshot);
         } finally {
@@ -150,7 +145,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
         await trainer.save(folder);
       }
     }
-    return exported();
+    return await exported();
   } finally {
     trainer?.dispose();
     model.dispose();

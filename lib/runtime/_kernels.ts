@@ -1,57 +1,87 @@
 /**
- * Kernels that training needs and a TensorFlow.js backend lacks or has slowly: `UnsortedSegmentSum`, the
- * gradient of gather, so of every embedding (tfjs issue 8082); and wasm's products of matrices.
+ * Kernels that training needs and a TensorFlow.js backend lacks or has badly: `UnsortedSegmentSum`, the
+ * gradient of gather, so of every embedding (tfjs issue 8082); wasm's products of matrices; WebGPU's sums
+ * of many tensors.
  */
 import * as tf from "@tensorflow/tfjs";
 import { registerPlainProducts, type WasmHeap } from "./_wasm_product.ts";
+import { sumBySegment, sumInParts, type WebGpuBackend } from "./_webgpu.ts";
+
+const registered = new Set<string>();
 
 /** Registers the kernels for `backend`, once. */
-export function registerMissingKernels(backend: "webgpu" | "wasm"): void {
-  if (tf.getKernel(tf.UnsortedSegmentSum, backend)) return;
-  tf.registerKernel({
-    kernelName: tf.UnsortedSegmentSum,
-    backendName: backend,
-    kernelFunc: backend === "wasm" ? sumByRows : sumByProduct,
-  });
+export function registerMissingKernels(backend: "webgpu" | "wasm" | "cpu"): void {
+  if (registered.has(backend)) return;
+  registered.add(backend);
+  replaceKernel(tf.UnsortedSegmentSum, backend, () => segmentSums[backend]);
   if (backend === "wasm") registerPlainProducts();
+  if (backend === "webgpu") replaceKernel(tf.AddN, backend, sumInParts);
 }
 
-/** Adds each row of x to the row of the output that its id names, in the wasm heap. */
-const sumByRows: tf.KernelFunc = ({ inputs, attrs, backend }) => {
-  const { x, segmentIds } = inputs as Record<string, tf.TensorInfo>;
-  const { numSegments } = attrs as unknown as tf.UnsortedSegmentSumAttrs;
-  const heap = backend as WasmHeap;
-  // Made before any view is taken: it may grow the heap, which detaches views.
-  const sum = heap.makeOutput([numSegments, ...x.shape.slice(1)], x.dtype);
-  const [rows, ids, sums] = [x, segmentIds, sum].map((info) => heap.typedArrayFromHeap(info));
-  const width = tf.util.sizeFromShape(x.shape.slice(1));
-  sums.fill(0);
+/** Puts a kernel in the place of the backend's own, if it has one. */
+function replaceKernel(
+  kernelName: string,
+  backendName: string,
+  make: (own: tf.KernelFunc) => tf.KernelFunc,
+): void {
+  const own = tf.getKernel(kernelName, backendName)?.kernelFunc;
+  if (own !== undefined) tf.unregisterKernel(kernelName, backendName);
+  tf.registerKernel({ kernelName, backendName, kernelFunc: make(own) });
+}
+
+/** Each adds the rows of x [N, ...] to the row of the output [segments, ...] that their id names. */
+const segmentSums: Record<"webgpu" | "wasm" | "cpu", tf.KernelFunc> = {
+  webgpu({ inputs, attrs, backend }) {
+    const { x, segmentIds } = inputs as Record<string, tf.TensorInfo>;
+    return sumBySegment(backend as WebGpuBackend, [x, segmentIds], segmentsOf(attrs));
+  },
+
+  wasm({ inputs, attrs, backend }) {
+    const { x, segmentIds } = inputs as Record<string, tf.TensorInfo>;
+    const heap = backend as WasmHeap;
+    // Made before any view is taken: it may grow the heap, which detaches views.
+    const sum = heap.makeOutput([segmentsOf(attrs), ...x.shape.slice(1)], x.dtype);
+    const [rows, ids, sums] = [x, segmentIds, sum].map((info) => heap.typedArrayFromHeap(info));
+    addRows(sums.fill(0), rows, { ids, segments: segmentsOf(attrs) });
+    return sum;
+  },
+
+  /** The backend's own makes a matrix of all rows for every segment. */
+  cpu({ inputs, attrs, backend }) {
+    const { x, segmentIds } = inputs as Record<string, tf.TensorInfo>;
+    const arrays = backend as tf.KernelBackend & {
+      makeTensorInfo(shape: number[], dtype: tf.DataType, values: tf.TypedArray): tf.TensorInfo;
+    };
+    const [rows, ids] = [x, segmentIds].map(({ dataId }) =>
+      arrays.readSync(dataId) as tf.TypedArray
+    );
+    const shape = [segmentsOf(attrs), ...x.shape.slice(1)];
+    const sums = tf.util.makeZerosTypedArray(
+      tf.util.sizeFromShape(shape),
+      x.dtype,
+    ) as tf.TypedArray;
+    addRows(sums, rows, { ids, segments: segmentsOf(attrs) });
+    return arrays.makeTensorInfo(shape, x.dtype, sums);
+  },
+};
+
+const segmentsOf = (attrs: unknown) => (attrs as tf.UnsortedSegmentSumAttrs).numSegments;
+
+/** Rows of a negative id count for none. */
+function addRows(
+  sums: tf.TypedArray,
+  rows: tf.TypedArray,
+  { ids, segments }: { ids: tf.TypedArray; segments: number },
+): void {
+  const width = sums.length / segments;
   for (let row = 0; row < ids.length; row++) {
     const id = ids[row];
     if (id < 0) continue;
-    if (id >= numSegments) throw badId(id, numSegments);
+    if (id >= segments) {
+      throw new Error(
+        `Cannot sum by segment: expected ids under ${segments}, found ${id}; check the token ids`,
+      );
+    }
     for (let i = 0; i < width; i++) sums[id * width + i] += rows[row * width + i];
   }
-  return sum;
-};
-
-/** The same as a product with the ids' indicator matrix: WebGPU cannot read ids back in a kernel. */
-const sumByProduct: tf.KernelFunc = ({ inputs, attrs }) => {
-  const { x, segmentIds } = inputs as unknown as { x: tf.Tensor; segmentIds: tf.Tensor1D };
-  const { numSegments } = attrs as unknown as tf.UnsortedSegmentSumAttrs;
-  return tf.tidy(() => {
-    const rows = tf.reshape(x.dtype === "float32" ? x : tf.cast(x, "float32"), [x.shape[0], -1]);
-    const indicator = tf.cast(tf.oneHot(segmentIds, numSegments), "float32");
-    const sum = tf.reshape(
-      tf.matMul(indicator, rows as tf.Tensor2D, true),
-      [numSegments, ...x.shape.slice(1)],
-    );
-    return x.dtype === "float32" ? sum : tf.cast(sum, x.dtype);
-  });
-};
-
-function badId(id: number, numSegments: number): Error {
-  return new Error(
-    `Cannot sum by segment: expected ids under ${numSegments}, found ${id}; check the token ids`,
-  );
 }

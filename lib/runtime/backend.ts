@@ -8,7 +8,9 @@ import os from "node:os";
 import * as tf from "@tensorflow/tfjs";
 import { run } from "./_command.ts";
 import { registerMissingKernels } from "./_kernels.ts";
+import { selfTest } from "./_self_test.ts";
 import { withQuietStderr } from "./_stderr.ts";
+import { watchWebGpu } from "./_webgpu.ts";
 import { INSTALL_COMMAND, installNative, nativeState } from "./native.ts";
 
 export type BackendName = "tensorflow" | "webgpu" | "wasm" | "cpu";
@@ -44,7 +46,7 @@ export interface BackendOptions {
 
 /**
  * Opens a backend and makes it the one that `@tensorflow/tfjs` computes with. Each must first give
- * a known product and known gradients; one that fails is passed over.
+ * a known product, known gradients and a known training step; one that fails is passed over.
  * `name` asks for one; without it `SELF_ALIGNING_BACKEND` does; without both the open backend
  * stays, or the best that works is opened.
  * @throws when the backend asked for is unknown or does not work here.
@@ -188,6 +190,7 @@ const prepare: Record<
     if (emulated && !software) throw new Unavailable(`its only adapter is a processor (${device})`);
     await import("@tensorflow/tfjs-backend-webgpu");
     registerMissingKernels("webgpu");
+    watchWebGpu();
     return { device, versions: { package: packageVersion("@tensorflow/tfjs-backend-webgpu") } };
   },
 
@@ -200,47 +203,13 @@ const prepare: Record<
   },
 
   cpu() {
+    registerMissingKernels("cpu");
     // It would print an advertisement for tfjs-node.
     (tf.findBackend("cpu") as { firstUse?: boolean } | null ?? {}).firstUse = false;
     const versions = { package: `@tensorflow/tfjs-backend-cpu ${tf.version["tfjs-backend-cpu"]}` };
     return Promise.resolve({ device: processor(), threads: 1, versions });
   },
 };
-
-/**
- * Compares a product, its gradient and gather's gradient with values worked out by hand.
- * @throws when one is further off than 1e-5.
- */
-async function selfTest(): Promise<void> {
-  const results = tf.tidy(() => {
-    const a = tf.tensor2d([[1, 2, 3], [4, 5, 6]]);
-    const b = tf.tensor2d([[.5, -1], [2, .25], [-3, 1.5]]);
-    const product = tf.matMul(a, b);
-    const slope = tf.grad((x) => tf.sum(tf.square(tf.matMul(a, x as tf.Tensor2D))))(b);
-    const ids = tf.tensor1d([2, 0, 2], "int32");
-    const weights = tf.tensor2d([[1], [2], [3]]);
-    const rows = tf.grad((x) => tf.sum(tf.mul(tf.gather(x, ids), weights)))(
-      tf.tensor2d([[7], [8], [9]]),
-    );
-    return { product, slope, rows };
-  });
-  const expected = {
-    product: [-4.5, 4, -6, 6.25],
-    slope: [-57, 58, -78, 78.5, -99, 99],
-    rows: [2, 0, 4],
-  };
-  try {
-    for (const [name, values] of Object.entries(expected)) {
-      const found = await results[name as keyof typeof expected].data();
-      const off = values.findIndex((value, i) => !(Math.abs(value - found[i]) <= 1e-5));
-      if (off >= 0 || found.length !== values.length) {
-        throw new Unavailable(`its self-test failed: ${name} is ${found}, not ${values}`);
-      }
-    }
-  } finally {
-    tf.dispose(results);
-  }
-}
 
 class Unavailable extends Error {
   constructor(reason: string, readonly mend?: string) {

@@ -45,11 +45,11 @@ export function writingError(path: string, bytes: number, error: unknown): unkno
  */
 export async function writeWhole(
   path: string,
-  data: string | Uint8Array | Generator<Uint8Array>,
+  data: string | Uint8Array | Generator<Uint8Array> | AsyncGenerator<Uint8Array>,
 ): Promise<void> {
   let bytes = 0;
-  const counted = function* (pieces: Iterable<Uint8Array>) {
-    for (const piece of pieces) {
+  const counted = async function* (pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>) {
+    for await (const piece of pieces) {
       bytes += piece.length;
       yield piece;
     }

@@ -381,22 +381,3 @@ Deno.test("Trainer refuses a step that is not finite and leaves the model as it 
     trainer.dispose();
   });
 });
-
-Deno.test("the fallback backends give the same logits, loss and gradients", async (t) => {
-  // A process each: a backend is chosen once.
-  for (const backend of ["wasm", "cpu"]) {
-    await t.step(backend, async () => {
-      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", join(import.meta.dirname!, "_backend_check.ts"), backend, "qwen2"],
-      }).output();
-      const text = new TextDecoder();
-      assert.equal(code, 0, text.decode(stderr));
-      const found = JSON.parse(text.decode(stdout).trim().split("\n").at(-1)!);
-      assert.equal(found.backend, backend);
-      assert.ok(found.logits <= 1e-4, `logits differ by ${found.logits}`);
-      assert.ok(found.loss <= 1e-5, `loss differs by ${found.loss}`);
-      assert.ok(found.gradients <= 1e-3, `gradients differ by ${found.gradients}`);
-      assert.ok(found.trained <= 1e-3, `losses of 10 AdamW steps differ by ${found.trained}`);
-    });
-  }
-});

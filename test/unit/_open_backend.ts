@@ -1,19 +1,20 @@
 /**
  * Opens the backend that the environment asks for, in a process of its own; prints it and what it
- * computes, or the error, as JSON. With "broken" the wasm backend's products come out as zeros;
- * with "adapter" a graphics driver is loaded before.
+ * computes, or the error, as JSON. With "broken" the wasm backend's products come out as zeros, with
+ * "untrainable" its sums of several tensors; with "adapter" a graphics driver is loaded before.
  */
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
 import { openBackend } from "../../lib/runtime/backend.ts";
 
-if (Deno.args.includes("broken")) {
-  const product = tf.getKernel(tf.BatchMatMul, "wasm")!;
-  tf.unregisterKernel(tf.BatchMatMul, "wasm");
+const broken = { broken: tf.BatchMatMul, untrainable: tf.AddN }[Deno.args[0]];
+if (broken !== undefined) {
+  const kernel = tf.getKernel(broken, "wasm")!;
+  tf.unregisterKernel(broken, "wasm");
   tf.registerKernel({
-    ...product,
+    ...kernel,
     kernelFunc: (task) => {
-      const result = product.kernelFunc(task);
+      const result = kernel.kernelFunc(task);
       (task.backend as { typedArrayFromHeap(of: unknown): Float32Array }).typedArrayFromHeap(result)
         .fill(0);
       return result;

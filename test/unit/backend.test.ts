@@ -75,6 +75,22 @@ Deno.test("openBackend() opens a backend once, switches, and keeps the open one"
   tensor.dispose();
 });
 
+for (const name of ["cpu", "wasm"] as const) {
+  Deno.test(`gather's gradient on ${name} takes the memory of its output`, async () => {
+    await openBackend(name);
+    // A row of x for every segment would be 26 GB.
+    const [rows, width, segments] = [1024, 64, 100_000];
+    const ids = tf.tensor1d(Int32Array.from({ length: rows }, (_, i) => i % 500 * 200), "int32");
+    const sums = tf.unsortedSegmentSum(tf.ones([rows, width]), ids, segments);
+    const found = await tf.sum(sums, 1).data();
+    for (let id = 0; id < segments; id++) {
+      const count = id % 200 === 0 ? Math.ceil((rows - id / 200) / 500) : 0;
+      if (found[id] !== count * width) assert.equal(found[id], count * width, `segment ${id}`);
+    }
+    sums.dispose();
+  });
+}
+
 Deno.test("openBackend() never loads TensorFlow into a process with Mesa's LLVM", {
   ignore: !native.ready || Deno.build.os !== "linux",
 }, async () => {
@@ -128,6 +144,11 @@ Deno.test("openBackend() passes over a backend that computes wrongly", async () 
     assert.match(chosen.backend.passedOver[2].reason, /self-test failed/);
   }
   assert.deepEqual(chosen.product, [3, 3, 3, 3]);
+});
+
+Deno.test("openBackend() passes over a backend that multiplies right and trains wrongly", async () => {
+  const { error } = await openApart({ SELF_ALIGNING_BACKEND: "wasm" }, "untrainable");
+  assert.match(error, /"wasm".*self-test failed: norm is 0, not 8/);
 });
 
 Deno.test("addonPlace() is where node-pre-gyp looks", () => {

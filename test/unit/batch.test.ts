@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
-import { packTexts } from "../../lib/model/batch.ts";
+import { lossAndGradients, Trainer } from "../../lib/finetune/trainer.ts";
+import { checkBatch, packTexts } from "../../lib/model/batch.ts";
+import { generateTokens } from "../../lib/model/generate.ts";
 import { Random } from "../../lib/random.ts";
+import { openBackend } from "../../lib/runtime/backend.ts";
+import { tinyModel } from "./_tiny_model.ts";
 
 Deno.test("packTexts() puts each text once into a row that has room, and leaves few gaps", () => {
   const random = new Random(3);
@@ -18,4 +22,54 @@ Deno.test("packTexts() keeps one text a row where none fit together, and refuses
   assert.deepEqual(packTexts([9, 10, 8], 10), [[1], [0], [2]]);
   assert.deepEqual(packTexts([4], 4), [[0]]);
   assert.throws(() => packTexts([3, 5], 4), /expected at most 4 tokens each; found 5/);
+});
+
+/** What is no id of a vocabulary of 257 tokens. */
+const wrongIds = [-1, 257, 1.5, NaN, Infinity, 2 ** 31, 2 ** 32, undefined, null, "3"] as number[];
+
+Deno.test("checkBatch() takes ids of the vocabulary and labels of it or -100, as many as there are ids", () => {
+  checkBatch({ inputIds: [[0, 256], [3]], labels: [[-100, 256], [-100]] }, 257);
+  for (const wrong of wrongIds) {
+    const ids = () => checkBatch({ inputIds: [[1], [2, wrong]], labels: [[1], [2, 2]] }, 257);
+    assert.throws(ids, /expected token ids from 0 to 256 in row 1; found .* at 1/);
+    const labels = () => checkBatch({ inputIds: [[1], [2, 2]], labels: [[1], [wrong, 2]] }, 257);
+    assert.throws(labels, /row 1: expected labels from 0 to 256 or -100; found .* at 0/);
+  }
+  assert.throws(() => checkBatch({ inputIds: [[1, 2]], labels: [[1]] }, 257), /2 labels; found 1/);
+  assert.throws(() => checkBatch({ inputIds: [[1]], labels: [[1], [1]] }, 257), /1 rows; found 2/);
+  assert.throws(() => checkBatch({ inputIds: [[]], labels: [[]] }, 257), /tokens in row 0/);
+  assert.throws(() => checkBatch({ inputIds: [], labels: [] }, 257), /expected rows; found none/);
+});
+
+Deno.test("no id outside the vocabulary reaches the backend by any call", async () => {
+  await openBackend("cpu");
+  const model = tinyModel();
+  const trainer = new Trainer(model, { learningRate: 1e-3, totalSteps: 9, batchTokens: 8 });
+  const first = async (ids: number[]) => {
+    for await (const _ of generateTokens(model, ids, { maxNewTokens: 1 })) break;
+  };
+  for (const wrong of wrongIds) {
+    const rows = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [5, 6, wrong]];
+    const right = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [5, 6, 7]];
+    const hidden = rows.map((row, i) => i === 0 ? row : row.map(() => -100));
+    const calls = {
+      logits: () => model.logits(rows),
+      nextTokenLogits: () => model.nextTokenLogits(rows),
+      tokenLogProbabilities: () => model.tokenLogProbabilities(rows, [1, 1]),
+      generateTokens: () => first(rows[1]),
+      lossAndGradients: () => lossAndGradients(model, { inputIds: rows, labels: right }),
+      "its labels": () => lossAndGradients(model, { inputIds: right, labels: rows }),
+      step: () => trainer.step({ inputIds: rows, labels: right }),
+      "a step's labels": () => trainer.step({ inputIds: right, labels: rows }),
+      "a part without labels": () => trainer.step({ inputIds: rows, labels: hidden }),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      await assert.rejects(call, /expected (token ids|labels) from 0 to 256/, `${name}: ${wrong}`);
+    }
+  }
+  const rows = [[1, 2, 3], [4, 5]];
+  for (const from of [[0, 1], [1, -1], [1, 3], [1], [1, 1.5]]) {
+    await assert.rejects(model.tokenLogProbabilities(rows, from), /expected a first one from 1 to/);
+  }
+  model.dispose();
 });

@@ -9,6 +9,7 @@ import {
   parseHeader,
   parseIndex,
   readTensors,
+  safetensorsPieces,
 } from "../../lib/model/checkpoint.ts";
 import { FileAccess } from "../../lib/runtime/random_access.ts";
 import { Random } from "../../lib/random.ts";
@@ -178,4 +179,30 @@ Deno.test("parseIndex() maps tensors to files and refuses ways out of the folder
 Deno.test("FileAccess.open() names the path that isn't there or is a folder", async () => {
   await assert.rejects(FileAccess.open(`${fixtures}none`), /fixtures\/none.*expected a file/);
   await assert.rejects(FileAccess.open(fixtures), /fixtures\/.*found a folder/);
+});
+
+Deno.test("safetensorsPieces() asks for a tensor's numbers when its turn has come", async () => {
+  const asked: string[] = [];
+  const tensor = (name: string, values: number[]) => ({
+    shape: [2],
+    data: async () => {
+      await Promise.resolve();
+      asked.push(name);
+      return Float32Array.from(values);
+    },
+  });
+  const pieces = safetensorsPieces([["b", tensor("b", [3, 4])], ["a", tensor("a", [1, 2])]]);
+  const bytes = [...(await pieces.next()).value as Uint8Array];
+  assert.deepEqual(asked, []);
+  bytes.push(...(await pieces.next()).value as Uint8Array);
+  assert.deepEqual(asked, ["a"]);
+  for await (const piece of pieces) bytes.push(...piece);
+  const read = readTensors(new Uint8Array(bytes));
+  assert.deepEqual([...read].map(([name, { data }]) => [name, ...data]), [
+    ["a", 1, 2],
+    ["b", 3, 4],
+  ]);
+  const short = safetensorsPieces([["w", tensor("w", [1])]]);
+  await short.next();
+  await assert.rejects(short.next(), /"w".*\[2\].*found 1/);
 });

@@ -465,6 +465,29 @@ test("onlyIf() refuses an assignment, which a graph can't leave undone", (sessio
   assert.deepEqual(numbers(v), [1]);
 });
 
+Deno.test("onlyIf() outside of a graph reads no condition, and refuses an assignment", async () => {
+  const v = tf.variable(tf.tensor1d([1, NaN]));
+  const change = compile((flag) => {
+    onlyIf(flag as tf.Scalar, () => addTo(v, tf.tensor1d([2, 2])));
+    return [];
+  }, undefined);
+  const { dataSync } = tf.Tensor.prototype;
+  tf.Tensor.prototype.dataSync = () => assert.fail("it waits for the condition");
+  try {
+    change(tf.scalar(false));
+    change(tf.scalar(true));
+    change(tf.scalar(false));
+  } finally {
+    tf.Tensor.prototype.dataSync = dataSync;
+  }
+  assert.deepEqual([...await v.data()], [3, NaN]);
+  assert.throws(
+    () => onlyIf(tf.scalar(true), () => v.assign(tf.tensor1d([0, 0]))),
+    /Cannot assign to .* under a condition: expected changes by updateAdam or addTo/,
+  );
+  v.dispose();
+});
+
 test("a snapshot stays as it was while the variables restored from it are trained", (session) => {
   const { run, variables: [w, m, v] } = adamStep(session, [1, 2, 3], .1);
   const step = compile(run, session);

@@ -47,6 +47,7 @@ export class HeldVariables {
   }
 }
 
-function everyVariable(): tf.Variable[] {
+/** All variables that live, of whatever owner. */
+export function everyVariable(): tf.Variable[] {
   return Object.values(tf.engine().registeredVariables);
 }

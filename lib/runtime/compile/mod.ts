@@ -8,7 +8,7 @@
  *
  * - Inputs of another shape or type make another graph. Numbers from JavaScript, random ones too, are
  *   fixed in the graph: what changes from call to call must be an input.
- * - Reading a tensor (`dataSync`), an unknown operation, a computed axis, a variable that is not the
+ * - Reading a tensor's numbers, an unknown operation, a computed axis, a variable that is not the
  *   session's: each is refused with the place in the code, never answered with a stale number.
  * - A graph is made anew in every process: tracing runs nothing and takes less time than checking that
  *   a stored graph is still the function's, and what isn't stored can't be stale.
@@ -27,7 +27,7 @@
  *   return [value];
  * }, session);
  * for (let i = 0; i < 50; i++) step(tf.tensor1d([1, 2]), tf.tensor1d([3, 6]))[0].dispose();
- * assert.ok(Math.abs(weight.dataSync()[0] - 3) < 1e-4);
+ * assert.ok(Math.abs((await weight.data())[0] - 3) < 1e-4);
  * ```
  */
 import * as tf from "@tensorflow/tfjs";
