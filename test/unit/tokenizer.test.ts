@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { encodeConversation } from "../../lib/finetune/encode.ts";
+import { type Message, paperFormat } from "../../lib/prompt.ts";
 import { type Tokenizer, tokenizerFromFiles, tokenizerFromGguf } from "../../lib/tokenizer.ts";
 
 const folder = new URL("../numerics/fixtures/tokenizers/", import.meta.url);
@@ -283,6 +285,31 @@ Deno.test("encode() puts a text's start before it and never its end behind it", 
   assert.throws(() => ids({ type: "Other" }), /post-processor Other/);
 });
 
+Deno.test("a row to train on ends an answer once, whatever the tokenizer puts behind texts", () => {
+  const files = (post_processor: unknown) =>
+    new Map([
+      ["tokenizer.json", JSON.stringify({ ...load("llama2")[0].tokenizer, post_processor })],
+      ["tokenizer_config.json", JSON.stringify({ bos_token: "<s>", eos_token: "</s>" })],
+    ]);
+  const messages: Message[] = [
+    { role: "user", content: "q" },
+    { role: "assistant", content: "a" },
+    { role: "user", content: "r" },
+    { role: "assistant", content: "b" },
+  ];
+  const row = (post_processor: unknown) =>
+    encodeConversation(messages, {
+      tokenizer: tokenizerFromFiles(files(post_processor)),
+      format: paperFormat,
+      maxTokens: 999,
+    });
+  const { ids, labels } = row(template(start, text, special));
+  assert.deepEqual(ids, row(template(start, text)).ids);
+  assert.deepEqual([ids[0], ids.at(-1)], [1, 2]);
+  // One end an answer, and the loss falls on both.
+  for (const list of [ids, labels]) assert.equal(list.filter((id) => id === 2).length, 2);
+});
+
 Deno.test("encode() finds the tokens that tokenizer_config.json alone names, as transformers does", () => {
   const model = { type: "WordLevel", unk_token: "<unk>", vocab: { "<unk>": 0, a: 1, "<e>": 2 } };
   const json = { model, added_tokens: [], pre_tokenizer: { type: "Whitespace" } };
@@ -338,6 +365,22 @@ Deno.test("tokenizerFromFiles() refuses by name what is not read here and what c
     [
       { pre_tokenizer: { type: "Metaspace", add_prefix_space: false, prepend_scheme: "first" } },
       /Metaspace with prepend_scheme first and add_prefix_space false/,
+    ],
+    [
+      {
+        pre_tokenizer: {
+          type: "Sequence",
+          pretokenizers: [{ type: "ByteLevel" }, { type: "Metaspace" }],
+        },
+      },
+      /Metaspace beside ByteLevel/,
+    ],
+    [
+      {
+        normalizer: { type: "Prepend", prepend: "_" },
+        pre_tokenizer: { type: "Metaspace", prepend_scheme: "first" },
+      },
+      /normalizer Prepend before a Metaspace/,
     ],
     [regex("(a+)+$"), /"\(a\+\)\+\$", which repeats without end/],
     [regex("(a|aa)+$"), /which repeats without end/],
