@@ -6,7 +6,7 @@
  * twice: the template is rendered once with marks in place of the words, and what it puts around them
  * is kept. Filled with the words, that must give the template's own rendering to the character.
  */
-import { Template } from "@huggingface/jinja";
+import { compileTemplate } from "./_jinja.ts";
 import type { Message } from "./conversation.ts";
 
 /** A part of a conversation's text; the loss falls on the tokens of supervised parts. */
@@ -40,7 +40,9 @@ export type ChatTemplateFiles = ReadonlyMap<string, string>;
 
 type Fields = Record<string, unknown>;
 
-const tokenNames = ["bos_token", "eos_token", "unk_token", "pad_token"] as const;
+const tokenNames = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"].map((name) =>
+  `${name}_token`
+);
 
 const contentOf = (token: unknown) =>
   typeof token === "string" ? token : (token as Fields | null | undefined)?.content;
@@ -107,18 +109,18 @@ export function chatTemplateFromFiles(
     tokenNames.map((name) => [name, contentOf(config[name])])
       .filter(([, content]) => typeof content === "string"),
   );
-  let template: Template;
+  let template: ReturnType<typeof compileTemplate>;
   try {
-    template = new Template(text.replaceAll("strftime_now", "fixed_day"));
+    template = compileTemplate(text);
   } catch (error) {
     return refuse("Jinja as transformers reads it", (error as Error).message.slice(0, 200));
   }
   const render = (messages: readonly Message[], generate: boolean): string => {
     try {
-      return template.render({
+      return template({
         messages: messages.map(({ role, content }) => ({ role, content })),
         add_generation_prompt: generate,
-        fixed_day: fixedDay,
+        strftime_now: fixedDay,
         ...tokens,
       });
     } catch (error) {

@@ -4,11 +4,14 @@
  */
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import { downloadFile, HubApiError, listFiles, modelInfo } from "@huggingface/hub";
+import { listFiles, modelInfo } from "@huggingface/hub";
 import { roomAt, writeWhole, writingError } from "../runtime/files.ts";
 import { formatBytes } from "../runtime/memory.ts";
 import { tokenizerFileNames } from "../tokenizer.ts";
+import { Break, FIRST, HubConnection, HubUnreachable } from "./_hub_connection.ts";
 import { parseIndex } from "./checkpoint.ts";
+
+export { HubUnreachable };
 
 export interface HubOptions {
   /** Where models are kept. */
@@ -17,7 +20,7 @@ export interface HubOptions {
   revision?: string;
   /** Told how it goes on, line by line; default prints to stderr. */
   onProgress?: (line: string) => void;
-  /** The hub's address; default HF_ENDPOINT or https://huggingface.co. */
+  /** The hub's address, which alone is told the token; default HF_ENDPOINT or https://huggingface.co. */
   endpoint?: string;
   /** For models that need a login; default HF_TOKEN. */
   token?: string;
@@ -25,7 +28,7 @@ export interface HubOptions {
   offline?: boolean;
   /** Seconds before the first repetition of a failed request, doubled each time; default 1. */
   patience?: number;
-  /** Seconds that an answer may take, 8 MB of a file for one; default 120. */
+  /** Seconds that the hub may be silent; default 120. */
   timeout?: number;
   /** An ONNX graph to fetch in place of the safetensors, such as onnx/model_q4.onnx; default none. */
   graph?: string;
@@ -37,9 +40,6 @@ export interface HubModel {
   revision: string;
 }
 
-/** The hub does not answer at all: another way to a model can be tried. */
-export class HubUnreachable extends Error {}
-
 interface RemoteFile {
   path: string;
   size: number;
@@ -50,9 +50,6 @@ interface RemoteFile {
 
 /** Bytes asked for at once: a break loses at most so many. */
 const RANGE = 8 * 1024 * 1024;
-/** How often and how long a range is tried; the first question is to fail sooner without a network. */
-const STEADY = { attempts: 5, seconds: 120 };
-const FIRST = { attempts: 2, seconds: 15 };
 
 const indexName = "model.safetensors.index.json";
 const smallFiles = ["config.json", "generation_config.json", ...tokenizerFileNames];
@@ -76,11 +73,8 @@ class Download {
   readonly #id: string;
   readonly #revision: string;
   readonly #base: string;
-  readonly #endpoint: string;
-  readonly #token?: string;
+  readonly #hub: HubConnection;
   readonly #offline: boolean;
-  readonly #patience: number;
-  readonly #timeout: number;
   readonly #say: (line: string) => void;
   readonly #graph?: string;
 
@@ -94,20 +88,10 @@ class Download {
       );
     }
     this.#base = join(options.cacheDirectory, "hub", id.replace("/", "--"));
-    this.#endpoint = options.endpoint ??
-      (Deno.env.get("HF_ENDPOINT") || "https://huggingface.co").replace(/\/+$/, "");
-    this.#token = options.token ?? (Deno.env.get("HF_TOKEN") || undefined);
-    if (this.#token !== undefined && !this.#token.startsWith("hf_")) {
-      throw new Error(
-        `Cannot open model ${id}: expected an access token that starts with hf_; found another; ` +
-          `set HF_TOKEN to one of ${this.#endpoint}/settings/tokens`,
-      );
-    }
     this.#offline = options.offline ??
       /^(1|on|yes|true)$/i.test(Deno.env.get("HF_HUB_OFFLINE") ?? "");
-    this.#patience = options.patience ?? 1;
-    this.#timeout = options.timeout ?? STEADY.seconds;
     this.#say = options.onProgress ?? ((line) => console.error(line));
+    this.#hub = new HubConnection(id, this.#revision, { ...options, say: this.#say });
     this.#graph = options.graph;
   }
 
@@ -126,7 +110,9 @@ class Download {
       commit = await this.#askForCommit();
     } catch (error) {
       if (!(error instanceof HubUnreachable) || known === undefined) throw error;
-      this.#say(`${this.#endpoint} does not answer: using the copy of commit ${known.revision}`);
+      this.#say(
+        `${this.#hub.endpoint} does not answer: using the copy of commit ${known.revision}`,
+      );
       return known;
     }
     const folder = join(this.#base, commit);
@@ -159,7 +145,7 @@ class Download {
 
   /** The commit that the branch or tag stands for now. */
   async #askForCommit(): Promise<string> {
-    const { sha } = await this.#ask(
+    const { sha } = await this.#hub.ask(
       "model",
       (access) =>
         modelInfo({
@@ -172,19 +158,25 @@ class Download {
     );
     if (/^[0-9a-f]{40}$/.test(sha)) return sha;
     throw new Error(
-      `Cannot open model ${this.#id}: expected a commit from ${this.#endpoint}; ` +
+      `Cannot open model ${this.#id}: expected a commit from ${this.#hub.endpoint}; ` +
         `found ${JSON.stringify(sha)?.slice(0, 60)}; check HF_ENDPOINT`,
     );
   }
 
   async #fetchAll(commit: string, folder: string): Promise<void> {
-    const listed = await this.#ask("list of files", async (access) => {
+    const listed = await this.#hub.ask("list of files", async (access) => {
       const files: RemoteFile[] = [];
       const asked = { ...access, repo: this.#id, revision: commit };
       for await (const file of listFiles({ ...asked, recursive: this.#graph !== undefined })) {
         if (file.type !== "file") continue;
-        const { path, size, lfs, oid = "" } = file;
-        files.push({ path, size, digest: lfs?.oid ?? oid, kind: lfs ? "sha256" : "git" });
+        const { path, size, lfs, oid } = file;
+        const digest = lfs?.oid ?? oid;
+        if (!Number.isSafeInteger(size) || !/^[0-9a-f]{40,64}$/.test(digest ?? "")) {
+          throw new Error(
+            `no size or digest of ${JSON.stringify(path)?.slice(0, 80)}; check HF_ENDPOINT`,
+          );
+        }
+        files.push({ path, size, digest: digest!, kind: lfs ? "sha256" : "git" });
       }
       return files;
     });
@@ -293,29 +285,9 @@ class Download {
       const rest = done > 0 ? `, going on at ${megabytes(done)} MB` : "";
       this.#say(`Downloading ${file.path} of ${this.#id}: ${total}${rest}`);
     }
-    // Plain ranges: the hub's newer transfer can't be tried without the hub.
-    const blob = await this.#ask(file.path, (access) =>
-      downloadFile({
-        ...access,
-        repo: this.#id,
-        path: file.path,
-        revision: commit,
-        xet: false,
-      }));
-    if (blob?.size !== file.size) {
-      throw new Error(
-        `Cannot open model ${this.#id}: expected ${file.size} bytes of ${file.path}; ` +
-          `found ${blob?.size ?? "none"}; run it again`,
-      );
-    }
+    const path = `${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
     let told = Date.now();
-    while (done < file.size) {
-      const end = Math.min(done + RANGE, file.size);
-      const bytes = await this.#ask(file.path, async () => {
-        const range = new Uint8Array(await blob.slice(done, end).arrayBuffer());
-        if (range.length === end - done) return range;
-        throw new Break(`${range.length} bytes came instead of ${end - done}`);
-      });
+    const write = async (bytes: Uint8Array) => {
       await target.seek(done, Deno.SeekMode.Start);
       try {
         for (let at = 0; at < bytes.length;) at += await target.write(bytes.subarray(at));
@@ -323,103 +295,57 @@ class Download {
         // What was written stays, so that the download goes on there once there is room.
         throw writingError(join(this.#base, commit, file.path), file.size - done, error);
       }
-      done = end;
+      done += bytes.length;
       if (large && (done === file.size || Date.now() - told > 5000)) {
         told = Date.now();
         this.#say(`${file.path}: ${megabytes(done)} of ${total}`);
       }
+    };
+    while (done < file.size) {
+      const start = done, end = Math.min(done + RANGE, file.size);
+      await this.#hub.ask(file.path, async () => {
+        if (done >= end) return;
+        const { status, headers, chunks } = await this.#hub.range(path, done, end);
+        const [, from, all] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "") ??
+          [];
+        const length = headers.has("content-encoding") ? null : headers.get("content-length");
+        const whole = status === 200;
+        const size = whole ? length ?? file.size : all ?? file.size;
+        if (Number(size) !== file.size) {
+          for await (const _ of chunks) break;
+          throw this.#hub.foreign(headers) ??
+            (whole
+              ? new Break(`${size} bytes came instead of ${end - start}`)
+              : this.#otherSize(file, Number(size)));
+        }
+        const last = whole ? file.size : end;
+        let at = whole ? 0 : Number(from ?? start);
+        const first = at, parts: Uint8Array[] = [];
+        for await (const chunk of chunks) {
+          at += chunk.length;
+          // Where a proxy drops the range, all of the file comes: what is there already is passed over.
+          if (!whole) parts.push(chunk);
+          else if (at > done && at <= last) await write(chunk.subarray(chunk.length - (at - done)));
+        }
+        if (at !== last || !whole && first !== start) {
+          throw this.#hub.foreign(headers) ??
+            new Break(`${at - first} bytes came instead of ${last - first}`);
+        }
+        if (!whole) await write(await new Blob(parts as BlobPart[]).bytes());
+      });
     }
   }
 
-  /** Asks the hub, again after a while where that can help, and turns its errors into advice. */
-  async #ask<T>(
-    what: string,
-    question: (
-      access: { hubUrl: string; accessToken?: string; fetch: typeof fetch },
-    ) => Promise<T>,
-    { attempts, seconds: most } = STEADY,
-  ): Promise<T> {
-    for (let attempt = 1;; attempt++) {
-      let retryAfter = 0;
-      try {
-        return await question({
-          hubUrl: this.#endpoint,
-          accessToken: this.#token,
-          fetch: async (input, init) => {
-            const response = await fetchWhole(input, {
-              ...init,
-              signal: AbortSignal.timeout(1000 * Math.min(most, this.#timeout)),
-            });
-            // At most what is worth waiting for in one go.
-            retryAfter = Math.min(60, Number(response.headers.get("retry-after")) || 0);
-            return response;
-          },
-        });
-      } catch (error) {
-        const status = error instanceof HubApiError ? error.statusCode : undefined;
-        const passing = status === undefined
-          ? error instanceof Break
-          : status === 408 || status === 429 || status >= 500;
-        if (!passing || attempt >= attempts) throw this.#explain(what, error, status);
-        const seconds = Math.max(this.#patience * 2 ** (attempt - 1), retryAfter);
-        this.#say(
-          `${what} of ${this.#id}: ${status ?? (error as Error).message}; again in ${seconds} s`,
-        );
-        await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-      }
-    }
-  }
-
-  #explain(what: string, error: unknown, status?: number): Error {
-    const message = error instanceof Error ? error.message.slice(0, 300) : String(error);
-    const start = `Cannot open model ${this.#id}: expected its ${what} from ${this.#endpoint}`;
-    if (status === undefined) {
-      if (!(error instanceof Break)) {
-        return new Error(`${start}; found ${message}`, { cause: error });
-      }
-      return new HubUnreachable(
-        `${start}; found no answer (${message}); check the network and HF_ENDPOINT, or give a ` +
-          "folder or a .gguf file; a download goes on where it stopped",
-      );
-    }
-    const page = `${this.#endpoint}/${this.#id}`;
-    const advice = status === 401
-      ? `check the spelling, or that ${page} exists; if it needs a login, set HF_TOKEN`
-      : status === 403
-      ? `ask for access on ${page}, then set HF_TOKEN`
-      : status === 404
-      ? `check the spelling, and that ${page} has revision ${this.#revision}`
-      : status === 429
-      ? "wait some minutes, or set HF_TOKEN, which allows more; the download goes on then"
-      : status === 416
-      ? "the file there is shorter than the hub's list says: run it again later, or ask its owner"
-      : status >= 500
-      ? "the hub is in trouble: try again later; the download goes on where it stopped"
-      : "check HF_ENDPOINT";
-    return new Error(`${start}; found status ${status} (${message}); ${advice}`);
+  #otherSize({ path, size }: RemoteFile, found: number): Error {
+    return new Error(
+      `Cannot open model ${this.#id}: expected ${size} bytes of ${path}; found ${found}; run it again`,
+    );
   }
 }
 
 /** Where a file grows until it is whole. */
 const partialOf = (path: string, { digest }: RemoteFile) =>
   `${path}.${digest.slice(0, 12)}.partial`;
-
-/** A request that ended without a whole answer: no connection, one that was cut, or a timeout. */
-class Break extends Error {}
-
-/** Fetches an answer with its body, so that a cut is told from what the client makes of it. */
-async function fetchWhole(input: RequestInfo | URL, init: RequestInit): Promise<Response> {
-  try {
-    const { status, headers, body } = await fetch(input, init);
-    const bytes = await new Response(body).arrayBuffer();
-    return new Response(bytes, { status, headers });
-  } catch (error) {
-    let reason = error;
-    while (reason instanceof Error && reason.cause !== undefined) reason = reason.cause;
-    const message = reason instanceof Error ? reason.message : String(reason);
-    throw new Break(message.replace(/^error sending request for url \([^)]*\): /, ""));
-  }
-}
 
 /** A file's digest of the kind that the hub has of it. */
 async function digestOf(file: Deno.FsFile, { size, kind }: RemoteFile): Promise<string> {

@@ -591,13 +591,161 @@ hubTest(
       await assert.rejects(download({ revision }), /expected owner\/name and a branch/);
     }
     await assert.rejects(downloadModel("a/../b", { cacheDirectory: "x" }), /check the spelling/);
-    await assert.rejects(download({ token: "secret" }), (error: Error) => {
-      assert.match(error.message, /access token that starts with hf_/);
-      assert.ok(!error.message.includes("secret"));
-      return true;
-    });
+    for (const token of ["secret", "hf_sec\nret", "hf_a secret"]) {
+      await assert.rejects(download({ token }), (error: Error) => {
+        assert.match(error.message, /access token that starts with hf_/);
+        assert.ok(!error.message.includes("ret"));
+        return true;
+      });
+    }
+    for (const endpoint of ["hf-mirror.com", "localhost:8080", "ftp://x.org", "https://"]) {
+      await assert.rejects(download({ endpoint }), (error: Error) => {
+        assert.match(error.message, /expected HF_ENDPOINT to be an address such as https:/);
+        assert.ok(error.message.includes(`found ${endpoint}; write it with https://`));
+        return true;
+      });
+    }
   },
 );
+
+hubTest(
+  "downloadModel() takes a token with a line break behind it, and an address with slashes",
+  tiny,
+  async (hub, download) => {
+    await download({ token: "hf_secret\n", endpoint: `${hub.endpoint}//` });
+    assert.ok(hub.asked.every(({ authorization }) => authorization === "Bearer hf_secret"));
+    assert.ok(hub.asked.every(({ path }) => !path.startsWith("//")));
+  },
+);
+
+hubTest(
+  "downloadModel() never prints an address's user and password, and logs in by them",
+  tiny,
+  async (hub, download, said) => {
+    const options = { endpoint: hub.endpoint.replace("//", "//ann:p%40ss@"), token: "" };
+    hub.fault = () =>
+      Response.json({ error: "no ann:p@ss at http://ann:p%40ss@x" }, { status: 503 });
+    await assert.rejects(download(options), (error: Error) => {
+      assert.match(error.message, /from http:\/\/127\.0\.0\.1:\d+; found status 503/);
+      for (const text of [error.message, ...said]) assert.ok(!/p@ss|p%40ss/.test(text), text);
+      return true;
+    });
+    hub.fault = () => undefined;
+    hub.asked.length = 0;
+    await download(options);
+    // ann:p@ss in base 64.
+    assert.ok(hub.asked.every(({ authorization }) => authorization === "Basic YW5uOnBAc3M="));
+    const broken = { ...options, endpoint: "ftp://ann:p%40ss@x.org" };
+    await assert.rejects(download(broken), ({ message }: Error) => !message.includes("p%40ss"));
+  },
+);
+
+hubTest(
+  "downloadModel() follows a list to another address without the token",
+  tiny,
+  async (hub, download) => {
+    await using other = new Hub({ ...tiny });
+    hub.fault = ({ path }) =>
+      path.includes("/tree/")
+        ? new Response("[]", {
+          headers: { link: `<${other.endpoint}${path}>; rel="next"` },
+        })
+        : undefined;
+    await download();
+    assert.equal(other.asked.length, 1);
+    assert.equal(other.asked[0].authorization, null);
+    assert.ok(hub.asked.every(({ authorization }) => authorization === "Bearer hf_secret"));
+  },
+);
+
+hubTest(
+  "downloadModel() takes whole files from a mirror that knows no ranges, and goes on in them",
+  large,
+  async (hub, download) => {
+    const whole = (bytes: Uint8Array) => new Response(bytes.slice());
+    hub.fault = ({ path }) =>
+      path.endsWith("/config.json") ? whole(large["config.json"]) : undefined;
+    let asked = 0;
+    hub.storeFault = ({ range }, bytes) => asked++ === 0 ? ranged(bytes, range) : whole(bytes);
+    const folder = await download();
+    // The first range, and then all of the file for the second.
+    assert.equal(hub.askedStore.length, 2);
+    assert.deepEqual(
+      await Deno.readFile(join(folder, "model.safetensors")),
+      large["model.safetensors"],
+    );
+  },
+);
+
+hubTest(
+  "downloadModel() tells a range that says no length, and refuses one from elsewhere in the file",
+  tiny,
+  async (hub, download) => {
+    let shift = 1;
+    hub.storeFault = ({ range }, bytes) => {
+      const { headers, body } = ranged(bytes, range);
+      if (shift === 0) headers.delete("content-range");
+      else headers.set("content-range", `bytes ${shift}-${bytes.length}/${bytes.length}`);
+      return new Response(body, { status: 206, headers });
+    };
+    await assert.rejects(download(), /model\.safetensors .*bytes came instead of/);
+    shift = 0;
+    await download();
+  },
+);
+
+hubTest(
+  "downloadModel() says that a login page answered, whatever it was asked",
+  tiny,
+  async (hub, download) => {
+    const page = () =>
+      new Response("<!doctype html><title>Log in</title>", {
+        headers: { "content-type": "text/html" },
+      });
+    await using login = new Hub({});
+    login.fault = page;
+    const advice = /something between here and the hub answered: log in to the network, or check/;
+    for (const part of ["/revision/", "/tree/", "config.json"]) {
+      hub.fault = ({ path }) => path.includes(part) ? page() : undefined;
+      await assert.rejects(download(), (error: Error) => {
+        assert.match(error.message, /found a web page/);
+        assert.match(error.message, advice);
+        return true;
+      });
+      hub.fault = ({ path }) =>
+        path.includes(part) ? Response.redirect(`${login.endpoint}/login`) : undefined;
+      await assert.rejects(
+        download(),
+        new RegExp(`a web page.* from ${new URL(login.endpoint).host}`),
+      );
+      assert.ok(login.asked.every(({ authorization }) => authorization === null));
+    }
+    hub.fault = ({ path }) => path.includes("/tree/") ? new Response("[{]") : undefined;
+    await assert.rejects(download(), /found no JSON but "\[\{\]"/);
+    hub.fault = ({ path }) =>
+      path.includes("/tree/")
+        ? Response.json([{ type: "file", path: "config.json", size: 2 }])
+        : undefined;
+    await assert.rejects(
+      download(),
+      /found no size or digest of "config\.json"; check HF_ENDPOINT/,
+    );
+  },
+);
+
+hubTest("downloadModel() says how to get at a gated model's files", tiny, async (hub, download) => {
+  hub.fault = ({ path }) =>
+    path.includes("/resolve/")
+      ? Response.json({ error: "Access is restricted" }, {
+        status: 401,
+        headers: { "x-error-code": "GatedRepo" },
+      })
+      : undefined;
+  await assert.rejects(
+    download(),
+    /its config\.json .*status 401 \(Access is restricted\); ask for access on http.*set HF_TOKEN/,
+  );
+});
 
 hubTest(
   "openSource() opens a hub model and keeps its commit",

@@ -1,7 +1,8 @@
 """Writes what transformers makes of chat templates in the styles that the model families have:
 fixtures/chat_templates.json, a list of {name, config, tokenizer, cases}; each case has messages, the
 whole text, its token ids, the mask of the assistant's tokens, and the generation prompt of its first
-turn. The tokenizers are those of fixtures/tokenizers.
+turn. The tokenizers are those of fixtures/tokenizers. And fixtures/jinja.json: {messages, given, cases},
+each case a template and what it makes without and with a generation prompt.
 
 Needs transformers and jinja2: python test/numerics/make_chat_templates.py
 """
@@ -11,6 +12,7 @@ import pathlib
 
 from tokenizers import AddedToken, Tokenizer
 from transformers import PreTrainedTokenizerFast
+from transformers.utils.chat_template_utils import render_jinja_template
 
 fixtures = pathlib.Path(__file__).parent / "fixtures"
 
@@ -130,4 +132,39 @@ def main():
     (fixtures / "chat_templates.json").write_text(json.dumps(made, ensure_ascii=False))
 
 
+# What is not given, what a loop forgets, how values are written and compared.
+SNIPPETS = [
+    "{{ tools }}|{{ documents }}|{{ add_generation_prompt }}|{{ bos_token }}|{{ pad_token }}|{{ sep_token }}",
+    "{% if tools is not none %}T{% endif %}{% if documents is not none %}D{% endif %}{% if tools is defined %}d{% endif %}",
+    "{% if tools == none %}T{% endif %}{% if documents != none %}D{% endif %}{% if enable_thinking == none %}e{% endif %}",
+    "{% if enable_thinking is defined and enable_thinking is false %}a{% else %}b{% endif %}",
+    "{% if enable_thinking is not none %}n{% endif %}{% if date_string is not defined %}x{% endif %}",
+    "{% if not add_generation_prompt is defined %}x{% endif %}{% if add_generation_prompt == false %}F{% endif %}",
+    "{% for m in messages %}{% if loop.first %}{% set x = 1 %}{% endif %}[{{ x }}]{% endfor %}",
+    "{% set x = 0 %}{% for m in messages %}{% set x = x + 1 %}{{ x }}{% endfor %}={{ x }}",
+    "{% set ns = namespace(x=0) %}{% for m in messages %}{% set ns.x = ns.x + 1 %}{{ ns.x }}{% endfor %}={{ ns.x }}",
+    "{% for m in messages %}a{% if m.role == 'assistant' %}x{% continue %}{% endif %}b{% else %}E{% endfor %}",
+    "{% for m in messages %}a{% if m.role == 'assistant' %}x{% break %}{% endif %}b{% else %}E{% endfor %}",
+    "{% for m in messages %}{% continue %}{% else %}E{% endfor %}|{% for m in messages %}{% break %}{% else %}E{% endfor %}",
+    "{{ '' == false }}{{ '1' == 1 }}{{ 1 == true }}{{ none == false }}{{ [1, none] == [1, none] }}{{ messages[0] != messages[0] }}",
+    "{{ messages[0].content is string }}{{ messages[0].name }}{{ messages[0].get('name', 'anon') }}",
+    "{% generation %}{{ messages[1].content | trim }}{% endgeneration %}{{ none }}{{ true }}{{ 3 }}",
+    "{% set m = 'q' %}{% for m in messages if m.role == 'user' %}{{ loop.index }}{{ m.role }}{% endfor %}{{ m }}",
+    "{% for i in range(4, 0, -2) %}{{ i }}{% endfor %}{{ range(3) | list | length }}",
+]
+
+
+def write_snippets():
+    messages = turns("Hi", " B. x\n", "More?")
+    given = {"bos_token": "<s>", "eos_token": "</s>"}
+    cases = [
+        [template, *[render_jinja_template(
+            [messages], chat_template=template, add_generation_prompt=generate, **given)[0][0]
+            for generate in (False, True)]]
+        for template in SNIPPETS]
+    result = {"messages": messages, "given": given, "cases": cases}
+    (fixtures / "jinja.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+
+
 main()
+write_snippets()

@@ -1,5 +1,6 @@
 /** Conversations in a model's own chat template, held to transformers' apply_chat_template. */
 import assert from "node:assert/strict";
+import { compileTemplate } from "../../lib/_jinja.ts";
 import { chatTemplateFromFiles } from "../../lib/chat_template.ts";
 import { encodeConversation } from "../../lib/finetune/encode.ts";
 import { defaultCacheDirectory, smollm2File } from "../../lib/model/source.ts";
@@ -147,6 +148,39 @@ Deno.test("chatTemplateFromFiles() writes one day, whenever it runs", () => {
     "{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
   const { prompt } = chatTemplateFromFiles(new Map([["chat_template.jinja", template]]));
   assert.equal(prompt("hi"), "26 Jul 2024<user>hi</s><assistant>");
+});
+
+const { messages: turns3, given, cases: snippets } = JSON.parse(
+  Deno.readTextFileSync(new URL("../numerics/fixtures/jinja.json", import.meta.url)),
+);
+for (const [template, plain, asking] of snippets) {
+  Deno.test(`compileTemplate() renders ${template} as transformers does`, () => {
+    const render = compileTemplate(template);
+    const rendered = [false, true].map((add_generation_prompt) =>
+      render({ messages: turns3, add_generation_prompt, ...given })
+    );
+    assert.deepEqual(rendered, [plain, asking]);
+  });
+}
+
+Deno.test("compileTemplate() stops at templates without an end or a measure", () => {
+  const wrong: [string, RegExp][] = [
+    [`{# ${"x".repeat(500_000)} #}`, /500006 characters/],
+    ["{{ range(1000000000000) }}", /a range of 1000000000000 numbers/],
+    ["{% set r = range(9999) %}{% for a in r %}{% for b in r %}{% endfor %}{% endfor %}", /steps/],
+    [
+      "{% set n = namespace(x='a') %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+      /a value of more than 10000000 characters/,
+    ],
+    [
+      "{% set n = namespace(x=[1]) %}{% for i in range(99) %}{% set n.x = n.x + n.x %}{% endfor %}",
+      /a value of more than 10000 characters or items/,
+    ],
+    ["{{ messages }}", /ArrayValue written as a text/],
+  ];
+  for (const [template, message] of wrong) {
+    assert.throws(() => compileTemplate(template)({ messages: turns3 }), message);
+  }
 });
 
 const refused: [string, string | undefined, RegExp][] = [

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { encodeConversation } from "../../lib/finetune/encode.ts";
+import { type Message, paperFormat } from "../../lib/prompt.ts";
 import { type Tokenizer, tokenizerFromFiles, tokenizerFromGguf } from "../../lib/tokenizer.ts";
 
 const folder = new URL("../numerics/fixtures/tokenizers/", import.meta.url);
@@ -38,12 +40,36 @@ for (const name of shapes) {
   Deno.test(`decode() of a ${name} tokenizer gives the Rust library's texts`, () => {
     const [{ decoded }, tokenizer] = load(name);
     assert.ok(decoded.length > 60);
-    // The package's byte fallback drops a byte-order mark at the start of a run of bytes.
-    const trim = (text: string) => name === "llama2" ? text.replaceAll("\ufeff", "") : text;
     for (const [ids, all, plain] of decoded) {
-      assert.equal(trim(tokenizer.decode(ids)), trim(all), `of ${ids}`);
-      assert.equal(trim(tokenizer.decode(ids, { skipSpecialTokens: true })), trim(plain));
+      assert.equal(tokenizer.decode(ids), all, `of ${ids}`);
+      assert.equal(tokenizer.decode(ids, { skipSpecialTokens: true }), plain);
     }
+  });
+}
+
+interface Parts {
+  texts: string[];
+  models: Record<string, unknown>;
+  cases: {
+    model: string;
+    parts: Record<string, unknown>;
+    encoded: number[][];
+    decoded?: string[];
+  }[];
+}
+const parts: Parts = JSON.parse(Deno.readTextFileSync(new URL("parts.json", folder)));
+for (const [i, { model, parts: own, encoded, decoded }] of parts.cases.entries()) {
+  const used = Object.entries(own).filter(([name, value]) =>
+    value !== null && name !== "added_tokens"
+  )
+    .map(([, value]) => JSON.stringify(value).slice(0, 60));
+  Deno.test(`encode() with part ${i}, ${model} ${used.join()}, gives the Rust library's ids`, () => {
+    const json = JSON.stringify({ ...own, model: parts.models[model] });
+    const tokenizer = tokenizerFromFiles(new Map([["tokenizer.json", json]]));
+    parts.texts.forEach((text, k) => {
+      assert.deepEqual(tokenizer.encode(text), encoded[k], `of ${JSON.stringify(text)}`);
+      if (decoded) assert.equal(tokenizer.decode(encoded[k]), decoded[k]);
+    });
   });
 }
 
@@ -183,6 +209,22 @@ for (
   });
 }
 
+Deno.test("tokenizerFromGguf() starts texts as llama.cpp does where the file doesn't say it", () => {
+  const starts = (pre: string, fields: Record<string, unknown> = {}) => {
+    const metadata = ggufMetadata("llama3", pre);
+    delete metadata["tokenizer.ggml.add_bos_token"];
+    for (const [name, value] of Object.entries(fields)) metadata[`tokenizer.ggml.${name}`] = value;
+    return tokenizerFromGguf(metadata).encode("a", { addSpecialTokens: true })[0] === 1;
+  };
+  // llama-vocab.cpp: add_bos is true for Llama 3's pre-tokenizer and false for other byte-level BPE.
+  for (const pre of ["llama-bpe", "llama3", "llama-v3"]) assert.equal(starts(pre), true);
+  for (const pre of ["gpt-2", "smollm", "qwen2"]) assert.equal(starts(pre), false);
+  assert.equal(starts("llama-bpe", { add_bos_token: false }), false);
+  assert.equal(starts("gpt-2", { add_bos_token: true }), true);
+  assert.equal(starts("gpt-2", { bos_token_id: undefined }), false);
+  assert.equal(starts("llama-bpe", { add_eos_token: true }), true);
+});
+
 Deno.test("tokenizerFromGguf() refuses other kinds and broken lists, naming the file", () => {
   const wrong: [Record<string, unknown>, RegExp][] = [
     [{ model: "llama" }, /x\.gguf: expected byte-level BPE .*"llama"/],
@@ -191,6 +233,14 @@ Deno.test("tokenizerFromGguf() refuses other kinds and broken lists, naming the 
     [{ tokens: undefined }, /tokenizer\.ggml\.tokens of strings; found none/],
     [{ token_type: ["a"] }, /tokenizer\.ggml\.token_type of numbers/],
     [{ merges: 3 }, /tokenizer\.ggml\.merges/],
+    [{ merges: ["a"] }, /merge \["a"\], which is not two tokens/],
+    [{ token_type: [1, 1] }, /381 tokenizer\.ggml\.token_type, one a token; found 2/],
+    [{ tokens: ["a", "b", "a"], token_type: [1, 1, 1] }, /every token once .*found "a"/],
+    [{ add_bos_token: "yes" }, /add_bos_token to be true or false; found "yes"/],
+    [{ add_bos_token: true, bos_token_id: undefined }, /bos_token_id, since texts of gpt-2 start/],
+    [{ bos_token_id: 9999 }, /bos_token_id to be an id below 381; found 9999/],
+    [{ eos_token_id: -1 }, /eos_token_id to be an id below 381; found -1/],
+    [{ add_space_prefix: true }, /add_space_prefix to be false/],
   ];
   for (const [fields, message] of wrong) {
     const changed = Object.entries(fields).map((
@@ -199,4 +249,159 @@ Deno.test("tokenizerFromGguf() refuses other kinds and broken lists, naming the 
     const metadata = { ...ggufMetadata("gpt2", "gpt-2"), ...Object.fromEntries(changed) };
     assert.throws(() => tokenizerFromGguf(metadata, { from: "x.gguf" }), message);
   }
+});
+
+/** A tokenizer of words with other parts than `words()` has. */
+const changed = (json: Record<string, unknown>, config?: Record<string, unknown>) => {
+  const files = words(json);
+  if (config) files.set("tokenizer_config.json", JSON.stringify(config));
+  return tokenizerFromFiles(files);
+};
+const special = { SpecialToken: { id: "</s>", type_id: 0 } };
+const start = { SpecialToken: { id: "<s>", type_id: 0 } };
+const text = { Sequence: { id: "A", type_id: 0 } };
+const template = (...single: unknown[]) => ({
+  type: "TemplateProcessing",
+  single,
+  pair: [],
+  special_tokens: {
+    "<s>": { id: "<s>", ids: [1], tokens: ["<s>"] },
+    "</s>": { id: "</s>", ids: [2], tokens: ["</s>"] },
+  },
+});
+
+Deno.test("encode() puts a text's start before it and never its end behind it", () => {
+  const ids = (post_processor: unknown) =>
+    changed({ post_processor }).encode("a v", { addSpecialTokens: true });
+  assert.deepEqual(ids(template(start, text, special)), [1, 5, 10]);
+  assert.deepEqual(ids(template(text, special)), [5, 10]);
+  assert.deepEqual(ids(template(special, text)), [2, 5, 10]);
+  for (const type of ["BertProcessing", "RobertaProcessing"]) {
+    assert.deepEqual(ids({ type, cls: ["<s>", 1], sep: ["</s>", 2] }), [1, 5, 10]);
+  }
+  const processors = [{ type: "ByteLevel" }, template(start, text), template(special, text)];
+  assert.deepEqual(ids({ type: "Sequence", processors }), [2, 1, 5, 10]);
+  assert.throws(() => ids(template(start)), /the template/);
+  assert.throws(() => ids({ type: "Other" }), /post-processor Other/);
+});
+
+Deno.test("a row to train on ends an answer once, whatever the tokenizer puts behind texts", () => {
+  const files = (post_processor: unknown) =>
+    new Map([
+      ["tokenizer.json", JSON.stringify({ ...load("llama2")[0].tokenizer, post_processor })],
+      ["tokenizer_config.json", JSON.stringify({ bos_token: "<s>", eos_token: "</s>" })],
+    ]);
+  const messages: Message[] = [
+    { role: "user", content: "q" },
+    { role: "assistant", content: "a" },
+    { role: "user", content: "r" },
+    { role: "assistant", content: "b" },
+  ];
+  const row = (post_processor: unknown) =>
+    encodeConversation(messages, {
+      tokenizer: tokenizerFromFiles(files(post_processor)),
+      format: paperFormat,
+      maxTokens: 999,
+    });
+  const { ids, labels } = row(template(start, text, special));
+  assert.deepEqual(ids, row(template(start, text)).ids);
+  assert.deepEqual([ids[0], ids.at(-1)], [1, 2]);
+  // One end an answer, and the loss falls on both.
+  for (const list of [ids, labels]) assert.equal(list.filter((id) => id === 2).length, 2);
+});
+
+Deno.test("encode() finds the tokens that tokenizer_config.json alone names, as transformers does", () => {
+  const model = { type: "WordLevel", unk_token: "<unk>", vocab: { "<unk>": 0, a: 1, "<e>": 2 } };
+  const json = { model, added_tokens: [], pre_tokenizer: { type: "Whitespace" } };
+  const ids = (config: Record<string, unknown>) => changed(json, config).encode("a<e>a");
+  assert.deepEqual(ids({}), [1, 0, 0, 0, 1].slice(0, ids({}).length));
+  for (const name of ["eos_token", "pad_token"]) {
+    assert.deepEqual(ids({ [name]: "<e>" }), [1, 2, 1]);
+  }
+  assert.deepEqual(ids({ additional_special_tokens: ["<e>"] }), [1, 2, 1]);
+  assert.deepEqual(ids({ extra_special_tokens: { image: "<e>" } }), [1, 2, 1]);
+  const flags = { content: "<e>", special: true, lstrip: true };
+  assert.deepEqual(ids({ added_tokens_decoder: { "2": flags } }), [1, 2, 1]);
+  // One that the vocabulary lacks comes after it: no row of the model's embedding stands for it.
+  const tokenizer = changed(json, { eos_token: "</s>" });
+  assert.deepEqual([tokenizer.eosTokenId, tokenizer.ordinarySize], [3, 3]);
+  assert.throws(
+    () => ids({ added_tokens_decoder: { "1": flags } }),
+    /id 1 of the added token "<e>"/,
+  );
+});
+
+Deno.test("encode() leaves out truncation and padding that the file was saved with", () => {
+  const truncation = { direction: "Right", max_length: 1, strategy: "LongestFirst", stride: 0 };
+  const padding = { strategy: { Fixed: 9 }, direction: "Right", pad_id: 0, pad_token: "<unk>" };
+  assert.deepEqual(changed({ truncation, padding }).encode("a v a"), [5, 10, 5]);
+});
+
+Deno.test("tokenizerFromFiles() refuses by name what is not read here and what can't be right", () => {
+  const token = { id: 14, content: "<x>", special: true };
+  const bpe = { type: "BPE", vocab: { a: 0, b: 1 }, merges: [] };
+  const regex = (Regex: string) => ({
+    pre_tokenizer: { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false },
+  });
+  const wrong: [Record<string, unknown>, RegExp][] = [
+    [{ normalizer: { type: "BertNormalizer" } }, /normalizer BertNormalizer/],
+    [{ pre_tokenizer: { type: "UnicodeScripts" } }, /pre-tokenizer UnicodeScripts/],
+    [{ decoder: { type: "CTC" } }, /decoder CTC/],
+    [{ model: { ...bpe, dropout: .1 } }, /BPE with dropout 0\.1/],
+    [{ model: { ...bpe, continuing_subword_prefix: "##" } }, /continuing_subword_prefix "##"/],
+    [{ model: { ...bpe, merges: ["a b"] } }, /merge "a b"/],
+    [{ model: { ...bpe, vocab: { a: 0, b: 0 } } }, /id 0 of two tokens, "a" and "b"/],
+    [{ model: { ...bpe, vocab: { a: -5 } } }, /id -5 of token "a"/],
+    [{ model: { ...bpe, vocab: { a: .5 } } }, /id 0\.5 of token "a"/],
+    [{ model: { type: "Unigram", unk_id: 3, vocab: [["a", 0]] } }, /unk_id 3/],
+    [{ added_tokens: [{ ...token, id: -5 }] }, /id -5 of the added token "<x>"/],
+    [{ added_tokens: [{ ...token, id: 4 }] }, /id 4 of the added token .*gives 14/],
+    [{ added_tokens: [{ ...token, id: 20 }] }, /id 20 of the added token .*gives 14/],
+    [{ added_tokens: [token, { ...token, id: 15 }] }, /the added token "<x>" twice/],
+    [
+      { added_tokens: [{ ...token, content: "a", id: 14 }] },
+      /id 14 of the added token "a".*gives 5/,
+    ],
+    [
+      { pre_tokenizer: { type: "Metaspace", add_prefix_space: false, prepend_scheme: "first" } },
+      /Metaspace with prepend_scheme first and add_prefix_space false/,
+    ],
+    [
+      {
+        pre_tokenizer: {
+          type: "Sequence",
+          pretokenizers: [{ type: "ByteLevel" }, { type: "Metaspace" }],
+        },
+      },
+      /Metaspace beside ByteLevel/,
+    ],
+    [
+      {
+        normalizer: { type: "Prepend", prepend: "_" },
+        pre_tokenizer: { type: "Metaspace", prepend_scheme: "first" },
+      },
+      /normalizer Prepend before a Metaspace/,
+    ],
+    [regex("(a+)+$"), /"\(a\+\)\+\$", which repeats without end/],
+    [regex("(a|aa)+$"), /which repeats without end/],
+    [regex("(?:x(?:a*)b)*"), /which repeats without end/],
+    [regex("(?i)a"), /a group or a flag that is not read here/],
+    [regex("(?m:.)"), /a group or a flag/],
+  ];
+  for (const [json, message] of wrong) assert.throws(() => changed(json), message);
+  // What repeats within bounds, or gives nothing back, is done in time.
+  for (const fine of ["(?:a+)?b", String.raw`(?=(\d{3})+(?!\d))`, "(?:a++)+", "(?:[ab]c)+"]) {
+    assert.deepEqual(changed(regex(fine)).encode("a").length, 1);
+  }
+});
+
+Deno.test("encode() stops at a normalizer that makes too much of a text", () => {
+  const grow = { type: "Replace", pattern: { String: "a" }, content: "a".repeat(64) };
+  const tokenizer = changed({
+    normalizer: { type: "Sequence", normalizers: [grow, grow, grow, grow, grow, grow] },
+  });
+  assert.throws(
+    () => tokenizer.encode("a".repeat(40)),
+    /expected its normalizer .*Replace.* to make at most 10000000/,
+  );
 });

@@ -1,0 +1,170 @@
+/**
+ * Jinja as transformers renders it, by @huggingface/jinja with bounds. What the package does otherwise
+ * without a word is done here: what a loop's body sets is forgotten by its next round, what it wrote
+ * before `break` and `continue` stays, values are compared and none, true and false written as in Python.
+ */
+import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
+
+/** Published templates have up to 50 thousand characters. */
+const MOST_CHARACTERS = 500_000;
+/** Statements and expressions of one rendering, items of one list, characters of one text. */
+const [MOST_STEPS, MOST_NUMBERS, MOST_TEXT] = [500_000, 10_000, 10_000_000];
+
+interface Value {
+  type: string;
+  value: unknown;
+}
+// deno-lint-ignore no-explicit-any
+type Node = any;
+interface Steps {
+  evaluate(node: Node, scope: Environment): Value;
+  evaluateBlock(nodes: Node[], scope: Environment): Value;
+}
+
+/** Statements, whose values are no text of the template's. */
+const silent = ["Set", "Macro", "Comment", "If", "For", "Break", "Continue"];
+
+const runtimeValue = (value: unknown): Value => new Environment().set("value", value) as Value;
+
+/** Python's ==: numbers and truths by their size, lists by what they hold, and no other two kinds. */
+function equal(a: Value, b: Value): boolean {
+  const [left, right] = [a.value, b.value];
+  if (Array.isArray(left) && Array.isArray(right)) {
+    return left.length === right.length && left.every((item, i) => equal(item, right[i]));
+  }
+  if (left instanceof Map && right instanceof Map) {
+    return left.size === right.size &&
+      [...left].every(([key, item]) => right.has(key) && equal(item, right.get(key)));
+  }
+  const nothing = [a, b].find(({ type }) => type === "NullValue" || type === "UndefinedValue");
+  if (nothing !== undefined) return a.type === b.type;
+  const number = (value: unknown) => typeof value === "boolean" ? Number(value) : value;
+  return number(left) === number(right);
+}
+
+function checkSize(value: { length: number }, most: number): void {
+  if (value.length > most) throw new Error(`a value of more than ${most} characters or items`);
+}
+
+function range(...numbers: unknown[]): number[] {
+  const [start, stop, step = 1] = (numbers.length > 1 ? numbers : [0, ...numbers]).map(Number);
+  const length = Math.max(0, Math.ceil((stop - start) / step));
+  if (!(length <= MOST_NUMBERS)) {
+    throw new Error(`a range of ${length} numbers, where ${MOST_NUMBERS} are enough`);
+  }
+  return Array.from({ length }, (_, i) => start + i * step);
+}
+
+function interpreterWithin(scope: Environment): Steps {
+  const interpreter = new Interpreter(scope) as unknown as Steps;
+  const evaluate = interpreter.evaluate.bind(interpreter);
+  /** How a loop's round is left, and what it wrote before. */
+  const left = new WeakMap<object, { by: string; text: string }>();
+  let steps = 0;
+
+  const loop = (node: Node, scope: Environment): Value => {
+    let whole = false, tail = "";
+    const run = (scope: Environment) => {
+      try {
+        const value = interpreter.evaluateBlock(node.body, new Environment(scope));
+        whole = true;
+        return value;
+      } catch (error) {
+        const leaving = left.get(error as object);
+        if (leaving?.by === "Continue") return runtimeValue(leaving.text);
+        if (leaving !== undefined) tail = leaving.text;
+        throw error;
+      }
+    };
+    const body = [{ type: "Round", run }];
+    const written = evaluate({ ...node, body, defaultBlock: [] }, scope);
+    // As in Jinja, `else` holds where no round came to its end.
+    if (!whole) tail += interpreter.evaluateBlock(node.defaultBlock, scope).value;
+    return runtimeValue(written.value + tail);
+  };
+
+  interpreter.evaluate = (node, scope) => {
+    if (++steps > MOST_STEPS) throw new Error(`more than ${MOST_STEPS} steps`);
+    if (node?.type === "Round") return node.run(scope);
+    if (node?.type === "For") return loop(node, scope);
+    if (node?.type === "BinaryExpression" && /^[!=]=$/.test(node.operator.value)) {
+      const [a, b] = [node.left, node.right].map((side) => interpreter.evaluate(side, scope));
+      return runtimeValue(equal(a, b) === (node.operator.value === "=="));
+    }
+    try {
+      const value = evaluate(node, scope) ?? runtimeValue(undefined);
+      if (typeof value.value === "string") checkSize(value.value, MOST_TEXT);
+      if (Array.isArray(value.value)) checkSize(value.value, MOST_NUMBERS);
+      return value;
+    } catch (error) {
+      if (node?.type === "Break" || node?.type === "Continue") {
+        left.set(error as object, { by: node.type, text: "" });
+      }
+      throw error;
+    }
+  };
+
+  interpreter.evaluateBlock = (nodes, scope) => {
+    let text = "";
+    for (const node of nodes) {
+      try {
+        const value = interpreter.evaluate(node, scope);
+        text += written(value, silent.includes(node.type));
+      } catch (error) {
+        const leaving = left.get(error as object);
+        if (leaving !== undefined) leaving.text = text + leaving.text;
+        throw error;
+      }
+      checkSize(text, MOST_TEXT);
+    }
+    return runtimeValue(text);
+  };
+  return interpreter;
+}
+
+/** A value as Python writes it. @throws on lists and the like, which no conversation holds */
+function written({ type, value }: Value, isStatement: boolean): string {
+  switch (type) {
+    case "UndefinedValue":
+      return "";
+    case "NullValue":
+      return isStatement ? "" : "None";
+    case "BooleanValue":
+      return value ? "True" : "False";
+    case "StringValue":
+    case "IntegerValue":
+      return String(value);
+    default:
+      throw new Error(`a ${type} written as a text`);
+  }
+}
+
+/**
+ * A template to be filled with variables; what transformers passes where nothing is given is none.
+ * @throws where it can't be parsed; its function where it can't be rendered, or not within bounds
+ */
+export function compileTemplate(text: string): (variables: Record<string, unknown>) => string {
+  if (text.length > MOST_CHARACTERS) {
+    throw new Error(`${text.length} characters, where ${MOST_CHARACTERS} are enough`);
+  }
+  const program = parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true }));
+  return (variables) => {
+    const scope = new Environment();
+    const usual = {
+      true: true,
+      True: true,
+      false: false,
+      False: false,
+      none: null,
+      None: null,
+      tools: null,
+      documents: null,
+      raise_exception: (message: string) => {
+        throw new Error(message);
+      },
+      range,
+    };
+    for (const [name, value] of Object.entries({ ...usual, ...variables })) scope.set(name, value);
+    return String(interpreterWithin(scope).evaluate(program, scope).value);
+  };
+}

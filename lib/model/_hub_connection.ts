@@ -1,0 +1,269 @@
+/**
+ * Requests to a hub: to its address alone with the token, again where that can help, and with what it
+ * answered and what to do about it where nothing helps.
+ */
+import { HubApiError } from "@huggingface/hub";
+
+/** The hub does not answer at all: another way to a model can be tried. */
+export class HubUnreachable extends Error {}
+
+/** A request that ended without a whole answer: no connection, one that was cut, or a timeout. */
+export class Break extends Error {}
+
+/** Something other than the hub answered: a login page, a proxy. */
+class Foreign extends Error {}
+
+/** How often and how long is tried; the first question is to fail sooner without a network. */
+const STEADY = { attempts: 5, seconds: 120 };
+export const FIRST = { attempts: 2, seconds: 15 };
+
+export interface ConnectionOptions {
+  endpoint?: string;
+  token?: string;
+  patience?: number;
+  timeout?: number;
+  say: (line: string) => void;
+}
+
+/** What a question to the hub is asked with: the address, and a fetch that knows the token. */
+export interface Access {
+  hubUrl: string;
+  fetch: typeof fetch;
+}
+
+/** An answer whose bytes come one after the other; each must come in time. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  chunks: AsyncIterable<Uint8Array>;
+}
+
+export class HubConnection {
+  /** The hub's address, without user and password. */
+  readonly endpoint: string;
+  readonly #id: string;
+  readonly #revision: string;
+  readonly #authorization?: string;
+  /** What no message may hold. */
+  readonly #secrets: string[];
+  readonly #patience: number;
+  readonly #timeout: number;
+  readonly #say: (line: string) => void;
+  /** What the last answer said beside its status. */
+  #last = { retryAfter: 0, code: "", by: "" };
+
+  constructor(id: string, revision: string, options: ConnectionOptions) {
+    const given = (options.endpoint ?? Deno.env.get("HF_ENDPOINT") ?? "").trim() ||
+      "https://huggingface.co";
+    const address = /^https?:\/\//i.test(given) && URL.canParse(given) ? new URL(given) : undefined;
+    if (address === undefined) {
+      const found = given.replace(/[^/]*@/, "...@");
+      throw new Error(
+        `Cannot open model ${id}: expected HF_ENDPOINT to be an address such as ` +
+          `https://huggingface.co; found ${found.slice(0, 80)}; write it with https:// before it`,
+      );
+    }
+    const token = (options.token ?? Deno.env.get("HF_TOKEN") ?? "").trim();
+    this.endpoint = (address.origin + address.pathname).replace(/\/+$/, "");
+    if (token !== "" && !/^hf_[\w.~+/=-]+$/.test(token)) {
+      throw new Error(
+        `Cannot open model ${id}: expected an access token that starts with hf_, without spaces and ` +
+          `line breaks in it; found another; set HF_TOKEN to one of ${this.endpoint}/settings/tokens`,
+      );
+    }
+    const { username, password } = address;
+    const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    if (token !== "") this.#authorization = `Bearer ${token}`;
+    else if (user !== ":") {
+      this.#authorization = `Basic ${new TextEncoder().encode(user).toBase64()}`;
+    }
+    this.#secrets = [token, password, decodeURIComponent(password)].filter((text) => text !== "");
+    this.#id = id;
+    this.#revision = revision;
+    this.#patience = options.patience ?? 1;
+    this.#timeout = options.timeout ?? STEADY.seconds;
+    this.#say = options.say;
+  }
+
+  /**
+   * Asks the hub, again after a while where that can help.
+   * @throws `HubUnreachable` without an answer, else what answered and what to do about it
+   */
+  async ask<T>(
+    what: string,
+    question: (access: Access) => Promise<T>,
+    { attempts, seconds: most } = STEADY,
+  ): Promise<T> {
+    for (let attempt = 1;; attempt++) {
+      this.#last = { retryAfter: 0, code: "", by: "" };
+      try {
+        return await question({
+          hubUrl: this.endpoint,
+          fetch: async (input, init) => {
+            const { status, headers, chunks } = await this.#send(input, init ?? {}, most);
+            const bytes = await bytesOf(chunks);
+            if (status < 300) this.#checkJson(bytes);
+            return new Response(bytes, { status, headers });
+          },
+        });
+      } catch (error) {
+        const status = error instanceof HubApiError ? error.statusCode : undefined;
+        const passing = status === undefined
+          ? error instanceof Break
+          : status === 408 || status === 429 || status >= 500;
+        if (!passing || attempt >= attempts) throw this.#explain(what, error, status);
+        const seconds = Math.max(this.#patience * 2 ** (attempt - 1), this.#last.retryAfter);
+        const found = status ?? this.#harmless((error as Error).message);
+        this.#say(`${what} of ${this.#id}: ${found}; again in ${seconds} s`);
+        await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+      }
+    }
+  }
+
+  /** The bytes from `from` to `to` of a file, or all of it where something between drops the range. */
+  async range(path: string, from: number, to: number): Promise<Answer> {
+    const address = `${this.endpoint}/${this.#id}/resolve/${path}`;
+    const headers = { range: `bytes=${from}-${to - 1}` };
+    const answer = await this.#send(address, { headers }, STEADY.seconds);
+    if (answer.status === 200 || answer.status === 206) return answer;
+    const said = textOf(await bytesOf(answer.chunks));
+    const message = jsonOf(said)?.error ?? `for ${path.split("/").at(-1)}`;
+    throw new HubApiError(address, answer.status, undefined, String(message));
+  }
+
+  /** What answered where it was no hub's file. */
+  foreign(headers: Headers): Error | undefined {
+    if (!/^text\/html/i.test(headers.get("content-type") ?? "")) return undefined;
+    return new Foreign(`a web page${this.#last.by}`);
+  }
+
+  async #send(input: RequestInfo | URL, init: RequestInit, most: number): Promise<Answer> {
+    const address = new URL(input instanceof Request ? input.url : input);
+    const headers = new Headers(init.headers);
+    // A list may go on at another address: the token stays here.
+    headers.delete("authorization");
+    if (this.#authorization !== undefined && address.origin === new URL(this.endpoint).origin) {
+      headers.set("authorization", this.#authorization);
+    }
+    const stop = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const wait = () => {
+      clearTimeout(timer);
+      const late = () => stop.abort(new DOMException("Signal timed out.", "TimeoutError"));
+      timer = setTimeout(late, 1000 * Math.min(most, this.#timeout));
+    };
+    const broken = (error: unknown) => {
+      clearTimeout(timer);
+      return new Break(reasonOf(error));
+    };
+    wait();
+    const response = await fetch(address, { ...init, headers, signal: stop.signal })
+      .catch((error) => {
+        throw broken(error);
+      });
+    const other = response.url !== "" && new URL(response.url).host !== address.host;
+    this.#last = {
+      retryAfter: secondsOf(response.headers.get("retry-after")),
+      code: response.headers.get("x-error-code") ?? "",
+      by: other ? ` from ${new URL(response.url).host}` : "",
+    };
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      const reader = response.body?.getReader();
+      try {
+        while (reader !== undefined) {
+          const { value, done } = await reader.read().catch((error) => {
+            throw broken(error);
+          });
+          if (done) break;
+          wait();
+          yield value;
+        }
+      } finally {
+        clearTimeout(timer);
+        await reader?.cancel().catch(() => {});
+      }
+    }
+    return { status: response.status, headers: response.headers, chunks: chunks() };
+  }
+
+  /** @throws where an answer isn't the hub's */
+  #checkJson(bytes: Uint8Array): void {
+    const text = textOf(bytes);
+    if (jsonOf(text) !== undefined) return;
+    const title = /<title[^>]*>([^<]*)/i.exec(text)?.[1].trim().slice(0, 60);
+    const page = `a web page${title ? ` ${JSON.stringify(title)}` : ""}`;
+    const found = /^\s*</.test(text) ? page : `no JSON but ${JSON.stringify(text.slice(0, 60))}`;
+    throw new Foreign(found + this.#last.by);
+  }
+
+  #harmless(text: string): string {
+    for (const secret of this.#secrets) text = text.replaceAll(secret, "...");
+    return text.replace(/\/\/[^/\s@]*@/g, "//").slice(0, 300);
+  }
+
+  #explain(what: string, error: unknown, status?: number): Error {
+    const message = this.#harmless(
+      (error instanceof Error ? error.message : String(error)).replace(/\. URL: .*$/s, ""),
+    );
+    const start = `Cannot open model ${this.#id}: expected its ${what} from ${this.endpoint}`;
+    if (status === undefined) {
+      if (error instanceof Foreign) {
+        return new Error(
+          `${start}; found ${message}; something between here and the hub answered: log in to the ` +
+            "network, or check the proxy and HF_ENDPOINT",
+        );
+      }
+      if (!(error instanceof Break)) return new Error(`${start}; found ${message}`);
+      return new HubUnreachable(
+        `${start}; found no answer (${message}); check the network and HF_ENDPOINT, or give a ` +
+          "folder or a .gguf file; a download goes on where it stopped",
+      );
+    }
+    const page = `${this.endpoint}/${this.#id}`;
+    const gated = this.#last.code === "GatedRepo";
+    const advice = status === 401 && !gated
+      ? `check the spelling, or that ${page} exists; if it needs a login, set HF_TOKEN`
+      : status === 401 || status === 403
+      ? `ask for access on ${page}, then set HF_TOKEN`
+      : status === 404
+      ? `check the spelling, and that ${page} has revision ${this.#revision}`
+      : status === 407
+      ? "the proxy wants a login: check HTTP_PROXY and HTTPS_PROXY"
+      : status === 429
+      ? "wait some minutes, or set HF_TOKEN, which allows more; the download goes on then"
+      : status === 416
+      ? "the file there is shorter than the hub's list says: run it again later, or ask its owner"
+      : status >= 500
+      ? "the hub is in trouble: try again later; the download goes on where it stopped"
+      : "check HF_ENDPOINT";
+    return new Error(`${start}; found status ${status}${this.#last.by} (${message}); ${advice}`);
+  }
+}
+
+const bytesOf = async (chunks: AsyncIterable<Uint8Array>) =>
+  await new Blob(await Array.fromAsync(chunks) as BlobPart[]).bytes();
+const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+/** What a text says as JSON; undefined where it is none. */
+function jsonOf(text: string): { error?: unknown } | undefined {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seconds or a date, as a Retry-After says it; at most what is worth waiting for in one go. */
+function secondsOf(text: string | null): number {
+  const seconds = Number(text);
+  const wait = Number.isNaN(seconds) ? (Date.parse(text!) - Date.now()) / 1000 : seconds;
+  return Math.max(0, Math.min(60, wait || 0));
+}
+
+/** Why a request broke, in the words of what went wrong first. */
+function reasonOf(error: unknown): string {
+  let reason = error;
+  while (reason instanceof Error && reason.cause !== undefined) reason = reason.cause;
+  const message = reason instanceof Error ? reason.message : String(reason);
+  return message.replace(/^error sending request for url \([^)]*\): /, "");
+}

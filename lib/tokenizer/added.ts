@@ -1,0 +1,148 @@
+/** Tokens that are found in a text as they are, before it is cut into words: <s>, <|im_end|>, ... */
+import type { Normalizer } from "./normalizer.ts";
+import type { Piece } from "./words.ts";
+
+type Fields = Record<string, unknown>;
+
+export interface AddedToken {
+  id: number;
+  content: string;
+  special: boolean;
+  /** Not part of a longer word. */
+  single_word: boolean;
+  /** Takes the spaces before it along. */
+  lstrip: boolean;
+  /** Takes the spaces behind it along. */
+  rstrip: boolean;
+  /** Looked for in the normalized text. */
+  normalized: boolean;
+}
+
+/** A token that was found, or a text that holds none. */
+export interface Section extends Piece {
+  token?: AddedToken;
+}
+
+const word = String.raw`[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d]`;
+const endsWithWord = new RegExp(`${word}$`, "u");
+const startsWithWord = new RegExp(`^${word}`, "u");
+
+const namesOfSpecial = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"];
+
+const shown = (value: unknown) => JSON.stringify(value)?.slice(0, 80) ?? "none";
+
+/**
+ * The added tokens of tokenizer.json, then those that tokenizer_config.json describes or names, as
+ * transformers adds them: what it says of a token goes before tokenizer.json.
+ * @throws where a token has another id than the tokenizers library gives it, or one of another token
+ */
+export function addedTokens(
+  json: Fields,
+  config: Fields,
+  ids: ReadonlyMap<string, number>,
+): AddedToken[] {
+  const found = new Map<string, AddedToken>();
+  const taken = new Set(ids.values());
+  let next = ids.size;
+  const add = (fields: Fields, given?: unknown) => {
+    const content = fields.content;
+    if (typeof content !== "string" || content === "") {
+      throw new Error(`the added token ${shown(fields)}`);
+    }
+    const known = found.get(content)?.id ?? ids.get(content);
+    const id = known ?? next;
+    if (given !== undefined && given !== id || known === undefined && taken.has(id)) {
+      throw new Error(
+        `the id ${shown(given ?? id)} of the added token ${shown(content)}, where the ` +
+          `tokenizers library gives ${id}`,
+      );
+    }
+    if (id >= next) next = id + 1;
+    taken.add(id);
+    const special = fields.special === true;
+    found.set(content, {
+      id,
+      content,
+      special,
+      single_word: fields.single_word === true,
+      lstrip: fields.lstrip === true,
+      rstrip: fields.rstrip === true,
+      normalized: typeof fields.normalized === "boolean" ? fields.normalized : !special,
+    });
+  };
+  const own = json.added_tokens ?? [];
+  if (!Array.isArray(own)) throw new Error(`added_tokens ${shown(own)}`);
+  for (const fields of own as Fields[]) {
+    if (found.has(fields.content as string)) {
+      throw new Error(`the added token ${shown(fields.content)} twice`);
+    }
+    add(fields, fields.id);
+  }
+  for (const [id, fields] of Object.entries((config.added_tokens_decoder ?? {}) as Fields)) {
+    add(fields as Fields, Number(id));
+  }
+  const more = [config.additional_special_tokens, config.extra_special_tokens];
+  const named = [
+    ...namesOfSpecial.map((name) => config[`${name}_token`]),
+    ...more.flatMap((list) => Object.values(list ?? {})),
+  ];
+  for (const token of named) {
+    const fields: Fields = typeof token === "string" ? { content: token } : token ?? {};
+    if (typeof fields.content !== "string" || found.has(fields.content)) continue;
+    if (fields.content !== "") add({ normalized: false, ...fields, special: true });
+  }
+  return [...found.values()];
+}
+
+/** Cuts a text at added tokens: the leftmost, of several there the longest. */
+function finder(tokens: readonly (AddedToken & { text: string })[]): (piece: Piece) => Section[] {
+  const byText = new Map(tokens.map((token) => [token.text, token]));
+  if (byText.has("")) {
+    throw new Error(
+      `the added token ${shown(byText.get("")!.content)}, of which normalizing leaves nothing`,
+    );
+  }
+  if (byText.size === 0) return (piece) => [piece];
+  const texts = [...byText.keys()].sort((a, b) => b.length - a.length);
+  const escaped = texts.map((text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+  const pattern = new RegExp(escaped.join("|"), "gu");
+  return ({ text, first }) => {
+    const sections: Section[] = [];
+    let from = 0;
+    const add = (start: number, end: number, token?: AddedToken) =>
+      void sections.push({ token, text: text.slice(start, end), first: first && start === 0 });
+    for (const match of text.matchAll(pattern)) {
+      const token = byText.get(match[0])!;
+      let start = match.index, end = start + match[0].length;
+      const [before, behind] = [text.slice(0, start), text.slice(end)];
+      if (token.single_word && (endsWithWord.test(before) || startsWithWord.test(behind))) continue;
+      if (token.lstrip) start = before.replace(/\p{White_Space}+$/u, "").length;
+      if (token.rstrip) end = text.length - behind.replace(/^\p{White_Space}+/u, "").length;
+      start = Math.max(start, from);
+      if (from < start) add(from, start);
+      add(start, end, token);
+      from = Math.max(from, end);
+    }
+    if (from < text.length) add(from, text.length);
+    return sections;
+  };
+}
+
+/** A text cut at the tokens in it, the rest of it normalized. */
+export function createSections(
+  tokens: readonly AddedToken[],
+  normalize: Normalizer,
+): (text: string) => Section[] {
+  const plain = finder(
+    tokens.filter(({ normalized }) => !normalized)
+      .map((token) => ({ ...token, text: token.content })),
+  );
+  const normal = finder(
+    tokens.filter(({ normalized }) => normalized)
+      .map((token) => ({ ...token, text: normalize({ text: token.content, first: true }).text })),
+  );
+  return (text) =>
+    plain({ text, first: true }).flatMap((section) =>
+      section.token === undefined ? normal(normalize(section)) : [section]
+    );
+}
