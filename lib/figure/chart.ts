@@ -102,7 +102,7 @@ function plan(what: string, rows: readonly Row[], options: ChartOptions): Plan {
   const yColumn = { ...columnOf(y) };
   if (y === "value" && options.label === undefined) yColumn.label = "";
   return {
-    marks: all.filter((mark) => Number.isFinite(mark.y.value)),
+    marks: all.filter(({ x, y }) => Number.isFinite(y.value) && Number.isFinite(placeOf(x))),
     series,
     facets: unique(all.map((mark) => mark.facet)),
     colors: colorsOf(series, options.colors),
@@ -112,11 +112,14 @@ function plan(what: string, rows: readonly Row[], options: ChartOptions): Plan {
       digits: options.digits ?? yColumn.digits ?? digitsOf(all.map((mark) => mark.y)),
     },
     options: {
-      ...withGaps(options, all.map((mark) => mark.y.value)),
+      ...withGaps(options, all.map(({ x, y }) => Number.isFinite(placeOf(x)) ? y.value : NaN)),
       references: all.length ? [...levels, ...references] : [],
     },
   };
 }
+
+/** A place that no picture has: not a number, infinite; a name is as good as 0. */
+const placeOf = (x: Cell) => isMeasurement(x) ? x.value : typeof x === "number" ? x : 0;
 
 const labelled = (column: Column & { label: string }, label?: string, unit?: string) => ({
   ...column,
@@ -360,8 +363,7 @@ export function scatter(rows: readonly Row[], options: ScatterOptions): FigureDe
   };
   const draw = (marks: Mark[]) => {
     const points = marks.filter(({ x }) => x !== null)
-      .map((mark, i) => ({ ...mark, at: measured("a scatter plot", mark.x, options.x, i) }))
-      .filter(({ at }) => Number.isFinite(at.value));
+      .map((mark, i) => ({ ...mark, at: measured("a scatter plot", mark.x, options.x, i) }));
     const data = series.flatMap((name, i): PlotTrace[] => {
       const own = points.filter((mark) => mark.series === name);
       if (own.length === 0) return [];
@@ -483,7 +485,7 @@ export function heatmap(
         colorscale: diverging ? twoSided : oneSided,
         ...(diverging ? { cmin: -most, cmax: most } : {}),
         colorbar: {
-          title: { text: wrapPlot(title, 12), side: "top", font: { size: 13 } },
+          title: { text: `${wrapPlot(title, 12)}<br> `, side: "top", font: { size: 13 } },
           thickness: 14,
           outlinewidth: 0,
         },

@@ -37,7 +37,7 @@ function tellTrace(trace: PlotTrace): string {
     return `${tell(list("x")[i])}: ${tell(y)}${bounds}`;
   });
   const more = ys.length > most ? ` and ${ys.length - most} more` : "";
-  return `  ${name} | ${points.join(", ")}${more}`;
+  return `  ${name && `${name} | `}${points.join(", ")}${more}`;
 }
 
 /** Title, axes and values of `figure` as plain text, a line for each series. */

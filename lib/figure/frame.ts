@@ -73,7 +73,9 @@ export function frameTable(frame: Framed): Table {
   const shown = rows.length > SHOWN ? `, the first ${SHOWN} shown` : "";
   return table(rows.slice(0, SHOWN), {
     columns,
-    notes: [`${rows.length} rows x ${columns.length} columns${shown}`],
+    notes: [
+      `${rows.length} ${rows.length === 1 ? "row" : "rows"} x ${columns.length} columns${shown}`,
+    ],
   });
 }
 
@@ -123,7 +125,9 @@ const openDanfo = () => opened ??= import("danfojs-node").then(prepare);
 
 /** Lets every frame show itself, those that danfojs derives too, and refuses what it does wrongly. */
 function prepare(danfo: typeof import("danfojs-node")) {
-  const { prototype } = danfo.DataFrame;
+  let { prototype } = danfo.DataFrame;
+  // What danfojs derives from a frame is of the class above.
+  while (!Object.hasOwn(prototype, "groupby")) prototype = Object.getPrototypeOf(prototype);
   const { groupby, sortValues } = prototype;
   const replace = (name: PropertyKey, value: unknown) =>
     Object.defineProperty(prototype, name, { value, configurable: true, writable: true });

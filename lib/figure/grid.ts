@@ -169,7 +169,12 @@ export function grid(
       if (facet !== undefined && facet !== panel.facet) continue;
       layout.shapes.push({
         ...{ type: "line", xref: `x${id} domain`, x0: 0, x1: 1, yref: `y${id}`, y0: value },
-        ...{ y1: value, name: legendName(name), legendgroup: name, showlegend: once(name) },
+        ...{
+          y1: value,
+          name: legendName(name),
+          legendgroup: legendName(name),
+          showlegend: once(name),
+        },
         line: { color: ink, width: 1.6, dash: levels[levelNames.indexOf(name) % 3] },
       });
     }

@@ -23,7 +23,7 @@ export type { Reference } from "./grid.ts";
 export { type FigureDescription, groupColors, palette, type PlotTrace } from "./theme.ts";
 export { describeFigure } from "./describe.ts";
 export { saveFigure, saveTable, toPng, toSvg } from "./export.ts";
-export { mimeBundle, note, show, type Showable } from "./display.ts";
+export { type MimeBundle, mimeBundle, note, show, type Showable } from "./display.ts";
 export { type Progress, progress, type ProgressOptions } from "./progress.ts";
 
 // Names that go when no notebook uses them.

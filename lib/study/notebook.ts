@@ -29,8 +29,8 @@ export interface Notebook {
   show(item: Showable | null | undefined, file?: string): Promise<void>;
   /** Shows one sentence that must not be overlooked; undefined shows nothing. */
   note(text: string | undefined): Promise<void>;
-  /** Writes `results.json`, unless what is there agrees; gives its path. */
-  keep(results: Results): Promise<string>;
+  /** Writes `results.json`, unless what is there agrees. */
+  keep(results: Results): Promise<void>;
 }
 
 /**
@@ -88,7 +88,11 @@ export function headerText(run: Settings, backend: Backend, folder: string): str
     !["model", "seeds", "output"].includes(key) &&
     JSON.stringify(value) !== JSON.stringify(standard[key as keyof Settings])
   ).map(([key, value]) => `${key} ${Array.isArray(value) ? value.join(", ") : value}`);
-  const parts = [device, threads && `${threads} threads`, precisionOf(backend)].filter(Boolean);
+  const parts = [
+    device,
+    threads && `${threads} ${threads === 1 ? "thread" : "threads"}`,
+    precisionOf(backend),
+  ].filter(Boolean);
   return [
     `backend: ${name} ${versions.tensorflow ?? versions.tfjs} (${parts.join(", ")})`,
     `model: ${run.model}; seeds: ${seedsOf(run).join(", ")}${changed.length ? "; " : ""}` +
@@ -101,7 +105,7 @@ async function keep(
   path: string,
   results: Results,
   { run, backend }: Pick<Notebook, "run" | "backend">,
-): Promise<string> {
+): Promise<void> {
   const { output: _, resume: __, ...settings } = run; // a path of this machine, and no setting
   const { name, device, threads, versions } = backend;
   const found = { settings, seeds: seedsOf(run), results: roundNumbers(results) };
@@ -109,11 +113,10 @@ async function keep(
   const before = await readText(path).then(JSON.parse).catch(() => ({}));
   const same = { settings: before.settings, seeds: before.seeds, results: before.results };
   // Results that agree keep what they were computed with.
-  if (agree(JSON.stringify(same), JSON.stringify(found))) return path;
+  if (agree(JSON.stringify(same), JSON.stringify(found))) return;
   const { settings: asked, seeds, results: kept } = found;
   await writeWhole(
     path,
     JSON.stringify({ settings: asked, seeds, ...about, results: kept }, null, 1) + "\n",
   );
-  return path;
 }

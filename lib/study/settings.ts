@@ -173,7 +173,7 @@ export function parseSettings(json?: string): Settings {
     if (!Object.hasOwn(KINDS, name)) {
       const known = Object.keys(KINDS).join(", ");
       const near = suggestion(name, Object.keys(KINDS));
-      throw new Error(`Cannot use the setting ${name}${near}: expected one of ${known}`);
+      throw new Error(`Cannot use the setting ${name}: expected one of ${known}${near}`);
     }
     const kind = name === "domains" ? domainsOf(values) : KINDS[name as keyof Settings];
     if (!kind.fits(value)) {
