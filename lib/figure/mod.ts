@@ -18,7 +18,9 @@ export {
   toMarkdown,
 } from "./table.ts";
 export { frame, join, rowsOf } from "./frame.ts";
-export { bars, type ChartOptions, heatmap, lines, scatter } from "./chart.ts";
+export type { ChartOptions } from "./_chart.ts";
+export { bars, lines, scatter } from "./chart.ts";
+export { heatmap } from "./heatmap.ts";
 export type { Reference } from "./grid.ts";
 export { type FigureDescription, groupColors, palette, type PlotTrace } from "./theme.ts";
 export { describeFigure } from "./describe.ts";

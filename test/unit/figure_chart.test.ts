@@ -224,6 +224,12 @@ Deno.test("rows that cannot be drawn as asked are refused by name", () => {
   assert.throws(() => scatter(rows, { x: "value", hover: "nix" }), /found nix/);
 });
 
+Deno.test("lines() tells places apart that read alike", () => {
+  const rows = [0.123411, 0.123414].map((x) => ({ x, value: x }));
+  assert.deepEqual(lines(rows, { x: "x" }).data[0].x, [0.123411, 0.123414]);
+  assert.throws(() => bars(rows, { x: "x" }), /found two for 0.1234/);
+});
+
 Deno.test("no rows give a figure without values, and infinite ones are counted", async () => {
   for (const figure of [bars([], chart), lines([], chart), heatmap([], { x: "x", y: "y" })]) {
     assert.equal(figure.data.length, 0);

@@ -42,7 +42,7 @@ Deno.test("show() saves each kind of item as its files, and shows it", async () 
       ...["rows.csv", "rows.md", "table.csv", "table.md"],
     ]);
     assert.match(lines[0], /INC/);
-    assert.match(lines[2], /1 rows x 2 columns/);
+    assert.match(lines[2], /1 row x 2 columns/);
     assert.match(lines[3], /^Figure: Accuracy\n/);
     assert.equal(lines[4], "what was found: 3");
     assert.equal(await Deno.readTextFile(`${folder}/frame.csv`), "group,accuracy\nINC,41.5\n");
