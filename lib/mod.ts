@@ -77,6 +77,7 @@ export * from "./statistics/mod.ts";
 export * from "./study/mod.ts";
 export type { Cell } from "./study/mod.ts"; // figure/ has a Cell of tables
 export * from "./figure/mod.ts";
+export { notebook } from "./study/notebook.ts";
 export { checkAnswer, type ExerciseOptions } from "./exercise.ts";
 export { type Backend, type BackendName, openBackend } from "./runtime/backend.ts";
 export { compile, Session } from "./runtime/compile/mod.ts";

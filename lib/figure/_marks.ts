@@ -29,7 +29,10 @@ export function needValues(count: number, what: string) {
 }
 
 /** Says in the subtitle how many values no picture can show, rather than dropping them silently. */
-export function withGaps<Options extends PlotOptions>(options: Options, values: readonly number[]) {
+export function withGaps<Options extends Pick<PlotOptions, "subtitle">>(
+  options: Options,
+  values: readonly number[],
+) {
   const gaps = values.filter((value) => !Number.isFinite(value)).length;
   if (gaps === 0) return options;
   const note = `${gaps} of ${values.length} values infinite or undefined, not shown.`;

@@ -1,6 +1,6 @@
 /** A figure in words and numbers, for a terminal, a screen reader, or a search in a notebook. */
 import { plainPlot } from "./_text.ts";
-import { formatNumber } from "./table.ts";
+import { formatPlain } from "./number.ts";
 import type { FigureDescription, PlotTrace } from "./theme.ts";
 
 const most = 12; // values told of one series
@@ -14,8 +14,7 @@ export function titleOf(figure: FigureDescription): { title: string; subtitle: s
 function tell(value: unknown): string {
   if (value === null || value === undefined) return "none";
   if (typeof value !== "number") return plainPlot(String(value));
-  const size = Math.abs(value);
-  return Number.isInteger(value) ? String(value) : formatNumber(value, size >= 10 ? 1 : 3);
+  return Math.abs(value) >= 10 ? formatPlain(Number(value.toFixed(1))) : formatPlain(value, 3);
 }
 
 function tellTrace(trace: PlotTrace): string {
@@ -29,14 +28,6 @@ function tellTrace(trace: PlotTrace): string {
     return rows.join("\n");
   }
   const ys = list("y");
-  if (trace.type === "box" || trace.type === "violin") {
-    const sorted = (ys as number[]).toSorted((a, b) => a - b);
-    const middle = (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-    return `  ${name}: ${sorted.length} values from ${tell(sorted[0])} to ${
-      tell(sorted.at(-1))
-    }, ` +
-      `median ${tell(middle)}`;
-  }
   const errors = trace.error_y as { array?: number[]; arrayminus?: number[] } | undefined;
   const points = ys.slice(0, most).map((y, i) => {
     const [up, down] = [errors?.array?.[i], errors?.arrayminus?.[i]];
@@ -46,16 +37,20 @@ function tellTrace(trace: PlotTrace): string {
     return `${tell(list("x")[i])}: ${tell(y)}${bounds}`;
   });
   const more = ys.length > most ? ` and ${ys.length - most} more` : "";
-  return `  ${name} | ${points.join(", ")}${more}`;
+  return `  ${name && `${name} | `}${points.join(", ")}${more}`;
 }
 
 /** Title, axes and values of `figure` as plain text, a line for each series. */
 export function describeFigure(figure: FigureDescription): string {
   const { title, subtitle } = titleOf(figure);
   const axes = ["x", "y"].map((letter) => {
-    const text = plainPlot(figure.layout[`${letter}axis`]?.title?.text ?? "");
-    return text && `${letter}: ${text}`;
+    const titles = Object.entries(figure.layout)
+      .flatMap(([key, axis]) => key.startsWith(`${letter}axis`) ? axis.title?.text || [] : []);
+    return titles.length ? `${letter}: ${plainPlot(titles[0])}` : "";
   }).filter(Boolean).join("; ");
+  const levels = new Set<string>((figure.layout.shapes ?? []).map((
+    { name = "", y0 }: { name?: string; y0: number },
+  ) => `  ${plainPlot(name)} | ${tell(y0)}`));
   // Bands repeat their line's values.
   const shown = figure.data.filter((trace) => trace.hoverinfo !== "skip");
   const panels = (figure.layout.annotations ?? []) as { text: string }[];
@@ -65,6 +60,6 @@ export function describeFigure(figure: FigureDescription): string {
     const heading = panels[panel] && (i === 0 || panel !== before);
     return heading ? [`${plainPlot(panels[panel].text)}:`, tellTrace(trace)] : [tellTrace(trace)];
   });
-  return [`Figure: ${title || "without a title"}`, subtitle, axes, ...lines]
+  return [`Figure: ${title || "without a title"}`, subtitle, axes, ...levels, ...lines]
     .filter(Boolean).join("\n");
 }

@@ -1,29 +1,33 @@
 /**
- * Figures, tables and progress where they are looked at: in a notebook as mime bundles, in a
- * terminal as text. A figure comes as plotly's JSON (interactive where a viewer knows it), as a
- * png (everywhere else) and as text, and never as HTML.
+ * Tables, figures, rows, frames and texts where they are looked at: in a notebook as mime bundles, in a
+ * terminal as text. A figure comes as plotly's JSON (interactive where a viewer knows it), as a png
+ * (everywhere else) and as text, and never as HTML.
  */
+import { extname, join } from "node:path";
+import type { DataFrame } from "danfojs-node";
 import { encodeBase64 } from "./_canvas.ts";
 import { clean, escapeHtml } from "./_text.ts";
-import { describeFigure } from "./describe.ts";
-import { toPng } from "./export.ts";
-import { type Table, toHtml, toMarkdown } from "./table.ts";
+import { describeFigure, titleOf } from "./describe.ts";
+import { fileName, saveFigure, saveTable, toPng } from "./export.ts";
+import { frameTable, isFrame, rowsOf } from "./frame.ts";
+import type { Row } from "./rows.ts";
+import { writeStable } from "./stable.ts";
+import { type Table, table, toHtml, toMarkdown } from "./table.ts";
 import type { FigureDescription } from "./theme.ts";
 
 export type MimeBundle = Record<string, string | object>;
+/** What can be shown. */
+export type Showable = Table | FigureDescription | readonly Row[] | DataFrame | string;
 
 const pngScale = 1.5; // sharp enough for most screens; notebooks stay small
 
-/** The method by which Deno's kernel asks a value how to show it. */
-const displaySymbol = Symbol.for("Jupyter.display");
-
 /** The part of Deno.jupyter used here; Deno types it in the kernel only. */
-interface Kernel {
+export interface Kernel {
   broadcast(type: string, content: Record<string, unknown>): void | Promise<void>;
 }
 
 /** The kernel's interface, or undefined outside a notebook (where looking at it throws). */
-function kernel(): Kernel | undefined {
+export function kernel(): Kernel | undefined {
   try {
     return (Deno as unknown as { jupyter?: Kernel }).jupyter;
   } catch {
@@ -32,7 +36,7 @@ function kernel(): Kernel | undefined {
 }
 
 /** Lets the kernel's queue empty: output still in it when a cell ends may be lost. */
-const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+export const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
 
 const isTable = (item: FigureDescription | Table): item is Table => "columns" in item;
 
@@ -46,148 +50,88 @@ export async function mimeBundle(item: FigureDescription | Table): Promise<MimeB
   };
 }
 
-/** A value that shows itself when it is the last of a cell. */
-export function displayable(item: FigureDescription | Table): object {
-  return { [displaySymbol]: () => mimeBundle(item) };
-}
-
-/** Shows a figure or a table now: in the notebook's cell, elsewhere as text on stdout. */
-export async function show(item: FigureDescription | Table): Promise<void> {
+async function display(data: MimeBundle, metadata: Record<string, unknown> = {}): Promise<void> {
   const jupyter = kernel();
-  if (!jupyter) {
-    console.log(isTable(item) ? toMarkdown(item) : describeFigure(item));
-    return;
-  }
-  const size = isTable(item)
-    ? {}
-    : { "image/png": { width: item.layout.width, height: item.layout.height } };
-  const data = await mimeBundle(item);
-  await jupyter.broadcast("display_data", { data, metadata: size, transient: {} });
+  if (!jupyter) return console.log(data["text/plain"]);
+  await jupyter.broadcast("display_data", { data, metadata, transient: {} });
   await settle();
 }
 
-/** Shows one sentence that must not be overlooked: bold in a notebook, elsewhere on a line alone. */
-export async function showNote(text: string): Promise<void> {
-  const jupyter = kernel();
-  const line = clean(text).replaceAll(/\s+/g, " ");
-  if (!jupyter) {
-    console.log(line);
-    return;
-  }
-  const data = {
-    "text/html": `<p><strong>${escapeHtml(line)}</strong></p>`,
-    "text/plain": line,
-  };
-  await jupyter.broadcast("display_data", { data, metadata: {}, transient: {} });
-  await settle();
+/** Where a shown item is saved too. */
+export interface Place {
+  folder: string;
+  /** Without an ending, but for a text's. */
+  name: string;
 }
-
-export interface ProgressOptions {
-  /** Where lines go outside a notebook. @default stderr */
-  write?: (text: string) => void;
-  /** Whether a line can be overwritten. @default whether stderr is a terminal */
-  terminal?: boolean;
-  /** Milliseconds since any start. @default performance.now */
-  now?: () => number;
-}
-
-/** The progress of one long task. */
-export interface Progress {
-  /** `done` of the total are done; `note` says what is known by now, e.g. the loss. A total may change. */
-  update(done: number, note?: string, total?: number): void;
-  /** Ends the line as it stands, or with `note`. */
-  finish(note?: string): Promise<void>;
-}
-
-const clock = (ms: number) => {
-  const seconds = Math.round(ms / 1000);
-  const minutes = Math.floor(seconds / 60);
-  const two = (value: number) => String(value).padStart(2, "0");
-  return minutes < 60
-    ? `${minutes}:${two(seconds % 60)}`
-    : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
-};
-
-let displays = 0;
 
 /**
- * A live line for a task of `total` parts: in a notebook one display that is updated in place, in
- * a terminal one line on stderr, elsewhere (a log) a line each tenth of the way.
+ * Shows a table, a figure, rows, a data frame or a text now, and saves it where `place` is given: a
+ * table as csv and md, a figure as svg, png and json, a text as it is named. An item without anything
+ * in it is left out, and a line says so.
  */
-export function progress(label: string, total: number, options: ProgressOptions = {}): Progress {
-  const { now = () => performance.now() } = options;
-  const name = clean(label).replaceAll(/\s+/g, " ");
-  const start = now();
-  let done = 0, note = "", ended = false;
-  const jupyter = options.write ? undefined : kernel();
-  const line = () => {
-    const spent = now() - start;
-    const left = done > 0 && !ended ? `, ${clock(spent / done * (total - done))} left` : "";
-    // The last line stays in the saved notebook, which a second run should not change.
-    const time = jupyter && ended ? "" : ` ${clock(spent)}${left}`;
-    const share = total > 0 ? Math.floor(done / total * 100) : 100;
-    return `${name} ${done}/${total} (${share}%)${time}${note && `  ${note}`}`;
-  };
-  const draw = jupyter
-    ? inNotebook(jupyter, line, () => ({ done, total }))
-    : inTerminal(options, line, () => total > 0 ? Math.floor(done / total * 10) : 10);
-  let drawn = -Infinity;
-  const redraw = (last: boolean) => {
-    if (!last && now() - drawn < 200) return; // a redraw a step would cost more than the step
-    drawn = now();
-    draw(last);
-  };
-  redraw(false);
-  return {
-    update(newDone, newNote = note, newTotal = total) {
-      if (ended) return;
-      total = newTotal;
-      [done, note] = [newDone, clean(newNote).replaceAll(/\s+/g, " ")];
-      redraw(false);
-    },
-    async finish(newNote = note) {
-      if (ended) return;
-      ended = true;
-      note = clean(newNote).replaceAll(/\s+/g, " ");
-      redraw(true);
-      await settle();
-    },
-  };
+export async function show(item: Showable | null | undefined, place?: Place): Promise<void> {
+  if (typeof item === "string" && item.trim() !== "") {
+    if (place) await writeStable(join(place.folder, textName(place.name)), item);
+    return await display({ "text/plain": clean(item) });
+  }
+  const made = typeof item === "string" || item === null || item === undefined
+    ? undefined
+    : isFrame(item)
+    ? frameTable(item)
+    : Array.isArray(item)
+    ? table(item)
+    : item as Table | FigureDescription;
+  if (made === undefined || isEmpty(made)) return await note(leftOut(made, place));
+  if (isTable(made)) {
+    const whole = isFrame(item) ? table(rowsOf(item)) : made;
+    if (place) await saveTable(place.folder, stem(place.name), whole);
+    return await display(await mimeBundle(made));
+  }
+  if (place) await saveFigure(place.folder, stem(place.name), made);
+  if (!kernel()) return console.log(describeFigure(made)); // no picture for nobody
+  const { width, height } = made.layout;
+  const { title, subtitle } = titleOf(made);
+  const alt = ["Figure", title, subtitle].filter(Boolean).join(": ");
+  await display(await mimeBundle(made), { "image/png": { width, height, alt } });
 }
 
-function inNotebook(
-  jupyter: Kernel,
-  line: () => string,
-  state: () => { done: number; total: number },
-) {
-  const display_id = `progress-${++displays}-${crypto.randomUUID()}`;
-  let sent = false;
-  return () => {
-    const { done, total } = state();
-    const data = {
-      "text/html": `<progress value="${done}" max="${total}"></progress> ${escapeHtml(line())}`,
-      "text/plain": line(),
-    };
-    jupyter.broadcast(sent ? "update_display_data" : "display_data", {
-      data,
-      metadata: {},
-      transient: { display_id },
-    });
-    sent = true;
-  };
+function isEmpty(item: Table | FigureDescription): boolean {
+  if (isTable(item)) return item.rows.length === 0;
+  const some = (value: unknown): boolean =>
+    Array.isArray(value) ? value.some(some) : typeof value === "number";
+  return !item.data.some(({ y, z, x, values }) => some(z ?? y ?? values ?? x));
 }
 
-function inTerminal(options: ProgressOptions, line: () => string, tenth: () => number) {
-  const encoder = new TextEncoder();
-  const {
-    write = (text) => void Deno.stderr.writeSync(encoder.encode(text)),
-    terminal = Deno.stderr.isTerminal(),
-  } = options;
-  let written = -1;
-  return (last: boolean) => {
-    if (terminal) return write(`\r\x1b[K${line()}${last ? "\n" : ""}`);
-    if (!last && tenth() === written) return;
-    written = tenth();
-    write(`${line()}\n`);
-  };
+function leftOut(item: Table | FigureDescription | undefined, place: Place | undefined): string {
+  const title = item && (isTable(item) ? item.caption : titleOf(item).title);
+  const which = title || place?.name;
+  const what = !item ? "nothing to show" : isTable(item) ? "no rows for it" : "no values to draw";
+  return `Left out${which ? `: ${which}` : ""}. This run has ${what}.`;
+}
+
+const endings = [".csv", ".md", ".svg", ".png", ".json"];
+
+function stem(name: string): string {
+  if (!endings.includes(extname(name))) return name;
+  throw new Error(
+    `Cannot save ${name}: expected a name without an ending, for a table is saved as csv and md, a ` +
+      `figure as svg, png and json; give ${name.slice(0, -extname(name).length)}`,
+  );
+}
+
+function textName(name: string): string {
+  if (extname(name)) return fileName(name);
+  throw new Error(
+    `Cannot save the text ${name}: expected a name with an ending; give ${name}.txt`,
+  );
+}
+
+/** Shows one sentence that must not be overlooked, in bold; undefined shows nothing. */
+export async function note(text: string | undefined): Promise<void> {
+  if (text === undefined) return;
+  const line = clean(text).replaceAll(/\s+/g, " ");
+  await display({
+    "text/html": `<p><strong>${escapeHtml(line)}</strong></p>`,
+    "text/plain": line,
+  });
 }

@@ -2,7 +2,8 @@
 import { type DoseResult, doseRows, epochsLabel, rateLabel, type StudyRow } from "../study/mod.ts";
 import type { SuiteName } from "../evaluation.ts";
 import { heatMap, type HeatMapCell, type HeatMapOptions } from "./plot.ts";
-import { makeTable, type Row, type Table, type TableOptions } from "./table.ts";
+import type { Row } from "./rows.ts";
+import { type Table, table as makeTable, type TableOptions } from "./table.ts";
 import type { FigureDescription } from "./theme.ts";
 
 const differences = ["INC - base", "HAR - INC", "SELF - INC", "CON - INC"] as const;

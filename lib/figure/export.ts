@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { writeWhole } from "../runtime/files.ts";
 import { escapeHtml } from "./_text.ts";
 import { titleOf } from "./describe.ts";
+import { roundNumbers } from "./number.ts";
+import { isStable, writeStable } from "./stable.ts";
 import { type Table, toCsv, toMarkdown } from "./table.ts";
 import type { FigureDescription } from "./theme.ts";
 
@@ -84,7 +86,7 @@ async function rasterize(svg: string, scale: number): Promise<Uint8Array> {
 }
 
 /** Throws unless `name` is a plain file name: it may come from a model's or a data set's name. */
-function fileName(name: string): string {
+export function fileName(name: string): string {
   if (/^[\p{L}\p{N}_][\p{L}\p{N}_.\-]*$/u.test(name)) return name;
   throw new Error(
     `Cannot save ${JSON.stringify(name)}: expected a file name of letters, digits, "-", "_" and ` +
@@ -92,25 +94,40 @@ function fileName(name: string): string {
   );
 }
 
-/** Writes `folder/name.svg`, `.png` and `.json` (the figure itself); gives their paths. */
+const exists = (path: string) => Deno.stat(path).then(() => true, () => false);
+
+/**
+ * Writes `folder/name.svg`, `.png` and `.json` (the figure itself), its numbers to six digits; all
+ * three are left where they are there and the figure's numbers agree. Gives their paths.
+ */
 export async function saveFigure(
   folder: string,
   name: string,
   figure: FigureDescription,
 ): Promise<string[]> {
   const path = join(folder, fileName(name));
-  const svg = await toSvg(figure);
-  const png = await rasterize(svg, 2);
-  await writeWhole(`${path}.svg`, svg);
-  await writeWhole(`${path}.png`, png);
-  await writeWhole(`${path}.json`, JSON.stringify(figure) + "\n");
-  return ["svg", "png", "json"].map((kind) => `${path}.${kind}`);
+  const rounded = roundNumbers(figure);
+  const [svg, png, json] = ["svg", "png", "json"].map((kind) => `${path}.${kind}`);
+  assertDrawable(rounded);
+  const text = JSON.stringify(rounded) + "\n";
+  if (await isStable(json, text) && await exists(svg) && await exists(png)) return [svg, png, json];
+  const picture = await toSvg(rounded);
+  const pixels = await rasterize(picture, 2);
+  await writeWhole(svg, picture);
+  await writeWhole(png, pixels);
+  await writeWhole(json, text); // the last: where it is, the pictures are its own
+  return [svg, png, json];
 }
 
 /** Writes `folder/name.csv` and `.md`; gives their paths. */
 export async function saveTable(folder: string, name: string, table: Table): Promise<string[]> {
   const path = join(folder, fileName(name));
-  await writeWhole(`${path}.csv`, toCsv(table));
-  await writeWhole(`${path}.md`, toMarkdown(table));
+  const csv = toCsv(table), markdown = toMarkdown(table);
+  // New numbers are never told by an old text, however little it rounds them apart.
+  if (await isStable(`${path}.csv`, csv)) await writeStable(`${path}.md`, markdown);
+  else {
+    await writeWhole(`${path}.md`, markdown);
+    await writeWhole(`${path}.csv`, csv); // the last, for the same reason
+  }
   return [`${path}.csv`, `${path}.md`];
 }

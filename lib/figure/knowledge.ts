@@ -3,7 +3,9 @@ import { type Answer, auditProbe, beliefOf, type Reliability, shareOf } from "..
 import { optionLetter } from "../question.ts";
 import { panels } from "./panels.ts";
 import { groupedBars, linesWithBands } from "./plot.ts";
-import { inPoints, makeTable, type Row, type Table, type TableOptions } from "./table.ts";
+import { inPoints } from "./number.ts";
+import type { Row } from "./rows.ts";
+import { type Table, table as makeTable, type TableOptions } from "./table.ts";
 import type { AxisOptions, FigureDescription, PlotOptions } from "./theme.ts";
 
 /** Answers that belong together: of one kind of fact, of one way to ask, of one model. */

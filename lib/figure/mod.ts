@@ -1,22 +1,40 @@
-/** Tables and plots: described as plain data, shown in notebooks, saved as files. */
-export * from "./table.ts";
-export * from "./dataframe.ts";
+/** Tables and plots over tidy rows: described as plain data, shown in notebooks, saved as files. */
+export * from "./number.ts";
+export {
+  type Cell,
+  type Column,
+  type ColumnKind,
+  columns as columnDictionary,
+  type NumberFormat,
+} from "./column.ts";
+export { pivot, type Row } from "./rows.ts";
+export {
+  flatten,
+  type Table,
+  table,
+  type TableOptions,
+  toCsv,
+  toHtml,
+  toMarkdown,
+} from "./table.ts";
+export { frame, join, rowsOf } from "./frame.ts";
+export type { ChartOptions } from "./_chart.ts";
+export { bars, lines, scatter } from "./chart.ts";
+export { heatmap } from "./heatmap.ts";
+export type { Reference } from "./grid.ts";
+export { type FigureDescription, groupColors, palette, type PlotTrace } from "./theme.ts";
+export { describeFigure } from "./describe.ts";
+export { saveFigure, saveTable, toPng, toSvg } from "./export.ts";
+export { type MimeBundle, mimeBundle, note, show, type Showable } from "./display.ts";
+export { type Progress, progress, type ProgressOptions } from "./progress.ts";
+
+// Names that go when no notebook uses them.
+export { table as makeTable } from "./table.ts";
+export { note as showNote } from "./display.ts";
 export * from "./plot.ts";
-export * from "./distribution.ts";
 export * from "./panels.ts";
 export * from "./knowledge.ts";
 export * from "./dose.ts";
 export * from "./mixture.ts";
-export {
-  type AxisOptions,
-  type FigureDescription,
-  type FigureLayout,
-  groupColors,
-  palette,
-  type PlotOptions,
-  type PlotTrace,
-} from "./theme.ts";
-export { describeFigure } from "./describe.ts";
-export { saveFigure, saveTable, toPng, toSvg } from "./export.ts";
-export * from "./display.ts";
+export { type AxisOptions, type FigureLayout, type PlotOptions } from "./theme.ts";
 export { studyProgress } from "./study_progress.ts";

@@ -13,7 +13,7 @@ import {
   withGaps,
 } from "./_marks.ts";
 import { escapePlot, wrapPlot } from "./_text.ts";
-import { formatMeasurement, formatNumber, type Measurement } from "./table.ts";
+import { formatMeasurement, formatNumber, type Measurement } from "./number.ts";
 import {
   colorsOf,
   dashes,

@@ -1,6 +1,6 @@
 /** The live line of a running study, updated in place. */
 import { modelLabel, type StudyProgress } from "../study/mod.ts";
-import { type Progress, progress } from "./display.ts";
+import { type Progress, progress } from "./progress.ts";
 
 /** Something to give to `runStudy` as `onProgress`; `finish` when the study is done. */
 export function studyProgress(): {

@@ -1,43 +1,27 @@
 /**
  * A table: typed columns, rows of cells, and how a cell reads. From one description come csv
- * (full precision, for machines), GitHub markdown and HTML (rounded, escaped, for people).
+ * (six digits, for machines), GitHub markdown and HTML (rounded, escaped, for people).
  * Choices: a measurement keeps its interval and n in columns of their own in csv; a number is
  * rounded for display only; text never becomes markup or a spreadsheet formula.
  */
 import papa from "papaparse";
-import { disarm, escapeHtml, escapeMarkdown, rearm } from "./_text.ts";
+import { disarm, escapeHtml, escapeMarkdown } from "./_text.ts";
+import {
+  type Cell,
+  type Column,
+  type ColumnKind,
+  columnOf,
+  digitsOf,
+  formatCell,
+  headerOf,
+} from "./column.ts";
+import { isMeasurement, type Measurement, roundNumber } from "./number.ts";
+import { checkColumns, columnNames, type Row } from "./rows.ts";
 
-/** A value with what is known of its precision. */
-export interface Measurement {
-  value: number;
-  /** Lower and upper bound, e.g. of a 95% interval. */
-  interval?: readonly [number, number];
-  /** How many items (or seeds) it rests on. */
-  n?: number;
-}
-
-export type Cell = string | number | boolean | Measurement | null;
-export type ColumnKind = "text" | "number" | "boolean" | "measurement";
-
-export interface Column {
-  /** The rows' field, and the csv header. */
-  key: string;
-  /** Header shown to people. @default the key */
-  label?: string;
-  /** Shown after the label in brackets, e.g. `%` or `nats`. */
-  unit?: string;
-  /** @default what the rows hold */
-  kind?: ColumnKind;
-  /** Digits after the point when shown. @default 0 for whole numbers, 1 from 10 up, else 3 */
-  digits?: number;
-  /** Whether a measurement shows its n: `52.3 ± 3.1 (n = 250)`. @default false */
-  showN?: boolean;
-}
-
-export type Row = Readonly<Record<string, Cell>>;
+type TableColumn = Column & { label: string; kind: ColumnKind; digits: number };
 
 export interface Table {
-  columns: readonly (Column & { label: string; kind: ColumnKind; digits: number })[];
+  columns: readonly TableColumn[];
   rows: readonly Row[];
   caption?: string;
   /** Lines below the table, e.g. what `±` stands for. */
@@ -45,114 +29,59 @@ export interface Table {
 }
 
 export interface TableOptions {
-  /** Columns in order; a string stands for its key. @default the first row's fields */
+  /** Columns in order; a string stands for its key. @default all fields, as they first appear */
   columns?: readonly (string | Column)[];
   caption?: string;
   notes?: readonly string[];
 }
 
-/** A table of `rows`. Throws when a row lacks a column or holds another kind of cell. */
-export function makeTable(rows: readonly Row[], options: TableOptions = {}): Table {
-  const given = options.columns ?? Object.keys(rows[0] ?? {});
-  const columns = given.map((item) => {
-    const column = typeof item === "string" ? { key: item } : item;
-    const cells = rows.map((row, i) => {
-      const cell = row[column.key];
-      if (cell !== undefined) return cell;
-      throw new Error(
-        `Cannot make a table: expected the field ${column.key} in row ${i + 1}, found the fields ` +
-          `${Object.keys(row).join(", ")}; give null where there is no value`,
-      );
-    });
-    const kind = column.kind ?? kindOf(cells.find((cell) => cell !== null) ?? "");
-    const wrong = cells.findIndex((cell) => cell !== null && !fits(cell, kind));
+/**
+ * A table of `rows`; label, unit and digits of a standard column come from the dictionary.
+ * @throws when no row has a column, or a column holds cells of two kinds
+ */
+export function table(rows: readonly Row[], options: TableOptions = {}): Table {
+  const given = (options.columns ?? columnNames(rows)).map(columnOf);
+  checkColumns("make a table", rows, given.map(({ key }) => key));
+  const columns = given.map((column): TableColumn => {
+    const cells = rows.map((row) => row[column.key] ?? null);
+    const kind = kindOf(cells) ?? column.kind ?? "text";
+    const wrong = cells.findIndex((cell) => cell !== null && !fits(cell, column.kind ?? kind));
     if (wrong >= 0) {
       throw new Error(
-        `Cannot make a table: expected ${kind} in column ${column.key}, found ` +
+        `Cannot make a table: expected ${column.kind ?? kind} in column ${column.key}, found ` +
           `${JSON.stringify(cells[wrong])} in row ${wrong + 1}; give the column its kind`,
       );
     }
-    return {
-      ...column,
-      label: column.label ?? column.key,
-      kind,
-      digits: column.digits ?? digitsOf(cells),
-    };
+    return { ...column, kind: column.kind ?? kind, digits: column.digits ?? digitsOf(cells) };
   });
   return { columns, rows, caption: options.caption, notes: options.notes };
 }
 
-/** Whether `value` is a measurement: a `{ value, interval?, n? }`. */
-export function isMeasurement(value: unknown): value is Measurement {
-  return typeof value === "object" && value !== null &&
-    typeof (value as Measurement).value === "number";
-}
+const cellKind = (cell: Cell): ColumnKind =>
+  isMeasurement(cell)
+    ? "measurement"
+    : typeof cell === "string"
+    ? "text"
+    : typeof cell === "number"
+    ? "number"
+    : "boolean";
 
-function kindOf(cell: Cell): ColumnKind {
-  if (isMeasurement(cell)) return "measurement";
-  return typeof cell === "string" ? "text" : typeof cell === "number" ? "number" : "boolean";
+/** A column's kind by its first cell; of numbers and measurements together: measurements. */
+function kindOf(cells: readonly Cell[]): ColumnKind | undefined {
+  const kinds = cells.filter((cell) => cell !== null).map(cellKind);
+  return kinds[0] === "number" && kinds.includes("measurement") ? "measurement" : kinds[0];
 }
 
 // A bare number is a measurement whose precision is not known.
 const fits = (cell: Cell, kind: ColumnKind) =>
-  kindOf(cell) === kind || (kind === "measurement" && typeof cell === "number");
+  cellKind(cell) === kind || (kind === "measurement" && typeof cell === "number");
 
-function digitsOf(cells: readonly Cell[]): number {
-  const values = cells.map((cell) => isMeasurement(cell) ? cell.value : cell)
-    .filter((value) => typeof value === "number");
-  if (values.every(Number.isInteger) && !cells.some(isMeasurement)) return 0;
-  return values.some((value) => Math.abs(value) >= 10) ? 1 : 3;
-}
-
-/** A share (0 to 1) in points (0 to 100). */
-export function inPoints<M extends Measurement>(measurement: M): M {
-  const { value, interval } = measurement;
-  const scaled = { ...measurement, value: value * 100 };
-  return interval ? { ...scaled, interval: [interval[0] * 100, interval[1] * 100] } : scaled;
-}
-
-/** A number with `digits` after the point; `∞` when infinite, `undefined` when not a number. */
-export function formatNumber(value: number, digits: number): string {
-  if (Number.isNaN(value)) return "undefined";
-  if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
-  const text = value.toFixed(digits);
-  return /^-[0.]*$/.test(text) ? text.slice(1) : text; // -0.0 says nothing
-}
-
-/** `52.3 ± 3.1`, or `52.3 [48.1, 55.0]` when the interval is not symmetric at these digits. */
-export function formatMeasurement(
-  measurement: Measurement,
-  digits = 1,
-  showN = false,
-): string {
-  const { value, interval, n } = measurement;
-  let text = formatNumber(value, digits);
-  if (interval) {
-    const [low, high] = [value - interval[0], interval[1] - value];
-    const step = 10 ** -digits;
-    text += Math.abs(high - low) < step && low >= 0 && high >= 0
-      ? ` ± ${formatNumber((high + low) / 2, digits)}`
-      : ` [${formatNumber(interval[0], digits)}, ${formatNumber(interval[1], digits)}]`;
-  }
-  return showN && n !== undefined ? `${text} (n = ${n})` : text;
-}
-
-function formatCell(cell: Cell, column: Table["columns"][number]): string {
-  if (cell === null) return "";
-  if (isMeasurement(cell)) return formatMeasurement(cell, column.digits, column.showN);
-  if (typeof cell === "number") return formatNumber(cell, column.digits);
-  return typeof cell === "boolean" ? (cell ? "yes" : "no") : cell;
-}
-
-const header = (column: Table["columns"][number]) =>
-  column.unit ? `${column.label} (${column.unit})` : column.label;
-
-const isText = (column: Table["columns"][number]) => column.kind === "text";
+const isText = (column: TableColumn) => column.kind === "text";
 
 /** GitHub markdown, its columns aligned for reading as plain text too. */
 export function toMarkdown(table: Table): string {
   const cells = [
-    table.columns.map((column) => escapeMarkdown(header(column))),
+    table.columns.map((column) => escapeMarkdown(headerOf(column))),
     ...table.rows.map((row) =>
       table.columns.map((column) => escapeMarkdown(formatCell(row[column.key], column)))
     ),
@@ -176,7 +105,7 @@ export function toMarkdown(table: Table): string {
 
 /** An HTML table; every text in it is escaped. */
 export function toHtml(table: Table): string {
-  const align = (column: Table["columns"][number]) =>
+  const align = (column: TableColumn) =>
     ` style="text-align: ${isText(column) ? "left" : "right"}"`;
   const row = (tag: "th" | "td", cells: readonly string[]) =>
     `<tr>${
@@ -190,7 +119,7 @@ export function toHtml(table: Table): string {
   const notes = (table.notes ?? []).map((note) => `<p><small>${escapeHtml(note)}</small></p>`);
   return [
     `<table>${caption}`,
-    `<thead>${row("th", table.columns.map(header))}</thead>`,
+    `<thead>${row("th", table.columns.map(headerOf))}</thead>`,
     "<tbody>",
     ...body,
     "</tbody>",
@@ -213,12 +142,14 @@ export function flatten(table: Table): FlatTable {
     if (kind !== "measurement") {
       flat.columns.push(key);
       flat.kinds.push(kind);
-      table.rows.forEach((row, i) => flat.rows[i].push(row[key] as string | number | boolean));
+      table.rows.forEach((row, i) =>
+        flat.rows[i].push((row[key] ?? null) as FlatTable["rows"][0][0])
+      );
       continue;
     }
     const cells = table.rows.map((row) => {
       const cell = row[key];
-      return isMeasurement(cell) ? cell : cell === null ? undefined : { value: cell as number };
+      return isMeasurement(cell) ? cell : typeof cell === "number" ? { value: cell } : undefined;
     });
     const add = (name: string, pick: (cell: Measurement) => number | undefined) => {
       flat.columns.push(name);
@@ -239,85 +170,17 @@ export function flatten(table: Table): FlatTable {
   return flat;
 }
 
-/** The inverse of {@linkcode flatten}: key, key_low and key_high become measurements again. */
-export function unflatten(flat: Omit<FlatTable, "kinds">, options: TableOptions = {}): Table {
-  const names = new Set(flat.columns);
-  const keys = flat.columns.filter((name) => {
-    const base = name.replace(/_(low|high|n)$/, "");
-    return base === name || ![base, `${base}_low`, `${base}_high`].every((part) => names.has(part));
-  });
-  const rows = flat.rows.map((cells) => {
-    const at = (name: string) => cells[flat.columns.indexOf(name)] ?? null;
-    return Object.fromEntries(keys.map((key): [string, Cell] => {
-      const value = at(key);
-      const parts = names.has(`${key}_low`) && names.has(`${key}_high`);
-      if (!parts || typeof value !== "number") return [key, value];
-      const [low, high, n] = [at(`${key}_low`), at(`${key}_high`), at(`${key}_n`)];
-      return [key, {
-        value,
-        ...(typeof low === "number" && typeof high === "number" ? { interval: [low, high] } : {}),
-        ...(typeof n === "number" ? { n } : {}),
-      }];
-    }));
-  });
-  return makeTable(rows, { ...options, columns: options.columns ?? keys });
-}
-
-/** csv with full precision; {@linkcode fromCsv} reads it back. An empty cell is a missing one. */
+/** csv with six digits of each number; an empty cell is a missing one. */
 export function toCsv(table: Table): string {
   const flat = flatten(table);
   const text = (cell: string | number | boolean | null) =>
-    typeof cell === "string" ? disarm(cell) : cell === null ? "" : String(cell);
+    typeof cell === "string"
+      ? disarm(cell)
+      : cell === null
+      ? ""
+      : String(typeof cell === "number" ? roundNumber(cell) : cell);
   return papa.unparse(
     [flat.columns.map(disarm), ...flat.rows.map((row) => row.map(text))],
     { newline: "\n" },
   ) + "\n";
-}
-
-const numeric = /^(-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?|-?Infinity|NaN)$/i;
-
-/**
- * A table from csv text with a header line. A column whose cells are all numbers (or all true or
- * false) is read as such, unless `columns` gives its kind. Throws on a row of another length.
- */
-export function fromCsv(text: string, options: TableOptions = {}): Table {
-  const { data, errors } = papa.parse(text.replace(/\r?\n$/, ""), { delimiter: "," }) as {
-    data: string[][];
-    errors: { message: string; row?: number }[];
-  };
-  if (errors.length > 0) {
-    throw new Error(
-      `Cannot read a csv table: expected quoted cells to be closed, found: ${errors[0].message} ` +
-        `(row ${(errors[0].row ?? 0) + 1}); mend that row`,
-    );
-  }
-  const columns = (data[0] ?? []).map(rearm);
-  const rows = data.slice(1);
-  const odd = rows.findIndex((row) => row.length !== columns.length);
-  if (odd >= 0) {
-    throw new Error(
-      `Cannot read a csv table: expected ${columns.length} cells in each row, found ` +
-        `${rows[odd].length} in row ${odd + 1}; mend that row`,
-    );
-  }
-  const wanted = new Map(
-    (options.columns ?? []).map((item) =>
-      typeof item === "string" ? [item, undefined] : [item.key, item.kind]
-    ),
-  );
-  const readers = columns.map((name, i) => {
-    const cells = rows.map((row) => row[i]).filter((cell) => cell !== "");
-    const kind = wanted.get(name) ??
-      (cells.every((cell) => numeric.test(cell))
-        ? "number"
-        : cells.every((cell) => cell === "true" || cell === "false")
-        ? "boolean"
-        : "text");
-    if (kind === "text") return rearm;
-    return kind === "boolean" ? (cell: string) => cell === "true" : Number;
-  });
-  return unflatten({
-    columns,
-    rows: rows.map((row) => row.map((cell, i) => cell === "" ? null : readers[i](cell))),
-  }, options);
 }

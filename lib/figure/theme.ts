@@ -33,9 +33,13 @@ export const groupColors: Readonly<Record<string, string>> = {
 /** Marker symbols and dashes, so that lines differ without colour too. */
 export const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "x", "star"];
 export const dashes = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
+/** Bars' patterns, for the same reason. */
+export const patterns = ["", "/", ".", "x", "-", "\\", "+", "|"];
 
 export const ink = "#222222";
 const faint = "#E4E4E4";
+/** What is drawn behind the data, to compare with. */
+export const gray = "#767676";
 
 /** One trace of a figure, in plotly's terms. */
 export interface PlotTrace {
@@ -100,7 +104,10 @@ export function colorsOf(
 }
 
 /** Title and subtitle as plotly's one title text, and the height they take, px. */
-function heading(options: PlotOptions, width: number): { text: string; height: number } {
+export function heading(
+  options: Pick<PlotOptions, "title" | "subtitle">,
+  width: number,
+): { text: string; height: number } {
   const lines: [string, number][] = [];
   if (options.title) lines.push([wrapPlot(options.title, Math.floor((width - 40) / 10)), 22]);
   const subtitle = wrapPlot(options.subtitle ?? "", Math.floor((width - 40) / 7.2));

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { factDomains } from "../dataset/facts.ts";
 import { type AnswerForm, answerForms } from "../question.ts";
 import type { Asking, Formulation, Normalization } from "../prompt.ts";
+import { suggestion } from "../runtime/nearest.ts";
 
 /** What one run of the notebooks does. */
 export interface Settings {
@@ -175,7 +176,8 @@ export function parseSettings(json?: string): Settings {
   for (const [name, value] of Object.entries(values)) {
     if (!Object.hasOwn(KINDS, name)) {
       const known = Object.keys(KINDS).join(", ");
-      throw new Error(`Cannot use the setting ${name}: expected one of ${known}`);
+      const near = suggestion(name, Object.keys(KINDS));
+      throw new Error(`Cannot use the setting ${name}: expected one of ${known}${near}`);
     }
     const kind = name === "domains" ? domainsOf(values) : KINDS[name as keyof Settings];
     if (!kind.fits(value)) {
@@ -213,11 +215,11 @@ export function studiesFacts({ model = "organism", ...files }: Partial<Settings>
     (["questions", "pool", "id", "ood", "demonstrations"] as const).every((name) => !files[name]);
 }
 
-/** The settings of a notebook on real models: SmolLM2-135M where the run's model is an organism. */
-export function realSettings(settings: Settings): Settings {
+/** The settings of a notebook on real models: `real`, SmolLM2-135M, where the run's is an organism. */
+export function realSettings(settings: Settings, real = "smollm2"): Settings {
   const { model, quick, full, resume, output } = settings;
-  if (!namesOrganism(model)) return settings;
-  return parseSettings(JSON.stringify({ model: "smollm2", quick, full, resume, output }));
+  if (!namesOrganism(model) || namesOrganism(real)) return settings;
+  return parseSettings(JSON.stringify({ model: real, quick, full, resume, output }));
 }
 
 /** How a real model is asked; an organism brings its own way. */

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import {
-  displayable,
   groupedBars,
   makeTable,
-  type MimeBundle,
   mimeBundle,
   progress,
   show,
@@ -32,11 +30,6 @@ Deno.test("mimeBundle() gives a table as escaped HTML and as markdown", async ()
   assert.doesNotMatch(JSON.stringify(bundle), /<img/);
 });
 
-Deno.test("displayable() answers the kernel's question with the bundle", async () => {
-  const shown = displayable(table) as Record<symbol, () => Promise<MimeBundle>>;
-  assert.deepEqual(await shown[Symbol.for("Jupyter.display")](), await mimeBundle(table));
-});
-
 // deno-lint-ignore no-explicit-any
 type Sent = { type: string; content: any }[];
 
@@ -57,7 +50,9 @@ Deno.test("show() sends a figure to the notebook at its own size", async () => {
   const [message, ...rest] = await inKernel(() => show(figure));
   assert.equal(rest.length, 0);
   assert.equal(message.type, "display_data");
-  assert.deepEqual(message.content.metadata, { "image/png": { width: 720, height: 440 } });
+  assert.deepEqual(message.content.metadata, {
+    "image/png": { width: 720, height: 440, alt: "Figure: A title" },
+  });
   assert.equal(message.content.data["text/html"], undefined);
 });
 

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import {
-  boxPlot,
   describeFigure,
   type FigureDescription,
   groupColors,
   groupedBars,
   heatMap,
-  histogram,
   linesWithBands,
   panels,
   scatterWithFit,
@@ -39,8 +37,6 @@ Deno.test("every plot refuses to draw nothing, and says what", () => {
   assert.throws(() => linesWithBands([{ name: "a", points: [] }]), /Cannot draw lines/);
   assert.throws(() => scatterWithFit([{ x: NaN, y: 1 }]), /Cannot draw a scatter plot/);
   assert.throws(() => heatMap([]), /Cannot draw a heat map/);
-  assert.throws(() => histogram([{ name: "a", values: [Infinity] }]), /Cannot draw a histogram/);
-  assert.throws(() => boxPlot([]), /Cannot draw boxes/);
   assert.throws(() => panels([]), /Cannot draw panels/);
 });
 
@@ -97,24 +93,6 @@ Deno.test("heatMap() keeps the order of rows and columns and centres two-sided c
   assert.equal(layout.yaxis.autorange, "reversed");
 });
 
-Deno.test("histogram() counts every value once, the largest in the last bin", () => {
-  const values = [0, 0.1, 0.5, 0.99, 1];
-  const { data } = histogram([{ name: "INC", values }], { bins: 2, heights: "count" });
-  assert.deepEqual([data[0].x, data[0].y], [[0.25, 0.75], [2, 3]]);
-  const shares = histogram([{ name: "INC", values }], { bins: 4 }).data[0].y as number[];
-  close(shares.reduce((sum, share) => sum + share, 0), 100);
-});
-
-Deno.test("histogram() draws equal values in one bin", () => {
-  const { data } = histogram([{ name: "INC", values: [2, 2, 2] }], { bins: 3, heights: "count" });
-  assert.deepEqual(data[0].y, [3, 0, 0]);
-});
-
-Deno.test("boxPlot() leaves what is not finite out", () => {
-  const { data } = boxPlot([{ name: "INC", values: [1, Infinity, 2] }]);
-  assert.deepEqual(data[0].y, [1, 2]);
-});
-
 Deno.test("colorsOf() gives a group its own colour everywhere and no colour twice", () => {
   const colors = colorsOf(["base", "Inc", "SELF", "x", "y", "z"], { z: "#123456" });
   assert.equal(colors.get("Inc"), groupColors.inc);
@@ -156,7 +134,6 @@ function texts(value: unknown): string[] {
 Deno.test("no plot lets a name become a tag, a link, an entity or mathematics", () => {
   const axis = { label: evil, unit: evil };
   const options = { title: evil, subtitle: evil, legend: evil, x: axis, y: axis };
-  const samples = [{ name: evil, values: [1, 2, 3] }];
   const figures: FigureDescription[] = [
     groupedBars([{ category: evil, series: evil, value: 1 }], options),
     linesWithBands([{ name: evil, points: [{ x: 0, value: 1 }] }], {
@@ -168,8 +145,6 @@ Deno.test("no plot lets a name become a tag, a link, an entity or mathematics", 
       correlation: { r: 1, p: 0, given: evil },
     }),
     heatMap([{ row: evil, column: evil, value: 1 }], { ...options, value: axis }),
-    histogram(samples, options),
-    boxPlot(samples, options),
   ];
   figures.push(panels(figures.map((figure) => ({ title: evil, figure })), options));
   for (const figure of figures) {
@@ -235,8 +210,6 @@ Deno.test("describeFigure() tells title, axes and values in plain text", () => {
       "  SELF | history: 46, law: 50",
     ].join("\n"),
   );
-  const box = describeFigure(boxPlot([{ name: "INC", values: [3, 1, 2, 10] }]));
-  assert.match(box, /INC: 4 values from 1 to 10, median 2\.500/);
   const heat = heatMap([{ row: "law", column: "INC", value: 1 }]);
   assert.match(describeFigure(heat), /law: INC 1/);
   assert.match(

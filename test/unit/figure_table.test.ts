@@ -5,12 +5,10 @@ import {
   flatten,
   formatMeasurement,
   formatNumber,
-  fromCsv,
-  fromDataFrame,
   inPoints,
-  makeTable,
+  pivot,
+  table,
   toCsv,
-  toDataFrame,
   toHtml,
   toMarkdown,
 } from "../../lib/figure/mod.ts";
@@ -37,23 +35,30 @@ const nasty = [
   "",
 ];
 
-Deno.test("makeTable() finds each column's kind and digits", () => {
-  const table = makeTable([
+Deno.test("table() finds each column's kind and digits", () => {
+  const made = table([
     { domain: "history", accuracy: null, items: 250, done: true },
     { domain: "law", accuracy: { value: 52.34, interval: [49.2, 55.5] }, items: 12, done: false },
   ]);
-  assert.deepEqual(table.columns.map(({ kind }) => kind), [
+  assert.deepEqual(made.columns.map(({ kind }) => kind), [
     "text",
     "measurement",
     "number",
     "boolean",
   ]);
-  assert.deepEqual(table.columns.map(({ digits }) => digits), [0, 1, 0, 0]);
+  assert.deepEqual(made.columns.map(({ digits }) => digits), [0, 1, 0, 0]);
 });
 
-Deno.test("makeTable() refuses a missing field and a cell of another kind", () => {
-  assert.throws(() => makeTable([{ a: 1, b: 2 }, { a: 1 }]), /the field b in row 2/);
-  assert.throws(() => makeTable([{ a: 1 }, { a: "x" }]), /expected number in column a, found "x"/);
+Deno.test("table() leaves a cell that a row lacks empty, and refuses a column that no row has", () => {
+  const rows = [{ a: 1, b: 2 }, { a: 1 }];
+  assert.equal(toCsv(table(rows)), "a,b\n1,2\n1,\n");
+  assert.throws(
+    () => table(rows, { columns: ["A"] }),
+    /columns a, b; found A \(did you mean a\?\)/,
+  );
+  assert.throws(() => table([{ a: 1 }, { a: "x" }]), /expected number in column a, found "x"/);
+  const odd = [{ a: 1 }, { a: [1] }] as unknown as { a: number }[];
+  assert.throws(() => table(odd), /in column a; found \[1\] in row 2/);
 });
 
 Deno.test("formatMeasurement() shows a symmetric interval with ±, another with its bounds", () => {
@@ -81,48 +86,19 @@ Deno.test("inPoints() scales value and interval and keeps n", () => {
   assert.deepEqual(inPoints({ value: 0.5 }), { value: 50 });
 });
 
-Deno.test("fromCsv() reads back what toCsv() wrote, to the last digit", () => {
-  const rows = nasty.map((text, i) => ({
-    text: text || null, // csv knows no difference between empty and missing
-    number: i === 3 ? null : i === 4 ? Infinity : Math.sqrt(i) * (i % 2 ? -1 : 1),
-    flag: i % 2 === 0,
-    accuracy: i === 5
-      ? null
-      : { value: i / 3, interval: [i / 3 - 0.1, i / 3 + 0.2] as [number, number], n: i },
-  }));
-  const csv = toCsv(makeTable(rows));
-  assert.deepEqual(fromCsv(csv).rows, rows);
-  assert.equal(
-    csv.split("\n")[0],
-    "text,number,flag,accuracy,accuracy_low,accuracy_high,accuracy_n",
-  );
-});
-
-Deno.test("fromCsv() keeps numbers as text in a column that is said to be text", () => {
-  const table = makeTable([{ id: "12" }, { id: "1e3" }]);
-  assert.deepEqual(fromCsv(toCsv(table)).rows, [{ id: 12 }, { id: 1000 }]);
-  const columns = [{ key: "id", kind: "text" as const }];
-  assert.deepEqual(fromCsv(toCsv(table), { columns }).rows, table.rows);
-});
-
-Deno.test("fromCsv() refuses a row of another length and an open quote", () => {
-  assert.throws(() => fromCsv("a,b\n1,2\n3\n"), /expected 2 cells in each row, found 1 in row 2/);
-  assert.throws(() => fromCsv('a,b\n"1,2\n'), /expected quoted cells to be closed/);
-});
-
 Deno.test("flatten() refuses two columns of one name", () => {
-  const table = makeTable([{ kl: { value: 1, n: 2 }, kl_n: 3 }]);
-  assert.throws(() => flatten(table), /expected different column names/);
+  const made = table([{ kl: { value: 1, n: 2 }, kl_n: 3 }]);
+  assert.throws(() => flatten(made), /expected different column names/);
 });
 
 Deno.test("toCsv() lets no text or header start a formula, and leaves numbers alone", () => {
-  const table = makeTable([
+  const made = table([
     { "=evil": "=1+1", b: -1.5 },
     { "=evil": '@x,"y"', b: 2 },
     { "=evil": "  +3", b: 3 },
     { "=evil": "plain - text", b: 4 },
   ]);
-  const lines = toCsv(table).trimEnd().split("\n");
+  const lines = toCsv(made).trimEnd().split("\n");
   assert.deepEqual(lines, [
     "'=evil,b",
     "'=1+1,-1.5",
@@ -146,7 +122,7 @@ Deno.test("rearm() takes back what disarm() did on any text", () => {
 });
 
 Deno.test("toMarkdown() gives a table of plain text that reads well in a terminal too", () => {
-  const table = makeTable(
+  const made = table(
     [
       { group: "INC", accuracy: { value: 41.26, interval: [39.06, 43.46] } },
       { group: "SELF", accuracy: null },
@@ -154,7 +130,7 @@ Deno.test("toMarkdown() gives a table of plain text that reads well in a termina
     { columns: ["group", { key: "accuracy", label: "Accuracy", unit: "%" }], notes: ["± 95%"] },
   );
   assert.equal(
-    toMarkdown(table),
+    toMarkdown(made),
     [
       "| group | Accuracy (%) |",
       "| ----- | -----------: |",
@@ -168,7 +144,7 @@ Deno.test("toMarkdown() gives a table of plain text that reads well in a termina
 });
 
 Deno.test("toMarkdown() keeps text from becoming markup, cells or lines", () => {
-  const markdown = toMarkdown(makeTable(nasty.map((text) => ({ text, other: text }))));
+  const markdown = toMarkdown(table(nasty.map((text) => ({ text, other: text }))));
   const lines = markdown.trimEnd().split("\n");
   assert.equal(lines.length, nasty.length + 2);
   for (const [i, line] of lines.slice(2).entries()) {
@@ -184,58 +160,78 @@ Deno.test("toMarkdown() keeps text from becoming markup, cells or lines", () => 
 });
 
 Deno.test("toHtml() shows every text as it is and nothing of it as markup", () => {
-  const table = makeTable(nasty.map((text) => ({ [`k<i>"`]: text, n: 1 })), {
+  const made = table(nasty.map((text) => ({ [`k<i>"`]: text, n: 1 })), {
     caption: "<img src=x onerror=alert(1)>",
     notes: ["<b>note</b>"],
   });
-  const { document } = new JSDOM(toHtml(table)).window;
+  const { document } = new JSDOM(toHtml(made)).window;
   const cells = [...document.querySelectorAll("td:first-child")];
   assert.deepEqual(cells.map((cell) => cell.textContent), nasty);
   assert.equal(document.querySelector("th")!.textContent, `k<i>"`);
-  assert.equal(document.querySelector("caption")!.textContent, table.caption);
+  assert.equal(document.querySelector("caption")!.textContent, made.caption);
   assert.equal(document.querySelectorAll("script, img, b, i, a").length, 0);
 });
 
 Deno.test("control characters and half surrogates are shown as U+FFFD", () => {
-  const table = makeTable([{ text: "a\x1b[31m\x00b\ud800" }]);
-  for (const text of [toMarkdown(table), toHtml(table)]) {
+  const made = table([{ text: "a\x1b[31m\x00b\ud800" }]);
+  for (const text of [toMarkdown(made), toHtml(made)]) {
     assert.match(text, /a\ufffd\\?\[31m\ufffdb\ufffd/);
     // deno-lint-ignore no-control-regex
     assert.doesNotMatch(text, /[\x00-\x09\x0b-\x1f]/);
   }
 });
 
-Deno.test("toDataFrame() and fromDataFrame() are each other's inverse", async () => {
+Deno.test("table() needs no more than a standard column's name", () => {
   const rows = [
-    { group: "INC", kl: 0.37, ok: true, accuracy: { value: 41.2, interval: [39, 43.4], n: 250 } },
-    { group: "SELF", kl: null, ok: false, accuracy: { value: 47, interval: [44, 50], n: 250 } },
-    { group: "=HAR|", kl: 0.1, ok: true, accuracy: null },
-  ] as const;
-  const frame = await toDataFrame(makeTable(rows));
-  assert.deepEqual(frame.shape, [3, 7]);
-  assert.deepEqual(fromDataFrame(frame).rows, rows);
-  await assert.rejects(() => toDataFrame(makeTable([])), /expected at least one row/);
+    { group: "INC", kl: 0.37, r: 0.5, p: 0.00004, difference: 8.41, learningRate: 2e-5 },
+    { group: "SELF", kl: null, r: -1, p: 0.0123, difference: -0.01, learningRate: 1e-3 },
+  ];
+  const lines = toMarkdown(table(rows)).split("\n").map((line) =>
+    line.split("|").slice(1, -1).map((cell) => cell.trim())
+  );
+  assert.deepEqual([lines[0], lines[2], lines[3]], [
+    ["group", "KL from the base (nats)", "r", "p", "difference (points)", "learning rate"],
+    ["INC", "0.370", ".50", "&lt; .001", "+8.4", "2e-5"],
+    ["SELF", "", "-1.00", ".012", "0.0", "0.001"],
+  ]);
 });
 
-Deno.test("danfojs's means by group agree with the table's own", async () => {
-  const random = new Random(5);
-  const rows = Array.from({ length: 60 }, (_, i) => ({
-    domain: ["history", "law", "medicine"][i % 3],
-    group: random.pick(["INC", "SELF"]),
-    accuracy: { value: random.next() * 100, n: 250 },
-  }));
-  const frame = await toDataFrame(makeTable(rows));
-  const means = fromDataFrame(frame.groupby(["domain", "group"]).col(["accuracy"]).mean());
-  assert.equal(means.rows.length, 6);
-  for (const { domain, group, accuracy_mean } of means.rows) {
-    const own = rows.filter((row) => row.domain === domain && row.group === group)
-      .map((row) => row.accuracy.value);
-    const mean = own.reduce((sum, value) => sum + value, 0) / own.length;
-    assert.ok(Math.abs(accuracy_mean as number - mean) < 1e-9, `${domain} ${group}`);
-  }
+Deno.test("digits are enough to tell small values from 0, where none are given", () => {
+  assert.match(toMarkdown(table([{ rate: 2e-5 }, { rate: 4e-6 }])), /0\.0000200.*\n.*0\.0000040/);
 });
 
-Deno.test("toDataFrame() makes a missing number spoil a mean, not count as 0", async () => {
-  const frame = await toDataFrame(makeTable([{ g: "a", v: 4 }, { g: "a", v: null }]));
-  assert.ok(Number.isNaN(frame.groupby(["g"]).col(["v"]).mean().values.flat()[1]));
+Deno.test("a column of numbers and measurements is one of measurements", () => {
+  const made = table([{ kl: 1 }, { kl: { value: 2, interval: [1, 3] as [number, number] } }]);
+  assert.equal(toCsv(made), "kl,kl_low,kl_high,kl_n\n1,,,\n2,1,3,\n");
+});
+
+Deno.test("toCsv() holds six digits of a number, and counts whole", () => {
+  const csv = toCsv(table([{ a: 1 / 3, b: 12345678, c: 1.23456789e-7, d: 123456.789 }]));
+  assert.equal(csv, "a,b,c,d\n0.333333,12345678,1.23457e-7,123457\n");
+});
+
+Deno.test("pivot() makes wide rows in the order in which things first appear", () => {
+  const rows = [
+    { test: "ID", seed: 1, group: "INC", value: 1 },
+    { test: "ID", seed: 0, group: "INC", value: { value: 2, n: 5 } },
+    { test: "HOMO", seed: 1, group: "INC", value: 3 },
+    { test: "HOMO", seed: 1, group: "HAR", value: null },
+  ];
+  const wide = pivot(rows, { index: ["test", "group"], columns: "seed", values: "value" });
+  assert.deepEqual(wide, [
+    { test: "ID", group: "INC", "seed 1": 1, "seed 0": { value: 2, n: 5 } },
+    { test: "HOMO", group: "INC", "seed 1": 3, "seed 0": null },
+    { test: "HOMO", group: "HAR", "seed 1": null, "seed 0": null },
+  ]);
+  assert.deepEqual(Object.keys(wide[0]), ["test", "group", "seed 1", "seed 0"]);
+  assert.deepEqual(pivot([], { index: "test", columns: "seed" }), []);
+});
+
+Deno.test("pivot() refuses two rows for one cell, a name taken twice and an unknown column", () => {
+  const rows = [{ test: "ID", group: "INC", value: 1 }, { test: "ID", group: "INC", value: 2 }];
+  const index = "test";
+  assert.throws(() => pivot(rows, { index, columns: "group" }), /found two for ID, INC/);
+  const taken = [{ test: "ID", group: "test", value: 1 }];
+  assert.throws(() => pivot(taken, { index, columns: "group" }), /found test; rename/);
+  assert.throws(() => pivot(rows, { index, columns: "Group" }), /Group \(did you mean group\?\)/);
 });

@@ -1,8 +1,7 @@
 /** `deno task reproduce`: runs the notebooks in order and prints what they found. See --help. */
-import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { runName } from "../../study/run_name.ts";
 import {
   outputPath,
   parseSettings,
@@ -176,16 +175,6 @@ function modelSource(value: string, folder: string): string {
   const path = resolve(folder, value);
   const isPath = isAbsolute(value) || /^\.{1,2}([\\/]|$)|\.gguf$/.test(value);
   return isPath || exists(path) ? path : value;
-}
-
-/** The same name for the same settings, and readable. */
-function runName({ resume: _, ...given }: Record<string, unknown>): string {
-  const sorted = JSON.stringify(Object.entries(given).sort(([a], [b]) => a < b ? -1 : 1));
-  const hash = createHash("sha256").update(Buffer.from(sorted)).digest("hex").slice(0, 6);
-  const words = [given.quick && "quick", given.full && "full", given.model, given.domains].flat()
-    .filter((word) => typeof word === "string")
-    .map((word) => basename(word).replace(/[^\w.-]+/g, "-"));
-  return [...words, hash].join("-").slice(-80);
 }
 
 function exists(path: string): boolean {

@@ -1,0 +1,213 @@
+/**
+ * What all plots over tidy rows share: their options, the marks that rows become, the panels that marks
+ * are drawn in, and the words told at a mark.
+ */
+import { finite, unique, withGaps } from "./_marks.ts";
+import { wrapPlot } from "./_text.ts";
+import { type Cell, type Column, columnOf, digitsOf, formatCell, headerOf } from "./column.ts";
+import { grid, type GridOptions, type Panel, type Reference } from "./grid.ts";
+import { formatNumber, isMeasurement, type Measurement } from "./number.ts";
+import { checkColumns, type Row } from "./rows.ts";
+import { axis, colorsOf, type FigureDescription, type PlotTrace } from "./theme.ts";
+
+/** What all plots over rows take; `x`, `y`, `color` and `facet` name columns. */
+export interface ChartOptions extends Omit<GridOptions, "references"> {
+  x: string;
+  /** @default `value` */
+  y?: string;
+  /** A series for each of its values. */
+  color?: string;
+  /** A panel for each of its values. */
+  facet?: string;
+  /** A panel's title. @default the facet's value */
+  facetTitle?: Readonly<Record<string, string>> | ((facet: string) => string);
+  /** Of the values. @default the dictionary's for `y` */
+  label?: string;
+  /** @default the dictionary's for `y` */
+  unit?: string;
+  /** Digits in the texts shown at a mark. @default what the values need */
+  digits?: number;
+  /** Ends of the y axis. @default what the values need */
+  range?: readonly [number, number];
+  /** @default the dictionary's for `x` */
+  xLabel?: string;
+  /** @default the dictionary's for `x` */
+  xUnit?: string;
+  /** Ends of the x axis, where it is one of numbers. @default what the values need */
+  xRange?: readonly [number, number];
+  /** Logarithmic axes. @default none */
+  log?: "x" | "y" | "xy";
+  /** Colours (#RRGGBB) by series. @default the groups' own, then the palette in order */
+  colors?: Readonly<Record<string, string>>;
+  /** A level to compare with, or several: dashed lines. */
+  reference?: number | Reference | readonly Reference[];
+  /** The same. */
+  references?: readonly Reference[];
+}
+
+/** One mark: a row's value and its place. */
+export interface Mark {
+  row: Row;
+  x: Cell;
+  y: Measurement;
+  series: string;
+  facet: string;
+}
+
+/** What a plot needs of its rows and options. */
+export interface Plan {
+  marks: Mark[];
+  series: string[];
+  facets: string[];
+  colors: Map<string, string>;
+  xColumn: Column & { label: string };
+  yColumn: Column & { label: string };
+  options: ChartOptions & { references: readonly Reference[] };
+}
+
+export const nameOf = (cell: Cell | undefined) => formatCell(cell, { format: "plain" }) || "none";
+
+/** @throws where a column is missing or holds no numbers */
+export function plan(what: string, rows: readonly Row[], options: ChartOptions): Plan {
+  const { x, y = "value", color, facet } = options;
+  const used = [x, y, color, facet].filter((key) => key !== undefined);
+  checkColumns(`draw ${what}`, rows, used);
+  const all = rows.flatMap((row, i): Mark[] => {
+    const cell = row[y];
+    if (cell === null || cell === undefined) return [];
+    return [{
+      row,
+      x: row[x] ?? null,
+      y: measured(what, cell, y, i),
+      series: color ? nameOf(row[color]) : "",
+      facet: facet ? nameOf(row[facet]) : "",
+    }];
+  });
+  const { reference = [], references = [] } = options;
+  const levels = [reference].flat().map((one) =>
+    typeof one === "number" ? { name: formatNumber(one, digitsOf([one])), value: one } : one
+  ) as Reference[];
+  const series = unique(all.map((mark) => mark.series));
+  const yColumn = { ...columnOf(y) };
+  if (y === "value" && options.label === undefined) yColumn.label = "";
+  return {
+    marks: all.filter(({ x, y }) => Number.isFinite(y.value) && Number.isFinite(placeOf(x))),
+    series,
+    facets: unique(all.map((mark) => mark.facet)),
+    colors: colorsOf(series, options.colors),
+    xColumn: labelled(columnOf(x), options.xLabel, options.xUnit),
+    yColumn: {
+      ...labelled(yColumn, options.label, options.unit),
+      digits: options.digits ?? yColumn.digits ?? digitsOf(all.map((mark) => mark.y)),
+    },
+    options: {
+      ...withGaps(options, all.map(({ x, y }) => Number.isFinite(placeOf(x)) ? y.value : NaN)),
+      references: all.length ? [...levels, ...references] : [],
+    },
+  };
+}
+
+/** A place that no picture has: not a number, infinite; a name is as good as 0. */
+export const placeOf = (x: Cell) => isMeasurement(x) ? x.value : typeof x === "number" ? x : 0;
+
+const labelled = (column: Column & { label: string }, label?: string, unit?: string) => ({
+  ...column,
+  label: label ?? column.label,
+  unit: unit ?? column.unit,
+});
+
+export function measured(what: string, cell: Cell, key: string, i: number): Measurement {
+  if (isMeasurement(cell)) return cell;
+  if (typeof cell === "number") return { value: cell };
+  throw new Error(
+    `Cannot draw ${what}: expected a number in column ${key}, found ${
+      JSON.stringify(cell)
+    } in row ` +
+      `${i + 1}; name a column of numbers`,
+  );
+}
+
+/** @throws where two marks would lie on one another */
+export function checkPlaces(
+  what: string,
+  { marks, options }: Plan,
+  placeOf: (mark: Mark) => string = ({ x }) => nameOf(x),
+): void {
+  const { x, color, facet } = options;
+  const seen = new Set<string>();
+  for (const mark of marks) {
+    const place = [mark.facet, mark.series, placeOf(mark)].filter(Boolean);
+    if (seen.size < seen.add(JSON.stringify(place)).size) continue;
+    const keys = [facet, color, x].filter(Boolean).join(", ");
+    throw new Error(
+      `Cannot draw ${what}: expected one row for each ${keys}; found two for ${
+        place.join(", ")
+      }; ` +
+        "filter the rows, or tell them apart by color or facet",
+    );
+  }
+}
+
+function titleOf({ facetTitle }: ChartOptions, facet: string): string {
+  if (typeof facetTitle === "function") return facetTitle(facet);
+  return facetTitle?.[facet] ?? facet;
+}
+
+/** One figure of a panel a facet, `draw` giving a panel's traces. */
+export function assemble(
+  { marks, series, facets, xColumn, yColumn, options }: Plan,
+  draw: (marks: Mark[]) => { data: PlotTrace[]; names?: readonly string[] },
+  { axes = {}, layout, legend = series, right }: {
+    axes?: Record<"x" | "y", Record<string, unknown>> | Record<string, never>;
+    layout?: Record<string, unknown>;
+    legend?: readonly string[];
+    right?: number;
+  } = {},
+): FigureDescription {
+  const { log = "" } = options;
+  const panels = facets.map((facet): Panel => ({
+    facet,
+    title: titleOf(options, facet),
+    ...draw(marks.filter((mark) => mark.facet === facet)),
+  })).filter(({ data }) => data.length > 0);
+  const side = ({ label, unit }: Column, letter: "x" | "y", range?: readonly [number, number]) => ({
+    ...axis({ label: label ? headerOf({ label, unit }) : unit, range, log: log.includes(letter) }),
+    ...axes[letter],
+  });
+  const x = side(xColumn, "x", options.xRange);
+  const y = side(yColumn, "y", options.range);
+  return grid(panels, legend, { x, y, layout, right }, options);
+}
+
+/** `50.8 points [47.0, 54.6], n = 7` */
+export function tell(
+  value: Cell,
+  column: Column,
+  digits = column.digits ?? digitsOf([value]),
+): string {
+  const unit = !column.unit ? "" : column.unit === "%" ? "%" : ` ${column.unit}`;
+  if (!isMeasurement(value)) return formatCell(value, { ...column, digits }) + unit;
+  const { interval, n } = value;
+  const bounds = interval?.map((bound) => formatNumber(bound, digits)).join(", ");
+  return formatNumber(value.value, digits) + unit + (bounds ? ` [${bounds}]` : "") +
+    (n === undefined ? "" : `, n = ${n}`);
+}
+
+export const hover = (words: string) => wrapPlot(words, 60);
+
+/** How far the interval reaches from the value, as plotly wants it. */
+export function errorBars(items: readonly (Measurement | undefined)[], color: string) {
+  if (!items.some((item) => item?.interval)) return undefined;
+  const reach = (item: Measurement | undefined, side: 0 | 1) => {
+    if (!item?.interval) return null;
+    return finite(Math.max(0, (item.interval[side] - item.value) * (side ? 1 : -1)));
+  };
+  const [arrayminus, array] = ([0, 1] as const).map((side) =>
+    items.map((item) => reach(item, side))
+  );
+  return { type: "data", symmetric: false, array, arrayminus, color, thickness: 1.4, width: 3 };
+}
+
+/** `HOMO: INC on history` */
+export const placed = ({ facet, x }: Mark, series: string, joint: string, at = nameOf(x)) =>
+  (facet ? `${facet}: ` : "") + (series ? `${series}${joint}${at}` : at);

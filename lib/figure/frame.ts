@@ -1,0 +1,154 @@
+/**
+ * Rows as danfojs data frames, for pandas-like work in notebooks. danfojs 1.1.2 is loaded at the first
+ * call: it brings TensorFlow.js along. What it computes wrongly (test/unit/figure_frame.test.ts) is
+ * kept away here: a missing number is NaN, for groupby counts a null as 0; grouping, joining and
+ * sorting that would mix rows up are refused. Left to the caller: a group's mean is NaN where one value
+ * is missing, its `std` of one row is 0, and its `count` counts missing ones.
+ */
+import type { DataFrame } from "danfojs-node";
+import type { Cell } from "./column.ts";
+import type { Row } from "./rows.ts";
+import { flatten, type Table, table, toHtml, toMarkdown } from "./table.ts";
+
+const SHOWN = 10; // rows of a frame that a notebook shows
+
+/** Whether `item` is a danfojs data frame. */
+export function isFrame(item: unknown): item is DataFrame {
+  return typeof item === "object" && item !== null && "shape" in item && "columns" in item &&
+    "values" in item;
+}
+
+/**
+ * A data frame of `rows`; a measurement fills the columns key, key_low, key_high, key_n.
+ * @throws where a column holds cells of two kinds
+ */
+export async function frame(rows: readonly Row[]): Promise<DataFrame> {
+  const danfo = await openDanfo();
+  const { columns, kinds, rows: cells } = flatten(table(rows));
+  if (cells.length === 0) return new danfo.DataFrame([], { columns });
+  const dtypes = { text: "string", number: "float32", boolean: "boolean" };
+  return new danfo.DataFrame(
+    cells.map((row) => row.map((cell, i) => kinds[i] === "number" ? cell ?? NaN : cell)),
+    { columns, dtypes: kinds.map((kind) => dtypes[kind]) },
+  );
+}
+
+/** What danfojs gives back of a frame's operations. */
+type Framed = Pick<DataFrame, "columns" | "values">;
+
+/** Rows of a frame; NaN becomes null, and key, key_low, key_high a measurement again. */
+export function rowsOf(frame: Framed): Record<string, Cell>[] {
+  const columns = frame.columns.map(String);
+  const measured = columns.filter((key) =>
+    ["low", "high"].every((part) => columns.includes(`${key}_${part}`))
+  );
+  const parts = new Set(measured.flatMap((key) => [`${key}_low`, `${key}_high`, `${key}_n`]));
+  return (frame.values as (Cell | undefined)[][]).map((cells) => {
+    const at = (key: string) => {
+      const cell = cells[columns.indexOf(key)];
+      return cell === undefined || Number.isNaN(cell) ? null : cell;
+    };
+    const measurement = (key: string): Cell => {
+      const [value, low, high, n] = ["", "_low", "_high", "_n"].map((part) => at(key + part));
+      if (typeof value !== "number") return value;
+      return {
+        value,
+        ...(typeof low === "number" && typeof high === "number" ? { interval: [low, high] } : {}),
+        ...(typeof n === "number" ? { n } : {}),
+      };
+    };
+    return Object.fromEntries(
+      columns.filter((key) => !parts.has(key))
+        .map((key) => [key, measured.includes(key) ? measurement(key) : at(key)]),
+    );
+  });
+}
+
+/** The frame's first rows as a table that says how many there are. */
+export function frameTable(frame: Framed): Table {
+  const columns = frame.columns.map(String);
+  const rows = (frame.values as Cell[][]).map((cells) =>
+    Object.fromEntries(columns.map((key, i) => [key, Number.isNaN(cells[i]) ? null : cells[i]]))
+  );
+  const shown = rows.length > SHOWN ? `, the first ${SHOWN} shown` : "";
+  return table(rows.slice(0, SHOWN), {
+    columns,
+    notes: [
+      `${rows.length} ${rows.length === 1 ? "row" : "rows"} x ${columns.length} columns${shown}`,
+    ],
+  });
+}
+
+/**
+ * Two frames' rows that agree in the columns `on`, side by side; `left`: all rows of the left one.
+ * @throws where danfojs, which glues the columns' texts, would take two keys for one
+ */
+export async function join(
+  left: DataFrame,
+  right: DataFrame,
+  { on, how = "inner" }: { on: string | readonly string[]; how?: "inner" | "left" },
+): Promise<DataFrame> {
+  const danfo = await openDanfo();
+  const keys = [on].flat() as string[];
+  checkKeys("join", [left, right], keys, "_");
+  return danfo.merge({ left, right, on: keys, how }) as DataFrame;
+}
+
+/** @throws where different values of `keys` give one text when glued by `glue` */
+function checkKeys(
+  action: string,
+  frames: readonly Framed[],
+  keys: readonly string[],
+  glue: string,
+) {
+  const seen = new Map<string, string>();
+  for (const frame of frames) {
+    const places = keys.map((key) => frame.columns.map(String).indexOf(key));
+    for (const cells of frame.values as unknown[][]) {
+      const values = places.map((place) => cells[place]);
+      const [glued, whole] = [values.join(glue), JSON.stringify(values)];
+      const before = seen.get(glued);
+      if (before === undefined) seen.set(glued, whole);
+      else if (before !== whole) {
+        throw new Error(
+          `Cannot ${action} by ${keys.join(", ")}: expected values that danfojs can tell apart; ` +
+            `found ${before} and ${whole}, which it glues with "${glue}"; rename one of them`,
+        );
+      }
+    }
+  }
+}
+
+let opened: Promise<typeof import("danfojs-node")> | undefined;
+
+const openDanfo = () => opened ??= import("danfojs-node").then(prepare);
+
+/** Lets every frame show itself, those that danfojs derives too, and refuses what it does wrongly. */
+function prepare(danfo: typeof import("danfojs-node")) {
+  let { prototype } = danfo.DataFrame;
+  // What danfojs derives from a frame is of the class above.
+  while (!Object.hasOwn(prototype, "groupby")) prototype = Object.getPrototypeOf(prototype);
+  const { groupby, sortValues } = prototype;
+  const replace = (name: PropertyKey, value: unknown) =>
+    Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
+  replace(Symbol.for("Jupyter.display"), function (this: DataFrame) {
+    const shown = frameTable(this);
+    return { "text/html": toHtml(shown), "text/plain": toMarkdown(shown) };
+  });
+  replace("groupby", function (this: DataFrame, keys: string[]) {
+    checkKeys("group", [this], keys, "-");
+    return groupby.call(this, keys);
+  });
+  replace("sortValues", function (this: DataFrame, by: string, ...rest: []) {
+    const place = this.columns.map(String).indexOf(by);
+    const missing = (this.values as unknown[][]).filter((cells) => Number.isNaN(cells[place]));
+    if (missing.length > 0) {
+      throw new Error(
+        `Cannot sort by ${by}: expected a number in each row, found ${missing.length} missing, around ` +
+          `which danfojs sorts wrongly; filter first: frame.query(frame["${by}"].gt(-Infinity))`,
+      );
+    }
+    return sortValues.call(this, by, ...rest);
+  });
+  return danfo;
+}

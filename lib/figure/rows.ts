@@ -1,0 +1,101 @@
+/** Tidy rows: plain records, a field a column; what tables, frames and figures are made from. */
+import { suggestion } from "../runtime/nearest.ts";
+import type { Cell } from "./column.ts";
+import { isMeasurement } from "./number.ts";
+
+/** A field may be missing in some rows: its cell is empty then. */
+export type Row = Readonly<Record<string, Cell | undefined>>;
+
+/** All fields, in the order in which they first appear. */
+export function columnNames(rows: readonly Row[]): string[] {
+  return [...new Set(rows.flatMap((row) => Object.keys(row)))];
+}
+
+/** @throws where `rows` are some but none has the column `key`, or one holds no cell there */
+export function checkColumns(action: string, rows: readonly Row[], keys: readonly string[]): void {
+  if (rows.length === 0) return;
+  const known = columnNames(rows);
+  for (const key of keys) {
+    if (!known.includes(key)) {
+      throw new Error(
+        `Cannot ${action}: expected one of the columns ${known.join(", ")}; found ${key}` +
+          `${suggestion(key, known)}; name a column of the rows`,
+      );
+    }
+    const odd = rows.findIndex(({ [key]: cell }) =>
+      typeof cell === "object" && cell !== null && !isMeasurement(cell) ||
+      ["function", "symbol", "bigint"].includes(typeof cell)
+    );
+    if (odd < 0) continue;
+    throw new Error(
+      `Cannot ${action}: expected a text, a number, true or false, a { value, interval?, n? } or ` +
+        `null in column ${key}; found ${describe(rows[odd][key])} in row ${
+          odd + 1
+        }; change that cell`,
+    );
+  }
+}
+
+const describe = (cell: unknown) =>
+  typeof cell === "object" ? JSON.stringify(cell).slice(0, 60) : `a ${typeof cell}`;
+
+/**
+ * Wide rows: one for each combination of the `index` columns, with a column for each value of the
+ * column `columns`, all in the order in which they first appear. A value that is a number names its
+ * column too: `seed 1`. Where no row has a combination, null.
+ * @throws where two rows fall into one cell, or a value is named like an index column
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * const rows = [{ test: "ID", group: "INC", value: 1 }, { test: "ID", group: "HAR", value: 2 }];
+ * const wide = pivot(rows, { index: "test", columns: "group", values: "value" });
+ * assert.deepEqual(wide, [{ test: "ID", INC: 1, HAR: 2 }]);
+ * ```
+ */
+export function pivot(
+  rows: readonly Row[],
+  { index, columns, values = "value" }: {
+    index: string | readonly string[];
+    columns: string;
+    values?: string;
+  },
+): Record<string, Cell>[] {
+  const keys = [index].flat() as string[];
+  checkColumns("pivot rows", rows, [...keys, columns, values]);
+  const nameOf = (row: Row) => {
+    const name = String(row[columns] ?? "none");
+    // A record's fields that look like whole numbers would come before all others.
+    return typeof row[columns] === "number" || /^\d+$/.test(name) ? `${columns} ${name}` : name;
+  };
+  const names = [...new Set(rows.map(nameOf))];
+  const taken = names.find((name) => keys.includes(name));
+  if (taken !== undefined) {
+    throw new Error(
+      `Cannot pivot rows: expected values of ${columns} other than the index columns; found ` +
+        `${taken}; rename one of the two`,
+    );
+  }
+  const wide = new Map<string, Record<string, Cell>>();
+  for (const row of rows) {
+    const place = keys.map((key) => row[key] ?? null);
+    const id = JSON.stringify(place);
+    if (!wide.has(id)) {
+      const start = keys.map((key, i): [string, Cell] => [key, place[i]]);
+      wide.set(id, Object.fromEntries([...start, ...names.map((name) => [name, null])]));
+    }
+    const found = wide.get(id)!, name = nameOf(row);
+    if (found[name] !== null) {
+      throw new Error(
+        `Cannot pivot rows: expected one row for each ${
+          [...keys, columns].join(", ")
+        }; found two ` +
+          `for ${
+            [...place.map(String), name].join(", ")
+          }; filter the rows, or add a column to index`,
+      );
+    }
+    found[name] = row[values] ?? null;
+  }
+  return [...wide.values()];
+}

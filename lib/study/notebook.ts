@@ -1,0 +1,122 @@
+/** What every notebook begins with: its settings, its backend, and a folder for what it shows. */
+import { relative, resolve } from "node:path";
+import { type Backend, openBackend } from "../runtime/backend.ts";
+import { note, show, type Showable } from "../figure/display.ts";
+import { roundNumbers } from "../figure/number.ts";
+import { agree } from "../figure/stable.ts";
+import { readText, writeWhole } from "../runtime/files.ts";
+import { runName } from "./run_name.ts";
+import {
+  outputPath,
+  parseSettings,
+  realSettings,
+  type Settings,
+  SETTINGS_VARIABLE,
+} from "./settings.ts";
+
+/** Findings or estimates, as records. */
+type Results = readonly object[] | Readonly<Record<string, unknown>>;
+
+export interface Notebook {
+  run: Settings;
+  backend: Backend;
+  /** Where this notebook's files go. */
+  folder: string;
+  /**
+   * Shows a table, a figure, rows, a data frame or a text, and saves it under the name `file`. What is
+   * empty is left out, and a line says so.
+   */
+  show(item: Showable | null | undefined, file?: string): Promise<void>;
+  /** Shows one sentence that must not be overlooked; undefined shows nothing. */
+  note(text: string | undefined): Promise<void>;
+  /** Writes `results.json`, unless what is there agrees. */
+  keep(results: Results): Promise<void>;
+}
+
+/**
+ * Opens the notebook `name` with the settings of the run that it belongs to
+ * (`SELF_ALIGNING_SETTINGS`), or else with its own `defaults`; opens the backend and prints both.
+ * Files go where the run says, else to a folder in `.cache/runs` that is named after the settings.
+ * @throws naming a setting that is unknown or does not fit
+ */
+export async function notebook(
+  name: string,
+  defaults: Partial<Settings> = {},
+): Promise<Notebook> {
+  const run = settingsOf(defaults, Deno.env.get(SETTINGS_VARIABLE));
+  const folder = outputPath(run, name);
+  const backend = await openBackend();
+  console.log(headerText(run, backend, folder));
+  return {
+    run,
+    backend,
+    folder,
+    show: (item, file) => show(item, file === undefined ? undefined : { folder, name: file }),
+    note,
+    keep: (results) => keep(`${folder}/results.json`, results, { run, backend }),
+  };
+}
+
+/** The settings of a run: all of `json`, the run's own, where there are such, else `defaults`. */
+export function settingsOf(defaults: Partial<Settings>, json?: string): Settings {
+  const own = JSON.stringify(defaults);
+  const chosen = parseSettings(own);
+  const settings = json === undefined ? chosen : realSettings(parseSettings(json), chosen.model);
+  const given = JSON.parse(json ?? own) as Partial<Settings>;
+  const published = outputPath({ output: "figures" });
+  if (given.output === undefined) return { ...settings, output: `.cache/runs/${runName(given)}` };
+  if (json === undefined && outputPath(settings) === published) {
+    throw new Error(
+      `Cannot use the setting output: expected a folder other than the published ${published}, which ` +
+        "deno task reproduce alone writes; found it; give another, or leave output out",
+    );
+  }
+  return settings;
+}
+
+const seedsOf = ({ seeds }: Settings) => Array.from({ length: seeds }, (_, seed) => seed);
+
+/** What the arithmetic rests on, for a text. */
+const precisionOf = (backend: Backend) =>
+  (backend as Backend & { precision?: string }).precision ?? "float32";
+
+/** Backend, settings that are not the defaults, seeds and folder, a line each. */
+export function headerText(run: Settings, backend: Backend, folder: string): string {
+  const { name, device, threads, versions } = backend;
+  const standard: Partial<Settings> = parseSettings();
+  const changed = Object.entries(run).filter(([key, value]) =>
+    !["model", "seeds", "output"].includes(key) &&
+    JSON.stringify(value) !== JSON.stringify(standard[key as keyof Settings])
+  ).map(([key, value]) => `${key} ${Array.isArray(value) ? value.join(", ") : value}`);
+  const parts = [
+    device,
+    threads && `${threads} ${threads === 1 ? "thread" : "threads"}`,
+    precisionOf(backend),
+  ].filter(Boolean);
+  return [
+    `backend: ${name} ${versions.tensorflow ?? versions.tfjs} (${parts.join(", ")})`,
+    `model: ${run.model}; seeds: ${seedsOf(run).join(", ")}${changed.length ? "; " : ""}` +
+    changed.join("; "),
+    `files: ${relative(outputPath({ output: "." }), resolve(folder))}`,
+  ].join("\n");
+}
+
+async function keep(
+  path: string,
+  results: Results,
+  { run, backend }: Pick<Notebook, "run" | "backend">,
+): Promise<void> {
+  const { output: _, resume: __, ...settings } = run; // a path of this machine, and no setting
+  const { name, device, threads, versions } = backend;
+  const found = { settings, seeds: seedsOf(run), results: roundNumbers(results) };
+  const about = { backend: name, device, threads, precision: precisionOf(backend), versions };
+  const before = await readText(path).then(JSON.parse).catch(() => ({}));
+  const same = { settings: before.settings, seeds: before.seeds, results: before.results };
+  // Results that agree keep what they were computed with.
+  if (agree(JSON.stringify(same), JSON.stringify(found))) return;
+  const { settings: asked, seeds, results: kept } = found;
+  await writeWhole(
+    path,
+    JSON.stringify({ settings: asked, seeds, ...about, results: kept }, null, 1) + "\n",
+  );
+}
