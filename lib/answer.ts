@@ -4,6 +4,7 @@
  * output), so that their files can be read here and ours by their code.
  */
 import { collectRows, folderName, type RejectedRow, RowFault, show, sourceRows } from "./_rows.ts";
+import { NotFiniteError } from "./not_finite.ts";
 import { type ParseOptions, type Question, questionFrom, type QuestionRules } from "./question.ts";
 
 /** A question and a model's belief about it (paper, section 3: parameter knowledge). */
@@ -72,7 +73,8 @@ export function answerFrom(question: Question, probabilities: ArrayLike<number>)
     return believe(question, checkProbabilities(probabilities, question.choices.length));
   } catch (error) {
     if (!(error instanceof RowFault)) throw error;
-    throw new Error(
+    const finite = Array.from(probabilities).every(Number.isFinite);
+    throw new (finite ? Error : NotFiniteError)(
       `Cannot make an answer to question ${show(question.id)}: ${error.message}; ` +
         "check the model's logits",
     );

@@ -10,7 +10,7 @@ import {
 } from "../prompt.ts";
 import { openBackend } from "../runtime/backend.ts";
 import { sendNow } from "../runtime/compile/backend.ts";
-import { organismFormat } from "../world/mod.ts";
+import { organismFormat } from "../world/format.ts";
 import { parameterShapes } from "./architecture.ts";
 import type { ProbedModel } from "./engine.ts";
 import { LanguageModel } from "./language_model.ts";
@@ -43,7 +43,7 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer"> {
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<LanguageModel> {
   await openBackend();
   using opened = await openSource(source, options);
-  const { configuration, tokenizer, description } = opened;
+  const { configuration, tokenizer, description, identity } = opened;
   checkMemory(loadingMemory(configuration), {
     action: `load ${source}`,
     mend: "choose a smaller model or close other programs",
@@ -61,6 +61,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
       parameters,
       tokenizer,
       description,
+      identity,
       format,
       compiled: options.compiled,
     });

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { sha256OfFile } from "../runtime/digest.ts";
+import { sha256OfFile, sha256OfText } from "../runtime/digest.ts";
 import { readText } from "../runtime/files.ts";
 import { FileAccess } from "../runtime/random_access.ts";
 import {
@@ -29,6 +29,8 @@ export interface ModelSource extends Disposable {
   /** Absent where the source has none, or none was wanted. */
   tokenizer?: Tokenizer;
   description: SourceDescription;
+  /** SHA-256 of all that was read but the tokenizer: weights, their index, the configurations. */
+  identity: string;
   /** Closes the files. */
   close(): void;
 }
@@ -251,15 +253,16 @@ export async function chooseTokenizer(
 /** The weights' files of a folder, in order, and in which of them each tensor is to be. */
 async function findWeights(
   folder: string,
-): Promise<{ files: string[]; index?: Map<string, string> }> {
+): Promise<{ files: string[]; index?: Map<string, string>; indexText?: string }> {
   const names: string[] = [];
   for await (const entry of Deno.readDir(folder)) names.push(entry.name);
   if (names.includes("model.safetensors")) return { files: ["model.safetensors"] };
   const indexName = "model.safetensors.index.json";
   if (names.includes(indexName)) {
     const path = join(folder, indexName);
-    const index = parseIndex(await readText(path), path);
-    return { files: [...new Set(index.values())].sort(), index };
+    const indexText = await readText(path);
+    const index = parseIndex(indexText, path);
+    return { files: [...new Set(index.values())].sort(), index, indexText };
   }
   const advice = names.includes("adapter_model.safetensors")
     ? "this is an adapter: load its model, then loadLora(model, folder)"
@@ -280,14 +283,11 @@ export async function openFolder(
   description: Omit<SourceDescription, "digest"> & { digest?: string },
   options: SourceOptions = {},
 ): Promise<ModelSource> {
-  const { files, index } = await findWeights(folder);
-  const configuration = parseConfiguration(
-    await readText(join(folder, "config.json"), `open model ${folder}:`),
-    {
-      file: join(folder, "config.json"),
-      generation: await textOrNone(join(folder, "generation_config.json")),
-    },
-  );
+  const { files, index, indexText } = await findWeights(folder);
+  const file = join(folder, "config.json");
+  const text = await readText(file, `open model ${folder}:`);
+  const generation = await textOrNone(join(folder, "generation_config.json"));
+  const configuration = parseConfiguration(text, { file, generation });
   const tokenizer = await chooseTokenizer(
     options,
     () => tokenizerOfFolder(folder),
@@ -314,6 +314,7 @@ export async function openFolder(
         fileOf.set(tensor, file);
       }
     }
+    const digest = description.digest ?? await digestOf(folder, files);
     return {
       configuration,
       tensorNames: [...fileOf.keys()],
@@ -328,7 +329,8 @@ export async function openFolder(
         );
       },
       tokenizer,
-      description: { ...description, digest: description.digest ?? await digestOf(folder, files) },
+      description: { ...description, digest },
+      identity: identityOf(digest, [text, generation, indexText]),
       close,
       [Symbol.dispose]: close,
     };
@@ -349,12 +351,14 @@ export async function openGgufFile(
   try {
     const { configuration, metadata, tensorNames, read } = await openGguf(access);
     const own = () => tokenizerFromGguf(metadata, { from: path });
+    const digest = description.digest ?? await sha256OfFile(path);
     return {
       configuration,
       tensorNames,
       read,
       tokenizer: await chooseTokenizer(options, own, configuration.vocabularySize),
-      description: { ...description, digest: description.digest ?? await sha256OfFile(path) },
+      description: { ...description, digest },
+      identity: digest,
       close,
       [Symbol.dispose]: close,
     };
@@ -369,6 +373,10 @@ export async function digestOf(folder: string, files: string[]): Promise<string>
   if (files.length === 1) return await sha256OfFile(join(folder, files[0]));
   const lines: string[] = [];
   for (const name of files) lines.push(`${name} ${await sha256OfFile(join(folder, name))}\n`);
-  const bytes = new TextEncoder().encode(lines.join(""));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  return sha256OfText(lines.join(""));
+}
+
+/** As `ModelSource` has it: of the weights' digest and the texts beside them, absent ones too. */
+export function identityOf(digest: string, texts: readonly (string | undefined)[]): string {
+  return sha256OfText(JSON.stringify([digest, texts]));
 }

@@ -102,6 +102,7 @@ export {
   storePath,
 } from "./settings.ts";
 export { FACT_GROUP_SIZE, factMaterial } from "./facts.ts";
+export { scoresSchema } from "./record.ts";
 export { Store } from "./store.ts";
 export {
   baseAnswersOf,
@@ -110,6 +111,7 @@ export {
   poolAnswers,
   probeBase,
   runStudy,
+  storedAnswers,
   type Study,
   type StudyOptions,
   type StudyPlan,

@@ -290,10 +290,6 @@ export async function fileMaterial(
   };
   const general = await readGeneral(settings.general, rejected);
   const material: Material = {
-    identity: JSON.stringify([
-      ...[questions, demonstrations, id, ood, clean, limit ?? null],
-      ...(released ? [released] : []),
-    ]),
     domains: new Map([[domain, {
       pool: make("pool", clean),
       suites,
