@@ -8,7 +8,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { ProbedModel } from "../model/engine.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import { describeAdapter } from "../model/lora.ts";
-import type { PromptFormat } from "../prompt.ts";
+import type { Message, PromptFormat, PromptOptions } from "../prompt.ts";
 import type { Question } from "../question.ts";
 import { type Backend, openBackend } from "../runtime/backend.ts";
 import { codeDigest } from "../runtime/code.ts";
@@ -25,7 +25,7 @@ export async function resultBasis(): Promise<string> {
 
 /** SHA-256 of a value: equal ones have equal digests, in whichever order their fields stand. */
 export function digest(value: unknown): string {
-  return sha256OfText(JSON.stringify(value, (_, one) => {
+  return sha256OfText(JSON.stringify([value], (_, one) => {
     if (typeof one === "number" && !Number.isFinite(one)) return `the number ${one}`;
     if (one instanceof Map) return [...one];
     if (one === null || typeof one !== "object" || Array.isArray(one)) return one;
@@ -33,13 +33,11 @@ export function digest(value: unknown): string {
   }));
 }
 
-/** Of a model as it stands: its files, its numbers, its adapter, its tokenizer and its prompts. */
+/** Of a model as it stands: its files, its numbers, its adapter and its tokenizer. */
 export async function modelDigest(model: ProbedModel): Promise<string> {
-  const { identity, config, tokenizer, format } = model;
-  return digest([
-    ...[identity, config, tokenizer?.files, formSamples(format)],
-    model instanceof LanguageModel ? await numbersDigest(model) : undefined,
-  ]);
+  const { identity, config, tokenizer } = model;
+  const numbers = model instanceof LanguageModel ? await numbersDigest(model) : undefined;
+  return digest([identity, config, tokenizer?.files, numbers]);
 }
 
 /**
@@ -67,26 +65,30 @@ async function numbersDigest({ identity, parameters, adapter }: LanguageModel): 
   return hash.digest("hex");
 }
 
-const SAMPLE: Question = {
-  ...{ id: 1, domain: "history", question: "Which?", choices: ["one", "two"], answer: 1 },
-  context: "Two.",
-};
-
-/** How a format asks and teaches, as it does it to one question: a name can't tell all formats apart. */
-function formSamples(format: PromptFormat): unknown[] {
-  const { name, formulation, normalization, identity, stop } = format;
-  const user = format.questionText(SAMPLE);
-  const assistant = format.answerText(SAMPLE, 1, { explanation: "So." });
-  return [
-    ...[name, formulation, normalization, identity, stop, user, assistant],
-    format.trainingTexts([
-      { role: "user", content: user },
-      { role: "assistant", content: assistant },
-    ]),
-    ...(["plain", "vicuna"] as const).map((template) => {
-      const options = { template, formulation, context: true };
-      const prompt = format.probePrompt(SAMPLE, [SAMPLE], options);
-      return [prompt, format.addsStart(prompt), format.optionTexts(SAMPLE, options)];
-    }),
-  ];
+/** How a format puts questions, by one that it puts: names alone can't tell all formats apart. */
+export function askingDigest(
+  format: PromptFormat,
+  { template = "plain", formulation = format.formulation }: PromptOptions = {},
+): string {
+  const question = sampleOf(format), options = { template, formulation, context: true };
+  const prompt = format.probePrompt(question, [question], options);
+  const texts = format.optionTexts(question, options);
+  return digest([formulation, format.normalization, prompt, format.addsStart(prompt), texts]);
 }
+
+/** The same of all its texts: also those that a model is trained on, and tested with afterwards. */
+export function formatDigest(format: PromptFormat): string {
+  const question = sampleOf(format);
+  const messages: Message[] = [
+    { role: "user", content: format.questionText(question) },
+    { role: "assistant", content: format.answerText(question, 1, { explanation: "So." }) },
+  ];
+  const asking = [askingDigest(format), askingDigest(format, { template: "vicuna" })];
+  return digest([format.name, format.identity, asking, format.trainingTexts(messages)]);
+}
+
+/** A text may hold what ends a turn: formats spell it apart. */
+const sampleOf = ({ stop }: PromptFormat): Question => ({
+  ...{ id: 1, domain: "history", question: `Which${stop}?`, choices: ["one", "two"], answer: 1 },
+  context: "Two.",
+});

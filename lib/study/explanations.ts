@@ -46,7 +46,8 @@ export async function storedExplanations(
   for (const [done, i] of order.entries()) {
     const answer = answers[i];
     const { domain, id, predicted } = answer;
-    const inputs = [digest, SEED, explanationPrompt(answer, predicted), domain, id];
+    const prompt = explanationPrompt(answer, predicted);
+    const inputs = [digest, SEED, prompt, model.format.addsStart(prompt), domain, id];
     all[i] = await store.keep("explanation", inputs, {
       schema: explanationSchema,
       compute: async () => (await explainAnswers(model, [answer], { seed: SEED }))[0],

@@ -1,5 +1,6 @@
 /** The study: what is run, its cells, its results and what they say. */
 export { type AccountRow, accountRows, accountTexts, ACROSS } from "./account.ts";
+export { storedAnswers, storedScores } from "./answers.ts";
 export { type AuditedStudy, runAudited } from "./audited.ts";
 export {
   type Cell,
@@ -102,7 +103,6 @@ export {
   storePath,
 } from "./settings.ts";
 export { FACT_GROUP_SIZE, factMaterial } from "./facts.ts";
-export { scoresSchema } from "./record.ts";
 export { Store } from "./store.ts";
 export {
   baseAnswersOf,
@@ -111,7 +111,6 @@ export {
   poolAnswers,
   probeBase,
   runStudy,
-  storedAnswers,
   type Study,
   type StudyOptions,
   type StudyPlan,

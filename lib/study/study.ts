@@ -2,15 +2,14 @@
  * The study: a plan of models, domains, treatments, ratios and seeds; its cells; their results.
  * A finished cell is never computed twice.
  */
-import { check, pipe } from "valibot";
-import { type Answer, answerFrom } from "../answer.ts";
+import type { Answer } from "../answer.ts";
 import { type FinetuneSettings, resolveFinetuning } from "../finetune/mod.ts";
-import { type Explanation, probe } from "../knowledge/mod.ts";
+import type { Explanation } from "../knowledge/mod.ts";
 import type { ProbedModel } from "../model/engine.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { dropLora, refuseSecond } from "../model/lora.ts";
 import type { SuiteName } from "../evaluation.ts";
-import type { Asking, Formulation } from "../prompt.ts";
+import type { Asking } from "../prompt.ts";
 import { type Backend, openBackend } from "../runtime/backend.ts";
 import {
   type BaseAnswers,
@@ -20,10 +19,11 @@ import {
   runCell,
   type Treatment,
 } from "./cell.ts";
-import { digest, modelDigest } from "./digest.ts";
+import { storedAnswers } from "./answers.ts";
+import { digest, formatDigest, modelDigest } from "./digest.ts";
 import { answersToExplain, storedExplanations } from "./explanations.ts";
 import type { Exam, ItemKind, Material } from "./material.ts";
-import { baseSchema, cellSchema } from "./record.ts";
+import { cellSchema } from "./record.ts";
 import { Store } from "./store.ts";
 
 export interface StudyPlan {
@@ -241,40 +241,6 @@ export async function probeBase(
   return { model: name, digest: own, parameters, asking: { formulation, normalization }, answers };
 }
 
-/** A model's answers to one exam, its demonstrations before each question; stored once. */
-export async function storedAnswers(
-  { model, exam: { questions, demonstrations }, digest, formulation }: {
-    model: ProbedModel;
-    exam: Pick<Exam, "questions" | "demonstrations">;
-    /** Default: the model's own. */
-    formulation?: Formulation;
-    /** The model's, where it is known already. */
-    digest?: string;
-  },
-  { store, onStart }: { store: Store; onStart?: () => void },
-): Promise<Answer[]> {
-  const schema = pipe(
-    baseSchema,
-    check(
-      ({ probabilities }) =>
-        probabilities.length === questions.length &&
-        probabilities.every((row, i) => row.length === questions[i].choices.length),
-      "expected a probability for each option of each question; found others",
-    ),
-  );
-  const inputs = [digest ?? await modelDigest(model), questions, demonstrations, formulation];
-  const { probabilities } = await store.keep("base", inputs, {
-    schema,
-    async compute() {
-      onStart?.();
-      const options = { demonstrations: [...demonstrations], formulation };
-      const answers = await probe(model, questions, options);
-      return { probabilities: answers.map(({ probabilities }) => probabilities) };
-    },
-  });
-  return questions.map((question, i) => answerFrom(question, probabilities[i]));
-}
-
 /** Of a base model's answers those that groups are made from, by domain. */
 export function poolAnswers({ answers }: BaseResult, { domains }: Material): Map<string, Answer[]> {
   return new Map([...domains].map(([name, { pool }]) => [name, answers[pool.name]]));
@@ -331,6 +297,7 @@ async function runModel(
   const snapshot = plan.finetuning?.lora ? undefined : model.snapshot();
   const backToBase = () => snapshot ? model.restore(snapshot) : dropLora(model);
   const digests = {
+    format: formatDigest(model.format),
     domains: new Map([...material.domains].map(([name, domain]) => [name, digest(domain)])),
     general: digest(material.general),
     kinds: digest(material.kinds),
@@ -342,6 +309,7 @@ async function runModel(
       const { model: _, ...what } = cell;
       const key = await store.key("cell", [
         base.digest,
+        digests.format,
         digests.domains.get(cell.domain),
         digests.general,
         cell.items === undefined ? null : digests.kinds,
