@@ -15,7 +15,7 @@ import { codeDigest } from "../runtime/code.ts";
 import { sha256OfText } from "../runtime/digest.ts";
 
 /** What computes: a study's cells, and the models that they start from. */
-const METHOD = ["lib/study/study.ts", "lib/model/load.ts"];
+export const METHOD: readonly string[] = ["lib/study/study.ts", "lib/model/load.ts"];
 
 /** What all results rest on: the code, and how exactly products are computed. */
 export async function resultBasis(): Promise<string> {
