@@ -50,7 +50,9 @@ async function findDigest(
     if (!specifier.startsWith("file:")) return `${specifier} ${versions[specifier] ?? ""}`;
     const path = fileURLToPath(specifier);
     const name = relative(root, path).replaceAll("\\", "/");
-    if (Number((await Deno.stat(path)).mtime) > loaded) {
+    const changed = Number((await Deno.stat(path)).mtime);
+    // A time to come is a wrong clock's, such as that of an archive from elsewhere.
+    if (changed > loaded && changed <= Date.now()) {
       throw new Error(
         `Cannot tell which code computes: expected ${name} as this process loaded it; found it changed ` +
           "since; restart the kernel, or run the command again",
