@@ -4,6 +4,7 @@
  * output), so that their files can be read here and ours by their code.
  */
 import { collectRows, placeName, type RejectedRow, RowFault, show } from "./_rows.ts";
+import { NotFiniteError } from "./not_finite.ts";
 import {
   type ParseOptions,
   type Question,
@@ -78,7 +79,8 @@ export function answerFrom(question: Question, probabilities: ArrayLike<number>)
     return believe(question, checkProbabilities(probabilities, question.choices.length));
   } catch (error) {
     if (!(error instanceof RowFault)) throw error;
-    throw new Error(
+    const finite = Array.from(probabilities).every(Number.isFinite);
+    throw new (finite ? Error : NotFiniteError)(
       `Cannot make an answer to question ${show(question.id)}: ${error.message}; ` +
         "check the model's logits",
     );

@@ -3,6 +3,7 @@
  * by question (paper, section 5). Base first, tuned second.
  */
 import type { Answer } from "./answer.ts";
+import { NotFiniteError } from "./not_finite.ts";
 import {
   cosineSimilarity,
   entropy,
@@ -40,7 +41,8 @@ export interface Consistency {
 
 /**
  * Compares answers to the same questions.
- * @throws naming the question, where the two lists differ in questions or number of options
+ * @throws naming the question, where the two lists differ in questions or number of options, or where
+ *   KL is infinite
  */
 export function compareAnswers(before: readonly Answer[], after: readonly Answer[]): Consistency {
   const key = ({ domain, id }: Answer) => JSON.stringify([domain, id]);
@@ -68,6 +70,15 @@ export function compareAnswers(before: readonly Answer[], after: readonly Answer
     cosine: cosineSimilarity(p, q),
     rank: rankConsistency(p, q),
   }));
+  const apart = items.find(({ kl }) => !Number.isFinite(kl));
+  if (apart !== undefined) {
+    throw new NotFiniteError(
+      `Cannot compare answers: expected a finite KL(base || tuned) of question ${
+        JSON.stringify(apart.id)
+      }; found ${apart.kl}: the tuned model gives an option the probability 0; lower the learning ` +
+        "rate",
+    );
+  }
   const over = (of: (item: ItemConsistency) => number) => mean(items.map(of));
   return {
     n: items.length,

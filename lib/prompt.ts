@@ -218,14 +218,6 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
   };
 }
 
-/** How a format asks, for results and their keys; undefined where it asks as its kind does by default. */
-export function askingOf({ name, formulation, normalization }: PromptFormat): Asking | undefined {
-  const usual = name === "organism" ? "hybrid" : "letters";
-  return formulation === usual && normalization === "none"
-    ? undefined
-    : { formulation, normalization };
-}
-
 /** The paper's format: English, letters, `</s>`. */
 export const paperFormat: PromptFormat = createPaperFormat();
 

@@ -47,6 +47,21 @@ export function defaultFinetuning(
   return { ...settings, learningRate: LORA_RATE_FACTOR * settings.learningRate, lora };
 }
 
+/** Everything that `finetune` takes from its options, its defaults included: equal ones train alike. */
+export function resolveFinetuning(
+  model: Pick<LanguageModel, "format">,
+  { seed = 0, onStep: _, ...changes }: FinetuneOptions = {},
+): FinetuneSettings & { seed: number } {
+  const settings = withDefaults(model, changes);
+  const lora = settings.lora && loraOptions({ seed, ...settings.lora });
+  return { ...settings, seed, lora };
+}
+
+const withDefaults = (
+  model: Pick<LanguageModel, "format">,
+  changes: Partial<FinetuneSettings>,
+): FinetuneSettings => ({ ...defaultFinetuning(model, changes), ...defined(changes) });
+
 /**
  * Trains the model in place, `epochs` times over the examples, in an order that the seed fixes. With
  * `lora` it is an adapter that is trained, the model's own or a new one, which stays on the model.
@@ -56,7 +71,7 @@ export async function finetune(
   examples: readonly Example[],
   { seed = 0, onStep, ...changes }: FinetuneOptions = {},
 ): Promise<FinetuneResult> {
-  const settings = { ...defaultFinetuning(model, changes), ...defined(changes) };
+  const settings = withDefaults(model, changes);
   const { epochs, batchSize, maxTokens } = settings;
   if (examples.length === 0) {
     throw new Error("Cannot fine-tune: expected examples; found none; look at the groups' sizes");

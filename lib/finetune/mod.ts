@@ -5,6 +5,7 @@ export {
   finetune,
   type FinetuneOptions,
   type FinetuneResult,
+  resolveFinetuning,
 } from "./finetune.ts";
 export { type Schedule, scheduleFactor, type ScheduleOptions } from "./schedule.ts";
 export { type FinetuneSettings, organismFinetuning, paperFinetuning } from "./settings.ts";

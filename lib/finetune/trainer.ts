@@ -29,6 +29,7 @@ import {
   loraOptions,
   trainableLora,
 } from "../model/lora.ts";
+import { NotFiniteError } from "../not_finite.ts";
 import { chooseLengths } from "./lengths.ts";
 import { type Schedule, scheduleFactor } from "./schedule.ts";
 import { firstMoment as first, readState, secondMoment as second, writeState } from "./state.ts";
@@ -456,7 +457,7 @@ export class Trainer {
 
   #check(loss: number, gradientNorm: number): void {
     if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
-    throw new Error(
+    throw new NotFiniteError(
       `Cannot train on: expected a finite loss and gradient at step ${this.steps + 1}; ` +
         `found loss ${loss}, gradient norm ${gradientNorm}; lower the learning rate`,
     );

@@ -25,6 +25,8 @@ export interface ProbedModel {
   readonly tokenizer?: Tokenizer;
   /** Where the weights come from, to say so in results. */
   readonly description?: SourceDescription;
+  /** Of the files that it was read from; see `ModelSource`. Absent: it was made here. */
+  readonly identity?: string;
   /** Absent where it can't be told. */
   readonly parameterCount?: number;
   /** The tokenizer. @throws where the model was loaded without one */

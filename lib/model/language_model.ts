@@ -30,6 +30,8 @@ export interface LanguageModelParts {
   format: PromptFormat;
   /** Where the weights come from, to say so in results. */
   description?: SourceDescription;
+  /** Of the files that it was read from; see `ModelSource`. */
+  identity?: string;
   /** Whether steps are compiled on the native backend. Default true. */
   compiled?: boolean;
 }
@@ -41,6 +43,7 @@ export class LanguageModel implements ProbedModel {
   readonly tokenizer?: Tokenizer;
   readonly format: PromptFormat;
   readonly description?: SourceDescription;
+  readonly identity?: string;
   /** The compiled graphs' session; absent where steps run uncompiled. */
   readonly session?: Session;
   /** Variables beside the parameters that compiled functions use, such as an optimizer's moments. */
@@ -56,6 +59,7 @@ export class LanguageModel implements ProbedModel {
     this.tokenizer = parts.tokenizer;
     this.format = parts.format;
     this.description = parts.description;
+    this.identity = parts.identity;
     for (const [name, shape] of parameterShapes(this.config)) {
       const found = this.parameters.get(name)?.shape;
       if (found === undefined || !tf.util.arraysEqual(found, shape)) {

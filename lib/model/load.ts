@@ -10,7 +10,7 @@ import {
 } from "../prompt.ts";
 import { openBackend } from "../runtime/backend.ts";
 import { sendNow } from "../runtime/compile/backend.ts";
-import { organismFormat } from "../world/mod.ts";
+import { organismFormat } from "../world/format.ts";
 import { parameterShapes } from "./architecture.ts";
 import type { ProbedModel } from "./engine.ts";
 import { LanguageModel } from "./language_model.ts";
@@ -50,7 +50,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
         mend: "choose a smaller model or close other programs",
       }),
   });
-  const { configuration, tokenizer, description } = opened;
+  const { configuration, tokenizer, description, identity } = opened;
   const parameters = new Map<string, tf.Variable>();
   try {
     const format = options.format ?? formatOf(opened, options);
@@ -64,6 +64,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
       parameters,
       tokenizer,
       description,
+      identity,
       format,
       compiled: options.compiled,
     });

@@ -26,6 +26,8 @@ export interface OnnxModelParts {
   format: PromptFormat;
   /** Where the weights come from, to say so in results. */
   description?: SourceDescription;
+  /** Of the files that it was read from. */
+  identity?: string;
   parameterCount?: number;
   /** Numbers of one head, for graphs that don't tell. */
   headDimension?: number;
@@ -64,6 +66,7 @@ export class OnnxModel implements ProbedModel {
   readonly tokenizer?: Tokenizer;
   readonly format: PromptFormat;
   readonly description?: SourceDescription;
+  readonly identity?: string;
   readonly parameterCount?: number;
   readonly #graph: PreTrainedModel;
   readonly #oneByOne: boolean;
@@ -78,6 +81,7 @@ export class OnnxModel implements ProbedModel {
     this.tokenizer = parts.tokenizer;
     this.format = parts.format;
     this.description = parts.description;
+    this.identity = parts.identity;
     this.parameterCount = parts.parameterCount;
     this.#graph = parts.graph;
     this.#oneByOne = parts.oneByOne ?? false;

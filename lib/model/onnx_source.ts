@@ -11,6 +11,7 @@ import {
   chooseTokenizer,
   defaultCacheDirectory,
   digestOf,
+  identityOf,
   ONNX,
   type SourceDescription,
   type SourceOptions,
@@ -40,6 +41,7 @@ export interface OpenedGraph {
   graph: PreTrainedModel;
   tokenizer?: Tokenizer;
   description: SourceDescription;
+  identity: string;
   parameterCount?: number;
   headDimension?: number;
   oneByOne: boolean;
@@ -55,13 +57,10 @@ export async function openOnnx(source: string, options: SourceOptions = {}): Pro
   const { folder, revision } = await findFolder(source, where, { dtype, options });
   const subfolder = await findGraph(source, folder, dtype);
   const file = join(folder, subfolder, fileOf(dtype));
-  const about = parseOnnxConfiguration(
-    await readText(join(folder, "config.json"), `open model ${source}:`),
-    {
-      file: join(folder, "config.json"),
-      generation: await textOrNone(join(folder, "generation_config.json")),
-    },
-  );
+  const configuration = join(folder, "config.json");
+  const text = await readText(configuration, `open model ${source}:`);
+  const generation = await textOrNone(join(folder, "generation_config.json"));
+  const about = parseOnnxConfiguration(text, { file: configuration, generation });
   const tokenizer = await chooseTokenizer(options, () => tokenizerOfFolder(folder));
   const files = [fileOf(dtype)];
   for await (const { name } of Deno.readDir(join(folder, subfolder))) {
@@ -76,6 +75,7 @@ export async function openOnnx(source: string, options: SourceOptions = {}): Pro
     graph: await openGraph(source, { folder, subfolder, dtype, file }),
     tokenizer,
     description: { source, kind: "onnx", ...(revision && { revision }), digest },
+    identity: identityOf(digest, [fileOf(dtype), text, generation]),
     oneByOne: await namesOperator(file, "GroupQueryAttention"),
   };
 }

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { sha256OfFile } from "../runtime/digest.ts";
+import { sha256OfFile, sha256OfText } from "../runtime/digest.ts";
 import { readText } from "../runtime/files.ts";
 import { quote } from "../runtime/quote.ts";
 import { FileAccess } from "../runtime/random_access.ts";
@@ -31,6 +31,8 @@ export interface ModelSource extends Disposable {
   /** Absent where the source has none, or none was wanted. */
   tokenizer?: Tokenizer;
   description: SourceDescription;
+  /** SHA-256 of all that was read but the tokenizer: weights, their index, the configurations. */
+  identity: string;
   /** Closes the files. */
   close(): void;
 }
@@ -279,23 +281,21 @@ export async function openFolder(
   const weights = await Weights.open(folder);
   try {
     const file = join(folder, "config.json");
-    const configuration = parseConfiguration(await readText(file, "open model by"), {
-      file,
-      generation: await textOrNone(join(folder, "generation_config.json")),
-    });
+    const text = await readText(file, "open model by");
+    const generation = await textOrNone(join(folder, "generation_config.json"));
+    const configuration = parseConfiguration(text, { file, generation });
     configuration.tieWordEmbeddings &&= await weights.tiesHead(configuration);
     options.check?.(configuration);
     checkTensors(folder, weights.headers, configuration);
     const { vocabularySize } = configuration;
+    const digest = description.digest ?? await digestOf(folder, weights.files);
     return {
       configuration,
       tensorNames: [...weights.headers.keys()],
       read: (name) => weights.read(name),
       tokenizer: await chooseTokenizer(options, () => tokenizerOfFolder(folder), vocabularySize),
-      description: {
-        ...description,
-        digest: description.digest ?? await digestOf(folder, weights.files),
-      },
+      description: { ...description, digest },
+      identity: identityOf(digest, [text, generation]),
       close: () => weights.close(),
       [Symbol.dispose]: () => weights.close(),
     };
@@ -318,12 +318,14 @@ export async function openGgufFile(
     options.check?.(configuration);
     checkTensors(path, headers, configuration);
     const own = () => tokenizerFromGguf(metadata, { from: path });
+    const digest = description.digest ?? await sha256OfFile(path);
     return {
       configuration,
       tensorNames: [...headers.keys()],
       read,
       tokenizer: await chooseTokenizer(options, own, configuration.vocabularySize),
-      description: { ...description, digest: description.digest ?? await sha256OfFile(path) },
+      description: { ...description, digest },
+      identity: digest,
       close,
       [Symbol.dispose]: close,
     };
@@ -338,6 +340,10 @@ export async function digestOf(folder: string, files: string[]): Promise<string>
   if (files.length === 1) return await sha256OfFile(join(folder, files[0]));
   const lines: string[] = [];
   for (const name of files) lines.push(`${name} ${await sha256OfFile(join(folder, name))}\n`);
-  const bytes = new TextEncoder().encode(lines.join(""));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  return sha256OfText(lines.join(""));
+}
+
+/** As `ModelSource` has it: of the weights' digest and the texts beside them, absent ones too. */
+export function identityOf(digest: string, texts: readonly (string | undefined)[]): string {
+  return sha256OfText(JSON.stringify([digest, texts]));
 }

@@ -4,6 +4,8 @@ import * as tf from "@tensorflow/tfjs";
 import { bfloat16FromFloats, floatsFromBfloat16 } from "../model/checkpoint.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { openBackend } from "../runtime/backend.ts";
+import { codeDigest } from "../runtime/code.ts";
+import { sha256OfText } from "../runtime/digest.ts";
 import { writeWhole } from "../runtime/files.ts";
 import {
   createWorld,
@@ -221,9 +223,7 @@ async function readRecord(path: string): Promise<RunRecord | undefined> {
 /** The same name for the same settings and code: where a run that was stopped is found again. */
 export async function planKey(plan: OrganismPlan): Promise<string> {
   const { world, seed = world, letters } = plan;
-  const text = JSON.stringify([RECIPE, world, seed, planSettings(plan), letters]
-    // Without letters the key is the one that it was before there were any.
-    .slice(0, letters ? 5 : 4));
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return new Uint8Array(digest).toHex().slice(0, 16);
+  const code = await codeDigest(["lib/organism/make.ts"]);
+  const made = [code, world, seed, planSettings(plan), letters];
+  return sha256OfText(JSON.stringify(made)).slice(0, 16);
 }

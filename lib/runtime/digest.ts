@@ -1,7 +1,12 @@
-/** SHA-256 of files too large for memory; WebCrypto takes whole arrays only, so by node:crypto. */
+/** SHA-256, in hexadecimal; WebCrypto takes whole arrays only, so by node:crypto. */
 import { createHash } from "node:crypto";
 
-/** The SHA-256 of a file, in hexadecimal. */
+/** The SHA-256 of a text in UTF-8. */
+export function sha256OfText(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** The SHA-256 of a file, which may be too large for memory. */
 export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash("sha256");
   using file = await Deno.open(path);

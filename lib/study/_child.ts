@@ -2,14 +2,55 @@
 import { fileURLToPath } from "node:url";
 import { lines } from "../runtime/lines.ts";
 
-/** Runs `script` with a task to its end. @returns what it said last if it failed */
-export async function runChild<T extends object>(
+/** What a child told last before it failed, and the place of its task. */
+export interface ChildFailure {
+  index: number;
+  said: string;
+}
+
+/**
+ * Runs `script` once for each task, each in a process of its own. The first that fails stops the others.
+ * @returns why, where one failed
+ */
+export async function runChildren<T extends object>(
   script: string,
-  { task, threads, onLine }: {
+  tasks: readonly unknown[],
+  { lanes, onLine }: {
+    /** Processes at once. */
+    lanes: number;
+    /** Told every line but the one on a failure, with its task's place. */
+    onLine: (told: T, index: number) => void;
+  },
+): Promise<ChildFailure | undefined> {
+  const queue = [...tasks.entries()];
+  const atOnce = Math.max(1, Math.min(lanes, queue.length));
+  const threads = Math.max(1, Math.floor(navigator.hardwareConcurrency / atOnce));
+  const stop = new AbortController();
+  let failure: ChildFailure | undefined;
+  await Promise.all(Array.from({ length: atOnce }, async () => {
+    for (let next; failure === undefined && (next = queue.shift()) !== undefined;) {
+      const [index, task] = next;
+      const said = await runChild<T>(script, {
+        ...{ task, threads, signal: stop.signal },
+        onLine: (told) => onLine(told, index),
+      });
+      if (said === undefined) continue;
+      failure ??= { index, said };
+      stop.abort();
+    }
+  }));
+  return failure;
+}
+
+/** Runs `script` with a task to its end. @returns what it said last if it failed */
+async function runChild<T extends object>(
+  script: string,
+  { task, threads, signal: stop, onLine }: {
     task: unknown;
     /** Of one operation. */
     threads: number;
-    /** Told every line but the one on a failure. */
+    /** Ends it. */
+    signal: AbortSignal;
     onLine: (told: T) => void;
   },
 ): Promise<string | undefined> {
@@ -19,6 +60,7 @@ export async function runChild<T extends object>(
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
+    signal: stop,
   }).spawn();
   const stdin = child.stdin.getWriter();
   // One that has ended reads nothing: its status says why.
@@ -42,7 +84,9 @@ export async function runChild<T extends object>(
   // It is open for as long as this process lives: a worker ends with who started it.
   await stdin.close().catch(() => {});
   if (success) return undefined;
-  if (signal === "SIGKILL") return "it was killed, as a system that is short of memory does";
+  if (signal === "SIGKILL") {
+    return "it was killed (SIGKILL), by hand or by a system short of memory";
+  }
   if (signal !== null) return `it was stopped by ${signal}`;
   return failure ?? said.findLast((line) => /error/i.test(line)) ?? said.at(-1) ??
     "it said nothing";

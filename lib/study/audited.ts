@@ -1,4 +1,5 @@
 /** A study run by a run's settings, with what a reader must know before believing it. */
+import { number, object } from "valibot";
 import type { Answer } from "../answer.ts";
 import type { ProbeAudit } from "../knowledge/mod.ts";
 import type { World } from "../world/mod.ts";
@@ -73,7 +74,7 @@ export async function fillAhead(
   );
   const { limit, domains, quick } = settings;
   const key = await store.key("filled", [plans, digests, limit ?? null, domains ?? null, quick]);
-  if (await store.read(key) !== undefined) return;
+  if (await store.read(key, object({ cells: number() })) !== undefined) return;
   await fillStore(plans, { settings, store: storePath(), onProgress });
   await store.write(key, { cells });
 }

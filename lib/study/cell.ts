@@ -12,6 +12,7 @@ import {
   probe,
 } from "../knowledge/mod.ts";
 import type { LanguageModel } from "../model/language_model.ts";
+import { NotFiniteError } from "../not_finite.ts";
 import type { Asking, PromptFormat } from "../prompt.ts";
 import { Random } from "../random.ts";
 import type { Interval } from "../statistics/mod.ts";
@@ -84,6 +85,8 @@ export interface CellResult {
   explanations?: ExplanationCounts;
   /** Why there is no result: the filter that left no group. */
   empty?: string;
+  /** Why there is no result: the training diverged. Such a cell is not stored. */
+  failed?: string;
   finetuning?: {
     settings: FinetuneSettings;
     steps: number;
@@ -191,7 +194,10 @@ export function cellExamples(
   return { group, examples: withGeneral(group, general, seed), sizes };
 }
 
-/** Fine-tunes the base on the cell's group and tests it. The model is left tuned. */
+/**
+ * Fine-tunes the base on the cell's group and tests it. The model is left tuned. A training that diverged
+ * gives a result that says so in `failed`.
+ */
 export async function runCell(cell: Cell, context: CellContext): Promise<CellResult> {
   const started = performance.now();
   const { model, material, base, finetuning } = context;
@@ -223,31 +229,40 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
   if (empty !== undefined) {
     return { cell, size: 0, sizes, ...facts, empty, suites: {}, seconds: seconds() };
   }
-  const tuning = await finetune(model, examples, {
-    ...finetuning,
-    seed: cell.seed,
-    onStep: ({ step, steps, loss }) =>
-      context.onProgress?.(`step ${step}/${steps} loss ${loss.toFixed(3)}`),
-  });
-  const { settings, steps, losses, tokens, supervisedTokens } = tuning;
-  return {
-    cell,
-    size: group.length,
-    sizes,
-    ...facts,
-    finetuning: {
-      settings,
-      steps,
-      firstLoss: losses[0],
-      lastLoss: losses[losses.length - 1],
-      tokens,
-      supervisedTokens,
-      seconds: tuning.seconds,
-    },
-    fit: await targetFit(model, group),
-    suites: await testSuites(domain, context),
-    seconds: seconds(),
-  };
+  const done = { cell, size: group.length, sizes, ...facts };
+  try {
+    const tuning = await finetune(model, examples, {
+      ...finetuning,
+      seed: cell.seed,
+      onStep: ({ step, steps, loss }) =>
+        context.onProgress?.(`step ${step}/${steps} loss ${loss.toFixed(3)}`),
+    });
+    const { settings, steps, losses, tokens, supervisedTokens } = tuning;
+    return {
+      ...done,
+      finetuning: {
+        settings,
+        steps,
+        firstLoss: losses[0],
+        lastLoss: losses[losses.length - 1],
+        tokens,
+        supervisedTokens,
+        seconds: tuning.seconds,
+      },
+      fit: await targetFit(model, group),
+      suites: await testSuites(domain, context),
+      seconds: seconds(),
+    };
+  } catch (error) {
+    if (!(error instanceof NotFiniteError)) throw error;
+    return { ...done, failed: error.message, suites: {}, seconds: seconds() };
+  }
+}
+
+/** A cell in a few words, such as `organism:small-101, history: mix 0.4, seed 0`. */
+export function cellName({ model, domain, treatment, ratio, seed }: Cell): string {
+  const what = ratio === undefined ? treatment : `${treatment} ${ratio}`;
+  return `${model}, ${domain}: ${what}, seed ${seed}`;
 }
 
 function explanationOf(

@@ -6,22 +6,16 @@ import type { Answer } from "../answer.ts";
 import {
   checkExplainer,
   explainAnswers,
-  type Explainer,
   type Explanation,
   explanationPrompt,
-  explanationSettings,
 } from "../knowledge/mod.ts";
+import type { ProbedModel } from "../model/engine.ts";
+import { modelDigest } from "./digest.ts";
+import { explanationSchema } from "./record.ts";
 import type { Store } from "./store.ts";
 
 /** One seed for all cells: they say what the base model thinks, whatever is drawn for a cell. */
 const SEED = 0;
-
-/** What beside the model and the question fixes an explanation; part of the names of cells with them. */
-export const explanationForm: readonly unknown[] = [
-  SEED,
-  explanationSettings,
-  explanationPrompt({ question: "", choices: ["", ""] }, 0),
-];
 
 /** The answers that SELF may teach with an explanation: wrong beliefs with a gold text beside them. */
 export function answersToExplain(
@@ -35,17 +29,16 @@ export function answersToExplain(
 
 /** Explanations of all the answers, in their order; those that are not stored are written now. */
 export async function storedExplanations(
-  { model, answers }: { model: Explainer; answers: readonly Answer[] },
-  { store, digest, only = () => true, onProgress }: {
+  { model, answers }: { model: ProbedModel; answers: readonly Answer[] },
+  { store, only = () => true, onProgress }: {
     store: Store;
-    /** Of the model's weights. */
-    digest: string;
     /** Those that this process writes first, by their place: others may write the rest meanwhile. */
     only?: (index: number) => boolean;
     onProgress?: (state: { done: number; total: number }) => void;
   },
 ): Promise<Explanation[]> {
   checkExplainer(model);
+  const digest = await modelDigest(model);
   const places = answers.map((_, i) => i);
   // The others' share from its end, so that two processes meet in its middle.
   const order = [...places.filter(only), ...places.filter((i) => !only(i)).reverse()];
@@ -54,17 +47,11 @@ export async function storedExplanations(
     const answer = answers[i];
     const { domain, id, predicted } = answer;
     const prompt = explanationPrompt(answer, predicted);
-    const key = await store.key("explanation", [
-      digest,
-      prompt,
-      [SEED, explanationSettings, domain, id],
-    ]);
-    let found = await store.read<Explanation>(key);
-    if (found === undefined) {
-      [found] = await explainAnswers(model, [answer], { seed: SEED });
-      await store.write(key, found);
-    }
-    all[i] = found;
+    const inputs = [digest, SEED, prompt, model.format.addsStart(prompt), domain, id];
+    all[i] = await store.keep("explanation", inputs, {
+      schema: explanationSchema,
+      compute: async () => (await explainAnswers(model, [answer], { seed: SEED }))[0],
+    });
     onProgress?.({ done: done + 1, total: order.length });
   }
   return all;

@@ -86,7 +86,6 @@ export async function factMaterial(
     }];
   }));
   return {
-    identity: JSON.stringify(["facts", [...exams.values()]]),
     domains: material,
     general: generalInstructions({ seed: "general", count: 2000 }),
   };

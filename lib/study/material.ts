@@ -26,8 +26,6 @@ export interface DomainMaterial {
 export type ItemKind = Status;
 
 export interface Material {
-  /** Fixes the material: a digest of its files, or the world's seed and settings. */
-  identity: string;
   domains: ReadonlyMap<string, DomainMaterial>;
   /** General instructions to mix in. */
   general: readonly Example[];
@@ -57,7 +55,6 @@ export function worldMaterial(
   });
   const tests = new Map(world.domains.map(({ name }) => [name, make(name, "id")]));
   return {
-    identity: JSON.stringify([world.seed, world.settings, limit ?? null]),
     domains: new Map(domains.map((domain) => [domain, {
       pool: make(domain, "train"),
       suites: {

@@ -1,5 +1,6 @@
 /** The study: what is run, its cells, its results and what they say. */
 export { type AccountRow, accountRows, accountTexts, ACROSS } from "./account.ts";
+export { storedAnswers, storedScores } from "./answers.ts";
 export { type AuditedStudy, runAudited } from "./audited.ts";
 export {
   type Cell,

@@ -268,10 +268,6 @@ export async function fileMaterial(
     ...(ood.length > 0 ? { ood: [make("ood", ood)] } : {}),
   };
   const material: Material = {
-    identity: JSON.stringify([
-      ...[questions, demonstrations, id, ood, clean, limit ?? null],
-      ...(released ? [released] : []),
-    ]),
     domains: new Map([[domain, {
       pool: make("pool", clean),
       suites,

@@ -7,7 +7,7 @@ import type { Answer } from "../answer.ts";
 import type { EmptyReason } from "../group.ts";
 import { writeWhole } from "../runtime/files.ts";
 import type { Backend } from "../runtime/backend.ts";
-import type { CellResult } from "./cell.ts";
+import { cellName, type CellResult } from "./cell.ts";
 import { modelLabel } from "./open.ts";
 import type { Settings } from "./settings.ts";
 import type { Study, StudyPlan } from "./study.ts";
@@ -29,6 +29,9 @@ export function emptyAdvice({ filter, message }: EmptyReason): string {
 /** With fewer, most of a run is its warm-up. */
 const FEW_STEPS = 5;
 
+/** So many failed cells are named one by one. */
+const SHOWN_CELLS = 3;
+
 /** What a reader must know first; the worst comes first. */
 export function studyWarnings(
   study: Pick<Study, "plans" | "cells" | "bases">,
@@ -40,6 +43,24 @@ export function studyWarnings(
   }
   const empty = study.cells.filter((cell) => cell.empty !== undefined);
   for (const reason of new Set(empty.map(emptyText))) warnings.push(reason);
+  const failed = study.cells.filter((cell) => cell.failed !== undefined);
+  for (const { cell, failed: reason } of failed.slice(0, SHOWN_CELLS)) {
+    warnings.push(`failed, and left out of all numbers: ${cellName(cell)}: ${reason}`);
+  }
+  if (failed.length > SHOWN_CELLS) {
+    warnings.push(`failed too: ${failed.length - SHOWN_CELLS} more of ${study.cells.length} cells`);
+  }
+  const risen = study.cells.filter(({ finetuning }) =>
+    finetuning !== undefined && finetuning.lastLoss > finetuning.firstLoss
+  );
+  if (risen.length > 0) {
+    const [{ cell, finetuning }] = risen;
+    warnings.push(
+      `the loss rose in training in ${risen.length} of ${study.cells.length} cells (first ` +
+        `${cellName(cell)}: from ${finetuning!.firstLoss.toPrecision(3)} to ` +
+        `${finetuning!.lastLoss.toPrecision(3)}): lower the learning rate`,
+    );
+  }
   const fewest = Math.min(...study.cells.map(({ finetuning }) => finetuning?.steps ?? Infinity));
   if (fewest < FEW_STEPS) {
     warnings.push(

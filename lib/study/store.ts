@@ -1,42 +1,93 @@
 /**
- * Results on disk: one file a cell, written whole, under a name that its inputs fix. A cell whose file
- * is there is finished, in whichever process it ran.
+ * Results on disk: one file a cell, written whole, under a name that everything fixes which a result
+ * depends on (digest.ts). A cell whose file is there is finished, in whichever process it ran. What is
+ * read is held to its name, to its digest and to the shape of its record; what fails is computed again.
  */
 import { join } from "node:path";
+import { type GenericSchema, getDotPath, safeParse } from "valibot";
+import { sha256OfText } from "../runtime/digest.ts";
 import { writeWhole } from "../runtime/files.ts";
+import { digest, resultBasis } from "./digest.ts";
 
-/** Raise it when a change of the method's code changes results, so that none from before is reused. */
-export const RESULTS_VERSION = 1;
+/** Nobody writes a file for so long: what a process that was killed left behind, ms. */
+const STALE = 6 * 3600 * 1000;
+
+export interface StoreOptions {
+  /** What all results rest on. Default: the code and the precision of the arithmetic. */
+  basis?: () => Promise<string>;
+}
 
 export class Store {
-  constructor(readonly folder: string) {}
+  readonly #basis: () => Promise<string>;
 
-  /** A name for what `inputs` fix. */
+  /** Removes the leftovers of processes that were killed while they wrote. */
+  constructor(readonly folder: string, { basis = resultBasis }: StoreOptions = {}) {
+    this.#basis = basis;
+    try {
+      for (const { name } of Deno.readDirSync(folder)) {
+        const path = join(folder, name);
+        if (!name.endsWith(".partial")) continue;
+        if (Date.now() - Number(Deno.lstatSync(path).mtime) > STALE) Deno.removeSync(path);
+      }
+    } catch {
+      // There is no folder yet, or another process sweeps too.
+    }
+  }
+
+  /** A name for what `inputs`, the code and the precision fix. */
   async key(kind: string, inputs: unknown): Promise<string> {
-    const text = new TextEncoder().encode(JSON.stringify([RESULTS_VERSION, inputs]));
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", text));
-    return `${kind}-${digest.toHex().slice(0, 24)}`;
+    return `${kind}-${digest([await this.#basis(), inputs]).slice(0, 24)}`;
   }
 
   #path(key: string): string {
     return join(this.folder, `${key}.json`);
   }
 
-  /** The stored result; undefined where there is none. A file that can't be read counts as none. */
-  async read<T>(key: string): Promise<T | undefined> {
+  /** The stored result; undefined where there is none. One that can't be believed is named and counts as none. */
+  async read<T>(key: string, schema: GenericSchema<unknown, T>): Promise<T | undefined> {
+    const path = this.#path(key);
     try {
-      return JSON.parse(await Deno.readTextFile(this.#path(key))) as T;
+      // A pipe or a device would be read for ever.
+      if (!(await Deno.stat(path)).isFile) throw new Error("expected a file; found none");
+      return checkRecord(await Deno.readTextFile(path), key, schema);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
-      if (error instanceof SyntaxError) {
-        console.error(`${this.#path(key)} is damaged and is computed again: ${error.message}`);
-        return undefined;
-      }
-      throw error;
+      console.error(`${path} is damaged and is computed again: ${(error as Error).message}`);
+      return undefined;
     }
   }
 
   async write(key: string, result: unknown): Promise<void> {
-    await writeWhole(this.#path(key), JSON.stringify(result));
+    const path = this.#path(key), text = JSON.stringify(result);
+    // A file can't take a folder's place.
+    const found = await Deno.lstat(path).catch(() => undefined);
+    if (found?.isDirectory) await Deno.remove(path, { recursive: true });
+    const head = JSON.stringify({ key, sha256: sha256OfText(text) }).slice(0, -1);
+    await writeWhole(path, `${head},"result":${text}}\n`);
   }
+
+  /** The result that is stored under `inputs`; where there is none, `compute`'s, which is then stored. */
+  async keep<T>(
+    kind: string,
+    inputs: unknown,
+    { schema, compute }: { schema: GenericSchema<unknown, T>; compute: () => Promise<T> },
+  ): Promise<T> {
+    const key = await this.key(kind, inputs);
+    const found = await this.read(key, schema);
+    if (found !== undefined) return found;
+    const result = await compute();
+    await this.write(key, result);
+    return result;
+  }
+}
+
+/** The result in a file's text. @throws saying what it was expected to be */
+function checkRecord<T>(text: string, key: string, schema: GenericSchema<unknown, T>): T {
+  const { key: own, sha256, result } = JSON.parse(text) ?? {};
+  if (own !== key) throw new Error(`expected the result ${key}; found that of ${own}`);
+  const found = sha256OfText(JSON.stringify(result) ?? "");
+  if (found !== sha256) throw new Error(`expected SHA-256 ${sha256}; found ${found}`);
+  const { success, issues } = safeParse(schema, result, { abortEarly: true });
+  if (success) return result;
+  throw new Error(`${getDotPath(issues[0]) ?? "result"}: ${issues[0].message}`);
 }

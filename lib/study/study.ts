@@ -3,17 +3,27 @@
  * A finished cell is never computed twice.
  */
 import type { Answer } from "../answer.ts";
-import { defaultFinetuning, type FinetuneSettings } from "../finetune/mod.ts";
-import { type Explanation, probe } from "../knowledge/mod.ts";
+import { type FinetuneSettings, resolveFinetuning } from "../finetune/mod.ts";
+import type { Explanation } from "../knowledge/mod.ts";
 import type { ProbedModel } from "../model/engine.ts";
 import type { LanguageModel } from "../model/language_model.ts";
-import { dropLora } from "../model/lora.ts";
+import { dropLora, refuseSecond } from "../model/lora.ts";
 import type { SuiteName } from "../evaluation.ts";
-import { type Asking, askingOf } from "../prompt.ts";
+import type { Asking } from "../prompt.ts";
 import { type Backend, openBackend } from "../runtime/backend.ts";
-import { type BaseAnswers, type Cell, type CellResult, runCell, type Treatment } from "./cell.ts";
-import { answersToExplain, explanationForm, storedExplanations } from "./explanations.ts";
+import {
+  type BaseAnswers,
+  type Cell,
+  cellName,
+  type CellResult,
+  runCell,
+  type Treatment,
+} from "./cell.ts";
+import { storedAnswers } from "./answers.ts";
+import { digest, formatDigest, modelDigest } from "./digest.ts";
+import { answersToExplain, storedExplanations } from "./explanations.ts";
 import type { Exam, ItemKind, Material } from "./material.ts";
+import { cellSchema } from "./record.ts";
 import { Store } from "./store.ts";
 
 export interface StudyPlan {
@@ -51,8 +61,8 @@ export interface StudyOptions {
   open: (name: string) => Promise<Subject>;
   /** Told when a model's cells are done; its parameters are the base's again. Default: disposes of it. */
   close?: (subject: Subject) => void;
-  /** Folder of the results. */
-  store: string;
+  /** The results, or their folder. */
+  store: string | Store;
   /** Leaves out cells that another process computes, by their place in the model's list. */
   only?: (index: number) => boolean;
   onProgress?: (state: StudyProgress) => void;
@@ -70,6 +80,7 @@ export interface StudyProgress {
 /** A base model on the study's exams. */
 export interface BaseResult {
   model: string;
+  /** Of the model, as `modelDigest` has it. */
   digest: string;
   /** Absent where it can't be told: of some ONNX graphs. */
   parameters?: number;
@@ -169,7 +180,7 @@ export async function runPlans(
 export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
   const started = performance.now();
   const { name, device, threads, versions } = await openBackend();
-  const store = new Store(options.store);
+  const store = storeOf(options);
   const bases: BaseResult[] = [];
   const cells: CellResult[] = [];
   for (const modelName of plan.models) {
@@ -200,41 +211,34 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
   return { plan, backend: { name, device, threads, versions }, bases, cells, seconds };
 }
 
-/** What the base model answers to every exam of the material (5-shot, plain); stored once. */
+const storeOf = ({ store }: Pick<StudyOptions, "store">) =>
+  typeof store === "string" ? new Store(store) : store;
+
+/** What the base model answers to every exam of the material (5-shot, plain); each is stored once. */
 export async function probeBase(
   name: string,
   { model, material }: { model: ProbedModel; material: Material },
   { store, onProgress }: {
     store: Store;
-    /** Told before each exam. */
+    /** Told before each exam that is not stored yet. */
     onProgress?: (state: { done: number; total: number; exam: string }) => void;
   },
 ): Promise<BaseResult> {
-  const digest = model.description?.digest ?? "";
-  const asking = askingOf(model.format);
-  const key = await store.key("base", [
-    ...[digest, material.identity, [...material.domains.keys()]],
-    ...(asking ? [asking] : []),
-  ]);
-  const found = await store.read<BaseResult>(key);
-  if (found !== undefined) return { ...found, model: name };
+  const own = await modelDigest(model);
   const exams = new Map<string, Exam>();
   for (const { pool, suites } of material.domains.values()) {
     for (const exam of [pool, ...Object.values(suites).flat()]) exams.set(exam.name, exam);
   }
   const answers: Record<string, Answer[]> = {};
-  for (const [exam, { questions, demonstrations }] of exams) {
-    onProgress?.({ done: Object.keys(answers).length, total: exams.size, exam });
-    answers[exam] = await probe(model, questions, { demonstrations: [...demonstrations] });
+  for (const [name, exam] of exams) {
+    const done = Object.keys(answers).length;
+    answers[name] = await storedAnswers({ model, digest: own, exam }, {
+      store,
+      onStart: () => onProgress?.({ done, total: exams.size, exam: name }),
+    });
   }
-  const { formulation, normalization } = model.format;
-  const result = {
-    ...{ model: name, digest, parameters: model.parameterCount },
-    asking: { formulation, normalization },
-    answers,
-  };
-  await store.write(key, result);
-  return result;
+  const { parameterCount: parameters, format: { formulation, normalization } } = model;
+  return { model: name, digest: own, parameters, asking: { formulation, normalization }, answers };
 }
 
 /** Of a base model's answers those that groups are made from, by domain. */
@@ -267,6 +271,8 @@ async function runModel(
     base: BaseResult;
   },
 ): Promise<CellResult[]> {
+  // Each cell puts on its own, or none.
+  refuseSecond(model, "study, beside its adapter,");
   const domains = plan.domains ?? [...material.domains.keys()];
   const answers: BaseAnswers = new Map(Object.entries(base.answers));
   const cells = planCells(plan, base.model, domains);
@@ -282,7 +288,6 @@ async function runModel(
     }, {
       store,
       only,
-      digest: base.digest,
       onProgress: ({ done, total }) => tell(`explanation ${done}/${total}`),
     });
     explained.set(cell.domain, found);
@@ -291,6 +296,12 @@ async function runModel(
   // An adapter leaves the weights as they are: no copy of them is needed then.
   const snapshot = plan.finetuning?.lora ? undefined : model.snapshot();
   const backToBase = () => snapshot ? model.restore(snapshot) : dropLora(model);
+  const digests = {
+    format: formatDigest(model.format),
+    domains: new Map([...material.domains].map(([name, domain]) => [name, digest(domain)])),
+    general: digest(material.general),
+    kinds: digest(material.kinds),
+  };
   let reused = 0;
   try {
     for (const [index, cell] of cells.entries()) {
@@ -298,14 +309,16 @@ async function runModel(
       const { model: _, ...what } = cell;
       const key = await store.key("cell", [
         base.digest,
-        material.identity,
+        digests.format,
+        digests.domains.get(cell.domain),
+        digests.general,
+        cell.items === undefined ? null : digests.kinds,
         what,
-        { ...defaultFinetuning(model, plan.finetuning), ...plan.finetuning },
-        plan.minimumConfidence ?? null,
-        ...(plan.explanations ? [explanationForm] : []),
-        ...(model.format.identity === undefined ? [] : [model.format.identity]),
+        resolveFinetuning(model, { ...plan.finetuning, seed: cell.seed }),
+        plan.minimumConfidence ?? 0.5,
+        plan.explanations ?? false,
       ]);
-      let result = await store.read<CellResult>(key);
+      let result = await store.read(key, cellSchema);
       const tell = (note: string) =>
         onProgress?.({ done: results.length, total: cells.length, reused, cell, note });
       if (result === undefined) {
@@ -319,7 +332,9 @@ async function runModel(
           explanations: plan.explanations ? await explain(cell, tell) : undefined,
           onProgress: tell,
         });
-        await store.write(key, result);
+        // One that failed is no result: another run may try again.
+        if (result.failed === undefined) await store.write(key, result);
+        else console.error(`${cellName(cell)} failed: ${result.failed}`);
       } else reused++;
       results.push({ ...result, cell });
       tell("done");

@@ -8,7 +8,7 @@ import {
   variantsOf,
 } from "../organism/mod.ts";
 import { pretrainingSteps } from "../world/mod.ts";
-import { runChild, serveChild } from "./_child.ts";
+import { runChildren, serveChild } from "./_child.ts";
 
 export interface VariantProgress {
   /** Steps done of all plans together, those of an earlier run included. */
@@ -46,28 +46,17 @@ export async function makeVariants(
   const steps = lacking.map((plan) => pretrainingSteps(planSettings(plan).pretraining));
   const total = steps.reduce((a, b) => a + b, 0);
   const done = lacking.map(() => 0);
-  const queue = [...lacking.entries()];
-  const lanes = Math.min(workers, lacking.length);
-  const threads = Math.max(1, Math.floor(navigator.hardwareConcurrency / Math.max(1, lanes)));
-  const failures: string[] = [];
-  await Promise.all(Array.from({ length: lanes }, async () => {
-    for (let next; failures.length === 0 && (next = queue.shift()) !== undefined;) {
-      const [i, plan] = next;
-      const failed = await runChild<Step>(import.meta.url, {
-        task: plan,
-        threads,
-        onLine({ step, loss }) {
-          done[i] = step;
-          onProgress?.({ done: done.reduce((a, b) => a + b, 0), total, name: plan.name, loss });
-        },
-      });
-      if (failed !== undefined) failures.push(`${plan.name}: ${failed}`);
-    }
-  }));
-  if (failures.length > 0) {
+  const failure = await runChildren<Step>(import.meta.url, lacking, {
+    lanes: workers,
+    onLine({ step, loss }, i) {
+      done[i] = step;
+      onProgress?.({ done: done.reduce((a, b) => a + b, 0), total, name: lacking[i].name, loss });
+    },
+  });
+  if (failure !== undefined) {
     throw new Error(
-      `Cannot make the organisms: a process ended early: ${failures[0]}; ` +
-        "run the same command again: what is finished is kept",
+      `Cannot make the organisms: a process ended early: ${lacking[failure.index].name}: ` +
+        `${failure.said}; run the same command again: what is finished is kept`,
     );
   }
   return await Promise.all(plans.map((plan) => makeVariant(plan)));

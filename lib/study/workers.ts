@@ -3,7 +3,7 @@
  * two processes of one thread do twice the cells of one process of two. They share nothing but the store:
  * each computes its share of the cells, and a process that dies leaves whole files behind.
  */
-import { runChild, serveChild } from "./_child.ts";
+import { runChildren, serveChild } from "./_child.ts";
 import { openSubject } from "./open.ts";
 import type { Settings } from "./settings.ts";
 import {
@@ -25,7 +25,9 @@ interface Task {
   of: number;
 }
 
-export interface ParallelOptions extends Pick<StudyOptions, "store" | "onProgress"> {
+export interface ParallelOptions extends Pick<StudyOptions, "onProgress"> {
+  /** Folder of the results. */
+  store: string;
   settings: Settings;
   /** Processes. Default: one a core. */
   workers?: number;
@@ -44,31 +46,27 @@ export async function runParallel(
 
 /**
  * Computes what the store lacks of the plans' cells, by several processes.
- * @throws where one ends early; what is finished is kept
+ * @throws as soon as one ends early, and the others with it; what is finished is kept
  */
 export async function fillStore(
   plans: readonly StudyPlan[],
   { settings, store, onProgress, workers = navigator.hardwareConcurrency }: ParallelOptions,
 ): Promise<void> {
   let done = 0;
-  const ended = await Promise.all(
-    Array.from(
-      { length: workers },
-      (_, index) =>
-        runChild<StudyProgress>(import.meta.url, {
-          task: { plans, settings, store, index, of: workers } satisfies Task,
-          threads: Math.max(1, Math.floor(navigator.hardwareConcurrency / workers)),
-          onLine: (state) => {
-            const total = Math.max(done + 1, state.total);
-            onProgress?.({ ...state, done: ++done, total });
-          },
-        }),
-    ),
+  const tasks = Array.from(
+    { length: workers },
+    (_, index): Task => ({ plans, settings, store, index, of: workers }),
   );
-  const failed = ended.find((message) => message !== undefined);
-  if (failed !== undefined) {
+  const failure = await runChildren<StudyProgress>(import.meta.url, tasks, {
+    lanes: workers,
+    onLine: (state) => {
+      const total = Math.max(done + 1, state.total);
+      onProgress?.({ ...state, done: ++done, total });
+    },
+  });
+  if (failure !== undefined) {
     throw new Error(
-      `Cannot finish the study: a process ended early: ${failed}; ` +
+      `Cannot finish the study: a process ended early: ${failure.said}; ` +
         "run the same command again: what is finished is kept",
     );
   }

@@ -142,7 +142,7 @@ Deno.test("runStudy() trains and tests in the model's conversations, in cells of
     );
     const files = [...Deno.readDirSync(join(folder, "store"))].map(({ name }) => name);
     assert.equal(files.filter((name) => name.startsWith("cell-")).length, 2);
-    assert.equal(files.filter((name) => name.startsWith("base-")).length, 1);
+    assert.equal(files.filter((name) => name.startsWith("base-")).length, 2); // pool and test
     const again = await run({ template: "model" });
     assert.deepEqual(again.texts, []);
     assert.deepEqual(again.cell, own.cell);

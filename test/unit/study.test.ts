@@ -5,18 +5,24 @@ import { evaluate } from "../../lib/evaluation.ts";
 import { encodeConversation, finetune } from "../../lib/finetune/mod.ts";
 import { answerFrom, probe } from "../../lib/knowledge/mod.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
+import { addLora } from "../../lib/model/lora.ts";
+import { NotFiniteError } from "../../lib/not_finite.ts";
 import { organismModel } from "../../lib/organism/mod.ts";
 import { openBackend } from "../../lib/runtime/backend.ts";
 import {
+  type CellResult,
   contrast,
   findings,
+  parseSettings,
   planCells,
   runStudy,
   type StudyPlan,
+  studyWarnings,
   type Treatment,
   worldMaterial,
 } from "../../lib/study/mod.ts";
 import { madeCell } from "./_cells.ts";
+import { withErrors } from "./_console.ts";
 import {
   createWorld,
   exam,
@@ -102,18 +108,83 @@ Deno.test("runStudy() finishes a plan, and computes no finished cell again", asy
   await Deno.remove(store, { recursive: true });
 });
 
-Deno.test("runStudy() computes a damaged cell again, and says which group was empty", async () => {
+Deno.test("runStudy() says which group was empty", async () => {
   const store = await Deno.makeTempDir();
   const open = () => Promise.resolve({ model: untrained(), material: worldMaterial(world) });
-  const one = { ...plan, treatments: ["inc"] as const };
-  const first = await runStudy(one, { store, open });
-  for await (const { name } of Deno.readDir(store)) {
-    await Deno.writeTextFile(`${store}/${name}`, '{"cell":');
-  }
-  const second = await runStudy(one, { store, open });
-  assert.deepEqual(second.cells[0].suites, first.cells[0].suites);
-  const sure = await runStudy({ ...one, minimumConfidence: 0.999 }, { store, open });
+  const sure = await runStudy({ ...plan, treatments: ["inc"], minimumConfidence: 0.999 }, {
+    ...{ store, open },
+  });
   assert.match(sure.cells[0].empty!, /None of 60 answers has a probability above 0.999/);
+  await Deno.remove(store, { recursive: true });
+});
+
+Deno.test("runStudy() names cells whose training diverges, goes on, and stores none of them", async () => {
+  const store = await Deno.makeTempDir();
+  const model = untrained();
+  const options = {
+    store,
+    open: () => Promise.resolve({ model, material: worldMaterial(world) }),
+    close() {},
+  };
+  const wild = { ...plan, finetuning: { learningRate: 1e38 } };
+  const { value: { cells }, said } = await withErrors(() => runStudy(wild, options));
+  assert.equal(cells.length, 4);
+  for (const { failed, suites } of cells) {
+    assert.match(failed!, /expected a finite loss and gradient at step .*lower the learning rate/);
+    assert.deepEqual(suites, {});
+  }
+  assert.equal(said.length, 4);
+  assert.match(said[1], /^tiny, history: inc, seed 0 failed: Cannot train on/);
+  const kept = () => [...Deno.readDirSync(store)].filter(({ name }) => name.startsWith("cell-"));
+  assert.equal(kept().length, 0);
+  const settings = parseSettings();
+  const [first, ...rest] = studyWarnings({ plans: [wild], cells, bases: [] }, {
+    ...{ audits: new Map(), settings },
+  });
+  assert.match(first, /^failed, and left out of all numbers: tiny, history: har, seed 0: /);
+  assert.ok(rest.some((text) => text === "failed too: 1 more of 4 cells"), rest.join());
+  // The model is its base again: the next cells are those of one that nothing happened to.
+  const tame = await runStudy(plan, options);
+  const fresh = await runStudy(plan, {
+    store: await Deno.makeTempDir(),
+    open: () => Promise.resolve({ model: untrained(), material: worldMaterial(world) }),
+  });
+  assert.deepEqual(tame.cells.map(({ suites }) => suites), fresh.cells.map(({ suites }) => suites));
+  assert.equal(kept().length, 4);
+  model.dispose();
+  await Deno.remove(store, { recursive: true });
+});
+
+Deno.test("studyWarnings() tells of a loss that rose", () => {
+  const cells = [madeCell({ treatment: "inc", right: 1, of: 2 })];
+  const settings = parseSettings();
+  const warn = (lastLoss: number) =>
+    studyWarnings({
+      plans: [plan],
+      bases: [],
+      cells: [{
+        ...cells[0],
+        finetuning: { steps: 9, firstLoss: 1.1, lastLoss } as CellResult["finetuning"],
+      }],
+    }, { audits: new Map(), settings });
+  assert.match(
+    warn(6.85)[0],
+    /^the loss rose in training in 1 of 1 cells \(first a, history: inc, seed 0: from 1.10 to 6.85\)/,
+  );
+  assert.ok(warn(1).every((text) => !text.includes("rose")));
+});
+
+Deno.test("a study refuses a model with an adapter, which its cells would take off", async () => {
+  const model = untrained();
+  addLora(model);
+  const store = await Deno.makeTempDir();
+  await assert.rejects(
+    runStudy(plan, {
+      store,
+      open: () => Promise.resolve({ model, material: worldMaterial(world) }),
+    }),
+    /Cannot study, beside its adapter, .*mergeLora\(model\) or dropLora\(model\) first/,
+  );
   await Deno.remove(store, { recursive: true });
 });
 
@@ -183,6 +254,12 @@ Deno.test("compareAnswers() takes base first, and refuses other questions", () =
   assert.throws(() => compareAnswers(before, after.slice(1)), /expected the same questions/);
   const other = answerFrom({ ...a, id: "other" }, [0.4, 0.3, 0.2, 0.1]);
   assert.throws(() => compareAnswers(before, [after[0], other]), /expected question/);
+  // KL of a probability of 0 is infinite: that is told of the question, not of an index.
+  const gone = [answerFrom(a, [1, 0, 0, 0]), after[0]];
+  assert.throws(() => compareAnswers(before, gone), (error) => {
+    assert.ok(error instanceof NotFiniteError && error.message.includes(JSON.stringify(a.id)));
+    return true;
+  });
 });
 
 /** A cell result with `right` of 10 questions right. */

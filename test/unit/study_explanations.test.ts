@@ -25,7 +25,6 @@ const questions = (name: string, count: number) =>
   }));
 const demonstrations = questions("shown", 1);
 const material: Material = {
-  identity: "explained",
   domains: new Map([["history", {
     pool: { name: "history/pool", questions: questions("pool", 12), demonstrations },
     suites: { homo: [{ name: "history/homo", questions: questions("test", 4), demonstrations }] },
