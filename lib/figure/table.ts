@@ -30,6 +30,8 @@ export interface Column {
   kind?: ColumnKind;
   /** Digits after the point when shown. @default 0 for whole numbers, 1 from 10 up, else 3 */
   digits?: number;
+  /** How a number is shown, where not with digits: `pValue`. A csv keeps the number. */
+  format?: (value: number) => string;
   /** Whether a measurement shows its n: `52.3 ± 3.1 (n = 250)`. @default false */
   showN?: boolean;
 }
@@ -140,7 +142,9 @@ export function formatMeasurement(
 function formatCell(cell: Cell, column: Table["columns"][number]): string {
   if (cell === null) return "";
   if (isMeasurement(cell)) return formatMeasurement(cell, column.digits, column.showN);
-  if (typeof cell === "number") return formatNumber(cell, column.digits);
+  if (typeof cell === "number") {
+    return column.format ? column.format(cell) : formatNumber(cell, column.digits);
+  }
   return typeof cell === "boolean" ? (cell ? "yes" : "no") : cell;
 }
 

@@ -15,6 +15,7 @@ import {
   toMarkdown,
 } from "../../lib/figure/mod.ts";
 import { disarm, rearm } from "../../lib/figure/_text.ts";
+import { pValue } from "../../lib/statistics/mod.ts";
 
 const nasty = [
   `<script>alert("x")</script>`,
@@ -238,4 +239,32 @@ Deno.test("danfojs's means by group agree with the table's own", async () => {
 Deno.test("toDataFrame() makes a missing number spoil a mean, not count as 0", async () => {
   const frame = await toDataFrame(makeTable([{ g: "a", v: 4 }, { g: "a", v: null }]));
   assert.ok(Number.isNaN(frame.groupby(["g"]).col(["v"]).mean().values.flat()[1]));
+});
+
+Deno.test("a number with a format of its own is shown so, and whole in csv", () => {
+  const table = makeTable([{ p: 0.0004 }, { p: 0.0231 }, { p: null }], {
+    columns: [{ key: "p", kind: "number", format: pValue }],
+  });
+  assert.match(toMarkdown(table), /\| &lt; \.001 \|\n\| +\.023 \|/);
+  assert.equal(toCsv(table), "p\n0.0004\n0.0231\n\n");
+});
+
+Deno.test("toHtml() leaves no two ends of a formula in one piece of text", () => {
+  const texts = ["$5 and $6", "$$x$$", "\\(x\\)", "\\begin{align}y\\end{align}"];
+  const html = toHtml(makeTable(texts.map((text) => ({ text }))));
+  const { document } = new JSDOM(html).window;
+  const cells = [...document.querySelectorAll("td")];
+  assert.deepEqual(cells.map((cell) => cell.textContent), texts);
+  const pieces = (node: Node): string[] =>
+    node.nodeType === 3 ? [node.textContent!] : [...node.childNodes].flatMap(pieces);
+  for (const piece of cells.flatMap(pieces)) {
+    assert.ok(piece === "$" || piece === "\\" || !/[$\\]/.test(piece), piece);
+  }
+});
+
+Deno.test("what turns the text after it round is shown as U+FFFD, a mark of direction is kept", () => {
+  const text = "a\u202eb\u2066c\u200fd";
+  for (const shown of [toHtml, toMarkdown]) {
+    assert.ok(shown(makeTable([{ text }])).includes("a\ufffdb\ufffdc\u200fd"));
+  }
 });
