@@ -93,8 +93,11 @@ export interface ProgressOptions {
 
 /** The progress of one long task. */
 export interface Progress {
-  /** `done` of the total are done; `note` says what is known by now, e.g. the loss. A total may change. */
-  update(done: number, note?: string, total?: number): void;
+  /**
+   * `done` of the total are done; `note` says what is known by now, e.g. the loss. A total may change.
+   * `found` of those done took no time, such as results of an earlier run: the time left leaves them out.
+   */
+  update(done: number, note?: string, total?: number, found?: number): void;
   /** Ends the line as it stands, or with `note`. */
   finish(note?: string): Promise<void>;
 }
@@ -118,11 +121,12 @@ export function progress(label: string, total: number, options: ProgressOptions 
   const { now = () => performance.now() } = options;
   const name = clean(label).replaceAll(/\s+/g, " ");
   const start = now();
-  let done = 0, note = "", ended = false;
+  let done = 0, found = 0, note = "", ended = false;
   const jupyter = options.write ? undefined : kernel();
   const line = () => {
     const spent = now() - start;
-    const left = done > 0 && !ended ? `, ${clock(spent / done * (total - done))} left` : "";
+    const made = done - found;
+    const left = made > 0 && !ended ? `, ${clock(spent / made * (total - done))} left` : "";
     // The last line stays in the saved notebook, which a second run should not change.
     const time = jupyter && ended ? "" : ` ${clock(spent)}${left}`;
     const share = total > 0 ? Math.floor(done / total * 100) : 100;
@@ -139,9 +143,9 @@ export function progress(label: string, total: number, options: ProgressOptions 
   };
   redraw(false);
   return {
-    update(newDone, newNote = note, newTotal = total) {
+    update(newDone, newNote = note, newTotal = total, newFound = found) {
       if (ended) return;
-      total = newTotal;
+      [total, found] = [newTotal, newFound];
       [done, note] = [newDone, clean(newNote).replaceAll(/\s+/g, " ")];
       redraw(false);
     },

@@ -99,6 +99,36 @@ export interface CellResult {
   seconds: number;
 }
 
+/** What the numbers of a cell are rounded to before anything is computed from them. */
+const DIGITS = 6;
+
+/** A number as a cell holds it and its csv shows it. */
+export const asRow = (value: number): number => Number(value.toPrecision(DIGITS));
+
+/**
+ * A result with the numbers that `cells.csv` shows: every statistic is computed from these, so that
+ * anybody can compute it again from the file, equal ranks included.
+ */
+export function asRows(result: CellResult): CellResult {
+  const suites = Object.entries(result.suites).map(([name, record]) => [name, {
+    ...record,
+    accuracy: asRow(record.accuracy),
+    baseAccuracy: asRow(record.baseAccuracy),
+    kl: asRow(record.kl),
+    rank: asRow(record.rank),
+    cosine: asRow(record.cosine),
+    entropy: asRow(record.entropy),
+    baseEntropy: asRow(record.baseEntropy),
+  }]);
+  const { fit, finetuning } = result;
+  return {
+    ...result,
+    ...(fit && { fit: { ...fit, share: asRow(fit.share) } }),
+    ...(finetuning && { finetuning: { ...finetuning, lastLoss: asRow(finetuning.lastLoss) } }),
+    suites: Object.fromEntries(suites),
+  };
+}
+
 /** What the base model answers, by exam. */
 export type BaseAnswers = ReadonlyMap<string, Answer[]>;
 

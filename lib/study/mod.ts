@@ -2,6 +2,7 @@
 export { type AccountRow, accountRows, accountTexts, ACROSS } from "./account.ts";
 export { type AuditedStudy, runAudited } from "./audited.ts";
 export {
+  asRows,
   type Cell,
   cellExamples,
   type CellResult,
@@ -75,6 +76,8 @@ export {
 export { paperGroupSizes, paperNumber } from "./paper.ts";
 export {
   auditPools,
+  caveatsOf,
+  claimable,
   emptyAdvice,
   findingsText,
   findingText,
@@ -134,6 +137,7 @@ export {
   treatmentLabels,
 } from "./summary.ts";
 export {
+  accuracyColumns,
   accuracyRows,
   cellRows,
   consistencyRows,

@@ -11,7 +11,14 @@ import { dropLora } from "../model/lora.ts";
 import type { SuiteName } from "../evaluation.ts";
 import { type Asking, askingOf } from "../prompt.ts";
 import { type Backend, openBackend } from "../runtime/backend.ts";
-import { type BaseAnswers, type Cell, type CellResult, runCell, type Treatment } from "./cell.ts";
+import {
+  asRows,
+  type BaseAnswers,
+  type Cell,
+  type CellResult,
+  runCell,
+  type Treatment,
+} from "./cell.ts";
 import { answersToExplain, explanationForm, storedExplanations } from "./explanations.ts";
 import type { Exam, ItemKind, Material } from "./material.ts";
 import { Store } from "./store.ts";
@@ -61,8 +68,8 @@ export interface StudyOptions {
 export interface StudyProgress {
   done: number;
   total: number;
-  /** Cells that were found finished. */
-  reused: number;
+  /** Whether the cell was found finished. */
+  reused: boolean;
   cell: Cell;
   note: string;
 }
@@ -291,7 +298,6 @@ async function runModel(
   // An adapter leaves the weights as they are: no copy of them is needed then.
   const snapshot = plan.finetuning?.lora ? undefined : model.snapshot();
   const backToBase = () => snapshot ? model.restore(snapshot) : dropLora(model);
-  let reused = 0;
   try {
     for (const [index, cell] of cells.entries()) {
       if (only && !only(index)) continue;
@@ -306,6 +312,7 @@ async function runModel(
         ...(model.format.identity === undefined ? [] : [model.format.identity]),
       ]);
       let result = await store.read<CellResult>(key);
+      const reused = result !== undefined;
       const tell = (note: string) =>
         onProgress?.({ done: results.length, total: cells.length, reused, cell, note });
       if (result === undefined) {
@@ -320,8 +327,8 @@ async function runModel(
           onProgress: tell,
         });
         await store.write(key, result);
-      } else reused++;
-      results.push({ ...result, cell });
+      }
+      results.push({ ...asRows(result), cell });
       tell("done");
     }
   } finally {
