@@ -142,7 +142,10 @@ export function findingsText(
   return [
     ...warnings.map((warning) => `WARNING: ${warning}`),
     ...(warnings.length > 0 ? [""] : []),
-    "Differences in points of accuracy (correlation: r; KL: nats); read by data/study-rule.md",
+    "Differences in points of accuracy (correlation: r; KL: nats); " +
+    (found.some(({ reading }) => reading === "no claim")
+      ? "nothing is read from them"
+      : "read by data/study-rule.md"),
     ...(found.some(({ hypothesis }) => hypothesis === "middle ratio")
       ? ["middle ratio: the best r between 0 and 1 minus the better one of INC and SELF"]
       : []),

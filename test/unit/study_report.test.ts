@@ -274,6 +274,7 @@ Deno.test("where a probe shows no knowledge, tables say so and no finding is cla
     assert.match(text, new RegExp(`^${hypothesis} .* no claim`, "m"));
   }
   assert.doesNotMatch(text, /holds|can't tell|does not hold|did not come out/);
+  assert.match(text, /\(correlation: r; KL: nats\); nothing is read from them\n/);
   assert.deepEqual(unprovenTexts(silent), []);
 });
 
