@@ -99,11 +99,14 @@ export interface CellResult {
   seconds: number;
 }
 
-/** What the numbers of a cell are rounded to before anything is computed from them. */
-const DIGITS = 6;
+/** A number as a cell holds it and its csv shows it: six digits of what was measured. */
+export const asRow = (value: number): number => Number(value.toPrecision(6));
 
-/** A number as a cell holds it and its csv shows it. */
-export const asRow = (value: number): number => Number(value.toPrecision(DIGITS));
+/**
+ * A share of a count, or the same in points. More digits: the means of two lists of shares are often
+ * equal, and six digits would rank them by how the shares were rounded.
+ */
+export const shareAsRow = (value: number): number => Number(value.toPrecision(12));
 
 /**
  * A result with the numbers that `cells.csv` shows: every statistic is computed from these, so that
@@ -112,8 +115,8 @@ export const asRow = (value: number): number => Number(value.toPrecision(DIGITS)
 export function asRows(result: CellResult): CellResult {
   const suites = Object.entries(result.suites).map(([name, record]) => [name, {
     ...record,
-    accuracy: asRow(record.accuracy),
-    baseAccuracy: asRow(record.baseAccuracy),
+    accuracy: shareAsRow(record.accuracy),
+    baseAccuracy: shareAsRow(record.baseAccuracy),
     kl: asRow(record.kl),
     rank: asRow(record.rank),
     cosine: asRow(record.cosine),
@@ -123,7 +126,7 @@ export function asRows(result: CellResult): CellResult {
   const { fit, finetuning } = result;
   return {
     ...result,
-    ...(fit && { fit: { ...fit, share: asRow(fit.share) } }),
+    ...(fit && { fit: { ...fit, share: shareAsRow(fit.share) } }),
     ...(finetuning && { finetuning: { ...finetuning, lastLoss: asRow(finetuning.lastLoss) } }),
     suites: Object.fromEntries(suites),
   };

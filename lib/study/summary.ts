@@ -214,10 +214,10 @@ export interface ConsistencyPoint {
 }
 
 /** A mean of seeds, so that equal ones are equal whatever order their numbers were added in. */
-const meanOfSeeds = (values: readonly number[]) => Number(mean([...values]).toPrecision(10));
+const meanOfSeeds = (values: readonly number[]) => Number(mean([...values]).toPrecision(9));
 
 /**
- * The points of the correlation: mixtures x domains, seeds averaged (and rounded to 10 digits: ranks
+ * The points of the correlation: mixtures x domains, seeds averaged (and rounded to 9 digits: ranks
  * must not hang on the last bit of a sum); of the models and seeds that have mixtures, so that all
  * points rest on the same seeds.
  */

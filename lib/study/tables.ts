@@ -5,7 +5,7 @@
 import type { Answer } from "../answer.ts";
 import { type SuiteName, suiteNames } from "../evaluation.ts";
 import { mean, meanInterval, pValue, wilsonInterval } from "../statistics/mod.ts";
-import { asRow, type CellResult, type SuiteRecord, type Treatment } from "./cell.ts";
+import { asRow, type CellResult, shareAsRow, type SuiteRecord, type Treatment } from "./cell.ts";
 import { modelLabel } from "./open.ts";
 import { paperNumber } from "./paper.ts";
 import { findingText } from "./report.ts";
@@ -258,8 +258,8 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
         facts: cell.items ?? "all",
         test: suite,
         size,
-        accuracy: { value: asRow(100 * accuracy), interval: pointsOf(interval), n },
-        base: asRow(100 * baseAccuracy),
+        accuracy: { value: shareAsRow(100 * accuracy), interval: pointsOf(interval), n },
+        base: shareAsRow(100 * baseAccuracy),
         kl: asRow(record.kl),
         rank: asRow(record.rank),
         cosine: asRow(record.cosine),
@@ -267,7 +267,7 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
         baseEntropy: asRow(record.baseEntropy),
         lost,
         gained,
-        fit: fit === undefined ? null : asRow(100 * fit.share),
+        fit: fit === undefined ? null : shareAsRow(100 * fit.share),
         lastLoss: finetuning === undefined ? null : asRow(finetuning.lastLoss),
         // Of a study with explanations: answers whose reasons the base model was asked for.
         asked: explanations?.asked ?? null,

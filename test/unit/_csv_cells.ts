@@ -1,7 +1,12 @@
 /** Cells as anybody can read them from a `cells.csv`: the plain values of each cell and test. */
 import { fromCsv, type Measurement } from "../../lib/figure/mod.ts";
 import type { SuiteName } from "../../lib/evaluation.ts";
-import { asRow, type CellResult, type SuiteRecord, type Treatment } from "../../lib/study/cell.ts";
+import {
+  type CellResult,
+  shareAsRow,
+  type SuiteRecord,
+  type Treatment,
+} from "../../lib/study/cell.ts";
 
 interface CsvRow {
   model: string;
@@ -35,7 +40,7 @@ export function cellsOfCsv(text: string): CellResult[] {
       cell: { model, domain, treatment, seed, ...(ratio === null ? {} : { ratio }) },
       size: 0,
       sizes: {} as CellResult["sizes"],
-      ...(fit === null ? {} : { fit: { n: 1, share: asRow(fit / 100) } }),
+      ...(fit === null ? {} : { fit: { n: 1, share: shareAsRow(fit / 100) } }),
       suites: Object.fromEntries(tests.map((row) => [row.test, recordOf(row)])),
       seconds: 0,
     };
@@ -47,7 +52,7 @@ function recordOf({ accuracy, base, ...row }: CsvRow): SuiteRecord {
   return {
     ...{ n: accuracy.n!, interval: [0, 1], correct: [], probabilities: [], items: [] },
     // From points back to a share: a division would leave its rounding behind.
-    ...{ accuracy: asRow(accuracy.value / 100), baseAccuracy: asRow(base / 100) },
+    ...{ accuracy: shareAsRow(accuracy.value / 100), baseAccuracy: shareAsRow(base / 100) },
     ...{ kl, rank, cosine, entropy, baseEntropy, lost, gained },
   };
 }

@@ -76,12 +76,12 @@ Deno.test("every contrast and correlation is computed from the numbers that cell
   }
 });
 
-Deno.test("asRows() keeps six digits of what statistics are computed from", () => {
+Deno.test("asRows() keeps six digits of what was measured, and twelve of a share", () => {
   const one = madeCell({ ratio: 0, right: 1, of: 3, kl: 0.123456789, rank: 2 / 3 });
   const rounded = asRows({ ...one, fit: { n: 3, share: 1 / 3 } });
   const { accuracy, kl, rank, correct } = rounded.suites.homo!;
-  assert.deepEqual([accuracy, kl, rank], [0.333333, 0.123457, 0.666667]);
-  assert.equal(rounded.fit!.share, 0.333333);
+  assert.deepEqual([accuracy, kl, rank], [0.333333333333, 0.123457, 0.666667]);
+  assert.equal(rounded.fit!.share, 0.333333333333);
   assert.deepEqual(correct, [1, 0, 0]);
   assert.equal(one.suites.homo!.accuracy, 1 / 3);
 });
@@ -100,8 +100,8 @@ Deno.test("equal means of seeds are equal ranks, in whatever order they were add
   );
   const points = consistencyPoints(cells);
   assert.equal(points.length, 9);
-  assert.deepEqual([...new Set(points.map(({ consistency }) => consistency))], [42.06433333]);
-  assert.deepEqual([...new Set(points.map(({ accuracy }) => accuracy))], [42.06433333]);
+  assert.deepEqual([...new Set(points.map(({ consistency }) => consistency))], [42.0643333]);
+  assert.deepEqual([...new Set(points.map(({ accuracy }) => accuracy))], [42.0643333]);
 });
 
 Deno.test("accuracyColumns() keeps a domain's name whole, slashes too", () => {
@@ -111,4 +111,16 @@ Deno.test("accuracyColumns() keeps a domain's name whole, slashes too", () => {
     ["mean/ood", "mean OOD"],
   ]);
   assert.deepEqual(accuracyColumns([]), []);
+});
+
+Deno.test("as many right answers over the seeds are one rank, however they fell", () => {
+  // 62 + 60 and 61 + 61 of 110: six digits would part them, 56.3636 + 54.5455 from 2 x 55.4545.
+  const rights = [[62, 60, 50], [61, 61, 50], [50, 72, 50]];
+  const cells = rights.flatMap((list, i) =>
+    [0, 0.5, 1].flatMap((ratio) =>
+      list.map((right, seed) => asRows(madeCell({ domain: `d${i}`, seed, ratio, right, of: 110 })))
+    )
+  );
+  const points = consistencyPoints(cells);
+  assert.deepEqual([...new Set(points.map(({ accuracy }) => accuracy))], [52.1212121]);
 });
