@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { makeTable, toCsv } from "../../lib/figure/mod.ts";
+import { suiteNames } from "../../lib/evaluation.ts";
+import { fromCsv, makeTable, type Measurement, toCsv } from "../../lib/figure/mod.ts";
 import { Random } from "../../lib/random.ts";
 import { mean } from "../../lib/statistics/mod.ts";
 import {
@@ -11,10 +12,13 @@ import {
   consistencyPoints,
   contrast,
   correlationKinds,
+  correlationOverModels,
   correlationsByModel,
   findings,
   middleRatioFindings,
   mixtureCurve,
+  ruleContrasts,
+  suiteLabels,
   type Treatment,
 } from "../../lib/study/mod.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
@@ -123,4 +127,34 @@ Deno.test("as many right answers over the seeds are one rank, however they fell"
   );
   const points = consistencyPoints(cells);
   assert.deepEqual([...new Set(points.map(({ accuracy }) => accuracy))], [52.1212121]);
+});
+
+Deno.test("the published correlations and contrasts follow from the published cells.csv", async () => {
+  const published = async (path: string) =>
+    await Deno.readTextFile(new URL(`../../figures/${path}.csv`, import.meta.url));
+  const cells = cellsOfCsv(await published("05-evaluation/cells"));
+  const points = consistencyPoints(cells);
+  const correlations = fromCsv(await published("08-consistency/correlations")).rows;
+  assert.equal(correlations.length, 3 * Object.keys(correlationKinds).length);
+  for (const { test, kind, pooled, p, ...models } of correlations) {
+    const own = points.filter(({ suite }) => suiteLabels[suite] === test);
+    const options = { kind: kind as keyof typeof correlationKinds };
+    const { value, interval, n, p: found } = correlationOverModels(own, options)!;
+    assert.deepEqual([{ value, interval, n }, found], [pooled, p], `${test}, ${kind}`);
+    for (const { model, correlation } of correlationsByModel(own, options)) {
+      assert.equal(
+        correlation.r,
+        (models[model] as Measurement).value,
+        `${test}, ${kind}, ${model}`,
+      );
+    }
+  }
+  const contrasts = fromCsv(await published("05-evaluation/contrasts")).rows;
+  assert.equal(contrasts.length, 9);
+  for (const { finding, test, "all models": published } of contrasts) {
+    const [, treatment] = ruleContrasts.find(([name]) => name === finding)!;
+    const suite = suiteNames.find((one) => suiteLabels[one] === test)!;
+    const { value, interval, n } = contrast(cells, { treatment }, { treatment: "inc" }, { suite })!;
+    assert.deepEqual({ value, interval, n }, published, `${finding}, ${test}`);
+  }
 });
