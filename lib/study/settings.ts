@@ -170,8 +170,9 @@ export function parseSettings(json?: string): Settings {
   const values = given as Partial<Settings>;
   checkSettings(values);
   const { quick = false, full = false } = values;
+  const seeds = quick || studiesFacts(values) ? 1 : 3;
   return {
-    ...{ model: "organism", seeds: defaultSeeds(values), resume: false, output: "figures" },
+    ...{ model: "organism", seeds, resume: false, output: "figures" },
     ...values,
     ...askingOf(values),
     ...{ quick, full },
@@ -222,18 +223,15 @@ export function studiesFacts({ model = "organism", ...files }: Partial<Settings>
 }
 
 /**
- * The settings of a notebook on real models: SmolLM2-135M where the run's model is an organism, with
- * its own number of seeds where the run has the default.
+ * The settings of a notebook on real models: SmolLM2-135M where the run's model is an organism, whose
+ * domains and number of seeds are not its own.
  */
 export function realSettings(settings: Settings): Settings {
   checkSettings(settings);
-  const { seeds, ...asked } = settings;
+  const { seeds: _, domains: __, ...asked } = settings;
   if (!namesOrganism(asked.model)) return settings;
-  const own = seeds === defaultSeeds(settings) ? {} : { seeds };
-  return parseSettings(JSON.stringify({ ...asked, ...own, model: "smollm2" }));
+  return parseSettings(JSON.stringify({ ...asked, model: "smollm2" }));
 }
-
-const defaultSeeds = (values: Partial<Settings>) => values.quick || studiesFacts(values) ? 1 : 3;
 
 /** How a real model is asked; an organism brings its own way. */
 export function askingOf(values: Partial<Settings>): Partial<Asking> {
