@@ -3,15 +3,18 @@
  * input: names, answers and labels may hold markup, formulas or control characters.
  */
 
-/** `text` with what no document may hold (control characters, half surrogates) shown as U+FFFD. */
+/**
+ * `text` with what no document may hold (control characters, half surrogates) or what turns the text
+ * after it round (bidirectional embeddings, overrides and isolates) shown as U+FFFD.
+ */
 export function clean(text: string): string {
   // deno-lint-ignore no-control-regex
-  return text.replaceAll(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]/g, "\ufffd")
-    .toWellFormed();
+  const unfit = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
+  return text.replaceAll(unfit, "\ufffd").toWellFormed();
 }
 
-/** For an HTML or svg element's text or quoted attribute. */
-export function escapeHtml(text: string): string {
+/** For an svg element's text. */
+export function escapeXml(text: string): string {
   const entities: Record<string, string> = {
     "&": "&amp;",
     "<": "&lt;",
@@ -20,6 +23,17 @@ export function escapeHtml(text: string): string {
     "'": "&#39;",
   };
   return clean(text).replaceAll(/[&<>"']/g, (character) => entities[character]);
+}
+
+/**
+ * For an HTML element's text. MathJax, which notebooks run over their outputs, finds a formula only
+ * where both its ends are in one piece of text: `$` and the backslash get an element of their own.
+ */
+export function escapeHtml(text: string): string {
+  return escapeXml(text).replaceAll(
+    /[$\\]/g,
+    (character) => `<span>&#${character.charCodeAt(0)};</span>`,
+  );
 }
 
 /**

@@ -5,13 +5,13 @@
 import {
   formatMeasurement,
   formatNumber,
-  formatP,
   formatPlain,
   formatR,
   isMeasurement,
   type Measurement,
   signed,
 } from "./number.ts";
+import { pValue } from "../statistics/p_value.ts";
 
 export type Cell = string | number | boolean | Measurement | null;
 export type ColumnKind = "text" | "number" | "boolean" | "measurement";
@@ -113,6 +113,6 @@ export function formatCell(
   if (format === "r") return formatR(cell, digits);
   if (isMeasurement(cell)) return formatMeasurement(cell, digits, showN);
   if (typeof format === "function") return format(cell);
-  if (format === "p") return formatP(cell);
+  if (format === "p") return pValue(cell);
   return format === "plain" ? formatPlain(cell) : formatNumber(cell, digits);
 }

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { writeWhole } from "../runtime/files.ts";
-import { escapeHtml } from "./_text.ts";
+import { escapeXml } from "./_text.ts";
 import { titleOf } from "./describe.ts";
 import { roundNumbers } from "./number.ts";
 import { isStable, writeStable } from "./stable.ts";
@@ -58,7 +58,7 @@ export async function toSvg(figure: FigureDescription): Promise<string> {
   assertDrawable(figure);
   const { openBrowser } = await import("./_browser.ts");
   const svg = await (await openBrowser()).draw(figure.data, figure.layout);
-  const title = `<title>${escapeHtml(titleOf(figure).title)}</title>`;
+  const title = `<title>${escapeXml(titleOf(figure).title)}</title>`;
   // resvg knows neither quoted references nor the style that keeps a heat map's cells sharp.
   return svg
     .replace(/<svg\b[^>]*>/, (opening) => opening + title)

@@ -87,12 +87,6 @@ export function formatR(r: Measured, digits = 2): string {
   return bounded(r, (value) => withoutZero(value, digits));
 }
 
-/** A probability of chance: `.012`; `< .001` and `> .999` where three digits say no more. */
-export function formatP(p: number): string {
-  if (p < 0.001) return "< .001";
-  return p > 0.999 && p < 1 ? "> .999" : withoutZero(p, 3);
-}
-
 /** At most 6 digits that count, all that files hold; whole numbers are counts, and stay. */
 export function roundNumber(value: number): number {
   return Number.isInteger(value) || !Number.isFinite(value) ? value : Number(value.toPrecision(6));

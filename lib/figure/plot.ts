@@ -12,6 +12,7 @@ import {
   unique,
   withGaps,
 } from "./_marks.ts";
+import { pValue } from "../statistics/mod.ts";
 import { escapePlot, wrapPlot } from "./_text.ts";
 import { formatMeasurement, formatNumber, type Measurement } from "./number.ts";
 import {
@@ -187,10 +188,12 @@ export function linesWithBands(
 
 function describeCorrelation({ r, p, df, interval, given }: CorrelationNote): string {
   const bounds = interval ? ` [${interval.map((bound) => formatNumber(bound, 2)).join(", ")}]` : "";
-  const chance = p < 0.001 ? "p < 0.001" : `p = ${formatNumber(p, 3)}`;
-  return (given ? "Partial correlation" : "Correlation") +
-    ` r = ${formatNumber(r, 2)}${bounds}, ${chance}` +
-    (df === undefined ? "" : `, df ${df}`) + (given ? `, given ${given}` : "");
+  return [
+    `${given ? "Partial correlation" : "Correlation"} r = ${formatNumber(r, 2)}${bounds}`,
+    pValue(p, "p"),
+    df === undefined ? "" : `df ${df}`,
+    given ? `given ${given}` : "",
+  ].filter(Boolean).join(", ");
 }
 
 /** Points, the least-squares line through them, and a correlation printed below the title. */

@@ -8,12 +8,21 @@ export function studyProgress(): {
   finish: () => Promise<void>;
 } {
   let bar: Progress | undefined;
+  let found = 0, last = 0;
   return {
-    onProgress({ done, total, cell, note }) {
+    onProgress({ done, total, reused, cell, note }) {
       bar ??= progress("cells", total);
+      if (done < last) found = 0; // what several processes have computed is read once more
+      last = done;
+      if (reused && note === "done") found++;
       const { model, domain, treatment, ratio, seed } = cell;
       const group = `${treatment}${ratio === undefined ? "" : ` ${ratio}`}`;
-      bar.update(done, `${modelLabel(model)} ${domain} ${group} seed ${seed}: ${note}`, total);
+      bar.update(
+        done,
+        `${modelLabel(model)} ${domain} ${group} seed ${seed}: ${note}`,
+        total,
+        found,
+      );
     },
     async finish() {
       await bar?.finish("");

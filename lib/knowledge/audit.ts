@@ -6,7 +6,7 @@
 import type { Answer } from "../answer.ts";
 import { optionLetter } from "../question.ts";
 import type { LetterMass } from "./letters.ts";
-import { type Interval, wilsonInterval } from "../statistics/mod.ts";
+import { type Interval, pValue, wilsonInterval } from "../statistics/mod.ts";
 
 /** What a probe's answers show. Shares and rates are from 0 to 1. */
 export interface ProbeAudit {
@@ -65,7 +65,6 @@ function mode(indexes: number[]): { letter: string; share: number } {
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
-const pValue = (p: number) => p < 0.001 ? "p < .001" : `p = ${p.toFixed(3).replace(/^0/, "")}`;
 
 /** Holds a probe's answers against chance and against one constant letter. */
 export function auditProbe(
@@ -101,8 +100,9 @@ export function auditProbe(
 
   const found = `${percent(accuracy)} of ${n} answers are right (95% interval ` +
     `${percent(interval[0])} to ${percent(interval[1])})`;
-  const bars = `a uniform guess (${percent(chance)}, ${pValue(chanceP)}) and always answering ` +
-    `${gold.letter} (${percent(gold.share)}, ${pValue(majorityP)})`;
+  const bars =
+    `a uniform guess (${percent(chance)}, ${pValue(chanceP, "p")}) and always answering ` +
+    `${gold.letter} (${percent(gold.share)}, ${pValue(majorityP, "p")})`;
   const collapsed = mostPredicted.share >= 0.8
     ? ` ${percent(mostPredicted.share)} of the answers are ${mostPredicted.letter}, so part of ` +
       `this is a preference for one place.`

@@ -19,6 +19,7 @@ export {
 export * from "./divergence.ts";
 export * from "./hypothesis.ts";
 export * from "./mean.ts";
+export * from "./p_value.ts";
 export * from "./power.ts";
 export * from "./proportion.ts";
 export { rankConsistency, rankData, type RankMethod, type RankOptions } from "./rank.ts";

@@ -5,8 +5,8 @@ import type { ProbeAudit } from "../knowledge/mod.ts";
 import type { World } from "../world/mod.ts";
 import { organismCard } from "../organism/mod.ts";
 import { isOrganism, openSubject } from "./open.ts";
-import { auditPools, studyWarnings } from "./report.ts";
-import { type Settings, storePath } from "./settings.ts";
+import { auditPools, caveatsOf, studyWarnings } from "./report.ts";
+import { checkSettings, type Settings, storePath } from "./settings.ts";
 import { Store } from "./store.ts";
 import {
   countCells,
@@ -25,6 +25,8 @@ export interface AuditedStudy extends Study {
   worlds: Map<string, World>;
   /** The worst first. */
   warnings: string[];
+  /** What tables must say below them. */
+  caveats: string[];
 }
 
 /** Runs what is not in the store yet; models and material are opened by the settings. */
@@ -33,6 +35,7 @@ export async function runAudited(
   settings: Settings,
   { onProgress }: Pick<StudyOptions, "onProgress"> = {},
 ): Promise<AuditedStudy> {
+  checkSettings(settings);
   const pools = new Map<string, (answers: Study["bases"][number]) => Map<string, Answer[]>>();
   const worlds = new Map<string, World>();
   await fillAhead(plans, settings, onProgress);
@@ -49,7 +52,8 @@ export async function runAudited(
   const audits = new Map(
     study.bases.map((base) => [base.model, auditPools(pools.get(base.model)!(base))]),
   );
-  return { ...study, audits, worlds, warnings: studyWarnings(study, { audits, settings }) };
+  const warnings = studyWarnings(study, { audits, settings });
+  return { ...study, audits, worlds, warnings, caveats: caveatsOf(audits) };
 }
 
 /** Plans of fewer cells are done before several processes have started. */

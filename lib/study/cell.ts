@@ -102,6 +102,32 @@ export interface CellResult {
   seconds: number;
 }
 
+/** A number as a cell holds it and its csv shows it: six digits of what was measured. */
+export const asRow = (value: number): number => Number(value.toPrecision(6));
+
+/**
+ * A result with the numbers that `cells.csv` shows: every statistic is computed from these, so that
+ * anybody can compute it again from the file, equal ranks included. Accuracies stay
+ * whole, for six digits of one and its n tell the count that it is a share of.
+ */
+export function asRows(result: CellResult): CellResult {
+  const suites = Object.entries(result.suites).map(([name, record]) => [name, {
+    ...record,
+    kl: asRow(record.kl),
+    rank: asRow(record.rank),
+    cosine: asRow(record.cosine),
+    entropy: asRow(record.entropy),
+    baseEntropy: asRow(record.baseEntropy),
+  }]);
+  const { fit, finetuning } = result;
+  return {
+    ...result,
+    ...(fit && { fit: { ...fit, share: asRow(fit.share) } }),
+    ...(finetuning && { finetuning: { ...finetuning, lastLoss: asRow(finetuning.lastLoss) } }),
+    suites: Object.fromEntries(suites),
+  };
+}
+
 /** What the base model answers, by exam. */
 export type BaseAnswers = ReadonlyMap<string, Answer[]>;
 

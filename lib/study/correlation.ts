@@ -21,6 +21,10 @@ export const correlationKinds = {
   "rank residuals (authors' code)": (x, y, points) =>
     rankResidualSpearman(x, y, [points.map(({ base }) => base)]),
   "within domains": (x, y, points) => partialCorrelation(x, y, domainColumns(points)),
+  "partial Spearman, given r too": (x, y, points) =>
+    partialCorrelation(x, y, [points.map(({ base }) => base), points.map(({ ratio }) => ratio)], {
+      method: "spearman",
+    }),
 } satisfies Record<
   string,
   (x: number[], y: number[], points: readonly ConsistencyPoint[]) => Correlation
@@ -33,6 +37,7 @@ export const consistencyMeasures = {
   "KL(base || tuned)": ({ kl }) => kl,
   "cosine": ({ cosine }) => cosine,
   "entropy": ({ entropy }) => entropy,
+  "share of own answers": ({ ratio }) => ratio,
 } satisfies Record<string, (point: ConsistencyPoint) => number>;
 export type ConsistencyMeasure = keyof typeof consistencyMeasures;
 

@@ -3,6 +3,7 @@ export { type AccountRow, accountRows, accountTexts, ACROSS } from "./account.ts
 export { storedAnswers, storedScores } from "./answers.ts";
 export { type AuditedStudy, runAudited } from "./audited.ts";
 export {
+  asRows,
   type Cell,
   cellExamples,
   type CellResult,
@@ -76,6 +77,8 @@ export {
 export { paperGroupSizes, paperNumber } from "./paper.ts";
 export {
   auditPools,
+  caveatsOf,
+  claimable,
   emptyAdvice,
   findingsText,
   findingText,
@@ -135,6 +138,7 @@ export {
   treatmentLabels,
 } from "./summary.ts";
 export {
+  accuracyColumns,
   accuracyRows,
   cellRows,
   consistencyRows,

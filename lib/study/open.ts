@@ -20,7 +20,7 @@ import {
   type ReleasedMaterial,
   releasedMaterial,
 } from "./released.ts";
-import { type Settings, studiesFacts } from "./settings.ts";
+import { askingOf, checkSettings, type Settings, studiesFacts } from "./settings.ts";
 import type { StudyPlan, Subject } from "./study.ts";
 
 /** Shares of SELF in the paper's mixtures; 0 is INC and 1 is SELF. */
@@ -39,7 +39,9 @@ const ORGANISM = "organism";
 export const isOrganism = (model: string) => model === ORGANISM || model.startsWith(`${ORGANISM}:`);
 
 /** The models of a run: the one that was asked for, or every organism that ships. */
-export async function studiedModels({ model, quick }: Settings): Promise<string[]> {
+export async function studiedModels(settings: Settings): Promise<string[]> {
+  checkSettings(settings);
+  const { model, quick } = settings;
   if (model !== ORGANISM) return [model];
   const names = await organismNames();
   if (names.length === 0) {
@@ -56,9 +58,9 @@ export async function studiedModels({ model, quick }: Settings): Promise<string[
 }
 
 /** What a run's settings change of how a model is fine-tuned. */
-export function finetuningOf(
-  { learningRate, epochs, batchSize, lora: rank }: Settings,
-): Partial<FinetuneSettings> {
+export function finetuningOf(settings: Settings): Partial<FinetuneSettings> {
+  checkSettings(settings);
+  const { learningRate, epochs, batchSize, lora: rank } = settings;
   const lora = rank === undefined ? undefined : { rank };
   return Object.fromEntries(
     Object.entries({ learningRate, epochs, batchSize, lora })
@@ -205,6 +207,7 @@ async function open<Model extends ProbedModel>(
     load: (name: string, options: LoadOptions) => Promise<Model>;
   },
 ) {
+  checkSettings(settings);
   const limit = settings.limit ?? (settings.quick ? QUICK_LIMIT : undefined);
   if (isOrganism(name)) {
     const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1));
@@ -216,7 +219,8 @@ async function open<Model extends ProbedModel>(
   const files = studiesFacts(settings)
     ? await openFacts(settings)
     : await fileMaterial(settings, { ...options, limit });
-  const { template, formulation, normalization } = settings;
+  const { template } = settings;
+  const { formulation, normalization } = askingOf(settings);
   return { model: await load(name, { template, formulation, normalization }), ...files };
 }
 

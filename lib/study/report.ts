@@ -2,12 +2,14 @@
  * What a study found, as text that its numbers write: the findings beside the paper's, what did not
  * come out, and what a reader must know before believing any of it.
  */
+import { formatNumber } from "../figure/number.ts";
 import { auditProbe, type ProbeAudit } from "../knowledge/mod.ts";
 import type { Answer } from "../answer.ts";
 import type { EmptyReason } from "../group.ts";
 import { writeWhole } from "../runtime/files.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { cellName, type CellResult } from "./cell.ts";
+import { pValue } from "../statistics/mod.ts";
 import { modelLabel } from "./open.ts";
 import type { Settings } from "./settings.ts";
 import type { Study, StudyPlan } from "./study.ts";
@@ -16,6 +18,31 @@ import { type Finding, suiteLabels } from "./summary.ts";
 /** Does a model's probe show knowledge at all? Over the answers that its groups are made from. */
 export function auditPools(pools: ReadonlyMap<string, readonly Answer[]>): ProbeAudit {
   return auditProbe([...pools.values()].flat());
+}
+
+/** The models whose groups mean nothing. */
+const guessers = (audits: ReadonlyMap<string, ProbeAudit>) =>
+  [...audits].flatMap(([model, { meaningful }]) => meaningful ? [] : [modelLabel(model)]);
+
+/** A line below every table that rests on a probe without knowledge; none where all show some. */
+export function caveatsOf(audits: ReadonlyMap<string, ProbeAudit>): string[] {
+  const names = guessers(audits);
+  return names.length === 0 ? [] : [
+    `these numbers mean nothing: the probe of ${
+      names.join(", ")
+    } does not show knowledge, and the ` +
+    "groups are built on it",
+  ];
+}
+
+/** The findings without their readings, where a probe that they rest on shows no knowledge. */
+export function claimable(
+  found: readonly Finding[],
+  audits: ReadonlyMap<string, ProbeAudit>,
+): Finding[] {
+  return guessers(audits).length === 0
+    ? [...found]
+    : found.map((one) => ({ ...one, reading: "no claim" }));
 }
 
 /** What to say where a filter left no group. */
@@ -99,8 +126,8 @@ function emptyText({ cell, sizes, empty }: CellResult): string {
 }
 
 const signed = (value: number, unit: Finding["unit"]) => {
-  const text = value.toFixed(unit === "points" ? 1 : 2);
-  return unit !== "r" && value >= 0 ? `+${text}` : text;
+  const text = formatNumber(value, unit === "points" ? 1 : 2);
+  return unit !== "r" && Number(text) > 0 ? `+${text}` : text;
 };
 
 /** `+12.1 [+3.0, +21.2]`, and what else must be known. */
@@ -113,9 +140,6 @@ export function findingText(
   return signed(value, unit) + bounds + (detail ? ` (${detail})` : "");
 }
 
-const probability = (p: number | undefined) =>
-  p === undefined ? "" : p < 0.001 ? "<.001" : p.toFixed(3).replace(/^0/, "");
-
 /** The findings in aligned columns, warnings first: what `deno task reproduce` ends with. */
 export function findingsText(
   found: readonly Finding[],
@@ -127,7 +151,7 @@ export function findingsText(
     suiteLabels[finding.suite],
     findingText({ ...finding, detail: undefined }),
     `${finding.estimate.n} ${finding.over}`,
-    probability(finding.correctedP),
+    pValue(finding.correctedP),
     finding.reading,
     finding.paper ?? "",
   ]);
@@ -139,7 +163,10 @@ export function findingsText(
   return [
     ...warnings.map((warning) => `WARNING: ${warning}`),
     ...(warnings.length > 0 ? [""] : []),
-    "Differences in points of accuracy (correlation: r; KL: nats); read by data/study-rule.md",
+    "Differences in points of accuracy (correlation: r; KL: nats); " +
+    (found.some(({ reading }) => reading === "no claim")
+      ? "nothing is read from them"
+      : "read by data/study-rule.md"),
     ...(found.some(({ hypothesis }) => hypothesis === "middle ratio")
       ? ["middle ratio: the best r between 0 and 1 minus the better one of INC and SELF"]
       : []),
@@ -179,14 +206,16 @@ function backendText({ name, device, threads, versions }: Study["backend"]): str
   }`;
 }
 
-/** What did not come out as the paper found it, a sentence each; empty where all of it holds. */
+/**
+ * What did not come out as the paper found it, a sentence each; empty where all of it holds, and of
+ * findings that make no claim.
+ */
 export function unprovenTexts(found: readonly Finding[]): string[] {
-  return found.filter(({ reading }) => reading !== "holds").map((finding) => {
+  const read = found.filter(({ reading }) => reading !== "holds" && reading !== "no claim");
+  return read.map((finding) => {
     const { hypothesis, suite, estimate: { n, detectable }, unit, over, correctedP, reading } =
       finding;
-    const p = correctedP === undefined
-      ? ""
-      : `, Holm p ${correctedP < 0.001 ? "< .001" : `= ${probability(correctedP)}`}`;
+    const p = correctedP === undefined ? "" : `, ${pValue(correctedP, "Holm p")}`;
     const resolution = unit === "points" && detectable !== undefined && Number.isFinite(detectable)
       ? ` With ${n} ${over} a true difference shows from about ${
         detectable.toFixed(1)

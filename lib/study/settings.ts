@@ -173,12 +173,30 @@ export function parseSettings(json?: string): Settings {
     throw new Error(`Cannot read settings: expected a JSON object, found ${json}`);
   }
   const values = given as Partial<Settings>;
+  checkSettings(values);
+  const { quick = false, full = false } = values;
+  const seeds = quick || studiesFacts(values) ? 1 : 3;
+  return {
+    ...{ model: "organism", seeds, resume: false, output: "figures" },
+    ...values,
+    ...askingOf(values),
+    ...{ quick, full },
+  };
+}
+
+/**
+ * What takes settings asks this first, for they may be written by hand: `{ ...settings(), seeds: 5 }`.
+ * A setting that is undefined counts as not given.
+ * @throws as `parseSettings`
+ */
+export function checkSettings(values: Partial<Settings>): void {
   for (const [name, value] of Object.entries(values)) {
     if (!Object.hasOwn(KINDS, name)) {
       const known = Object.keys(KINDS).join(", ");
       const near = suggestion(name, Object.keys(KINDS));
       throw new Error(`Cannot use the setting ${name}: expected one of ${known}${near}`);
     }
+    if (value === undefined) continue;
     const kind = name === "domains" ? domainsOf(values) : KINDS[name as keyof Settings];
     if (!kind.fits(value)) {
       const found = Array.isArray(value) ? value.join(",") : value;
@@ -192,13 +210,6 @@ export function parseSettings(json?: string): Settings {
     throw new Error("Cannot use the settings quick and full together: give one of them");
   }
   checkTogether(values);
-  const seeds = quick || studiesFacts(values) ? 1 : 3;
-  return {
-    ...{ model: "organism", seeds, resume: false, output: "figures" },
-    ...values,
-    ...askingOf(values),
-    ...{ quick, full },
-  };
 }
 
 /** Whoever brings questions brings their domains. */
@@ -215,15 +226,19 @@ export function studiesFacts({ model = "organism", ...files }: Partial<Settings>
     (["questions", "pool", "id", "ood", "demonstrations"] as const).every((name) => !files[name]);
 }
 
-/** The settings of a notebook on real models: `real`, SmolLM2-135M, where the run's is an organism. */
+/**
+ * The settings of a notebook on real models: `real` where the run's model is an organism, whose domains
+ * and number of seeds are not its own.
+ */
 export function realSettings(settings: Settings, real = "smollm2"): Settings {
-  const { model, quick, full, resume, output } = settings;
-  if (!namesOrganism(model) || namesOrganism(real)) return settings;
-  return parseSettings(JSON.stringify({ model: real, quick, full, resume, output }));
+  checkSettings(settings);
+  const { seeds: _, domains: __, ...asked } = settings;
+  if (!namesOrganism(asked.model) || namesOrganism(real)) return settings;
+  return parseSettings(JSON.stringify({ ...asked, model: real }));
 }
 
 /** How a real model is asked; an organism brings its own way. */
-function askingOf(values: Partial<Settings>): Partial<Asking> {
+export function askingOf(values: Partial<Settings>): Partial<Asking> {
   if (namesOrganism(values.model ?? "organism")) return {};
   const formulation = values.formulation ?? (studiesFacts(values) ? "cloze" : "letters");
   return { formulation, normalization: values.normalization ?? "none" };

@@ -12,6 +12,7 @@ import type { SuiteName } from "../evaluation.ts";
 import type { Asking } from "../prompt.ts";
 import { type Backend, openBackend } from "../runtime/backend.ts";
 import {
+  asRows,
   type BaseAnswers,
   type Cell,
   cellName,
@@ -71,8 +72,8 @@ export interface StudyOptions {
 export interface StudyProgress {
   done: number;
   total: number;
-  /** Cells that were found finished. */
-  reused: number;
+  /** Whether the cell was found finished. */
+  reused: boolean;
   cell: Cell;
   note: string;
 }
@@ -302,7 +303,6 @@ async function runModel(
     general: digest(material.general),
     kinds: digest(material.kinds),
   };
-  let reused = 0;
   try {
     for (const [index, cell] of cells.entries()) {
       if (only && !only(index)) continue;
@@ -319,6 +319,7 @@ async function runModel(
         plan.explanations ?? false,
       ]);
       let result = await store.read(key, cellSchema);
+      const reused = result !== undefined;
       const tell = (note: string) =>
         onProgress?.({ done: results.length, total: cells.length, reused, cell, note });
       if (result === undefined) {
@@ -335,8 +336,8 @@ async function runModel(
         // One that failed is no result: another run may try again.
         if (result.failed === undefined) await store.write(key, result);
         else console.error(`${cellName(cell)} failed: ${result.failed}`);
-      } else reused++;
-      results.push({ ...result, cell });
+      }
+      results.push({ ...asRows(result), cell });
       tell("done");
     }
   } finally {

@@ -213,9 +213,12 @@ export interface ConsistencyPoint {
   entropy: number;
 }
 
+/** A mean of seeds with six digits, as files show it: ranks must not hang on the last bit of a sum. */
+const meanOfSeeds = (values: readonly number[]) => Number(mean([...values]).toPrecision(6));
+
 /**
- * The points of the correlation: mixtures x domains, seeds averaged; of the models and seeds that have
- * mixtures, so that all points rest on the same seeds.
+ * The points of the correlation: mixtures x domains, seeds averaged; of the models and seeds that have mixtures, so that all
+ * points rest on the same seeds.
  */
 export function consistencyPoints(cells: readonly CellResult[]): ConsistencyPoint[] {
   const place = ({ cell: { model, seed } }: CellResult) => JSON.stringify([model, seed]);
@@ -230,18 +233,19 @@ export function consistencyPoints(cells: readonly CellResult[]): ConsistencyPoin
       (one) => JSON.stringify([one.cell.model, one.cell.domain, ratioOf(one)]),
     );
     for (const list of groups.values()) {
-      const records = list.map(({ suites }) => suites[suite]!);
+      const over = (value: (record: SuiteRecord) => number) =>
+        meanOfSeeds(list.map(({ suites }) => value(suites[suite]!)));
       points.push({
         model: list[0].cell.model,
         domain: list[0].cell.domain,
         ratio: ratioOf(list[0])!,
         suite,
-        consistency: 100 * mean(records.map(({ rank }) => rank)),
-        accuracy: 100 * mean(records.map(({ accuracy }) => accuracy)),
-        base: 100 * mean(records.map(({ baseAccuracy }) => baseAccuracy)),
-        kl: mean(records.map(({ kl }) => kl)),
-        cosine: mean(records.map(({ cosine }) => cosine)),
-        entropy: mean(records.map(({ entropy }) => entropy)),
+        consistency: over(({ rank }) => 100 * rank),
+        accuracy: over(({ accuracy }) => 100 * accuracy),
+        base: over(({ baseAccuracy }) => 100 * baseAccuracy),
+        kl: over(({ kl }) => kl),
+        cosine: over(({ cosine }) => cosine),
+        entropy: over(({ entropy }) => entropy),
       });
     }
   }
@@ -266,7 +270,8 @@ export function consistencyCorrelations(
   });
 }
 
-export type Reading = "holds" | "does not hold" | "can't tell";
+/** `no claim`: the groups rest on a probe that shows no knowledge, so that nothing can be read. */
+export type Reading = "holds" | "does not hold" | "can't tell" | "no claim";
 
 /** One hypothesis on one test, read by the rule. */
 export interface Finding {

@@ -4,8 +4,8 @@
  */
 import type { Answer } from "../answer.ts";
 import { type SuiteName, suiteNames } from "../evaluation.ts";
-import { mean, meanInterval, wilsonInterval } from "../statistics/mod.ts";
-import type { CellResult, SuiteRecord, Treatment } from "./cell.ts";
+import { mean, meanInterval, pValue, wilsonInterval } from "../statistics/mod.ts";
+import { asRow, type CellResult, type SuiteRecord, type Treatment } from "./cell.ts";
 import { modelLabel } from "./open.ts";
 import { paperNumber } from "./paper.ts";
 import { findingText } from "./report.ts";
@@ -98,6 +98,16 @@ export function accuracyRows({ bases, cells }: Pick<Study, "bases" | "cells">): 
     rows.push(row);
   }
   return rows;
+}
+
+/** The columns of `accuracyRows` that hold accuracies. A domain's name may hold slashes. */
+export function accuracyColumns(rows: readonly StudyRow[]) {
+  return Object.keys(rows[0] ?? {}).filter((key) => key.includes("/")).map((key) => {
+    const cut = key.lastIndexOf("/");
+    const domain = key.slice(0, cut), suite = key.slice(cut + 1) as SuiteName;
+    const label = `${domain} ${suiteLabels[suite]}`;
+    return { key, label, kind: "measurement" as const, digits: 1 };
+  });
 }
 
 const groupLabel = (group: Treatment | "base") =>
@@ -226,9 +236,11 @@ export function consistencyRows(cells: readonly CellResult[], suite: SuiteName) 
   });
 }
 
-/** Every cell and test as one row of plain values, for a csv and for other programs. */
+/**
+ * Every cell and test as one row of plain values, for a csv and for other programs: the numbers that
+ * all statistics are computed from (`asRows`), accuracies in points.
+ */
 export function cellRows(cells: readonly CellResult[]): StudyRow[] {
-  const short = (value: number) => Number(value.toPrecision(5));
   return cells.flatMap(({ cell, size, suites, fit, finetuning, explanations, seconds }) =>
     suiteNames.flatMap((suite): StudyRow[] => {
       const record = suites[suite];
@@ -246,17 +258,17 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
         facts: cell.items ?? "all",
         test: suite,
         size,
-        accuracy: { value: short(100 * accuracy), interval: pointsOf(interval), n },
-        base: short(100 * baseAccuracy),
-        kl: short(record.kl),
-        rank: short(record.rank),
-        cosine: short(record.cosine),
-        entropy: short(record.entropy),
-        baseEntropy: short(record.baseEntropy),
+        accuracy: { value: asRow(100 * accuracy), interval: pointsOf(interval), n },
+        base: asRow(100 * baseAccuracy),
+        kl: asRow(record.kl),
+        rank: asRow(record.rank),
+        cosine: asRow(record.cosine),
+        entropy: asRow(record.entropy),
+        baseEntropy: asRow(record.baseEntropy),
         lost,
         gained,
-        fit: fit === undefined ? null : short(100 * fit.share),
-        lastLoss: finetuning === undefined ? null : short(finetuning.lastLoss),
+        fit: fit === undefined ? null : asRow(100 * fit.share),
+        lastLoss: finetuning === undefined ? null : asRow(finetuning.lastLoss),
         // Of a study with explanations: answers whose reasons the base model was asked for.
         asked: explanations?.asked ?? null,
         explained: explanations?.explained ?? null,
@@ -267,8 +279,8 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
 }
 
 const pointsOf = ([low, high]: readonly [number, number]): [number, number] => [
-  Number((100 * low).toPrecision(5)),
-  Number((100 * high).toPrecision(5)),
+  asRow(100 * low),
+  asRow(100 * high),
 ];
 
 /** Findings as rows for people. */
@@ -279,11 +291,7 @@ export function findingRows(found: readonly Finding[]): StudyRow[] {
     ours: findingText(one),
     unit: one.unit,
     n: `${one.estimate.n} ${one.over}`,
-    Holm_p: one.correctedP === undefined
-      ? ""
-      : one.correctedP < 0.001
-      ? "< .001"
-      : one.correctedP.toFixed(3),
+    Holm_p: pValue(one.correctedP),
     reading: one.reading,
     paper: one.paper ?? "",
   }));

@@ -6,6 +6,7 @@ import {
   progress,
   show,
   showNote,
+  studyProgress,
 } from "../../lib/figure/mod.ts";
 
 const figure = groupedBars([{ category: "law", series: "INC", value: 40 }], { title: "A title" });
@@ -138,4 +139,40 @@ Deno.test("progress() writes a line each tenth of the way to a log", async () =>
   assert.equal(lines.length, 12); // 0% to 100% in tenths, and the end
   assert.ok(lines.every((line) => line.endsWith("\n") && !line.includes("\r")));
   assert.match(lines[1], /^Probe 100\/1000 \(10%\) 0:50, 7:30 left\n$/);
+});
+
+Deno.test("progress() reckons the time left without what was found finished", () => {
+  const lines: string[] = [];
+  let time = 0;
+  const bar = progress("cells", 100, {
+    write: (text) => void lines.push(text),
+    terminal: true,
+    now: () => time,
+  });
+  time = 1000;
+  bar.update(50, "", 100, 50); // read in a second: nothing is known of those to come
+  time = 11_000;
+  bar.update(52, "", 100, 50); // two computed in 11 s: 48 take 264 s
+  assert.match(lines[1], /cells 50\/100 \(50%\) 0:01$/);
+  assert.match(lines[2], /cells 52\/100 \(52%\) 0:11, 4:24 left$/);
+});
+
+Deno.test("studyProgress() counts found cells, and anew when all are read once more", async () => {
+  const cell = { model: "m", domain: "d", treatment: "inc" as const, seed: 0 };
+  const sent = await inKernel(async () => {
+    const { onProgress, finish } = studyProgress();
+    const done = async (n: number, reused: boolean) => {
+      await new Promise((resolve) => setTimeout(resolve, 210)); // a line is drawn five times a second
+      onProgress({ done: n, total: 3, cell, note: "done", reused });
+    };
+    await done(1, true);
+    await done(2, false);
+    await done(3, false);
+    await done(1, true);
+    await finish();
+  });
+  const text = sent.map(({ content }) => content.data["text/plain"]);
+  assert.doesNotMatch(text.find((line) => line.startsWith("cells 1/3"))!, /left/);
+  assert.match(text.find((line) => line.startsWith("cells 2/3"))!, /left/);
+  assert.doesNotMatch(text.findLast((line) => /^cells 1\/3.* \d:/.test(line))!, /left/);
 });

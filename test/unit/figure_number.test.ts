@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
-import {
-  formatP,
-  formatPlain,
-  formatR,
-  percent,
-  roundNumbers,
-  signed,
-} from "../../lib/figure/mod.ts";
+import { pValue } from "../../lib/statistics/mod.ts";
+import { formatPlain, formatR, percent, roundNumbers, signed } from "../../lib/figure/mod.ts";
 import { nearest } from "../../lib/runtime/nearest.ts";
 
 const measured = (value: number, low: number, high: number) =>
   ({ value, interval: [low, high] }) as const;
 
-Deno.test("formatP() gives three digits, and never rounds to 0 or 1", () => {
-  const written = [0, 0.0004, 0.00099, 0.001, 0.0123, 0.05, 0.9996, 1, NaN].map(formatP);
+Deno.test("pValue() gives three digits, and never rounds to 0 or 1", () => {
+  const written = [0, 0.0004, 0.00099, 0.001, 0.0123, 0.05, 0.9996, 1, NaN].map((p) => pValue(p));
   assert.deepEqual(written, [
-    ...["< .001", "< .001", "< .001", ".001", ".012", ".050", "> .999", "1.000", "undefined"],
+    ...["< .001", "< .001", "< .001", ".001", ".012", ".050", "> .999", "1.000", ""],
   ]);
 });
 

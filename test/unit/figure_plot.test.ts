@@ -73,7 +73,7 @@ Deno.test("scatterWithFit() draws the least-squares line and prints the correlat
   close(line[1], 4.4);
   assert.equal(
     plainPlot(layout.title.text),
-    "Partial correlation r = 0.82 [0.62, 0.92], p < 0.001, df 29, given base accuracy",
+    "Partial correlation r = 0.82 [0.62, 0.92], p < .001, df 29, given base accuracy",
   );
 });
 

@@ -13,6 +13,7 @@ import {
   toMarkdown,
 } from "../../lib/figure/mod.ts";
 import { disarm, rearm } from "../../lib/figure/_text.ts";
+import { pValue } from "../../lib/statistics/mod.ts";
 
 const nasty = [
   `<script>alert("x")</script>`,
@@ -234,4 +235,32 @@ Deno.test("pivot() refuses two rows for one cell, a name taken twice and an unkn
   const taken = [{ test: "ID", group: "test", value: 1 }];
   assert.throws(() => pivot(taken, { index, columns: "group" }), /found test; rename/);
   assert.throws(() => pivot(rows, { index, columns: "Group" }), /Group \(did you mean group\?\)/);
+});
+
+Deno.test("a number with a format of its own is shown so, and whole in csv", () => {
+  const made = table([{ p: 0.0004 }, { p: 0.0231 }, { p: null }], {
+    columns: [{ key: "p", kind: "number", format: pValue }],
+  });
+  assert.match(toMarkdown(made), /\| &lt; \.001 \|\n\| +\.023 \|/);
+  assert.equal(toCsv(made), "p\n0.0004\n0.0231\n\n");
+});
+
+Deno.test("toHtml() leaves no two ends of a formula in one piece of text", () => {
+  const texts = ["$5 and $6", "$$x$$", "\\(x\\)", "\\begin{align}y\\end{align}"];
+  const html = toHtml(table(texts.map((text) => ({ text }))));
+  const { document } = new JSDOM(html).window;
+  const cells = [...document.querySelectorAll("td")];
+  assert.deepEqual(cells.map((cell) => cell.textContent), texts);
+  const pieces = (node: Node): string[] =>
+    node.nodeType === 3 ? [node.textContent!] : [...node.childNodes].flatMap(pieces);
+  for (const piece of cells.flatMap(pieces)) {
+    assert.ok(piece === "$" || piece === "\\" || !/[$\\]/.test(piece), piece);
+  }
+});
+
+Deno.test("what turns the text after it round is shown as U+FFFD, a mark of direction is kept", () => {
+  const text = "a\u202eb\u2066c\u200fd";
+  for (const shown of [toHtml, toMarkdown]) {
+    assert.ok(shown(table([{ text }])).includes("a\ufffdb\ufffdc\u200fd"));
+  }
 });

@@ -1,5 +1,22 @@
 import assert from "node:assert/strict";
-import { outputPath, parseSettings } from "../../lib/study/settings.ts";
+import {
+  contextPlans,
+  finetuningOf,
+  mainPlans,
+  mixturePlans,
+  openProbed,
+  openSubject,
+  runAudited,
+  studiedModels,
+  studyPlan,
+} from "../../lib/study/mod.ts";
+import {
+  askingOf,
+  outputPath,
+  parseSettings,
+  realSettings,
+  type Settings,
+} from "../../lib/study/settings.ts";
 
 Deno.test("parseSettings() fills in the defaults", () => {
   assert.deepEqual(parseSettings(), {
@@ -44,4 +61,46 @@ Deno.test("parseSettings() takes any domain with one's own questions", () => {
 Deno.test("outputPath() takes a relative folder from the project's root", () => {
   assert.match(outputPath({ output: "figures" }, "a.csv"), /^\/.*figures\/a\.csv$/);
   assert.equal(outputPath({ output: "/out" }, "a.csv"), "/out/a.csv");
+});
+
+Deno.test("settings written by hand are checked by what takes them, as those of a command line", async () => {
+  const by = (changes: object) => ({ ...parseSettings(), ...changes });
+  const takers = [studiedModels, studyPlan, mainPlans, mixturePlans, contextPlans] as ((
+    settings: Settings,
+  ) => Promise<unknown>)[];
+  takers.push((settings) => openSubject("organism:small-101", settings));
+  takers.push((settings) => openProbed("organism:small-101", settings));
+  takers.push((settings) => runAudited([], settings));
+  for (const take of takers) {
+    await assert.rejects(
+      take(by({ learning_rate: 5 })),
+      /Cannot use the setting learning_rate: expected one of .*did you mean learningRate/,
+    );
+    await assert.rejects(
+      take(by({ learningRate: "5" })),
+      /setting learningRate: expected a number/,
+    );
+  }
+  assert.throws(() => finetuningOf(by({ lr: 3 })), /setting lr: expected one of/);
+  assert.throws(() => realSettings(by({ lr: 3 })), /setting lr: expected one of/);
+  assert.deepEqual(finetuningOf(by({ learningRate: undefined, epochs: 2 })), { epochs: 2 });
+});
+
+Deno.test("a real model that is named by hand is asked as one that the command line names", () => {
+  const { formulation, normalization } = parseSettings(`{"model": "smollm2"}`);
+  assert.deepEqual(askingOf({ ...parseSettings(), model: "smollm2" }), {
+    formulation,
+    normalization,
+  });
+  assert.deepEqual(askingOf(parseSettings()), {});
+});
+
+Deno.test("realSettings() keeps how to train and how much to ask", () => {
+  const real = realSettings(parseSettings(`{"learningRate": 1e-5, "limit": 9, "epochs": 1}`));
+  assert.deepEqual(
+    [real.model, real.learningRate, real.limit, real.epochs, real.seeds, real.formulation],
+    ["smollm2", 1e-5, 9, 1, 1, "cloze"],
+  );
+  const named = parseSettings(`{"model": "a/model", "seeds": 3}`);
+  assert.equal(realSettings(named), named);
 });

@@ -29,6 +29,7 @@ import {
   pairedTable,
   partialCorrelation,
   pearson,
+  pValue,
   rankConsistency,
   rankData,
   rankResidualSpearman,
@@ -465,4 +466,13 @@ Deno.test("calibrationBins() counts an edge in the bin below it, whatever the ro
   const bins = calibrationBins([0, .07, .29, 1], [0, 0, 0, 1], { bins: 100 });
   assert.deepEqual(bins.flatMap((bin, i) => bin.n ? [i] : []), [0, 6, 28, 99]);
   assert.ok(Number.isNaN(bins[50].accuracy));
+});
+
+Deno.test("pValue() prints three digits without a zero, never a p of .000", () => {
+  assert.deepEqual(
+    [0, 1e-300, 0.0004999, 0.001, 0.0231, 0.5, 0.9999, 1].map((p) => pValue(p)),
+    ["< .001", "< .001", "< .001", ".001", ".023", ".500", "> .999", "1.000"],
+  );
+  assert.deepEqual([pValue(0.0001, "p"), pValue(0.04, "Holm p")], ["p < .001", "Holm p = .040"]);
+  assert.deepEqual([undefined, null, NaN].map((p) => pValue(p, "p")), ["", "", ""]);
 });

@@ -223,7 +223,7 @@ Deno.test("runDoses() stores its cells as the study does; the default dose is th
         onProgress: (state) => {
           if (state.note !== "done") return;
           done++;
-          reused += state.reused;
+          reused += Number(state.reused);
         },
       });
     const doses = [{ learningRate: 1e-3, epochs: 3 }, { epochs: 1 }, { items: "unknown" as const }];

@@ -4,8 +4,10 @@ import {
   accuracyRows,
   auditPools,
   type BaseResult,
+  caveatsOf,
   type CellResult,
   cellRows,
+  claimable,
   contrast,
   contrastRows,
   distanceRows,
@@ -14,6 +16,7 @@ import {
   type Finding,
   findings,
   findingsText,
+  findingText,
   flips,
   modelLabel,
   parseSettings,
@@ -21,6 +24,7 @@ import {
   saveResults,
   type StudyPlan,
   studyWarnings,
+  summaryText,
   type Treatment,
   treatmentsOf,
   unprovenTexts,
@@ -246,4 +250,39 @@ Deno.test("saveResults() keeps settings, seeds and versions, but no path of this
   assert.deepEqual([written.seeds, written.seconds, written.backend], [[0, 1], 1.3, "cpu"]);
   assert.ok(!JSON.stringify(written).includes("somewhere"));
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("where a probe shows no knowledge, tables say so and no finding is claimed", () => {
+  const guesses = auditProbe(bases[0].answers["history/homo"]);
+  assert.equal(guesses.meaningful, false);
+  const knowing = { ...guesses, meaningful: true };
+  const found = findings(cells);
+  assert.ok(found.some(({ reading }) => reading === "holds"));
+  assert.deepEqual(claimable(found, new Map([["organism:a", knowing]])), found);
+  assert.deepEqual(caveatsOf(new Map([["organism:a", knowing]])), []);
+
+  const audits = new Map([["organism:a", knowing], ["organism:b", guesses]]);
+  assert.match(
+    caveatsOf(audits).join(),
+    /^these numbers mean nothing: the probe of b does not show/,
+  );
+  const silent = claimable(found, audits);
+  const warnings = studyWarnings(study, { audits, settings: parseSettings() });
+  const text = summaryText(silent, { study, warnings });
+  assert.match(text, /^WARNING: b: .*groups built on it would not mean anything/);
+  for (const { hypothesis } of silent) {
+    assert.match(text, new RegExp(`^${hypothesis} .* no claim`, "m"));
+  }
+  assert.doesNotMatch(text, /holds|can't tell|does not hold|did not come out/);
+  assert.match(text, /\(correlation: r; KL: nats\); nothing is read from them\n/);
+  assert.deepEqual(unprovenTexts(silent), []);
+});
+
+Deno.test("findingText() gives what rounds to 0 no sign", () => {
+  const text = (unit: Finding["unit"], value: number, interval: [number, number]) =>
+    findingText({ estimate: { value, interval, n: 3 }, unit });
+  assert.equal(text("points", -0.34, [-0.64, -0.04]), "-0.3 [-0.6, 0.0]");
+  assert.equal(text("points", 0.04, [-0.01, 1]), "0.0 [0.0, +1.0]");
+  assert.equal(text("nats", 0.026, [-0.021, 0.074]), "+0.03 [-0.02, +0.07]");
+  assert.equal(text("r", -0.001, [-0.2, 0.2]), "0.00 [-0.20, 0.20]");
 });

@@ -8,6 +8,7 @@ import {
   type Settings,
   SETTINGS_VARIABLE,
 } from "../../study/settings.ts";
+import { clean } from "../../figure/_text.ts";
 import { isOnnx, ONNX } from "../../model/source.ts";
 import { writeWhole } from "../files.ts";
 import { installNative, ROOT } from "../native.ts";
@@ -313,7 +314,7 @@ async function main(): Promise<number> {
       if (!(error instanceof NotebookError)) throw error;
       const kept = join(ROOT, ".cache", "runs", "failed", name);
       await writeWhole(kept, formatNotebook(error.notebook));
-      console.error(`\n${error.message}\n\nIts outputs up to there: ${place(kept)}`);
+      console.error(`\n${clean(error.message)}\n\nIts outputs up to there: ${place(kept)}`);
       return 1;
     }
     console.log(`${name}: ${duration(performance.now() - started)}`);
@@ -338,7 +339,7 @@ if (import.meta.main) {
   try {
     Deno.exit(await main());
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
+    console.error(error instanceof Error ? clean(error.message) : error);
     Deno.exit(1);
   }
 }

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rowsOfCsv } from "../unit/_csv_table.ts";
+import { executeNotebook } from "../../lib/runtime/notebook/execute.ts";
+import { SETTINGS_VARIABLE } from "../../lib/study/settings.ts";
+import { temporaryFolder } from "./_notebook.ts";
+
+/** Runs a notebook with these settings; its figures lie in `folder`. */
+async function run(name: string, settings: object, folder: string): Promise<string> {
+  const source = fileURLToPath(new URL(`../../notebooks/${name}.ipynb`, import.meta.url));
+  const output = join(folder, `${name}.ipynb`);
+  const environment = { [SETTINGS_VARIABLE]: JSON.stringify({ ...settings, output: folder }) };
+  await executeNotebook(source, { output, environment });
+  return await Deno.readTextFile(output);
+}
+
+Deno.test("notebook 03 checks no group that is empty, and says so", async () => {
+  await using folder = await temporaryFolder();
+  const settings = { quick: true, limit: 20, minimumConfidence: 0.9999999 };
+  const text = await run("03-groups", settings, folder.path);
+  assert.match(text, /small-101: no items in any group, so nothing to check/);
+  assert.doesNotMatch(text, /small-101: 0 items/);
+});
+
+Deno.test("notebook 00 fine-tunes as the settings say", async () => {
+  await using folder = await temporaryFolder();
+  // At such a rate nothing moves: INC and SELF, which differ otherwise, leave the same model.
+  const settings = {
+    ...{ model: "organism:small-101", domains: ["history"], limit: 60 },
+    ...{ learningRate: 1e-12, epochs: 1, batchSize: 64 },
+  };
+  await run("00-start", settings, folder.path);
+  const text = await Deno.readTextFile(join(folder.path, "00-start", "before-and-after.csv"));
+  const [, inc, self] = rowsOfCsv(text);
+  assert.deepEqual([inc.model, self.model], ["INC", "SELF"]);
+  assert.ok(Number(inc.KL) > 0);
+  assert.ok(Math.abs(Number(inc.KL) - Number(self.KL)) < 1e-5, `${inc.KL}, ${self.KL}`);
+});

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { suiteNames } from "../../lib/evaluation.ts";
+import { makeTable, type Measurement, toCsv } from "../../lib/figure/mod.ts";
+import { Random } from "../../lib/random.ts";
+import { mean } from "../../lib/statistics/mod.ts";
+import {
+  accuracyColumns,
+  asRows,
+  type CellResult,
+  cellRows,
+  consistencyMeasures,
+  consistencyPoints,
+  contrast,
+  correlationKinds,
+  correlationOverModels,
+  correlationsByModel,
+  findings,
+  middleRatioFindings,
+  mixtureCurve,
+  ruleContrasts,
+  suiteLabels,
+  type Treatment,
+} from "../../lib/study/mod.ts";
+import { cellsOfCsv } from "./_csv_cells.ts";
+import { rowsOfCsv } from "./_csv_table.ts";
+import { madeCell } from "./_cells.ts";
+
+const random = new Random("rows");
+const share = () => random.next();
+
+/** Cells with numbers that no file holds whole, as a run gives them. */
+function measured(): CellResult[] {
+  const kinds: { treatment?: Treatment; ratio?: number }[] = [
+    ...[0, 0.2, 0.6, 1].map((ratio) => ({ ratio })),
+    { treatment: "har" },
+    { treatment: "context" },
+  ];
+  return ["a", "b", "c"].flatMap((model) =>
+    ["law", "law/ethics"].flatMap((domain) =>
+      [0, 1, 2].flatMap((seed) =>
+        kinds.map((kind) => {
+          const one = madeCell({
+            ...{ model, domain, seed, of: 110, right: 40 + random.integer(40), ...kind },
+            baseAccuracy: (50 + (domain === "law" ? 3 : 0) + model.charCodeAt(0) % 5) / 110,
+            ...{ kl: share() / 3, rank: 0.6 + share() / 3 },
+            ...{ cosine: 0.9 + share() / 10, entropy: share() },
+          });
+          const { homo } = one.suites;
+          return asRows({ ...one, suites: { homo, id: { ...homo!, rank: share() } } });
+        })
+      )
+    )
+  );
+}
+
+Deno.test("every contrast and correlation is computed from the numbers that cells.csv shows", () => {
+  const cells = measured();
+  const read = cellsOfCsv(toCsv(makeTable(cellRows(cells))));
+  assert.equal(read.length, cells.length);
+  assert.deepEqual(findings(read), findings(cells));
+  assert.equal(findings(cells).length, 8);
+  assert.deepEqual(middleRatioFindings(read), middleRatioFindings(cells));
+  assert.deepEqual(consistencyPoints(read), consistencyPoints(cells));
+  const value = ({ kl }: { kl: number }) => kl;
+  for (const suite of ["homo", "id"] as const) {
+    const klOf = (some: CellResult[]) =>
+      contrast(some, { treatment: "inc" }, { treatment: "self" }, { suite, value });
+    assert.deepEqual(klOf(read), klOf(cells));
+    assert.deepEqual(mixtureCurve(read, suite, { value }), mixtureCurve(cells, suite, { value }));
+    for (const kind of Object.keys(correlationKinds) as (keyof typeof correlationKinds)[]) {
+      for (const measure of Object.keys(consistencyMeasures)) {
+        const of = (some: CellResult[]) =>
+          correlationsByModel(consistencyPoints(some).filter((one) => one.suite === suite), {
+            kind,
+            measure: measure as keyof typeof consistencyMeasures,
+          });
+        assert.deepEqual(of(read), of(cells), `${kind}, ${measure}`);
+        assert.equal(of(cells).length, 3);
+      }
+    }
+  }
+});
+
+Deno.test("asRows() keeps six digits of what was measured, and shares whole", () => {
+  const one = madeCell({ ratio: 0, right: 1, of: 3, kl: 0.123456789, rank: 2 / 3 });
+  const rounded = asRows({ ...one, fit: { n: 3, share: 1 / 3 } });
+  const { accuracy, kl, rank, correct } = rounded.suites.homo!;
+  assert.deepEqual([accuracy, kl, rank], [1 / 3, 0.123457, 0.666667]);
+  assert.equal(rounded.fit!.share, 0.333333333333);
+  assert.deepEqual(correct, [1, 0, 0]);
+  assert.equal(one.suites.homo!.accuracy, 1 / 3);
+});
+
+Deno.test("equal means of seeds are equal ranks, in whatever order they were added", () => {
+  // Of these orders one differs from another in the last bit of its mean, and so would its rank.
+  const [a, b, c] = [0.960411, 0.200803, 0.100716];
+  const orders = [[a, b, c], [c, b, a], [b, c, a]];
+  assert.ok(new Set(orders.map((order) => mean(order.map((x) => 100 * x)))).size > 1);
+  const cells = orders.flatMap((ranks, i) =>
+    [0, 0.5, 1].flatMap((ratio) =>
+      ranks.map((rank, seed) =>
+        madeCell({ domain: `d${i}`, seed, ratio, rank, right: 5, of: 9, accuracy: rank })
+      )
+    )
+  );
+  const points = consistencyPoints(cells);
+  assert.equal(points.length, 9);
+  assert.deepEqual([...new Set(points.map(({ consistency }) => consistency))], [42.0643]);
+  assert.deepEqual([...new Set(points.map(({ accuracy }) => accuracy))], [42.0643]);
+});
+
+Deno.test("accuracyColumns() keeps a domain's name whole, slashes too", () => {
+  const row = { model: "m", group: "g", "law/ethics/homo": 1, "mean/ood": null };
+  assert.deepEqual(accuracyColumns([row]).map(({ key, label }) => [key, label]), [
+    ["law/ethics/homo", "law/ethics HOMO"],
+    ["mean/ood", "mean OOD"],
+  ]);
+  assert.deepEqual(accuracyColumns([]), []);
+});
+
+Deno.test("as many right answers over the seeds are one rank, however they fell", () => {
+  // 62 + 60 and 61 + 61 of 110: six digits would part them, 56.3636 + 54.5455 from 2 x 55.4545.
+  const rights = [[62, 60, 50], [61, 61, 50], [50, 72, 50]];
+  const cells = rights.flatMap((list, i) =>
+    [0, 0.5, 1].flatMap((ratio) =>
+      list.map((right, seed) => asRows(madeCell({ domain: `d${i}`, seed, ratio, right, of: 110 })))
+    )
+  );
+  const points = consistencyPoints(cells);
+  assert.deepEqual([...new Set(points.map(({ accuracy }) => accuracy))], [52.1212]);
+});
+
+Deno.test("the published correlations and contrasts follow from the published cells.csv", async () => {
+  const published = async (path: string) =>
+    await Deno.readTextFile(new URL(`../../figures/${path}.csv`, import.meta.url));
+  const cells = cellsOfCsv(await published("05-evaluation/cells"));
+  const points = consistencyPoints(cells);
+  const correlations = rowsOfCsv(await published("08-consistency/correlations"));
+  assert.equal(correlations.length, 3 * Object.keys(correlationKinds).length);
+  for (const { test, kind, pooled, p, ...models } of correlations) {
+    const own = points.filter(({ suite }) => suiteLabels[suite] === test);
+    const options = { kind: kind as keyof typeof correlationKinds };
+    const { value, interval, n, p: found } = correlationOverModels(own, options)!;
+    assert.deepEqual([{ value, interval, n }, found], [pooled, p], `${test}, ${kind}`);
+    for (const { model, correlation } of correlationsByModel(own, options)) {
+      assert.equal(
+        correlation.r,
+        (models[model] as Measurement).value,
+        `${test}, ${kind}, ${model}`,
+      );
+    }
+  }
+  const contrasts = rowsOfCsv(await published("05-evaluation/contrasts"));
+  assert.equal(contrasts.length, 9);
+  for (const { finding, test, "all models": published } of contrasts) {
+    const [, treatment] = ruleContrasts.find(([name]) => name === finding)!;
+    const suite = suiteNames.find((one) => suiteLabels[one] === test)!;
+    const { value, interval, n } = contrast(cells, { treatment }, { treatment: "inc" }, { suite })!;
+    assert.deepEqual({ value, interval, n }, published, `${finding}, ${test}`);
+  }
+});
