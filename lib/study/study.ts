@@ -277,7 +277,7 @@ async function runModel(
   const domains = plan.domains ?? [...material.domains.keys()];
   const answers: BaseAnswers = new Map(Object.entries(base.answers));
   const cells = planCells(plan, base.model, domains);
-  // Before anything is computed.
+  // Before any cell is computed.
   for (const cell of cells) domainOf(cell, material);
   const results: CellResult[] = [];
   // A cell trains the model: what the base says is asked for before its first one, of each domain.
