@@ -227,13 +227,7 @@ export function cellExamples(
 export async function runCell(cell: Cell, context: CellContext): Promise<CellResult> {
   const started = performance.now();
   const { model, material, base, finetuning } = context;
-  const domain = material.domains.get(cell.domain);
-  if (domain === undefined) {
-    throw new Error(
-      `Cannot run ${cell.treatment} in ${cell.domain}: expected one of ` +
-        `${[...material.domains.keys()].join(", ")}; choose one of these domains`,
-    );
-  }
+  const domain = domainOf(cell, material);
   const { released } = domain;
   const { explanations } = context;
   const { group, examples, sizes, empty } = cellExamples(cell, {
@@ -283,6 +277,16 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
     if (!(error instanceof NotFiniteError)) throw error;
     return { ...done, failed: error.message, suites: {}, seconds: seconds() };
   }
+}
+
+/** What a cell works on. @throws where the material has no such domain */
+export function domainOf(cell: Cell, { domains }: Material): DomainMaterial {
+  const domain = domains.get(cell.domain);
+  if (domain !== undefined) return domain;
+  throw new Error(
+    `Cannot run ${cell.treatment} in ${cell.domain}: expected one of ` +
+      `${[...domains.keys()].join(", ")}; choose one of these domains`,
+  );
 }
 
 /** A cell in a few words, such as `organism:small-101, history: mix 0.4, seed 0`. */

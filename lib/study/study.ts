@@ -17,6 +17,7 @@ import {
   type Cell,
   cellName,
   type CellResult,
+  domainOf,
   runCell,
   type Treatment,
 } from "./cell.ts";
@@ -277,11 +278,13 @@ async function runModel(
   const domains = plan.domains ?? [...material.domains.keys()];
   const answers: BaseAnswers = new Map(Object.entries(base.answers));
   const cells = planCells(plan, base.model, domains);
+  // Before any cell is computed.
+  for (const cell of cells) domainOf(cell, material);
   const results: CellResult[] = [];
   // A cell trains the model: what the base says is asked for before its first one, of each domain.
   const explained = new Map<string, Explanation[]>();
   const explain = async (cell: Cell, tell: (note: string) => void) => {
-    const { pool, released } = material.domains.get(cell.domain)!;
+    const { pool, released } = domainOf(cell, material);
     if (released !== undefined) return [...released.explanations];
     const found = explained.get(cell.domain) ?? await storedExplanations({
       model,
