@@ -213,8 +213,8 @@ export interface ConsistencyPoint {
   entropy: number;
 }
 
-/** A mean of seeds with six digits, as files show it: ranks must not hang on the last bit of a sum. */
-const meanOfSeeds = (values: readonly number[]) => Number(mean([...values]).toPrecision(6));
+/** A mean of seeds with nine digits: ranks must not hang on the last bit of a sum. */
+const meanOfSeeds = (values: readonly number[]) => Number(mean([...values]).toPrecision(9));
 
 /**
  * The points of the correlation: mixtures x domains, seeds averaged; of the models and seeds that have mixtures, so that all
