@@ -9,7 +9,7 @@ import { createRequire } from "node:module";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { findOnPath, run } from "./_command.ts";
+import { findOnPath } from "./_command.ts";
 import { ADDON, compile, fetchWheel, megabytes, recall, remember, steps } from "./_native_build.ts";
 import { findPip, Hindrance } from "./_wheels.ts";
 import { writeWhole } from "./files.ts";
@@ -19,6 +19,7 @@ import {
   type NativePlatform,
   TENSORFLOW_VERSION,
 } from "./native_wheels.ts";
+import { seesNvidiaGpu } from "./nvidia.ts";
 import { DENO_COMMAND, INSTALL_COMMAND } from "./pinned.ts";
 
 export type { NativeKind } from "./native_wheels.ts";
@@ -89,18 +90,6 @@ export function nativeState(options: NativeOptions = {}): NativeState {
     if (isWhole(home)) return { ready: true, kind, folder: home, addon: join(home, ADDON) };
   }
   return { ready: false, reason: `it is not installed in ${folder}`, mend: INSTALL_COMMAND };
-}
-
-/** Whether an NVIDIA GPU can be used here; `CUDA_VISIBLE_DEVICES` may hide it. */
-export async function seesNvidiaGpu(): Promise<boolean> {
-  const visible = Deno.env.get("CUDA_VISIBLE_DEVICES");
-  if (visible === "" || visible === "-1") return false;
-  try {
-    for (const _ of Deno.readDirSync("/proc/driver/nvidia/gpus")) return true;
-  } catch { /* no driver on this Linux, or another system */ }
-  if (findOnPath("nvidia-smi") === undefined) return false;
-  const { ok, output } = await run(["nvidia-smi", "-L"]);
-  return ok && /^GPU \d/m.test(output);
 }
 
 /** Where node-pre-gyp, which tfjs-node uses, looks for the addon. */
