@@ -27,6 +27,8 @@ export interface OnnxModelParts {
   /** Where the weights come from, to say so in results. */
   description?: SourceDescription;
   parameterCount?: number;
+  /** Tokens that are read at once unless told otherwise, padding counted. Default: 4,096. */
+  batchTokens?: number;
   /** Numbers of one head, for graphs that don't tell. */
   headDimension?: number;
   /**
@@ -50,7 +52,6 @@ interface Rest {
   ids: number[];
 }
 
-/** Tokens of a batch, padding counted. */
 const DEFAULT_BATCH_TOKENS = 4096;
 /** Beginnings that are shorter, or save fewer tokens, are not worth a pass of their own. */
 const LEAST_PREFIX = 16;
@@ -66,6 +67,7 @@ export class OnnxModel implements ProbedModel {
   readonly description?: SourceDescription;
   readonly parameterCount?: number;
   readonly #graph: PreTrainedModel;
+  readonly #batchTokens: number;
   readonly #oneByOne: boolean;
   /** The graph computes the logits of the last tokens alone, where asked. */
   readonly #keepsLast: boolean;
@@ -78,6 +80,7 @@ export class OnnxModel implements ProbedModel {
     this.tokenizer = parts.tokenizer;
     this.format = parts.format;
     this.description = parts.description;
+    this.#batchTokens = parts.batchTokens ?? DEFAULT_BATCH_TOKENS;
     this.parameterCount = parts.parameterCount;
     this.#graph = parts.graph;
     this.#oneByOne = parts.oneByOne ?? false;
@@ -190,7 +193,7 @@ export class OnnxModel implements ProbedModel {
     rows: number[][],
     spots: Spot[],
     take: (spot: Spot, logits: Float32Array) => void,
-    { batchTokens = DEFAULT_BATCH_TOKENS, sharePrefix = true }: ReadOptions = {},
+    { batchTokens = this.#batchTokens, sharePrefix = true }: ReadOptions = {},
   ): Promise<void> {
     checkRows(rows, this.config.vocabularySize);
     const rests = [...Map.groupBy(spots, ({ row }) => row)].map(([row, spots]): Rest => {

@@ -1,5 +1,6 @@
 /** A process that does a part of the work: its task comes by standard input, JSON lines go back. */
 import { fileURLToPath } from "node:url";
+import { inheritedBackend } from "../runtime/backend.ts";
 import { lines } from "../runtime/lines.ts";
 
 /** Runs `script` with a task to its end. @returns what it said last if it failed */
@@ -15,7 +16,11 @@ export async function runChild<T extends object>(
 ): Promise<string | undefined> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", fileURLToPath(script)],
-    env: { TF_NUM_INTRAOP_THREADS: `${threads}`, TF_NUM_INTEROP_THREADS: `${threads}` },
+    env: {
+      ...inheritedBackend(),
+      TF_NUM_INTRAOP_THREADS: `${threads}`,
+      TF_NUM_INTEROP_THREADS: `${threads}`,
+    },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",

@@ -59,11 +59,12 @@ export async function studiedModels({ model, quick }: Settings): Promise<string[
 
 /** What a run's settings change of how a model is fine-tuned. */
 export function finetuningOf(
-  { learningRate, epochs, batchSize, lora: rank }: Settings,
+  { learningRate, epochs, batchSize, batchTokens, gradientCheckpointing, lora: rank }: Settings,
 ): Partial<FinetuneSettings> {
   const lora = rank === undefined ? undefined : { rank };
+  const recompute = gradientCheckpointing ? "layer" : undefined;
   return Object.fromEntries(
-    Object.entries({ learningRate, epochs, batchSize, lora })
+    Object.entries({ learningRate, epochs, batchSize, batchTokens, recompute, lora })
       .filter(([, value]) => value !== undefined),
   );
 }
@@ -209,7 +210,8 @@ async function open<Model extends ProbedModel>(
 ) {
   const limit = settings.limit ?? (settings.quick ? QUICK_LIMIT : undefined);
   if (isOrganism(name)) {
-    const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1));
+    const { batchTokens } = settings;
+    const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1), { batchTokens });
     const all = world.domains.map(({ name }) => name);
     const domains = settings.domains ?? (settings.quick ? all.slice(0, QUICK_DOMAINS) : all);
     const material = worldMaterial(world, { domains, limit });
@@ -218,8 +220,9 @@ async function open<Model extends ProbedModel>(
   const files = studiesFacts(settings)
     ? { material: await factMaterial(settings), rejected: [], leaked: 0 }
     : await fileMaterial(settings, { ...options, limit });
-  const { template, formulation, normalization } = settings;
-  return { model: await load(name, { template, formulation, normalization }), ...files };
+  const { template, formulation, normalization, batchTokens } = settings;
+  const asked = { template, formulation, normalization, batchTokens };
+  return { model: await load(name, asked), ...files };
 }
 
 /** The material of the settings' files: one domain. Errors as of `openSubject`. */

@@ -10,7 +10,7 @@ import type { LanguageModel } from "../model/language_model.ts";
 import { dropLora } from "../model/lora.ts";
 import type { SuiteName } from "../evaluation.ts";
 import { type Asking, askingOf } from "../prompt.ts";
-import { type Backend, openBackend } from "../runtime/backend.ts";
+import { type Backend, openBackend, type Precision } from "../runtime/backend.ts";
 import { type BaseAnswers, type Cell, type CellResult, runCell, type Treatment } from "./cell.ts";
 import { answersToExplain, explanationForm, storedExplanations } from "./explanations.ts";
 import type { Exam, ItemKind, Material } from "./material.ts";
@@ -81,7 +81,7 @@ export interface BaseResult {
 
 export interface StudyResult {
   plan: StudyPlan;
-  backend: Pick<Backend, "name" | "device" | "threads" | "versions">;
+  backend: Pick<Backend, "name" | "device" | "threads" | "versions"> & { precision?: Precision };
   bases: BaseResult[];
   cells: CellResult[];
   seconds: number;
@@ -168,7 +168,7 @@ export async function runPlans(
 /** Runs what is not finished yet, and returns all results of the plan. */
 export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
   const started = performance.now();
-  const { name, device, threads, versions } = await openBackend();
+  const { name, device, threads, precision, versions } = await openBackend();
   const store = new Store(options.store);
   const bases: BaseResult[] = [];
   const cells: CellResult[] = [];
@@ -197,7 +197,8 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
     }
   }
   const seconds = (performance.now() - started) / 1000;
-  return { plan, backend: { name, device, threads, versions }, bases, cells, seconds };
+  const backend = { name, device, threads, precision, versions };
+  return { plan, backend, bases, cells, seconds };
 }
 
 /** What the base model answers to every exam of the material (5-shot, plain); stored once. */

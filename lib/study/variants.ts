@@ -7,6 +7,7 @@ import {
   type VariantPlan,
   variantsOf,
 } from "../organism/mod.ts";
+import { openBackend, processesAtOnce } from "../runtime/backend.ts";
 import { pretrainingSteps } from "../world/mod.ts";
 import { runChild, serveChild } from "./_child.ts";
 
@@ -32,9 +33,9 @@ interface Step {
  */
 export async function makeVariants(
   plans: readonly VariantPlan[],
-  { onProgress, workers = navigator.hardwareConcurrency }: {
+  { onProgress, workers }: {
     onProgress?: (state: VariantProgress) => void;
-    /** Processes at once. Default: one a core. */
+    /** Processes at once. Default: one a core, and one alone where a graphics card computes. */
     workers?: number;
   } = {},
 ): Promise<OrganismCard[][]> {
@@ -47,7 +48,8 @@ export async function makeVariants(
   const total = steps.reduce((a, b) => a + b, 0);
   const done = lacking.map(() => 0);
   const queue = [...lacking.entries()];
-  const lanes = Math.min(workers, lacking.length);
+  if (lacking.length > 0) await openBackend(); // which the processes take too
+  const lanes = Math.min(workers ?? processesAtOnce(), lacking.length);
   const threads = Math.max(1, Math.floor(navigator.hardwareConcurrency / Math.max(1, lanes)));
   const failures: string[] = [];
   await Promise.all(Array.from({ length: lanes }, async () => {

@@ -3,6 +3,7 @@
  * two processes of one thread do twice the cells of one process of two. They share nothing but the store:
  * each computes its share of the cells, and a process that dies leaves whole files behind.
  */
+import { openBackend, processesAtOnce } from "../runtime/backend.ts";
 import { runChild, serveChild } from "./_child.ts";
 import { openSubject } from "./open.ts";
 import type { Settings } from "./settings.ts";
@@ -27,15 +28,17 @@ interface Task {
 
 export interface ParallelOptions extends Pick<StudyOptions, "store" | "onProgress"> {
   settings: Settings;
-  /** Processes. Default: one a core. */
+  /** Processes. Default: one a core, and one alone where a graphics card computes. */
   workers?: number;
 }
 
 /** As `runStudy`, by several processes; models are opened by the settings. */
 export async function runParallel(
   plan: StudyPlan,
-  { settings, store, onProgress, workers = navigator.hardwareConcurrency }: ParallelOptions,
+  { settings, store, onProgress, workers }: ParallelOptions,
 ): Promise<StudyResult> {
+  await openBackend();
+  workers ??= processesAtOnce();
   const open = (name: string) => openSubject(name, settings);
   if (workers > 1) await fillStore([plan], { settings, store, onProgress, workers });
   // All cells are there by now: this reads them.
@@ -48,16 +51,18 @@ export async function runParallel(
  */
 export async function fillStore(
   plans: readonly StudyPlan[],
-  { settings, store, onProgress, workers = navigator.hardwareConcurrency }: ParallelOptions,
+  { settings, store, onProgress, workers }: ParallelOptions,
 ): Promise<void> {
+  await openBackend(); // which the workers take too
+  const of = workers ?? processesAtOnce();
   let done = 0;
   const ended = await Promise.all(
     Array.from(
-      { length: workers },
+      { length: of },
       (_, index) =>
         runChild<StudyProgress>(import.meta.url, {
-          task: { plans, settings, store, index, of: workers } satisfies Task,
-          threads: Math.max(1, Math.floor(navigator.hardwareConcurrency / workers)),
+          task: { plans, settings, store, index, of } satisfies Task,
+          threads: Math.max(1, Math.floor(navigator.hardwareConcurrency / of)),
           onLine: (state) => {
             const total = Math.max(done + 1, state.total);
             onProgress?.({ ...state, done: ++done, total });

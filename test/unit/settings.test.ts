@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import type { LanguageModel } from "../../lib/model/language_model.ts";
+import { parseRequest } from "../../lib/runtime/tasks/reproduce.ts";
+import { finetuningOf } from "../../lib/study/open.ts";
+import { openSubject } from "../../lib/study/mod.ts";
 import { outputPath, parseSettings } from "../../lib/study/settings.ts";
 
 Deno.test("parseSettings() fills in the defaults", () => {
@@ -42,4 +46,24 @@ Deno.test("parseSettings() takes any domain with one's own questions", () => {
 Deno.test("outputPath() takes a relative folder from the project's root", () => {
   assert.match(outputPath({ output: "figures" }, "a.csv"), /^\/.*figures\/a\.csv$/);
   assert.equal(outputPath({ output: "/out" }, "a.csv"), "/out/a.csv");
+});
+
+Deno.test("--batch-tokens, --gradient-checkpointing and --precision reach what they are for", async () => {
+  const { settings } = parseRequest(
+    ["--batch-tokens=96", "--gradient-checkpointing", "--precision=tf32", "--limit=4"],
+    "/home/user",
+  );
+  assert.deepEqual(finetuningOf(settings), { batchTokens: 96, recompute: "layer" });
+  assert.equal(settings.precision, "tf32");
+  const { model } = await openSubject("organism:small-101", settings);
+  try {
+    assert.equal((model as LanguageModel).batchTokens, 96);
+  } finally {
+    model.dispose();
+  }
+  const refused = (flag: string, message: RegExp) =>
+    assert.throws(() => parseRequest([flag], "/"), message);
+  refused("--batch-tokens=0", /setting batchTokens: expected a whole number from 1 up, found 0/);
+  refused("--gradient-checkpointing=yes", /--gradient-checkpointing=yes: expected no value/);
+  refused("--precision=bf16", /setting precision: expected one of float32, tf32, found "bf16"/);
 });
