@@ -226,7 +226,10 @@ export function studiesFacts({ model = "organism", ...files }: Partial<Settings>
 export function realSettings(settings: Settings): Settings {
   const { model, quick, full, resume, output } = settings;
   if (!namesOrganism(model)) return settings;
-  return parseSettings(JSON.stringify({ model: "smollm2", quick, full, resume, output }));
+  const { lora, batchTokens, gradientCheckpointing, precision } = settings;
+  const computed = { lora, batchTokens, gradientCheckpointing, precision };
+  const run = { model: "smollm2", quick, full, resume, output };
+  return parseSettings(JSON.stringify({ ...run, ...computed }));
 }
 
 /** How a real model is asked; an organism brings its own way. */

@@ -3,7 +3,7 @@ import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { parseRequest } from "../../lib/runtime/tasks/reproduce.ts";
 import { finetuningOf } from "../../lib/study/open.ts";
 import { openSubject } from "../../lib/study/mod.ts";
-import { outputPath, parseSettings } from "../../lib/study/settings.ts";
+import { outputPath, parseSettings, realSettings } from "../../lib/study/settings.ts";
 
 Deno.test("parseSettings() fills in the defaults", () => {
   assert.deepEqual(parseSettings(), {
@@ -55,6 +55,7 @@ Deno.test("--batch-tokens, --gradient-checkpointing and --precision reach what t
   );
   assert.deepEqual(finetuningOf(settings), { batchTokens: 96, recompute: "layer" });
   assert.equal(settings.precision, "tf32");
+  assert.deepEqual(finetuningOf(realSettings(settings)), finetuningOf(settings));
   const { model } = await openSubject("organism:small-101", settings);
   try {
     assert.equal((model as LanguageModel).batchTokens, 96);
