@@ -11,7 +11,6 @@ import { withQuietStderr } from "./_stderr.ts";
 import {
   type Candidate,
   type Choice,
-  environmentOf,
   fasterOf,
   type Measured,
   measuredText,
@@ -198,15 +197,14 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
     const wanted = wantedPrecision();
     if (wanted === "tf32" && !((card?.computeCapability ?? 0) >= 8)) refuseTf32(cardText(card));
     const choice = card && wanted === "float32" && !options.forced
-      ? await cardOrProcessor(card, options)
+      ? await faster(["cuda", "processor"], [card.name, card.driver, TENSORFLOW_VERSION], options)
       : undefined;
     if (choice?.candidate === "processor") {
-      // For this process and those that it starts.
-      Deno.env.set("CUDA_VISIBLE_DEVICES", environmentOf("processor").CUDA_VISIBLE_DEVICES);
+      Deno.env.set("CUDA_VISIBLE_DEVICES", "-1"); // for this process and those that it starts
     }
-    // Read when the library loads. Who sets it wants to see what is logged.
-    const logged = Deno.env.has("TF_CPP_MIN_LOG_LEVEL");
+    // Read when the library loads. Who sets it lower wants to see what is logged.
     setDefault("TF_CPP_MIN_LOG_LEVEL", "3");
+    const logged = Deno.env.get("TF_CPP_MIN_LOG_LEVEL") !== "3";
     // Several processes can share a card.
     setDefault("TF_FORCE_GPU_ALLOW_GROWTH", "true");
     // TensorFlow takes TF32 wherever a card has it, unless CUDA's libraries are told otherwise.
@@ -259,7 +257,7 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
     if (emulated && !forced) throw new Unavailable(`its only adapter is a processor (${device})`);
     const { candidate, measured } = forced
       ? { candidate: "webgpu" }
-      : await webgpuOrWasm([device, vendor, adapter.info.device], options);
+      : await faster(["webgpu", "wasm"], [device, vendor, adapter.info.device], options);
     if (candidate === "wasm") {
       throw new Unavailable(`a training step takes longer there: ${measuredText(measured!)}`);
     }
@@ -371,24 +369,15 @@ function threads(): number {
 
 const cardText = (card: NvidiaCard | undefined) => card?.name ?? "no NVIDIA card";
 
-/** What the times of both sides depend on, beside a card. */
-const machine = () => [processor(), threads(), Deno.version.deno, tf.version.tfjs];
-
-function cardOrProcessor(card: NvidiaCard, options: BackendOptions): Promise<Choice> {
-  const about = [card.name, card.driver, TENSORFLOW_VERSION, ...machine()];
-  return choice(["cuda", "processor"], about, options);
-}
-
-function webgpuOrWasm(adapter: string[], options: BackendOptions): Promise<Choice> {
-  return choice(["webgpu", "wasm"], [...adapter, ...machine()], options);
-}
-
-function choice(
+/** @param about the card, and what its times depend on */
+function faster(
   candidates: [Candidate, Candidate],
-  about: (string | number | undefined)[],
+  about: (string | undefined)[],
   { shape }: BackendOptions,
 ): Promise<Choice> {
-  return fasterOf(candidates, { about, shape, folder: join(ROOT, ".cache", "backend") });
+  const machine = [processor(), threads(), Deno.version.deno, tf.version.tfjs];
+  const folder = join(ROOT, ".cache", "backend");
+  return fasterOf(candidates, { about: [...about, ...machine], shape, folder });
 }
 
 function tellUnused(card: NvidiaCard, options: BackendOptions): void {

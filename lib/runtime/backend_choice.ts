@@ -131,7 +131,9 @@ export async function measureStep(
 /** Of TensorFlow's log what it says about the card: errors first, without their stamps. */
 export function cardReason(log: string): string {
   const lines = [...log.matchAll(/^(?:\S+ \S+ )?([IWEF])(?:\d{4} | )?.*?\.cc:\d+\] (.*)$/gm)]
-    .filter(([, , text]) => /cuda|cudnn|cublas|\bgpus?\b|dlopen|dynamic library|nvidia/i.test(text))
+    .filter(([line]) =>
+      /cuda|cudnn|cublas|cuinit|\bgpus?\b|dlopen|dynamic library|nvidia/i.test(line)
+    )
     .map(([, level, text]) => ({ rank: "FEWI".indexOf(level), text: text.trim() }))
     .sort((a, b) => a.rank - b.rank);
   const texts = [...new Set(lines.map(({ text }) => text))];

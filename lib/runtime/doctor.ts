@@ -9,7 +9,7 @@ import type { Backend, BackendName, PassedOver } from "./backend.ts";
 import { measuredText, measureStep } from "./backend_choice.ts";
 import { type NativeState, nativeState, ROOT } from "./native.ts";
 import { nvidiaCard } from "./nvidia.ts";
-import { DENO_COMMAND, PINNED_DENO } from "./pinned.ts";
+import { DENO_COMMAND, INSTALL_COMMAND, PINNED_DENO } from "./pinned.ts";
 import { PRECISION_VARIABLE, WrongPrecision } from "./precision.ts";
 
 /** A file or folder at hand. */
@@ -199,7 +199,7 @@ function findMissing(report: DoctorReport): Missing[] {
   ) {
     missing.push({
       what: "TensorFlow for the NVIDIA card (the one for the processor is installed)",
-      mend: `${DENO_COMMAND} run -A lib/runtime/tasks/install.ts`,
+      mend: INSTALL_COMMAND,
     });
   }
   if (machine.gpuUnused) {
@@ -209,6 +209,13 @@ function findMissing(report: DoctorReport): Missing[] {
       mend:
         "nvidia-smi shows whether the driver works; TensorFlow needs one for CUDA 12 or later, and " +
         "in a container the card passed into it (docker run --gpus all)",
+    });
+  }
+  if (native.ready && native.outdated && native.kind === "cuda") {
+    missing.push({
+      what:
+        "TensorFlow's addon as it is built now: this one reloads a card's session for every shape",
+      mend: INSTALL_COMMAND,
     });
   }
   const broken = organisms.filter(({ lacks }) => lacks);

@@ -24,6 +24,7 @@ import { seesNvidiaGpu } from "./nvidia.ts";
 import { DENO_COMMAND, INSTALL_COMMAND } from "./pinned.ts";
 
 export type { NativeKind } from "./native_wheels.ts";
+export { TENSORFLOW_VERSION } from "./native_wheels.ts";
 export { INSTALL_COMMAND } from "./pinned.ts";
 
 /** The root of this repository. */
