@@ -259,7 +259,7 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
       ? { candidate: "webgpu" }
       : await faster(["webgpu", "wasm"], [device, vendor, adapter.info.device], options);
     if (candidate === "wasm") {
-      throw new Unavailable(`a training step takes longer there: ${measuredText(measured!)}`);
+      throw new Unavailable(`a training step was measured: ${measuredText(measured!)}`);
     }
     await import("@tensorflow/tfjs-backend-webgpu");
     registerMissingKernels("webgpu");

@@ -1,7 +1,8 @@
 /**
  * Opens the backend that the environment asks for, in a process of its own; prints it and what it
  * computes, or the error, as JSON. With "broken" the wasm backend's products come out as zeros;
- * with "adapter" a graphics driver is loaded before; with "card" TensorFlow says that it uses a card.
+ * with "adapter" a graphics driver is loaded before; with "card" TensorFlow says that it uses a card;
+ * with "graphics" a graphics card is found that is no processor.
  */
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs";
@@ -24,6 +25,10 @@ if (Deno.args.includes("broken")) {
   });
 }
 if (Deno.args.includes("adapter")) await navigator.gpu?.requestAdapter();
+if (Deno.args.includes("graphics")) {
+  const info = { description: `Stand-in ${crypto.randomUUID()}`, vendor: "", device: "" };
+  Object.defineProperty(navigator, "gpu", { value: { requestAdapter: () => ({ info }) } });
+}
 if (Deno.args.includes("card")) {
   await installNative({ download: false });
   const require = createRequire(import.meta.url);

@@ -217,6 +217,15 @@ stageTest(
   },
 );
 
+Deno.test("WebGPU and WebAssembly are measured where there is a graphics card, and no TensorFlow", async () => {
+  const { backend } = await openApart({ SELF_ALIGNING_NATIVE: "/nowhere" }, "graphics");
+  // An emulated card is slower, an absent one fails in the measuring process.
+  assert.equal(backend.name, "wasm");
+  const { name, reason } = backend.passedOver[1];
+  assert.equal(name, "webgpu");
+  assert.match(reason, /^a training step was measured: webgpu .*, wasm [\d.]+ ms$/s);
+});
+
 stageTest("float32 is what a card computes in unless tf32 is asked for", async ({ env, card }) => {
   const forced = { ...env, SELF_ALIGNING_BACKEND: "tensorflow", NVIDIA_TF32_OVERRIDE: "1" };
   const plain = await openApart(forced, "card");
