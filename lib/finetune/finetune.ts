@@ -1,10 +1,10 @@
 /** Fine-tuning of a model on examples (paper, section 4.1): of all its weights, or of an adapter. */
 import type { Example } from "../conversation.ts";
 import type { LanguageModel } from "../model/language_model.ts";
-import { adapterShapes, loraOptions } from "../model/lora.ts";
-import { checkMemory, type MemoryEstimate, trainingMemory } from "../model/memory.ts";
+import { loraOptions } from "../model/lora.ts";
 import { Random } from "../random.ts";
 import { encodeConversation, type EncodedConversation } from "./encode.ts";
+import { checkTrainingRoom } from "./room.ts";
 import {
   type FinetuneSettings,
   LORA_RATE_FACTOR,
@@ -76,7 +76,7 @@ export async function finetune(
   if (examples.length === 0) {
     throw new Error("Cannot fine-tune: expected examples; found none; look at the groups' sizes");
   }
-  for (const name of ["epochs", "batchSize", "maxTokens"] as const) {
+  for (const name of ["epochs", "batchSize", "maxTokens", "batchTokens"] as const) {
     if (!(Number.isInteger(settings[name]) && settings[name] >= 1)) {
       throw new Error(`Cannot fine-tune: expected ${name} from 1 up; found ${settings[name]}`);
     }
@@ -86,13 +86,9 @@ export async function finetune(
   const encoded = examples.map(({ messages }) =>
     encodeConversation(messages, { tokenizer, format: model.format, maxTokens })
   );
-  checkMemory(memoryFor(model, encoded, settings), {
-    action: `fine-tune ${model.name}`,
-    has: ["process", "weights"],
-    mend:
-      `give fewer batchTokens (here ${settings.batchTokens}) or recompute: "layer", train adapters ` +
-      "(--lora=8), or choose a smaller model",
-  });
+  const length = encoded.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+  const tokens = length * Math.min(batchSize, encoded.length);
+  checkTrainingRoom(model, { ...settings, tokens, length }, { action: `fine-tune ${model.name}` });
   const perEpoch = Math.ceil(encoded.length / batchSize);
   const steps = perEpoch * epochs;
   const trainer = new Trainer(model, {
@@ -135,24 +131,6 @@ export async function finetune(
     seconds: (performance.now() - started) / 1000,
   };
 }
-
-function memoryFor(
-  { config }: LanguageModel,
-  rows: EncodedConversation[],
-  { batchSize, batchTokens, recompute, lora }: FinetuneSettings,
-): MemoryEstimate {
-  const length = maxLength(rows);
-  const adapters = lora && [...adapterShapes(config, loraOptions(lora)).values()];
-  return trainingMemory(config, {
-    batchTokens: Math.min(batchTokens, batchSize * length),
-    length,
-    recompute,
-    trained: adapters?.reduce((total, [rows, columns]) => total + rows * columns, 0),
-    summed: batchSize * length > batchTokens,
-  });
-}
-
-const maxLength = (rows: EncodedConversation[]) => Math.max(...rows.map(({ ids }) => ids.length));
 
 const toBatch = (rows: EncodedConversation[]) => ({
   inputIds: rows.map(({ ids }) => ids),

@@ -31,6 +31,7 @@ import {
 } from "../model/lora.ts";
 import { NotFiniteError } from "../not_finite.ts";
 import { chooseLengths } from "./lengths.ts";
+import { checkTrainingRoom } from "./room.ts";
 import { type Schedule, scheduleFactor } from "./schedule.ts";
 import { firstMoment as first, readState, secondMoment as second, writeState } from "./state.ts";
 
@@ -199,6 +200,8 @@ export class Trainer {
   #lengths: number[] = [];
   /** The most supervised tokens of a part, by its rows and length. */
   #supervised = new Map<string, number>();
+  /** Tokens of the largest batch that was found to have room. */
+  #roomy = 0;
   readonly #adapter?: Adapter;
 
   /** @throws where an option does not fit, or the model has an adapter that `lora` does not ask for */
@@ -227,6 +230,10 @@ export class Trainer {
           "to 0 in config.json to train without dropout",
       );
     }
+    // Moments alone can be more than there is.
+    checkTrainingRoom(model, { ...this.options, tokens: 1, length: 1 }, {
+      action: `train ${model.name}`,
+    });
     this.#adapter = adapterFor(model, this.options.lora);
     if (this.#adapter !== undefined) {
       const { rank, alpha, rankStabilized, targets } = this.#adapter;
@@ -257,6 +264,7 @@ export class Trainer {
     const learningRate = this.options.learningRate *
       (this.options.factor?.(this.steps) ?? scheduleFactor(this.steps, this.options));
     const scalars = tf.tensor1d([learningRate, 1 - beta1 ** t, 1 - beta2 ** t]);
+    this.#checkRoom(batch);
     const parts = splitBatch(batch, this.options.batchTokens, this.#lengths);
     try {
       const [loss, gradientNorm] = parts.length === 1
@@ -268,6 +276,22 @@ export class Trainer {
     } finally {
       scalars.dispose();
     }
+  }
+
+  /**
+   * @throws where memory is too small for the batch. Compiled, the first one tells: later ones find memory
+   *   that this process holds already.
+   */
+  #checkRoom({ inputIds, labels }: WeightedBatch): void {
+    const length = inputIds.reduce((most, row) => Math.max(most, row.length), 0);
+    const tokens = inputIds.length * length;
+    if (tokens <= this.#roomy || this.#roomy > 0 && this.model.session !== undefined) return;
+    const supervised = labels.flat().filter((label) => label >= 0).length;
+    checkTrainingRoom(this.model, { ...this.options, tokens, length, supervised }, {
+      action: `train ${this.model.name} on ${inputIds.length} x ${length} tokens`,
+      has: ["process", "weights", "moments"],
+    });
+    this.#roomy = tokens;
   }
 
   async #whole(batch: WeightedBatch, scalars: tf.Tensor1D): Promise<[number, number]> {

@@ -4,6 +4,14 @@ import * as tf from "@tensorflow/tfjs";
 /** A label that carries no loss, as in transformers. */
 export const IGNORED = -100;
 
+/** Numbers of one block of logits that is read (64 MiB). */
+export const LOGITS_AT_ONCE = 2 ** 24;
+/**
+ * Rows that are read are made for about so many texts of the mean length: fewer leave gaps, more look at
+ * others in vain.
+ */
+export const TEXTS_A_ROW = 2;
+
 /** Token ids and labels of one step; `labels[i][t]` is what stands at position t (shifted inside). */
 export interface Batch {
   inputIds: number[][];

@@ -34,6 +34,8 @@ export interface LanguageModelParts {
   identity?: string;
   /** Whether steps are compiled on the native backend. Default true. */
   compiled?: boolean;
+  /** Tokens that are read at once unless told otherwise. Default: 2,048. */
+  batchTokens?: number;
 }
 
 export class LanguageModel implements ProbedModel {
@@ -44,6 +46,8 @@ export class LanguageModel implements ProbedModel {
   readonly format: PromptFormat;
   readonly description?: SourceDescription;
   readonly identity?: string;
+  /** Tokens that are read at once unless told otherwise. */
+  readonly batchTokens: number;
   /** The compiled graphs' session; absent where steps run uncompiled. */
   readonly session?: Session;
   /** Variables beside the parameters that compiled functions use, such as an optimizer's moments. */
@@ -60,6 +64,7 @@ export class LanguageModel implements ProbedModel {
     this.format = parts.format;
     this.description = parts.description;
     this.identity = parts.identity;
+    this.batchTokens = parts.batchTokens ?? DEFAULT_BATCH_TOKENS;
     for (const [name, shape] of parameterShapes(this.config)) {
       const found = this.parameters.get(name)?.shape;
       if (found === undefined || !tf.util.arraysEqual(found, shape)) {
@@ -198,14 +203,23 @@ export class LanguageModel implements ProbedModel {
   }
 
   /** @throws where memory is too small to read the texts, with the estimate */
-  #checkRoom(texts: readonly number[][], { batchTokens }: ReadOptions, kept = 0): void {
-    const length = Math.max(...texts.map((text) => text.length));
+  #checkRoom(
+    texts: readonly number[][],
+    { batchTokens = this.batchTokens }: ReadOptions,
+    kept = 0,
+  ): void {
+    const length = texts.reduce((most, text) => Math.max(most, text.length), 0);
     const all = texts.reduce((total, text) => total + text.length, 0);
-    const use = { batchTokens: Math.min(batchTokens ?? DEFAULT_BATCH_TOKENS, all), length, kept };
+    const tokens = Math.min(batchTokens, all);
+    const use = { batchTokens: tokens, length, kept, compiled: this.session !== undefined };
     checkMemory(probingMemory(this.config, use), {
       action: `read ${texts.length} texts with ${this.name}`,
       has: ["process", "weights"],
-      mend: "give fewer batchTokens, ask fewer questions at once, or choose a smaller model",
+      mend: [
+        ...tokens > length ? [`give fewer tokens at once (--batch-tokens=N, here ${tokens})`] : [],
+        ...kept > 1 ? ["ask fewer questions at once"] : [],
+        "choose a smaller model",
+      ].join(", "),
     });
   }
 

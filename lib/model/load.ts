@@ -32,6 +32,8 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> 
   normalization?: Normalization;
   /** Whether steps are compiled to one graph on the native backend. Default true. */
   compiled?: boolean;
+  /** Tokens that are read at once unless told otherwise. Default: 2,048; 4,096 of ONNX graphs. */
+  batchTokens?: number;
 }
 
 /**
@@ -41,14 +43,15 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> 
  *   where memory is too small for it, or where it has no chat template and one is asked for
  */
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<LanguageModel> {
-  await openBackend();
   using opened = await openSource(source, {
     ...options,
-    check: (configuration) =>
+    async check(configuration) {
+      await openBackend(undefined, { shape: configuration });
       checkMemory(loadingMemory(configuration), {
         action: `load ${source}`,
         mend: "choose a smaller model or close other programs",
-      }),
+      });
+    },
   });
   const { configuration, tokenizer, description, identity } = opened;
   const parameters = new Map<string, tf.Variable>();
@@ -67,6 +70,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
       identity,
       format,
       compiled: options.compiled,
+      batchTokens: options.batchTokens,
     });
   } catch (error) {
     tf.dispose([...parameters.values()]);
@@ -89,7 +93,8 @@ export async function openEngine(source: string, options: LoadOptions = {}): Pro
   ]);
   const opened = await openOnnx(source, options);
   try {
-    return new OnnxModel({ ...opened, format: options.format ?? formatOf(opened, options) });
+    const format = options.format ?? formatOf(opened, options);
+    return new OnnxModel({ ...opened, format, batchTokens: options.batchTokens });
   } catch (error) {
     await opened.graph.dispose();
     throw error;

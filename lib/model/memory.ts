@@ -2,15 +2,19 @@
  * How much memory a model takes, from its configuration alone: told before the weights are read and
  * before a training starts, not by a process that is killed.
  *
- * Estimates are of compiled steps on the native backend, in float32. Held to peaks of the whole process
+ * Estimates are of float32. Compiled steps (the native backend) are held to peaks of the whole process
  * (SmolLM2-135M, 2 cores; the process without a model has .4 GB): loading 1.4 GB told, 1.1 to 1.3 measured;
  * a full step of 4 x 128 tokens 3.6 told, 3.65 to 4.05 measured; 8 x 128 4.6 and 4.3; 2 x 512 5.1 and 5.0;
  * 8 x 128 with the MLPs computed again 3.8 and 3.4, 4 x 128 with whole layers 3.5 and 3.6; reading 64 x 128
  * tokens 1.7 and 1.4. So count on 15%, a fifth for reading.
+ * Uncompiled, every operation's result stays until the step ends, five times as much: factors are fitted
+ * to peaks of TensorFlow.js's memory on WebAssembly (widths 64 to 576, 1 to 32 layers), within a fifth.
  */
 import * as tf from "@tensorflow/tfjs";
+import { usesCard } from "../runtime/backend.ts";
 import { formatBytes, requireMemory } from "../runtime/memory.ts";
 import { parameterShapes, type Recompute } from "./architecture.ts";
+import { LOGITS_AT_ONCE, TEXTS_A_ROW } from "./batch.ts";
 import type { ModelConfiguration } from "./configuration.ts";
 
 /** Bytes, by what they are for. */
@@ -27,7 +31,12 @@ export interface MemoryEstimate {
   /** Passing needs: tensors while they are read and clipped. */
   passing: number;
   total: number;
+  /** The largest tensor; on WebGPU a buffer must hold it. Not part of the total. */
+  largest: { name: string; bytes: number };
 }
+
+/** What is added up to the total. */
+type MemoryParts = Omit<MemoryEstimate, "total" | "largest">;
 
 /** What is done with a model that is loaded. */
 export interface MemoryUse {
@@ -35,6 +44,8 @@ export interface MemoryUse {
   batchTokens: number;
   /** The longest row, in tokens. */
   length: number;
+  /** Whether steps are compiled, as on the native backend. Default: true. */
+  compiled?: boolean;
 }
 
 export interface TrainingUse extends MemoryUse {
@@ -44,6 +55,8 @@ export interface TrainingUse extends MemoryUse {
   trained?: number;
   /** A batch goes through in parts whose gradients are summed. Default: false. */
   summed?: boolean;
+  /** Tokens of a part with loss. Default: 8 a row. */
+  supervised?: number;
 }
 
 const FLOAT = 4;
@@ -53,79 +66,145 @@ const FRAGMENTS = 1.2;
 
 const sizeOf = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 
-function sizes(configuration: ModelConfiguration): { all: number; largest: number } {
-  const each = parameterShapes(configuration).map(([, shape]) => sizeOf(shape));
-  return { all: each.reduce((a, b) => a + b, 0), largest: Math.max(...each) };
+interface Sizes {
+  all: number;
+  largest: number;
+  name: string;
 }
 
-function sum(parts: Partial<Omit<MemoryEstimate, "total">>): MemoryEstimate {
+function sizes(configuration: ModelConfiguration): Sizes {
+  let [all, largest, name] = [0, 0, ""];
+  for (const [tensor, shape] of parameterShapes(configuration)) {
+    const size = sizeOf(shape);
+    all += size;
+    if (size > largest) [largest, name] = [size, tensor];
+  }
+  return { all, largest, name };
+}
+
+/** @param others sizes of tensors beside the weights, by name */
+function sum(
+  parts: Partial<MemoryParts>,
+  weights: Sizes,
+  others: Record<string, number> = {},
+): MemoryEstimate {
   const all = {
-    ...{ process: PROCESS, weights: 0, gradients: 0, moments: 0, activations: 0, passing: 0 },
-    ...parts,
+    ...{ process: PROCESS, weights: FLOAT * weights.all, gradients: 0, moments: 0, activations: 0 },
+    ...{ passing: 0, ...parts },
   };
-  return { ...all, total: Object.values(all).reduce((a, b) => a + b, 0) };
+  const [name, size] = Object.entries({ [weights.name]: weights.largest, ...others })
+    .reduce((a, b) => b[1] > a[1] ? b : a);
+  return {
+    ...all,
+    total: Object.values(all).reduce((a, b) => a + b, 0),
+    largest: { name, bytes: FLOAT * size },
+  };
+}
+
+/** Tensors of a pass that grow with its tokens. */
+function passTensors(
+  { heads, intermediateSize, vocabularySize }: ModelConfiguration,
+  { tokens, length, logits }: { tokens: number; length: number; logits: number },
+): Record<string, number> {
+  return {
+    "attention's scores": tokens * heads * length,
+    "the MLP's inner values": tokens * intermediateSize,
+    "the logits": logits * vocabularySize,
+  };
 }
 
 /** While a model is read: its weights, and the largest tensor as it lies in the file and as float32. */
 export function loadingMemory(configuration: ModelConfiguration): MemoryEstimate {
-  const { all, largest } = sizes(configuration);
-  return sum({ weights: FLOAT * all, passing: 2 * FLOAT * largest });
+  const weights = sizes(configuration);
+  return sum({ passing: 2 * FLOAT * weights.largest }, weights);
 }
 
-/** While it is probed: one layer's activations, and a block of logits (see `LanguageModel`). */
+/** While it is probed: one layer's activations (uncompiled all), and a block of logits. */
 export function probingMemory(
   configuration: ModelConfiguration,
-  { batchTokens, length, kept = 0 }: MemoryUse & {
+  { batchTokens, length, compiled = true, kept = 0 }: MemoryUse & {
     /** So many rows of logits stay in JavaScript's memory. Default: 0. */
     kept?: number;
   },
 ): MemoryEstimate {
-  const { hiddenSize: d, intermediateSize: f, heads, vocabularySize } = configuration;
+  const { hiddenSize: d, intermediateSize: f, heads, layers, vocabularySize } = configuration;
+  const kv = configuration.keyValueHeads * configuration.headDimension;
   const tokens = Math.max(batchTokens, length);
-  return sum({
-    weights: FLOAT * sizes(configuration).all,
-    activations: FLOAT * tokens * (8 * d + 3 * f + 3 * heads * length),
-    passing: FLOAT * (2 * 2 ** 24 + kept * vocabularySize),
-  });
+  const width = Math.min(TEXTS_A_ROW * length, tokens);
+  const each = compiled
+    ? 8 * d + 3 * f + 3 * heads * length
+    : layers * (14 * d + 5 * kv + 3 * f + 3 * heads * width);
+  const logits = Math.min(tokens, Math.ceil(LOGITS_AT_ONCE / vocabularySize));
+  return sum(
+    {
+      activations: FLOAT * tokens * each,
+      passing: FLOAT * (2 * logits + kept) * vocabularySize,
+    },
+    sizes(configuration),
+    passTensors(configuration, { tokens, length: width, logits }),
+  );
 }
 
 /** While it is trained by AdamW. */
 export function trainingMemory(
   configuration: ModelConfiguration,
-  { batchTokens, length, recompute = "nothing", trained, summed = false }: TrainingUse,
+  { batchTokens, length, recompute = "nothing", trained, ...use }: TrainingUse,
 ): MemoryEstimate {
+  const { compiled = true, summed = false } = use;
   const { hiddenSize: d, intermediateSize: f, heads, layers } = configuration;
-  const { all, largest } = sizes(configuration);
-  const own = FLOAT * (trained ?? all);
-  const tokens = FLOAT * Math.max(batchTokens, length);
+  const kv = configuration.keyValueHeads * configuration.headDimension;
+  const weights = sizes(configuration);
+  const own = FLOAT * (trained ?? weights.all);
+  const tokens = Math.max(batchTokens, length);
   // Of each token and layer, in floats: what the gradients of the norms, attention and MLP need.
-  const attention = 12 * d + heads * length, mlp = 4 * f;
-  const kept = recompute === "layer" ? d : recompute === "mlp" ? attention : attention + mlp;
-  const again = recompute === "nothing" ? 0 : attention + mlp;
-  const activations = tokens * (layers * kept + again);
+  const adapters = compiled || trained === undefined ? 0 : 6 * (3 * d + 2 * kv + 2 * f);
+  const attention = compiled
+    ? 12 * d + heads * length
+    : 40 * d + 19 * kv + 10 * heads * length + adapters;
+  const mlp = compiled ? 4 * f : 13 * d + 11 * f;
+  const input = compiled ? d : 10 * d;
+  const kept = recompute === "layer" ? input : recompute === "mlp" ? attention : attention + mlp;
+  const again = recompute === "nothing"
+    ? 0
+    : mlp + (compiled || recompute === "layer" ? attention : 0);
+  const activations = FLOAT * tokens * (layers * kept + again);
   // Gradients come as activations go, and clipped ones beside the unclipped: the larger counts.
-  const backward = activations + FLOAT * 2 * Math.min(largest, own / FLOAT);
-  const passing = Math.max(0, FRAGMENTS * Math.max(backward, 2 * own) - activations - own);
-  return sum({
-    weights: FLOAT * all,
-    moments: 2 * own,
-    gradients: own * (summed ? 2 : 1),
-    activations,
-    passing,
-  });
-}
-
-/** On a graphics card the weights lie in its memory, which TensorFlow asks for and tells about itself. */
-function onCard(): boolean {
-  const backend = tf.backend() as { isUsingGpuDevice?: boolean };
-  return tf.getBackend() === "webgpu" || backend.isUsingGpuDevice === true;
+  const largest = FLOAT * weights.largest;
+  const backward = activations + (compiled ? 2 * Math.min(largest, own) : own + 8 * largest);
+  const update = compiled ? 2 * own : 3 * own + 12 * Math.min(largest, own);
+  const peak = (compiled ? FRAGMENTS : 1) * Math.max(backward, update);
+  const logits = use.supervised ?? 8 * Math.ceil(tokens / length);
+  return sum(
+    {
+      moments: 2 * own,
+      gradients: own * (summed ? 2 : 1),
+      activations,
+      passing: Math.max(0, peak - activations - own),
+    },
+    weights,
+    passTensors(configuration, { tokens, length, logits }),
+  );
 }
 
 /** WebAssembly addresses 4 GiB. */
 const WASM_HEAP = 2 ** 32;
 
+/** Parts of an estimate that are there already. */
+export type Has = readonly (keyof MemoryParts)[];
+
+/** What an estimate asks for beyond what is there, in bytes by part, largest first. */
+export function neededMemory(
+  { total: _, largest: __, ...parts }: MemoryEstimate,
+  has: Has = ["process"],
+): [string, number][] {
+  return Object.entries(parts)
+    .filter(([name, bytes]) => bytes > 0 && !has.some((one) => one === name))
+    .sort(([, a], [, b]) => b - a);
+}
+
 /**
- * Holds an estimate against what is free.
+ * Holds an estimate against what is free: this machine's memory, what is left of WebAssembly's 4 GiB, or on
+ * WebGPU the size of its buffers (a card's memory can't be asked for, and TensorFlow tells of it itself).
  * @param options action: e.g. `load smollm2`; mend: what to do; has: what is in memory already
  * @throws where there is too little (see `requireMemory`), with the estimate
  */
@@ -134,15 +213,13 @@ export function checkMemory(
   { action, mend, has, ...options }: {
     action: string;
     mend: string;
-    /** Parts of the estimate that are there already. Default: the process. */
-    has?: readonly (keyof Omit<MemoryEstimate, "total">)[];
+    /** Default: the process. */
+    has?: Has;
   } & Parameters<typeof requireMemory>[1],
 ): void {
-  if (onCard()) return;
-  const { total: _, ...parts } = estimate;
-  const needed = Object.entries(parts)
-    .filter(([name, bytes]) => bytes > 0 && !(has ?? ["process"]).some((one) => one === name))
-    .sort(([, a], [, b]) => b - a);
+  if (tf.getBackend() === "webgpu") return checkBuffers(estimate.largest, { action, mend });
+  if (usesCard()) return;
+  const needed = neededMemory(estimate, has);
   const need = {
     action,
     mend,
@@ -151,10 +228,22 @@ export function checkMemory(
   };
   if (tf.getBackend() === "wasm") {
     const bytes = Math.max(0, WASM_HEAP - tf.memory().numBytes);
-    requireMemory(need, {
+    requireMemory({ ...need, mend: `install native TensorFlow (\`deno task doctor\`), ${mend}` }, {
       ...options,
       free: { bytes, by: "left for WebAssembly, which has 4 GiB" },
     });
   }
   requireMemory(need, options);
+}
+
+/** @throws where a tensor is larger than a buffer of the graphics card may be */
+function checkBuffers(
+  { name, bytes }: MemoryEstimate["largest"],
+  { action, mend }: { action: string; mend: string },
+): void {
+  const { limits } = (tf.backend() as unknown as { device: GPUDevice }).device;
+  const limit = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+  requireMemory({ action, mend, bytes, parts: `${name} alone`, kind: "in one buffer" }, {
+    free: { bytes: limit, by: "a buffer on this graphics card by WebGPU" },
+  });
 }

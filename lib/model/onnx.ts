@@ -29,6 +29,8 @@ export interface OnnxModelParts {
   /** Of the files that it was read from. */
   identity?: string;
   parameterCount?: number;
+  /** Tokens that are read at once unless told otherwise, padding counted. Default: 4,096. */
+  batchTokens?: number;
   /** Numbers of one head, for graphs that don't tell. */
   headDimension?: number;
   /**
@@ -52,7 +54,6 @@ interface Rest {
   ids: number[];
 }
 
-/** Tokens of a batch, padding counted. */
 const DEFAULT_BATCH_TOKENS = 4096;
 /** Beginnings that are shorter, or save fewer tokens, are not worth a pass of their own. */
 const LEAST_PREFIX = 16;
@@ -69,6 +70,7 @@ export class OnnxModel implements ProbedModel {
   readonly identity?: string;
   readonly parameterCount?: number;
   readonly #graph: PreTrainedModel;
+  readonly #batchTokens: number;
   readonly #oneByOne: boolean;
   /** The graph computes the logits of the last tokens alone, where asked. */
   readonly #keepsLast: boolean;
@@ -82,6 +84,7 @@ export class OnnxModel implements ProbedModel {
     this.format = parts.format;
     this.description = parts.description;
     this.identity = parts.identity;
+    this.#batchTokens = parts.batchTokens ?? DEFAULT_BATCH_TOKENS;
     this.parameterCount = parts.parameterCount;
     this.#graph = parts.graph;
     this.#oneByOne = parts.oneByOne ?? false;
@@ -194,7 +197,7 @@ export class OnnxModel implements ProbedModel {
     rows: number[][],
     spots: Spot[],
     take: (spot: Spot, logits: Float32Array) => void,
-    { batchTokens = DEFAULT_BATCH_TOKENS, sharePrefix = true }: ReadOptions = {},
+    { batchTokens = this.#batchTokens, sharePrefix = true }: ReadOptions = {},
   ): Promise<void> {
     checkRows(rows, this.config.vocabularySize);
     const rests = [...Map.groupBy(spots, ({ row }) => row)].map(([row, spots]): Rest => {

@@ -6,13 +6,13 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type ForwardOptions, headWeight, HIDDEN_FROM } from "./architecture.ts";
-import { packTexts, padRows, roundSize } from "./batch.ts";
+import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./batch.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { lookUp, type PrefixKeys } from "./layers.ts";
 
 /** How texts are read. */
 export interface ReadOptions {
-  /** Tokens that go through the model at once, padding counted. Default: 2,048. */
+  /** Tokens that go through the model at once, padding counted. Default: the model's own; 2,048. */
   batchTokens?: number;
   /** Compute once what all texts start with. Default: true. */
   sharePrefix?: boolean;
@@ -29,18 +29,14 @@ export interface Spot {
 export const DEFAULT_BATCH_TOKENS = 2048;
 /** Fewer texts than this share no prefix: it takes a pass and a graph of its own. */
 const FEWEST_SHARING = 4;
-/** Rows are made for about so many texts of the mean length: fewer leave gaps, more look at others in vain. */
-const TEXTS_A_ROW = 2;
 /** Narrower rows would be many graphs for short texts. */
 const NARROWEST = 16;
-/** Numbers of one block of logits (64 MiB). */
-const LOGITS_AT_ONCE = 2 ** 24;
 
 /** Hands out the logits [V] at each of the spots; they are overwritten after `take`. */
 export async function readLogits(
   model: LanguageModel,
   texts: readonly number[][],
-  { spots, take, batchTokens = DEFAULT_BATCH_TOKENS, sharePrefix = true }: ReadOptions & {
+  { spots, take, batchTokens = model.batchTokens, sharePrefix = true }: ReadOptions & {
     spots: readonly Spot[];
     take: (spot: Spot, logits: Float32Array) => void;
   },

@@ -58,7 +58,7 @@ export interface SourceOptions {
   /** Told how a download goes on, line by line; default prints to stderr. */
   onProgress?: (line: string) => void;
   /** Told the configuration before any number is read; what it throws ends the opening. */
-  check?: (configuration: ModelConfiguration) => void;
+  check?: (configuration: ModelConfiguration) => void | Promise<void>;
 }
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -285,7 +285,7 @@ export async function openFolder(
     const generation = await textOrNone(join(folder, "generation_config.json"));
     const configuration = parseConfiguration(text, { file, generation });
     configuration.tieWordEmbeddings &&= await weights.tiesHead(configuration);
-    options.check?.(configuration);
+    await options.check?.(configuration);
     checkTensors(folder, weights.headers, configuration);
     const { vocabularySize } = configuration;
     const digest = description.digest ?? await digestOf(folder, weights.files);
@@ -315,7 +315,7 @@ export async function openGgufFile(
   const close = () => access.close();
   try {
     const { configuration, metadata, headers, read } = await openGguf(access);
-    options.check?.(configuration);
+    await options.check?.(configuration);
     checkTensors(path, headers, configuration);
     const own = () => tokenizerFromGguf(metadata, { from: path });
     const digest = description.digest ?? await sha256OfFile(path);

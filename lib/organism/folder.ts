@@ -131,6 +131,8 @@ async function filesOf(folder: string, below = ""): Promise<string[]> {
 export interface LoadOrganismOptions {
   /** Told of an organism that failed its gate. Default: prints to stderr. */
   warn?: (line: string) => void;
+  /** Tokens that are read at once unless told otherwise. */
+  batchTokens?: number;
 }
 
 /** The folder of an organism. @throws where there is none of that name */
@@ -172,7 +174,7 @@ export async function organismWorld(name: string): Promise<World> {
  */
 export async function loadOrganism(
   name: string,
-  { warn = console.warn }: LoadOrganismOptions = {},
+  { warn = console.warn, batchTokens }: LoadOrganismOptions = {},
 ): Promise<Organism> {
   const own = plainName(name);
   const folder = await findFolder(own);
@@ -187,7 +189,7 @@ export async function loadOrganism(
   const format = card.pretraining.letters
     ? createOrganismFormat({ formulation: "letters" })
     : organismFormat;
-  const model = await loadModel(source, { format });
+  const model = await loadModel(source, { format, batchTokens });
   return { model, world, card };
 }
 

@@ -23,7 +23,7 @@ export interface Ran {
 /** Runs a command to its end; a command that cannot be started counts as failed. */
 export async function run(
   command: string[],
-  options: { env?: Record<string, string>; cwd?: string } = {},
+  options: { env?: Record<string, string>; cwd?: string; signal?: AbortSignal } = {},
 ): Promise<Ran> {
   try {
     const { success, stdout, stderr } = await new Deno.Command(command[0], {

@@ -1,6 +1,15 @@
-/** Compiles tfjs-node's addon (two C++ files of the npm package, unchanged). */
+/** Compiles tfjs-node's addon: the npm package's C++ files, unchanged, and addon.cc, which adds to them. */
+import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { findOnPath, lastLines, type Ran, run } from "./_command.ts";
+
+const SOURCE = fileURLToPath(new URL("addon.cc", import.meta.url));
+
+/** SHA-256 of this project's part of the addon, to tell one that was built before it was changed. */
+export function addonDigest(): string {
+  return createHash("sha256").update(Deno.readFileSync(SOURCE)).digest("hex");
+}
 
 export interface Compiler {
   command: string[];
@@ -38,9 +47,9 @@ export async function compileAddon(
   const { ok, output: text } = await run([
     ...command,
     ...["-O2", "-std=c++17", "-shared", "-fPIC", "-DNAPI_VERSION=8"],
-    ...["-I", nodeApi, "-I", join(packageFolder, ".."), "-I", join(tensorflow, "include")],
-    join(packageFolder, "binding", "tfjs_backend.cc"),
-    join(packageFolder, "binding", "tfjs_binding.cc"),
+    ...["-I", nodeApi, "-I", join(packageFolder, ".."), "-I", join(packageFolder, "binding")],
+    ...["-I", join(tensorflow, "include")],
+    ...[join(packageFolder, "binding", "tfjs_backend.cc"), SOURCE],
     ...["-o", output, library("tensorflow_cc"), library("tensorflow_framework")],
     ...(mac
       ? ["-Wl,-rpath,@loader_path", "-Wl,-undefined,dynamic_lookup"]

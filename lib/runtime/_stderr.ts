@@ -5,13 +5,16 @@
  * Only synchronous work, so that nobody else's lines are caught. Without the FFI permission, or on
  * a system other than Linux and macOS, `load` simply runs.
  */
-export function withQuietStderr<T>(load: () => T): { value: T } | { error: unknown; said: string } {
+export function withQuietStderr<T>(
+  load: () => T,
+): ({ value: T } | { error: unknown }) & { said: string } {
   const path = Deno.makeTempFileSync({ prefix: "stderr-" });
   const restore = redirect(path);
+  const said = () => Deno.readTextFileSync(path);
   try {
-    return { value: load() };
+    return { value: load(), said: said() };
   } catch (error) {
-    return { error, said: Deno.readTextFileSync(path) };
+    return { error, said: said() };
   } finally {
     restore();
     Deno.removeSync(path);

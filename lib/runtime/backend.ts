@@ -2,26 +2,42 @@
  * Where the arithmetic runs: native TensorFlow (CPU or CUDA), WebGPU, WebAssembly, plain
  * JavaScript, the first of these that works. Chosen once per process.
  */
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { createRequire } from "node:module";
 import os from "node:os";
 import * as tf from "@tensorflow/tfjs";
-import { run } from "./_command.ts";
 import { registerMissingKernels } from "./_kernels.ts";
 import { selfTest } from "./_self_test.ts";
 import { withQuietStderr } from "./_stderr.ts";
 import { watchWebGpu } from "./_webgpu.ts";
-import { INSTALL_COMMAND, installNative, nativeState } from "./native.ts";
+import {
+  type Candidate,
+  type Choice,
+  fasterOf,
+  type Measured,
+  measuredText,
+  type StepShape,
+} from "./backend_choice.ts";
+import { INSTALL_COMMAND, installNative, nativeState, ROOT } from "./native.ts";
+import { TENSORFLOW_VERSION } from "./native_wheels.ts";
+import { type NvidiaCard, nvidiaCard } from "./nvidia.ts";
+import { DENO_COMMAND } from "./pinned.ts";
+import { type Precision, refuseTf32, wantedPrecision, WrongPrecision } from "./precision.ts";
 
 export type BackendName = "tensorflow" | "webgpu" | "wasm" | "cpu";
 
 /** In the order of preference. */
 export const BACKEND_NAMES: readonly BackendName[] = ["tensorflow", "webgpu", "wasm", "cpu"];
 
+export type { Precision };
+
 export interface Backend {
   name: BackendName;
-  /** The model of the processor or of the graphics card. */
+  /** The model of the processor or of the graphics card; `, TF32` after a card that uses it. */
   device: string;
+  precision: Precision;
+  /** Steps that decided between a card and the processor, where both could be taken. */
+  measured?: Measured[];
   /** Threads of one operation, where it is known. */
   threads?: number;
   /** Versions of Deno, of TensorFlow.js, of the backend's package, of native TensorFlow. */
@@ -42,14 +58,19 @@ export interface BackendOptions {
   install?: boolean;
   /** Told of an installation and of a slower backend. Default: prints to stderr. */
   progress?: (line: string) => void;
+  /** Of the model that is to be computed, where one is known: steps of its shape decide. */
+  shape?: StepShape;
 }
 
 /**
  * Opens a backend and makes it the one that `@tensorflow/tfjs` computes with. Each must first give
  * a known product, known gradients and a known training step; one that fails is passed over.
  * `name` asks for one; without it `SELF_ALIGNING_BACKEND` does; without both the open backend
- * stays, or the best that works is opened.
- * @throws when the backend asked for is unknown or does not work here.
+ * stays, or the best that works is opened: TensorFlow first; its card or its processor, WebGPU or
+ * WebAssembly by a measured step. `tensorflow` asked for takes the card unless it is hidden
+ * (`CUDA_VISIBLE_DEVICES=-1`).
+ * @throws when the backend asked for is unknown or does not work here, or `SELF_ALIGNING_PRECISION` is
+ *   not what it computes in.
  */
 export function openBackend(name?: BackendName, options: BackendOptions = {}): Promise<Backend> {
   const turn = queue.then(() => choose(name, options));
@@ -62,26 +83,43 @@ let current: Backend | undefined;
 const opened = new Map<BackendName, Backend>();
 
 async function choose(name: string | undefined, options: BackendOptions): Promise<Backend> {
-  if (name === undefined && current) return current;
-  const wanted = name ?? Deno.env.get("SELF_ALIGNING_BACKEND") ?? "";
-  if (wanted === "") return await best(options);
+  const precision = wantedPrecision();
+  if (name === undefined && current) return inPrecision(current, precision);
+  const asked = name ?? Deno.env.get("SELF_ALIGNING_BACKEND") ?? "";
+  if (asked === "" && precision === "float32") return await best(options);
+  // What other backends can't do need not be tried there.
+  const wanted = asked || "tensorflow";
   if (!isBackendName(wanted)) {
     throw new Error(
       `Cannot open backend "${wanted}": expected one of ${BACKEND_NAMES.join(", ")}; ` +
         `${whatWorks()}; set SELF_ALIGNING_BACKEND to one of them or leave it empty`,
     );
   }
+  if (precision === "tf32" && wanted !== "tensorflow") refuseTf32(wanted);
   const before = current;
   try {
-    return await open(wanted, { ...options, software: true });
+    return inPrecision(await open(wanted, { ...options, forced: true }), precision);
   } catch (error) {
-    if (before) await tf.setBackend(before.name);
+    if (before) {
+      await tf.setBackend(before.name);
+      current = before;
+    }
+    if (error instanceof WrongPrecision) throw error;
     const { reason, mend } = passedOver(wanted, error);
     throw new Error(
       `Cannot open backend "${wanted}": expected it to work here, but ${reason}; ` +
         `${whatWorks()}; ${mend ? `to mend it: ${mend}` : "choose another"}`,
     );
   }
+}
+
+function inPrecision(backend: Backend, wanted: Precision): Backend {
+  if (backend.precision === wanted) return backend;
+  if (!usesCard()) refuseTf32(`${backend.name} on ${backend.device}`);
+  throw new WrongPrecision(
+    `Cannot compute in ${wanted}: expected TensorFlow to be opened in it; found it open in ` +
+      `${backend.precision}, which stays for this process; start another`,
+  );
 }
 
 async function best(options: BackendOptions): Promise<Backend> {
@@ -116,7 +154,7 @@ function tellCost(native: PassedOver, { name }: Backend, options: BackendOptions
 
 async function open(
   name: BackendName,
-  options: BackendOptions & { software?: boolean },
+  options: OpenOptions,
 ): Promise<Backend> {
   let backend = opened.get(name);
   if (backend === undefined) {
@@ -124,7 +162,7 @@ async function open(
     if (!await tf.setBackend(name)) throw new Error("TensorFlow.js could not start it");
     await selfTest();
     const versions = { deno: Deno.version.deno, tfjs: tf.version.tfjs, ...about.versions };
-    backend = { name, ...about, versions, passedOver: [] };
+    backend = { name, precision: "float32", ...about, versions, passedOver: [] };
     opened.set(name, backend);
   } else if (!await tf.setBackend(name)) {
     throw new Error("TensorFlow.js could not switch to it");
@@ -132,15 +170,21 @@ async function open(
   return current = backend;
 }
 
-type About = Pick<Backend, "device" | "threads"> & {
+type OpenOptions = BackendOptions & {
+  /** It was asked for: nothing is measured, and WebGPU may be emulated. */
+  forced?: boolean;
+};
+
+type About = Pick<Backend, "device" | "threads" | "measured"> & {
+  precision?: Precision;
   versions: { package: string; tensorflow?: string };
 };
 
+/** What the library was loaded with; it reads it once. */
+let loadedIn: Precision | undefined;
+
 /** Loads each backend's package, which registers it. */
-const prepare: Record<
-  BackendName,
-  (options: BackendOptions & { software?: boolean }) => Promise<About>
-> = {
+const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
   async tensorflow(options) {
     const state = await installNative({ download: options.install, progress: options.progress });
     if (!state.ready) throw new Unavailable(state.reason, state.mend);
@@ -150,10 +194,25 @@ const prepare: Record<
         "open tensorflow first, or in a new process",
       );
     }
-    // Read when the library loads.
+    // The build for CUDA computes on the processor too, where there is no card or it is slower.
+    const card = state.kind === "cuda" ? await nvidiaCard() : undefined;
+    const wanted = wantedPrecision();
+    if (wanted === "tf32" && !((card?.computeCapability ?? 0) >= 8)) refuseTf32(cardText(card));
+    const choice = card && wanted === "float32" && !options.forced
+      ? await faster(["cuda", "processor"], [card.name, card.driver, TENSORFLOW_VERSION], options)
+      : undefined;
+    if (choice?.candidate === "processor") {
+      Deno.env.set("CUDA_VISIBLE_DEVICES", "-1"); // for this process and those that it starts
+    }
+    // Read when the library loads. Who sets it lower wants to see what is logged.
     setDefault("TF_CPP_MIN_LOG_LEVEL", "3");
+    const logged = Deno.env.get("TF_CPP_MIN_LOG_LEVEL") !== "3";
     // Several processes can share a card.
     setDefault("TF_FORCE_GPU_ALLOW_GROWTH", "true");
+    // TensorFlow takes TF32 wherever a card has it, unless CUDA's libraries are told otherwise.
+    if (wanted === "float32") Deno.env.set("NVIDIA_TF32_OVERRIDE", "0");
+    else Deno.env.delete("NVIDIA_TF32_OVERRIDE");
+    loadedIn ??= wanted;
     // tfjs-node calls it; Node 23 and Deno no longer have it (tfjs issue 8609).
     require("node:util").isNullOrUndefined ??= (value: unknown) => value == null;
     const loaded = withQuietStderr(() => require("@tensorflow/tfjs-node-gpu"));
@@ -165,12 +224,22 @@ const prepare: Record<
         `rm -rf ${state.folder} && ${INSTALL_COMMAND}`,
       );
     }
+    if (logged && loaded.said) console.error(loaded.said);
     const { binding, isUsingGpuDevice } = tf.findBackend("tensorflow") as unknown as {
       binding: { TF_Version: string };
       isUsingGpuDevice: boolean;
     };
+    if (wanted === "tf32" && !isUsingGpuDevice) {
+      refuseTf32(`${cardText(card)}, which TensorFlow does not use (${DENO_COMMAND} task doctor)`);
+    }
+    if (card && !isUsingGpuDevice && choice?.candidate !== "processor") tellUnused(card, options);
+    const precision = isUsingGpuDevice ? loadedIn : "float32";
     return {
-      device: isUsingGpuDevice ? await nvidiaName() : processor(),
+      device: isUsingGpuDevice
+        ? `${cardText(card)}${precision === "tf32" ? ", TF32" : ""}`
+        : processor(),
+      precision,
+      measured: choice?.measured,
       threads: isUsingGpuDevice ? undefined : threads(),
       versions: {
         package: packageVersion("@tensorflow/tfjs-node-gpu"),
@@ -179,7 +248,7 @@ const prepare: Record<
     };
   },
 
-  async webgpu({ software }) {
+  async webgpu({ forced, ...options }) {
     const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
     if (!adapter) {
       throw new Unavailable("Deno finds no graphics card with a Vulkan or Metal driver");
@@ -187,11 +256,18 @@ const prepare: Record<
     const { description, vendor, isFallbackAdapter } = adapter.info;
     const device = description || vendor || "unknown graphics card";
     const emulated = isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(device);
-    if (emulated && !software) throw new Unavailable(`its only adapter is a processor (${device})`);
+    if (emulated && !forced) throw new Unavailable(`its only adapter is a processor (${device})`);
+    const { candidate, measured } = forced
+      ? { candidate: "webgpu" }
+      : await faster(["webgpu", "wasm"], [device, vendor, adapter.info.device], options);
+    if (candidate === "wasm") {
+      throw new Unavailable(`a training step was measured: ${measuredText(measured!)}`);
+    }
     await import("@tensorflow/tfjs-backend-webgpu");
     registerMissingKernels("webgpu");
     watchWebGpu();
-    return { device, versions: { package: packageVersion("@tensorflow/tfjs-backend-webgpu") } };
+    const versions = { package: packageVersion("@tensorflow/tfjs-backend-webgpu") };
+    return { device, measured, versions };
   },
 
   async wasm() {
@@ -260,7 +336,37 @@ function threads(): number {
   return Number(Deno.env.get("TF_NUM_INTRAOP_THREADS")) || navigator.hardwareConcurrency;
 }
 
-async function nvidiaName(): Promise<string> {
-  const { ok, output } = await run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]);
-  return ok && output.trim() ? output.trim().split("\n")[0] : "NVIDIA GPU";
+const cardText = (card: NvidiaCard | undefined) => card?.name ?? "no NVIDIA card";
+
+/** @param about the card, and what its times depend on */
+function faster(
+  candidates: [Candidate, Candidate],
+  about: (string | undefined)[],
+  { shape }: BackendOptions,
+): Promise<Choice> {
+  const machine = [processor(), threads(), Deno.version.deno, tf.version.tfjs];
+  const folder = join(ROOT, ".cache", "backend");
+  return fasterOf(candidates, { about: [...about, ...machine], shape, folder });
+}
+
+function tellUnused(card: NvidiaCard, options: BackendOptions): void {
+  (options.progress ?? ((line: string) => console.error(line)))(
+    `TensorFlow computes on the processor and leaves ${card.name} alone; why: ${DENO_COMMAND} task doctor`,
+  );
+}
+
+/** Whether the open backend computes on a graphics card, which processes would have to share. */
+export function usesCard(): boolean {
+  const backend = tf.backend() as { isUsingGpuDevice?: boolean };
+  return tf.getBackend() === "webgpu" || backend.isUsingGpuDevice === true;
+}
+
+/** Processes that compute at once: one for a card, else one a core. Needs an open backend. */
+export function processesAtOnce(): number {
+  return usesCard() ? 1 : navigator.hardwareConcurrency;
+}
+
+/** The environment in which a process that this one starts takes the same backend. */
+export function inheritedBackend(): Record<string, string> {
+  return current === undefined ? {} : { SELF_ALIGNING_BACKEND: current.name };
 }

@@ -6,8 +6,11 @@ import { findCompiler } from "./_compiler.ts";
 import { run } from "./_command.ts";
 import { findPip } from "./_wheels.ts";
 import type { Backend, BackendName, PassedOver } from "./backend.ts";
-import { type NativeState, nativeState, ROOT, seesNvidiaGpu } from "./native.ts";
-import { DENO_COMMAND, PINNED_DENO } from "./pinned.ts";
+import { measuredText, measureStep } from "./backend_choice.ts";
+import { type NativeState, nativeState, ROOT } from "./native.ts";
+import { nvidiaCard } from "./nvidia.ts";
+import { DENO_COMMAND, INSTALL_COMMAND, PINNED_DENO } from "./pinned.ts";
+import { PRECISION_VARIABLE, WrongPrecision } from "./precision.ts";
 
 /** A file or folder at hand. */
 export interface Holding {
@@ -35,6 +38,8 @@ export interface DoctorReport {
     availableMemoryBytes: number;
     freeDiskBytes: number;
     nvidiaGpu?: string;
+    /** Why TensorFlow's build for the card leaves it alone, in its own words. */
+    gpuUnused?: string;
   };
   /** The backend that a run takes now, without installing anything. */
   backend?: Omit<Backend, "passedOver">;
@@ -56,7 +61,9 @@ export interface DoctorOptions {
 export async function examine({ root = ROOT }: DoctorOptions = {}): Promise<DoctorReport> {
   const memory = Deno.systemMemoryInfo();
   const disk = statfsSync(root);
-  const [backend, tools, nvidiaGpu] = await Promise.all([openOne(), findTools(), findGpu()]);
+  const nvidiaGpu = await findGpu(); // before a backend hides it from this process
+  const [backend, tools] = await Promise.all([openOne(), findTools()]);
+  const native = nativeState();
   const data = join(root, "data");
   const report: DoctorReport = {
     works: backend.backend !== undefined,
@@ -69,9 +76,12 @@ export async function examine({ root = ROOT }: DoctorOptions = {}): Promise<Doct
       availableMemoryBytes: memory.available,
       freeDiskBytes: disk.bavail * disk.bsize,
       nvidiaGpu,
+      gpuUnused: nvidiaGpu && native.ready && native.kind === "cuda"
+        ? await whyUnused(backend.backend)
+        : undefined,
     },
     ...backend,
-    native: nativeState(),
+    native,
     tools,
     organisms: holdings(join(data, "organisms"), ORGANISM_FILES),
     models: holdings(join(root, ".cache", "models")),
@@ -91,10 +101,12 @@ export function reportText(report: DoctorReport): string {
     ).join(", ") || "none";
   const lines = [
     ["backend", backend ? `${backend.name} on ${describe(backend)}` : "none works"],
+    ["", backend?.measured ? `a training step: ${measuredText(backend.measured)}` : ""],
     ...report.passedOver.map(({ name, reason }) => ["", `not ${name}: ${reason}`]),
     ["versions", backend ? versions(backend) : ""],
     ["processor", `${machine.processor}, ${machine.cores} cores, ${machine.system}`],
     ["graphics card", machine.nvidiaGpu ?? "no NVIDIA card"],
+    ["", machine.gpuUnused ? `not used by TensorFlow: ${machine.gpuUnused}` : ""],
     ["memory", `${size(machine.availableMemoryBytes)} available of ${size(machine.memoryBytes)}`],
     ["disk", `${size(machine.freeDiskBytes)} free`],
     ["deno", `${report.deno.version} (tested with ${report.deno.pinned})`],
@@ -128,8 +140,11 @@ async function openOne(): Promise<
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const forced = Deno.env.get("SELF_ALIGNING_BACKEND");
-    const mend = forced ? "unset SELF_ALIGNING_BACKEND" : `${DENO_COMMAND} install`;
-    return { passedOver: [{ name: (forced || "cpu") as BackendName, reason, mend }] };
+    const variable = error instanceof WrongPrecision
+      ? PRECISION_VARIABLE
+      : forced && "SELF_ALIGNING_BACKEND";
+    const mend = variable ? `unset ${variable}` : `${DENO_COMMAND} install`;
+    return { passedOver: [{ name: (forced || "tensorflow") as BackendName, reason, mend }] };
   }
 }
 
@@ -148,9 +163,18 @@ async function findTools(): Promise<DoctorReport["tools"]> {
 }
 
 async function findGpu(): Promise<string | undefined> {
-  if (!await seesNvidiaGpu()) return undefined;
-  const columns = "--query-gpu=name,memory.total,driver_version";
-  return await firstLine(["nvidia-smi", columns, "--format=csv,noheader"]);
+  const card = await nvidiaCard();
+  return card && [card.name, card.memory, card.driver].filter((text) => text).join(", ");
+}
+
+/** Undefined where the card is used, or could be and the processor is faster. */
+async function whyUnused(
+  backend: Omit<Backend, "passedOver"> | undefined,
+): Promise<string | undefined> {
+  const told = backend?.measured?.find(({ candidate }) => candidate === "cuda");
+  if (backend?.name === "tensorflow" && backend.threads === undefined) return undefined;
+  const outcome = told ?? await measureStep("cuda");
+  return "reason" in outcome ? outcome.reason : undefined;
 }
 
 async function firstLine(command: string[]): Promise<string> {
@@ -175,7 +199,23 @@ function findMissing(report: DoctorReport): Missing[] {
   ) {
     missing.push({
       what: "TensorFlow for the NVIDIA card (the one for the processor is installed)",
-      mend: `${DENO_COMMAND} run -A lib/runtime/tasks/install.ts`,
+      mend: INSTALL_COMMAND,
+    });
+  }
+  if (machine.gpuUnused) {
+    missing.push({
+      what: `the NVIDIA card's use: TensorFlow's build for it is installed and computes on the ` +
+        `processor (${machine.gpuUnused})`,
+      mend:
+        "nvidia-smi shows whether the driver works; TensorFlow needs one for CUDA 12 or later, and " +
+        "in a container the card passed into it (docker run --gpus all)",
+    });
+  }
+  if (native.ready && native.outdated && native.kind === "cuda") {
+    missing.push({
+      what:
+        "TensorFlow's addon as it is built now: this one reloads a card's session for every shape",
+      mend: INSTALL_COMMAND,
     });
   }
   const broken = organisms.filter(({ lacks }) => lacks);
@@ -195,19 +235,30 @@ function findMissing(report: DoctorReport): Missing[] {
   return missing;
 }
 
-/** The visible entries of a folder, with their sizes; none when there is no such folder. */
+/**
+ * The visible entries of a folder, with their sizes; none when there is no such folder. A folder that
+ * holds none of the expected files but folders that do is a shelf: these are listed by its name and theirs.
+ */
 function holdings(folder: string, expected: string[] = []): Holding[] {
+  return entriesOf(folder)
+    .filter(({ isDirectory }) => expected.length === 0 || isDirectory)
+    .flatMap(({ name }): Holding[] => {
+      const path = join(folder, name);
+      const lacks = expected.filter((file) => bytesOf(join(path, file)) === 0);
+      if (lacks.length > 0 && lacks.length === expected.length) {
+        const shelved = holdings(path, expected);
+        if (shelved.some(({ lacks }) => (lacks?.length ?? 0) < expected.length)) {
+          return shelved.map((one) => ({ ...one, name: `${name}/${one.name}` }));
+        }
+      }
+      return [{ name, bytes: bytesOf(path), ...(lacks.length > 0 && { lacks }) }];
+    })
+    .sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+function entriesOf(folder: string): Deno.DirEntry[] {
   try {
-    return [...Deno.readDirSync(folder)]
-      .filter(({ name, isDirectory }) =>
-        !name.startsWith(".") && (expected.length === 0 || isDirectory)
-      )
-      .map(({ name }) => {
-        const path = join(folder, name);
-        const lacks = expected.filter((file) => bytesOf(join(path, file)) === 0);
-        return { name, bytes: bytesOf(path), ...(lacks.length > 0 && { lacks }) };
-      })
-      .sort((a, b) => a.name < b.name ? -1 : 1);
+    return [...Deno.readDirSync(folder)].filter(({ name }) => !name.startsWith("."));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;

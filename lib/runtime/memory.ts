@@ -92,6 +92,8 @@ export interface MemoryNeed {
   parts: string;
   /** What to do where they are not there. */
   mend: string;
+  /** Default: `of memory`. */
+  kind?: string;
 }
 
 /**
@@ -99,7 +101,7 @@ export interface MemoryNeed {
  * @throws where it is more than that, unless SELF_ALIGNING_MEMORY is `anyway`; then it is told
  */
 export function requireMemory(
-  { action, bytes, parts, mend }: MemoryNeed,
+  { action, bytes, parts, mend, kind = "of memory" }: MemoryNeed,
   { free = freeMemory(), tell = console.error }: {
     /** Default: what this machine and container have. */
     free?: FreeMemory;
@@ -108,7 +110,7 @@ export function requireMemory(
   } = {},
 ): void {
   if (free === undefined || bytes <= free.bytes) return;
-  const text = `Cannot ${action}: expected ${formatBytes(bytes)} of memory (${parts}); found ` +
+  const text = `Cannot ${action}: expected ${formatBytes(bytes)} ${kind} (${parts}); found ` +
     `${formatBytes(free.bytes)} ${free.by}; ${mend}, or set ${MEMORY_VARIABLE}=anyway to try`;
   if (Deno.env.get(MEMORY_VARIABLE) !== "anyway") throw new Error(text);
   tell(`${text}: going on`);

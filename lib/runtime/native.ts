@@ -9,7 +9,8 @@ import { createRequire } from "node:module";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { findOnPath, run } from "./_command.ts";
+import { findOnPath } from "./_command.ts";
+import { addonDigest } from "./_compiler.ts";
 import { ADDON, compile, fetchWheel, megabytes, recall, remember, steps } from "./_native_build.ts";
 import { findPip, Hindrance } from "./_wheels.ts";
 import { writeWhole } from "./files.ts";
@@ -19,16 +20,25 @@ import {
   type NativePlatform,
   TENSORFLOW_VERSION,
 } from "./native_wheels.ts";
+import { seesNvidiaGpu } from "./nvidia.ts";
 import { DENO_COMMAND, INSTALL_COMMAND } from "./pinned.ts";
 
 export type { NativeKind } from "./native_wheels.ts";
+export { TENSORFLOW_VERSION } from "./native_wheels.ts";
 export { INSTALL_COMMAND } from "./pinned.ts";
 
 /** The root of this repository. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 export type NativeState =
-  | { ready: true; kind: NativeKind; folder: string; addon: string }
+  | {
+    ready: true;
+    kind: NativeKind;
+    folder: string;
+    addon: string;
+    /** The addon lacks what addon.cc adds now; it works, slower on a graphics card. */
+    outdated: boolean;
+  }
   | { ready: false; reason: string; mend: string };
 
 export interface NativeOptions {
@@ -40,7 +50,7 @@ export interface NativeOptions {
   kind?: NativeKind;
   /** False never downloads. Default: true, unless `SELF_ALIGNING_OFFLINE` is set. */
   download?: boolean;
-  /** Tries at once what failed within the last ten minutes. Default: false. */
+  /** Tries at once what failed within the last ten minutes, and builds anew what is outdated. Default: false. */
   retry?: boolean;
   /** Told what is being done, a line at a time. Default: prints to stderr. */
   progress?: (line: string) => void;
@@ -53,6 +63,8 @@ interface Stamp {
   kind: NativeKind;
   platform: string;
   wheels: string[];
+  /** Of addon.cc. */
+  source?: string;
   /** Sizes of the libraries and the addon, by path. */
   files: Record<string, number>;
 }
@@ -86,21 +98,12 @@ export function nativeState(options: NativeOptions = {}): NativeState {
   const kinds: NativeKind[] = options.kind ? [options.kind] : ["cuda", "cpu"];
   for (const kind of kinds) {
     const home = homeOf(folder, kind);
-    if (isWhole(home)) return { ready: true, kind, folder: home, addon: join(home, ADDON) };
+    const stamp = wholeStamp(home);
+    if (stamp === undefined) continue;
+    const outdated = stamp.source !== addonDigest();
+    return { ready: true, kind, folder: home, addon: join(home, ADDON), outdated };
   }
   return { ready: false, reason: `it is not installed in ${folder}`, mend: INSTALL_COMMAND };
-}
-
-/** Whether an NVIDIA GPU can be used here; `CUDA_VISIBLE_DEVICES` may hide it. */
-export async function seesNvidiaGpu(): Promise<boolean> {
-  const visible = Deno.env.get("CUDA_VISIBLE_DEVICES");
-  if (visible === "" || visible === "-1") return false;
-  try {
-    for (const _ of Deno.readDirSync("/proc/driver/nvidia/gpus")) return true;
-  } catch { /* no driver on this Linux, or another system */ }
-  if (findOnPath("nvidia-smi") === undefined) return false;
-  const { ok, output } = await run(["nvidia-smi", "-L"]);
-  return ok && /^GPU \d/m.test(output);
 }
 
 /** Where node-pre-gyp, which tfjs-node uses, looks for the addon. */
@@ -119,7 +122,7 @@ async function ready(
   const folder = folderOf(options);
   const found = nativeState(options);
   // The CUDA build also runs on a CPU: with it in place nobody needs to look for a GPU.
-  if (found.ready && (options.kind || found.kind === "cuda")) return found;
+  if (isGood(found, options) && (options.kind || found.kind === "cuda")) return found;
 
   const platform = options.platform ?? NATIVE_PLATFORMS[PLATFORM];
   if (platform === undefined) {
@@ -130,7 +133,7 @@ async function ready(
   }
   const kind = options.kind ??
     (platform.kinds.cuda && await seesNvidiaGpu() ? "cuda" : "cpu");
-  if (found.ready && found.kind === kind) return found;
+  if (isGood(found, options) && found.kind === kind) return found;
   try {
     return await install(kind, platform, { ...options, folder, progress });
   } catch (error) {
@@ -141,6 +144,13 @@ async function ready(
     );
     return found;
   }
+}
+
+function isGood(
+  state: NativeState,
+  { retry }: NativeOptions,
+): state is NativeState & { ready: true } {
+  return state.ready && !(retry && state.outdated);
 }
 
 async function install(
@@ -188,7 +198,7 @@ async function install(
     await lock.lock(true);
   }
   const meanwhile = nativeState({ ...options, kind });
-  if (meanwhile.ready) return meanwhile;
+  if (isGood(meanwhile, options)) return meanwhile;
   await sweep(folder);
 
   const name = `TensorFlow ${TENSORFLOW_VERSION} (${kind})`;
@@ -217,6 +227,7 @@ async function install(
       kind,
       platform: PLATFORM,
       wheels: plan.wheels.map(({ requirement, sha256 }) => `${requirement} sha256:${sha256}`),
+      source: addonDigest(),
       files: librarySizes(partial),
     };
     await writeWhole(join(partial, STAMP), JSON.stringify(stamp, null, 1) + "\n");
@@ -225,7 +236,7 @@ async function install(
     await Deno.rename(partial, home);
     await Deno.remove(join(folder, "failure.json")).catch(ignoreAbsent);
     progress(`${name} is installed`);
-    return { ready: true, kind, folder: home, addon: join(home, ADDON) };
+    return { ready: true, kind, folder: home, addon: join(home, ADDON), outdated: false };
   } finally {
     await Deno.remove(partial, { recursive: true }).catch(() => {});
   }
@@ -249,16 +260,18 @@ function placeAddon(addon: string, packageFolder = tfjsPackage()): void {
   Deno.renameSync(partial, place);
 }
 
-function isWhole(home: string): boolean {
+/** An installation's stamp; undefined where it is not there or not whole. */
+function wholeStamp(home: string): Stamp | undefined {
   try {
     const stamp: Stamp = JSON.parse(Deno.readTextFileSync(join(home, STAMP)));
-    return stamp.version === TENSORFLOW_VERSION && stamp.platform === PLATFORM &&
+    const whole = stamp.version === TENSORFLOW_VERSION && stamp.platform === PLATFORM &&
       ADDON in stamp.files &&
       Object.entries(stamp.files).every(([path, size]) =>
         Deno.statSync(join(home, path)).size === size
       );
+    return whole ? stamp : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

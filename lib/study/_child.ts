@@ -1,5 +1,6 @@
 /** A process that does a part of the work: its task comes by standard input, JSON lines go back. */
 import { fileURLToPath } from "node:url";
+import { inheritedBackend } from "../runtime/backend.ts";
 import { lines } from "../runtime/lines.ts";
 
 /** What a child told last before it failed, and the place of its task. */
@@ -56,7 +57,11 @@ async function runChild<T extends object>(
 ): Promise<string | undefined> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", fileURLToPath(script)],
-    env: { TF_NUM_INTRAOP_THREADS: `${threads}`, TF_NUM_INTEROP_THREADS: `${threads}` },
+    env: {
+      ...inheritedBackend(),
+      TF_NUM_INTRAOP_THREADS: `${threads}`,
+      TF_NUM_INTEROP_THREADS: `${threads}`,
+    },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",

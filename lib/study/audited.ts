@@ -4,6 +4,7 @@ import type { Answer } from "../answer.ts";
 import type { ProbeAudit } from "../knowledge/mod.ts";
 import type { World } from "../world/mod.ts";
 import { organismCard } from "../organism/mod.ts";
+import { openBackend, processesAtOnce } from "../runtime/backend.ts";
 import { isOrganism, openSubject } from "./open.ts";
 import { auditPools, caveatsOf, studyWarnings } from "./report.ts";
 import { checkSettings, type Settings, storePath } from "./settings.ts";
@@ -70,7 +71,9 @@ export async function fillAhead(
 ): Promise<void> {
   const small = plans.every(({ models }) => models.every(isOrganism));
   const cells = plans.reduce((sum, plan) => sum + countCells(plan), 0);
-  if (!small || cells < WORTH_PROCESSES || navigator.hardwareConcurrency < 2) return;
+  if (!small || cells < WORTH_PROCESSES) return;
+  await openBackend();
+  if (processesAtOnce() < 2) return;
   const store = new Store(storePath());
   const digests = await Promise.all(
     plans.flatMap(({ models }) => models)

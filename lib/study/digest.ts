@@ -10,7 +10,7 @@ import { LanguageModel } from "../model/language_model.ts";
 import { describeAdapter } from "../model/lora.ts";
 import type { Message, PromptFormat, PromptOptions } from "../prompt.ts";
 import type { Question } from "../question.ts";
-import { type Backend, openBackend } from "../runtime/backend.ts";
+import { openBackend } from "../runtime/backend.ts";
 import { codeDigest } from "../runtime/code.ts";
 import { sha256OfText } from "../runtime/digest.ts";
 
@@ -19,7 +19,7 @@ export const METHOD: readonly string[] = ["lib/study/study.ts", "lib/model/load.
 
 /** What all results rest on: the code, and how exactly products are computed. */
 export async function resultBasis(): Promise<string> {
-  const { precision = "float32" }: Backend & { precision?: string } = await openBackend();
+  const { precision } = await openBackend();
   return `${await codeDigest(METHOD)} ${precision}`;
 }
 

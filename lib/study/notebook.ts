@@ -76,10 +76,6 @@ export function settingsOf(defaults: Partial<Settings>, json?: string): Settings
 
 const seedsOf = ({ seeds }: Settings) => Array.from({ length: seeds }, (_, seed) => seed);
 
-/** What the arithmetic rests on, for a text. */
-const precisionOf = (backend: Backend) =>
-  (backend as Backend & { precision?: string }).precision ?? "float32";
-
 /** Backend, settings that are not the defaults, seeds and folder, a line each. */
 export function headerText(run: Settings, backend: Backend, folder: string): string {
   const { name, device, threads, versions } = backend;
@@ -91,7 +87,7 @@ export function headerText(run: Settings, backend: Backend, folder: string): str
   const parts = [
     device,
     threads && `${threads} ${threads === 1 ? "thread" : "threads"}`,
-    precisionOf(backend),
+    backend.precision,
   ].filter(Boolean);
   return [
     `backend: ${name} ${versions.tensorflow ?? versions.tfjs} (${parts.join(", ")})`,
@@ -107,9 +103,9 @@ async function keep(
   { run, backend }: Pick<Notebook, "run" | "backend">,
 ): Promise<void> {
   const { output: _, resume: __, ...settings } = run; // a path of this machine, and no setting
-  const { name, device, threads, versions } = backend;
+  const { name, device, threads, precision, versions } = backend;
   const found = { settings, seeds: seedsOf(run), results: roundNumbers(results) };
-  const about = { backend: name, device, threads, precision: precisionOf(backend), versions };
+  const about = { backend: name, device, threads, precision, versions };
   const before = await readText(path).then(JSON.parse).catch(() => ({}));
   const same = { settings: before.settings, seeds: before.seeds, results: before.results };
   // Results that agree keep what they were computed with.

@@ -60,10 +60,12 @@ export async function studiedModels(settings: Settings): Promise<string[]> {
 /** What a run's settings change of how a model is fine-tuned. */
 export function finetuningOf(settings: Settings): Partial<FinetuneSettings> {
   checkSettings(settings);
-  const { learningRate, epochs, batchSize, lora: rank } = settings;
+  const { learningRate, epochs, batchSize, batchTokens, gradientCheckpointing, lora: rank } =
+    settings;
   const lora = rank === undefined ? undefined : { rank };
+  const recompute = gradientCheckpointing ? "layer" : undefined;
   return Object.fromEntries(
-    Object.entries({ learningRate, epochs, batchSize, lora })
+    Object.entries({ learningRate, epochs, batchSize, batchTokens, recompute, lora })
       .filter(([, value]) => value !== undefined),
   );
 }
@@ -210,7 +212,8 @@ async function open<Model extends ProbedModel>(
   checkSettings(settings);
   const limit = settings.limit ?? (settings.quick ? QUICK_LIMIT : undefined);
   if (isOrganism(name)) {
-    const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1));
+    const { batchTokens } = settings;
+    const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1), { batchTokens });
     const all = world.domains.map(({ name }) => name);
     const domains = settings.domains ?? (settings.quick ? all.slice(0, QUICK_DOMAINS) : all);
     const material = worldMaterial(world, { domains, limit });
@@ -219,9 +222,9 @@ async function open<Model extends ProbedModel>(
   const files = studiesFacts(settings)
     ? await openFacts(settings)
     : await fileMaterial(settings, { ...options, limit });
-  const { template } = settings;
-  const { formulation, normalization } = askingOf(settings);
-  return { model: await load(name, { template, formulation, normalization }), ...files };
+  const { template, batchTokens } = settings;
+  const asked = { template, ...askingOf(settings), batchTokens };
+  return { model: await load(name, asked), ...files };
 }
 
 async function openFacts(settings: Settings): Promise<Omit<OpenedSubject, "model">> {

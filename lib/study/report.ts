@@ -7,7 +7,6 @@ import { auditProbe, type ProbeAudit } from "../knowledge/mod.ts";
 import type { Answer } from "../answer.ts";
 import type { EmptyReason } from "../group.ts";
 import { writeWhole } from "../runtime/files.ts";
-import type { Backend } from "../runtime/backend.ts";
 import { cellName, type CellResult } from "./cell.ts";
 import { pValue } from "../statistics/mod.ts";
 import { modelLabel } from "./open.ts";
@@ -199,11 +198,10 @@ function planText({ models, seeds, treatments, mixtureSeeds }: StudyPlan): strin
   return `${models.map(modelLabel).join(", ")}: seeds ${seeds.join(", ")}${mixtures}`;
 }
 
-function backendText({ name, device, threads, versions }: Study["backend"]): string {
+function backendText({ name, device, threads, precision, versions }: Study["backend"]): string {
   const packages = Object.entries(versions).map(([what, version]) => `${what} ${version}`);
-  return `Backend ${name} on ${device}${threads ? ` (${threads} threads)` : ""}: ${
-    packages.join(", ")
-  }`;
+  const how = [threads && `${threads} threads`, precision].filter((text) => text).join(", ");
+  return `Backend ${name} on ${device}${how && ` (${how})`}: ${packages.join(", ")}`;
 }
 
 /**
@@ -258,7 +256,7 @@ export interface ResultRecord {
 export interface ResultContext {
   settings: Settings;
   seeds: readonly number[];
-  backend: Pick<Backend, "name" | "device" | "threads" | "versions">;
+  backend: Study["backend"];
   /** That the computations took. */
   seconds: number;
 }
@@ -269,13 +267,14 @@ export async function saveResults(
   name: string,
   { results, ...context }: ResultContext & { results: readonly ResultRecord[] },
 ): Promise<string> {
-  const { settings, seeds, seconds, backend: { name: backend, device, threads, versions } } =
-    context;
+  const { settings, seeds, seconds, backend: { name: backend, ...computed } } = context;
+  const { device, threads, precision, versions } = computed;
   const { output: _, ...asked } = settings; // a path of this machine
   const path = `${folder}/${name}.json`;
   const rounded = Number(seconds.toFixed(1));
-  const about = { seeds, settings: asked, backend, device, threads, versions, seconds: rounded };
-  await writeWhole(path, JSON.stringify({ ...about, results }, null, 1) + "\n");
+  const about = { seeds, settings: asked, backend, device, threads, precision, versions };
+  const all = { ...about, seconds: rounded, results };
+  await writeWhole(path, JSON.stringify(all, null, 1) + "\n");
   return path;
 }
 

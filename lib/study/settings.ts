@@ -8,6 +8,7 @@ import { factDomains } from "../dataset/facts.ts";
 import { type AnswerForm, answerForms } from "../question.ts";
 import type { Asking, Formulation, Normalization } from "../prompt.ts";
 import { suggestion } from "../runtime/nearest.ts";
+import { type Precision, PRECISIONS } from "../runtime/precision.ts";
 
 /** What one run of the notebooks does. */
 export interface Settings {
@@ -71,6 +72,15 @@ export interface Settings {
   epochs?: number;
   /** Conversations in one step. Default: the model's own. */
   batchSize?: number;
+  /**
+   * Most tokens that go through the model at once, in training and in reading; less memory. Default: 2,048
+   * (8,192 for training organisms).
+   */
+  batchTokens?: number;
+  /** Layers are computed again for the gradient: less memory for more time. Default: false. */
+  gradientCheckpointing?: boolean;
+  /** Of matrix products, on NVIDIA cards (see runtime/precision.ts). Default: float32. */
+  precision?: Precision;
   /** Folder of the figures and tables; a relative one lies in the project. Default `figures`. */
   output: string;
 }
@@ -153,6 +163,9 @@ const KINDS: Record<keyof Settings, Kind> = {
   learningRate: positive,
   epochs: count,
   batchSize: count,
+  batchTokens: count,
+  gradientCheckpointing: yesOrNo,
+  precision: one(PRECISIONS),
   output: text,
 };
 

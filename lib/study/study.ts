@@ -94,7 +94,7 @@ export interface BaseResult {
 
 export interface StudyResult {
   plan: StudyPlan;
-  backend: Pick<Backend, "name" | "device" | "threads" | "versions">;
+  backend: Pick<Backend, "name" | "device" | "threads" | "precision" | "versions">;
   bases: BaseResult[];
   cells: CellResult[];
   seconds: number;
@@ -181,7 +181,7 @@ export async function runPlans(
 /** Runs what is not finished yet, and returns all results of the plan. */
 export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
   const started = performance.now();
-  const { name, device, threads, versions } = await openBackend();
+  const { name, device, threads, precision, versions } = await openBackend();
   const store = storeOf(options);
   const bases: BaseResult[] = [];
   const cells: CellResult[] = [];
@@ -210,7 +210,8 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
     }
   }
   const seconds = (performance.now() - started) / 1000;
-  return { plan, backend: { name, device, threads, versions }, bases, cells, seconds };
+  const backend = { name, device, threads, precision, versions };
+  return { plan, backend, bases, cells, seconds };
 }
 
 const storeOf = ({ store }: Pick<StudyOptions, "store">) =>

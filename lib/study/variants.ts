@@ -7,6 +7,7 @@ import {
   type VariantPlan,
   variantsOf,
 } from "../organism/mod.ts";
+import { openBackend, processesAtOnce } from "../runtime/backend.ts";
 import { pretrainingSteps } from "../world/mod.ts";
 import { runChildren, serveChild } from "./_child.ts";
 
@@ -32,9 +33,9 @@ interface Step {
  */
 export async function makeVariants(
   plans: readonly VariantPlan[],
-  { onProgress, workers = navigator.hardwareConcurrency }: {
+  { onProgress, workers }: {
     onProgress?: (state: VariantProgress) => void;
-    /** Processes at once. Default: one a core. */
+    /** Processes at once. Default: one a core, and one alone where a graphics card computes. */
     workers?: number;
   } = {},
 ): Promise<OrganismCard[][]> {
@@ -46,8 +47,9 @@ export async function makeVariants(
   const steps = lacking.map((plan) => pretrainingSteps(planSettings(plan).pretraining));
   const total = steps.reduce((a, b) => a + b, 0);
   const done = lacking.map(() => 0);
+  if (lacking.length > 0) await openBackend(); // which the processes take too
   const failure = await runChildren<Step>(import.meta.url, lacking, {
-    lanes: workers,
+    lanes: workers ?? processesAtOnce(),
     onLine({ step, loss }, i) {
       done[i] = step;
       onProgress?.({ done: done.reduce((a, b) => a + b, 0), total, name: lacking[i].name, loss });

@@ -3,6 +3,7 @@
  * two processes of one thread do twice the cells of one process of two. They share nothing but the store:
  * each computes its share of the cells, and a process that dies leaves whole files behind.
  */
+import { openBackend, processesAtOnce } from "../runtime/backend.ts";
 import { runChildren, serveChild } from "./_child.ts";
 import { openSubject } from "./open.ts";
 import type { Settings } from "./settings.ts";
@@ -29,15 +30,17 @@ export interface ParallelOptions extends Pick<StudyOptions, "onProgress"> {
   /** Folder of the results. */
   store: string;
   settings: Settings;
-  /** Processes. Default: one a core. */
+  /** Processes. Default: one a core, and one alone where a graphics card computes. */
   workers?: number;
 }
 
 /** As `runStudy`, by several processes; models are opened by the settings. */
 export async function runParallel(
   plan: StudyPlan,
-  { settings, store, onProgress, workers = navigator.hardwareConcurrency }: ParallelOptions,
+  { settings, store, onProgress, workers }: ParallelOptions,
 ): Promise<StudyResult> {
+  await openBackend();
+  workers ??= processesAtOnce();
   const open = (name: string) => openSubject(name, settings);
   if (workers > 1) await fillStore([plan], { settings, store, onProgress, workers });
   // All cells are there by now: this reads them.
@@ -50,15 +53,17 @@ export async function runParallel(
  */
 export async function fillStore(
   plans: readonly StudyPlan[],
-  { settings, store, onProgress, workers = navigator.hardwareConcurrency }: ParallelOptions,
+  { settings, store, onProgress, workers }: ParallelOptions,
 ): Promise<void> {
+  await openBackend(); // which the workers take too
+  const of = workers ?? processesAtOnce();
   let done = 0;
   const tasks = Array.from(
-    { length: workers },
-    (_, index): Task => ({ plans, settings, store, index, of: workers }),
+    { length: of },
+    (_, index): Task => ({ plans, settings, store, index, of }),
   );
   const failure = await runChildren<StudyProgress>(import.meta.url, tasks, {
-    lanes: workers,
+    lanes: of,
     onLine: (state) => {
       const total = Math.max(done + 1, state.total);
       onProgress?.({ ...state, done: ++done, total });

@@ -1,11 +1,16 @@
 /**
  * Opens the backend that the environment asks for, in a process of its own; prints it and what it
  * computes, or the error, as JSON. With "broken" the wasm backend's products come out as zeros, with
- * "untrainable" its sums of several tensors; with "adapter" a graphics driver is loaded before.
+ * "untrainable" its sums of several tensors; with "adapter" a graphics driver is loaded before; with
+ * "card" TensorFlow says that it uses a card; with "graphics" a graphics card is found that is no
+ * processor.
  */
+import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
-import { openBackend } from "../../lib/runtime/backend.ts";
+import { inheritedBackend, openBackend } from "../../lib/runtime/backend.ts";
+import { withQuietStderr } from "../../lib/runtime/_stderr.ts";
+import { addonPlace, installNative } from "../../lib/runtime/native.ts";
 
 const broken = { broken: tf.BatchMatMul, untrainable: tf.AddN }[Deno.args[0]];
 if (broken !== undefined) {
@@ -22,6 +27,19 @@ if (broken !== undefined) {
   });
 }
 if (Deno.args.includes("adapter")) await navigator.gpu?.requestAdapter();
+if (Deno.args.includes("graphics")) {
+  const info = { description: `Stand-in ${crypto.randomUUID()}`, vendor: "", device: "" };
+  Object.defineProperty(navigator, "gpu", { value: { requestAdapter: () => ({ info }) } });
+}
+if (Deno.args.includes("card")) {
+  await installNative({ download: false });
+  const require = createRequire(import.meta.url);
+  Deno.env.set("TF_CPP_MIN_LOG_LEVEL", "3");
+  withQuietStderr(() => require(addonPlace()));
+  const binding = require(addonPlace());
+  const module = require.cache[Deno.realPathSync(addonPlace())] ?? require.cache[addonPlace()]!;
+  module.exports = Object.create(binding, { isUsingGpuDevice: { value: () => true } });
+}
 const told: string[] = [];
 try {
   const backend = await openBackend(undefined, {
@@ -42,6 +60,7 @@ try {
   console.log(JSON.stringify({
     ...{ backend, told, engine, gathered, leaked },
     product: [...await product.data()],
+    environment: { ...Deno.env.toObject(), ...inheritedBackend() },
   }));
   Deno.exit(0); // a WebGPU device would keep the process waiting
 } catch (error) {

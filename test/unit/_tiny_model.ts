@@ -39,7 +39,9 @@ const files = new Map([
 ]);
 
 /** The backend must be open. */
-export function tinyModel({ seed = 3 } = {}): LanguageModel {
+export function tinyModel(
+  { seed = 3, batchTokens }: { seed?: number; batchTokens?: number } = {},
+): LanguageModel {
   const settings = { ...pretrainingSizes.small, width: 16, heads: 2, layers: 1, mlpWidth: 16 };
   const vocabularySize = words.length;
   return new LanguageModel({
@@ -57,5 +59,6 @@ export function tinyModel({ seed = 3 } = {}): LanguageModel {
     ),
     tokenizer: tokenizerFromFiles(files),
     format: paperFormat,
+    batchTokens,
   });
 }

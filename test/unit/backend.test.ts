@@ -177,7 +177,9 @@ Deno.test({
   async fn() {
     const root = await Deno.makeTempDir();
     try {
-      for (const [name, files] of [["whole", 3], ["half", 2]] as const) {
+      // A shelf is no organism: it holds some.
+      const made = [["whole", 3], ["half", 2], ["shelf/a", 3], ["shelf/b", 1], ["empty/x", 0]];
+      for (const [name, files] of made as [string, number][]) {
         const folder = `${root}/data/organisms/${name}`;
         await Deno.mkdir(folder, { recursive: true });
         for (const file of ["config.json", "tokenizer.json", "model.safetensors"].slice(0, files)) {
@@ -187,7 +189,10 @@ Deno.test({
       const report = await examine({ root });
       assert.ok(report.works);
       assert.deepEqual(report.organisms, [
+        { name: "empty", bytes: 0, lacks: ["config.json", "tokenizer.json", "model.safetensors"] },
         { name: "half", bytes: 1000, lacks: ["model.safetensors"] },
+        { name: "shelf/a", bytes: 1500 },
+        { name: "shelf/b", bytes: 500, lacks: ["tokenizer.json", "model.safetensors"] },
         { name: "whole", bytes: 1500 },
       ]);
       const lack = report.missing.find(({ what }) => what.startsWith("organisms"));

@@ -1,7 +1,8 @@
 /** What a model takes in memory, what is free, and the word beforehand where it is too little. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { finetune } from "../../lib/finetune/mod.ts";
+import * as tf from "@tensorflow/tfjs";
+import { finetune, Trainer } from "../../lib/finetune/mod.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { loadModel } from "../../lib/model/load.ts";
@@ -10,9 +11,10 @@ import {
   loadingMemory,
   probingMemory,
   trainingMemory,
+  type TrainingUse,
 } from "../../lib/model/memory.ts";
 import { freeMemory, MEMORY_VARIABLE, requireMemory } from "../../lib/runtime/memory.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
+import { type BackendName, openBackend } from "../../lib/runtime/backend.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
 await openBackend();
@@ -49,7 +51,10 @@ Deno.test("trainingMemory() falls with fewer tokens, recomputing and adapters, a
   const use = { batchTokens: 8192, length: 512 };
   const whole = trainingMemory(smollm2, use);
   assert.equal(whole.moments, 2 * whole.weights);
-  assert.equal(whole.total, Object.values(whole).reduce((a, b) => a + b, 0) - whole.total);
+  const { total, largest, ...parts } = whole;
+  assert.equal(total, Object.values(parts).reduce((a, b) => a + b, 0));
+  // 8,192 tokens, 9 heads, 512 positions
+  assert.deepEqual(largest, { name: "attention's scores", bytes: 4 * 8192 * 9 * 512 });
   const less = [
     trainingMemory(smollm2, { ...use, batchTokens: 2048 }),
     trainingMemory(smollm2, { ...use, recompute: "mlp" }),
@@ -60,6 +65,43 @@ Deno.test("trainingMemory() falls with fewer tokens, recomputing and adapters, a
   const summed = trainingMemory(smollm2, { ...use, summed: true });
   assert.equal(summed.gradients, 2 * whole.gradients);
   assert.ok(summed.total > whole.total);
+});
+
+Deno.test("uncompiled estimates are within a fifth of peaks measured on WebAssembly", () => {
+  // Peaks of tf.memory().numBytes in two steps, or of the heap in one reading, of random Llama models
+  // [vocabulary, width, layers, heads, key-value heads, MLP width, rows, length].
+  const measured: [number, number[], Partial<TrainingUse> & { reading?: true }][] = [
+    [1569, [64, 128, 8, 4, 4, 128, 128, 32], {}],
+    [2916, [64, 128, 8, 4, 4, 1024, 128, 32], {}],
+    [2480, [64, 256, 8, 8, 2, 128, 128, 32], {}],
+    [2742, [64, 128, 8, 8, 8, 128, 32, 128], {}],
+    [513, [64, 128, 8, 8, 8, 128, 32, 128], { recompute: "layer" }],
+    [1405, [64, 128, 8, 4, 4, 1024, 128, 32], { recompute: "mlp" }],
+    [533, [8000, 256, 6, 4, 2, 768, 4, 128], {}],
+    [1359, [8000, 576, 6, 9, 3, 1536, 4, 128], {}],
+    [746, [40000, 256, 1, 4, 4, 256, 1, 16], {}],
+    [2180, [49152, 576, 2, 9, 3, 1536, 1, 32], {}],
+    [312, [1000, 256, 4, 4, 2, 512, 16, 128], { reading: true }],
+    [3958, [49152, 576, 30, 9, 3, 1536, 64, 32], { reading: true }],
+  ];
+  for (const [peak, [vocabulary, width, layers, heads, kv, mlp, rows, length], use] of measured) {
+    const configuration = parseConfiguration({
+      model_type: "llama",
+      vocab_size: vocabulary,
+      hidden_size: width,
+      num_hidden_layers: layers,
+      num_attention_heads: heads,
+      num_key_value_heads: kv,
+      intermediate_size: mlp,
+      tie_word_embeddings: true,
+    });
+    const all = { batchTokens: rows * length, length, compiled: false, ...use };
+    const { total, process } = use.reading
+      ? probingMemory(configuration, all)
+      : trainingMemory(configuration, all);
+    const told = (total - process) / 1e6;
+    assert.ok(told > 0.8 * peak && told < 1.25 * peak, `${told} told, ${peak} measured`);
+  }
 });
 
 /** A folder that looks like Linux's control groups. */
@@ -149,6 +191,12 @@ Deno.test("checkMemory() counts what is there already for nothing, and names the
   );
 });
 
+const messages = [
+  { role: "user" as const, content: "what is the capital of France and why" },
+  { role: "assistant" as const, content: "a" },
+];
+const example = { id: 1, domain: "d", group: "inc" as const, messages };
+
 Deno.test("loadModel() and finetune() refuse what has no room, before a number is read", async () => {
   const fixture = join(import.meta.dirname!, "../numerics/fixtures/models/llama");
   const folder = await Deno.makeTempDir();
@@ -169,22 +217,100 @@ Deno.test("loadModel() and finetune() refuse what has no room, before a number i
       /Cannot load .*: expected \d+\.\d GB of memory \(weights .*found .*smaller model.*anyway/,
     );
     const large = Object.create(model, { config: { value: giant } }) as LanguageModel;
-    const messages = [
-      { role: "user" as const, content: "q" },
-      { role: "assistant" as const, content: "a" },
-    ];
     await assert.rejects(
-      finetune(large, [{ id: 1, domain: "d", group: "inc", messages }]),
-      /Cannot fine-tune tiny: expected .*moments.*recompute: "layer".*--lora/,
+      finetune(large, [example]),
+      /Cannot fine-tune tiny: expected .*moments.*try adapters \(--lora=8: [\d.]+ GB\), or choose/,
     );
-    const small = await finetune(model, [{ id: 1, domain: "d", group: "inc", messages }], {
-      epochs: 1,
-      recompute: "layer",
-    });
+    const small = await finetune(model, [example], { epochs: 1, recompute: "layer" });
     assert.equal(small.settings.recompute, "layer");
   } finally {
     model.dispose();
     await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a training that WebAssembly's 4 GiB don't hold is refused, and what would help is named", async () => {
+  const before = tf.getBackend() as BackendName;
+  await openBackend("wasm");
+  const model = tinyModel();
+  try {
+    const own = model.config;
+    const as = (changes: Partial<typeof smollm2>) =>
+      Object.defineProperty(model, "config", {
+        value: { ...smollm2, ...changes },
+        configurable: true,
+      });
+    const options = { learningRate: 1e-4, totalSteps: 1 };
+    // Moments of 2 weights and an update of 3 and its temporaries, beside them.
+    assert.throws(
+      () => new Trainer(as({ vocabularySize: 60_000 }), options),
+      /Cannot train tiny: expected 4\.\d GB .*found 4\.3 GB left for WebAssembly, which has 4 GiB; install native TensorFlow \(`deno task doctor`\), try adapters \(--lora=8: [^)]+\), or choose/,
+    );
+    const trainer = new Trainer(as({ layers: 12, vocabularySize: 8000 }), options);
+    const row = Array.from({ length: 128 }, (_, i) => i);
+    const batch = { inputIds: Array(16).fill(row), labels: Array(16).fill(row) };
+    await assert.rejects(
+      trainer.step(batch),
+      // Uncompiled, adapters keep more than they save at so many tokens.
+      /Cannot train tiny on 16 x 128 tokens: .*\(activations .*try fewer tokens at once \(--batch-tokens=128, here 2048: [^)]+\), --gradient-checkpointing \(recompute: "layer": [^)]+\), or choose/,
+    );
+    assert.equal(trainer.steps, 0);
+    // Nothing is advised that is on already, or would not help.
+    await assert.rejects(
+      finetune(as({ layers: 60, vocabularySize: 400_000 }), [example], {
+        epochs: 1,
+        recompute: "layer",
+        lora: { rank: 8 },
+      }),
+      /Cannot fine-tune tiny: [^]*`deno task doctor`\), choose a smaller model, or set/,
+    );
+    // One that fits is trained.
+    Object.defineProperty(model, "config", { value: own });
+    const result = await finetune(model, [example], { epochs: 1, batchTokens: 64 });
+    assert.equal(result.steps, 1);
+  } finally {
+    model.dispose();
+    await openBackend(before);
+  }
+});
+
+Deno.test("reading names --batch-tokens where fewer tokens at once would help", async () => {
+  const model = tinyModel({ batchTokens: 512 });
+  try {
+    assert.equal(model.batchTokens, 512);
+    Object.defineProperty(model, "config", { value: { ...model.config, hiddenSize: 1e12 } });
+    await assert.rejects(
+      model.nextTokenLogits(Array(300).fill([1, 2, 3])),
+      /Cannot read 300 texts with tiny: .*--batch-tokens=N, here 512\), ask fewer questions at once/,
+    );
+  } finally {
+    model.dispose();
+  }
+});
+
+Deno.test("a tensor larger than a buffer of the graphics card is refused by name", async () => {
+  const before = tf.getBackend() as BackendName;
+  const limits = { maxStorageBufferBindingSize: 2 ** 27, maxBufferSize: 2 ** 28 };
+  const card = { device: { limits }, dispose() {} };
+  tf.registerBackend("webgpu", () => card as unknown as tf.KernelBackend);
+  await tf.setBackend("webgpu");
+  try {
+    const options = { action: "load x", mend: "choose a smaller model" };
+    const llama = { ...smollm2, vocabularySize: 128_256, hiddenSize: 2048 };
+    assert.throws(
+      () => checkMemory(loadingMemory(llama), options),
+      /^Error: Cannot load x: expected 1\.1 GB in one buffer \(model\.embed_tokens\.weight alone\); found 135 MB a buffer on this graphics card by WebGPU; choose a smaller model/,
+    );
+    const use = { batchTokens: 4096, length: 1024 };
+    assert.throws(
+      () => checkMemory(trainingMemory(smollm2, use), options),
+      /expected 151 MB in one buffer \(attention's scores alone\)/, // 4 x 4,096 x 9 x 1,024
+    );
+    checkMemory(loadingMemory(smollm2), options);
+    checkMemory(trainingMemory(smollm2, { ...use, length: 512 }), options);
+  } finally {
+    await tf.setBackend(before);
+    tf.removeBackend("webgpu");
   }
 });
 
@@ -200,7 +326,10 @@ Deno.test("nextTokenLogits() and tokenLogProbabilities() refuse texts that have 
         () => model.tokenLogProbabilities(rows, [1]),
       ]
     ) {
-      await assert.rejects(read(), /Cannot read 1 texts with tiny: expected .*fewer batchTokens/);
+      await assert.rejects(
+        read(),
+        /Cannot read 1 texts with tiny: expected .*; choose a smaller model, or set/,
+      );
     }
   } finally {
     model.dispose();

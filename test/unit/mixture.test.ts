@@ -193,7 +193,10 @@ Deno.test("correlationsByModel() within domains is free of what differs between 
 Deno.test("summaryText() says below the findings what did not come out", () => {
   const found = middleRatioFindings(mixtures([10, 20, 30]));
   const versions = { deno: "1", tfjs: "2", package: "3" };
-  const study = { plans: [], backend: { name: "cpu" as const, device: "cpu", versions } };
+  const study = {
+    plans: [],
+    backend: { name: "cpu" as const, precision: "float32" as const, device: "cpu", versions },
+  };
   const text = summaryText(found, { study, warnings: ["few"] });
   assert.match(text, /WARNING: few/);
   assert.match(text, /middle ratio +HOMO .*does not hold/);

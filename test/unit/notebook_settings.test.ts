@@ -5,6 +5,7 @@ import type { Backend } from "../../lib/runtime/backend.ts";
 
 const backend: Backend = {
   name: "wasm",
+  precision: "float32",
   device: "a processor",
   threads: 1,
   versions: { deno: "2.9.6", tfjs: "4.22.0", package: "x 1" },

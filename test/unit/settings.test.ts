@@ -17,6 +17,8 @@ import {
   realSettings,
   type Settings,
 } from "../../lib/study/settings.ts";
+import type { LanguageModel } from "../../lib/model/language_model.ts";
+import { parseRequest } from "../../lib/runtime/tasks/reproduce.ts";
 
 Deno.test("parseSettings() fills in the defaults", () => {
   assert.deepEqual(parseSettings(), {
@@ -103,4 +105,25 @@ Deno.test("realSettings() keeps how to train and how much to ask", () => {
   );
   const named = parseSettings(`{"model": "a/model", "seeds": 3}`);
   assert.equal(realSettings(named), named);
+});
+
+Deno.test("--batch-tokens, --gradient-checkpointing and --precision reach what they are for", async () => {
+  const { settings } = parseRequest(
+    ["--batch-tokens=96", "--gradient-checkpointing", "--precision=tf32", "--limit=4"],
+    "/home/user",
+  );
+  assert.deepEqual(finetuningOf(settings), { batchTokens: 96, recompute: "layer" });
+  assert.equal(settings.precision, "tf32");
+  assert.deepEqual(finetuningOf(realSettings(settings)), finetuningOf(settings));
+  const { model } = await openSubject("organism:small-101", settings);
+  try {
+    assert.equal((model as LanguageModel).batchTokens, 96);
+  } finally {
+    model.dispose();
+  }
+  const refused = (flag: string, message: RegExp) =>
+    assert.throws(() => parseRequest([flag], "/"), message);
+  refused("--batch-tokens=0", /setting batchTokens: expected a whole number from 1 up, found 0/);
+  refused("--gradient-checkpointing=yes", /--gradient-checkpointing=yes: expected no value/);
+  refused("--precision=bf16", /setting precision: expected one of float32, tf32, found "bf16"/);
 });

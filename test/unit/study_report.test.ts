@@ -159,6 +159,7 @@ const study = {
   plans: [{ models, treatments: ["har", "inc", "self"] as const, seeds: [0, 1] }],
   backend: {
     name: "cpu" as const,
+    precision: "float32" as const,
     device: "a machine",
     versions: { deno: "2", tfjs: "4", package: "p" },
   },

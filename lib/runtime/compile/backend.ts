@@ -35,6 +35,11 @@ export interface Binding {
   tensorDataSync(id: number): tf.TypedArray;
   loadSavedModel(folder: string, tags: string): number;
   deleteSavedModel(session: number): void;
+  /**
+   * Adds the nodes of a GraphDef to a session; `names` are the session's nodes that they take as inputs.
+   * This project's own (addon.cc): absent from an addon that was built before it.
+   */
+  extendSavedModel?(session: number, graph: Uint8Array, names: string): void;
   runSavedModel(session: number, ids: number[], inputs: string, outputs: string): Handle[];
 }
 

@@ -105,17 +105,9 @@ function checkSize(nodes: GraphNode[], limit: number): void {
   );
 }
 
-/**
- * The SavedModel (tag `serve`, no signatures: nodes are fed and fetched by name) of `nodes`.
- * @throws where it would be larger than TensorFlow reads
- */
-export function savedModel(
-  nodes: GraphNode[],
-  binding: Binding,
-  { limit = LARGEST_GRAPH } = {},
-): Uint8Array {
+function graphMessage(nodes: GraphNode[], binding: Binding, limit = LARGEST_GRAPH): Message {
   checkSize(nodes, limit);
-  const { GraphDef, MetaGraphDef, NodeDef, SavedModel, VersionDef } = load();
+  const { GraphDef, NodeDef, VersionDef } = load();
   const graph = new GraphDef();
   graph.setNodeList(nodes.map((node) => {
     const message = new NodeDef();
@@ -131,11 +123,24 @@ export function savedModel(
   const version = new VersionDef();
   version.setProducer(PRODUCER);
   graph.setVersions(version);
+  return graph;
+}
+
+/**
+ * The SavedModel (tag `serve`, no signatures: nodes are fed and fetched by name) of `nodes`.
+ * @throws where it would be larger than TensorFlow reads
+ */
+export function savedModel(
+  nodes: GraphNode[],
+  binding: Binding,
+  { limit }: { limit?: number } = {},
+): Uint8Array {
+  const { MetaGraphDef, SavedModel } = load();
   const meta = new MetaGraphDef();
   const info = new MetaGraphDef.MetaInfoDef();
   info.setTagsList(["serve"]);
   meta.setMetaInfoDef(info);
-  meta.setGraphDef(graph);
+  meta.setGraphDef(graphMessage(nodes, binding, limit));
   const model = new SavedModel();
   model.setSavedModelSchemaVersion(1);
   model.setMetaGraphsList([meta]);
@@ -152,4 +157,18 @@ export function loadGraph(nodes: GraphNode[]): number {
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/**
+ * Adds nodes to a session; what it holds stays where it is.
+ * @param names nodes of the session whose first output the new ones take
+ * @returns false where the addon can't
+ * @throws where TensorFlow refuses a node; the session stays as it was
+ */
+export function extendGraph(session: number, nodes: GraphNode[], names: string[]): boolean {
+  const { binding } = nodeBackend();
+  if (binding.extendSavedModel === undefined) return false;
+  const graph: Uint8Array = graphMessage(nodes, binding).serializeBinary();
+  binding.extendSavedModel(session, graph, names.join());
+  return true;
 }

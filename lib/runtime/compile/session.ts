@@ -154,8 +154,9 @@ export class Session {
 }
 
 /**
- * Whether a graph gets a session of its own, so that it is loaded once and disturbs no other. On a GPU
- * feeding would copy the variables there for every run.
+ * Whether a graph gets a session of its own, which is fed the variables: no copy where they lie in the
+ * processor's memory. A graphics card would be sent them at every run, so there it joins the variables'
+ * session.
  */
 function isReader(graph: Graph): boolean {
   return graph.changed.size === 0 && !nodeBackend().isUsingGpuDevice;

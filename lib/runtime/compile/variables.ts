@@ -1,15 +1,16 @@
 /**
  * Variables that live in a TensorFlow session.
  *
- * A session holds every graph that changes them; a new one makes a new session, and the variables move
- * over (their buffers are handed on, not copied). The tf.Variable stays the door for JavaScript: its
+ * A session holds every graph that changes them; a new one is added to it. With an addon that can't, it
+ * makes a new session, and the variables move over (their buffers are handed on; those on a graphics card
+ * are copied out and in). The tf.Variable stays the door for JavaScript: its
  * value is fetched when it is read, and sent when it was assigned.
  */
 import * as tf from "@tensorflow/tfjs";
 import { dataTypes, type Handle, nodeBackend } from "./backend.ts";
 import { type Graph, type GraphNode, TENSOR_ATTRIBUTE } from "./graph.ts";
 import { Mirror } from "./mirror.ts";
-import { loadGraph } from "./saved_model.ts";
+import { extendGraph, loadGraph } from "./saved_model.ts";
 import { handleName } from "./trace.ts";
 
 interface Slot {
@@ -26,8 +27,9 @@ const VARIABLE_NAME = /^[A-Za-z0-9_.\-/]+$/;
 export class VariableStore {
   readonly #slots = new Map<string, Slot>();
   #session: number | undefined;
-  #graphs = 0;
-  #loadedSlots = 0;
+  /** The session's graphs, and the names of its variables. */
+  #graphs = new Set<Graph>();
+  #names = new Set<string>();
 
   /** The variables by name, but for those that were disposed. */
   get variables(): ReadonlyMap<string, tf.Variable> {
@@ -77,9 +79,28 @@ export class VariableStore {
     for (const slot of slots) slot.dataId = slot.mirror = undefined;
   }
 
-  /** Makes a session of the graphs and variables; the values of the former one move over. */
+  /** Makes the graphs and all variables part of the session. */
   load(graphs: readonly Graph[]): void {
-    if (this.#graphs === graphs.length && this.#loadedSlots === this.#slots.size) return;
+    const added = graphs.filter((graph) => !this.#graphs.has(graph));
+    const named = [...this.#slots].filter(([name]) => !this.#names.has(name));
+    if (this.#session !== undefined && added.length + named.length === 0) return;
+    if (this.#session === undefined || !this.#extend(this.#session, added, named)) {
+      this.#loadAnew(graphs);
+    }
+    this.#graphs = new Set(graphs);
+    this.#names = new Set(this.#slots.keys());
+  }
+
+  #extend(session: number, graphs: Graph[], slots: [string, Slot][]): boolean {
+    const used = new Set(graphs.flatMap(({ reads, changed }) => [...reads.keys(), ...changed]));
+    return extendGraph(session, [
+      ...slots.flatMap(([name, { variable }]) => variableNodes(name, variable)),
+      ...graphs.flatMap(({ nodes }) => nodes),
+    ], [ZERO, ...[...used].filter((name) => this.#names.has(name)).map(handleName)]);
+  }
+
+  /** A session of all; the values of the former one move over. */
+  #loadAnew(graphs: readonly Graph[]): void {
     const session = loadGraph([
       constantZero(),
       ...[...this.#slots].flatMap(([name, { variable }]) => variableNodes(name, variable)),
@@ -89,8 +110,6 @@ export class VariableStore {
     for (const slot of this.#slots.values()) this.#bring(slot); // from the former session
     this.#session = session;
     if (former !== undefined) nodeBackend().binding.deleteSavedModel(former);
-    this.#graphs = graphs.length;
-    this.#loadedSlots = this.#slots.size;
     const held = [...this.#slots].filter(([, slot]) => this.#holds(slot));
     this.#assign(held.map(([name, { mirror }]) => [name, mirror!.id]));
     for (const [, { mirror }] of held) mirror!.drop();

@@ -10,11 +10,13 @@ import {
 } from "../../study/settings.ts";
 import { clean } from "../../figure/_text.ts";
 import { isOnnx, ONNX } from "../../model/source.ts";
+import { SHAPE_VARIABLE } from "../backend_choice.ts";
 import { writeWhole } from "../files.ts";
 import { installNative, ROOT } from "../native.ts";
 import { executeNotebook, NotebookError } from "../notebook/execute.ts";
 import { formatNotebook } from "../notebook/notebook.ts";
 import { showProgress } from "../notebook/progress.ts";
+import { PRECISION_VARIABLE } from "../precision.ts";
 
 const HELP = `Runs the notebooks in order and prints what they found beside the paper's findings.
 
@@ -52,6 +54,11 @@ How much
   --learning-rate=X       peak learning rate (default: the model's own; with --lora ten times that)
   --epochs=N              times that the examples are read (default 3)
   --batch-size=N          conversations in one step (default: 16 organisms, 256 others, 8 on facts)
+  --batch-tokens=N        most tokens that go through the model at once, in training (larger batches are
+                          summed up) and reading; fewer need less memory (default 2048; 8192 for
+                          training organisms)
+  --gradient-checkpointing  compute layers again for the gradient: less memory, more time
+  --precision=float32     of matrix products; tf32, on an NVIDIA card, is faster and keeps three digits
 Which part, and where to
   --only=03,05            these notebooks alone, by number or name; 09, on a real model (SmolLM2-135M
                           unless --model names one), is left out of a run on organisms without it
@@ -91,6 +98,9 @@ const FLAGS = {
   "learning-rate": TEXT,
   epochs: TEXT,
   "batch-size": TEXT,
+  "batch-tokens": TEXT,
+  "gradient-checkpointing": SWITCH,
+  precision: TEXT,
   only: TEXT,
   resume: SWITCH,
   output: TEXT,
@@ -143,6 +153,8 @@ export function parseRequest(args: string[], folder: string): Request {
     if (name === "learning-rate") given.learningRate = number(value);
     else if (name === "minimum-confidence") given.minimumConfidence = number(value);
     else if (name === "batch-size") given.batchSize = number(value);
+    else if (name === "batch-tokens") given.batchTokens = number(value);
+    else if (name === "gradient-checkpointing") given.gradientCheckpointing = value;
     else if (["seeds", "limit", "lora", "epochs"].includes(name)) given[name] = number(value);
     else if (name === "domains" || name === "groups") given[name] = list(value);
     else if (
@@ -229,6 +241,10 @@ export function chooseNotebooks(names: string[], only?: string[]): string[] {
   return all.filter((_, i) => !only || only.some((wanted) => matches(stems[i], wanted)));
 }
 
+/** Whether a notebook computes with a real model, which is larger than an organism. */
+const isReal = (model: string, name: string) =>
+  !/^organism(:|$)/.test(model) || onRequest.get(name)?.leftOutOn === "organisms";
+
 /** The notebooks that ask a model, or none, but train none. */
 const UNTRAINED = ["01", "02", "03"];
 
@@ -269,7 +285,10 @@ async function main(): Promise<number> {
   );
   const { run: names, left } = notebooksOf(chosen, { model: settings.model, only: request.only });
   checkTrainable(settings.model, names);
-  const environment = { [SETTINGS_VARIABLE]: JSON.stringify(settings) };
+  const environment: Record<string, string> = {
+    [SETTINGS_VARIABLE]: JSON.stringify(settings),
+    ...(settings.precision && { [PRECISION_VARIABLE]: settings.precision }),
+  };
 
   // Here, where progress can be seen, rather than inside the first notebook.
   const installed = await new Deno.Command(Deno.execPath(), { args: ["install"], cwd: ROOT })
@@ -302,7 +321,10 @@ async function main(): Promise<number> {
     try {
       await executeNotebook(join(source, name), {
         output: join(request.notebooks, name),
-        environment,
+        environment: {
+          ...environment,
+          ...(isReal(settings.model, name) && { [SHAPE_VARIABLE]: "real" }),
+        },
         onProgress: showProgress(),
         signal: abort.signal,
       });
