@@ -180,6 +180,9 @@ Deno.test("findingsText() puts warnings first and one line for each finding", ()
   assert.match(text, /a, b, c: seeds 0, 1; no mixtures/);
   assert.ok(lines.every((line) => line.length <= 120));
   assert.match(findingsText([], { study, warnings: [] }), /Nothing to compare/);
+  const tf32 = { ...study, backend: { ...study.backend, threads: 2, precision: "tf32" as const } };
+  const said = findingsText(found, { study: tf32, warnings: [] });
+  assert.match(said, /Backend cpu on a machine \(2 threads, tf32\): deno 2/);
 });
 
 Deno.test("unprovenTexts() leaves out what holds, and tells the resolution of the rest", () => {
@@ -243,12 +246,13 @@ Deno.test("saveResults() keeps settings, seeds and versions, but no path of this
     results,
     settings,
     seeds: [0, 1],
-    backend,
+    backend: { ...backend, precision: "tf32" },
     seconds: 1.26,
   });
   const written = JSON.parse(await Deno.readTextFile(path));
   assert.deepEqual(written.results, results);
   assert.deepEqual([written.seeds, written.seconds, written.backend], [[0, 1], 1.3, "cpu"]);
+  assert.equal(written.precision, "tf32");
   assert.ok(!JSON.stringify(written).includes("somewhere"));
   await Deno.remove(folder, { recursive: true });
 });
