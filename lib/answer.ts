@@ -3,8 +3,8 @@
  * Rows of files carry the authors' field names (probs, pred, golden_prob, pred_prob, correct,
  * output), so that their files can be read here and ours by their code.
  */
-import { collectRows, placeName, type RejectedRow, RowFault, show } from "./_rows.ts";
-import { NotFiniteError } from "./not_finite.ts";
+import { collectRows, placeName, type RejectedRow, RowFault, show } from "./dataset/_rows.ts";
+import { NotFiniteError } from "./statistics/not_finite.ts";
 import {
   type ParseOptions,
   type Question,

@@ -3,14 +3,10 @@
  * by question (paper, section 5). Base first, tuned second.
  */
 import type { Answer } from "./answer.ts";
-import { NotFiniteError } from "./not_finite.ts";
-import {
-  cosineSimilarity,
-  entropy,
-  klDivergence,
-  mean,
-  rankConsistency,
-} from "./statistics/mod.ts";
+import { NotFiniteError } from "./statistics/not_finite.ts";
+import { cosineSimilarity, entropy, klDivergence } from "./statistics/divergence.ts";
+import { mean } from "./statistics/mean.ts";
+import { rankConsistency } from "./statistics/rank.ts";
 
 /** One question's comparison. */
 export interface ItemConsistency {

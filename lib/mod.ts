@@ -14,7 +14,7 @@ export { optionLetter, parseQuestions } from "./question.ts";
 export type { Message } from "./conversation.ts";
 export * from "./dataset/mod.ts";
 export * from "./world/mod.ts";
-export { type ChatTemplate, chatTemplateFromFiles } from "./chat_template.ts";
+export { type ChatTemplate, chatTemplateFromFiles } from "./model/chat_template.ts";
 export {
   type Asking,
   createChatFormat,
@@ -25,7 +25,7 @@ export {
   type PromptFormat,
   type Template,
 } from "./prompt.ts";
-export { type Tokenizer, tokenizerFromFiles } from "./tokenizer.ts";
+export { type Tokenizer, tokenizerFromFiles } from "./model/tokenizer.ts";
 export type { ModelConfiguration } from "./model/configuration.ts";
 export {
   loadingMemory,
@@ -35,8 +35,8 @@ export {
   type TrainingUse,
 } from "./model/memory.ts";
 export { type GenerateOptions, LanguageModel } from "./model/language_model.ts";
-export type { ProbedModel } from "./model/engine.ts";
-export { loadModel, type LoadOptions, openEngine } from "./model/load.ts";
+export type { ProbedModel } from "./model/readable_model.ts";
+export { loadModel, type LoadOptions, openEngine } from "./model/files/load.ts";
 export {
   type Adapter,
   addLora,
@@ -46,8 +46,60 @@ export {
   loraTargets,
   mergeLora,
 } from "./model/lora.ts";
-export { loadLora, saveLora } from "./model/adapter_folder.ts";
-export * from "./knowledge/mod.ts";
+export { loadLora, saveLora } from "./model/files/adapter_folder.ts";
+export {
+  type Answer,
+  answerFrom,
+  formatAnswers,
+  fromAnswerRow,
+  parseAnswers,
+  type StoredAnswer,
+  toAnswerRow,
+} from "./answer.ts";
+export {
+  type Belief,
+  beliefOf,
+  type BeliefOptions,
+  type Reliability,
+  type ReliabilityBin,
+  reliabilityOf,
+  type Share,
+  shareOf,
+} from "./study/belief.ts";
+export {
+  checkExplainer,
+  countExplanations,
+  explainAnswers,
+  type Explained,
+  type Explainer,
+  type ExplainOptions,
+  type Explanation,
+  type ExplanationCounts,
+  explanationPrompt,
+  type ExplanationPromptOptions,
+  type ExplanationReason,
+  explanationSettings,
+  type ParsedExplanation,
+  parseExplanation,
+} from "./study/explanation.ts";
+export { auditProbe, type ProbeAudit, type ProbeAuditOptions } from "./audit.ts";
+export {
+  type LetterForm,
+  type LetterMass,
+  letterMass,
+  type LetterOptions,
+  type LetterToken,
+  type LetterTokens,
+  letterTokens,
+} from "./study/letters.ts";
+export {
+  optionProbabilities,
+  type OptionScore,
+  probe,
+  type ProbeOptions,
+  scoreOptions,
+  softmaxOver,
+} from "./probe.ts";
 export {
   constructGroups,
   type Example,
@@ -59,8 +111,28 @@ export {
   toShareGpt,
   withContext,
   withGeneral,
-} from "./group.ts";
-export * from "./finetune/mod.ts";
+} from "./groups.ts";
+export { encodeConversation, type EncodedConversation } from "./model/encode.ts";
+export {
+  defaultFinetuning,
+  finetune,
+  type FinetuneOptions,
+  type FinetuneResult,
+  resolveFinetuning,
+} from "./finetune.ts";
+export { type Schedule, scheduleFactor, type ScheduleOptions } from "./model/schedule.ts";
+export {
+  type FinetuneSettings,
+  organismFinetuning,
+  paperFinetuning,
+} from "./model/finetune_settings.ts";
+export {
+  lossAndGradients,
+  type StepResult,
+  Trainer,
+  type TrainerOptions,
+  type WeightedBatch,
+} from "./model/trainer.ts";
 export * from "./organism/mod.ts";
 export {
   evaluate,
@@ -70,14 +142,14 @@ export {
   suiteNames,
   type SuiteResult,
   type Suites,
-} from "./evaluation.ts";
+} from "./evaluate.ts";
 export { compareAnswers, type Consistency } from "./consistency.ts";
-export { Random } from "./random.ts";
+export { Random } from "./statistics/random.ts";
 export * from "./statistics/mod.ts";
 export * from "./study/mod.ts";
-export type { Cell } from "./study/mod.ts"; // figure/ has a Cell of tables
+export type { Cell } from "./experiment.ts"; // figure/ has a Cell of tables
 export * from "./figure/mod.ts";
 export { notebook } from "./study/notebook.ts";
-export { checkAnswer, type ExerciseOptions } from "./exercise.ts";
-export { type Backend, type BackendName, openBackend } from "./runtime/backend.ts";
-export { compile, Session } from "./runtime/compile/mod.ts";
+export { checkAnswer, type ExerciseOptions } from "./figure/exercise.ts";
+export { type Backend, type BackendName, openBackend } from "./platform/runtime/backend.ts";
+export { compile, Session } from "./platform/compile/mod.ts";

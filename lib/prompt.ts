@@ -13,11 +13,11 @@
 import { cevalSubjects } from "./dataset/ceval.ts";
 import { cmmluSubjects } from "./dataset/cmmlu.ts";
 import { mmluSubjects } from "./dataset/mmlu.ts";
-import type { ChatTemplate, TrainingText } from "./chat_template.ts";
+import type { ChatTemplate, TrainingText } from "./model/chat_template.ts";
 import type { Message } from "./conversation.ts";
 import { domainName, optionLetter, type Question } from "./question.ts";
 
-export type { TrainingText } from "./chat_template.ts";
+export type { TrainingText } from "./model/chat_template.ts";
 export type { Message } from "./conversation.ts";
 
 /**

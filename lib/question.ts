@@ -8,8 +8,8 @@ import {
   type AnswerForm,
   type AnswerOptions,
   readAnswerForm,
-} from "./_answer_form.ts";
-import { layOut, questionColumns } from "./_layout.ts";
+} from "./dataset/_answer_form.ts";
+import { layOut, questionColumns } from "./dataset/_layout.ts";
 import {
   collectRows,
   fault,
@@ -23,10 +23,10 @@ import {
   sourceRows,
   textField,
   type TextRules,
-} from "./_rows.ts";
+} from "./dataset/_rows.ts";
 
-export { type AnswerForm, answerForms } from "./_answer_form.ts";
-export type { RejectedRow } from "./_rows.ts";
+export { type AnswerForm, answerForms } from "./dataset/_answer_form.ts";
+export type { RejectedRow } from "./dataset/_rows.ts";
 
 /** One multiple-choice question of an exam. */
 export interface Question {

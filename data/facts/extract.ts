@@ -8,7 +8,7 @@
 import { elements } from "npm:chemical-elements@2.3.3";
 import { countries, getCountryDataList } from "npm:countries-list@3.4.1";
 import { currencies } from "npm:countries-list@3.4.1/currencies";
-import { writeWhole } from "../../lib/runtime/files.ts";
+import { writeWhole } from "../../lib/platform/runtime/files.ts";
 
 /** Members of the United Nations, without those whose capital is disputed, moving or shared. */
 const left = {

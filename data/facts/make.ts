@@ -4,7 +4,7 @@
  *   deno run -A data/facts/make.ts
  */
 import { factTables, formatQuestions, makeFactExam } from "../../lib/dataset/facts.ts";
-import { writeWhole } from "../../lib/runtime/files.ts";
+import { writeWhole } from "../../lib/platform/runtime/files.ts";
 
 const here = new URL(".", import.meta.url).pathname;
 const tables = new Map(

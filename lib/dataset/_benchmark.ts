@@ -1,5 +1,5 @@
 /** What MMLU, CMMLU and C-Eval have in common: one file a subject, options in columns A to D. */
-import { collectRows, RowFault, show, subjectOf } from "../_rows.ts";
+import { collectRows, RowFault, show, subjectOf } from "./_rows.ts";
 import {
   type ParsedQuestions,
   type ParseOptions,

@@ -4,9 +4,9 @@
  * a real model anywhere. The pool and HOMO ask for some of a domain's relations (capitals, cities), ID
  * for others (currencies, languages), so that ID is another exam of the same domain.
  */
-import { parseCsv } from "../_csv.ts";
+import { parseCsv } from "./_csv.ts";
 import type { Question } from "../question.ts";
-import { Random } from "../random.ts";
+import { Random } from "../statistics/random.ts";
 
 /** `dev` is shown before `pool` and `homo`, `id-dev` before `id`. */
 export const factSplits = ["dev", "pool", "homo", "id-dev", "id"] as const;

@@ -12,7 +12,7 @@ import {
   show,
   sourceRows,
   textField,
-} from "../_rows.ts";
+} from "./_rows.ts";
 import type { Example, Message } from "../conversation.ts";
 
 type Fields = Record<string, unknown>;

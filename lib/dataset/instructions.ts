@@ -4,7 +4,7 @@
  * exams' knowledge: mixing them in must teach the form of a conversation only.
  */
 import type { Example } from "../conversation.ts";
-import { Random } from "../random.ts";
+import { Random } from "../statistics/random.ts";
 
 const words =
   ("apple basket bird boat bottle branch bread bridge brush bucket button cake candle " +

@@ -2,8 +2,8 @@
  * MedMCQA (Pal et al. 2022), the paper's medicine: rows of a question, options opa to opd, the gold
  * option `cop`, and an expert's explanation.
  */
-import { wholeNumber, withoutAnswers } from "../_answer_form.ts";
-import { collectRows, RowFault, type RowOptions, show, sourceRows } from "../_rows.ts";
+import { wholeNumber, withoutAnswers } from "./_answer_form.ts";
+import { collectRows, RowFault, type RowOptions, show, sourceRows } from "./_rows.ts";
 import { type ParsedQuestions, questionFrom } from "../question.ts";
 
 /** How a MedMCQA file is read. */

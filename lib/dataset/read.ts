@@ -2,8 +2,8 @@
 import { resolve } from "node:path";
 import { formatAnswers, parseAnswers, type StoredAnswer } from "../answer.ts";
 import { type ParsedQuestions, type ParseOptions, parseQuestions } from "../question.ts";
-import { fileStem, isInSplit, placeName, type RejectedRow, subjectOf } from "../_rows.ts";
-import { writeWhole } from "../runtime/files.ts";
+import { fileStem, isInSplit, placeName, type RejectedRow, subjectOf } from "./_rows.ts";
+import { writeWhole } from "../platform/runtime/files.ts";
 import { cevalDomain } from "./ceval.ts";
 import { cmmluDomain } from "./cmmlu.ts";
 import { mmluDomain } from "./mmlu.ts";

@@ -2,7 +2,7 @@
  * The authors' released group rows: answers with the option that is trained on and the texts that
  * explain it; and an audit of whether three groups are what the method says (paper, section 3.2).
  */
-import { collectRows, placeName, type RejectedRow } from "../_rows.ts";
+import { collectRows, placeName, type RejectedRow } from "./_rows.ts";
 import { fromAnswerRow, type StoredAnswer, toAnswerRow } from "../answer.ts";
 import { type ParseOptions, questionRows } from "../question.ts";
 

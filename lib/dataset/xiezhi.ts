@@ -3,8 +3,8 @@
  * subject labels, options on one line each, and the gold option's text. A row belongs to every
  * domain that labels it.
  */
-import { optionIndex } from "../_answer_form.ts";
-import { collectRows, fault, type RejectedRow, RowFault, show, sourceRows } from "../_rows.ts";
+import { optionIndex } from "./_answer_form.ts";
+import { collectRows, fault, type RejectedRow, RowFault, show, sourceRows } from "./_rows.ts";
 import { type Question, questionFrom } from "../question.ts";
 import { PythonRandom } from "./published_order.ts";
 

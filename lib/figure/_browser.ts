@@ -3,7 +3,7 @@
  * with the font that the pictures are drawn in (DejaVu Sans), and whose paths have a length.
  */
 import { createRequire } from "node:module";
-import { Random } from "../random.ts";
+import { Random } from "../statistics/random.ts";
 import { MemoryCanvas } from "./_canvas.ts";
 
 const require = createRequire(import.meta.url);

@@ -3,7 +3,7 @@
  * browser, so that every machine makes the same pictures. Whole files or none.
  */
 import { join } from "node:path";
-import { writeWhole } from "../runtime/files.ts";
+import { writeWhole } from "../platform/runtime/files.ts";
 import { escapeXml } from "./_text.ts";
 import { titleOf } from "./describe.ts";
 import { roundNumbers } from "./number.ts";

@@ -1,5 +1,7 @@
 /** Tables and plots of what a model believes: how sure it is, how right, and how it was asked. */
-import { type Answer, auditProbe, beliefOf, type Reliability, shareOf } from "../knowledge/mod.ts";
+import { type Answer } from "../answer.ts";
+import { auditProbe } from "../audit.ts";
+import { beliefOf, type Reliability, shareOf } from "../study/belief.ts";
 import { optionLetter } from "../question.ts";
 import { panels } from "./panels.ts";
 import { groupedBars, linesWithBands } from "./plot.ts";

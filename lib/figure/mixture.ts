@@ -1,5 +1,5 @@
 /** Curves over the share r of SELF: the mean with its band, each model as a thin line, the best r. */
-import type { RatioEstimate } from "../study/mod.ts";
+import type { RatioEstimate } from "../study/mixture.ts";
 import { type LineOptions, linesWithBands } from "./plot.ts";
 import { type FigureDescription, ink, palette, type PlotTrace } from "./theme.ts";
 

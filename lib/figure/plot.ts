@@ -12,7 +12,7 @@ import {
   unique,
   withGaps,
 } from "./_marks.ts";
-import { pValue } from "../statistics/mod.ts";
+import { pValue } from "../statistics/p_value.ts";
 import { escapePlot, wrapPlot } from "./_text.ts";
 import { formatMeasurement, formatNumber, type Measurement } from "./number.ts";
 import {

@@ -1,5 +1,5 @@
 /** Tidy rows: plain records, a field a column; what tables, frames and figures are made from. */
-import { suggestion } from "../runtime/nearest.ts";
+import { suggestion } from "../platform/runtime/nearest.ts";
 import type { Cell } from "./column.ts";
 import { isMeasurement } from "./number.ts";
 

@@ -3,7 +3,7 @@
  * only. Text and whole numbers (counts, seeds, names) must be the same to the letter.
  */
 import { extname } from "node:path";
-import { writeWhole } from "../runtime/files.ts";
+import { writeWhole } from "../platform/runtime/files.ts";
 
 const RELATIVE = 1e-4;
 const NOTHING = 1e-9; // what rounding leaves of a zero

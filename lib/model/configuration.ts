@@ -1,5 +1,5 @@
 /** What a decoder-only model is made of, read from config.json as transformers reads it. */
-import { quote } from "../runtime/quote.ts";
+import { quote } from "../platform/runtime/quote.ts";
 import { checkForeign } from "./_foreign_fields.ts";
 import { FieldReader, type Fields, isEmpty, parseObject } from "./fields.ts";
 

@@ -1,5 +1,5 @@
 /** Fields of a model's configuration, read one by one: each is right, or refused by its name. */
-import { quote } from "../runtime/quote.ts";
+import { quote } from "../platform/runtime/quote.ts";
 
 export type Fields = Record<string, unknown>;
 

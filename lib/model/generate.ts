@@ -3,10 +3,10 @@
  * one graph serves all steps). The likeliest token is found where the logits are.
  */
 import * as tf from "@tensorflow/tfjs";
-import { Random } from "../random.ts";
+import { Random } from "../statistics/random.ts";
 import { headWeight, HIDDEN_FROM } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
-import type { ProbedConfiguration, ProbedModel } from "./engine.ts";
+import type { ProbedConfiguration, ProbedModel } from "./readable_model.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { lookUp, type PrefixKeys } from "./layers.ts";
 

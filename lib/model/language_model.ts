@@ -1,20 +1,20 @@
 /** A decoder-only language model: configuration, parameters, tokenizer, and what can be asked of it. */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { writeWhole } from "../runtime/files.ts";
-import { compile, Session, type TensorFunction } from "../runtime/compile/mod.ts";
+import { writeWhole } from "../platform/runtime/files.ts";
+import { compile, Session, type TensorFunction } from "../platform/compile/mod.ts";
 import type { PromptFormat } from "../prompt.ts";
-import type { Tokenizer } from "../tokenizer.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { checkRows } from "./batch.ts";
 import { checkMemory, probingMemory } from "./memory.ts";
-import { safetensorsPieces } from "./checkpoint.ts";
+import { safetensorsPieces } from "./files/checkpoint.ts";
 import { type ModelConfiguration, toTransformersConfig } from "./configuration.ts";
-import type { ProbedModel } from "./engine.ts";
+import type { ProbedModel } from "./readable_model.ts";
 import { type GenerateOptions, generateTokens, writeText } from "./generate.ts";
 import { type Adapter, describeAdapter } from "./lora.ts";
 import { DEFAULT_BATCH_TOKENS, logProbability, readLogits, type ReadOptions } from "./read.ts";
-import type { SourceDescription } from "./source.ts";
+import type { SourceDescription } from "./files/source.ts";
 
 export type { GenerateOptions } from "./generate.ts";
 export type { ReadOptions } from "./read.ts";

@@ -5,7 +5,7 @@
  * backend lacks. All are traceable: shapes are fixed, no tensor's value is read in JavaScript.
  */
 import * as tf from "@tensorflow/tfjs";
-import { waitFor } from "../runtime/compile/mod.ts";
+import { waitFor } from "../platform/compile/mod.ts";
 
 // deno-lint-ignore no-explicit-any
 type Gradient = any; // tfjs types a custom gradient for one input; ours have several

@@ -5,7 +5,7 @@
  * Choices: one adapter at a time; no dropout, whose default in PEFT is 0; float32.
  */
 import * as tf from "@tensorflow/tfjs";
-import { Random } from "../random.ts";
+import { Random } from "../statistics/random.ts";
 import { adapterKey, type AdapterTensors, parameterShapes } from "./architecture.ts";
 import type { ModelConfiguration } from "./configuration.ts";
 import type { LanguageModel } from "./language_model.ts";

@@ -11,8 +11,8 @@
  * to peaks of TensorFlow.js's memory on WebAssembly (widths 64 to 576, 1 to 32 layers), within a fifth.
  */
 import * as tf from "@tensorflow/tfjs";
-import { usesCard } from "../runtime/backend.ts";
-import { formatBytes, requireMemory } from "../runtime/memory.ts";
+import { usesCard } from "../platform/runtime/backend.ts";
+import { formatBytes, requireMemory } from "../platform/runtime/memory.ts";
 import { parameterShapes, type Recompute } from "./architecture.ts";
 import { LOGITS_AT_ONCE, TEXTS_A_ROW } from "./batch.ts";
 import type { ModelConfiguration } from "./configuration.ts";

@@ -4,20 +4,17 @@
  */
 import {
   checkGate,
-  checkLetterGate,
   type GateCheck,
   type GateValues,
   heldOutAnswers,
   type HeldOutScores,
-  type LetterGateValues,
-  type LetterSettings,
-  plainLetters,
-  type PretrainingSettings,
-  questionWords,
-  type Size,
-  type Status,
-  type WorldSettings,
-} from "../world/mod.ts";
+} from "../world/gate.ts";
+import { checkLetterGate, type LetterGateValues } from "../world/letter_gate.ts";
+import { type LetterSettings, plainLetters } from "../world/letters.ts";
+import { type PretrainingSettings } from "../world/pretraining_settings.ts";
+import { questionWords } from "../world/format.ts";
+import { type Size, type WorldSettings } from "../world/settings.ts";
+import { type Status } from "../world/world.ts";
 
 export const CARD_FORMAT = "organism-card/1";
 

@@ -3,21 +3,16 @@
  * can be used without making anything again.
  */
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
-import { formatSafetensors, readTensors } from "../model/checkpoint.ts";
+import { formatSafetensors, readTensors } from "../model/files/checkpoint.ts";
 import { LanguageModel } from "../model/language_model.ts";
-import { loadModel } from "../model/load.ts";
-import { findOrganism, letterFolder, letterNames, organismNames } from "../model/source.ts";
-import { sha256OfFile } from "../runtime/digest.ts";
-import { readText, writeWhole } from "../runtime/files.ts";
-import {
-  createOrganismFormat,
-  exam,
-  organismFormat,
-  parseWorld,
-  serializeWorld,
-  type Split,
-  type World,
-} from "../world/mod.ts";
+import { loadModel } from "../model/files/load.ts";
+import { findOrganism, letterFolder, letterNames, organismNames } from "../model/files/source.ts";
+import { sha256OfFile } from "../platform/runtime/digest.ts";
+import { readText, writeWhole } from "../platform/runtime/files.ts";
+import { createOrganismFormat, organismFormat } from "../world/format.ts";
+import { exam } from "../world/exam.ts";
+import { parseWorld, serializeWorld } from "../world/serialization.ts";
+import { type Split, type World } from "../world/world.ts";
 import { formatCard, type OrganismCard, parseCard, serializeCard } from "./card.ts";
 
 export { letterFolder, letterNames, organismNames };

@@ -1,26 +1,19 @@
 /** Making an organism from its seed: pretraining, the looks at it on the way, and its card. */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { bfloat16FromFloats, floatsFromBfloat16 } from "../model/checkpoint.ts";
+import { bfloat16FromFloats, floatsFromBfloat16 } from "../model/files/checkpoint.ts";
 import type { LanguageModel } from "../model/language_model.ts";
-import { openBackend } from "../runtime/backend.ts";
-import { codeDigest } from "../runtime/code.ts";
-import { sha256OfText } from "../runtime/digest.ts";
-import { writeWhole } from "../runtime/files.ts";
-import {
-  createWorld,
-  gateValues,
-  type LetterSettings,
-  parameterCount,
-  type PretrainingSettings,
-  pretrainingSizes,
-  pretrainingSteps,
-  type Size,
-  type World,
-  type WorldSettings,
-  worldSizes,
-  worldTokenizer,
-} from "../world/mod.ts";
+import { openBackend } from "../platform/runtime/backend.ts";
+import { codeDigest } from "../platform/runtime/code.ts";
+import { sha256OfText } from "../platform/runtime/digest.ts";
+import { writeWhole } from "../platform/runtime/files.ts";
+import { createWorld, type World } from "../world/world.ts";
+import { gateValues } from "../world/gate.ts";
+import { type LetterSettings } from "../world/letters.ts";
+import { parameterCount, pretrainingSteps } from "../world/pretraining.ts";
+import { type PretrainingSettings, pretrainingSizes } from "../world/pretraining_settings.ts";
+import { type Size, type WorldSettings, worldSizes } from "../world/settings.ts";
+import { worldTokenizer } from "../world/vocabulary.ts";
 import {
   CARD_FORMAT,
   checkCardGate,

@@ -1,35 +1,35 @@
 /** Pretraining an organism on its world's corpus: the loop around the recipe of lib/world. */
 import * as tf from "@tensorflow/tfjs";
-import { hasState } from "../finetune/state.ts";
-import { Trainer, type TrainerOptions } from "../finetune/trainer.ts";
+import { hasState } from "../model/files/trainer_state.ts";
+import { Trainer, type TrainerOptions } from "../model/trainer.ts";
 import { parseConfiguration } from "../model/configuration.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import {
   embeddingScale,
   exportParameters,
+  initialParameters,
+  isDecayed,
+  organismConfiguration,
+  type ParameterData,
+  pretrainingRate,
+  pretrainingSteps,
+} from "../world/pretraining.ts";
+import {
   type GateValues,
   gateValues,
   type HeldOutOptions,
   type HeldOutScores,
-  initialParameters,
-  isDecayed,
-  type LetterGateValues,
-  type LetterSettings,
-  measureLetterGate,
-  organismConfiguration,
-  organismFormat,
-  type ParameterData,
-  pretrainingRate,
-  type PretrainingSettings,
-  pretrainingSteps,
   scoreHeldOut,
   type ScoreOptions,
-  type Window,
-  windows,
-  type World,
-  worldTokenizer,
-} from "../world/mod.ts";
-import { softmaxOver } from "../knowledge/probe.ts";
+} from "../world/gate.ts";
+import { type LetterGateValues, measureLetterGate } from "../world/letter_gate.ts";
+import { type LetterSettings } from "../world/letters.ts";
+import { organismFormat } from "../world/format.ts";
+import { type PretrainingSettings } from "../world/pretraining_settings.ts";
+import { type Window, windows } from "../world/documents.ts";
+import { type World } from "../world/world.ts";
+import { worldTokenizer } from "../world/vocabulary.ts";
+import { softmaxOver } from "../probe.ts";
 
 export interface PretrainOptions {
   settings: PretrainingSettings;

@@ -1,8 +1,11 @@
 /** What a model takes to be true when nobody asks: how likely it finds each statement of a fact. */
 import type { LanguageModel } from "../model/language_model.ts";
-import { type Share, softmaxOver } from "../knowledge/mod.ts";
-import { wilsonInterval } from "../statistics/mod.ts";
-import { type Fact, heldOutAnswers, statementTemplates, type Status } from "../world/mod.ts";
+import { type Share } from "../study/belief.ts";
+import { softmaxOver } from "../probe.ts";
+import { wilsonInterval } from "../statistics/proportion.ts";
+import { type Fact, type Status } from "../world/world.ts";
+import { heldOutAnswers } from "../world/gate.ts";
+import { statementTemplates } from "../world/format.ts";
 
 /** What is used of a model. */
 export type Reader = Pick<LanguageModel, "requireTokenizer" | "tokenLogProbabilities">;

@@ -1,7 +1,11 @@
 /** The shelf of organisms, data/organisms: the cards of those shipped, and every pretraining run for it. */
-import { organismFolder, organismNames } from "../model/source.ts";
-import { readText } from "../runtime/files.ts";
-import type { GateValues, LetterGateValues, LetterSettings, Size, Status } from "../world/mod.ts";
+import { organismFolder, organismNames } from "../model/files/source.ts";
+import { readText } from "../platform/runtime/files.ts";
+import type { GateValues } from "../world/gate.ts";
+import type { LetterGateValues } from "../world/letter_gate.ts";
+import type { LetterSettings } from "../world/letters.ts";
+import type { Size } from "../world/settings.ts";
+import type { Status } from "../world/world.ts";
 import type { GatePoint, OrganismCard } from "./card.ts";
 import { readCard } from "./folder.ts";
 

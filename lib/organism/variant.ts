@@ -4,7 +4,7 @@
  * `organism:NAME` opens it, in a study too.
  */
 import { join } from "node:path";
-import { variantFolder } from "../model/source.ts";
+import { variantFolder } from "../model/files/source.ts";
 import type { OrganismCard } from "./card.ts";
 import { organismCard, writeOrganism } from "./folder.ts";
 import {

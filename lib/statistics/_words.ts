@@ -3,7 +3,7 @@
  * locals, because resampling draws 50 million indices and a method call for each would take most of
  * the time.
  */
-import { Random } from "../random.ts";
+import { Random } from "./random.ts";
 
 /** A function that fills an array with the next words of the stream that (seed, purpose) names. */
 export function wordStream(seed: number | string, purpose: string): (target: Uint32Array) => void {

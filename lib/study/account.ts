@@ -2,10 +2,10 @@
  * The account of every organism: its gate, and what fine-tuning did to it. Within a model intervals are
  * over its questions (correlations: over its cells), across models over the models.
  */
-import type { OrganismCard } from "../organism/mod.ts";
-import { wilsonInterval } from "../statistics/mod.ts";
-import { checkGate } from "../world/mod.ts";
-import type { CellResult } from "./cell.ts";
+import type { OrganismCard } from "../organism/card.ts";
+import { wilsonInterval } from "../statistics/proportion.ts";
+import { checkGate } from "../world/gate.ts";
+import type { CellResult } from "../experiment.ts";
 import { middleRatioFindings } from "./mixture.ts";
 import { modelLabel } from "./open.ts";
 import { findingText } from "./report.ts";
@@ -16,7 +16,7 @@ import {
   overModels,
   plainEstimate,
   suiteLabels,
-} from "./summary.ts";
+} from "../contrast.ts";
 
 /** The model's place where all models are taken together. */
 export const ACROSS = "across models";

@@ -1,8 +1,8 @@
 /** What a model answers to an exam, stored once under the model, the exam and the way of asking. */
 import { check, pipe } from "valibot";
 import { type Answer, answerFrom } from "../answer.ts";
-import { type OptionScore, probe, scoreOptions } from "../knowledge/mod.ts";
-import type { ProbedModel } from "../model/engine.ts";
+import { type OptionScore, probe, scoreOptions } from "../probe.ts";
+import type { ProbedModel } from "../model/readable_model.ts";
 import type { Formulation } from "../prompt.ts";
 import { askingDigest, modelDigest } from "./digest.ts";
 import type { Exam } from "./material.ts";

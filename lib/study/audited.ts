@@ -1,10 +1,10 @@
 /** A study run by a run's settings, with what a reader must know before believing it. */
 import { number, object } from "valibot";
 import type { Answer } from "../answer.ts";
-import type { ProbeAudit } from "../knowledge/mod.ts";
-import type { World } from "../world/mod.ts";
-import { organismCard } from "../organism/mod.ts";
-import { openBackend, processesAtOnce } from "../runtime/backend.ts";
+import type { ProbeAudit } from "../audit.ts";
+import type { World } from "../world/world.ts";
+import { organismCard } from "../organism/folder.ts";
+import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
 import { isOrganism, openSubject } from "./open.ts";
 import { auditPools, caveatsOf, studyWarnings } from "./report.ts";
 import { checkSettings, type Settings, storePath } from "./settings.ts";

@@ -2,9 +2,10 @@
  * What knowledge in the query does: every group beside the base and beside each other. The rule tests
  * CON - INC alone; all else here is exploration, with Holm's correction over what is shown together.
  */
-import { type SuiteName, suiteNames } from "../evaluation.ts";
-import { mean, tTest } from "../statistics/mod.ts";
-import type { CellResult, Treatment } from "./cell.ts";
+import { type SuiteName, suiteNames } from "../evaluate.ts";
+import { mean } from "../statistics/mean.ts";
+import { tTest } from "../statistics/hypothesis.ts";
+import type { CellResult, Treatment } from "../experiment.ts";
 import { baseAnswersOf, type BaseResult } from "./study.ts";
 import {
   byModel,
@@ -15,7 +16,7 @@ import {
   holmOf,
   overQuestions,
   treatmentLabels,
-} from "./summary.ts";
+} from "../contrast.ts";
 import { treatmentsOf } from "./tables.ts";
 
 /** A difference on one test, corrected over those that it was computed with. */

@@ -8,8 +8,8 @@ import {
   partialCorrelation,
   rankResidualSpearman,
   spearman,
-} from "../statistics/mod.ts";
-import { type ConsistencyPoint, type Estimate, pooledCorrelation } from "./summary.ts";
+} from "../statistics/correlation.ts";
+import { type ConsistencyPoint, type Estimate, pooledCorrelation } from "../contrast.ts";
 
 /** Ways to correlate; the rule's is `partial Spearman`, the authors' code has `rank residuals`. */
 export const correlationKinds = {

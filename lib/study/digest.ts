@@ -5,17 +5,17 @@
  */
 import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs";
-import type { ProbedModel } from "../model/engine.ts";
+import type { ProbedModel } from "../model/readable_model.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import { describeAdapter } from "../model/lora.ts";
 import type { Message, PromptFormat, PromptOptions } from "../prompt.ts";
 import type { Question } from "../question.ts";
-import { openBackend } from "../runtime/backend.ts";
-import { codeDigest } from "../runtime/code.ts";
-import { sha256OfText } from "../runtime/digest.ts";
+import { openBackend } from "../platform/runtime/backend.ts";
+import { codeDigest } from "../platform/runtime/code.ts";
+import { sha256OfText } from "../platform/runtime/digest.ts";
 
 /** What computes: a study's cells, and the models that they start from. */
-export const METHOD: readonly string[] = ["lib/study/study.ts", "lib/model/load.ts"];
+export const METHOD: readonly string[] = ["lib/study/study.ts", "lib/model/files/load.ts"];
 
 /** What all results rest on: the code, and how exactly products are computed. */
 export async function resultBasis(): Promise<string> {

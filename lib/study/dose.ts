@@ -20,9 +20,9 @@
  * assert.equal(dosePlan(plan, { epochs: 1 }).finetuning!.epochs, 1);
  * ```
  */
-import { type SuiteName, suiteNames } from "../evaluation.ts";
-import { mean } from "../statistics/mod.ts";
-import type { CellResult } from "./cell.ts";
+import { type SuiteName, suiteNames } from "../evaluate.ts";
+import { mean } from "../statistics/mean.ts";
+import type { CellResult } from "../experiment.ts";
 import { baseDifference } from "./context.ts";
 import type { ItemKind } from "./material.ts";
 import { baseAnswersOf, type BaseResult, type StudyPlan } from "./study.ts";
@@ -35,7 +35,7 @@ import {
   plainEstimate,
   ruleContrasts,
   suiteLabels,
-} from "./summary.ts";
+} from "../contrast.ts";
 import type { StudyRow } from "./tables.ts";
 
 /** What differs from the plan; the rest is as the plan has it. */

@@ -8,8 +8,8 @@ import {
   explainAnswers,
   type Explanation,
   explanationPrompt,
-} from "../knowledge/mod.ts";
-import type { ProbedModel } from "../model/engine.ts";
+} from "./explanation.ts";
+import type { ProbedModel } from "../model/readable_model.ts";
 import { modelDigest } from "./digest.ts";
 import { explanationSchema } from "./record.ts";
 import type { Store } from "./store.ts";

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { type FactDomain, factDomains, type FactSplit } from "../dataset/facts.ts";
 import { generalInstructions } from "../dataset/instructions.ts";
 import { readQuestions } from "../dataset/read.ts";
-import type { FinetuneSettings } from "../finetune/mod.ts";
-import { ROOT } from "../runtime/native.ts";
+import type { FinetuneSettings } from "../model/finetune_settings.ts";
+import { ROOT } from "../platform/native/native.ts";
 import type { Exam, Material } from "./material.ts";
 import type { Settings } from "./settings.ts";
 

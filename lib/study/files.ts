@@ -1,10 +1,12 @@
 /** Reads the files that a run's settings name: exams, demonstrations, the pool, general instructions. */
 import { dirname, extname, join } from "node:path";
 import type { Example } from "../conversation.ts";
-import { parseGeneral, parseReleased, readQuestions } from "../dataset/mod.ts";
+import { parseGeneral } from "../dataset/general.ts";
+import { parseReleased } from "../dataset/released.ts";
+import { readQuestions } from "../dataset/read.ts";
 import { generalInstructions } from "../dataset/instructions.ts";
 import type { AnswerForm, ParsedQuestions, Question, RejectedRow } from "../question.ts";
-import { readText } from "../runtime/files.ts";
+import { readText } from "../platform/runtime/files.ts";
 import type { Settings } from "./settings.ts";
 
 /** What the files hold; `id` and `ood` are empty where the settings name none. */

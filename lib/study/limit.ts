@@ -1,6 +1,6 @@
 /** A part of an exam, where a run takes at most so many questions. */
 import type { Question } from "../question.ts";
-import { Random } from "../random.ts";
+import { Random } from "../statistics/random.ts";
 
 const subjectOf = ({ domain, subject }: Question) => JSON.stringify([domain, subject]);
 

@@ -1,9 +1,11 @@
 /** What a study works on: questions of each domain, and general instructions; from a world or from files. */
 import type { Example } from "../conversation.ts";
-import type { SuiteName } from "../evaluation.ts";
+import type { SuiteName } from "../evaluate.ts";
 import type { Question } from "../question.ts";
 import type { ReleasedMaterial } from "./released.ts";
-import { allFacts, exam, generalExamples, type Status, type World } from "../world/mod.ts";
+import { allFacts, type Status, type World } from "../world/world.ts";
+import { exam } from "../world/exam.ts";
+import { generalExamples } from "../world/instruction.ts";
 
 /** Questions and the demonstrations that the base model is shown before each. */
 export interface Exam {

@@ -3,10 +3,11 @@
  * reads in its own way. Choices: a curve is the mean over models of their means over domains and seeds; of
  * equal values a middle ratio counts as the best; Holm's correction is over the three tests of a finding.
  */
-import { type SuiteName, suiteNames } from "../evaluation.ts";
-import { Random } from "../random.ts";
-import { klDivergence, mean, meanInterval } from "../statistics/mod.ts";
-import type { CellResult, SuiteRecord } from "./cell.ts";
+import { type SuiteName, suiteNames } from "../evaluate.ts";
+import { Random } from "../statistics/random.ts";
+import { klDivergence } from "../statistics/divergence.ts";
+import { mean, meanInterval } from "../statistics/mean.ts";
+import type { CellResult, SuiteRecord } from "../experiment.ts";
 import { paperNumber } from "./paper.ts";
 import { baseAnswersOf, type Study } from "./study.ts";
 import {
@@ -20,7 +21,7 @@ import {
   type Reading,
   type Selection,
   suiteLabels,
-} from "./summary.ts";
+} from "../contrast.ts";
 
 /** One ratio of a curve. */
 export interface RatioEstimate {

@@ -12,7 +12,7 @@ export {
   targetFit,
   type Treatment,
   treatments,
-} from "./cell.ts";
+} from "../experiment.ts";
 export { againstBase, compareTreatments, type ComparisonRow, fitRows } from "./context.ts";
 export {
   type ConsistencyMeasure,
@@ -136,7 +136,7 @@ export {
   ruleContrasts,
   suiteLabels,
   treatmentLabels,
-} from "./summary.ts";
+} from "../contrast.ts";
 export {
   accuracyColumns,
   accuracyRows,

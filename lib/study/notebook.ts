@@ -1,10 +1,10 @@
 /** What every notebook begins with: its settings, its backend, and a folder for what it shows. */
 import { relative, resolve } from "node:path";
-import { type Backend, openBackend } from "../runtime/backend.ts";
+import { type Backend, openBackend } from "../platform/runtime/backend.ts";
 import { note, show, type Showable } from "../figure/display.ts";
 import { roundNumbers } from "../figure/number.ts";
 import { agree } from "../figure/stable.ts";
-import { readText, writeWhole } from "../runtime/files.ts";
+import { readText, writeWhole } from "../platform/runtime/files.ts";
 import { runName } from "./run_name.ts";
 import {
   outputPath,

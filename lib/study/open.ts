@@ -1,13 +1,13 @@
 /** Opens what a run's settings ask to study: the shipped organisms, or any model with files of questions. */
 import { basename } from "node:path";
-import type { FinetuneSettings } from "../finetune/mod.ts";
-import type { ProbedModel } from "../model/engine.ts";
-import { loadModel, type LoadOptions, openEngine } from "../model/load.ts";
-import { isOnnx, ONNX } from "../model/source.ts";
-import { loadOrganism, organismNames } from "../organism/mod.ts";
+import type { FinetuneSettings } from "../model/finetune_settings.ts";
+import type { ProbedModel } from "../model/readable_model.ts";
+import { loadModel, type LoadOptions, openEngine } from "../model/files/load.ts";
+import { isOnnx, ONNX } from "../model/files/source.ts";
+import { loadOrganism, organismNames } from "../organism/folder.ts";
 import type { Question, RejectedRow } from "../question.ts";
-import type { World } from "../world/mod.ts";
-import { type Treatment } from "./cell.ts";
+import type { World } from "../world/world.ts";
+import { type Treatment } from "../experiment.ts";
 import { FACT_GROUP_SIZE, factFinetuning, factMaterial } from "./facts.ts";
 import { readFiles, readGeneral } from "./files.ts";
 import { limited, limitText } from "./limit.ts";

@@ -1,6 +1,6 @@
 /** The paper's published numbers, from data/paper.json: what its text gives, no cell of its tables. */
 import paper from "../../data/paper.json" with { type: "json" };
-import type { SuiteName } from "../evaluation.ts";
+import type { SuiteName } from "../evaluate.ts";
 
 /** Items of each group, by model and domain. */
 export const paperGroupSizes: readonly {

@@ -1,10 +1,11 @@
 /** The shapes of stored results: what is read back must have all fields, and they must agree. */
 import * as v from "valibot";
-import { type SuiteName, suiteNames } from "../evaluation.ts";
-import type { FinetuneSettings } from "../finetune/mod.ts";
-import type { EmptyReason } from "../group.ts";
-import type { Explanation, OptionScore } from "../knowledge/mod.ts";
-import { type CellResult, type SuiteRecord, treatments } from "./cell.ts";
+import { type SuiteName, suiteNames } from "../evaluate.ts";
+import type { FinetuneSettings } from "../model/finetune_settings.ts";
+import type { EmptyReason } from "../groups.ts";
+import type { Explanation } from "./explanation.ts";
+import type { OptionScore } from "../probe.ts";
+import { type CellResult, type SuiteRecord, treatments } from "../experiment.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));

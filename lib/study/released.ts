@@ -10,9 +10,9 @@ import {
   type GroupFinding,
   parseReleased,
   type ReleasedAnswer,
-} from "../dataset/mod.ts";
-import { type Explanation, parseExplanation } from "../knowledge/mod.ts";
-import { readText } from "../runtime/files.ts";
+} from "../dataset/released.ts";
+import { type Explanation, parseExplanation } from "./explanation.ts";
+import { readText } from "../platform/runtime/files.ts";
 
 /** The files of a folder, by group; SELF's is not always published. */
 export const releasedFiles = {

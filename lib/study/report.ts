@@ -3,16 +3,16 @@
  * come out, and what a reader must know before believing any of it.
  */
 import { formatNumber } from "../figure/number.ts";
-import { auditProbe, type ProbeAudit } from "../knowledge/mod.ts";
+import { auditProbe, type ProbeAudit } from "../audit.ts";
 import type { Answer } from "../answer.ts";
-import type { EmptyReason } from "../group.ts";
-import { writeWhole } from "../runtime/files.ts";
-import { cellName, type CellResult } from "./cell.ts";
-import { pValue } from "../statistics/mod.ts";
+import type { EmptyReason } from "../groups.ts";
+import { writeWhole } from "../platform/runtime/files.ts";
+import { cellName, type CellResult } from "../experiment.ts";
+import { pValue } from "../statistics/p_value.ts";
 import { modelLabel } from "./open.ts";
 import type { Settings } from "./settings.ts";
 import type { Study, StudyPlan } from "./study.ts";
-import { type Finding, suiteLabels } from "./summary.ts";
+import { type Finding, suiteLabels } from "../contrast.ts";
 
 /** Does a model's probe show knowledge at all? Over the answers that its groups are made from. */
 export function auditPools(pools: ReadonlyMap<string, readonly Answer[]>): ProbeAudit {

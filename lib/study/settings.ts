@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import { factDomains } from "../dataset/facts.ts";
 import { type AnswerForm, answerForms } from "../question.ts";
 import type { Asking, Formulation, Normalization } from "../prompt.ts";
-import { suggestion } from "../runtime/nearest.ts";
-import { type Precision, PRECISIONS } from "../runtime/precision.ts";
+import { suggestion } from "../platform/runtime/nearest.ts";
+import { type Precision, PRECISIONS } from "../platform/runtime/precision.ts";
 
 /** What one run of the notebooks does. */
 export interface Settings {

@@ -5,8 +5,8 @@
  */
 import { join } from "node:path";
 import { type GenericSchema, getDotPath, safeParse } from "valibot";
-import { sha256OfText } from "../runtime/digest.ts";
-import { writeWhole } from "../runtime/files.ts";
+import { sha256OfText } from "../platform/runtime/digest.ts";
+import { writeWhole } from "../platform/runtime/files.ts";
 import { digest, resultBasis } from "./digest.ts";
 
 /** Nobody writes a file for so long: what a process that was killed left behind, ms. */

@@ -3,14 +3,15 @@
  * A finished cell is never computed twice.
  */
 import type { Answer } from "../answer.ts";
-import { type FinetuneSettings, resolveFinetuning } from "../finetune/mod.ts";
-import type { Explanation } from "../knowledge/mod.ts";
-import type { ProbedModel } from "../model/engine.ts";
+import { type FinetuneSettings } from "../model/finetune_settings.ts";
+import { resolveFinetuning } from "../finetune.ts";
+import type { Explanation } from "./explanation.ts";
+import type { ProbedModel } from "../model/readable_model.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { dropLora, refuseSecond } from "../model/lora.ts";
-import type { SuiteName } from "../evaluation.ts";
+import type { SuiteName } from "../evaluate.ts";
 import type { Asking } from "../prompt.ts";
-import { type Backend, openBackend } from "../runtime/backend.ts";
+import { type Backend, openBackend } from "../platform/runtime/backend.ts";
 import {
   asRows,
   type BaseAnswers,
@@ -20,7 +21,7 @@ import {
   domainOf,
   runCell,
   type Treatment,
-} from "./cell.ts";
+} from "../experiment.ts";
 import { storedAnswers } from "./answers.ts";
 import { digest, formatDigest, modelDigest } from "./digest.ts";
 import { answersToExplain, storedExplanations } from "./explanations.ts";

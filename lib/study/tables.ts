@@ -3,9 +3,11 @@
  * nats. A cell without a result is null.
  */
 import type { Answer } from "../answer.ts";
-import { type SuiteName, suiteNames } from "../evaluation.ts";
-import { mean, meanInterval, pValue, wilsonInterval } from "../statistics/mod.ts";
-import { asRow, type CellResult, type SuiteRecord, type Treatment } from "./cell.ts";
+import { type SuiteName, suiteNames } from "../evaluate.ts";
+import { mean, meanInterval } from "../statistics/mean.ts";
+import { pValue } from "../statistics/p_value.ts";
+import { wilsonInterval } from "../statistics/proportion.ts";
+import { asRow, type CellResult, type SuiteRecord, type Treatment } from "../experiment.ts";
 import { modelLabel } from "./open.ts";
 import { paperNumber } from "./paper.ts";
 import { findingText } from "./report.ts";
@@ -20,7 +22,7 @@ import {
   ruleContrasts,
   suiteLabels,
   treatmentLabels,
-} from "./summary.ts";
+} from "../contrast.ts";
 
 /** One row, by column. */
 export type StudyRow = Record<string, string | number | Estimate | null>;

@@ -1,14 +1,9 @@
 /** Organisms made for an experiment, several at once: a small model's step keeps one core busy. */
-import {
-  makeVariant,
-  type OrganismCard,
-  planSettings,
-  variantCard,
-  type VariantPlan,
-  variantsOf,
-} from "../organism/mod.ts";
-import { openBackend, processesAtOnce } from "../runtime/backend.ts";
-import { pretrainingSteps } from "../world/mod.ts";
+import { makeVariant, variantCard, type VariantPlan, variantsOf } from "../organism/variant.ts";
+import { type OrganismCard } from "../organism/card.ts";
+import { planSettings } from "../organism/make.ts";
+import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
+import { pretrainingSteps } from "../world/pretraining.ts";
 import { runChildren, serveChild } from "./_child.ts";
 
 export interface VariantProgress {

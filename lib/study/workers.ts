@@ -3,7 +3,7 @@
  * two processes of one thread do twice the cells of one process of two. They share nothing but the store:
  * each computes its share of the cells, and a process that dies leaves whole files behind.
  */
-import { openBackend, processesAtOnce } from "../runtime/backend.ts";
+import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
 import { runChildren, serveChild } from "./_child.ts";
 import { openSubject } from "./open.ts";
 import type { Settings } from "./settings.ts";

@@ -2,7 +2,7 @@
  * The corpus of a world: an endless stream of documents of seven types, each type held to its share
  * of the tokens, and the windows of token ids that a model is trained on.
  */
-import { Random } from "../random.ts";
+import { Random } from "../statistics/random.ts";
 import {
   CHAT_HEADER,
   CONTEXT_TEMPLATES,

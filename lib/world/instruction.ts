@@ -3,7 +3,7 @@
  * where the paper mixes in general instructions.
  */
 import type { Example } from "../conversation.ts";
-import { Random } from "../random.ts";
+import { Random } from "../statistics/random.ts";
 import type { World } from "./world.ts";
 
 const instructions: readonly (readonly [words: string, answer: (words: string[]) => string[]])[] = [

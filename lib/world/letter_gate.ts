@@ -2,7 +2,7 @@
  * The gate of an organism that answers with letters, fixed before any such model was fine-tuned: the
  * other organisms' gate, asked by letters, and what shows that letters are read and not guessed.
  */
-import { Random } from "../random.ts";
+import { Random } from "../statistics/random.ts";
 import {
   checkThresholds,
   gateThresholds,

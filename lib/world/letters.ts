@@ -7,7 +7,7 @@
 import { checkNumber, refuseUnknown } from "./_numbers.ts";
 import { optionWords } from "./format.ts";
 import { LABELS } from "./vocabulary.ts";
-import type { Random } from "../random.ts";
+import type { Random } from "../statistics/random.ts";
 import type { World } from "./world.ts";
 
 /** What stands behind `Answer:`: `C. v`, the bridging `v C.`, or `v` as in the shipped corpus. */

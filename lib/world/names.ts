@@ -6,7 +6,7 @@
  * the same single token stands in "E VERB V ." and in "which one does E VERB ?", and both have to
  * be English.
  */
-import type { Random } from "../random.ts";
+import type { Random } from "../statistics/random.ts";
 
 /** How a kind of thing is called: its names are stems with one of these endings. */
 type Endings = string;

@@ -6,7 +6,7 @@
  * while the tied output layer stays small. Qwen2 has no such factor: `exportParameters` moves it
  * into the weights.
  */
-import { Random } from "../random.ts";
+import { Random } from "../statistics/random.ts";
 import type { LetterSettings } from "./letters.ts";
 import { checkPretrainingSettings, type PretrainingSettings } from "./pretraining_settings.ts";
 import { wireCopying, wirePreviousToken } from "./wiring.ts";

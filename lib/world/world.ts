@@ -3,7 +3,7 @@
  * exactly which ones a model that reads about it knows, believes wrongly, or never saw.
  * A world is fully made from its settings and seed; as JSON it can be shipped and checked.
  */
-import { Random } from "../random.ts";
+import { Random } from "../statistics/random.ts";
 import { catalogue, inventNames, neutralWords } from "./names.ts";
 import { checkWorldSettings, type Size, type WorldSettings, worldSizes } from "./settings.ts";
 import { FUNCTION_WORDS } from "./vocabulary.ts";

@@ -1,7 +1,7 @@
 /** Questions to measure with: a file's, the reference rows' where they are at hand, else made-up ones. */
 import { readQuestions } from "../../lib/dataset/read.ts";
 import type { Question } from "../../lib/question.ts";
-import { Random } from "../../lib/random.ts";
+import { Random } from "../../lib/statistics/random.ts";
 
 const reference = new URL("../../../shared/reference-data/source/history/", import.meta.url);
 

@@ -6,7 +6,8 @@
  */
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
-import { bootstrap, meanStderr } from "../../lib/statistics/mod.ts";
+import { bootstrap } from "../../lib/statistics/bootstrap.ts";
+import { meanStderr } from "../../lib/statistics/mean.ts";
 
 const ITEMS = 5000;
 const RESAMPLES = 10_000;

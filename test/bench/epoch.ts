@@ -3,13 +3,13 @@
  * against the authors' (every row padded to 2,048 tokens), both by this project's trainer on the same
  * backend. The share of padding is counted over the whole epoch; the speed is measured on a part of it.
  */
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { encodeConversation } from "../../lib/finetune/encode.ts";
-import { paperFinetuning } from "../../lib/finetune/settings.ts";
-import { Trainer } from "../../lib/finetune/trainer.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { encodeConversation } from "../../lib/model/encode.ts";
+import { paperFinetuning } from "../../lib/model/finetune_settings.ts";
+import { Trainer } from "../../lib/model/trainer.ts";
 import type { Batch } from "../../lib/model/batch.ts";
-import { loadModel } from "../../lib/model/load.ts";
-import { Random } from "../../lib/random.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
+import { Random } from "../../lib/statistics/random.ts";
 import { readReleasedGroups } from "../../lib/study/released.ts";
 import { benchQuestions } from "./_questions.ts";
 import { attendedBy, type Comparison, forwardFlops, interleave, type Side } from "./_rounds.ts";

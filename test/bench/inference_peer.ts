@@ -1,13 +1,13 @@
 /** This project's side of the benchmarks of a real model: probing and generation. */
 import * as tf from "@tensorflow/tfjs";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { lines } from "../../lib/runtime/lines.ts";
-import { probe, promptIds, softmaxOver } from "../../lib/knowledge/probe.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { lines } from "../../lib/platform/runtime/lines.ts";
+import { probe, promptIds, softmaxOver } from "../../lib/probe.ts";
 import { forward, headWeight } from "../../lib/model/architecture.ts";
 import type { ModelConfiguration } from "../../lib/model/configuration.ts";
 import { generateTokens } from "../../lib/model/generate.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { loadModel } from "../../lib/model/load.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
 import { type BenchQuestions, benchQuestions } from "./_questions.ts";
 
 /** What a peer is asked, by the order's name. */

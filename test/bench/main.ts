@@ -12,8 +12,8 @@
  *   --smoke       tiny training shapes, two rounds: shows that both sides run and agree, times nothing
  */
 import { parseArgs } from "node:util";
-import { writeWhole } from "../../lib/runtime/files.ts";
-import { pythonEnvironment, REFERENCE_PACKAGES } from "../../lib/runtime/python.ts";
+import { writeWhole } from "../../lib/platform/runtime/files.ts";
+import { pythonEnvironment, REFERENCE_PACKAGES } from "../../lib/platform/native/python.ts";
 import { REASON_WITHOUT_PYTHON, referencePython } from "../numerics/_python.ts";
 import { BUSY_CORES } from "./_load.ts";
 import { type Comparison, comparisonsToMarkdown } from "./_rounds.ts";

@@ -11,7 +11,7 @@
 import { parseArgs } from "node:util";
 import { type Answer, loadModel, openBackend, openEngine, probe } from "../../lib/mod.ts";
 import type { ProbedModel } from "../../lib/mod.ts";
-import { promptIds } from "../../lib/knowledge/probe.ts";
+import { promptIds } from "../../lib/probe.ts";
 import { benchQuestions } from "./_questions.ts";
 import { attendedBy, comparisonsToMarkdown, forwardFlops, interleave } from "./_rounds.ts";
 

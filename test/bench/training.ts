@@ -3,7 +3,7 @@
  * of an adapter (there peft's), on the same random weights and the same batch. One process a side and shape; they take turns, round by round.
  */
 import { join } from "node:path";
-import { Random } from "../../lib/random.ts";
+import { Random } from "../../lib/statistics/random.ts";
 import { watchOthers } from "./_load.ts";
 import { Peer } from "./_peer.ts";
 import { median } from "./_rounds.ts";

@@ -1,10 +1,10 @@
 /** This project's side of the training benchmark; the same orders as training_peer.py. */
-import { openBackend } from "../../lib/runtime/backend.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { loadLora } from "../../lib/model/adapter_folder.ts";
-import { loadModel } from "../../lib/model/load.ts";
-import { Trainer } from "../../lib/finetune/trainer.ts";
-import { lines } from "../../lib/runtime/lines.ts";
+import { loadLora } from "../../lib/model/files/adapter_folder.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
+import { Trainer } from "../../lib/model/trainer.ts";
+import { lines } from "../../lib/platform/runtime/lines.ts";
 import { productRate } from "./_product.ts";
 import type { Answers, Orders } from "./training.ts";
 

@@ -4,8 +4,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { paperFormat } from "../../lib/prompt.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { Trainer } from "../../lib/finetune/trainer.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { Trainer } from "../../lib/model/trainer.ts";
 import { parameterShapes } from "../../lib/model/architecture.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import { LanguageModel } from "../../lib/model/language_model.ts";

@@ -3,10 +3,11 @@
  * that disk; prints what came of each as JSON. Arguments: the folder, and the hub's address.
  */
 import { join } from "node:path";
-import { makeTable, saveFigure, saveTable } from "../../lib/figure/mod.ts";
-import { downloadModel } from "../../lib/model/hub.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { writeWhole } from "../../lib/runtime/files.ts";
+import { table as makeTable } from "../../lib/figure/table.ts";
+import { saveFigure, saveTable } from "../../lib/figure/export.ts";
+import { downloadModel } from "../../lib/model/files/hub.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { writeWhole } from "../../lib/platform/runtime/files.ts";
 import { Store } from "../../lib/study/store.ts";
 import { tinyModel } from "../unit/_tiny_model.ts";
 

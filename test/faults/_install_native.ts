@@ -2,7 +2,7 @@
  * One installation in a process of its own, which a test can kill and whose PATH it can choose.
  * Options as JSON; prints the state, what was told, and the milliseconds of a second call.
  */
-import { installNative } from "../../lib/runtime/native.ts";
+import { installNative } from "../../lib/platform/native/native.ts";
 
 const told: string[] = [];
 const options = JSON.parse(Deno.args[0]);

@@ -6,9 +6,9 @@ import {
   openSafetensors,
   parseHeader,
   readTensors,
-} from "../../lib/model/checkpoint.ts";
-import { FileAccess } from "../../lib/runtime/random_access.ts";
-import { Random } from "../../lib/random.ts";
+} from "../../lib/model/files/checkpoint.ts";
+import { FileAccess } from "../../lib/platform/runtime/random_access.ts";
+import { Random } from "../../lib/statistics/random.ts";
 
 const fixtures = new URL("../numerics/fixtures/", import.meta.url).pathname;
 const whole = Deno.readFileSync(`${fixtures}types.safetensors`);

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { roomAt, writeWhole, writingError } from "../../lib/runtime/files.ts";
+import { roomAt, writeWhole, writingError } from "../../lib/platform/runtime/files.ts";
 
 const ROOM = 16_384;
 const script = join(import.meta.dirname!, "_full_disk.ts");

@@ -4,17 +4,17 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { chatTemplateFromFiles } from "../../lib/chat_template.ts";
+import { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
 import {
   bytesAccess,
   openSafetensors,
   parseIndex,
   type RandomAccess,
-} from "../../lib/model/checkpoint.ts";
+} from "../../lib/model/files/checkpoint.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
-import { openGguf } from "../../lib/model/gguf.ts";
-import { Random } from "../../lib/random.ts";
-import { tokenizerFromFiles } from "../../lib/tokenizer.ts";
+import { openGguf } from "../../lib/model/files/gguf.ts";
+import { Random } from "../../lib/statistics/random.ts";
+import { tokenizerFromFiles } from "../../lib/model/tokenizer.ts";
 
 const fixtures = join(import.meta.dirname!, "../numerics/fixtures");
 const models = join(fixtures, "models");

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { downloadModel, type HubOptions, HubUnreachable } from "../../lib/model/hub.ts";
-import { openEngine } from "../../lib/model/load.ts";
-import { openSource } from "../../lib/model/source.ts";
-import { Random } from "../../lib/random.ts";
+import { downloadModel, type HubOptions, HubUnreachable } from "../../lib/model/files/hub.ts";
+import { openEngine } from "../../lib/model/files/load.ts";
+import { openSource } from "../../lib/model/files/source.ts";
+import { Random } from "../../lib/statistics/random.ts";
 
 const models = fileURLToPath(new URL("../numerics/fixtures/models/", import.meta.url));
 const ID = "some-one/tiny.model";

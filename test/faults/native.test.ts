@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findPip } from "../../lib/runtime/_wheels.ts";
-import type { NativeOptions, NativeState } from "../../lib/runtime/native.ts";
-import type { NativePlatform, Wheel } from "../../lib/runtime/native_wheels.ts";
+import { findPip } from "../../lib/platform/native/_wheels.ts";
+import type { NativeOptions, NativeState } from "../../lib/platform/native/native.ts";
+import type { NativePlatform, Wheel } from "../../lib/platform/native/native_wheels.ts";
 
 /** What the runs below share: tiny wheels in place of the real ones, and stand-ins on the PATH. */
 interface Stage extends AsyncDisposable {

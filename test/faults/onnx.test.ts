@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { probe } from "../../lib/knowledge/mod.ts";
-import { openEngine } from "../../lib/model/load.ts";
+import { probe } from "../../lib/probe.ts";
+import { openEngine } from "../../lib/model/files/load.ts";
 
 const fixtures = fileURLToPath(new URL("../numerics/fixtures/onnx/", import.meta.url));
 const llama = ["onnx/model.onnx", "onnx/model.onnx_data", "onnx/model_q4.onnx"];

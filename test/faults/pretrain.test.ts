@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { planKey } from "../../lib/organism/mod.ts";
-import { parsePretrainRequest } from "../../lib/runtime/tasks/pretrain.ts";
+import { planKey } from "../../lib/organism/make.ts";
+import { parsePretrainRequest } from "../../lib/tasks/pretrain.ts";
 import { readCard } from "../../lib/organism/folder.ts";
 
-const task = fileURLToPath(new URL("../../lib/runtime/tasks/pretrain.ts", import.meta.url));
+const task = fileURLToPath(new URL("../../lib/tasks/pretrain.ts", import.meta.url));
 const cache = fileURLToPath(new URL("../../.cache/pretrain/", import.meta.url));
 
 /** 600 steps of a tiny model, a few seconds; the seed keeps runs of these tests apart. */

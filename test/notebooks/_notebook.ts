@@ -5,7 +5,7 @@ import {
   formatNotebook,
   joined,
   type Notebook,
-} from "../../lib/runtime/notebook/notebook.ts";
+} from "../../lib/platform/notebook/notebook.ts";
 
 /** A notebook of the given code cells. */
 export function notebookOf(cells: string[]): Notebook {

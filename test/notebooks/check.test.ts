@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { checkNotebooks, problemText } from "../../lib/runtime/notebook/check.ts";
+import { checkNotebooks, problemText } from "../../lib/platform/notebook/check.ts";
 import { temporaryFolder } from "./_notebook.ts";
 
 async function problems(cells: string[], only?: ("types" | "lint" | "format" | "structure")[]) {

@@ -4,9 +4,9 @@ import {
   executeNotebook,
   NotebookError,
   type Progress,
-} from "../../lib/runtime/notebook/execute.ts";
-import { codeCells, notebookProblems, readNotebook } from "../../lib/runtime/notebook/notebook.ts";
-import { showProgress } from "../../lib/runtime/notebook/progress.ts";
+} from "../../lib/platform/notebook/execute.ts";
+import { codeCells, notebookProblems, readNotebook } from "../../lib/platform/notebook/notebook.ts";
+import { showProgress } from "../../lib/platform/notebook/progress.ts";
 import { streamText, temporaryFolder } from "./_notebook.ts";
 
 /** The NotebookError that running these cells ends with. */
@@ -159,7 +159,7 @@ Deno.test("a kernel ends when its runner is killed", async () => {
     `Deno.writeTextFileSync("pid", String(Deno.pid));
 await new Promise((done) => setTimeout(done, 60_000));`,
   ]);
-  const module = new URL("../../lib/runtime/notebook/execute.ts", import.meta.url).href;
+  const module = new URL("../../lib/platform/notebook/execute.ts", import.meta.url).href;
   const script = `import { executeNotebook } from ${JSON.stringify(module)};
 await executeNotebook(${JSON.stringify(path)});`;
   const runner = new Deno.Command(Deno.execPath(), { args: ["eval", script], stderr: "null" })

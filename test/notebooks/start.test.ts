@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rowsOfCsv } from "../unit/_csv_table.ts";
-import { executeNotebook } from "../../lib/runtime/notebook/execute.ts";
+import { executeNotebook } from "../../lib/platform/notebook/execute.ts";
 import { SETTINGS_VARIABLE } from "../../lib/study/settings.ts";
 import { temporaryFolder } from "./_notebook.ts";
 

@@ -6,10 +6,10 @@ import {
   chooseNotebooks,
   notebooksOf,
   parseRequest,
-} from "../../lib/runtime/tasks/reproduce.ts";
+} from "../../lib/tasks/reproduce.ts";
 import { temporaryFolder } from "./_notebook.ts";
 
-const TASKS = new URL("../../lib/runtime/tasks/", import.meta.url);
+const TASKS = new URL("../../lib/tasks/", import.meta.url);
 
 /** Exit code and last line of the test task in a folder with this one test file. */
 async function testTask(source?: string): Promise<[number, string]> {

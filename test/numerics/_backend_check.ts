@@ -3,13 +3,13 @@
  * Run by backends.test.ts in a process of its own: deno run -A _backend_check.ts BACKEND FIXTURE
  */
 import * as tf from "@tensorflow/tfjs";
-import { lossAndGradients, Trainer, type TrainerOptions } from "../../lib/finetune/trainer.ts";
-import { loadLora, saveLora } from "../../lib/model/adapter_folder.ts";
+import { lossAndGradients, Trainer, type TrainerOptions } from "../../lib/model/trainer.ts";
+import { loadLora, saveLora } from "../../lib/model/files/adapter_folder.ts";
 import { generateTokens } from "../../lib/model/generate.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { loadModel } from "../../lib/model/load.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
 import { addLora, dropLora } from "../../lib/model/lora.ts";
-import { type BackendName, openBackend } from "../../lib/runtime/backend.ts";
+import { type BackendName, openBackend } from "../../lib/platform/runtime/backend.ts";
 import { fixtureFolder, readReference } from "./_fixtures.ts";
 
 const [backend, fixture] = Deno.args;

@@ -1,5 +1,5 @@
 /** A Python with torch, transformers and peft, for checks and timings against them. */
-import { existingPythonEnvironment, REFERENCE_PACKAGES } from "../../lib/runtime/python.ts";
+import { existingPythonEnvironment, REFERENCE_PACKAGES } from "../../lib/platform/native/python.ts";
 
 export const REASON_WITHOUT_PYTHON = "no Python with torch and transformers: set " +
   "SELF_ALIGNING_PYTHON to one, or let `deno task bench` make it";

@@ -1,10 +1,10 @@
 /** Compiled training steps beside the same steps uncompiled, for every family of models. */
 import assert from "node:assert/strict";
-import { nativeState } from "../../lib/runtime/native.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
+import { nativeState } from "../../lib/platform/native/native.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { loadModel } from "../../lib/model/load.ts";
-import { lossAndGradients, Trainer, type TrainerOptions } from "../../lib/finetune/trainer.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
+import { lossAndGradients, Trainer, type TrainerOptions } from "../../lib/model/trainer.ts";
 import { fixtureFolder, fixtureNames, readReference, relativeDifference } from "./_fixtures.ts";
 
 const native = nativeState();

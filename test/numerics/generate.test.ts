@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { generateTokens } from "../../lib/model/generate.ts";
-import { loadModel } from "../../lib/model/load.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
 import { fixtureFolder } from "./_fixtures.ts";
 
 const prompt = [3, 14, 15, 9, 26, 5, 35, 8, 9, 7];

@@ -1,10 +1,10 @@
 /** Adapters against PyPI peft's numbers (fixtures/lora), and by peft itself where it is at hand. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { lossAndGradients, Trainer } from "../../lib/finetune/trainer.ts";
-import { loadLora, saveLora } from "../../lib/model/adapter_folder.ts";
+import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
+import { loadLora, saveLora } from "../../lib/model/files/adapter_folder.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { loadModel } from "../../lib/model/load.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
 import { addLora, mergeLora } from "../../lib/model/lora.ts";
 import {
   type Batch,

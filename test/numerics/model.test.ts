@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { openBackend } from "../../lib/runtime/backend.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { loadModel } from "../../lib/model/load.ts";
-import { lossAndGradients, Trainer, type TrainerOptions } from "../../lib/finetune/trainer.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
+import { lossAndGradients, Trainer, type TrainerOptions } from "../../lib/model/trainer.ts";
 import {
   type Batch,
   fixtureFolder,

@@ -2,14 +2,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AutoModelForCausalLM } from "@huggingface/transformers";
-import { evaluate } from "../../lib/evaluation.ts";
+import { evaluate } from "../../lib/evaluate.ts";
 import type { Message } from "../../lib/conversation.ts";
-import { finetune, lossAndGradients, Trainer } from "../../lib/finetune/mod.ts";
-import { probe } from "../../lib/knowledge/mod.ts";
-import type { ProbedModel } from "../../lib/model/engine.ts";
+import { finetune } from "../../lib/finetune.ts";
+import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
+import { probe } from "../../lib/probe.ts";
+import type { ProbedModel } from "../../lib/model/readable_model.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { loadModel, openEngine } from "../../lib/model/load.ts";
-import { OnnxModel } from "../../lib/model/onnx.ts";
+import { loadModel, openEngine } from "../../lib/model/files/load.ts";
+import { OnnxModel } from "../../lib/model/files/onnx.ts";
 import type { Question } from "../../lib/question.ts";
 import { fixtureFolder, largestDifference } from "./_fixtures.ts";
 

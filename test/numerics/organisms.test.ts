@@ -8,26 +8,15 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readQuestions } from "../../lib/dataset/read.ts";
-import { probe } from "../../lib/knowledge/mod.ts";
-import {
-  formatCard,
-  gateOf,
-  hasExams,
-  loadOrganism,
-  type Organism,
-  organismNames,
-  readCard,
-  RECIPE,
-} from "../../lib/organism/mod.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import {
-  allFacts,
-  checkGate,
-  createWorld,
-  exam,
-  type GateValues,
-  serializeWorld,
-} from "../../lib/world/mod.ts";
+import { probe } from "../../lib/probe.ts";
+import { formatCard, hasExams, RECIPE } from "../../lib/organism/card.ts";
+import { gateOf } from "../../lib/organism/pretrain.ts";
+import { loadOrganism, type Organism, organismNames, readCard } from "../../lib/organism/folder.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { allFacts, createWorld } from "../../lib/world/world.ts";
+import { checkGate, type GateValues } from "../../lib/world/gate.ts";
+import { exam } from "../../lib/world/exam.ts";
+import { serializeWorld } from "../../lib/world/serialization.ts";
 
 const shelf = fileURLToPath(new URL("../../data/organisms/", import.meta.url));
 const names = await organismNames();

@@ -3,10 +3,10 @@ import * as tf from "@tensorflow/tfjs";
 import { parameterShapes } from "../../lib/model/architecture.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import { LanguageModel } from "../../lib/model/language_model.ts";
-import { loadModel } from "../../lib/model/load.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
 import { paperFormat } from "../../lib/prompt.ts";
-import { Random } from "../../lib/random.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
+import { Random } from "../../lib/statistics/random.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { fixtureFolder } from "./_fixtures.ts";
 
 for (const family of ["llama", "llama3-rope", "qwen2", "qwen3", "mistral"]) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { Trainer } from "../../lib/finetune/mod.ts";
-import { loadModel } from "../../lib/model/load.ts";
-import { Random } from "../../lib/random.ts";
+import { Trainer } from "../../lib/model/trainer.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
+import { Random } from "../../lib/statistics/random.ts";
 import { fixtureFolder, relativeDifference } from "./_fixtures.ts";
 
 const random = new Random(2);

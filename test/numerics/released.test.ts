@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import type { Answer } from "../../lib/answer.ts";
 import { compareAnswers } from "../../lib/consistency.ts";
-import type { ReleasedAnswer } from "../../lib/dataset/mod.ts";
-import { readReleasedGroups } from "../../lib/study/mod.ts";
+import type { ReleasedAnswer } from "../../lib/dataset/released.ts";
+import { readReleasedGroups } from "../../lib/study/released.ts";
 
 const reference = new URL("../../../shared/reference-data/group/", import.meta.url).pathname;
 const there = await Deno.stat(reference).then(() => true, () => false);

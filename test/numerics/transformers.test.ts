@@ -1,15 +1,15 @@
 /** What this project saves, loaded by transformers; runs where a Python with it is at hand. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { loadModel } from "../../lib/model/load.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
 import {
   letterFolder,
   letterNames,
   organismFolder,
   organismNames,
-} from "../../lib/model/source.ts";
-import { Trainer } from "../../lib/finetune/trainer.ts";
+} from "../../lib/model/files/source.ts";
+import { Trainer } from "../../lib/model/trainer.ts";
 import {
   fixtureFolder,
   fixtureNames,

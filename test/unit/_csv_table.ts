@@ -1,6 +1,7 @@
 /** The rows of a csv that `toCsv` wrote: numbers, and measurements of key, key_low, key_high, key_n. */
 import papa from "papaparse";
-import type { Cell, Row } from "../../lib/figure/mod.ts";
+import type { Cell } from "../../lib/figure/column.ts";
+import type { Row } from "../../lib/figure/rows.ts";
 
 export function rowsOfCsv(text: string): Row[] {
   const { data } = papa.parse<Record<string, string>>(text, {

@@ -1,7 +1,7 @@
 /** Files of questions and of released rows, for tests of what opens them. */
 import { toAnswerRow } from "../../lib/answer.ts";
 import type { Question } from "../../lib/question.ts";
-import { releasedFiles } from "../../lib/study/mod.ts";
+import { releasedFiles } from "../../lib/study/released.ts";
 
 /** `count` questions `name 0?`, `name 1?`, ... with other options each. */
 export function questionsOf(name: string, count: number, domain = "history"): Question[] {

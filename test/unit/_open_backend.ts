@@ -8,9 +8,9 @@
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
-import { inheritedBackend, openBackend } from "../../lib/runtime/backend.ts";
-import { withQuietStderr } from "../../lib/runtime/_stderr.ts";
-import { addonPlace, installNative } from "../../lib/runtime/native.ts";
+import { inheritedBackend, openBackend } from "../../lib/platform/runtime/backend.ts";
+import { withQuietStderr } from "../../lib/platform/native/_stderr.ts";
+import { addonPlace, installNative } from "../../lib/platform/native/native.ts";
 
 const broken = { broken: tf.BatchMatMul, untrainable: tf.AddN }[Deno.args[0]];
 if (broken !== undefined) {

@@ -3,10 +3,10 @@
  * device stays failed: deno run -A _webgpu_check.ts kernels|large|bindings|lost
  */
 import * as tf from "@tensorflow/tfjs";
-import { lossAndGradients, Trainer } from "../../lib/finetune/trainer.ts";
-import { probe } from "../../lib/knowledge/probe.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import type { WebGpuBackend } from "../../lib/runtime/_webgpu.ts";
+import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
+import { probe } from "../../lib/probe.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import type { WebGpuBackend } from "../../lib/platform/runtime/_webgpu.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
 try {

@@ -3,10 +3,10 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
-import { type Backend, BACKEND_NAMES, openBackend } from "../../lib/runtime/backend.ts";
-import { examine, reportText } from "../../lib/runtime/doctor.ts";
-import { addonPlace, nativeState } from "../../lib/runtime/native.ts";
-import { NATIVE_PLATFORMS } from "../../lib/runtime/native_wheels.ts";
+import { type Backend, BACKEND_NAMES, openBackend } from "../../lib/platform/runtime/backend.ts";
+import { examine, reportText } from "../../lib/tasks/diagnosis.ts";
+import { addonPlace, nativeState } from "../../lib/platform/native/native.ts";
+import { NATIVE_PLATFORMS } from "../../lib/platform/native/native_wheels.ts";
 
 const require = createRequire(import.meta.url);
 const native = nativeState();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Backend } from "../../lib/runtime/backend.ts";
+import type { Backend } from "../../lib/platform/runtime/backend.ts";
 import {
   type Candidate,
   cardReason,
@@ -13,10 +13,10 @@ import {
   type Outcome,
   STEP_SHAPES,
   type StepShape,
-} from "../../lib/runtime/backend_choice.ts";
-import { type DoctorReport, reportText } from "../../lib/runtime/doctor.ts";
-import { nativeState, TENSORFLOW_VERSION } from "../../lib/runtime/native.ts";
-import { nvidiaCard } from "../../lib/runtime/nvidia.ts";
+} from "../../lib/platform/runtime/backend_choice.ts";
+import { type DoctorReport, reportText } from "../../lib/tasks/diagnosis.ts";
+import { nativeState, TENSORFLOW_VERSION } from "../../lib/platform/native/native.ts";
+import { nvidiaCard } from "../../lib/platform/native/nvidia.ts";
 
 const native = nativeState();
 if (!native.ready) console.log(`TensorFlow's part is not tested: ${native.reason}`);
@@ -288,7 +288,7 @@ stageTest(
       args: [
         "run",
         "-A",
-        fileURLToPath(new URL("../../lib/runtime/tasks/doctor.ts", import.meta.url)),
+        fileURLToPath(new URL("../../lib/tasks/doctor.ts", import.meta.url)),
         "--json",
       ],
       env: { SELF_ALIGNING_BACKEND: "", ...env },

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { lossAndGradients, Trainer } from "../../lib/finetune/trainer.ts";
+import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
 import { checkBatch, packTexts } from "../../lib/model/batch.ts";
 import { generateTokens } from "../../lib/model/generate.ts";
-import { Random } from "../../lib/random.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
+import { Random } from "../../lib/statistics/random.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
 Deno.test("packTexts() puts each text once into a row that has room, and leaves few gaps", () => {

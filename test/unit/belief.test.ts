@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { answerFrom, beliefOf, reliabilityOf, shareOf } from "../../lib/knowledge/mod.ts";
-import { wilsonInterval } from "../../lib/statistics/mod.ts";
+import { answerFrom } from "../../lib/answer.ts";
+import { beliefOf, reliabilityOf, shareOf } from "../../lib/study/belief.ts";
+import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 
 const question = { id: 1, domain: "d", question: "q ?", choices: ["w", "x", "y", "z"], answer: 1 };
 const answers = [

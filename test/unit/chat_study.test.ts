@@ -1,13 +1,15 @@
 /** --template=model from the flag to a cell: conversations of the model's own chat template. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { chatTemplateFromFiles } from "../../lib/chat_template.ts";
-import { probe } from "../../lib/knowledge/mod.ts";
-import { loadModel } from "../../lib/model/load.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
+import { probe } from "../../lib/probe.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
 import { createChatFormat } from "../../lib/prompt.ts";
-import { parseRequest } from "../../lib/runtime/tasks/reproduce.ts";
-import { openSubject, parseSettings, runStudy, type Settings } from "../../lib/study/mod.ts";
+import { parseRequest } from "../../lib/tasks/reproduce.ts";
+import { openSubject } from "../../lib/study/open.ts";
+import { parseSettings, type Settings } from "../../lib/study/settings.ts";
+import { runStudy } from "../../lib/study/study.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
 await openBackend();

@@ -1,14 +1,14 @@
 /** Conversations in a model's own chat template, held to transformers' apply_chat_template. */
 import assert from "node:assert/strict";
-import { compileTemplate } from "../../lib/_jinja.ts";
-import { chatTemplateFromFiles } from "../../lib/chat_template.ts";
-import { encodeConversation } from "../../lib/finetune/encode.ts";
-import { defaultCacheDirectory, smollm2File } from "../../lib/model/source.ts";
-import { bytesAccess } from "../../lib/model/checkpoint.ts";
-import { openGguf } from "../../lib/model/gguf.ts";
+import { compileTemplate } from "../../lib/model/_jinja.ts";
+import { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
+import { encodeConversation } from "../../lib/model/encode.ts";
+import { defaultCacheDirectory, smollm2File } from "../../lib/model/files/source.ts";
+import { bytesAccess } from "../../lib/model/files/checkpoint.ts";
+import { openGguf } from "../../lib/model/files/gguf.ts";
 import { createChatFormat, type Message } from "../../lib/prompt.ts";
 import type { Question } from "../../lib/question.ts";
-import { tokenizerFromFiles, tokenizerFromGguf } from "../../lib/tokenizer.ts";
+import { tokenizerFromFiles, tokenizerFromGguf } from "../../lib/model/tokenizer.ts";
 
 interface Style {
   name: string;

@@ -10,9 +10,9 @@ import {
   parseIndex,
   readTensors,
   safetensorsPieces,
-} from "../../lib/model/checkpoint.ts";
-import { FileAccess } from "../../lib/runtime/random_access.ts";
-import { Random } from "../../lib/random.ts";
+} from "../../lib/model/files/checkpoint.ts";
+import { FileAccess } from "../../lib/platform/runtime/random_access.ts";
+import { Random } from "../../lib/statistics/random.ts";
 
 const fixtures = new URL("../numerics/fixtures/", import.meta.url).pathname;
 const bits = (data: Float32Array) => new Int32Array(data.buffer, data.byteOffset, data.length);

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
-import { codeDigest } from "../../lib/runtime/code.ts";
-import { ROOT } from "../../lib/runtime/native.ts";
+import { codeDigest } from "../../lib/platform/runtime/code.ts";
+import { ROOT } from "../../lib/platform/native/native.ts";
 import { METHOD } from "../../lib/study/digest.ts";
 import { withFolder } from "./_folder.ts";
 

@@ -1,9 +1,9 @@
 /** Compiled functions beside the same functions uncompiled, and the variables of their sessions. */
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { nodeBackend } from "../../lib/runtime/compile/backend.ts";
-import { type GraphNode, TENSOR_ATTRIBUTE } from "../../lib/runtime/compile/graph.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { nodeBackend } from "../../lib/platform/compile/backend.ts";
+import { type GraphNode, TENSOR_ATTRIBUTE } from "../../lib/platform/compile/graph.ts";
 import {
   addTo,
   compile,
@@ -11,9 +11,9 @@ import {
   Session,
   type TensorFunction,
   updateAdam,
-} from "../../lib/runtime/compile/mod.ts";
-import { savedModel } from "../../lib/runtime/compile/saved_model.ts";
-import { nativeState } from "../../lib/runtime/native.ts";
+} from "../../lib/platform/compile/mod.ts";
+import { savedModel } from "../../lib/platform/compile/saved_model.ts";
+import { nativeState } from "../../lib/platform/native/native.ts";
 
 const native = nativeState();
 if (native.ready) await openBackend("tensorflow");

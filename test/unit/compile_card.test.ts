@@ -4,12 +4,12 @@
  */
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { Trainer } from "../../lib/finetune/mod.ts";
+import { Trainer } from "../../lib/model/trainer.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { openBackend, processesAtOnce, usesCard } from "../../lib/runtime/backend.ts";
-import { type Binding, nodeBackend } from "../../lib/runtime/compile/backend.ts";
-import { compile, Session } from "../../lib/runtime/compile/mod.ts";
-import { nativeState } from "../../lib/runtime/native.ts";
+import { openBackend, processesAtOnce, usesCard } from "../../lib/platform/runtime/backend.ts";
+import { type Binding, nodeBackend } from "../../lib/platform/compile/backend.ts";
+import { compile, Session } from "../../lib/platform/compile/mod.ts";
+import { nativeState } from "../../lib/platform/native/native.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
 const native = nativeState();
@@ -18,7 +18,7 @@ const extends_ = native.ready && nodeBackend().binding.extendSavedModel !== unde
 if (!extends_) {
   console.log(
     "Sessions on a card are not tested: TensorFlow's addon is absent or older; " +
-      "deno run -A lib/runtime/tasks/install.ts builds it",
+      "deno run -A lib/tasks/install.ts builds it",
   );
 }
 

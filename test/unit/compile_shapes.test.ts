@@ -1,13 +1,13 @@
 /** Every operation that can be recorded: traced, run as a graph, and held to TensorFlow's own result. */
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { type Attribute, dataTypes, nodeBackend } from "../../lib/runtime/compile/backend.ts";
-import { compile, Session } from "../../lib/runtime/compile/mod.ts";
-import { operations } from "../../lib/runtime/compile/shapes.ts";
-import type { Specification } from "../../lib/runtime/compile/graph.ts";
-import { nativeState } from "../../lib/runtime/native.ts";
-import { Random } from "../../lib/random.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { type Attribute, dataTypes, nodeBackend } from "../../lib/platform/compile/backend.ts";
+import { compile, Session } from "../../lib/platform/compile/mod.ts";
+import { operations } from "../../lib/platform/compile/shapes.ts";
+import type { Specification } from "../../lib/platform/compile/graph.ts";
+import { nativeState } from "../../lib/platform/native/native.ts";
+import { Random } from "../../lib/statistics/random.ts";
 
 const native = nativeState();
 if (native.ready) await openBackend("tensorflow");

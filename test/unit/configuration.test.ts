@@ -6,7 +6,7 @@ import {
   parseConfiguration,
   toTransformersConfig,
 } from "../../lib/model/configuration.ts";
-import { configurationFromGguf } from "../../lib/model/gguf_configuration.ts";
+import { configurationFromGguf } from "../../lib/model/files/gguf_configuration.ts";
 
 const sizes = {
   vocab_size: 97,

@@ -1,30 +1,19 @@
 import assert from "node:assert/strict";
 import {
   auditGroups,
-  cevalDomain,
-  cevalSubjects,
-  cmmluDomain,
-  cmmluSubjects,
-  generalInstructions,
-  mmluDomain,
-  mmluSubjects,
-  mmluSuites,
-  parseCeval,
-  parseCmmlu,
-  parseGeneral,
-  parseMedmcqa,
-  parseMmlu,
   parseReleased,
-  parseXiezhi,
-  publishedDemonstrations,
-  PythonRandom,
-  readAnswers,
-  readQuestions,
   type ReleasedAnswer,
-  splitXiezhi,
   toReleasedRow,
-  writeAnswers,
-} from "../../lib/dataset/mod.ts";
+} from "../../lib/dataset/released.ts";
+import { cevalDomain, cevalSubjects, parseCeval } from "../../lib/dataset/ceval.ts";
+import { cmmluDomain, cmmluSubjects, parseCmmlu } from "../../lib/dataset/cmmlu.ts";
+import { generalInstructions } from "../../lib/dataset/instructions.ts";
+import { mmluDomain, mmluSubjects, mmluSuites, parseMmlu } from "../../lib/dataset/mmlu.ts";
+import { parseGeneral } from "../../lib/dataset/general.ts";
+import { parseMedmcqa } from "../../lib/dataset/medmcqa.ts";
+import { parseXiezhi, splitXiezhi } from "../../lib/dataset/xiezhi.ts";
+import { publishedDemonstrations, PythonRandom } from "../../lib/dataset/published_order.ts";
+import { readAnswers, readQuestions, writeAnswers } from "../../lib/dataset/read.ts";
 
 const reference = new URL("../../../shared/reference-data/", import.meta.url);
 const referenceThere = await Deno.stat(reference).then(() => true, () => false);

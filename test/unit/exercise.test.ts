@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkAnswer } from "../../lib/exercise.ts";
+import { checkAnswer } from "../../lib/figure/exercise.ts";
 
 Deno.test("checkAnswer() tells an untouched exercise from a wrong and a right one", () => {
   for (const start of [NaN, undefined]) assert.equal(checkAnswer(start, 1), "Not tried yet.");

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { parseReleased } from "../../lib/dataset/mod.ts";
+import { parseReleased } from "../../lib/dataset/released.ts";
+import { answerFrom } from "../../lib/answer.ts";
 import {
-  answerFrom,
   countExplanations,
   explainAnswers,
   type Explainer,
   explanationPrompt,
   parseExplanation,
-} from "../../lib/knowledge/mod.ts";
+} from "../../lib/study/explanation.ts";
 import type { GenerateOptions } from "../../lib/model/language_model.ts";
 import { paperFormat } from "../../lib/prompt.ts";
-import { organismFormat } from "../../lib/world/mod.ts";
+import { organismFormat } from "../../lib/world/format.ts";
 
 const reference = new URL("../../../shared/reference-data/group/", import.meta.url);
 const referenceThere = await Deno.stat(reference).then(() => true, () => false);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseCsv } from "../../lib/_csv.ts";
+import { parseCsv } from "../../lib/dataset/_csv.ts";
 import {
   factDomains,
   factSplits,
@@ -9,7 +9,7 @@ import {
 } from "../../lib/dataset/facts.ts";
 import { readQuestions } from "../../lib/dataset/read.ts";
 import type { Question } from "../../lib/question.ts";
-import { factMaterial } from "../../lib/study/mod.ts";
+import { factMaterial } from "../../lib/study/facts.ts";
 
 const folder = new URL("../../data/facts/", import.meta.url).pathname;
 const tables = new Map(

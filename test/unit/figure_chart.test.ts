@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { JSDOM } from "jsdom";
-import { bars, describeFigure, heatmap, lines, scatter, toSvg } from "../../lib/figure/mod.ts";
-import type { FigureDescription } from "../../lib/figure/mod.ts";
+import { bars, lines, scatter } from "../../lib/figure/chart.ts";
+import { describeFigure } from "../../lib/figure/describe.ts";
+import { heatmap } from "../../lib/figure/heatmap.ts";
+import { toSvg } from "../../lib/figure/export.ts";
+import type { FigureDescription } from "../../lib/figure/theme.ts";
 import { openBrowser } from "../../lib/figure/_browser.ts";
 import { palette } from "../../lib/figure/theme.ts";
 import { assertApart } from "./_texts.ts";

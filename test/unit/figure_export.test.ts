@@ -1,23 +1,15 @@
 import assert from "node:assert/strict";
 import { JSDOM } from "jsdom";
 import { Resvg } from "@resvg/resvg-js";
-import {
-  type FigureDescription,
-  groupedBars,
-  heatMap,
-  linesWithBands,
-  makeTable,
-  panels,
-  roundNumbers,
-  saveFigure,
-  saveTable,
-  scatterWithFit,
-  toPng,
-  toSvg,
-} from "../../lib/figure/mod.ts";
+import { type FigureDescription } from "../../lib/figure/theme.ts";
+import { groupedBars, heatMap, linesWithBands, scatterWithFit } from "../../lib/figure/plot.ts";
+import { table as makeTable } from "../../lib/figure/table.ts";
+import { panels } from "../../lib/figure/panels.ts";
+import { roundNumbers } from "../../lib/figure/number.ts";
+import { saveFigure, saveTable, toPng, toSvg } from "../../lib/figure/export.ts";
 import { openBrowser } from "../../lib/figure/_browser.ts";
 import { encodeBase64, encodePng } from "../../lib/figure/_canvas.ts";
-import { Random } from "../../lib/random.ts";
+import { Random } from "../../lib/statistics/random.ts";
 import { assertApart } from "./_texts.ts";
 
 const random = new Random("figures");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { frame, join, rowsOf } from "../../lib/figure/mod.ts";
+import { frame, join, rowsOf } from "../../lib/figure/frame.ts";
 
 const rows = [
   { group: "INC", kl: 0.37, ok: true, accuracy: { value: 41, interval: [39, 43], n: 250 } },

@@ -6,10 +6,11 @@ import {
   percentAxis,
   placePanels,
   reliabilityDiagram,
-  toCsv,
-} from "../../lib/figure/mod.ts";
-import { answerFrom, reliabilityOf } from "../../lib/knowledge/mod.ts";
-import { wilsonInterval } from "../../lib/statistics/mod.ts";
+} from "../../lib/figure/knowledge.ts";
+import { toCsv } from "../../lib/figure/table.ts";
+import { answerFrom } from "../../lib/answer.ts";
+import { reliabilityOf } from "../../lib/study/belief.ts";
+import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 
 const question = { id: 1, domain: "d", question: "q", choices: ["w", "x", "y", "z"], answer: 1 };
 const answers = [

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { panels, ratioFigure } from "../../lib/figure/mod.ts";
+import { panels } from "../../lib/figure/panels.ts";
+import { ratioFigure } from "../../lib/figure/mixture.ts";
 
 const curve = [[0, 40], [0.4, 60], [1, 50]].map(([ratio, value]) => ({
   ratio,

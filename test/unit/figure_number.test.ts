@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { pValue } from "../../lib/statistics/mod.ts";
-import { formatPlain, formatR, percent, roundNumbers, signed } from "../../lib/figure/mod.ts";
-import { nearest } from "../../lib/runtime/nearest.ts";
+import { pValue } from "../../lib/statistics/p_value.ts";
+import { formatPlain, formatR, percent, roundNumbers, signed } from "../../lib/figure/number.ts";
+import { nearest } from "../../lib/platform/runtime/nearest.ts";
 
 const measured = (value: number, low: number, high: number) =>
   ({ value, interval: [low, high] }) as const;

@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
-import {
-  describeFigure,
-  type FigureDescription,
-  groupColors,
-  groupedBars,
-  heatMap,
-  linesWithBands,
-  panels,
-  scatterWithFit,
-} from "../../lib/figure/mod.ts";
+import { describeFigure } from "../../lib/figure/describe.ts";
+import { type FigureDescription, groupColors } from "../../lib/figure/theme.ts";
+import { groupedBars, heatMap, linesWithBands, scatterWithFit } from "../../lib/figure/plot.ts";
+import { panels } from "../../lib/figure/panels.ts";
 import { escapePlot, plainPlot, wrap } from "../../lib/figure/_text.ts";
 import { colorsOf, palette } from "../../lib/figure/theme.ts";
 

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { bars, frame, note, show, table } from "../../lib/figure/mod.ts";
+import { bars } from "../../lib/figure/chart.ts";
+import { frame } from "../../lib/figure/frame.ts";
+import { note, show } from "../../lib/figure/display.ts";
+import { table } from "../../lib/figure/table.ts";
 
 /** What is printed where there is no notebook, while `action` runs. */
 async function printed(action: () => Promise<void>): Promise<string[]> {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { bars, saveFigure, saveTable, table } from "../../lib/figure/mod.ts";
+import { bars } from "../../lib/figure/chart.ts";
+import { saveFigure, saveTable } from "../../lib/figure/export.ts";
+import { table } from "../../lib/figure/table.ts";
 import { agree, isStable, writeStable } from "../../lib/figure/stable.ts";
 
 Deno.test("agree() takes numbers within 1e-4 for the same, and nothing else", () => {

@@ -1,19 +1,11 @@
 import assert from "node:assert/strict";
 import { JSDOM } from "jsdom";
-import { Random } from "../../lib/random.ts";
-import {
-  flatten,
-  formatMeasurement,
-  formatNumber,
-  inPoints,
-  pivot,
-  table,
-  toCsv,
-  toHtml,
-  toMarkdown,
-} from "../../lib/figure/mod.ts";
+import { Random } from "../../lib/statistics/random.ts";
+import { flatten, table, toCsv, toHtml, toMarkdown } from "../../lib/figure/table.ts";
+import { formatMeasurement, formatNumber, inPoints } from "../../lib/figure/number.ts";
+import { pivot } from "../../lib/figure/rows.ts";
 import { disarm, rearm } from "../../lib/figure/_text.ts";
-import { pValue } from "../../lib/statistics/mod.ts";
+import { pValue } from "../../lib/statistics/p_value.ts";
 
 const nasty = [
   `<script>alert("x")</script>`,

@@ -1,18 +1,11 @@
 import assert from "node:assert/strict";
-import { optionProbabilities, probe, scoreOptions } from "../../lib/knowledge/mod.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import {
-  cellExamples,
-  openSubject,
-  parseSettings,
-  probeBase,
-  realSettings,
-  runStudy,
-  type Settings,
-  Store,
-  type StudyPlan,
-  studyPlan,
-} from "../../lib/study/mod.ts";
+import { optionProbabilities, probe, scoreOptions } from "../../lib/probe.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { cellExamples } from "../../lib/experiment.ts";
+import { openSubject, studyPlan } from "../../lib/study/open.ts";
+import { parseSettings, realSettings, type Settings } from "../../lib/study/settings.ts";
+import { probeBase, runStudy, type StudyPlan } from "../../lib/study/study.ts";
+import { Store } from "../../lib/study/store.ts";
 import { questionsOf, writeRows } from "./_exam_files.ts";
 import { tinyModel } from "./_tiny_model.ts";
 

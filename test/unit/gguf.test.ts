@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { dequantize, formatBytes, readableFormats } from "../../lib/model/_dequantize.ts";
-import { bytesAccess, readTensors } from "../../lib/model/checkpoint.ts";
+import { dequantize, formatBytes, readableFormats } from "../../lib/model/files/_dequantize.ts";
+import { bytesAccess, readTensors } from "../../lib/model/files/checkpoint.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
-import { openGguf } from "../../lib/model/gguf.ts";
-import { openSource } from "../../lib/model/source.ts";
+import { openGguf } from "../../lib/model/files/gguf.ts";
+import { openSource } from "../../lib/model/files/source.ts";
 import { withFolder } from "./_folder.ts";
-import { Random } from "../../lib/random.ts";
+import { Random } from "../../lib/statistics/random.ts";
 
 const fixtures = fileURLToPath(new URL("../numerics/fixtures/", import.meta.url));
 const blocks: Record<string, { bytes: string; bits: string }> = JSON.parse(

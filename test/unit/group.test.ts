@@ -10,9 +10,9 @@ import {
   toShareGpt,
   withContext,
   withGeneral,
-} from "../../lib/group.ts";
+} from "../../lib/groups.ts";
 import { paperFormat } from "../../lib/prompt.ts";
-import { Random } from "../../lib/random.ts";
+import { Random } from "../../lib/statistics/random.ts";
 
 /** An answer whose prediction has probability `confidence`. */
 function answer(id: number, right: boolean, confidence = 0.7, more: Partial<Answer> = {}): Answer {

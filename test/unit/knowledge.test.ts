@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import {
   type Answer,
   answerFrom,
-  auditProbe,
   formatAnswers,
   fromAnswerRow,
   parseAnswers,
-} from "../../lib/knowledge/mod.ts";
+} from "../../lib/answer.ts";
+import { auditProbe } from "../../lib/audit.ts";
 import type { Question } from "../../lib/question.ts";
-import { Random } from "../../lib/random.ts";
+import { Random } from "../../lib/statistics/random.ts";
 
 const question: Question = {
   id: 1,

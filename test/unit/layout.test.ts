@@ -3,7 +3,7 @@
  * (`DataFrame({"choices": [np.array([...], dtype=object)]}).to_csv()` and the like).
  */
 import assert from "node:assert/strict";
-import { parseLiteral } from "../../lib/_literal.ts";
+import { parseLiteral } from "../../lib/dataset/_literal.ts";
 import { parseQuestions } from "../../lib/question.ts";
 
 /** The options of each question and the right one's text. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { chooseLengths } from "../../lib/finetune/lengths.ts";
-import { Random } from "../../lib/random.ts";
+import { chooseLengths } from "../../lib/model/lengths.ts";
+import { Random } from "../../lib/statistics/random.ts";
 
 /** Tokens of the rows, each padded to the smallest length that fits. */
 const padded = (rows: number[], lengths: number[]) =>

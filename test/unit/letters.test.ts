@@ -1,12 +1,14 @@
 /** Which token stands for a letter, by tokenizers in the shapes of the model families. */
 import assert from "node:assert/strict";
-import { auditProbe, letterMass, letterTokens, probe } from "../../lib/knowledge/mod.ts";
-import { letterTarget } from "../../lib/knowledge/letters.ts";
-import { chatTemplateFromFiles } from "../../lib/chat_template.ts";
+import { auditProbe } from "../../lib/audit.ts";
+import { letterMass, letterTokens } from "../../lib/study/letters.ts";
+import { probe } from "../../lib/probe.ts";
+import { letterTarget } from "../../lib/study/letters.ts";
+import { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { createChatFormat, paperFormat, type PromptFormat } from "../../lib/prompt.ts";
 import type { Question } from "../../lib/question.ts";
-import { type Tokenizer, tokenizerFromFiles } from "../../lib/tokenizer.ts";
+import { type Tokenizer, tokenizerFromFiles } from "../../lib/model/tokenizer.ts";
 
 const fixtures = new URL("../numerics/fixtures/", import.meta.url);
 const json = (name: string) => JSON.parse(Deno.readTextFileSync(new URL(name, fixtures)));

@@ -3,23 +3,24 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import type { Example } from "../../lib/conversation.ts";
-import { finetune, lossAndGradients, Trainer } from "../../lib/finetune/mod.ts";
-import { loadLora, parseAdapterConfig, saveLora } from "../../lib/model/adapter_folder.ts";
-import { formatSafetensors, readTensors } from "../../lib/model/checkpoint.ts";
+import { finetune } from "../../lib/finetune.ts";
+import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
+import { loadLora, parseAdapterConfig, saveLora } from "../../lib/model/files/adapter_folder.ts";
+import { formatSafetensors, readTensors } from "../../lib/model/files/checkpoint.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { loadModel } from "../../lib/model/load.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
 import { addLora, dropLora, type LoraOptions, mergeLora } from "../../lib/model/lora.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { organismModel } from "../../lib/organism/mod.ts";
-import { parseRequest } from "../../lib/runtime/tasks/reproduce.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { organismModel } from "../../lib/organism/pretrain.ts";
+import { parseRequest } from "../../lib/tasks/reproduce.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
-import { runStudy, type StudyPlan, studyPlan, worldMaterial } from "../../lib/study/mod.ts";
-import {
-  createWorld,
-  initialParameters,
-  pretrainingSizes,
-  worldTokenizer,
-} from "../../lib/world/mod.ts";
+import { runStudy, type StudyPlan } from "../../lib/study/study.ts";
+import { studyPlan } from "../../lib/study/open.ts";
+import { worldMaterial } from "../../lib/study/material.ts";
+import { createWorld } from "../../lib/world/world.ts";
+import { initialParameters } from "../../lib/world/pretraining.ts";
+import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
+import { worldTokenizer } from "../../lib/world/vocabulary.ts";
 import { tinyModel } from "./_tiny_model.ts";
 import { withFolder } from "./_folder.ts";
 

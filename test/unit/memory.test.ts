@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { finetune, Trainer } from "../../lib/finetune/mod.ts";
+import { finetune } from "../../lib/finetune.ts";
+import { Trainer } from "../../lib/model/trainer.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { loadModel } from "../../lib/model/load.ts";
+import { loadModel } from "../../lib/model/files/load.ts";
 import {
   checkMemory,
   loadingMemory,
@@ -13,8 +14,8 @@ import {
   trainingMemory,
   type TrainingUse,
 } from "../../lib/model/memory.ts";
-import { freeMemory, MEMORY_VARIABLE, requireMemory } from "../../lib/runtime/memory.ts";
-import { type BackendName, openBackend } from "../../lib/runtime/backend.ts";
+import { freeMemory, MEMORY_VARIABLE, requireMemory } from "../../lib/platform/runtime/memory.ts";
+import { type BackendName, openBackend } from "../../lib/platform/runtime/backend.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
 await openBackend();

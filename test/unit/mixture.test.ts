@@ -1,26 +1,21 @@
 import assert from "node:assert/strict";
+import { againstBase, compareTreatments } from "../../lib/study/context.ts";
 import {
-  againstBase,
   bestRatio,
   bestRatioRange,
   bestRatioShares,
-  type CellResult,
-  compareTreatments,
-  consistencyPoints,
-  contextPlans,
-  correlationOverModels,
-  correlationsByModel,
-  findingText,
-  mainPlans,
   middleRatioFindings,
   mixtureCurve,
   mixtureKlFindings,
-  mixturePlans,
-  parseSettings,
   readMiddle,
-  type Study,
-  summaryText,
-} from "../../lib/study/mod.ts";
+} from "../../lib/study/mixture.ts";
+import { type CellResult } from "../../lib/experiment.ts";
+import { consistencyPoints } from "../../lib/contrast.ts";
+import { contextPlans, mainPlans, mixturePlans } from "../../lib/study/open.ts";
+import { correlationOverModels, correlationsByModel } from "../../lib/study/correlation.ts";
+import { findingText, summaryText } from "../../lib/study/report.ts";
+import { parseSettings } from "../../lib/study/settings.ts";
+import { type Study } from "../../lib/study/study.ts";
 import { madeCell } from "./_cells.ts";
 
 const N = 40;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { headerText, notebook, settingsOf } from "../../lib/study/notebook.ts";
 import { outputPath, parseSettings, SETTINGS_VARIABLE } from "../../lib/study/settings.ts";
-import type { Backend } from "../../lib/runtime/backend.ts";
+import type { Backend } from "../../lib/platform/runtime/backend.ts";
 
 const backend: Backend = {
   name: "wasm",

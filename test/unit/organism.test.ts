@@ -2,42 +2,38 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { readQuestions } from "../../lib/dataset/read.ts";
-import { Trainer, type TrainerOptions } from "../../lib/finetune/trainer.ts";
-import { formatSafetensors, parseHeader, readTensors } from "../../lib/model/checkpoint.ts";
+import { Trainer, type TrainerOptions } from "../../lib/model/trainer.ts";
+import { formatSafetensors, parseHeader, readTensors } from "../../lib/model/files/checkpoint.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import {
   formatCard,
+  type OrganismCard,
+  parseCard,
+  serializeCard,
+} from "../../lib/organism/card.ts";
+import {
   loadOrganism,
+  type Organism,
+  organismWorld,
+  writeOrganism,
+} from "../../lib/organism/folder.ts";
+import {
   type MakeOptions,
   makeOrganism,
-  type Organism,
-  type OrganismCard,
-  organismCards,
-  organismModel,
   type OrganismPlan,
-  organismWorld,
-  parseCard,
-  parseRuns,
   planSettings,
-  pretrain,
-  pretrainingRuns,
-  recallFacts,
-  serializeCard,
-  statusShare,
-  writeOrganism,
-} from "../../lib/organism/mod.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { wilsonInterval } from "../../lib/statistics/mod.ts";
-import { parsePretrainRequest } from "../../lib/runtime/tasks/pretrain.ts";
-import {
-  allFacts,
-  createWorld,
-  exam,
-  initialParameters,
-  serializeWorld,
-  type Split,
-  worldTokenizer,
-} from "../../lib/world/mod.ts";
+} from "../../lib/organism/make.ts";
+import { organismCards, parseRuns, pretrainingRuns } from "../../lib/organism/shelf.ts";
+import { organismModel, pretrain } from "../../lib/organism/pretrain.ts";
+import { recallFacts, statusShare } from "../../lib/organism/recall.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { wilsonInterval } from "../../lib/statistics/proportion.ts";
+import { parsePretrainRequest } from "../../lib/tasks/pretrain.ts";
+import { allFacts, createWorld, type Split } from "../../lib/world/world.ts";
+import { exam } from "../../lib/world/exam.ts";
+import { initialParameters } from "../../lib/world/pretraining.ts";
+import { serializeWorld } from "../../lib/world/serialization.ts";
+import { worldTokenizer } from "../../lib/world/vocabulary.ts";
 import { withFolder } from "./_folder.ts";
 
 const plan: OrganismPlan = {

@@ -1,34 +1,31 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { parseHeader } from "../../lib/model/checkpoint.ts";
+import { parseHeader } from "../../lib/model/files/checkpoint.ts";
 import {
   checkCardGate,
   formatCard,
-  letterFolder,
-  letterGateOf,
-  letterNames,
-  letterTrials,
-  loadOrganism,
-  makeOrganism,
-  organismNames,
-  type OrganismPlan,
   parseCard,
-  planKey,
   remakeCommand,
   serializeCard,
-  writeOrganism,
-} from "../../lib/organism/mod.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { parsePretrainRequest } from "../../lib/runtime/tasks/pretrain.ts";
+} from "../../lib/organism/card.ts";
 import {
-  checkLetterGate,
-  createWorld,
-  exam,
-  letterThresholds,
-  plainLetters,
-  serializeWorld,
-} from "../../lib/world/mod.ts";
-import { probe } from "../../lib/knowledge/mod.ts";
+  letterFolder,
+  letterNames,
+  loadOrganism,
+  organismNames,
+  writeOrganism,
+} from "../../lib/organism/folder.ts";
+import { letterGateOf } from "../../lib/organism/pretrain.ts";
+import { letterTrials } from "../../lib/organism/shelf.ts";
+import { makeOrganism, type OrganismPlan, planKey } from "../../lib/organism/make.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { parsePretrainRequest } from "../../lib/tasks/pretrain.ts";
+import { checkLetterGate, letterThresholds } from "../../lib/world/letter_gate.ts";
+import { createWorld } from "../../lib/world/world.ts";
+import { exam } from "../../lib/world/exam.ts";
+import { plainLetters } from "../../lib/world/letters.ts";
+import { serializeWorld } from "../../lib/world/serialization.ts";
+import { probe } from "../../lib/probe.ts";
 
 const plain: OrganismPlan = {
   name: "tiny-letters",

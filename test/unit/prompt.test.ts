@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createPaperFormat, type Message, paperFormat } from "../../lib/prompt.ts";
 import type { Question } from "../../lib/question.ts";
-import { Random } from "../../lib/random.ts";
+import { Random } from "../../lib/statistics/random.ts";
 
 const asked: Question = {
   id: 1,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existingPythonEnvironment, pythonEnvironment } from "../../lib/runtime/python.ts";
+import { existingPythonEnvironment, pythonEnvironment } from "../../lib/platform/native/python.ts";
 
 async function hasPython(): Promise<boolean> {
   try {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { quote } from "../../lib/runtime/quote.ts";
+import { quote } from "../../lib/platform/runtime/quote.ts";
 
 Deno.test("quote() shows a value as JSON, cut to 80 characters", () => {
   assert.equal(quote({ a: [1, null, "x"] }), `{"a":[1,null,"x"]}`);

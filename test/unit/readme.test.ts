@@ -2,21 +2,17 @@
 import assert from "node:assert/strict";
 import { parseQuestions } from "../../lib/question.ts";
 import { factDomains } from "../../lib/dataset/facts.ts";
-import { suiteNames } from "../../lib/evaluation.ts";
-import type { Measurement, Row } from "../../lib/figure/mod.ts";
-import { mean } from "../../lib/statistics/mod.ts";
+import { suiteNames } from "../../lib/evaluate.ts";
+import type { Measurement } from "../../lib/figure/number.ts";
+import type { Row } from "../../lib/figure/rows.ts";
+import { mean } from "../../lib/statistics/mean.ts";
 import { normalCumulative } from "../../lib/statistics/_distribution.ts";
-import {
-  byModel,
-  consistencyPoints,
-  contrast,
-  type CorrelationOptions,
-  correlationOverModels,
-  FACT_GROUP_SIZE,
-  mixtureCurve,
-  paperGroupSizes,
-  type Treatment,
-} from "../../lib/study/mod.ts";
+import { byModel, consistencyPoints, contrast } from "../../lib/contrast.ts";
+import { type CorrelationOptions, correlationOverModels } from "../../lib/study/correlation.ts";
+import { FACT_GROUP_SIZE } from "../../lib/study/facts.ts";
+import { mixtureCurve } from "../../lib/study/mixture.ts";
+import { paperGroupSizes } from "../../lib/study/paper.ts";
+import { type Treatment } from "../../lib/experiment.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
 import { rowsOfCsv } from "./_csv_table.ts";
 

@@ -6,10 +6,10 @@ import {
   mixturePlans,
   openProbed,
   openSubject,
-  runAudited,
   studiedModels,
   studyPlan,
-} from "../../lib/study/mod.ts";
+} from "../../lib/study/open.ts";
+import { runAudited } from "../../lib/study/audited.ts";
 import {
   askingOf,
   outputPath,
@@ -18,7 +18,7 @@ import {
   type Settings,
 } from "../../lib/study/settings.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { parseRequest } from "../../lib/runtime/tasks/reproduce.ts";
+import { parseRequest } from "../../lib/tasks/reproduce.ts";
 
 Deno.test("parseSettings() fills in the defaults", () => {
   assert.deepEqual(parseSettings(), {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parameterShapes } from "../../lib/model/architecture.ts";
-import { formatSafetensors, readTensors, type Tensor } from "../../lib/model/checkpoint.ts";
+import { formatSafetensors, readTensors, type Tensor } from "../../lib/model/files/checkpoint.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
-import { openSource } from "../../lib/model/source.ts";
+import { openSource } from "../../lib/model/files/source.ts";
 
 const fixtures = fileURLToPath(new URL("../numerics/fixtures/", import.meta.url));
 const llama = join(fixtures, "models", "llama");

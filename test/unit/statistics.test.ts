@@ -3,44 +3,51 @@ import assert from "node:assert/strict";
 import * as statistics from "../../lib/statistics/mod.ts";
 import {
   benjaminiHochberg,
-  bootstrap,
-  brierScore,
-  calibrationBins,
-  clusteredStderr,
-  type Correlation,
-  cosineSimilarity,
-  designEffect,
-  entropy,
-  expectedCalibrationError,
-  fisherInterval,
   holm,
-  intraclassCorrelation,
-  jackknife,
-  jensenShannonDivergence,
-  kendall,
-  klDivergence,
   mcnemarTest,
-  mean,
-  meanInterval,
-  meanStderr,
-  minimumDetectableEffect,
   pairedDifference,
   pairedPermutationTest,
   pairedTable,
+  tTest,
+} from "../../lib/statistics/hypothesis.ts";
+import { bootstrap, jackknife } from "../../lib/statistics/bootstrap.ts";
+import {
+  brierScore,
+  calibrationBins,
+  expectedCalibrationError,
+} from "../../lib/statistics/calibration.ts";
+import {
+  clusteredStderr,
+  mean,
+  meanInterval,
+  meanStderr,
+  sampleVariance,
+} from "../../lib/statistics/mean.ts";
+import {
+  type Correlation,
+  fisherInterval,
+  kendall,
   partialCorrelation,
   pearson,
-  pValue,
-  rankConsistency,
-  rankData,
   rankResidualSpearman,
-  requiredSampleSize,
-  sampleVariance,
   semipartialCorrelation,
   spearman,
-  tTest,
+} from "../../lib/statistics/correlation.ts";
+import {
+  cosineSimilarity,
+  entropy,
+  jensenShannonDivergence,
+  klDivergence,
+} from "../../lib/statistics/divergence.ts";
+import {
+  designEffect,
+  intraclassCorrelation,
   varianceComponents,
-  wilsonInterval,
-} from "../../lib/statistics/mod.ts";
+} from "../../lib/statistics/variance.ts";
+import { minimumDetectableEffect, requiredSampleSize } from "../../lib/statistics/power.ts";
+import { pValue } from "../../lib/statistics/p_value.ts";
+import { rankConsistency, rankData } from "../../lib/statistics/rank.ts";
+import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 
 function near(actual: number, expected: number, tolerance = 1e-9) {
   const equal = actual === expected || Math.abs(actual - expected) <= tolerance;

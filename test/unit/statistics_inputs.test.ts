@@ -2,41 +2,44 @@
 import assert from "node:assert/strict";
 import {
   benjaminiHochberg,
-  bootstrap,
-  brierScore,
-  calibrationBins,
-  clusteredStderr,
-  cosineSimilarity,
-  designEffect,
-  entropy,
-  expectedCalibrationError,
-  fisherInterval,
   holm,
-  intraclassCorrelation,
-  jackknife,
-  kendall,
-  klDivergence,
   mcnemarTest,
-  mean,
-  meanInterval,
-  meanStderr,
-  minimumDetectableEffect,
   pairedDifference,
   pairedPermutationTest,
   pairedTable,
+  tTest,
+} from "../../lib/statistics/hypothesis.ts";
+import { bootstrap, jackknife } from "../../lib/statistics/bootstrap.ts";
+import {
+  brierScore,
+  calibrationBins,
+  expectedCalibrationError,
+} from "../../lib/statistics/calibration.ts";
+import {
+  clusteredStderr,
+  mean,
+  meanInterval,
+  meanStderr,
+  sampleVariance,
+} from "../../lib/statistics/mean.ts";
+import { cosineSimilarity, entropy, klDivergence } from "../../lib/statistics/divergence.ts";
+import {
+  designEffect,
+  intraclassCorrelation,
+  varianceComponents,
+} from "../../lib/statistics/variance.ts";
+import {
+  fisherInterval,
+  kendall,
   partialCorrelation,
   pearson,
-  rankConsistency,
-  rankData,
   rankResidualSpearman,
-  requiredSampleSize,
-  sampleVariance,
   semipartialCorrelation,
   spearman,
-  tTest,
-  varianceComponents,
-  wilsonInterval,
-} from "../../lib/statistics/mod.ts";
+} from "../../lib/statistics/correlation.ts";
+import { minimumDetectableEffect, requiredSampleSize } from "../../lib/statistics/power.ts";
+import { rankConsistency, rankData } from "../../lib/statistics/rank.ts";
+import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 
 const NOTHING = [NaN, NaN];
 

@@ -1,24 +1,20 @@
 /** Properties that hold for any data, checked on simulated data with fixed seeds. */
 import assert from "node:assert/strict";
-import { Random } from "../../lib/random.ts";
+import { Random } from "../../lib/statistics/random.ts";
+import { bootstrap } from "../../lib/statistics/bootstrap.ts";
+import { intraclassCorrelation, varianceComponents } from "../../lib/statistics/variance.ts";
+import { jensenShannonDivergence, klDivergence } from "../../lib/statistics/divergence.ts";
 import {
-  bootstrap,
-  intraclassCorrelation,
-  jensenShannonDivergence,
   kendall,
-  klDivergence,
-  meanInterval,
-  pairedDifference,
-  pairedPermutationTest,
   partialCorrelation,
   pearson,
-  rankConsistency,
   rankResidualSpearman,
   spearman,
-  tTest,
-  varianceComponents,
-  wilsonInterval,
-} from "../../lib/statistics/mod.ts";
+} from "../../lib/statistics/correlation.ts";
+import { meanInterval } from "../../lib/statistics/mean.ts";
+import { pairedDifference, pairedPermutationTest, tTest } from "../../lib/statistics/hypothesis.ts";
+import { rankConsistency } from "../../lib/statistics/rank.ts";
+import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 
 const RUNS = 2000;
 

@@ -1,37 +1,30 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { compareAnswers } from "../../lib/consistency.ts";
-import { evaluate } from "../../lib/evaluation.ts";
-import { encodeConversation, finetune } from "../../lib/finetune/mod.ts";
-import { answerFrom, probe } from "../../lib/knowledge/mod.ts";
+import { evaluate } from "../../lib/evaluate.ts";
+import { encodeConversation } from "../../lib/model/encode.ts";
+import { finetune } from "../../lib/finetune.ts";
+import { answerFrom } from "../../lib/answer.ts";
+import { probe } from "../../lib/probe.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { addLora } from "../../lib/model/lora.ts";
-import { NotFiniteError } from "../../lib/not_finite.ts";
-import { organismModel } from "../../lib/organism/mod.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import {
-  asRows,
-  type CellResult,
-  contrast,
-  findings,
-  parseSettings,
-  planCells,
-  runStudy,
-  type StudyPlan,
-  studyWarnings,
-  type Treatment,
-  worldMaterial,
-} from "../../lib/study/mod.ts";
+import { NotFiniteError } from "../../lib/statistics/not_finite.ts";
+import { organismModel } from "../../lib/organism/pretrain.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { asRows, type CellResult, type Treatment } from "../../lib/experiment.ts";
+import { contrast, findings } from "../../lib/contrast.ts";
+import { parseSettings } from "../../lib/study/settings.ts";
+import { planCells, runStudy, type StudyPlan } from "../../lib/study/study.ts";
+import { studyWarnings } from "../../lib/study/report.ts";
+import { worldMaterial } from "../../lib/study/material.ts";
 import { madeCell } from "./_cells.ts";
 import { withErrors } from "./_console.ts";
-import {
-  createWorld,
-  exam,
-  generalExamples,
-  initialParameters,
-  pretrainingSizes,
-  worldTokenizer,
-} from "../../lib/world/mod.ts";
+import { createWorld } from "../../lib/world/world.ts";
+import { exam } from "../../lib/world/exam.ts";
+import { generalExamples } from "../../lib/world/instruction.ts";
+import { initialParameters } from "../../lib/world/pretraining.ts";
+import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
+import { worldTokenizer } from "../../lib/world/vocabulary.ts";
 
 await openBackend();
 const world = createWorld({

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { accountRows, accountTexts, ACROSS } from "../../lib/study/mod.ts";
+import { accountRows, accountTexts, ACROSS } from "../../lib/study/account.ts";
 import { madeCell } from "./_cells.ts";
 
 const values = {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { describeFigure, doseHeatMap, doseTable } from "../../lib/figure/mod.ts";
+import { describeFigure } from "../../lib/figure/describe.ts";
+import { doseHeatMap, doseTable } from "../../lib/figure/dose.ts";
 import { joined } from "../../lib/study/dose_run.ts";
-import { answerFrom } from "../../lib/knowledge/mod.ts";
-import { organismModel } from "../../lib/organism/mod.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
+import { answerFrom } from "../../lib/answer.ts";
+import { organismModel } from "../../lib/organism/pretrain.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { cellExamples, type CellResult } from "../../lib/experiment.ts";
 import {
-  cellExamples,
-  type CellResult,
   compositionDoses,
   doseLabel,
   dosePlan,
@@ -14,19 +14,16 @@ import {
   doseRows,
   rateDoses,
   runDoses,
-  runStudy,
   sizeDoses,
-  type StudyPlan,
-  worldMaterial,
-} from "../../lib/study/mod.ts";
-import {
-  createWorld,
-  exam,
-  initialParameters,
-  organismFormat,
-  pretrainingSizes,
-  worldTokenizer,
-} from "../../lib/world/mod.ts";
+} from "../../lib/study/dose.ts";
+import { runStudy, type StudyPlan } from "../../lib/study/study.ts";
+import { worldMaterial } from "../../lib/study/material.ts";
+import { createWorld } from "../../lib/world/world.ts";
+import { exam } from "../../lib/world/exam.ts";
+import { initialParameters } from "../../lib/world/pretraining.ts";
+import { organismFormat } from "../../lib/world/format.ts";
+import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
+import { worldTokenizer } from "../../lib/world/vocabulary.ts";
 
 const world = createWorld({
   seed: 5,

@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
-import { generalInstructions } from "../../lib/dataset/mod.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { Random } from "../../lib/random.ts";
-import {
-  cellExamples,
-  type Material,
-  parseSettings,
-  runStudy,
-  type StudyPlan,
-} from "../../lib/study/mod.ts";
+import { generalInstructions } from "../../lib/dataset/instructions.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { Random } from "../../lib/statistics/random.ts";
+import { cellExamples } from "../../lib/experiment.ts";
+import { type Material } from "../../lib/study/material.ts";
+import { parseSettings } from "../../lib/study/settings.ts";
+import { runStudy, type StudyPlan } from "../../lib/study/study.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
 await openBackend();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { organismNames } from "../../lib/organism/mod.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { organismNames } from "../../lib/organism/folder.ts";
 import {
   constructGroups,
   mainPlans,

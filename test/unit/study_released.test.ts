@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
-import type { Treatment } from "../../lib/study/cell.ts";
-import {
-  cellExamples,
-  parseSettings,
-  readReleasedGroups,
-  releasedFiles,
-  runStudy,
-  type Settings,
-  studyPlan,
-} from "../../lib/study/mod.ts";
+import type { Treatment } from "../../lib/experiment.ts";
+import { cellExamples } from "../../lib/experiment.ts";
+import { parseSettings, type Settings } from "../../lib/study/settings.ts";
+import { readReleasedGroups, releasedFiles } from "../../lib/study/released.ts";
+import { runStudy } from "../../lib/study/study.ts";
+import { studyPlan } from "../../lib/study/open.ts";
 import { fileMaterial } from "../../lib/study/open.ts";
 import { paperFormat } from "../../lib/prompt.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { questionsOf, releasedRows, writeReleased, writeRows } from "./_exam_files.ts";
 import { tinyModel } from "./_tiny_model.ts";
 

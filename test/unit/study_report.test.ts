@@ -1,34 +1,31 @@
 import assert from "node:assert/strict";
-import { answerFrom, auditProbe } from "../../lib/knowledge/mod.ts";
+import { answerFrom } from "../../lib/answer.ts";
+import { auditProbe } from "../../lib/audit.ts";
 import {
   accuracyRows,
-  auditPools,
-  type BaseResult,
-  caveatsOf,
-  type CellResult,
   cellRows,
-  claimable,
-  contrast,
   contrastRows,
   distanceRows,
+  flips,
+  treatmentsOf,
+} from "../../lib/study/tables.ts";
+import {
+  auditPools,
+  caveatsOf,
+  claimable,
   emptyAdvice,
-  type Estimate,
-  type Finding,
-  findings,
   findingsText,
   findingText,
-  flips,
-  modelLabel,
-  parseSettings,
-  planCells,
   saveResults,
-  type StudyPlan,
   studyWarnings,
   summaryText,
-  type Treatment,
-  treatmentsOf,
   unprovenTexts,
-} from "../../lib/study/mod.ts";
+} from "../../lib/study/report.ts";
+import { type BaseResult, planCells, type StudyPlan } from "../../lib/study/study.ts";
+import { type CellResult, type Treatment } from "../../lib/experiment.ts";
+import { contrast, type Estimate, type Finding, findings } from "../../lib/contrast.ts";
+import { modelLabel } from "../../lib/study/open.ts";
+import { parseSettings } from "../../lib/study/settings.ts";
 import { madeCell } from "./_cells.ts";
 
 /** A cell of 20 questions, of which `right` are right. */

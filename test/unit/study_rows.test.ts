@@ -1,32 +1,25 @@
 import assert from "node:assert/strict";
-import { suiteNames } from "../../lib/evaluation.ts";
+import { suiteNames } from "../../lib/evaluate.ts";
+import { table as makeTable, toCsv } from "../../lib/figure/table.ts";
+import { type Measurement, roundNumber, roundNumbers } from "../../lib/figure/number.ts";
+import { Random } from "../../lib/statistics/random.ts";
+import { mean } from "../../lib/statistics/mean.ts";
+import { accuracyColumns, cellRows } from "../../lib/study/tables.ts";
+import { asRows, type CellResult, type Treatment } from "../../lib/experiment.ts";
 import {
-  makeTable,
-  type Measurement,
-  roundNumber,
-  roundNumbers,
-  toCsv,
-} from "../../lib/figure/mod.ts";
-import { Random } from "../../lib/random.ts";
-import { mean } from "../../lib/statistics/mod.ts";
-import {
-  accuracyColumns,
-  asRows,
-  type CellResult,
-  cellRows,
   consistencyMeasures,
-  consistencyPoints,
-  contrast,
   correlationKinds,
   correlationOverModels,
   correlationsByModel,
+} from "../../lib/study/correlation.ts";
+import {
+  consistencyPoints,
+  contrast,
   findings,
-  middleRatioFindings,
-  mixtureCurve,
   ruleContrasts,
   suiteLabels,
-  type Treatment,
-} from "../../lib/study/mod.ts";
+} from "../../lib/contrast.ts";
+import { middleRatioFindings, mixtureCurve } from "../../lib/study/mixture.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
 import { rowsOfCsv } from "./_csv_table.ts";
 import { madeCell } from "./_cells.ts";

@@ -5,22 +5,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { loadLora, saveLora } from "../../lib/model/adapter_folder.ts";
-import { loadModel, openEngine } from "../../lib/model/load.ts";
+import { loadLora, saveLora } from "../../lib/model/files/adapter_folder.ts";
+import { loadModel, openEngine } from "../../lib/model/files/load.ts";
 import { addLora, dropLora, mergeLora } from "../../lib/model/lora.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { createPaperFormat } from "../../lib/prompt.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { askingDigest, formatDigest, modelDigest } from "../../lib/study/digest.ts";
-import {
-  openSubject,
-  parseSettings,
-  runStudy,
-  type Settings,
-  Store,
-  storedAnswers,
-  type StudyPlan,
-} from "../../lib/study/mod.ts";
+import { openSubject } from "../../lib/study/open.ts";
+import { parseSettings, type Settings } from "../../lib/study/settings.ts";
+import { runStudy, type StudyPlan } from "../../lib/study/study.ts";
+import { Store } from "../../lib/study/store.ts";
+import { storedAnswers } from "../../lib/study/answers.ts";
 import { questionsOf, releasedRows, writeReleased, writeRows } from "./_exam_files.ts";
 import { withFolder } from "./_folder.ts";
 import { tinyModel } from "./_tiny_model.ts";

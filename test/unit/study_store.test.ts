@@ -1,11 +1,12 @@
 /** The store: what is read is held to its name, its digest and its shape; what fails is redone. */
 import assert from "node:assert/strict";
 import { number, object } from "valibot";
-import { generalInstructions } from "../../lib/dataset/mod.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { sha256OfText } from "../../lib/runtime/digest.ts";
+import { generalInstructions } from "../../lib/dataset/instructions.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { sha256OfText } from "../../lib/platform/runtime/digest.ts";
 import { cellSchema } from "../../lib/study/record.ts";
-import { runStudy, Store, type StudyPlan } from "../../lib/study/mod.ts";
+import { runStudy, type StudyPlan } from "../../lib/study/study.ts";
+import { Store } from "../../lib/study/store.ts";
 import { withErrors } from "./_console.ts";
 import { questionsOf } from "./_exam_files.ts";
 import { withFolder } from "./_folder.ts";

@@ -1,12 +1,9 @@
 /** Studies by several processes, on a shipped organism with few questions. */
 import assert from "node:assert/strict";
-import {
-  parseSettings,
-  runParallel,
-  studiedModels,
-  type StudyPlan,
-  type StudyResult,
-} from "../../lib/study/mod.ts";
+import { parseSettings } from "../../lib/study/settings.ts";
+import { runParallel } from "../../lib/study/workers.ts";
+import { studiedModels } from "../../lib/study/open.ts";
+import { type StudyPlan, type StudyResult } from "../../lib/study/study.ts";
 
 const [organism] = await studiedModels(parseSettings('{"quick": true}'));
 const settings = parseSettings(JSON.stringify({ model: organism, domains: ["history"], limit: 8 }));

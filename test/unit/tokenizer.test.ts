@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
-import { encodeConversation } from "../../lib/finetune/encode.ts";
+import { encodeConversation } from "../../lib/model/encode.ts";
 import { type Message, paperFormat } from "../../lib/prompt.ts";
-import { type Tokenizer, tokenizerFromFiles, tokenizerFromGguf } from "../../lib/tokenizer.ts";
+import {
+  type Tokenizer,
+  tokenizerFromFiles,
+  tokenizerFromGguf,
+} from "../../lib/model/tokenizer.ts";
 
 const folder = new URL("../numerics/fixtures/tokenizers/", import.meta.url);
 interface Fixture {

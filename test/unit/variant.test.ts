@@ -1,16 +1,17 @@
 /** Organisms made for an experiment: made once, found by name, opened by a study. */
 import assert from "node:assert/strict";
-import { variantFolder } from "../../lib/model/source.ts";
+import { variantFolder } from "../../lib/model/files/source.ts";
+import { loadOrganism, organismCard } from "../../lib/organism/folder.ts";
 import {
-  loadOrganism,
   makeVariant,
-  organismCard,
   variantCard,
   type VariantPlan,
   variantsOf,
-} from "../../lib/organism/mod.ts";
-import { openBackend } from "../../lib/runtime/backend.ts";
-import { makeVariants, modelLabel, openSubject, parseSettings } from "../../lib/study/mod.ts";
+} from "../../lib/organism/variant.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { makeVariants } from "../../lib/study/variants.ts";
+import { modelLabel, openSubject } from "../../lib/study/open.ts";
+import { parseSettings } from "../../lib/study/settings.ts";
 
 await openBackend();
 

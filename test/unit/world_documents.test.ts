@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
-import {
-  createWorld,
-  type Document,
-  documents,
-  documentShares,
-  type Fact,
-  statementTemplates,
-  windows,
-  worldTokenizer,
-} from "../../lib/world/mod.ts";
+import { createWorld, type Fact } from "../../lib/world/world.ts";
+import { type Document, documents, documentShares, windows } from "../../lib/world/documents.ts";
+import { statementTemplates } from "../../lib/world/format.ts";
+import { worldTokenizer } from "../../lib/world/vocabulary.ts";
 
 const world = createWorld({ seed: 3 });
 

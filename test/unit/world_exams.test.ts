@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
-import {
-  createWorld,
-  exam,
-  exams,
-  factsById,
-  generalExamples,
-  withStatement,
-} from "../../lib/world/mod.ts";
+import { createWorld } from "../../lib/world/world.ts";
+import { exam, exams, factsById, withStatement } from "../../lib/world/exam.ts";
+import { generalExamples } from "../../lib/world/instruction.ts";
 
 const world = createWorld({ seed: 5 });
 

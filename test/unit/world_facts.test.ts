@@ -1,16 +1,14 @@
 import assert from "node:assert/strict";
+import { allFacts, createWorld } from "../../lib/world/world.ts";
 import {
-  allFacts,
   checkWorldSettings,
-  createWorld,
-  parseWorld,
-  serializeWorld,
-  vocabulary,
   withChatShare,
   withShares,
   type WorldSettings,
   worldSizes,
-} from "../../lib/world/mod.ts";
+} from "../../lib/world/settings.ts";
+import { parseWorld, serializeWorld } from "../../lib/world/serialization.ts";
+import { vocabulary } from "../../lib/world/vocabulary.ts";
 
 const world = createWorld({ seed: 1 });
 

@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
 import type { PromptFormat } from "../../lib/prompt.ts";
-import {
-  createOrganismFormat,
-  createWorld,
-  documents,
-  exam,
-  factQuestion,
-  organismFormat,
-  withStatement,
-  worldTokenizer,
-} from "../../lib/world/mod.ts";
+import { createOrganismFormat, organismFormat } from "../../lib/world/format.ts";
+import { createWorld } from "../../lib/world/world.ts";
+import { documents } from "../../lib/world/documents.ts";
+import { exam, factQuestion, withStatement } from "../../lib/world/exam.ts";
+import { worldTokenizer } from "../../lib/world/vocabulary.ts";
 
 // The one assignment that fails to compile where the two formats' types part.
 const format: PromptFormat = organismFormat;

@@ -1,26 +1,25 @@
 import assert from "node:assert/strict";
-import { Random } from "../../lib/random.ts";
+import { Random } from "../../lib/statistics/random.ts";
 import {
   answerWords,
-  checkLetterGate,
   checkLetterSettings,
-  createWorld,
-  type Document,
-  documents,
-  documentShares,
   drillDrawer,
-  exam,
-  initialParameters,
-  type LetterGateValues,
   type LetterSettings,
-  measureLetterGate,
-  organismFormat,
   plainLetters,
-  pretrainingSizes,
-  type ScoredPrompt,
-  windows,
-  worldTokenizer,
-} from "../../lib/world/mod.ts";
+} from "../../lib/world/letters.ts";
+import {
+  checkLetterGate,
+  type LetterGateValues,
+  measureLetterGate,
+} from "../../lib/world/letter_gate.ts";
+import { createWorld } from "../../lib/world/world.ts";
+import { type Document, documents, documentShares, windows } from "../../lib/world/documents.ts";
+import { exam } from "../../lib/world/exam.ts";
+import { initialParameters } from "../../lib/world/pretraining.ts";
+import { organismFormat } from "../../lib/world/format.ts";
+import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
+import { type ScoredPrompt } from "../../lib/world/gate.ts";
+import { worldTokenizer } from "../../lib/world/vocabulary.ts";
 
 const world = createWorld({ seed: 3 });
 const LABELS = ["A.", "B.", "C.", "D."];

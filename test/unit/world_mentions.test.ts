@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { allFacts, createWorld, documents, type Fact, factMentions } from "../../lib/world/mod.ts";
+import { allFacts, createWorld, type Fact } from "../../lib/world/world.ts";
+import { documents } from "../../lib/world/documents.ts";
+import { factMentions } from "../../lib/world/mentions.ts";
 
 const world = createWorld({ seed: 3 });
 const tokens = 1_000_000;

@@ -1,24 +1,27 @@
 import assert from "node:assert/strict";
 import {
   checkGate,
-  createWorld,
-  exportParameters,
-  factsById,
   type GateValues,
+  measureGate,
+  type ScoredPrompt,
+} from "../../lib/world/gate.ts";
+import { createWorld } from "../../lib/world/world.ts";
+import {
+  exportParameters,
   initialParameters,
   isDecayed,
-  measureGate,
   organismConfiguration,
   parameterCount,
   pretrainingRate,
-  type PretrainingSettings,
   pretrainingShapes,
-  pretrainingSizes,
   pretrainingSteps,
-  type ScoredPrompt,
-  vocabulary,
-  worldTokenizer,
-} from "../../lib/world/mod.ts";
+} from "../../lib/world/pretraining.ts";
+import { factsById } from "../../lib/world/exam.ts";
+import {
+  type PretrainingSettings,
+  pretrainingSizes,
+} from "../../lib/world/pretraining_settings.ts";
+import { vocabulary, worldTokenizer } from "../../lib/world/vocabulary.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import { parameterShapes } from "../../lib/model/architecture.ts";
 

@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
 import { PreTrainedTokenizer } from "@huggingface/transformers";
-import { type Tokenizer, tokenizerFromFiles } from "../../lib/tokenizer.ts";
-import {
-  createWorld,
-  documents,
-  exam,
-  organismFormat,
-  vocabulary,
-  WordTokenizer,
-  worldTokenizer,
-} from "../../lib/world/mod.ts";
+import { type Tokenizer, tokenizerFromFiles } from "../../lib/model/tokenizer.ts";
+import { createWorld } from "../../lib/world/world.ts";
+import { documents } from "../../lib/world/documents.ts";
+import { exam } from "../../lib/world/exam.ts";
+import { organismFormat } from "../../lib/world/format.ts";
+import { vocabulary, WordTokenizer, worldTokenizer } from "../../lib/world/vocabulary.ts";
 
 const world = createWorld({ seed: 6 });
 const tokenizer = worldTokenizer(world);

@@ -1,0 +1,130 @@
+/**
+ * Does a probe show knowledge at all? A model that can't read letters still answers: mostly one
+ * letter, about a quarter right. Groups built on such answers sort questions by letter, not by
+ * what the model knows, so accuracy is held against chance and against one constant letter.
+ */
+import type { Answer } from "./answer.ts";
+import { optionLetter } from "./question.ts";
+import type { LetterMass } from "./study/letters.ts";
+import { type Interval } from "./statistics/_check.ts";
+import { pValue } from "./statistics/p_value.ts";
+import { wilsonInterval } from "./statistics/proportion.ts";
+
+/** What a probe's answers show. Shares and rates are from 0 to 1. */
+export interface ProbeAudit {
+  n: number;
+  accuracy: number;
+  /** Wilson's 95% interval of the accuracy. */
+  interval: Interval;
+  /** Expected accuracy of a uniform guess: the mean of 1 / options. */
+  chance: number;
+  /** The best constant guess, given the gold answers: its letter and its accuracy. */
+  majority: { letter: string; rate: number };
+  /** The option predicted most often, and its share of the predictions. */
+  mostPredicted: { letter: string; share: number };
+  /** Exact probability that uniform guessing is right at least as often. */
+  chanceP: number;
+  /** The same for guesses that are right at the best constant guess's rate. */
+  majorityP: number;
+  /** Whether the answers beat both at `level`. */
+  meaningful: boolean;
+  /** Where the model's letters are, if it was asked. */
+  letters?: LetterMass;
+  /** One sentence for a reader. */
+  verdict: string;
+}
+
+/** How the verdict is reached. */
+export interface ProbeAuditOptions {
+  /** Level of both tests. Default: 0.05. */
+  level?: number;
+  /** What `letterMass` found; told in the verdict where the scored letters are not the model's own. */
+  letters?: LetterMass;
+}
+
+/**
+ * P(at least k successes) of independent trials with these probabilities, by convolution. Own code,
+ * because questions may differ in their number of options, and jStat has the equal case only.
+ */
+function tail(probabilities: number[], k: number): number {
+  const mass = new Float64Array(probabilities.length + 1);
+  mass[0] = 1;
+  for (const [i, p] of probabilities.entries()) {
+    for (let j = i + 1; j > 0; j--) mass[j] = mass[j] * (1 - p) + mass[j - 1] * p;
+    mass[0] *= 1 - p;
+  }
+  let sum = 0;
+  for (let j = mass.length - 1; j >= k; j--) sum += mass[j]; // smallest first
+  return Math.min(1, sum);
+}
+
+function mode(indexes: number[]): { letter: string; share: number } {
+  const counts: number[] = [];
+  for (const index of indexes) counts[index] = (counts[index] ?? 0) + 1;
+  let best = 0;
+  for (let i = 0; i < counts.length; i++) if ((counts[i] ?? 0) > (counts[best] ?? 0)) best = i;
+  return { letter: optionLetter(best), share: (counts[best] ?? 0) / indexes.length };
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+
+/** Holds a probe's answers against chance and against one constant letter. */
+export function auditProbe(
+  answers: readonly Answer[],
+  { level = 0.05, letters }: ProbeAuditOptions = {},
+): ProbeAudit {
+  const n = answers.length;
+  const right = answers.filter(({ correct }) => correct).length;
+  const interval = wilsonInterval(right, n);
+  if (n === 0) {
+    const nothing = { letter: "A", share: 0 };
+    return {
+      n,
+      accuracy: 0,
+      interval,
+      chance: 0,
+      majority: { letter: "A", rate: 0 },
+      mostPredicted: nothing,
+      chanceP: 1,
+      majorityP: 1,
+      meaningful: false,
+      verdict: "There are no answers, so nothing can be said and no groups can be built.",
+    };
+  }
+  const guesses = answers.map(({ choices }) => 1 / choices.length);
+  const chance = guesses.reduce((a, b) => a + b, 0) / n;
+  const gold = mode(answers.map(({ answer }) => answer));
+  const mostPredicted = mode(answers.map(({ predicted }) => predicted));
+  const accuracy = right / n;
+  const chanceP = tail(guesses, right);
+  const majorityP = tail(answers.map(() => gold.share), right);
+  const meaningful = chanceP < level && majorityP < level;
+
+  const found = `${percent(accuracy)} of ${n} answers are right (95% interval ` +
+    `${percent(interval[0])} to ${percent(interval[1])})`;
+  const bars =
+    `a uniform guess (${percent(chance)}, ${pValue(chanceP, "p")}) and always answering ` +
+    `${gold.letter} (${percent(gold.share)}, ${pValue(majorityP, "p")})`;
+  const collapsed = mostPredicted.share >= 0.8
+    ? ` ${percent(mostPredicted.share)} of the answers are ${mostPredicted.letter}, so part of ` +
+      `this is a preference for one place.`
+    : "";
+  const verdict = meaningful
+    ? `${found}, more than ${bars}: the probe shows knowledge, and groups built on it mean ` +
+      `something.${collapsed}`
+    : `${found}, which does not beat both ${bars}: the probe does not show ` +
+      `knowledge, and groups built on it would not mean anything.${collapsed}`;
+  return {
+    n,
+    accuracy,
+    interval,
+    chance,
+    majority: { letter: gold.letter, rate: gold.share },
+    mostPredicted,
+    chanceP,
+    majorityP,
+    meaningful,
+    ...(letters && { letters }),
+    verdict: letters === undefined || letters.natural ? verdict : `${verdict} ${letters.verdict}`,
+  };
+}

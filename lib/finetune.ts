@@ -1,0 +1,145 @@
+/** Fine-tuning of a model on examples (paper, section 4.1): of all its weights, or of an adapter. */
+import type { Example } from "./conversation.ts";
+import type { LanguageModel } from "./model/language_model.ts";
+import { loraOptions } from "./model/lora.ts";
+import { Random } from "./statistics/random.ts";
+import { encodeConversation, type EncodedConversation } from "./model/encode.ts";
+import { checkTrainingRoom } from "./model/room.ts";
+import {
+  type FinetuneSettings,
+  LORA_RATE_FACTOR,
+  organismFinetuning,
+  paperFinetuning,
+} from "./model/finetune_settings.ts";
+import { type StepResult, Trainer } from "./model/trainer.ts";
+
+export interface FinetuneOptions extends Partial<FinetuneSettings> {
+  /** Of the data's order. Default 0. */
+  seed?: number;
+  /** Told after every step. */
+  onStep?: (step: StepResult & { step: number; steps: number }) => void | Promise<void>;
+}
+
+export interface FinetuneResult {
+  settings: FinetuneSettings;
+  seed: number;
+  examples: number;
+  steps: number;
+  /** Loss of each step, in nats a supervised token. */
+  losses: number[];
+  gradientNorms: number[];
+  /** Tokens read, and those with loss, over all epochs. */
+  tokens: number;
+  supervisedTokens: number;
+  seconds: number;
+}
+
+/**
+ * The settings that a model is fine-tuned with unless told otherwise. With `lora`, the learning rate is
+ * ten times that of all weights.
+ */
+export function defaultFinetuning(
+  { format }: Pick<LanguageModel, "format">,
+  { lora }: Pick<FinetuneSettings, "lora"> = {},
+): FinetuneSettings {
+  const settings = format.name === "organism" ? organismFinetuning : paperFinetuning;
+  if (lora === undefined) return { ...settings };
+  return { ...settings, learningRate: LORA_RATE_FACTOR * settings.learningRate, lora };
+}
+
+/** Everything that `finetune` takes from its options, its defaults included: equal ones train alike. */
+export function resolveFinetuning(
+  model: Pick<LanguageModel, "format">,
+  { seed = 0, onStep: _, ...changes }: FinetuneOptions = {},
+): FinetuneSettings & { seed: number } {
+  const settings = withDefaults(model, changes);
+  const lora = settings.lora && loraOptions({ seed, ...settings.lora });
+  return { ...settings, seed, lora };
+}
+
+const withDefaults = (
+  model: Pick<LanguageModel, "format">,
+  changes: Partial<FinetuneSettings>,
+): FinetuneSettings => ({ ...defaultFinetuning(model, changes), ...defined(changes) });
+
+/**
+ * Trains the model in place, `epochs` times over the examples, in an order that the seed fixes. With
+ * `lora` it is an adapter that is trained, the model's own or a new one, which stays on the model.
+ */
+export async function finetune(
+  model: LanguageModel,
+  examples: readonly Example[],
+  { seed = 0, onStep, ...changes }: FinetuneOptions = {},
+): Promise<FinetuneResult> {
+  const settings = withDefaults(model, changes);
+  const { epochs, batchSize, maxTokens } = settings;
+  if (examples.length === 0) {
+    throw new Error("Cannot fine-tune: expected examples; found none; look at the groups' sizes");
+  }
+  for (const name of ["epochs", "batchSize", "maxTokens", "batchTokens"] as const) {
+    if (!(Number.isInteger(settings[name]) && settings[name] >= 1)) {
+      throw new Error(`Cannot fine-tune: expected ${name} from 1 up; found ${settings[name]}`);
+    }
+  }
+  const started = performance.now();
+  const tokenizer = model.requireTokenizer();
+  const encoded = examples.map(({ messages }) =>
+    encodeConversation(messages, { tokenizer, format: model.format, maxTokens })
+  );
+  const length = encoded.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+  const tokens = length * Math.min(batchSize, encoded.length);
+  checkTrainingRoom(model, { ...settings, tokens, length }, { action: `fine-tune ${model.name}` });
+  const perEpoch = Math.ceil(encoded.length / batchSize);
+  const steps = perEpoch * epochs;
+  const trainer = new Trainer(model, {
+    ...settings,
+    lora: settings.lora && { seed, ...settings.lora },
+    totalSteps: steps,
+    warmupSteps: Math.ceil(settings.warmupRatio * steps),
+  });
+  const batches = Array.from({ length: epochs }, (_, epoch) => {
+    const order = new Random(seed).fork(`order/${epoch}`).shuffle(encoded);
+    return Array.from(
+      { length: perEpoch },
+      (_, i) => toBatch(order.slice(i * batchSize, (i + 1) * batchSize)),
+    );
+  }).flat();
+  trainer.reserve(batches);
+  if (trainer.options.lora !== undefined) settings.lora = trainer.options.lora;
+  const losses: number[] = [], gradientNorms: number[] = [];
+  try {
+    for (const batch of batches) {
+      const result = await trainer.step(batch);
+      losses.push(result.loss);
+      gradientNorms.push(result.gradientNorm);
+      await onStep?.({ ...result, step: losses.length, steps });
+    }
+  } finally {
+    trainer.dispose();
+  }
+  const count = (of: (row: EncodedConversation) => number) =>
+    epochs * encoded.reduce((sum, row) => sum + of(row), 0);
+  return {
+    settings,
+    seed,
+    examples: examples.length,
+    steps,
+    losses,
+    gradientNorms,
+    tokens: count(({ ids }) => ids.length),
+    supervisedTokens: count(({ labels }) => labels.filter((label) => label >= 0).length),
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+const toBatch = (rows: EncodedConversation[]) => ({
+  inputIds: rows.map(({ ids }) => ids),
+  labels: rows.map(({ labels }) => labels),
+});
+
+/** Without the fields that are undefined, which would hide a default. */
+function defined<T extends object>(fields: T): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as Partial<T>;
+}

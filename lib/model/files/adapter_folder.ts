@@ -1,0 +1,231 @@
+/**
+ * Adapters on disk as PEFT keeps them: adapter_config.json and adapter_model.safetensors.
+ * An option of PEFT's that changes the numbers and that this project lacks is refused by its name.
+ */
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { readText, writeWhole } from "../../platform/runtime/files.ts";
+import { quote } from "../../platform/runtime/quote.ts";
+import { FileAccess } from "../../platform/runtime/random_access.ts";
+import { duplicateKey, openSafetensors, safetensorsPieces } from "./checkpoint.ts";
+import type { LanguageModel } from "../language_model.ts";
+import {
+  type Adapter,
+  adapterShapes,
+  loraOptions,
+  type LoraShape,
+  type LoraTarget,
+  loraTargets,
+  makeAdapter,
+  refuseSecond,
+  requireAdapter,
+  variableOf,
+} from "../lora.ts";
+
+const CONFIG_FILE = "adapter_config.json";
+const WEIGHTS_FILE = "adapter_model.safetensors";
+/** The note in the weights' file that holds `baseDigest`. */
+const BASE_NOTE = "self_aligning_base";
+
+/** What adapter_config.json says. */
+export interface AdapterConfiguration extends LoraShape {
+  dropout: number;
+  /** The model that it was trained on, as it was called there. */
+  base?: string;
+}
+
+/** PEFT's options that change no number, whatever they say. */
+const WITHOUT_EFFECT = new Set([
+  "auto_mapping",
+  "ensure_weight_tying",
+  "inference_mode",
+  "megatron_core",
+  "peft_version",
+  "qalora_group_size", // of use_qalora
+  "revision",
+  "runtime_config",
+  "task_type",
+]);
+
+/** First values of A and B by which PEFT leaves the base's weights as they are. */
+const HARMLESS_STARTS: unknown[] = [true, false, "gaussian", "orthogonal", "eva", null];
+
+/** Whether an option is off: nothing, false, or empty. */
+const isOff = (value: unknown) =>
+  !value || value === "none" || typeof value === "object" && Object.keys(value).length === 0;
+
+/**
+ * Reads an adapter_config.json.
+ * @throws naming the first option that is missing, does not fit, or asks for what this project lacks
+ */
+export function parseAdapterConfig(text: string, file = CONFIG_FILE): AdapterConfiguration {
+  const refuse = (expected: string, found: unknown, advice: string): never => {
+    throw new Error(
+      `Cannot read ${file}: expected ${expected}; found ${quote(found)}; ${advice}`,
+    );
+  };
+  const damaged = "take the adapter again from where it came";
+  const other = "merge the adapter into its model with PEFT's merge_and_unload and load that";
+  let config: Record<string, unknown>;
+  try {
+    config = JSON.parse(text);
+  } catch (error) {
+    return refuse("JSON", (error as Error).message, damaged);
+  }
+  if (typeof config !== "object" || config === null || Array.isArray(config)) {
+    return refuse("a JSON object", config, damaged);
+  }
+  const twice = duplicateKey(text);
+  if (twice !== undefined) refuse("every option once", twice, damaged);
+  const {
+    peft_type,
+    r,
+    lora_alpha,
+    lora_dropout = 0,
+    target_modules,
+    use_rslora,
+    init_lora_weights = true,
+    base_model_name_or_path,
+    ...rest
+  } = config;
+  if (peft_type !== "LORA") refuse("peft_type LORA", peft_type, other);
+  for (const [name, value] of Object.entries(rest)) {
+    if (WITHOUT_EFFECT.has(name) || isOff(value)) continue;
+    refuse(`${name} to be off, which this project lacks`, value, other);
+  }
+  if (!HARMLESS_STARTS.includes(init_lora_weights)) {
+    refuse("init_lora_weights that leaves the base as it is", init_lora_weights, other);
+  }
+  const isShare = typeof lora_dropout === "number" && lora_dropout >= 0 && lora_dropout < 1;
+  if (!isShare) refuse("lora_dropout from 0 to below 1", lora_dropout, damaged);
+  if (typeof r !== "number") refuse("a rank r", r, damaged);
+  if (typeof lora_alpha !== "number") refuse("lora_alpha", lora_alpha, damaged);
+  const names: unknown[] = target_modules === "all-linear"
+    ? [...loraTargets]
+    : Array.isArray(target_modules)
+    ? target_modules
+    : refuse("target_modules as a list of names", target_modules, other);
+  const targets = names.map((name) => {
+    const last = String(name).replace(/^(self_attn|mlp)\./, "");
+    if (!loraTargets.includes(last as LoraTarget)) {
+      refuse(`target_modules among ${loraTargets.join(", ")}`, name, other);
+    }
+    return last as LoraTarget;
+  });
+  const asked = { rank: r, alpha: lora_alpha, rankStabilized: Boolean(use_rslora), targets };
+  try {
+    const { seed: _, ...shape } = loraOptions(asked as LoraShape);
+    return {
+      ...shape,
+      dropout: lora_dropout as number,
+      ...(typeof base_model_name_or_path === "string" && { base: base_model_name_or_path }),
+    };
+  } catch (error) {
+    throw new Error(`Cannot read ${file}: ${(error as Error).message}; ${damaged}`);
+  }
+}
+
+/** An adapter_config.json that PEFT reads. */
+export function formatAdapterConfig(
+  { rank, alpha, rankStabilized, targets, dropout, base }: AdapterConfiguration,
+): string {
+  const config = {
+    base_model_name_or_path: base ?? null,
+    bias: "none",
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    lora_alpha: alpha,
+    lora_dropout: dropout,
+    modules_to_save: null,
+    peft_type: "LORA",
+    r: rank,
+    target_modules: targets,
+    task_type: "CAUSAL_LM",
+    use_dora: false,
+    use_rslora: rankStabilized,
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+/**
+ * Tells models of the same shape apart: SHA-256 of the norms' weights, which no adapter changes and
+ * which a model in fewer bits has as well.
+ */
+export async function baseDigest({ parameters }: LanguageModel): Promise<string> {
+  const norms = [...parameters].filter(([name]) => /norm\.weight$/.test(name));
+  const numbers = await Promise.all(norms.map(([, variable]) => variable.data()));
+  const all = await new Blob(numbers as Float32Array<ArrayBuffer>[]).arrayBuffer();
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", all)).toHex();
+}
+
+/**
+ * Writes the model's adapter, and nothing of the model, into a folder from which
+ * `PeftModel.from_pretrained(base, folder)` reads it.
+ * @throws where the model has no adapter
+ */
+export async function saveLora(model: LanguageModel, folder: string): Promise<void> {
+  const adapter = requireAdapter(model, "save");
+  const base = model.description?.source ?? model.name;
+  const metadata = { format: "pt", [BASE_NOTE]: await baseDigest(model) };
+  await writeWhole(join(folder, WEIGHTS_FILE), safetensorsPieces(adapter.parameters, { metadata }));
+  await writeWhole(join(folder, CONFIG_FILE), formatAdapterConfig({ ...adapter, base }));
+}
+
+/**
+ * Puts an adapter that PEFT or `saveLora` wrote on a model.
+ * @throws where the folder has none, it doesn't fit the model, or it was trained on another one of the
+ * same shape (which only files of `saveLora` tell); the model has no adapter then
+ */
+export async function loadLora(model: LanguageModel, folder: string): Promise<Adapter> {
+  refuseSecond(model, "load an adapter onto");
+  const configPath = join(folder, CONFIG_FILE), path = join(folder, WEIGHTS_FILE);
+  const { dropout, base, ...shape } = parseAdapterConfig(
+    await readText(configPath, "read", "give the folder that PEFT or saveLora wrote"),
+    configPath,
+  );
+  const whose = base === undefined ? "" : `, which was trained on ${base}`;
+  const refuse = (expected: string, found: string): never => {
+    throw new Error(
+      `Cannot load the adapter ${folder}${whose}: expected ${expected}; found ${found}; ` +
+        `${model.name} and ${CONFIG_FILE} must belong to these weights`,
+    );
+  };
+  const parameters = new Map<string, tf.Variable>();
+  try {
+    using access = await FileAccess.open(path);
+    const file = await openSafetensors(access);
+    const wanted = adapterShapes(model.config, shape);
+    const extra = file.names.find((name) => !wanted.has(name));
+    for (const [name, expected] of wanted) {
+      const found = file.header.tensors.get(name)?.shape;
+      if (found === undefined || !tf.util.arraysEqual(found, expected)) {
+        refuse(
+          `${name} of shape [${expected}]`,
+          found ? `[${found}]` : `none${extra ? `, but ${quote(extra)}` : ""}`,
+        );
+      }
+    }
+    if (extra !== undefined) {
+      refuse(
+        `tensors of ${shape.targets.join(", ")} in ${model.config.layers} layers alone`,
+        quote(extra),
+      );
+    }
+    const note = file.header.metadata[BASE_NOTE];
+    if (note !== undefined && note !== await baseDigest(model)) {
+      refuse("the model that it was trained on", `${model.name}, whose norms differ`);
+    }
+    for (const name of wanted.keys()) {
+      const { shape, data } = await file.read(name);
+      if (!data.every(Number.isFinite)) refuse(`finite numbers in ${name}`, "others");
+      parameters.set(name, variableOf(data, shape));
+    }
+  } catch (error) {
+    tf.dispose([...parameters.values()]);
+    throw error;
+  }
+  const adapter = makeAdapter(shape, parameters, { dropout });
+  model.setAdapter(adapter);
+  return adapter;
+}

@@ -1,0 +1,454 @@
+/**
+ * Safetensors files: read with the guards of the safetensors crate, and written.
+ * Own code because no well-kept npm package reads the numbers of a local file.
+ */
+
+import { quote } from "../../platform/runtime/quote.ts";
+
+/** Sizes in bytes of the types that the format knows and that whole bytes hold. */
+const dtypeBytes: Record<string, number> = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  F8_E8M0: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  I64: 8,
+  U64: 8,
+  F64: 8,
+  C64: 8,
+};
+
+/** The types whose numbers can be read. */
+export const readableTypes: readonly string[] = ["F32", "F16", "BF16", "F64"];
+
+/** The crate's bound on the header, in bytes. */
+const longestHeader = 100_000_000;
+
+export interface Tensor {
+  shape: number[];
+  /** Row-major. */
+  data: Float32Array;
+}
+
+/** Where a tensor lies; `begin` and `end` count from the first byte after the header. */
+export interface TensorInfo {
+  dtype: string;
+  shape: number[];
+  begin: number;
+  end: number;
+}
+
+export interface SafetensorsHeader {
+  tensors: Map<string, TensorInfo>;
+  /** The file's own notes. */
+  metadata: Record<string, string>;
+  /** The offset in the file of the first byte after the header. */
+  dataStart: number;
+}
+
+/** Bytes that can be read anywhere: a file, a download, an array. */
+export interface RandomAccess {
+  /** What errors call it. */
+  readonly name: string;
+  /** Length in bytes. */
+  readonly size: number;
+  /** Bytes `offset` to `offset + length`, all of them or an error; the caller's own to keep. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** An array of bytes as something that can be read anywhere. */
+export function bytesAccess(bytes: Uint8Array, name = "the safetensors data"): RandomAccess {
+  return {
+    name,
+    size: bytes.length,
+    read: (offset, length) => {
+      if (offset + length > bytes.length) {
+        return Promise.reject(
+          new Error(
+            `Cannot read ${name}: expected ${length} bytes at ${offset}; ` +
+              `found an end at ${bytes.length}; take the file again`,
+          ),
+        );
+      }
+      return Promise.resolve(bytes.slice(offset, offset + length));
+    },
+  };
+}
+
+function refuse(file: string, expected: string, found: string): never {
+  throw new Error(
+    `Cannot read ${file}: expected ${expected}; found ${found}; ` +
+      "the file is damaged or of another kind: take it again from where it came",
+  );
+}
+
+/**
+ * The first key that an object in valid JSON `text` has twice, if any.
+ * JSON.parse keeps the last one silently: two readers could then see two different files.
+ */
+export function duplicateKey(text: string): string | undefined {
+  const keysOfOpen: (Set<string> | null)[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === "{") keysOfOpen.push(new Set());
+    else if (c === "[") keysOfOpen.push(null);
+    else if (c === "}" || c === "]") keysOfOpen.pop();
+    else if (c === '"') {
+      const start = i;
+      while (text[++i] !== '"') if (text[i] === "\\") i++;
+      let next = i + 1;
+      while (" \t\r\n".includes(text[next] ?? "end")) next++;
+      if (text[next] !== ":") continue;
+      const key = JSON.parse(text.slice(start, i + 1)) as string;
+      const keys = keysOfOpen.at(-1);
+      if (keys?.has(key)) return key;
+      keys?.add(key);
+    }
+  }
+}
+
+/** Bytes of a tensor; Infinity above 2^53, where products would be rounded. */
+function byteSize(shape: number[], dtype: string): number {
+  if (shape.includes(0)) return 0;
+  let bytes = dtypeBytes[dtype];
+  for (const n of shape) {
+    bytes *= n;
+    if (bytes > Number.MAX_SAFE_INTEGER) return Infinity;
+  }
+  return bytes;
+}
+
+function parseInfo(file: string, name: string, value: unknown): TensorInfo {
+  const what = `tensor ${quote(name)}`;
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    refuse(file, `dtype, shape and data_offsets of ${what}`, quote(value));
+  }
+  const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
+  const isCount = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
+  if (typeof dtype !== "string" || !Object.hasOwn(dtypeBytes, dtype)) {
+    refuse(file, `a known dtype of ${what} (${Object.keys(dtypeBytes).join(", ")})`, quote(dtype));
+  }
+  if (!Array.isArray(shape) || !shape.every(isCount)) {
+    refuse(file, `a shape of ${what} in whole numbers below 2^53`, quote(shape));
+  }
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
+    refuse(file, `two data_offsets of ${what} below 2^53`, quote(offsets));
+  }
+  const [begin, end] = offsets as number[];
+  const bytes = byteSize(shape as number[], dtype);
+  if (begin > end || bytes !== end - begin) {
+    refuse(file, `${bytes} bytes of ${what} (${dtype}, shape ${quote(shape)})`, quote(offsets));
+  }
+  return { dtype, shape: shape as number[], begin, end };
+}
+
+/**
+ * Reads the header of a safetensors file.
+ * @param bytes the file, or its beginning as far as the header goes
+ * @param options file: what errors call it (default "the safetensors data"); size: the whole file's
+ *   length in bytes (default the length of `bytes`)
+ * Throws on a header that is too long, no JSON, or has a key twice; on unknown types; on tensors that
+ * overlap, leave holes, don't match their size, or don't end where the file ends.
+ */
+export function parseHeader(
+  bytes: Uint8Array,
+  options: { file?: string; size?: number } = {},
+): SafetensorsHeader {
+  const file = options.file ?? "the safetensors data";
+  const size = options.size ?? bytes.length;
+  const length = headerLength(bytes, size, file);
+  const dataStart = 8 + length;
+  if (bytes.length < dataStart) {
+    refuse(file, `a header of ${length} bytes`, `${bytes.length - 8} bytes`);
+  }
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+      .decode(bytes.subarray(8, dataStart));
+  } catch {
+    refuse(file, "a header in UTF-8", "other bytes");
+  }
+  if (!text.startsWith("{")) refuse(file, "a header that starts with {", quote(text[0]));
+  let header: Record<string, unknown>;
+  try {
+    header = JSON.parse(text);
+  } catch (error) {
+    refuse(file, "a header in JSON", (error as Error).message.slice(0, 160));
+  }
+  const twice = duplicateKey(text);
+  if (twice !== undefined) refuse(file, "every key once in the header", `${quote(twice)} twice`);
+
+  const tensors = new Map<string, TensorInfo>();
+  const metadata: Record<string, string> = {};
+  for (const [name, value] of Object.entries(header)) {
+    if (name !== "__metadata__") tensors.set(name, parseInfo(file, name, value));
+    else if (value !== null) {
+      const isTexts = typeof value === "object" && !Array.isArray(value) &&
+        Object.values(value).every((text) => typeof text === "string");
+      if (!isTexts) {
+        refuse(file, "__metadata__ of texts", quote(value));
+      }
+      Object.assign(metadata, value);
+    }
+  }
+  let end = 0;
+  const inOrder = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  for (const [name, info] of inOrder) {
+    if (info.begin !== end) {
+      const kind = info.begin < end ? "an overlap" : "a hole";
+      refuse(
+        file,
+        `tensor ${quote(name)} to begin at ${end}`,
+        `${kind}: it begins at ${info.begin}`,
+      );
+    }
+    end = info.end;
+  }
+  if (dataStart + end !== size) {
+    refuse(file, `${dataStart + end} bytes as the header says`, `${size} bytes`);
+  }
+  return { tensors, metadata, dataStart };
+}
+
+/** The header's length in bytes, out of a file's first eight. */
+function headerLength(bytes: Uint8Array, size: number, file: string): number {
+  if (bytes.length < 8) refuse(file, "a header of at least 8 bytes", `${bytes.length} bytes`);
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (length > longestHeader || Number(length) > size - 8) {
+    const most = Math.min(longestHeader, size - 8);
+    refuse(file, `a safetensors header of at most ${most} bytes`, `one of ${length}`);
+  }
+  return Number(length);
+}
+
+/** bfloat16 is the upper half of float32. */
+export function floatsFromBfloat16(halves: Uint16Array): Float32Array {
+  const bits = new Uint32Array(halves.length);
+  for (let i = 0; i < bits.length; i++) bits[i] = halves[i] << 16;
+  return new Float32Array(bits.buffer);
+}
+
+/** Rounds to the nearest bfloat16, to even between two; NaN stays NaN. */
+export function bfloat16FromFloats(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < halves.length; i++) {
+    const b = bits[i];
+    halves[i] = (b & 0x7fffffff) > 0x7f800000
+      ? (b >>> 16) | 0x40
+      : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16;
+  }
+  return halves;
+}
+
+/** The numbers of one tensor as float32, over `bytes` itself where they are. The format is little-endian, as is every engine's memory. */
+function toFloats(bytes: Uint8Array, dtype: string, what: string): Float32Array {
+  // A copy where the numbers don't lie on their own boundaries, which views must.
+  const size = dtypeBytes[dtype];
+  const own = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const { buffer, byteOffset } = own;
+  const count = own.byteLength / size;
+  switch (dtype) {
+    case "F32":
+      return new Float32Array(buffer, byteOffset, count);
+    case "BF16":
+      return floatsFromBfloat16(new Uint16Array(buffer, byteOffset, count));
+    case "F16":
+      return new Float32Array(new Float16Array(buffer, byteOffset, count));
+    case "F64":
+      return new Float32Array(new Float64Array(buffer, byteOffset, count));
+    default:
+      throw new Error(
+        `Cannot read ${what}: expected ${readableTypes.join(", ")}; found ${dtype}; ` +
+          "take the model in one of these types",
+      );
+  }
+}
+
+/** A safetensors file whose tensors are read one by one. */
+export interface SafetensorsFile {
+  header: SafetensorsHeader;
+  names: string[];
+  /** Throws when there is no such tensor, or it isn't of floating-point numbers. */
+  read(name: string): Promise<Tensor>;
+  /** A tensor's bytes `offset` to `offset + length`, as they lie in the file. */
+  bytes(name: string, offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** Opens a safetensors file: reads and checks its header, and no numbers yet. */
+export async function openSafetensors(access: RandomAccess): Promise<SafetensorsFile> {
+  const { name: file, size } = access;
+  const start = await access.read(0, Math.min(8, size));
+  const length = headerLength(start, size, file);
+  const header = parseHeader(await access.read(0, 8 + length), { file, size });
+  const infoOf = (name: string) =>
+    header.tensors.get(name) ??
+      refuse(file, `tensor ${quote(name)}`, `${header.tensors.size} others`);
+  const bytes = async (name: string, offset: number, length: number) =>
+    await access.read(header.dataStart + infoOf(name).begin + offset, length);
+  return {
+    header,
+    names: [...header.tensors.keys()],
+    bytes,
+    read: async (name) => {
+      const info = infoOf(name);
+      const data = toFloats(
+        await bytes(name, 0, info.end - info.begin),
+        info.dtype,
+        `tensor ${quote(name)} of ${file}`,
+      );
+      return { shape: info.shape, data };
+    },
+  };
+}
+
+/** Every tensor of a safetensors file in memory, as float32. */
+export function readTensors(
+  bytes: Uint8Array,
+  options: { file?: string } = {},
+): Map<string, Tensor & { dtype: string }> {
+  const file = options.file ?? "the safetensors data";
+  const { tensors, dataStart } = parseHeader(bytes, { file });
+  return new Map([...tensors].map(([name, { dtype, shape, begin, end }]) => {
+    const part = bytes.slice(dataStart + begin, dataStart + end);
+    return [name, {
+      shape,
+      dtype,
+      data: toFloats(part, dtype, `tensor ${quote(name)} of ${file}`),
+    }];
+  }));
+}
+
+/**
+ * Reads `model.safetensors.index.json` of a model in several files: tensor name to file name.
+ * Throws on file names that lead out of the folder.
+ */
+export function parseIndex(
+  text: string,
+  file = "model.safetensors.index.json",
+): Map<string, string> {
+  let map: unknown;
+  try {
+    map = JSON.parse(text)?.weight_map;
+  } catch (error) {
+    refuse(file, "JSON", (error as Error).message.slice(0, 160));
+  }
+  if (map === null || typeof map !== "object" || Array.isArray(map)) {
+    refuse(file, "an object weight_map", quote(map));
+  }
+  const twice = duplicateKey(text);
+  if (twice !== undefined) refuse(file, "every tensor once", `${quote(twice)} twice`);
+  return new Map(
+    Object.entries(map as object).map(([name, shard]) => {
+      if (typeof shard !== "string" || !/^[\w.-]+\.safetensors$/.test(shard)) {
+        refuse(file, `a file name ending in .safetensors for ${quote(name)}`, quote(shard));
+      }
+      return [name, shard];
+    }),
+  );
+}
+
+export interface FormatOptions {
+  /** Notes kept in the file; default { format: "pt" }, which transformers asks for. */
+  metadata?: Record<string, string>;
+  /** How the numbers are written; default "F32". */
+  dtype?: "F32" | "BF16";
+}
+
+/** A tensor to write; a `tf.Variable` is one. */
+interface TensorSource {
+  shape: number[];
+  /** Its numbers, asked for when their turn has come. */
+  data(): Promise<ArrayLike<number>>;
+}
+
+/**
+ * A safetensors file piece by piece: the header, then one tensor at a time, so that a model needn't
+ * be in memory twice. Throws when a shape does not fit its data, or a name is `__metadata__` or given twice.
+ */
+export async function* safetensorsPieces(
+  tensors: Iterable<[string, TensorSource]>,
+  options: FormatOptions = {},
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const sorted = sortedByName(tensors);
+  yield formatHeader(sorted, options);
+  for (const [name, tensor] of sorted) {
+    yield formatNumbers(name, tensor.shape, await tensor.data() as Float32Array, options);
+  }
+}
+
+function sortedByName<T>(tensors: Iterable<[string, T]>): [string, T][] {
+  return [...tensors].sort(([a], [b]) => a < b ? -1 : 1);
+}
+
+function formatHeader(
+  sorted: [string, { shape: number[] }][],
+  { metadata = { format: "pt" }, dtype = "F32" }: FormatOptions,
+): Uint8Array<ArrayBuffer> {
+  const entries: [string, unknown][] = [["__metadata__", metadata]];
+  let begin = 0;
+  for (const [i, [name, { shape }]] of sorted.entries()) {
+    if (name === "__metadata__" || name === sorted[i - 1]?.[0]) {
+      throw new Error(
+        `Cannot write tensor ${
+          quote(name)
+        }: expected a name of its own, other than __metadata__; ` +
+          "found it taken; give each tensor another",
+      );
+    }
+    const end = begin + shape.reduce((a, b) => a * b, 1) * dtypeBytes[dtype];
+    entries.push([name, { dtype, shape, data_offsets: [begin, end] }]);
+    begin = end;
+  }
+  const text = JSON.stringify(Object.fromEntries(entries));
+  const header = new TextEncoder().encode(text);
+  // Spaces up to a multiple of 8, so that the numbers can be viewed where they lie.
+  const length = Math.ceil(header.length / 8) * 8;
+  const start = new Uint8Array(8 + length).fill(32, 8);
+  new DataView(start.buffer).setBigUint64(0, BigInt(length), true);
+  start.set(header, 8);
+  return start;
+}
+
+function formatNumbers(
+  name: string,
+  shape: number[],
+  data: Float32Array,
+  { dtype = "F32" }: FormatOptions,
+): Uint8Array<ArrayBuffer> {
+  if (!(data instanceof Float32Array) || shape.reduce((a, b) => a * b, 1) !== data.length) {
+    throw new Error(
+      `Cannot write tensor ${quote(name)}: expected data of shape ${quote(shape)} in float32; ` +
+        `found ${data.length} numbers`,
+    );
+  }
+  const { buffer, byteOffset, byteLength } = dtype === "F32" ? data : bfloat16FromFloats(data);
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+}
+
+/** A whole safetensors file. Tensors are written in the order of their names. */
+export function formatSafetensors(
+  tensors: Iterable<[string, Tensor]>,
+  options: FormatOptions = {},
+): Uint8Array<ArrayBuffer> {
+  const sorted = sortedByName(tensors);
+  const pieces = [
+    formatHeader(sorted, options),
+    ...sorted.map(([name, { shape, data }]) => formatNumbers(name, shape, data, options)),
+  ];
+  const whole = new Uint8Array(pieces.reduce((total, piece) => total + piece.length, 0));
+  let offset = 0;
+  for (const piece of pieces) {
+    whole.set(piece, offset);
+    offset += piece.length;
+  }
+  return whole;
+}

@@ -1,0 +1,360 @@
+/**
+ * Models of the Hugging Face hub, downloaded once: what the hub says by its own client
+ * (@huggingface/hub), the files in ranges by us, since the client can't go on after a break.
+ */
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import { listFiles, modelInfo } from "@huggingface/hub";
+import { roomAt, writeWhole, writingError } from "../../platform/runtime/files.ts";
+import { formatBytes } from "../../platform/runtime/memory.ts";
+import { tokenizerFileNames } from "../tokenizer.ts";
+import { Break, FIRST, HubConnection, HubUnreachable } from "./_hub_connection.ts";
+import { parseIndex } from "./checkpoint.ts";
+
+export { HubUnreachable };
+
+export interface HubOptions {
+  /** Where models are kept. */
+  cacheDirectory: string;
+  /** A branch, a tag or a commit; default "main". */
+  revision?: string;
+  /** Told how it goes on, line by line; default prints to stderr. */
+  onProgress?: (line: string) => void;
+  /** The hub's address, which alone is told the token; default HF_ENDPOINT or https://huggingface.co. */
+  endpoint?: string;
+  /** For models that need a login; default HF_TOKEN. */
+  token?: string;
+  /** Use only what was downloaded before; default whether HF_HUB_OFFLINE is set. */
+  offline?: boolean;
+  /** Seconds before the first repetition of a failed request, doubled each time; default 1. */
+  patience?: number;
+  /** Seconds that the hub may be silent; default 120. */
+  timeout?: number;
+  /** An ONNX graph to fetch in place of the safetensors, such as onnx/model_q4.onnx; default none. */
+  graph?: string;
+}
+
+export interface HubModel {
+  folder: string;
+  /** The commit that the files are of. */
+  revision: string;
+}
+
+interface RemoteFile {
+  path: string;
+  size: number;
+  /** SHA-256 of a large file, git's SHA-1 of a small one. */
+  digest: string;
+  kind: "sha256" | "git";
+}
+
+/** Bytes asked for at once: a break loses at most so many. */
+const RANGE = 8 * 1024 * 1024;
+
+const indexName = "model.safetensors.index.json";
+const smallFiles = ["config.json", "generation_config.json", ...tokenizerFileNames];
+
+/** Whether a text can be a model's name on the hub. */
+export function isHubId(text: string): boolean {
+  return /^[\w][\w.-]*\/[\w][\w.-]*$/.test(text);
+}
+
+/**
+ * The folder of a hub model's files at one commit; downloads what is missing.
+ * Large files are checked against the SHA-256 that the hub tells, small ones against git's.
+ * Throws `HubUnreachable` without an answer, and on unknown models, refused access, a hub in
+ * trouble and files that do not match; each error says what to do.
+ */
+export async function downloadModel(id: string, options: HubOptions): Promise<HubModel> {
+  return await new Download(id, options).run();
+}
+
+class Download {
+  readonly #id: string;
+  readonly #revision: string;
+  readonly #base: string;
+  readonly #hub: HubConnection;
+  readonly #offline: boolean;
+  readonly #say: (line: string) => void;
+  readonly #graph?: string;
+
+  constructor(id: string, options: HubOptions) {
+    this.#id = id;
+    this.#revision = options.revision ?? "main";
+    if (!isHubId(id) || !/^[\w][\w./-]*$/.test(this.#revision) || this.#revision.includes("..")) {
+      throw new Error(
+        `Cannot open model ${id} at ${this.#revision}: expected owner/name and a branch, a tag or ` +
+          "a commit; found other signs; check the spelling",
+      );
+    }
+    this.#base = join(options.cacheDirectory, "hub", id.replace("/", "--"));
+    this.#offline = options.offline ??
+      /^(1|on|yes|true)$/i.test(Deno.env.get("HF_HUB_OFFLINE") ?? "");
+    this.#say = options.onProgress ?? ((line) => console.error(line));
+    this.#hub = new HubConnection(id, this.#revision, { ...options, say: this.#say });
+    this.#graph = options.graph;
+  }
+
+  async run(): Promise<HubModel> {
+    const known = await this.#complete(await this.#knownCommit());
+    // A commit never changes, so a whole copy of it needs no question.
+    if (known !== undefined && (this.#offline || known.revision === this.#revision)) return known;
+    if (this.#offline) {
+      throw new Error(
+        `Cannot open model ${this.#id}: expected a copy in ${this.#base}, since HF_HUB_OFFLINE is ` +
+          "set; found none; unset it and connect to a network once",
+      );
+    }
+    let commit: string;
+    try {
+      commit = await this.#askForCommit();
+    } catch (error) {
+      if (!(error instanceof HubUnreachable) || known === undefined) throw error;
+      this.#say(
+        `${this.#hub.endpoint} does not answer: using the copy of commit ${known.revision}`,
+      );
+      return known;
+    }
+    const folder = join(this.#base, commit);
+    if (await this.#complete(commit) === undefined) await this.#fetchAll(commit, folder);
+    if (commit !== this.#revision) await writeWhole(this.#reference(), commit);
+    return { folder, revision: commit };
+  }
+
+  /** Says of a folder that it has all files that were asked for. */
+  get #marker(): string {
+    return this.#graph === undefined ? "complete.json" : `${this.#graph}.complete.json`;
+  }
+
+  #reference(): string {
+    return join(this.#base, "refs", encodeURIComponent(this.#revision));
+  }
+
+  async #knownCommit(): Promise<string> {
+    if (/^[0-9a-f]{40}$/.test(this.#revision)) return this.#revision;
+    return (await Deno.readTextFile(this.#reference()).catch(() => "")).trim();
+  }
+
+  /** A commit's folder if all of it was downloaded: the marker is written last. */
+  async #complete(commit: string): Promise<HubModel | undefined> {
+    if (!/^[0-9a-f]{40}$/.test(commit)) return undefined;
+    const folder = join(this.#base, commit);
+    const marker = await Deno.stat(join(folder, this.#marker)).catch(() => undefined);
+    return marker?.isFile ? { folder, revision: commit } : undefined;
+  }
+
+  /** The commit that the branch or tag stands for now. */
+  async #askForCommit(): Promise<string> {
+    const { sha } = await this.#hub.ask(
+      "model",
+      (access) =>
+        modelInfo({
+          ...access,
+          name: this.#id,
+          revision: this.#revision,
+          additionalFields: ["sha"],
+        }),
+      FIRST,
+    );
+    if (/^[0-9a-f]{40}$/.test(sha)) return sha;
+    throw new Error(
+      `Cannot open model ${this.#id}: expected a commit from ${this.#hub.endpoint}; ` +
+        `found ${JSON.stringify(sha)?.slice(0, 60)}; check HF_ENDPOINT`,
+    );
+  }
+
+  async #fetchAll(commit: string, folder: string): Promise<void> {
+    const listed = await this.#hub.ask("list of files", async (access) => {
+      const files: RemoteFile[] = [];
+      const asked = { ...access, repo: this.#id, revision: commit };
+      for await (const file of listFiles({ ...asked, recursive: this.#graph !== undefined })) {
+        if (file.type !== "file") continue;
+        const { path, size, lfs, oid } = file;
+        const digest = lfs?.oid ?? oid;
+        if (!Number.isSafeInteger(size) || !/^[0-9a-f]{40,64}$/.test(digest ?? "")) {
+          throw new Error(
+            `no size or digest of ${JSON.stringify(path)?.slice(0, 80)}; check HF_ENDPOINT`,
+          );
+        }
+        files.push({ path, size, digest: digest!, kind: lfs ? "sha256" : "git" });
+      }
+      return files;
+    });
+    const byPath = new Map(listed.map((file) => [file.path, file]));
+    const fetchFile = async (path: string) => {
+      const file = byPath.get(path);
+      if (file !== undefined) await this.#fetchFile(file, commit, folder);
+      return file;
+    };
+    if (!byPath.has("config.json")) this.#refuseWithout("config.json", byPath);
+    for (const path of smallFiles) await fetchFile(path);
+    /** Weights: told beforehand where there is no room for all of them. */
+    const fetchWeights = async (paths: string[]) => {
+      const files = paths.map((path) => byPath.get(path) ?? this.#refuseWithout(path, byPath));
+      await this.#checkRoom(files, folder);
+      for (const file of files) await this.#fetchFile(file, commit, folder);
+    };
+    if (this.#graph !== undefined) {
+      const paths = [this.#graph];
+      // Weights of large graphs lie beside them: model.onnx_data, model.onnx_data_1, model.onnx.data.
+      const data = /^[._]data(_\d+)?$/;
+      for (const path of byPath.keys()) {
+        if (!path.startsWith(this.#graph)) continue;
+        if (data.test(path.slice(this.#graph.length))) paths.push(path);
+      }
+      await fetchWeights(paths);
+    } else if (byPath.has("model.safetensors")) {
+      await fetchWeights(["model.safetensors"]);
+    } else {
+      if (await fetchFile(indexName) === undefined) {
+        this.#refuseWithout("model.safetensors", byPath);
+      }
+      const text = await Deno.readTextFile(join(folder, indexName));
+      await fetchWeights([...new Set(parseIndex(text, `${indexName} of ${this.#id}`).values())]);
+    }
+    await writeWhole(join(folder, this.#marker), JSON.stringify({ id: this.#id, commit }));
+  }
+
+  #refuseWithout(path: string, files: ReadonlyMap<string, unknown>): never {
+    const all = [...files.keys()];
+    const graphs = all.filter((name) => name.endsWith(".onnx"));
+    const names = this.#graph !== undefined && graphs.length > 0 ? graphs : all;
+    const advice = this.#graph !== undefined
+      ? graphs.length > 0
+        ? "choose one of these by its kind of numbers, as in onnx:ID@q4"
+        : "load its safetensors, without onnx:"
+      : names.some((name) => name.endsWith(".gguf"))
+      ? "download one of its .gguf files and give its path"
+      : "choose a model with safetensors";
+    throw new Error(
+      `Cannot open model ${this.#id}: expected ${path} on the hub; ` +
+        `found ${names.slice(0, 8).join(", ") || "no files"}; ${advice}`,
+    );
+  }
+
+  async #checkRoom(files: readonly RemoteFile[], folder: string): Promise<void> {
+    let needed = 0;
+    for (const file of files) {
+      const sizeOf = (path: string) => Deno.stat(path).then(({ size }) => size, () => 0);
+      const path = join(folder, file.path);
+      if (await sizeOf(path) === file.size) continue;
+      needed += Math.max(0, file.size - await sizeOf(partialOf(path, file)));
+    }
+    const room = roomAt(folder);
+    if (room === undefined || needed <= room) return;
+    throw new Error(
+      `Cannot open model ${this.#id}: expected room for ${formatBytes(needed)} in ${this.#base}; ` +
+        `found ${formatBytes(room)}; free some, or give another cacheDirectory`,
+    );
+  }
+
+  async #fetchFile(file: RemoteFile, commit: string, folder: string): Promise<void> {
+    const path = join(folder, file.path);
+    const isThere = () => Deno.stat(path).then(({ size }) => size === file.size, () => false);
+    if (await isThere()) return;
+    await Deno.mkdir(dirname(path), { recursive: true });
+    const partial = partialOf(path, file);
+    using target = await Deno.open(partial, { read: true, write: true, create: true });
+    // Another process may be at it: it has the lock until the file is whole.
+    await target.lock(true);
+    if (await isThere()) return;
+    const { size: had } = await target.stat();
+    if (had > file.size) await target.truncate(0);
+    await this.#fetchRanges(file, commit, target);
+    const found = await digestOf(target, file);
+    if (found !== file.digest) {
+      await target.truncate(0);
+      throw new Error(
+        `Cannot open model ${this.#id}: expected ${file.path} with ${file.kind} digest ` +
+          `${file.digest}; found ${found}; the download was removed: run it again` +
+          (had > 0 ? "" : ", and check the network between here and the hub"),
+      );
+    }
+    await Deno.rename(partial, path);
+  }
+
+  /** Appends what is missing, range by range. */
+  async #fetchRanges(file: RemoteFile, commit: string, target: Deno.FsFile): Promise<void> {
+    let done = (await target.stat()).size;
+    if (done > file.size) done = 0;
+    if (done === file.size) return;
+    const large = file.size > RANGE;
+    const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
+    const total = `${megabytes(file.size)} MB`;
+    if (large) {
+      const rest = done > 0 ? `, going on at ${megabytes(done)} MB` : "";
+      this.#say(`Downloading ${file.path} of ${this.#id}: ${total}${rest}`);
+    }
+    const path = `${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
+    let told = Date.now();
+    const write = async (bytes: Uint8Array) => {
+      await target.seek(done, Deno.SeekMode.Start);
+      try {
+        for (let at = 0; at < bytes.length;) at += await target.write(bytes.subarray(at));
+      } catch (error) {
+        // What was written stays, so that the download goes on there once there is room.
+        throw writingError(join(this.#base, commit, file.path), file.size - done, error);
+      }
+      done += bytes.length;
+      if (large && (done === file.size || Date.now() - told > 5000)) {
+        told = Date.now();
+        this.#say(`${file.path}: ${megabytes(done)} of ${total}`);
+      }
+    };
+    while (done < file.size) {
+      const start = done, end = Math.min(done + RANGE, file.size);
+      await this.#hub.ask(file.path, async () => {
+        if (done >= end) return;
+        const { status, headers, chunks } = await this.#hub.range(path, done, end);
+        const [, from, all] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "") ??
+          [];
+        const length = headers.has("content-encoding") ? null : headers.get("content-length");
+        const whole = status === 200;
+        const size = whole ? length ?? file.size : all ?? file.size;
+        if (Number(size) !== file.size) {
+          for await (const _ of chunks) break;
+          throw this.#hub.foreign(headers) ??
+            (whole
+              ? new Break(`${size} bytes came instead of ${end - start}`)
+              : this.#otherSize(file, Number(size)));
+        }
+        const last = whole ? file.size : end;
+        let at = whole ? 0 : Number(from ?? start);
+        const first = at, parts: Uint8Array[] = [];
+        for await (const chunk of chunks) {
+          at += chunk.length;
+          // Where a proxy drops the range, all of the file comes: what is there already is passed over.
+          if (!whole) parts.push(chunk);
+          else if (at > done && at <= last) await write(chunk.subarray(chunk.length - (at - done)));
+        }
+        if (at !== last || !whole && first !== start) {
+          throw this.#hub.foreign(headers) ??
+            new Break(`${at - first} bytes came instead of ${last - first}`);
+        }
+        if (!whole) await write(await new Blob(parts as BlobPart[]).bytes());
+      });
+    }
+  }
+
+  #otherSize({ path, size }: RemoteFile, found: number): Error {
+    return new Error(
+      `Cannot open model ${this.#id}: expected ${size} bytes of ${path}; found ${found}; run it again`,
+    );
+  }
+}
+
+/** Where a file grows until it is whole. */
+const partialOf = (path: string, { digest }: RemoteFile) =>
+  `${path}.${digest.slice(0, 12)}.partial`;
+
+/** A file's digest of the kind that the hub has of it. */
+async function digestOf(file: Deno.FsFile, { size, kind }: RemoteFile): Promise<string> {
+  const hash = createHash(kind === "sha256" ? "sha256" : "sha1");
+  if (kind === "git") hash.update(`blob ${size}\0`);
+  await file.seek(0, Deno.SeekMode.Start);
+  const buffer = new Uint8Array(1 << 20);
+  for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
+    hash.update(buffer.subarray(0, n));
+  }
+  return hash.digest("hex");
+}

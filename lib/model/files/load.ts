@@ -1,0 +1,125 @@
+/** A model in memory from wherever it comes: a folder, a GGUF file, the hub, an organism. */
+import * as tf from "@tensorflow/tfjs";
+import { chatTemplateFromFiles } from "../chat_template.ts";
+import {
+  createChatFormat,
+  createPaperFormat,
+  type Formulation,
+  type Normalization,
+  type PromptFormat,
+} from "../../prompt.ts";
+import { openBackend } from "../../platform/runtime/backend.ts";
+import { sendNow } from "../../platform/compile/backend.ts";
+import { organismFormat } from "../../world/format.ts";
+import { parameterShapes } from "../architecture.ts";
+import type { ProbedModel } from "../readable_model.ts";
+import { LanguageModel } from "../language_model.ts";
+import { checkMemory, loadingMemory } from "../memory.ts";
+import { isOnnx, type ModelSource, openSource, type SourceOptions } from "./source.ts";
+
+export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> {
+  /** false: only token ids go in and out. A folder: its tokenizer. Default: the model's own. */
+  tokenizer?: string | false;
+  /** How questions are put. Default: an organism's own for organisms, else the paper's. */
+  format?: PromptFormat;
+  /**
+   * Whose conversations: the paper's (`vicuna`), or those of the model's own chat template (`model`).
+   * Default: vicuna; an organism has its own.
+   */
+  template?: "vicuna" | "model";
+  /** How questions are put and options compared. Default: letters, none; an organism has its own. */
+  formulation?: Formulation;
+  normalization?: Normalization;
+  /** Whether steps are compiled to one graph on the native backend. Default true. */
+  compiled?: boolean;
+  /** Tokens that are read at once unless told otherwise. Default: 2,048; 4,096 of ONNX graphs. */
+  batchTokens?: number;
+}
+
+/**
+ * Loads a model: `source` is a folder (config.json and safetensors), a GGUF file, a hub id, or
+ * `organism:NAME`.
+ * @throws naming the source, where it can't be found or read, where tensors and configuration differ,
+ *   where memory is too small for it, or where it has no chat template and one is asked for
+ */
+export async function loadModel(source: string, options: LoadOptions = {}): Promise<LanguageModel> {
+  using opened = await openSource(source, {
+    ...options,
+    async check(configuration) {
+      await openBackend(undefined, { shape: configuration });
+      checkMemory(loadingMemory(configuration), {
+        action: `load ${source}`,
+        mend: "choose a smaller model or close other programs",
+      });
+    },
+  });
+  const { configuration, tokenizer, description, identity } = opened;
+  const parameters = new Map<string, tf.Variable>();
+  try {
+    const format = options.format ?? formatOf(opened, options);
+    // One at a time: the numbers leave JavaScript's memory as soon as the backend has them.
+    for (const [name] of parameterShapes(configuration)) {
+      parameters.set(name, await readVariable(opened, name));
+    }
+    return new LanguageModel({
+      name: source,
+      config: configuration,
+      parameters,
+      tokenizer,
+      description,
+      identity,
+      format,
+      compiled: options.compiled,
+      batchTokens: options.batchTokens,
+    });
+  } catch (error) {
+    tf.dispose([...parameters.values()]);
+    throw error;
+  }
+}
+
+/**
+ * Opens a model that is to be probed and to write, not to be trained: an ONNX graph where `source` is
+ * `onnx:` and a folder or hub id, with the kind of its numbers after an @ where it is not fp32
+ * (`onnx:HuggingFaceTB/SmolLM2-360M-Instruct@q4`); else what `loadModel` loads.
+ * @throws as `loadModel`, and naming the graph that is missing or can't be used
+ */
+export async function openEngine(source: string, options: LoadOptions = {}): Promise<ProbedModel> {
+  if (!isOnnx(source)) return await loadModel(source, options);
+  // Here alone: onnxruntime takes its time to load.
+  const [{ OnnxModel }, { openOnnx }] = await Promise.all([
+    import("./onnx.ts"),
+    import("./onnx_source.ts"),
+  ]);
+  const opened = await openOnnx(source, options);
+  try {
+    const format = options.format ?? formatOf(opened, options);
+    return new OnnxModel({ ...opened, format, batchTokens: options.batchTokens });
+  } catch (error) {
+    await opened.graph.dispose();
+    throw error;
+  }
+}
+
+async function readVariable(source: ModelSource, name: string): Promise<tf.Variable> {
+  const { shape, data } = await source.read(name);
+  const tensor = tf.tensor(data, shape, "float32");
+  sendNow(tensor);
+  const variable = tf.variable(tensor);
+  tensor.dispose();
+  return variable;
+}
+
+function formatOf(
+  { description: { kind, source }, tokenizer }: Pick<ModelSource, "description" | "tokenizer">,
+  { template = "vicuna", formulation, normalization }: LoadOptions,
+): PromptFormat {
+  if (kind === "organism") return organismFormat;
+  if (template === "model") {
+    const chat = chatTemplateFromFiles(tokenizer?.files ?? new Map(), { from: source });
+    return createChatFormat(chat, { formulation, normalization });
+  }
+  const end = tokenizer?.eosTokenId;
+  const stop = end === undefined ? "" : tokenizer!.decode([end]);
+  return createPaperFormat({ formulation, normalization, ...(stop.length < 2 ? {} : { stop }) });
+}

@@ -1,0 +1,393 @@
+/**
+ * A causal language model as an ONNX graph, run by transformers.js (onnxruntime). It is read and asked
+ * like any other model; it can't be trained.
+ *
+ * Quantized graphs (q8) round activations by the largest one of a batch: there, answers depend a little
+ * on what is asked together. In fp32 they don't.
+ */
+import { DynamicCache, type PreTrainedModel, Tensor } from "@huggingface/transformers";
+import type { PromptFormat } from "../../prompt.ts";
+import { Random } from "../../statistics/random.ts";
+import type { Tokenizer } from "../tokenizer.ts";
+import { checkRows } from "../batch.ts";
+import type { ProbedConfiguration, ProbedModel } from "../readable_model.ts";
+import { checkPrompt, type GenerateOptions, sample, writeText } from "../generate.ts";
+import { logProbability, type ReadOptions } from "../read.ts";
+import type { SourceDescription } from "./source.ts";
+
+export interface OnnxModelParts {
+  /** What the model is called in results. */
+  name: string;
+  config: ProbedConfiguration;
+  /** The graph, as transformers.js opened it. */
+  graph: PreTrainedModel;
+  tokenizer?: Tokenizer;
+  /** How questions are put to this model. */
+  format: PromptFormat;
+  /** Where the weights come from, to say so in results. */
+  description?: SourceDescription;
+  /** Of the files that it was read from. */
+  identity?: string;
+  parameterCount?: number;
+  /** Tokens that are read at once unless told otherwise, padding counted. Default: 4,096. */
+  batchTokens?: number;
+  /** Numbers of one head, for graphs that don't tell. */
+  headDimension?: number;
+  /**
+   * The graph takes several new tokens after read ones for one row at a time alone, as onnxruntime's
+   * GroupQueryAttention does.
+   */
+  oneByOne?: boolean;
+}
+
+/** A token of a row, by its place. */
+interface Spot {
+  row: number;
+  position: number;
+}
+
+/** What is still to be read of a row, up to the last token whose logits are wanted. */
+interface Rest {
+  spots: Spot[];
+  /** The first wanted position, counted from the rest's start. */
+  first: number;
+  ids: number[];
+}
+
+const DEFAULT_BATCH_TOKENS = 4096;
+/** Beginnings that are shorter, or save fewer tokens, are not worth a pass of their own. */
+const LEAST_PREFIX = 16;
+const LEAST_SAVED = 64;
+/** Numbers of a batch's logits (128 MiB), and of its copies of a prefix's keys and values. */
+const NUMBERS_AT_ONCE = 2 ** 25;
+
+export class OnnxModel implements ProbedModel {
+  readonly name: string;
+  readonly config: ProbedConfiguration;
+  readonly tokenizer?: Tokenizer;
+  readonly format: PromptFormat;
+  readonly description?: SourceDescription;
+  readonly identity?: string;
+  readonly parameterCount?: number;
+  readonly #graph: PreTrainedModel;
+  readonly #batchTokens: number;
+  readonly #oneByOne: boolean;
+  /** The graph computes the logits of the last tokens alone, where asked. */
+  readonly #keepsLast: boolean;
+  readonly #headDimension?: number;
+
+  /** @throws where the graph is no language model with a cache of keys and values */
+  constructor(parts: OnnxModelParts) {
+    this.name = parts.name;
+    this.config = parts.config;
+    this.tokenizer = parts.tokenizer;
+    this.format = parts.format;
+    this.description = parts.description;
+    this.identity = parts.identity;
+    this.#batchTokens = parts.batchTokens ?? DEFAULT_BATCH_TOKENS;
+    this.parameterCount = parts.parameterCount;
+    this.#graph = parts.graph;
+    this.#oneByOne = parts.oneByOne ?? false;
+    this.#headDimension = parts.headDimension;
+    const { inputNames, outputNames } = this.#session;
+    this.#keepsLast = inputNames.includes("num_logits_to_keep");
+    const fits = inputNames.includes("input_ids") && outputNames.includes("logits") &&
+      inputNames.some((name) => name.startsWith("past")) &&
+      outputNames.some((name) => name.startsWith("present"));
+    if (!fits) {
+      throw new Error(
+        `Cannot use ${this.name}: expected a graph from input_ids and past_key_values to logits ` +
+          `and present keys and values; found ${inputNames.join(", ").slice(0, 80)} to ` +
+          `${outputNames.join(", ").slice(0, 80)}; export it once more by optimum's task ` +
+          "text-generation-with-past",
+      );
+    }
+  }
+
+  /** @throws always: a graph's weights are fixed */
+  get parameters(): never {
+    return this.trained;
+  }
+
+  /** What training would change. @throws always: a graph's weights are fixed */
+  get trained(): never {
+    throw new Error(
+      `Cannot train ${this.name}: expected weights that can change; found an ONNX graph, which can ` +
+        "be probed and can write but not learn; load the model's safetensors: loadModel of its hub " +
+        "id or folder, without onnx:",
+    );
+  }
+
+  get #session(): Session {
+    return (this.#graph.sessions as { model: Session }).model;
+  }
+
+  requireTokenizer(): Tokenizer {
+    if (this.tokenizer !== undefined) return this.tokenizer;
+    throw new Error(
+      `Cannot read text with ${this.name}: expected a tokenizer; it was loaded without one; ` +
+        "put tokenizer.json beside config.json",
+    );
+  }
+
+  async logits(inputIds: number[][]): Promise<Float32Array[]> {
+    const spots = inputIds.flatMap((row, i) => row.map((_, t) => ({ row: i, position: t })));
+    const result: Float32Array[] = [];
+    await this.#logitsAt(inputIds, spots, ({ row, position }, logits) => {
+      result[row] ??= new Float32Array(inputIds[row].length * logits.length);
+      result[row].set(logits, position * logits.length);
+    });
+    return result;
+  }
+
+  async nextTokenLogits(
+    inputIds: number[][],
+    options: ReadOptions = {},
+  ): Promise<Float32Array[]> {
+    const result: Float32Array[] = new Array(inputIds.length);
+    const last = inputIds.map((row, i) => ({ row: i, position: row.length - 1 }));
+    await this.#logitsAt(inputIds, last, ({ row }, logits) => result[row] = logits, options);
+    return result;
+  }
+
+  async tokenLogProbabilities(
+    inputIds: number[][],
+    from: number[],
+    options: ReadOptions = {},
+  ): Promise<number[][]> {
+    const result = inputIds.map((): number[] => []);
+    const spots = inputIds.flatMap((row, i) =>
+      row.slice(from[i]).map((_, k) => ({ row: i, position: from[i] + k - 1 }))
+    );
+    await this.#logitsAt(inputIds, spots, ({ row, position }, logits) => {
+      result[row][position + 1 - from[row]] = logProbability(logits, inputIds[row][position + 1]);
+    }, options);
+    return result;
+  }
+
+  async generate(prompt: string, options: GenerateOptions = {}): Promise<string> {
+    const { stop } = options;
+    return await writeText(this, prompt, { stop, tokens: (ids) => this.#tokens(ids, options) });
+  }
+
+  dispose(): void {
+    // The sessions are freed at once; only the answer comes later.
+    this.#graph.dispose().catch(() => {});
+  }
+
+  /** The tokens written after `ids`; drawn by our own sampling, so that a seed means the same everywhere. */
+  async *#tokens(
+    ids: readonly number[],
+    { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0 }: GenerateOptions,
+  ): AsyncGenerator<number> {
+    checkPrompt(this.config, ids, maxNewTokens);
+    const random = new Random(seed).fork("sampling");
+    let read = await this.#readAll(ids);
+    for (let n = 0; n < maxNewTokens; n++) {
+      const next = sample(numbersOf(read.logits, 0, read.logits.dims[1] - 1), {
+        ...{ temperature, topP, random },
+      });
+      yield next;
+      if (n + 1 < maxNewTokens) read = await this.#read([[next]], { past: read.past, keep: 1 });
+    }
+  }
+
+  /** Hands out the logits at the asked positions; what rows start with together is read once. */
+  async #logitsAt(
+    rows: number[][],
+    spots: Spot[],
+    take: (spot: Spot, logits: Float32Array) => void,
+    { batchTokens = this.#batchTokens, sharePrefix = true }: ReadOptions = {},
+  ): Promise<void> {
+    checkRows(rows, this.config.vocabularySize);
+    const rests = [...Map.groupBy(spots, ({ row }) => row)].map(([row, spots]): Rest => {
+      const positions = spots.map(({ position }) => position);
+      const last = positions.reduce((a, b) => Math.max(a, b));
+      const first = positions.reduce((a, b) => Math.min(a, b));
+      return { spots, first, ids: rows[row].slice(0, last + 1) };
+    });
+    const read = async (rests: Rest[], past?: DynamicCache) => {
+      const alone: Rest[] = [];
+      for (const { shared, members } of sharePrefix ? clusters(rests) : []) {
+        if ((members.length - 1) * shared < LEAST_SAVED) {
+          alone.push(...members);
+          continue;
+        }
+        const { past: more } = await this.#readAll(members[0].ids.slice(0, shared), past);
+        await read(
+          members.map(({ spots, first, ids }) => ({
+            ...{ spots, first: first - shared, ids: ids.slice(shared) },
+          })),
+          more,
+        );
+      }
+      await this.#readApart(sharePrefix ? alone : rests, { past, batchTokens, take });
+    };
+    await read(rests);
+  }
+
+  /** Reads what rows have of their own, in batches of like length. */
+  async #readApart(
+    rests: readonly Rest[],
+    { past, batchTokens, take }: {
+      past?: DynamicCache;
+      batchTokens: number;
+      take: (spot: Spot, logits: Float32Array) => void;
+    },
+  ): Promise<void> {
+    const before = past?.get_seq_length() ?? 0;
+    const cached = past === undefined ? 1 : sizeOf(past);
+    const sorted = rests.toSorted((a, b) => b.ids.length - a.ids.length);
+    for (let start = 0; start < sorted.length;) {
+      const { length } = sorted[start].ids;
+      const most = past !== undefined && this.#oneByOne && length > 1 ? 1 : Math.min(
+        batchTokens / length,
+        NUMBERS_AT_ONCE / (length * this.config.vocabularySize),
+        NUMBERS_AT_ONCE / cached,
+      );
+      const part = sorted.slice(start, start + Math.max(1, Math.floor(most)));
+      const { logits } = await this.#read(part.map(({ ids }) => ids), {
+        past: past && repeated(past, part.length),
+        keep: length - Math.min(...part.map(({ first }) => first)),
+      });
+      const skipped = before + length - logits.dims[1];
+      part.forEach(({ spots }, b) => {
+        for (const spot of spots) take(spot, numbersOf(logits, b, spot.position - skipped));
+      });
+      start += part.length;
+    }
+  }
+
+  /** Reads one long row, in parts so that the logits of no part are many; those of the last are given. */
+  async #readAll(ids: readonly number[], past?: DynamicCache): Promise<Read> {
+    const { vocabularySize } = this.config;
+    const most = this.#keepsLast ? ids.length : Math.ceil(NUMBERS_AT_ONCE / vocabularySize);
+    let read: Read | undefined;
+    for (let start = 0; start < ids.length; start += most) {
+      const part = ids.slice(start, start + most);
+      read = await this.#read([part], { past: read?.past ?? past, keep: 1 });
+    }
+    return read!;
+  }
+
+  /**
+   * Reads rows, padded on the right, after what `past` holds of each.
+   * @param keep how many last columns of logits are needed at least
+   */
+  async #read(
+    rows: readonly (readonly number[])[],
+    { past, keep }: { past?: DynamicCache; keep: number },
+  ): Promise<Read> {
+    const length = Math.max(...rows.map((row) => row.length));
+    const before = past?.get_seq_length() ?? 0;
+    const ids = new BigInt64Array(rows.length * length);
+    const mask = new BigInt64Array(rows.length * (before + length));
+    rows.forEach((row, b) => {
+      row.forEach((id, t) => ids[b * length + t] = BigInt(id));
+      const start = b * (before + length);
+      mask.fill(1n, start, start + before + row.length);
+    });
+    const outputs: Record<string, Tensor> = await this.#graph.forward({
+      input_ids: new Tensor("int64", ids, [rows.length, length]),
+      attention_mask: new Tensor("int64", mask, [rows.length, before + length]),
+      past_key_values: past ?? this.#emptyCache(rows.length),
+      num_logits_to_keep: new Tensor("int64", [BigInt(keep)], []),
+    });
+    const { logits, ...rest } = outputs;
+    // As transformers.js names them between steps: present_conv.0 -> past_conv.0 and the like.
+    const kept = Object.entries(rest).filter(([name]) => name.startsWith("present")).map((
+      [name, tensor],
+    ) => [
+      name.replace(/^present_/, "past_").replace(/^present/, "past_key_values"),
+      tensor,
+    ]);
+    return { logits, past: new DynamicCache(Object.fromEntries(kept)) };
+  }
+
+  /**
+   * Keys and values of no tokens, where the graph names the width of a head (as exports of
+   * onnxruntime-genai do); transformers.js makes its own where the graph has it as a number.
+   */
+  #emptyCache(batch: number): DynamicCache | null {
+    const named = this.#session.inputMetadata.filter(({ name, shape }) =>
+      name.startsWith("past_key_values.") && shape?.length === 4 && typeof shape[3] === "string"
+    );
+    if (named.length === 0 || this.#headDimension === undefined) return null;
+    return new DynamicCache(Object.fromEntries(named.map(({ name, shape, type }) => [
+      name,
+      new Tensor(
+        type,
+        type === "float16" ? new Uint16Array() : new Float32Array(),
+        [batch, Number(shape![1]), 0, this.#headDimension!],
+      ),
+    ])));
+  }
+}
+
+interface Read {
+  /** [rows, columns, vocabulary]: the last columns, at least as many as asked for. */
+  logits: Tensor;
+  past: DynamicCache;
+}
+
+/** What is used of onnxruntime's session. */
+interface Session {
+  inputNames: string[];
+  outputNames: string[];
+  inputMetadata: {
+    name: string;
+    type: "float16" | "float32";
+    /** Numbers, and names of sizes that can change. */
+    shape?: (number | string)[];
+  }[];
+}
+
+/**
+ * Neighbours that start alike, by at least `LEAST_PREFIX` tokens before any wanted position: few-shot
+ * prompts of one exam, and among these the options of one question.
+ */
+function clusters(rests: readonly Rest[]): { shared: number; members: Rest[] }[] {
+  const result: { shared: number; members: Rest[] }[] = [];
+  for (const rest of rests) {
+    const last = result.at(-1);
+    if (last !== undefined) {
+      const most = Math.min(last.shared, rest.first);
+      let same = 0;
+      while (same < most && rest.ids[same] === last.members[0].ids[same]) same++;
+      if (same >= LEAST_PREFIX) {
+        last.shared = same;
+        last.members.push(rest);
+        continue;
+      }
+    }
+    result.push({ shared: rest.first, members: [rest] });
+  }
+  return result;
+}
+
+const sizeOf = (past: DynamicCache) =>
+  Object.values<Tensor>(past).reduce((sum, { size }) => sum + size, 0);
+
+/** What one row left, for each of a batch. */
+function repeated(past: DynamicCache, times: number): DynamicCache {
+  if (times === 1) return past;
+  return new DynamicCache(Object.fromEntries(
+    Object.entries<Tensor>(past).map(([name, { type, data, dims }]) => {
+      const one = data as Float32Array;
+      const all = new (one.constructor as Float32ArrayConstructor)(times * one.length);
+      for (let b = 0; b < times; b++) all.set(one, b * one.length);
+      return [name, new Tensor(type, all, [times, ...dims.slice(1)])];
+    }),
+  ));
+}
+
+/** One row's logits at one column, as 32-bit numbers of their own. */
+function numbersOf({ dims, data, type }: Tensor, row: number, column: number): Float32Array {
+  const [, columns, vocabulary] = dims;
+  const start = (row * columns + column) * vocabulary;
+  const part = (data as Float32Array).slice(start, start + vocabulary);
+  if (type === "float32") return part;
+  // Where the runtime has no 16-bit floats, their bits come as integers.
+  const bits = part as unknown as Uint16Array<ArrayBuffer> | Float16Array;
+  return Float32Array.from(bits instanceof Uint16Array ? new Float16Array(bits.buffer) : bits);
+}

@@ -1,0 +1,233 @@
+/** ONNX graphs of a folder or the hub, in the layout of transformers.js: config.json, onnx/model*.onnx. */
+import { join } from "node:path";
+import { AutoModelForCausalLM, type PreTrainedModel } from "@huggingface/transformers";
+import { readText } from "../../platform/runtime/files.ts";
+import type { Tokenizer } from "../tokenizer.ts";
+import { parameterShapes } from "../architecture.ts";
+import { families, type Family, parseConfiguration } from "../configuration.ts";
+import type { ProbedConfiguration } from "../readable_model.ts";
+import { downloadModel, isHubId } from "./hub.ts";
+import {
+  chooseTokenizer,
+  defaultCacheDirectory,
+  digestOf,
+  identityOf,
+  ONNX,
+  type SourceDescription,
+  type SourceOptions,
+  textOrNone,
+  tokenizerOfFolder,
+} from "./source.ts";
+
+/** Kinds of numbers, and what they add to a file's name. */
+const suffixes = {
+  fp32: "",
+  fp16: "_fp16",
+  q8: "_quantized",
+  int8: "_int8",
+  uint8: "_uint8",
+  q4: "_q4",
+  q4f16: "_q4f16",
+  bnb4: "_bnb4",
+} as const;
+type Dtype = keyof typeof suffixes;
+const dtypes = Object.keys(suffixes) as Dtype[];
+const fileOf = (dtype: Dtype) => `model${suffixes[dtype]}.onnx`;
+
+/** A graph that is open, and what is known of it. */
+export interface OpenedGraph {
+  name: string;
+  config: ProbedConfiguration;
+  graph: PreTrainedModel;
+  tokenizer?: Tokenizer;
+  description: SourceDescription;
+  identity: string;
+  parameterCount?: number;
+  headDimension?: number;
+  oneByOne: boolean;
+}
+
+/**
+ * Opens `onnx:FOLDER` or `onnx:ID`, with `@q4` and the like where it is not fp32. A hub model is
+ * downloaded the first time, that graph alone.
+ * @throws naming the kind of numbers, the file or the configuration that is missing or can't be used
+ */
+export async function openOnnx(source: string, options: SourceOptions = {}): Promise<OpenedGraph> {
+  const { where, dtype } = parseSource(source);
+  const { folder, revision } = await findFolder(source, where, { dtype, options });
+  const subfolder = await findGraph(source, folder, dtype);
+  const file = join(folder, subfolder, fileOf(dtype));
+  const configuration = join(folder, "config.json");
+  const text = await readText(configuration, `open model ${source}:`);
+  const generation = await textOrNone(join(folder, "generation_config.json"));
+  const about = parseOnnxConfiguration(text, { file: configuration, generation });
+  const tokenizer = await chooseTokenizer(options, () => tokenizerOfFolder(folder));
+  const files = [fileOf(dtype)];
+  for await (const { name } of Deno.readDir(join(folder, subfolder))) {
+    if (name.startsWith(files[0]) && /^[._]data(_\d+)?$/.test(name.slice(files[0].length))) {
+      files.push(name);
+    }
+  }
+  const digest = await digestOf(join(folder, subfolder), files.sort());
+  return {
+    name: source,
+    ...about,
+    graph: await openGraph(source, { folder, subfolder, dtype, file }),
+    tokenizer,
+    description: { source, kind: "onnx", ...(revision && { revision }), digest },
+    identity: identityOf(digest, [fileOf(dtype), text, generation]),
+    oneByOne: await namesOperator(file, "GroupQueryAttention"),
+  };
+}
+
+function parseSource(source: string): { where: string; dtype: Dtype } {
+  const [, where, given] = /^(.*?)(?:@([^@/\\]*))?$/s.exec(source.slice(ONNX.length))!;
+  const dtype = given ?? "fp32";
+  if (where !== "" && (dtypes as string[]).includes(dtype)) return { where, dtype: dtype as Dtype };
+  throw new Error(
+    where === ""
+      ? `Cannot open model ${source}: expected a folder or a hub id after ${ONNX}; found none`
+      : `Cannot open model ${source}: expected one of ${dtypes.join(", ")} after @; found ` +
+        `${JSON.stringify(dtype)}; give e.g. ${ONNX}${where}@q4, or nothing for fp32`,
+  );
+}
+
+async function findFolder(
+  source: string,
+  where: string,
+  { dtype, options }: { dtype: Dtype; options: SourceOptions },
+): Promise<{ folder: string; revision?: string }> {
+  const stat = await Deno.stat(where).catch(() => undefined);
+  if (stat?.isDirectory) return { folder: await Deno.realPath(where) };
+  if (!isHubId(where)) {
+    throw new Error(
+      `Cannot open model ${source}: expected a folder with config.json and ` +
+        `onnx/${fileOf(dtype)}, or a hub id owner/name; found ${stat ? "a file" : "none"}; check ` +
+        "the spelling and the path",
+    );
+  }
+  const { cacheDirectory = defaultCacheDirectory, revision, onProgress } = options;
+  const graph = `onnx/${fileOf(dtype)}`;
+  return await downloadModel(where, { cacheDirectory, revision, onProgress, graph });
+}
+
+/** The folder inside `folder` that the graph lies in: `onnx`, or none as optimum exports it. */
+async function findGraph(source: string, folder: string, dtype: Dtype): Promise<string> {
+  const found: Dtype[] = [];
+  for (const subfolder of ["onnx", ""]) {
+    for (const one of dtypes) {
+      const stat = await Deno.stat(join(folder, subfolder, fileOf(one))).catch(() => undefined);
+      if (!stat?.isFile) continue;
+      if (one === dtype) return subfolder;
+      found.push(one);
+    }
+  }
+  const bare = source.replace(/@[^@/\\]*$/, "");
+  throw new Error(
+    `Cannot open model ${source}: expected onnx/${fileOf(dtype)} (${dtype}) in ${folder}; found ` +
+      (found.length > 0
+        ? `${found.map((one) => fileOf(one)).join(", ")}; give ${
+          found.map((one) => `${bare}@${one}`).join(" or ")
+        }`
+        : "no graph; export it by optimum-cli export onnx, or load its safetensors without onnx:"),
+  );
+}
+
+async function openGraph(
+  source: string,
+  { folder, subfolder, dtype, file }: {
+    folder: string;
+    subfolder: string;
+    dtype: Dtype;
+    file: string;
+  },
+): Promise<PreTrainedModel> {
+  try {
+    return await AutoModelForCausalLM.from_pretrained(folder, {
+      ...{ dtype, subfolder, device: "cpu", local_files_only: true },
+      // onnxruntime itself finds the weights that lie beside a graph.
+      use_external_data_format: false,
+    });
+  } catch (error) {
+    const found = (error as Error).message.replaceAll(/\s+/g, " ").slice(0, 300);
+    throw new Error(
+      `Cannot open model ${source}: expected a graph that onnxruntime can load in ${file}; found: ` +
+        `${found}; take the file again, with the _data files beside it`,
+      { cause: error },
+    );
+  }
+}
+
+/** A graph's nodes stand before its weights: so much of a file has their names. */
+const HEAD = 16 * 2 ** 20;
+
+async function namesOperator(file: string, operator: string): Promise<boolean> {
+  using opened = await Deno.open(file);
+  const head = new Uint8Array(Math.min(HEAD, (await opened.stat()).size));
+  let length = 0;
+  while (length < head.length) {
+    const read = await opened.read(head.subarray(length));
+    if (read === null) break;
+    length += read;
+  }
+  return new TextDecoder("latin1").decode(head.subarray(0, length)).includes(operator);
+}
+
+type Fields = Record<string, unknown>;
+
+/**
+ * What has to be known of a graph's model. Families that this project can't compute itself are read
+ * too: the graph does.
+ */
+function parseOnnxConfiguration(
+  text: string,
+  { file, generation = "{}" }: { file: string; generation?: string },
+): { config: ProbedConfiguration; parameterCount?: number; headDimension?: number } {
+  const fields = parseObject(text, file);
+  const inner = { ...fields, ...fields.text_config as Fields | undefined };
+  const ends = [inner.eos_token_id, parseObject(generation, "generation_config.json").eos_token_id];
+  const positive = (value: unknown) => Number.isSafeInteger(value) && Number(value) > 0;
+  const vocabularySize = inner.vocab_size;
+  const maxPositions = inner.max_position_embeddings ?? inner.n_positions ?? Infinity;
+  if (!positive(vocabularySize) || maxPositions !== Infinity && !positive(maxPositions)) {
+    throw new Error(
+      `Cannot read ${file}: expected positive integers in vocab_size and ` +
+        `max_position_embeddings; found ${JSON.stringify(vocabularySize)} and ` +
+        `${JSON.stringify(maxPositions)}; take the configuration from the model's own page`,
+    );
+  }
+  const headDimension = Number(
+    inner.head_dim ?? Number(inner.hidden_size) / Number(inner.num_attention_heads),
+  );
+  return {
+    config: {
+      vocabularySize: Number(vocabularySize),
+      maxPositions: Number(maxPositions),
+      eosTokenIds: [...new Set(ends.flat().filter((id) => Number.isSafeInteger(id)).map(Number))],
+    },
+    ...(positive(headDimension) && { headDimension }),
+    ...(families.includes(fields.model_type as Family) && { parameterCount: count(text, file) }),
+  };
+}
+
+/** A family's number of parameters; undefined where its configuration has what we don't know. */
+function count(text: string, file: string): number | undefined {
+  try {
+    return parameterShapes(parseConfiguration(text, { file }))
+      .reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  } catch {
+    return undefined;
+  }
+}
+
+function parseObject(text: string, file: string): Fields {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const found = (error as Error).message.slice(0, 160);
+    throw new Error(`Cannot read ${file}: expected JSON; found ${found}; take it again`);
+  }
+  if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Fields;
+  throw new Error(`Cannot read ${file}: expected a JSON object; take it again`);
+}

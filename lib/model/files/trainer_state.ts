@@ -1,0 +1,203 @@
+/**
+ * A trainer's state on disk, so that training goes on where it was stopped. It is one safetensors
+ * file, for a file can be written whole: what is trained (all parameters, or an adapter's) as
+ * `model/NAME`, moments as `adam/first/NAME` and `adam/second/NAME`, all else as JSON in its notes.
+ */
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { openSafetensors, type SafetensorsFile, safetensorsPieces } from "./checkpoint.ts";
+import { baseDigest } from "./adapter_folder.ts";
+import type { LanguageModel } from "../language_model.ts";
+import { adapterShapes, loraOptions } from "../lora.ts";
+import { writeWhole } from "../../platform/runtime/files.ts";
+import { FileAccess } from "../../platform/runtime/random_access.ts";
+import type { TrainerOptions } from "../trainer.ts";
+
+/** Names of a tensor's moments among the model's state. */
+export const firstMoment = (name: string): string => `adam/first/${name}`;
+export const secondMoment = (name: string): string => `adam/second/${name}`;
+
+const STATE_FILE = "trainer.safetensors";
+const FORMAT = "trainer/1";
+
+/** What is kept beside the tensors. */
+export interface TrainerState {
+  /** Steps done. */
+  steps: number;
+  /** Sizes that batches are padded to. */
+  largest: { rows: number; supervised: number };
+  options: Omit<TrainerOptions, "factor" | "decays">;
+  /** Tensors that decay, where not all do. */
+  decayed?: string[];
+  /** The factor on the learning rate of the next step, where it comes from a function. */
+  factor?: number;
+  /** Of the model below an adapter, which the file does not hold; see `baseDigest`. */
+  base?: string;
+}
+
+/** Whether a folder keeps a trainer's state. */
+export async function hasState(folder: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(join(folder, STATE_FILE))).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Writes a trainer's state into a folder; one that was there is replaced at once. */
+export async function writeState(
+  folder: string,
+  model: LanguageModel,
+  state: TrainerState,
+): Promise<void> {
+  const base = model.adapter && await baseDigest(model);
+  const metadata = { format: "pt", trainer: JSON.stringify({ format: FORMAT, ...state, base }) };
+  await writeWhole(join(folder, STATE_FILE), safetensorsPieces(variablesOf(model), { metadata }));
+}
+
+/** All variables that a step changes, by their names in the file. */
+function variablesOf(model: LanguageModel): [string, tf.Variable][] {
+  return [
+    ...[...model.trained].map(([name, variable]): [string, tf.Variable] => [
+      `model/${name}`,
+      variable,
+    ]),
+    ...[...model.state].filter(([name]) => name.startsWith("adam/")),
+  ];
+}
+
+/**
+ * Reads what a folder keeps, and compares it with the model and with `expected`.
+ * @returns the state; `restore` brings its numbers into the model, whose state must then have the
+ * moments
+ * @throws naming the first difference
+ */
+export async function readState(
+  folder: string,
+  model: LanguageModel,
+  expected: Partial<TrainerOptions>,
+): Promise<TrainerState & { restore(): Promise<void> }> {
+  const path = join(folder, STATE_FILE);
+  using access = await FileAccess.open(path);
+  const file = await openSafetensors(access);
+  const state = parseState(file.header.metadata.trainer, path);
+  const shapes = trainedShapes(model, state, path);
+  compareShapes(shapes, file, path);
+  if (state.base !== undefined && state.base !== await baseDigest(model)) {
+    refuse(path, "the model that the adapter was trained on", model.name, RIGHT_MODEL);
+  }
+  compareOptions(state, expected, { path, names: [...shapes.keys()] });
+  const restore = async () => {
+    using access = await FileAccess.open(path);
+    const { read } = await openSafetensors(access);
+    for (const [name, variable] of variablesOf(model)) {
+      const { shape, data } = await read(name);
+      const tensor = tf.tensor(data, shape, "float32");
+      variable.assign(tensor);
+      tensor.dispose();
+    }
+  };
+  return { ...state, restore };
+}
+
+function refuse(path: string, expected: string, found: string, advice: string): never {
+  throw new Error(
+    `Cannot go on from ${path}: expected ${expected}; found ${found}; ${advice}`,
+  );
+}
+
+function parseState(text: string | undefined, path: string): TrainerState {
+  let state: (TrainerState & { format?: string }) | undefined;
+  try {
+    state = JSON.parse(text ?? "null") ?? undefined;
+  } catch {
+    // told below
+  }
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
+  const isList = (value: unknown) =>
+    value === undefined ||
+    Array.isArray(value) && value.every((name) => typeof name === "string");
+  const fits = state?.format === FORMAT && isCount(state.steps) && isCount(state.largest?.rows) &&
+    isCount(state.largest?.supervised) && isList(state.decayed) &&
+    typeof state.options === "object" && state.options !== null &&
+    typeof state.options.learningRate === "number" && typeof state.options.totalSteps === "number";
+  if (!fits) {
+    refuse(path, `notes of the format ${FORMAT}`, String(text).slice(0, 80), "start anew");
+  }
+  const { format: _, ...rest } = state!;
+  return rest;
+}
+
+const RIGHT_MODEL = "resume with the model that was saved";
+
+/** What is trained, by name. */
+function trainedShapes(
+  model: LanguageModel,
+  { options: { lora } }: TrainerState,
+  path: string,
+): Map<string, number[]> {
+  if (lora === undefined) {
+    return new Map([...model.parameters].map(([name, { shape }]) => [name, shape]));
+  }
+  try {
+    return adapterShapes(model.config, loraOptions(lora));
+  } catch (error) {
+    return refuse(path, "options of an adapter", (error as Error).message, "start anew");
+  }
+}
+
+/** The file must have all that is trained with two moments each, in their shapes. */
+function compareShapes(
+  shapes: ReadonlyMap<string, number[]>,
+  file: SafetensorsFile,
+  path: string,
+): void {
+  const advice = RIGHT_MODEL;
+  const wanted = new Set<string>();
+  for (const [name, shape] of shapes) {
+    for (const key of [`model/${name}`, firstMoment(name), secondMoment(name)]) {
+      wanted.add(key);
+      const found = file.header.tensors.get(key)?.shape;
+      if (found === undefined || !tf.util.arraysEqual(found, shape)) {
+        refuse(path, `${key} of shape [${shape}]`, found ? `[${found}]` : "none", advice);
+      }
+    }
+  }
+  const other = file.names.find((name) => !wanted.has(name));
+  if (other !== undefined) refuse(path, "the trained tensors alone", `${other} too`, advice);
+}
+
+/** Options that are given must be those that were kept. */
+function compareOptions(
+  state: TrainerState,
+  { factor, decays, ...expected }: Partial<TrainerOptions>,
+  { path, names }: { path: string; names: string[] },
+): void {
+  const advice = "give the options that the trainer was made with, or start anew";
+  for (const [name, given] of Object.entries(expected)) {
+    const kept = (state.options as Record<string, unknown>)[name];
+    const { lora } = state.options;
+    // What is left out of LoRA's options is as it was.
+    const value = name === "lora" && lora ? loraOptions({ ...lora, ...expected.lora }) : given;
+    if (JSON.stringify(kept) !== JSON.stringify(value)) {
+      refuse(path, `${name} ${JSON.stringify(value)}`, `${JSON.stringify(kept)}`, advice);
+    }
+  }
+  // A function can only be compared by what it gives next.
+  if (factor?.(state.steps) !== state.factor) {
+    const found = state.factor === undefined ? "no factor" : `the factor ${state.factor}`;
+    refuse(
+      path,
+      factor ? `the factor ${factor(state.steps)} at step ${state.steps}` : "no factor",
+      found,
+      advice,
+    );
+  }
+  const decayed = (name: string) => state.decayed?.includes(name) ?? true;
+  const wrong = decays && names.find((name) => decays(name) !== decayed(name));
+  if (wrong !== undefined) {
+    const say = (does: boolean) => `${does ? "" : "no "}decay of ${wrong}`;
+    refuse(path, say(!decayed(wrong)), say(decayed(wrong)), advice);
+  }
+}

@@ -1,0 +1,235 @@
+/** A model's tensors in safetensors files, by the names of Hugging Face's causal language models. */
+import { join } from "node:path";
+import { readText } from "../../platform/runtime/files.ts";
+import { quote } from "../../platform/runtime/quote.ts";
+import { FileAccess } from "../../platform/runtime/random_access.ts";
+import { parameterShapes } from "../architecture.ts";
+import {
+  openSafetensors,
+  parseIndex,
+  readableTypes,
+  type SafetensorsFile,
+  type Tensor,
+} from "./checkpoint.ts";
+import type { ModelConfiguration } from "../configuration.ts";
+
+/** What a file's header says of a tensor. */
+export interface TensorHeader {
+  shape: number[];
+  /** Absent: one that can be read. */
+  dtype?: string;
+}
+
+const EMBEDDING = "model.embed_tokens.weight";
+const HEAD = "lm_head.weight";
+
+/** Segments that PyTorch's wrappers (torch.compile, DataParallel, FSDP) put into names. */
+const WRAPPERS = new Set([
+  "_checkpoint_wrapped_module",
+  "_fsdp_wrapped_module",
+  "_orig_mod",
+  "module",
+]);
+/** Tables of the rotary positions, which the configuration gives; older files have them. */
+const ROTARY_TABLE = /(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
+
+/** The name of a tensor without wrappers, also where the model without its head was saved. */
+function plainName(name: string): string {
+  const plain = name.split(".").filter((part) => !WRAPPERS.has(part)).join(".");
+  return /^(layers\.\d+|embed_tokens|norm)\./.test(plain) ? `model.${plain}` : plain;
+}
+
+interface Place {
+  file: SafetensorsFile;
+  shard: string;
+  /** As the file calls it. */
+  name: string;
+}
+
+/** Open weights of a folder. */
+export class Weights implements Disposable {
+  readonly #places = new Map<string, Place>();
+  readonly #opened: FileAccess[] = [];
+
+  private constructor(readonly folder: string, readonly files: string[]) {}
+
+  /**
+   * Opens all files and reads their headers.
+   * @throws naming the folder where it has none, where the index and they differ, or a tensor is there
+   *   twice
+   */
+  static async open(folder: string): Promise<Weights> {
+    const { files, index } = await findWeights(folder);
+    const weights = new Weights(folder, files);
+    try {
+      for (const shard of files) await weights.#openShard(shard, index);
+      return weights;
+    } catch (error) {
+      weights.close();
+      throw error;
+    }
+  }
+
+  async #openShard(shard: string, index?: Map<string, string>): Promise<void> {
+    const access = await FileAccess.open(join(this.folder, shard));
+    this.#opened.push(access);
+    const file = await openSafetensors(access);
+    for (const [name, wanted] of index ?? []) {
+      if (wanted === shard && !file.header.tensors.has(name)) {
+        this.#refuse(
+          `tensor ${quote(name)} in ${shard}, as the index says`,
+          "none",
+          "take both again",
+        );
+      }
+    }
+    for (const name of file.names) {
+      if (ROTARY_TABLE.test(name)) continue;
+      const plain = plainName(name);
+      const other = this.#places.get(plain);
+      if (other !== undefined) {
+        const found = [other, { shard, name }].map(({ shard, name }) =>
+          `${quote(name)} in ${shard}`
+        );
+        this.#refuse(
+          "every tensor once",
+          found.join(" and "),
+          "leave out the one that is not meant",
+        );
+      }
+      this.#places.set(plain, { file, shard, name });
+    }
+  }
+
+  #refuse(expected: string, found: string, advice: string): never {
+    throw new Error(
+      `Cannot open model ${this.folder}: expected ${expected}; found ${found}; ${advice}`,
+    );
+  }
+
+  /** What the headers say, by plain names. */
+  get headers(): Map<string, TensorHeader> {
+    return new Map(
+      [...this.#places].map(([plain, { file, name }]) => [plain, file.header.tensors.get(name)!]),
+    );
+  }
+
+  /** One tensor as float32; throws where there is none, or it can't be read. */
+  async read(plain: string): Promise<Tensor> {
+    const place = this.#places.get(plain);
+    if (place !== undefined) return await place.file.read(place.name);
+    throw new Error(
+      `Cannot read tensor ${plain} of ${this.folder}: expected it in ${this.files.join(", ")}; ` +
+        "found none; config.json and weights must belong together",
+    );
+  }
+
+  /**
+   * Whether the output layer is the embedding, where config.json says so. Files may have a head of their
+   * own all the same; it counts where its numbers are others, and stands for an embedding that is not
+   * there, as in transformers 5.
+   */
+  async tiesHead({ vocabularySize, hiddenSize }: ModelConfiguration): Promise<boolean> {
+    const [head, embedding] = [HEAD, EMBEDDING].map((name) => this.#places.get(name));
+    const shape = [vocabularySize, hiddenSize];
+    if (head !== undefined && (!embedding || await isSame([head, embedding], shape))) {
+      this.#places.set(EMBEDDING, embedding ?? head);
+      this.#places.delete(HEAD);
+    }
+    return !this.#places.has(HEAD);
+  }
+
+  close(): void {
+    for (const access of this.#opened.splice(0)) access.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+const sameShape = (a: number[], b: number[]) =>
+  a.length === b.length && a.every((n, i) => n === b[i]);
+
+/** Whether two tensors are of this shape, which makes them worth reading, and the same to the last bit. */
+async function isSame(places: Place[], shape: number[]): Promise<boolean> {
+  const [a, b] = places.map(({ file, name }) => file.header.tensors.get(name)!);
+  if (a.dtype !== b.dtype || ![a, b].every((one) => sameShape(one.shape, shape))) return false;
+  const atOnce = 2 ** 24, size = a.end - a.begin;
+  for (let offset = 0; offset < size; offset += atOnce) {
+    const length = Math.min(atOnce, size - offset);
+    const [one, other] = await Promise.all(
+      places.map(({ file, name }) => file.bytes(name, offset, length)),
+    );
+    if (one.some((byte, i) => byte !== other[i])) return false;
+  }
+  return true;
+}
+
+/**
+ * Compares tensors with what the configuration asks for, before any is read.
+ * @throws naming the first that is missing, of another shape or type, or not a part of the model: its
+ *   numbers would be left out
+ */
+export function checkTensors(
+  where: string,
+  found: ReadonlyMap<string, TensorHeader>,
+  configuration: ModelConfiguration,
+): void {
+  const refuse = (expected: string, found: string) => {
+    throw new Error(
+      `Cannot open model ${where}: expected ${expected}; found ${found}; ` +
+        "configuration and weights must belong together",
+    );
+  };
+  const wanted = new Map(parameterShapes(configuration));
+  const others = [...found.keys()].filter((name) => !wanted.has(name));
+  const some = others.slice(0, 3).map(quote).join(", ");
+  for (const [name, shape] of wanted) {
+    const tensor = found.get(name);
+    if (tensor === undefined) {
+      refuse(`${name} of shape [${shape}]`, `none${some && `, but ${some}`}`);
+    } else if (!sameShape(tensor.shape, shape)) {
+      refuse(`${name} of shape [${shape}]`, quote(tensor.shape));
+    } else if (tensor.dtype !== undefined && !readableTypes.includes(tensor.dtype)) {
+      refuse(`${name} in ${readableTypes.join(", ")}`, tensor.dtype);
+    }
+  }
+  if (others.length > 0) {
+    const { family, layers } = configuration;
+    const count = others.length > 3 ? ` and ${others.length - 3} more` : "";
+    refuse(`the tensors of a ${family} of ${layers} layers alone`, `${some}${count} as well`);
+  }
+}
+
+/** The weights' files of a folder, in order, and in which of them each tensor is to be. */
+async function findWeights(
+  folder: string,
+): Promise<{ files: string[]; index?: Map<string, string> }> {
+  const names: string[] = [];
+  for await (const entry of Deno.readDir(folder)) names.push(entry.name);
+  if (names.includes("model.safetensors")) return { files: ["model.safetensors"] };
+  const indexName = "model.safetensors.index.json";
+  if (names.includes(indexName)) {
+    const path = join(folder, indexName);
+    const index = parseIndex(await readText(path), path);
+    const files = [...new Set(index.values())].sort();
+    const missing = files.find((file) => !names.includes(file));
+    if (missing === undefined) return { files, index };
+    throw new Error(
+      `Cannot open model ${folder}: expected a file ${missing}, as ${indexName} says; found none; ` +
+        "take it from where the others came",
+    );
+  }
+  const advice = names.includes("adapter_model.safetensors")
+    ? "this is an adapter: load its model, then loadLora(model, folder)"
+    : names.some((name) => /\.gguf$/i.test(name))
+    ? "give the path of the .gguf file itself"
+    : names.some((name) => /\.(bin|pth?)$/.test(name))
+    ? "save it once more by transformers' save_pretrained, which writes safetensors"
+    : "check the path";
+  throw new Error(
+    `Cannot open model ${folder}: expected model.safetensors or ${indexName}; ` +
+      `found ${names.sort().slice(0, 8).join(", ") || "an empty folder"}; ${advice}`,
+  );
+}

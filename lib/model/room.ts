@@ -1,0 +1,76 @@
+/** Whether a training has room, told before it starts. */
+import type { LanguageModel } from "./language_model.ts";
+import { adapterShapes, type LoraOptions, loraOptions } from "./lora.ts";
+import { checkMemory, type Has, neededMemory, trainingMemory, type TrainingUse } from "./memory.ts";
+import type { Recompute } from "./architecture.ts";
+import { formatBytes } from "../platform/runtime/memory.ts";
+
+export interface TrainingRoom {
+  /** Tokens of the largest batch, padding counted. */
+  tokens: number;
+  /** The longest row, in tokens. */
+  length: number;
+  /** Most of the batch's tokens with loss. */
+  supervised?: number;
+  /** Most tokens at once; larger batches are cut. */
+  batchTokens: number;
+  recompute?: Recompute;
+  lora?: LoraOptions;
+}
+
+/** Of the adapters that are advised. */
+const LORA_RANK = 8;
+
+/**
+ * @param options has: what is in memory already
+ * @throws where memory is too small, with the estimate and what of the settings would help
+ */
+export function checkTrainingRoom(
+  model: LanguageModel,
+  room: TrainingRoom,
+  { action, has = ["process", "weights"] }: { action: string; has?: Has },
+): void {
+  const needed = (changed: Partial<TrainingRoom>) => estimateOf(model, { ...room, ...changed });
+  const estimate = needed({});
+  const bytes = (of: typeof estimate) => neededMemory(of, has).reduce((sum, [, n]) => sum + n, 0);
+  const now = Math.min(room.batchTokens, room.tokens);
+  const ways: [string, Partial<TrainingRoom>][] = [];
+  if (now > room.length) {
+    ways.push([
+      `fewer tokens at once (--batch-tokens=${room.length}, here ${now}`,
+      { batchTokens: room.length },
+    ]);
+  }
+  if (room.recompute !== "layer") {
+    ways.push(['--gradient-checkpointing (recompute: "layer"', { recompute: "layer" }]);
+  }
+  if (room.lora === undefined) {
+    ways.push([`adapters (--lora=${LORA_RANK}`, { lora: { rank: LORA_RANK } }]);
+  }
+  const helpful = ways.map(([text, change]) => ({ text, then: bytes(needed(change)) }))
+    .filter(({ then }) => then < 0.95 * bytes(estimate))
+    .map(({ text, then }) => `${text}: ${formatBytes(then)})`);
+  checkMemory(estimate, {
+    action,
+    has,
+    mend: `${helpful.length > 0 ? `try ${helpful.join(", ")}, or ` : ""}choose a smaller model`,
+  });
+}
+
+function estimateOf(
+  { config, session }: LanguageModel,
+  { tokens, length, supervised, batchTokens, recompute, lora }: TrainingRoom,
+) {
+  const adapters = lora && [...adapterShapes(config, loraOptions(lora)).values()];
+  const atOnce = Math.max(length, Math.min(batchTokens, tokens));
+  const use: TrainingUse = {
+    batchTokens: atOnce,
+    length,
+    recompute,
+    trained: adapters?.reduce((total, [rows, columns]) => total + rows * columns, 0),
+    summed: tokens > batchTokens,
+    supervised: supervised && Math.ceil(supervised * atOnce / tokens),
+    compiled: session !== undefined,
+  };
+  return trainingMemory(config, use);
+}

@@ -1,0 +1,127 @@
+/** The steps of installing the native library: wheels, addon, and what failed a moment ago. */
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { findOnPath } from "./_command.ts";
+import { compileAddon, type Compiler, findCompiler } from "./_compiler.ts";
+import { downloadWheel, Hindrance, type Python, unpackWheel } from "./_wheels.ts";
+import { writeWhole } from "../runtime/files.ts";
+import type { NativePlatform, Wheel } from "./native_wheels.ts";
+import { INSTALL_COMMAND } from "./pinned.ts";
+
+/** The addon, within an installation. */
+export const ADDON = "tensorflow/tfjs_binding.node";
+
+const FAILURE_MINUTES = 10;
+const require = createRequire(import.meta.url);
+
+/** Downloads a wheel and unpacks what is kept of it into `target`. */
+export async function fetchWheel(
+  python: Python,
+  wheel: Wheel,
+  where: { partial: string; target: string; tags: string[]; progress: (share: number) => void },
+): Promise<void> {
+  const download = join(where.partial, "download");
+  const path = await lasting(downloadWheel(python, wheel, { ...where, folder: download }));
+  await lasting(unpackWheel(python, { path, keep: wheel.keep }, where.target));
+  await Deno.remove(download, { recursive: true });
+}
+
+/** Compiles the addon with this machine's compiler, else with one that is downloaded. */
+export async function compile(
+  python: Python,
+  platform: NativePlatform,
+  { partial, packageFolder, progress }: {
+    partial: string;
+    packageFolder: string;
+    progress: (line: string) => void;
+  },
+): Promise<void> {
+  const job = {
+    packageFolder,
+    nodeApi: join(dirname(require.resolve("node-api-headers/package.json")), "include"),
+    tensorflow: join(partial, "tensorflow"),
+    output: join(partial, ADDON),
+    scratch: join(partial, "compiler"),
+  };
+  await Deno.mkdir(job.scratch, { recursive: true });
+  const own = await findCompiler(job.scratch);
+  const compilers: (() => Promise<Compiler>)[] = own ? [() => Promise.resolve(own)] : [];
+  compilers.push(async () => {
+    const { zig } = platform;
+    progress(`No C++ compiler serves here: downloading one (${megabytes(zig.bytes)})`);
+    await fetchWheel(python, zig, {
+      partial,
+      target: job.scratch,
+      tags: platform.tags,
+      progress: () => {},
+    });
+    return { command: [join(job.scratch, "ziglang", "zig"), "c++"], name: "zig" };
+  });
+  let failure = "";
+  for (const obtain of compilers) {
+    let compiler: Compiler;
+    try {
+      compiler = await obtain();
+    } catch (error) {
+      failure += `${failure && "; "}${error instanceof Error ? error.message : error}`;
+      continue;
+    }
+    progress(`Compiling the addon with ${compiler.name}; up to two minutes`);
+    const { ok, output } = await compileAddon(compiler, job);
+    if (ok) {
+      await Deno.remove(job.scratch, { recursive: true });
+      return;
+    }
+    failure += `${failure && "; "}${compiler.name} failed: ${output}`;
+  }
+  throw new Hindrance(
+    `its addon could not be compiled: ${failure}`,
+    `${compilerCommand()} && ${INSTALL_COMMAND}`,
+    true,
+  );
+}
+
+/** Several notebooks in a row need not each wait for a network that is not there. */
+export async function remember(folder: string, failure: Hindrance): Promise<void> {
+  const record = { at: Date.now(), reason: failure.message, mend: failure.mend };
+  await writeWhole(join(folder, "failure.json"), JSON.stringify(record)).catch(() => {});
+}
+
+/** @throws what failed here within the last ten minutes. */
+export function recall(folder: string): void {
+  let failure: { at: number; reason: string; mend: string };
+  try {
+    failure = JSON.parse(Deno.readTextFileSync(join(folder, "failure.json")));
+  } catch {
+    return;
+  }
+  const minutes = (Date.now() - failure.at) / 60_000;
+  if (!(minutes >= 0 && minutes < FAILURE_MINUTES)) return;
+  throw new Hindrance(`${failure.reason} (tried ${Math.round(minutes)} min ago)`, failure.mend);
+}
+
+/** Marks a hindrance as one that trying again at once would only meet again. */
+async function lasting<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Hindrance) throw new Hindrance(error.message, error.mend, true);
+    throw error;
+  }
+}
+
+/** Calls `tell` at every further 20 percent. */
+export function steps(tell: (percent: number) => void, start = 0): (share: number) => void {
+  let told = Math.floor(start * 5);
+  return (share) => {
+    const step = Math.floor(Math.min(1, share) * 5);
+    if (step > told) tell((told = step) * 20);
+  };
+}
+
+function compilerCommand(): string {
+  if (Deno.build.os === "darwin") return "xcode-select --install";
+  return findOnPath("apt-get") ? "sudo apt-get install -y g++" : "install g++ or clang++";
+}
+
+export const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;

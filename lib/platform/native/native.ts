@@ -1,0 +1,328 @@
+/**
+ * Installs the native TensorFlow: the C library out of a Python wheel, and the Node addon of
+ * `@tensorflow/tfjs-node-gpu`, compiled against it. It lies in `.native/tensorflow-VERSION-KIND`
+ * at the root of the repository; the npm package gets a link to the addon, which finds the library
+ * beside itself, so that moving the repository or making node_modules anew breaks nothing.
+ */
+import { statfsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { findOnPath } from "./_command.ts";
+import { addonDigest } from "./_compiler.ts";
+import { ADDON, compile, fetchWheel, megabytes, recall, remember, steps } from "./_native_build.ts";
+import { findPip, Hindrance } from "./_wheels.ts";
+import { writeWhole } from "../runtime/files.ts";
+import {
+  NATIVE_PLATFORMS,
+  type NativeKind,
+  type NativePlatform,
+  TENSORFLOW_VERSION,
+} from "./native_wheels.ts";
+import { seesNvidiaGpu } from "./nvidia.ts";
+import { DENO_COMMAND, INSTALL_COMMAND } from "./pinned.ts";
+
+export type { NativeKind } from "./native_wheels.ts";
+export { TENSORFLOW_VERSION } from "./native_wheels.ts";
+export { INSTALL_COMMAND } from "./pinned.ts";
+
+/** The root of this repository. */
+export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+
+export type NativeState =
+  | {
+    ready: true;
+    kind: NativeKind;
+    folder: string;
+    addon: string;
+    /** The addon lacks what addon.cc adds now; it works, slower on a graphics card. */
+    outdated: boolean;
+  }
+  | { ready: false; reason: string; mend: string };
+
+export interface NativeOptions {
+  /** Where it lies. Default: `SELF_ALIGNING_NATIVE`, or `.native` at the repository's root. */
+  folder?: string;
+  /** The npm package that loads the addon. Default: this repository's tfjs-node-gpu. */
+  package?: string;
+  /** Default: `cuda` where an NVIDIA GPU is seen and a wheel exists for it, else `cpu`. */
+  kind?: NativeKind;
+  /** False never downloads. Default: true, unless `SELF_ALIGNING_OFFLINE` is set. */
+  download?: boolean;
+  /** Tries at once what failed within the last ten minutes, and builds anew what is outdated. Default: false. */
+  retry?: boolean;
+  /** Told what is being done, a line at a time. Default: prints to stderr. */
+  progress?: (line: string) => void;
+  /** Default: the pinned wheels of this machine's platform. */
+  platform?: NativePlatform;
+}
+
+interface Stamp {
+  version: string;
+  kind: NativeKind;
+  platform: string;
+  wheels: string[];
+  /** Of addon.cc. */
+  source?: string;
+  /** Sizes of the libraries and the addon, by path. */
+  files: Record<string, number>;
+}
+
+const STAMP = "installed.json";
+const PLATFORM = `${Deno.build.os}-${Deno.build.arch}`;
+
+/**
+ * Makes the native library ready to import: at once when it is installed, else by installing it.
+ * What stands in the way is returned, never thrown, so that a run can go on without it.
+ */
+export async function installNative(options: NativeOptions = {}): Promise<NativeState> {
+  const progress = options.progress ?? ((line: string) => console.error(line));
+  try {
+    const state = await ready(options, progress);
+    placeAddon(state.addon, options.package);
+    return state;
+  } catch (error) {
+    if (error instanceof Hindrance) {
+      if (error.lasting) await remember(folderOf(options), error);
+      return { ready: false, reason: error.message, mend: error.mend };
+    }
+    const reason = `installing it failed: ${error instanceof Error ? error.message : error}`;
+    return { ready: false, reason, mend: INSTALL_COMMAND };
+  }
+}
+
+/** What is installed now, without changing anything. */
+export function nativeState(options: NativeOptions = {}): NativeState {
+  const folder = folderOf(options);
+  const kinds: NativeKind[] = options.kind ? [options.kind] : ["cuda", "cpu"];
+  for (const kind of kinds) {
+    const home = homeOf(folder, kind);
+    const stamp = wholeStamp(home);
+    if (stamp === undefined) continue;
+    const outdated = stamp.source !== addonDigest();
+    return { ready: true, kind, folder: home, addon: join(home, ADDON), outdated };
+  }
+  return { ready: false, reason: `it is not installed in ${folder}`, mend: INSTALL_COMMAND };
+}
+
+/** Where node-pre-gyp, which tfjs-node uses, looks for the addon. */
+export function addonPlace(packageFolder = tfjsPackage()): string {
+  const { binary } = JSON.parse(Deno.readTextFileSync(join(packageFolder, "package.json")));
+  const supported = Number(process.versions.napi);
+  const version = Math.max(...binary.napi_versions.filter((v: number) => v <= supported));
+  const place = binary.module_path.replace("{napi_build_version}", version);
+  return resolve(packageFolder, place, `${binary.module_name}.node`);
+}
+
+async function ready(
+  options: NativeOptions,
+  progress: (line: string) => void,
+): Promise<NativeState & { ready: true }> {
+  const folder = folderOf(options);
+  const found = nativeState(options);
+  // The CUDA build also runs on a CPU: with it in place nobody needs to look for a GPU.
+  if (isGood(found, options) && (options.kind || found.kind === "cuda")) return found;
+
+  const platform = options.platform ?? NATIVE_PLATFORMS[PLATFORM];
+  if (platform === undefined) {
+    throw new Hindrance(
+      `there is no TensorFlow ${TENSORFLOW_VERSION} wheel that this project can use on ${PLATFORM}`,
+      Deno.build.os === "windows" ? "run in WSL 2" : "run on Linux, or on a Mac with Apple silicon",
+    );
+  }
+  const kind = options.kind ??
+    (platform.kinds.cuda && await seesNvidiaGpu() ? "cuda" : "cpu");
+  if (isGood(found, options) && found.kind === kind) return found;
+  try {
+    return await install(kind, platform, { ...options, folder, progress });
+  } catch (error) {
+    if (!found.ready) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    progress(
+      `TensorFlow's ${kind} build is not used: ${reason}; going on with the one for the CPU`,
+    );
+    return found;
+  }
+}
+
+function isGood(
+  state: NativeState,
+  { retry }: NativeOptions,
+): state is NativeState & { ready: true } {
+  return state.ready && !(retry && state.outdated);
+}
+
+async function install(
+  kind: NativeKind,
+  platform: NativePlatform,
+  options: NativeOptions & { folder: string; progress: (line: string) => void },
+): Promise<NativeState & { ready: true }> {
+  const { folder, progress } = options;
+  const plan = platform.kinds[kind];
+  if (plan === undefined) {
+    throw new Hindrance(`there is no ${kind} wheel for ${PLATFORM}`, "leave the kind out");
+  }
+  const offline = Deno.env.get("SELF_ALIGNING_OFFLINE");
+  if (!(options.download ?? (offline === undefined || offline === "" || offline === "0"))) {
+    const why = options.download === false ? "" : " and SELF_ALIGNING_OFFLINE forbids to fetch it";
+    throw new Hindrance(
+      `it is not installed in ${folder}${why}`,
+      `${why ? "SELF_ALIGNING_OFFLINE=0 " : ""}${INSTALL_COMMAND}`,
+    );
+  }
+  if (!options.retry) recall(folder);
+  const python = await findPip();
+  if (python === undefined) {
+    throw new Hindrance(
+      "fetching it needs Python 3 with pip (or uv), and none was found on the PATH",
+      pythonCommand(),
+    );
+  }
+  const packageFolder = options.package ?? tfjsPackage();
+
+  await Deno.mkdir(folder, { recursive: true });
+  const space = statfsSync(folder);
+  const free = space.bavail * space.bsize;
+  if (free < plan.diskBytes) {
+    throw new Hindrance(
+      `it needs ${gigabytes(plan.diskBytes)} of disk and ${folder} has ${gigabytes(free)} free`,
+      `free some space, or set SELF_ALIGNING_NATIVE to a folder on a larger disk, then ${INSTALL_COMMAND}`,
+    );
+  }
+
+  // The system frees this lock when its holder ends, however it ends: none goes stale.
+  using lock = await Deno.open(join(folder, "install.lock"), { write: true, create: true });
+  if (!await lock.tryLock(true)) {
+    progress(`Waiting for another process that installs TensorFlow in ${folder}`);
+    await lock.lock(true);
+  }
+  const meanwhile = nativeState({ ...options, kind });
+  if (isGood(meanwhile, options)) return meanwhile;
+  await sweep(folder);
+
+  const name = `TensorFlow ${TENSORFLOW_VERSION} (${kind})`;
+  const total = plan.wheels.reduce((sum, wheel) => sum + wheel.bytes, 0);
+  progress(`Installing ${name} in ${folder}, once: ${megabytes(total)} to download`);
+  const partial = join(folder, `partial-${crypto.randomUUID()}`);
+  try {
+    let before = 0;
+    for (const wheel of plan.wheels) {
+      const share = steps(
+        (percent) => progress(`${name}: ${percent} % downloaded`),
+        before / total,
+      );
+      await fetchWheel(python, wheel, {
+        partial,
+        target: partial,
+        tags: platform.tags,
+        progress: (part) => share((before + part * wheel.bytes) / total),
+      });
+      before += wheel.bytes;
+    }
+    await compile(python, platform, { partial, packageFolder, progress });
+    await Deno.remove(join(partial, "tensorflow", "include"), { recursive: true });
+    const stamp: Stamp = {
+      version: TENSORFLOW_VERSION,
+      kind,
+      platform: PLATFORM,
+      wheels: plan.wheels.map(({ requirement, sha256 }) => `${requirement} sha256:${sha256}`),
+      source: addonDigest(),
+      files: librarySizes(partial),
+    };
+    await writeWhole(join(partial, STAMP), JSON.stringify(stamp, null, 1) + "\n");
+    const home = homeOf(folder, kind);
+    await Deno.remove(home, { recursive: true }).catch(ignoreAbsent);
+    await Deno.rename(partial, home);
+    await Deno.remove(join(folder, "failure.json")).catch(ignoreAbsent);
+    progress(`${name} is installed`);
+    return { ready: true, kind, folder: home, addon: join(home, ADDON), outdated: false };
+  } finally {
+    await Deno.remove(partial, { recursive: true }).catch(() => {});
+  }
+}
+
+/** Links the addon where the npm package looks for it; the loader resolves the link. */
+function placeAddon(addon: string, packageFolder = tfjsPackage()): void {
+  const place = addonPlace(packageFolder);
+  try {
+    if (Deno.realPathSync(place) === Deno.realPathSync(addon)) return;
+  } catch { /* nothing there yet, or a link to nothing */ }
+  Deno.mkdirSync(dirname(place), { recursive: true });
+  const repository = Deno.realPathSync(ROOT);
+  const real = Deno.realPathSync(addon);
+  // Relative within the repository, so that it can be moved whole.
+  const inside = !relative(repository, real).startsWith("..") &&
+    !isAbsolute(relative(repository, real));
+  const target = inside ? relative(Deno.realPathSync(dirname(place)), real) : real;
+  const partial = `${place}.${crypto.randomUUID()}.partial`;
+  Deno.symlinkSync(target, partial);
+  Deno.renameSync(partial, place);
+}
+
+/** An installation's stamp; undefined where it is not there or not whole. */
+function wholeStamp(home: string): Stamp | undefined {
+  try {
+    const stamp: Stamp = JSON.parse(Deno.readTextFileSync(join(home, STAMP)));
+    const whole = stamp.version === TENSORFLOW_VERSION && stamp.platform === PLATFORM &&
+      ADDON in stamp.files &&
+      Object.entries(stamp.files).every(([path, size]) =>
+        Deno.statSync(join(home, path)).size === size
+      );
+    return whole ? stamp : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sizes of the shared libraries under a folder, by path relative to it. */
+function librarySizes(home: string, inside = ""): Record<string, number> {
+  const sizes: Record<string, number> = {};
+  for (const { name, isDirectory } of Deno.readDirSync(join(home, inside))) {
+    const path = inside ? `${inside}/${name}` : name;
+    if (isDirectory) Object.assign(sizes, librarySizes(home, path));
+    else if (/\.(so(\.\d+)*|dylib|node)$/.test(name)) {
+      sizes[path] = Deno.statSync(join(home, path)).size;
+    }
+  }
+  return sizes;
+}
+
+/** Removes what killed installations left; a download still running into it may keep a little. */
+async function sweep(folder: string): Promise<void> {
+  for await (const { name } of Deno.readDir(folder)) {
+    if (!name.startsWith("partial-")) continue;
+    await Deno.remove(join(folder, name), { recursive: true }).catch(() => {});
+  }
+}
+
+function folderOf(options: NativeOptions): string {
+  return resolve(options.folder ?? (Deno.env.get("SELF_ALIGNING_NATIVE") || join(ROOT, ".native")));
+}
+
+function homeOf(folder: string, kind: NativeKind): string {
+  return join(folder, `tensorflow-${TENSORFLOW_VERSION}-${kind}`);
+}
+
+const require = createRequire(import.meta.url);
+
+function tfjsPackage(): string {
+  try {
+    return dirname(require.resolve("@tensorflow/tfjs-node-gpu/package.json"));
+  } catch {
+    throw new Hindrance("the npm packages are not installed", `${DENO_COMMAND} install`);
+  }
+}
+
+function pythonCommand(): string {
+  if (Deno.build.os === "darwin") return "xcode-select --install";
+  return findOnPath("apt-get")
+    ? "sudo apt-get install -y python3-pip"
+    : "install Python 3 with pip, or uv (https://docs.astral.sh/uv)";
+}
+
+const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+
+function ignoreAbsent(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}

@@ -1,0 +1,249 @@
+/**
+ * Runs a notebook from top to bottom in a kernel of its own and writes it back with its outputs.
+ * What is written depends on the cells alone: no times, no paths of this machine, no colours.
+ */
+import { dirname, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
+import { writeWhole } from "../runtime/files.ts";
+import { checkNotebooks } from "./check.ts";
+import { Kernel, KernelError, type Message, type Reply } from "./kernel.ts";
+import {
+  type Bundle,
+  codeCells,
+  formatNotebook,
+  joined,
+  lines,
+  mayFail,
+  type Notebook,
+  type Output,
+  readNotebook,
+} from "./notebook.ts";
+
+/** What happens during a run, for those who watch. */
+export type Progress =
+  | { type: "cell"; cell: number; cells: number; line: string }
+  | { type: "done"; cell: number; cells: number; seconds: number }
+  /** The text of a display that is updated in place, such as a progress bar. */
+  | { type: "live"; text: string }
+  | { type: "warning"; text: string };
+
+export interface ExecuteNotebookOptions {
+  /** Where the notebook with its outputs is written; false: nowhere. Default: in place. */
+  output?: string | false;
+  /** Parameters, as environment variables of the kernel. Default none. */
+  environment?: Record<string, string>;
+  /** Seconds after which a cell is given up. Default: none. */
+  timeoutPerCell?: number;
+  /** Called as the run goes on. */
+  onProgress?: (progress: Progress) => void;
+  /** Ends the run, and the kernel with it. */
+  signal?: AbortSignal;
+}
+
+/** A cell that failed: which, and why. `notebook` holds the outputs up to there. */
+export class NotebookError extends Error {
+  override name = "NotebookError";
+  constructor(
+    readonly path: string,
+    /** Counted from 1 among the code cells. */
+    readonly cell: number,
+    /** The cell's first line. */
+    readonly line: string,
+    /** Name, value and traceback of the error, or what became of the kernel. */
+    readonly reason: string,
+    readonly notebook: Notebook,
+  ) {
+    super(`${relative(Deno.cwd(), resolve(path))}, cell ${cell} (${line}): ${reason}`);
+  }
+}
+
+/** Marks a line of output that tells of an error outside the cell's own course. */
+const STRAY = "\0stray error\0";
+
+/**
+ * Run before the cells. In a cell Deno swallows a rejection that nobody handles, and waits 30 s
+ * after a throw in a timer; and a kernel whose runner was killed would go on alone.
+ */
+const PRELUDE = `{
+  const report = (event, error) => {
+    event.preventDefault();
+    console.log(${JSON.stringify(STRAY)} + (error instanceof Error ? error.stack : String(error)));
+  };
+  addEventListener("unhandledrejection", (event) => report(event, event.reason));
+  addEventListener("error", (event) => report(event, event.error));
+  const runner = Deno.ppid;
+  const watch = () => Deno.ppid === runner || Deno.exit(1);
+  Deno.unrefTimer(Number(setInterval(watch, 2000)));
+}`;
+
+/** Runs a notebook; throws NotebookError at the first cell that fails, and then writes nothing. */
+export async function executeNotebook(
+  path: string,
+  options: ExecuteNotebookOptions = {},
+): Promise<Notebook> {
+  const { output = path, environment = {}, timeoutPerCell, onProgress = () => {} } = options;
+  const notebook = await readNotebook(path);
+  const cells = codeCells(notebook);
+  for (const cell of cells) Object.assign(cell, { execution_count: null, outputs: [] });
+
+  await using kernel = await Kernel.start({
+    directory: dirname(resolve(path)),
+    environment: { NO_COLOR: "1", ...environment },
+  });
+  const stop = () => kernel.close();
+  options.signal?.addEventListener("abort", stop);
+  try {
+    await kernel.execute(PRELUDE, { silent: true });
+    const displays = new Map<string, Shown[]>();
+    let count = 0;
+    for (const [i, cell] of cells.entries()) {
+      const source = joined(cell.source);
+      if (!source.trim()) continue;
+      const line = source.trim().split("\n")[0].slice(0, 80);
+      const fail = (reason: string) => new NotebookError(path, i + 1, line, reason, notebook);
+      const start = performance.now();
+      onProgress({ type: "cell", cell: i + 1, cells: cells.length, line });
+      const collector = new Collector(cell.outputs, displays, onProgress);
+      cell.execution_count = ++count;
+      let reply: Reply;
+      try {
+        reply = await kernel.execute(source, {
+          onMessage: (message) => collector.take(message),
+          timeout: timeoutPerCell,
+        });
+      } catch (error) {
+        if (!(error instanceof KernelError)) throw error;
+        if (options.signal?.aborted) throw fail("the run was stopped");
+        throw fail(explain(error));
+      }
+      if (reply.status !== "ok" && !mayFail(cell)) throw fail(await errorText(path, i + 1, reply));
+      if (collector.stray) throw fail(`an error that nobody handled: ${collector.stray}`);
+      const seconds = (performance.now() - start) / 1000;
+      onProgress({ type: "done", cell: i + 1, cells: cells.length, seconds });
+    }
+  } finally {
+    options.signal?.removeEventListener("abort", stop);
+    for (const output of cells.flatMap((cell) => cell.outputs)) {
+      if (output.output_type === "stream") output.text = lines(plain(joined(output.text)));
+    }
+  }
+  if (output) await writeWhole(output, formatNotebook(notebook));
+  return notebook;
+}
+
+/** Turns what the kernel publishes into a cell's outputs. */
+class Collector {
+  /** An error outside the cell's own course, or "". */
+  stray = "";
+  #clear = false;
+
+  constructor(
+    private readonly outputs: Output[],
+    /** The outputs shown under each display id, in this cell and those before. */
+    private readonly displays: Map<string, Shown[]>,
+    private readonly onProgress: (progress: Progress) => void,
+  ) {}
+
+  take({ header, content }: Message): void {
+    switch (header.msg_type) {
+      case "stream":
+        return this.#stream(content.name, content.text);
+      case "display_data":
+        return this.#show({ output_type: "display_data", ...contents(content) }, content);
+      case "execute_result": {
+        const { execution_count } = content;
+        const output = { output_type: "execute_result" as const, ...contents(content) };
+        return this.#show({ ...output, execution_count }, content);
+      }
+      case "update_display_data": {
+        const shown = this.displays.get(content.transient?.display_id) ?? [];
+        for (const output of shown) Object.assign(output, contents(content));
+        return this.#live(content.data);
+      }
+      case "clear_output":
+        if (content.wait) this.#clear = true;
+        else this.outputs.length = 0;
+        return;
+      case "error": {
+        const { ename, evalue, traceback } = content;
+        this.#add({ output_type: "error", ename, evalue, traceback: traceback.map(plain) });
+      }
+    }
+  }
+
+  #stream(name: "stdout" | "stderr", text: string): void {
+    const at = text.indexOf(STRAY);
+    if (at >= 0) {
+      this.stray ||= plain(text.slice(at + STRAY.length)).trim();
+      text = text.slice(0, at);
+    }
+    if (!text) return;
+    if (name === "stderr") this.onProgress({ type: "warning", text });
+    const last = this.#clear ? undefined : this.outputs.at(-1);
+    if (last?.output_type === "stream" && last.name === name) last.text = joined(last.text) + text;
+    else this.#add({ output_type: "stream", name, text });
+  }
+
+  #add(output: Output): void {
+    if (this.#clear) this.outputs.length = 0;
+    this.#clear = false;
+    this.outputs.push(output);
+  }
+
+  #show(output: Shown, content: Message["content"]): void {
+    this.#add(output);
+    const id = content.transient?.display_id;
+    if (!id) return;
+    this.displays.set(id, [...this.displays.get(id) ?? [], output]);
+    this.#live(content.data);
+  }
+
+  #live(data: Bundle): void {
+    const text = data["text/plain"];
+    if (typeof text === "string") this.onProgress({ type: "live", text: plain(text) });
+  }
+}
+
+type Shown = Extract<Output, { data: Bundle }>;
+
+/** Data and metadata of a display, its texts in lines as Jupyter writes them. */
+function contents(content: Message["content"]): { data: Bundle; metadata: Bundle } {
+  const isText = (type: string) =>
+    type.startsWith("text/") || type === "image/svg+xml" || type === "application/javascript";
+  const data = Object.entries(content.data as Bundle).map(([type, value]) =>
+    typeof value === "string" && isText(type) ? [type, lines(plain(value))] : [type, value]
+  );
+  return { data: Object.fromEntries(data), metadata: content.metadata ?? {} };
+}
+
+const ROOT_URL = new URL("../../../", import.meta.url);
+const ROOT = fileURLToPath(ROOT_URL);
+
+/** Text without colours, and with the project's own paths relative to it: outputs are committed. */
+function plain(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(ROOT_URL.href, "").replaceAll(ROOT, "");
+}
+
+async function errorText(
+  path: string,
+  cell: number,
+  { ename = "Error", evalue = "", traceback = [] }: Exclude<Reply, { status: "ok" }>,
+): Promise<string> {
+  const trace = plain(traceback.join("\n")).trim();
+  const name = plain(`${ename}: ${evalue}`);
+  if (trace) return trace.includes(plain(evalue)) ? trace : `${name}\n${trace}`;
+  // The kernel says nothing of a cell that it can't compile; the type checker does.
+  const problems = (await checkNotebooks([path], { only: ["types"] }))
+    .filter((problem) => problem.cell === cell)
+    .map(({ line, message }) => `line ${line}: ${message}`);
+  return problems.length ? problems.join("\n") : `${name}; run \`deno task check\` for more`;
+}
+
+function explain({ reason, message }: KernelError): string {
+  if (reason === "timeout") return `${message}; make it faster or give it a longer timeout`;
+  if (reason === "stalled") return `${message}; look for a synchronous loop left running`;
+  return /SIGKILL|SIGTRAP|SIGABRT|out of memory/i.test(message)
+    ? `${message}\nThe memory may have been too small; close other programs or make the run smaller`
+    : `${message}\nLook for Deno.exit or a crash of a native library in this cell`;
+}

@@ -1,0 +1,200 @@
+/**
+ * Which of two ways to compute is faster on this machine: a graphics card or the processor beside it. A
+ * training step of the model's shape is measured on each, in a process of its own, and kept by machine.
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { lastLines, run } from "../native/_command.ts";
+import { writeWhole } from "./files.ts";
+
+/** `cuda` and `processor` are TensorFlow's two, from one library. */
+export type Candidate = "cuda" | "processor" | "webgpu" | "wasm";
+
+/** A model's dimensions, and the tokens of a step. A `ModelConfiguration` has the first. */
+export interface StepShape {
+  vocabularySize: number;
+  hiddenSize: number;
+  layers: number;
+  heads: number;
+  keyValueHeads: number;
+  headDimension: number;
+  intermediateSize: number;
+  /** Default: 16. */
+  rows?: number;
+  /** Tokens a row. Default: 36. */
+  length?: number;
+}
+
+/** Names the variable that says which of `STEP_SHAPES` is measured where no model is known. */
+export const SHAPE_VARIABLE = "SELF_ALIGNING_SHAPE";
+
+/** A small organism, on a batch of its fine-tuning; the smallest of the real models, SmolLM2-135M. */
+export const STEP_SHAPES = {
+  organism: {
+    vocabularySize: 942,
+    hiddenSize: 64,
+    layers: 4,
+    heads: 2,
+    keyValueHeads: 2,
+    headDimension: 32,
+    intermediateSize: 192,
+  },
+  real: {
+    vocabularySize: 49152,
+    hiddenSize: 576,
+    layers: 30,
+    heads: 9,
+    keyValueHeads: 3,
+    headDimension: 64,
+    intermediateSize: 1536,
+    rows: 4,
+    length: 128,
+  },
+} satisfies Record<string, StepShape>;
+
+function defaultShape(): StepShape {
+  return Deno.env.get(SHAPE_VARIABLE) === "real" ? STEP_SHAPES.real : STEP_SHAPES.organism;
+}
+
+/** How a candidate did. */
+export type Outcome =
+  | { milliseconds: number }
+  /** Why it can't be used. */
+  | { reason: string };
+
+export type Measured = { candidate: Candidate } & Outcome;
+
+export interface Choice {
+  candidate: Candidate;
+  measured: Measured[];
+  /** Milliseconds since 1970. */
+  at: number;
+}
+
+/** What makes a process compute with a candidate, and a worker with what its parent chose. */
+export function environmentOf(candidate: Candidate): Record<string, string> {
+  return {
+    SELF_ALIGNING_BACKEND: candidate === "cuda" || candidate === "processor"
+      ? "tensorflow"
+      : candidate,
+    ...(candidate === "processor" && { CUDA_VISIBLE_DEVICES: "-1" }),
+  };
+}
+
+/** More layers and a larger vocabulary take longer on both sides alike. */
+const MOST_LAYERS = 4;
+const MOST_WORDS = 8192;
+const SECONDS = 120;
+
+/** What of a shape tells the candidates apart; large models need not be built for it. */
+function reduced({ rows = 16, length = 36, ...shape }: StepShape): Required<StepShape> {
+  const { hiddenSize, heads, keyValueHeads, headDimension, intermediateSize } = shape;
+  return {
+    vocabularySize: Math.min(shape.vocabularySize, MOST_WORDS),
+    layers: Math.min(shape.layers, MOST_LAYERS),
+    ...{ hiddenSize, heads, keyValueHeads, headDimension, intermediateSize, rows, length },
+  };
+}
+
+/** What the measuring process prints. */
+export const STEP_LINE = "measured step: ";
+
+/** One training step by a candidate, in a process of its own, where it may crash. */
+export async function measureStep(
+  candidate: Candidate,
+  shape: StepShape = defaultShape(),
+): Promise<Outcome> {
+  const script = fileURLToPath(new URL("../../tasks/measure_step.ts", import.meta.url));
+  const { output } = await run(
+    [Deno.execPath(), "run", "-A", "--quiet", script, JSON.stringify([candidate, reduced(shape)])],
+    {
+      // TensorFlow says only at that level why it leaves a card alone.
+      env: {
+        ...environmentOf(candidate),
+        TF_CPP_MIN_LOG_LEVEL: "0",
+        SELF_ALIGNING_PRECISION: "float32",
+      },
+      signal: AbortSignal.timeout(1000 * SECONDS),
+    },
+  );
+  const line = output.split("\n").find((line) => line.startsWith(STEP_LINE));
+  if (line === undefined) {
+    return { reason: lastLines(output) || `it said nothing in ${SECONDS} seconds` };
+  }
+  const told: { milliseconds: number } | { unused: true } | { error: string } = JSON.parse(
+    line.slice(STEP_LINE.length),
+  );
+  if ("milliseconds" in told) return told;
+  return { reason: "error" in told ? told.error : cardReason(output) };
+}
+
+/** Of TensorFlow's log what it says about the card: errors first, without their stamps. */
+export function cardReason(log: string): string {
+  const lines = [...log.matchAll(/^(?:\S+ \S+ )?([IWEF])(?:\d{4} | )?.*?\.cc:\d+\] (.*)$/gm)]
+    .filter(([line]) =>
+      /cuda|cudnn|cublas|cuinit|\bgpus?\b|dlopen|dynamic library|nvidia/i.test(line)
+    )
+    .map(([, level, text]) => ({ rank: "FEWI".indexOf(level), text: text.trim() }))
+    .sort((a, b) => a.rank - b.rank);
+  const texts = [...new Set(lines.map(({ text }) => text))];
+  return texts.slice(0, 2).join(" / ") || "TensorFlow gives no reason";
+}
+
+/** A failure can pass, as when another process has filled the card. */
+const FAILURE_MINUTES = 10;
+
+/**
+ * The faster of two candidates; the first where neither works, so that its failure is seen.
+ * @param about what else the times depend on: card, driver, processor, versions
+ * @param folder where outcomes are kept
+ * @param measure another way to measure, for tests
+ */
+export async function fasterOf(
+  candidates: readonly [Candidate, Candidate],
+  { about, folder, shape = defaultShape(), measure = measureStep }: {
+    about: readonly (string | number | undefined)[];
+    folder: string;
+    shape?: StepShape;
+    measure?: (candidate: Candidate, shape: StepShape) => Promise<Outcome>;
+  },
+): Promise<Choice> {
+  const key = await sha256(JSON.stringify([candidates, about, reduced(shape)]));
+  const path = join(folder, `${key.slice(0, 16)}.json`);
+  const kept = await readChoice(path);
+  if (kept !== undefined) return kept;
+  const measured: Measured[] = [];
+  for (const candidate of candidates) {
+    measured.push({ candidate, ...await measure(candidate, shape) });
+  }
+  const working = measured.filter((one) => "milliseconds" in one)
+    .sort((a, b) => a.milliseconds - b.milliseconds);
+  const candidate = working[0]?.candidate ?? candidates[0];
+  const choice = { candidate, measured, at: Date.now() };
+  // Where it can't be kept it is measured again.
+  await writeWhole(path, JSON.stringify(choice) + "\n").catch(() => {});
+  return choice;
+}
+
+async function readChoice(path: string): Promise<Choice | undefined> {
+  try {
+    const choice: Choice = JSON.parse(await Deno.readTextFile(path));
+    const minutes = (Date.now() - choice.at) / 60_000;
+    const failed = choice.measured.some((one) => "reason" in one);
+    return failed && !(minutes >= 0 && minutes < FAILURE_MINUTES) ? undefined : choice;
+  } catch {
+    return undefined;
+  }
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(digest).toHex();
+}
+
+/** The outcomes, in a line: `cuda 9.4 ms a step, processor 17 ms`. */
+export function measuredText(measured: readonly Measured[]): string {
+  return measured.map((one) =>
+    `${one.candidate} ` +
+    ("reason" in one ? `can't be used (${one.reason})` : `${one.milliseconds.toPrecision(3)} ms`)
+  ).join(", ");
+}

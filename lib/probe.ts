@@ -1,0 +1,247 @@
+/**
+ * Probing what a model believes (paper, section 3): the question's options, read off the model's
+ * next-token distribution after a few-shot prompt, or a chat prompt for a fine-tuned model.
+ */
+import { type Answer, answerFrom } from "./answer.ts";
+import type { ProbedModel } from "./model/readable_model.ts";
+import type { Formulation, Normalization, Template } from "./prompt.ts";
+import type { Question } from "./question.ts";
+import { type LetterForm, letterTarget } from "./study/letters.ts";
+
+export interface ProbeOptions {
+  /** Shown before each question, in this order. Default: none. */
+  demonstrations?: Question[];
+  /** Of these, how many. Default: 5, or all there are. */
+  shots?: number;
+  /** `plain` few-shot text, or `vicuna`: inside a conversation. Default: plain. */
+  template?: Template;
+  /** Default: the format's own; letters, as in the paper, and for an organism hybrid. */
+  formulation?: Formulation;
+  /**
+   * Which token of a letter is scored: `bare`, its last one by itself, as in the paper; `space`, the one
+   * that it has after a space (see `letterTokens`). Default: bare.
+   */
+  letterForm?: LetterForm;
+  /** Of option texts (not letters). Default: the format's own; none. */
+  normalization?: Normalization;
+  /** Show each question's context. Default: false. */
+  context?: boolean;
+  /** Tokens of a batch, padding counted. Default: the model's. */
+  batchTokens?: number;
+}
+
+/** softmax of some logits among themselves. */
+export function softmaxOver(logits: ArrayLike<number>, ids: readonly number[]): number[] {
+  const chosen = ids.map((id) => logits[id]);
+  const highest = Math.max(...chosen);
+  const exponentials = chosen.map((value) => Math.exp(value - highest));
+  const total = exponentials.reduce((a, b) => a + b, 0);
+  return exponentials.map((value) => value / total);
+}
+
+/** Token ids of a text from its start: some hold their own <s>, others get the model's. */
+export function promptIds(
+  { format, tokenizer }: Pick<ProbedModel, "format" | "tokenizer">,
+  text: string,
+): number[] {
+  return tokenizer!.encode(text, { addSpecialTokens: format.addsStart(text) });
+}
+
+/** Asks the model each question; the answers stand in the questions' order. */
+export async function probe(
+  model: ProbedModel,
+  questions: readonly Question[],
+  options: ProbeOptions = {},
+): Promise<Answer[]> {
+  const tokenizer = model.requireTokenizer();
+  const { format } = model;
+  const {
+    demonstrations = [],
+    shots = 5,
+    template = "plain",
+    formulation = format.formulation,
+    letterForm = "bare",
+    normalization = format.normalization,
+    context = false,
+    batchTokens,
+  } = options;
+  const shown = demonstrations.slice(0, shots);
+  const how = { template, formulation, context };
+  const prompts = questions.map((question) => format.probePrompt(question, shown, how));
+  const texts = questions.map((question) => format.optionTexts(question, how));
+  const targets = formulation !== "letters"
+    ? undefined
+    : prompts.map((prompt, i) =>
+      letterTarget({ tokenizer, format }, { prompt, texts: texts[i], form: letterForm, template })
+    );
+  const prefixes = targets?.map(({ prefix }) => prefix) ??
+    prompts.map((prompt) => promptIds(model, prompt));
+  checkLengths(model, questions, prefixes);
+
+  // Where every option is one token, one pass a question gives them all.
+  const ids = targets?.map(({ ids }) => ids) ?? oneTokenEach(model, prompts, prefixes, texts);
+  if (ids !== undefined && (formulation === "letters" || normalization === "none")) {
+    const logits = await model.nextTokenLogits(prefixes, { batchTokens });
+    return questions.map((question, i) => answerFrom(question, softmaxOver(logits[i], ids[i])));
+  }
+  const scores = await textScores(model, prompts, texts, batchTokens);
+  const bare = normalization === "pmi" ? await bareScores(model, prompts, texts, batchTokens) : [];
+  return questions.map((question, i) =>
+    answerFrom(
+      question,
+      optionProbabilities(
+        scores[i].map((score, k) => ({ ...score, bare: bare[i]?.[k] })),
+        normalization,
+      ),
+    )
+  );
+}
+
+/** The likelihood of one option's text after its question. */
+export interface OptionScore {
+  /** Log-likelihood, nats, summed over the text's tokens. */
+  sum: number;
+  tokens: number;
+  characters: number;
+  /** The same sum without the question, which PMI takes off. */
+  bare?: number;
+}
+
+/** softmax over a question's options, made comparable. @throws where PMI lacks the bare likelihoods */
+export function optionProbabilities(
+  scores: readonly OptionScore[],
+  normalization: Normalization,
+): number[] {
+  const values = scores.map(({ sum, tokens, characters, bare }) => {
+    if (normalization === "token") return sum / tokens;
+    if (normalization === "character") return sum / characters;
+    if (normalization === "none") return sum;
+    if (bare === undefined) {
+      throw new Error(
+        "Cannot compare options by PMI: expected each text's likelihood without the question; found " +
+          "none; ask scoreOptions for it",
+      );
+    }
+    return sum - bare;
+  });
+  return softmaxOver(values, values.map((_, i) => i));
+}
+
+/** The scores of every option's text, with those without the question: for all normalizations at once. */
+export async function scoreOptions(
+  model: ProbedModel,
+  questions: readonly Question[],
+  options: Omit<ProbeOptions, "normalization"> = {},
+): Promise<OptionScore[][]> {
+  const {
+    demonstrations = [],
+    shots = 5,
+    template = "plain",
+    context = false,
+    batchTokens,
+  } = options;
+  const how = { template, formulation: options.formulation ?? model.format.formulation, context };
+  const shown = demonstrations.slice(0, shots);
+  const prompts = questions.map((question) => model.format.probePrompt(question, shown, how));
+  checkLengths(model, questions, prompts.map((prompt) => promptIds(model, prompt)));
+  const texts = questions.map((question) => model.format.optionTexts(question, how));
+  const scores = await textScores(model, prompts, texts, batchTokens);
+  const bare = await bareScores(model, prompts, texts, batchTokens);
+  return scores.map((row, i) => row.map((score, k) => ({ ...score, bare: bare[i][k] })));
+}
+
+/** Log-likelihood of each option's text after the prompt's last word alone; each text is read once. */
+async function bareScores(
+  model: ProbedModel,
+  prompts: readonly string[],
+  texts: readonly string[][],
+  batchTokens: number | undefined,
+): Promise<number[][]> {
+  const cues = [...new Set(prompts.map(cueOf))];
+  const read = cues.map((cue) => [
+    ...new Set(texts.flatMap((options, i) => cueOf(prompts[i]) === cue ? options : [])),
+  ]);
+  const scores = await textScores(model, cues, read, batchTokens);
+  const found = new Map(
+    cues.map((cue, c) => [cue, new Map(read[c].map((text, k) => [text, scores[c][k].sum]))]),
+  );
+  return texts.map((options, i) => options.map((text) => found.get(cueOf(prompts[i]))!.get(text)!));
+}
+
+/**
+ * The prompt's last word, such as `Answer:`, with the line breaks that a chat template puts behind it: what
+ * PMI's likelihood without the question follows.
+ */
+function cueOf(prompt: string): string {
+  const words = prompt.trimEnd();
+  return words.split(/\s+/).at(-1) + prompt.slice(words.length);
+}
+
+function checkLengths(
+  model: ProbedModel,
+  questions: readonly Question[],
+  rows: number[][],
+): void {
+  const long = rows.findIndex((row) => row.length > model.config.maxPositions);
+  if (long < 0) return;
+  throw new Error(
+    `Cannot ask question ${questions[long].id}: expected a prompt of at most ` +
+      `${model.config.maxPositions} tokens; found ${rows[long].length}; show fewer demonstrations`,
+  );
+}
+
+/** The options' tokens where each option adds exactly one to its prompt, else undefined. */
+function oneTokenEach(
+  model: ProbedModel,
+  prompts: string[],
+  prefixes: number[][],
+  texts: string[][],
+): number[][] | undefined {
+  const result: number[][] = [];
+  for (const [i, options] of texts.entries()) {
+    const row: number[] = [];
+    for (const text of options) {
+      const whole = promptIds(model, prompts[i] + text);
+      const fits = whole.length === prefixes[i].length + 1 &&
+        prefixes[i].every((id, k) => id === whole[k]);
+      if (!fits) return undefined;
+      row.push(whole[whole.length - 1]);
+    }
+    if (new Set(row).size !== row.length) return undefined;
+    result.push(row);
+  }
+  return result;
+}
+
+/** Summed log-likelihood (nats) and number of tokens of each option's text after its prompt. */
+async function textScores(
+  model: ProbedModel,
+  prompts: string[],
+  texts: string[][],
+  batchTokens: number | undefined,
+): Promise<OptionScore[][]> {
+  const rows: number[][] = [], from: number[] = [];
+  for (const [i, options] of texts.entries()) {
+    const prefix = promptIds(model, prompts[i]);
+    for (const text of options) {
+      const whole = promptIds(model, prompts[i] + text);
+      // Tokens can join across the seam: what the whole text shares with the prompt is the prompt.
+      let shared = 0;
+      while (shared < prefix.length && prefix[shared] === whole[shared]) shared++;
+      rows.push(whole);
+      from.push(Math.max(1, Math.min(shared, whole.length - 1)));
+    }
+  }
+  const scores = await model.tokenLogProbabilities(rows, from, { batchTokens });
+  let next = 0;
+  return texts.map((options) =>
+    options.map((text) => {
+      const score = scores[next++];
+      return {
+        sum: score.reduce((a, b) => a + b, 0),
+        tokens: score.length,
+        characters: text.length,
+      };
+    })
+  );
+}

@@ -1,0 +1,39 @@
+/**
+ * `deno task check`: format, lint and types of the code, and of the notebooks' cells.
+ * All is checked, also after a failure.
+ */
+import { join } from "node:path";
+import { ROOT } from "../platform/native/native.ts";
+import { checkNotebooks, problemText } from "../platform/notebook/check.ts";
+
+Deno.chdir(ROOT);
+const failed: string[] = [];
+
+async function step(name: string, check: () => Promise<boolean>) {
+  const start = performance.now();
+  const fine = await check();
+  if (!fine) failed.push(name);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`${fine ? "ok    " : "FAILED"} ${name} (${seconds} s)`);
+}
+
+const deno = async (...args: string[]) =>
+  (await new Deno.Command(Deno.execPath(), { args }).spawn().status).success;
+
+// The notebooks' format is checked with their cells. The flag replaces what deno.json excludes.
+const { exclude } = JSON.parse(Deno.readTextFileSync("deno.json")).fmt;
+const ignored = ["notebooks", ...exclude].join(",");
+await step("format", () => deno("fmt", "--check", `--ignore=${ignored}`));
+await step("lint", () => deno("lint", "--quiet"));
+await step("types", () => deno("check", "--quiet", "lib", "test"));
+await step("notebooks", async () => {
+  const names = [...Deno.readDirSync("notebooks")].map(({ name }) => name);
+  const paths = names.filter((name) => name.endsWith(".ipynb")).sort();
+  const problems = await checkNotebooks(paths.map((name) => join("notebooks", name)));
+  for (const problem of problems) console.error(problemText(problem));
+  return problems.length === 0;
+});
+if (failed.length) {
+  console.error(`Failed: ${failed.join(", ")}`);
+  Deno.exit(1);
+}

@@ -1,0 +1,89 @@
+/**
+ * `deno task lab`: JupyterLab on the notebooks, from a private Python environment that is made the
+ * first time. Further arguments go to JupyterLab; `--check` starts it, asks it for the kernel, and
+ * ends.
+ */
+import { delimiter, join } from "node:path";
+import { writeWhole } from "../platform/runtime/files.ts";
+import { lines } from "../platform/runtime/lines.ts";
+import { installNative, ROOT } from "../platform/native/native.ts";
+import { pythonEnvironment } from "../platform/native/python.ts";
+
+/** plotly brings the extension that draws its figures in JupyterLab. */
+const PACKAGES = ["jupyterlab==4.6.6", "plotly==7.1.0"];
+
+/** Where a kernelspec of our own lies; `deno jupyter --install` would write into the user's home. */
+const SHARE = join(ROOT, ".cache", "jupyter");
+
+/** How Jupyter starts the kernel. With "message" its Stop button interrupts; a signal would kill. */
+const KERNELSPEC = {
+  argv: [Deno.execPath(), "jupyter", "--kernel", "--conn", "{connection_file}"],
+  display_name: "Deno",
+  language: "typescript",
+  interrupt_mode: "message",
+  env: { DENO_V8_FLAGS: "--max-old-space-size=8192" },
+};
+
+const checking = Deno.args.includes("--check");
+const passedOn = Deno.args.filter((arg) => arg !== "--check");
+
+try {
+  const python = await pythonEnvironment({
+    packages: PACKAGES,
+    root: join(ROOT, ".cache", "python"),
+  });
+  const native = await installNative();
+  if (!native.ready) console.error(`Without TensorFlow: ${native.reason}. ${native.mend}`);
+  await writeWhole(
+    join(SHARE, "kernels", "deno", "kernel.json"),
+    JSON.stringify(KERNELSPEC, null, 2) + "\n",
+  );
+  Deno.exit(await serve(python));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  Deno.exit(1);
+}
+
+async function serve(python: string): Promise<number> {
+  const server = new Deno.Command(python, {
+    args: [
+      "-m",
+      "jupyterlab",
+      `--ServerApp.root_dir=${ROOT}`,
+      "--LabApp.default_url=/lab/tree/notebooks",
+      // Jupyter refuses to run as root, as in a container, unless told.
+      ...Deno.build.os !== "windows" && Deno.uid() === 0 ? ["--allow-root"] : [],
+      ...checking ? ["--no-browser", "--ServerApp.port=0"] : [],
+      ...passedOn,
+    ],
+    cwd: ROOT,
+    env: { JUPYTER_PATH: [SHARE, Deno.env.get("JUPYTER_PATH") ?? []].flat().join(delimiter) },
+    stderr: checking ? "piped" : "inherit",
+  }).spawn();
+  // Ctrl-C reaches JupyterLab too, which asks before it ends: wait for it.
+  Deno.addSignalListener("SIGINT", () => {});
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", () => server.kill("SIGTERM"));
+  if (!checking) return (await server.status).code;
+  await check(server);
+  return 0;
+}
+
+/** Waits for the server's address, asks it for the kernels it knows, and ends it. */
+async function check(server: Deno.ChildProcess): Promise<void> {
+  let kernel: string[] | undefined;
+  const said: string[] = [];
+  for await (const line of lines(server.stderr)) {
+    said.push(line);
+    const address = /http:\/\/(?:127\.0\.0\.1|localhost):\d+\/\S*token=\w+/.exec(line)?.[0];
+    if (!address || kernel) continue; // read on until the server has ended
+    console.log(address);
+    const { origin, searchParams } = new URL(address);
+    const reply = await fetch(`${origin}/api/kernelspecs?token=${searchParams.get("token")}`);
+    kernel = (await reply.json()).kernelspecs.deno.spec.argv as string[];
+    server.kill("SIGTERM");
+  }
+  if (!kernel) {
+    throw new Error(`Cannot start JupyterLab; its last lines:\n${said.slice(-10).join("\n")}`);
+  }
+  console.log(`JupyterLab runs; its Deno kernel: ${kernel.join(" ")}`);
+}

@@ -1,0 +1,73 @@
+/**
+ * Measures a training step in this process, with the backend that the environment asks for, and prints
+ * it; started by `measureStep`.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { Trainer } from "../model/trainer.ts";
+import { parameterShapes } from "../model/architecture.ts";
+import { parseConfiguration } from "../model/configuration.ts";
+import { LanguageModel } from "../model/language_model.ts";
+import { paperFormat } from "../prompt.ts";
+import { type Candidate, STEP_LINE, type StepShape } from "../platform/runtime/backend_choice.ts";
+import { openBackend, usesCard } from "../platform/runtime/backend.ts";
+
+/** Steps before those that count: graphs and shaders are compiled, memory is taken. */
+const WARM = 2;
+const MOST_STEPS = 20;
+const MILLISECONDS = 2000;
+
+async function measure(shape: Required<StepShape>): Promise<number> {
+  const { vocabularySize, rows, length } = shape;
+  const config = parseConfiguration({
+    model_type: "llama",
+    vocab_size: vocabularySize,
+    hidden_size: shape.hiddenSize,
+    num_hidden_layers: shape.layers,
+    num_attention_heads: shape.heads,
+    num_key_value_heads: shape.keyValueHeads,
+    head_dim: shape.headDimension,
+    intermediate_size: shape.intermediateSize,
+    tie_word_embeddings: true,
+  });
+  const model = new LanguageModel({
+    name: "a model to measure",
+    config,
+    parameters: new Map(
+      parameterShapes(config).map(([name, shape]) => [
+        name,
+        tf.tidy(() => tf.variable(tf.randomNormal(shape, 0, 0.02))),
+      ]),
+    ),
+    format: paperFormat,
+  });
+  const inputIds = Array.from(
+    { length: rows },
+    (_, row) => Array.from({ length }, (_, i) => (row * length + i) * 7919 % vocabularySize),
+  );
+  // About as many supervised tokens as answers have.
+  const labels = inputIds.map((row) => row.map((id, i) => i < length - 4 ? -100 : id));
+  const totalSteps = WARM + MOST_STEPS;
+  const trainer = new Trainer(model, { learningRate: 1e-5, totalSteps, clipNorm: 1 });
+  const step = async () => {
+    const start = performance.now();
+    await trainer.step({ inputIds, labels });
+    return performance.now() - start;
+  };
+  for (let i = 0; i < WARM; i++) await step();
+  const times: number[] = [];
+  for (let spent = 0; times.length < MOST_STEPS && spent < MILLISECONDS; spent += times.at(-1)!) {
+    times.push(await step());
+  }
+  return times.sort((a, b) => a - b)[times.length >> 1];
+}
+
+const tell = (told: object) => console.log(STEP_LINE + JSON.stringify(told));
+try {
+  const [candidate, shape]: [Candidate, Required<StepShape>] = JSON.parse(Deno.args[0]);
+  await openBackend(undefined, { install: false });
+  if (candidate === "cuda" && !usesCard()) tell({ unused: true });
+  else tell({ milliseconds: await measure(shape) });
+} catch (error) {
+  tell({ error: error instanceof Error ? error.message : String(error) });
+}
+Deno.exit(0); // a WebGPU device would keep the process waiting
