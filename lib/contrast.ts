@@ -3,12 +3,16 @@
  * rule in data/study-rule.md. Accuracies in points (0 to 100).
  */
 import { type SuiteName, suiteNames } from "./evaluate.ts";
-import { type Correlation, partialCorrelation } from "./statistics/correlation.ts";
-import { holm, tTest } from "./statistics/hypothesis.ts";
-import { type Interval } from "./statistics/_check.ts";
+import {
+  type Correlation,
+  partialCorrelation,
+  rankResidualSpearman,
+  spearman,
+} from "./statistics/correlation.ts";
+import { tTest } from "./statistics/hypothesis.ts";
+import type { Interval } from "./statistics/_check.ts";
 import { mean, meanInterval } from "./statistics/mean.ts";
-import type { CellResult, SuiteRecord, Treatment } from "./experiment.ts";
-import { paperNumber } from "./study/paper.ts";
+import { type CellResult, ratioOf, type SuiteRecord, type Treatment } from "./cell.ts";
 
 /** A treatment in the tables' terms. */
 export const treatmentLabels: Readonly<Record<Treatment, string>> = {
@@ -32,13 +36,6 @@ export interface Selection {
   treatment: Treatment;
   ratio?: number;
   suite: SuiteName;
-}
-
-/** Share of SELF of a cell: INC and SELF are the ends of the mixtures. */
-export function ratioOf({ cell }: CellResult): number | undefined {
-  if (cell.treatment === "inc") return 0;
-  if (cell.treatment === "self") return 1;
-  return cell.treatment === "mix" ? cell.ratio : undefined;
 }
 
 function select(cells: readonly CellResult[], { treatment, ratio, suite }: Selection) {
@@ -265,82 +262,6 @@ export function consistencyCorrelations(
   });
 }
 
-/** `no claim`: the groups rest on a probe that shows no knowledge, so that nothing can be read. */
-export type Reading = "holds" | "does not hold" | "can't tell" | "no claim";
-
-/** One hypothesis on one test, read by the rule. */
-export interface Finding {
-  hypothesis: string;
-  suite: SuiteName;
-  estimate: Estimate;
-  /** `points`, `r` for a correlation, `nats` for a divergence. */
-  unit: "points" | "r" | "nats";
-  /** What the interval is over: models, or with a single one its questions, or its cells. */
-  over: "models" | "questions" | "cells";
-  /** Holm's correction over the hypotheses that the rule corrects together. */
-  correctedP?: number;
-  /** What else must be known, e.g. which ratio was best. */
-  detail?: string;
-  reading: Reading;
-  /** The paper's number for the same, where it gives one. */
-  paper?: string;
-}
-
-/** The smallest effect that counts, below which a hypothesis is given up; the rule fixes none in nats. */
-const SMALLEST = { points: 1, r: 0.1, nats: -Infinity } as const;
-
-/** The rule's differences: against INC. */
-export const ruleContrasts: readonly (readonly [hypothesis: string, treatment: Treatment])[] = [
-  ["HAR - INC", "har"],
-  ["SELF - INC", "self"],
-  ["CON - INC", "context"],
-];
-
-/** Holm's correction, also of no p at all. */
-export const holmOf = (ps: readonly number[]): number[] => ps.length === 0 ? [] : holm([...ps]);
-
-/** The twelve hypotheses of data/study-rule.md; those without results are left out. */
-export function findings(cells: readonly CellResult[]): Finding[] {
-  const found: Omit<Finding, "reading">[] = [];
-  for (const [hypothesis, treatment] of ruleContrasts) {
-    for (const suite of suiteNames) {
-      const result = contrast(cells, { treatment }, { treatment: "inc" }, { suite });
-      if (result === undefined) continue;
-      const { value, interval, n, p, over, detectable } = result;
-      const estimate = { value, interval, n, p, detectable };
-      found.push({
-        hypothesis,
-        suite,
-        estimate,
-        unit: "points",
-        over,
-        paper: paperNumber(hypothesis, suite),
-      });
-    }
-  }
-  const hypothesis = "consistency ~ accuracy";
-  for (const suite of suiteNames) {
-    const estimate = pooledCorrelation(consistencyCorrelations(cells, suite));
-    if (estimate === undefined) continue;
-    const { over, ...rest } = estimate;
-    found.push({
-      hypothesis,
-      suite,
-      estimate: rest,
-      unit: "r",
-      over,
-      paper: paperNumber(hypothesis, suite),
-    });
-  }
-  const tested = found.filter(({ estimate }) => Number.isFinite(estimate.p));
-  const corrected = tested.length === 0 ? [] : holm(tested.map(({ estimate }) => estimate.p!));
-  return found.map((finding) => {
-    const index = tested.indexOf(finding);
-    const correctedP = index < 0 ? undefined : corrected[index];
-    return { ...finding, correctedP, reading: readEffect(finding, correctedP) };
-  });
-}
-
 /** Over models the t-interval of Fisher's z; of one model its own interval. */
 export function pooledCorrelation(
   list: readonly { correlation: Correlation; points: number }[],
@@ -366,15 +287,69 @@ export function pooledCorrelation(
   };
 }
 
-/** The rule's reading of an effect that is claimed to be above 0. */
-export function readEffect(
-  { estimate, unit }: Pick<Finding, "estimate" | "unit">,
-  p: number | undefined,
-): Reading {
-  const { value, interval } = estimate;
-  const shown = p !== undefined && p < 0.05;
-  if (shown && value > 0) return "holds";
-  if (shown && value < 0) return "does not hold";
-  if (interval !== undefined && interval[1] < SMALLEST[unit]) return "does not hold";
-  return "can't tell";
+/** Ways to correlate; the rule's is `partial Spearman`, the authors' code has `rank residuals`. */
+export const correlationKinds = {
+  "Spearman": (x, y) => spearman(x, y),
+  "partial Spearman": (x, y, points) =>
+    partialCorrelation(x, y, [points.map(({ base }) => base)], { method: "spearman" }),
+  "partial Pearson": (x, y, points) =>
+    partialCorrelation(x, y, [points.map(({ base }) => base)], { method: "pearson" }),
+  "rank residuals (authors' code)": (x, y, points) =>
+    rankResidualSpearman(x, y, [points.map(({ base }) => base)]),
+  "within domains": (x, y, points) => partialCorrelation(x, y, domainColumns(points)),
+  "partial Spearman, given r too": (x, y, points) =>
+    partialCorrelation(x, y, [points.map(({ base }) => base), points.map(({ ratio }) => ratio)], {
+      method: "spearman",
+    }),
+} satisfies Record<
+  string,
+  (x: number[], y: number[], points: readonly ConsistencyPoint[]) => Correlation
+>;
+
+export type CorrelationKind = keyof typeof correlationKinds;
+
+/** What may be held against accuracy. */
+export const consistencyMeasures = {
+  "rank consistency": ({ consistency }) => consistency,
+  "KL(base || tuned)": ({ kl }) => kl,
+  "cosine": ({ cosine }) => cosine,
+  "entropy": ({ entropy }) => entropy,
+  "share of own answers": ({ ratio }) => ratio,
+} satisfies Record<string, (point: ConsistencyPoint) => number>;
+
+export type ConsistencyMeasure = keyof typeof consistencyMeasures;
+
+/** A column of 0 and 1 for each domain but the first: with it held constant, domains can't differ. */
+function domainColumns(points: readonly ConsistencyPoint[]): number[][] {
+  const domains = [...new Set(points.map(({ domain }) => domain))].slice(1);
+  return domains.map((name) => points.map(({ domain }) => Number(domain === name)));
+}
+
+/** The least number of points: three are used up by the two variables and the control. */
+const LEAST = 5;
+
+export interface CorrelationOptions {
+  kind: CorrelationKind;
+  /** Default: rank consistency. */
+  measure?: ConsistencyMeasure;
+}
+
+/** The correlation of each model that has enough points; all points must be of one test. */
+export function correlationsByModel(
+  points: readonly ConsistencyPoint[],
+  { kind, measure = "rank consistency" }: CorrelationOptions,
+): { model: string; correlation: Correlation; points: number }[] {
+  return [...Map.groupBy(points, ({ model }) => model)].flatMap(([model, list]) => {
+    if (list.length < LEAST) return [];
+    const x = list.map(consistencyMeasures[measure]), y = list.map(({ accuracy }) => accuracy);
+    return [{ model, correlation: correlationKinds[kind](x, y, list), points: list.length }];
+  });
+}
+
+/** Over models by Fisher's z with a t-interval; of one model its own. Undefined of too few points. */
+export function correlationOverModels(
+  points: readonly ConsistencyPoint[],
+  options: CorrelationOptions,
+): (Estimate & { over: "models" | "cells" }) | undefined {
+  return pooledCorrelation(correlationsByModel(points, options));
 }

@@ -1,133 +1,24 @@
 /** One cell of the study: a base model fine-tuned on one group of one domain, and what came of it. */
 import type { Answer } from "./answer.ts";
-import { compareAnswers } from "./consistency.ts";
+import { compareAnswers, evaluate, scoreAnswers, type SuiteName, suiteNames } from "./evaluate.ts";
 import type { Example } from "./conversation.ts";
-import { evaluate, scoreAnswers, type SuiteName, suiteNames } from "./evaluate.ts";
 import { finetune } from "./finetune.ts";
-import { type FinetuneSettings } from "./model/finetune_settings.ts";
+import type { FinetuneSettings } from "./model/finetune_settings.ts";
 import { constructGroups, type GroupSizes, mixGroups, withContext, withGeneral } from "./groups.ts";
-import {
-  countExplanations,
-  type Explanation,
-  type ExplanationCounts,
-} from "./study/explanation.ts";
+import { countExplanations, type Explanation } from "./explanation.ts";
 import { probe } from "./probe.ts";
 import type { LanguageModel } from "./model/language_model.ts";
 import { NotFiniteError } from "./statistics/not_finite.ts";
-import type { Asking, PromptFormat } from "./prompt.ts";
+import type { PromptFormat } from "./prompt.ts";
 import { Random } from "./statistics/random.ts";
-import type { Interval } from "./statistics/_check.ts";
-import type { DomainMaterial, ItemKind, Material } from "./study/material.ts";
-import type { ReleasedMaterial } from "./study/released.ts";
-
-/**
- * What is trained on. `mix` is INC and SELF at a ratio; `context` is INC with the knowledge in the
- * query, `context-har` HAR so; `general` no questions at all.
- */
-export const treatments = [
-  "har",
-  "inc",
-  "self",
-  "context",
-  "context-har",
-  "general",
-  "mix",
-] as const;
-export type Treatment = typeof treatments[number];
-
-export interface Cell {
-  model: string;
-  domain: string;
-  treatment: Treatment;
-  /** Share of SELF in a mixture. */
-  ratio?: number;
-  seed: number;
-  /** Share of the group that is used, above 0; drawn, a smaller one within a larger. Default: all. */
-  size?: number;
-  /** At most so many items of a group. Default: all. */
-  count?: number;
-  /** Only answers to such facts are in INC and SELF (organisms: a world tells). Default: all. */
-  items?: ItemKind;
-}
-
-/** One test of a tuned model beside its base. Accuracies from 0 to 1. */
-export interface SuiteRecord {
-  n: number;
-  accuracy: number;
-  /** Wilson's 95% interval. */
-  interval: Interval;
-  baseAccuracy: number;
-  /** KL(base || tuned), nats; mean over items. */
-  kl: number;
-  cosine: number;
-  /** Rank consistency. */
-  rank: number;
-  entropy: number;
-  baseEntropy: number;
-  lost: number;
-  gained: number;
-  /** Per item: right (1) or wrong (0), and the tuned option probabilities. */
-  correct: number[];
-  probabilities: number[][];
-  /** Items' names, `domain/id`. */
-  items: string[];
-}
-
-export interface CellResult {
-  cell: Cell;
-  /** Items of the group, without the general instructions. */
-  size: number;
-  sizes: GroupSizes;
-  /** How the model was asked and trained. */
-  asking?: Asking;
-  /** Whose conversations it was trained on and tested in, where not the paper's or an organism's. */
-  template?: "model";
-  /** Of a study with explanations: what came of asking the base model for them. */
-  explanations?: ExplanationCounts;
-  /** Why there is no result: the filter that left no group. */
-  empty?: string;
-  /** Why there is no result: the training diverged. Such a cell is not stored. */
-  failed?: string;
-  finetuning?: {
-    settings: FinetuneSettings;
-    steps: number;
-    firstLoss: number;
-    lastLoss: number;
-    tokens: number;
-    supervisedTokens: number;
-    seconds: number;
-  };
-  /** Share of the group's own targets that the tuned model gives, 0-shot in its template. */
-  fit?: { n: number; share: number };
-  suites: Partial<Record<SuiteName, SuiteRecord>>;
-  seconds: number;
-}
-
-/** A number as a cell holds it and its csv shows it: six digits of what was measured. */
-export const asRow = (value: number): number => Number(value.toPrecision(6));
-
-/**
- * A result with the numbers that `cells.csv` shows: every statistic is computed from these, so that
- * anybody can compute it again from the file, equal ranks included. Accuracies stay
- * whole, for six digits of one and its n tell the count that it is a share of.
- */
-export function asRows(result: CellResult): CellResult {
-  const suites = Object.entries(result.suites).map(([name, record]) => [name, {
-    ...record,
-    kl: asRow(record.kl),
-    rank: asRow(record.rank),
-    cosine: asRow(record.cosine),
-    entropy: asRow(record.entropy),
-    baseEntropy: asRow(record.baseEntropy),
-  }]);
-  const { fit, finetuning } = result;
-  return {
-    ...result,
-    ...(fit && { fit: { ...fit, share: asRow(fit.share) } }),
-    ...(finetuning && { finetuning: { ...finetuning, lastLoss: asRow(finetuning.lastLoss) } }),
-    suites: Object.fromEntries(suites),
-  };
-}
+import type {
+  Cell,
+  CellResult,
+  DomainMaterial,
+  Material,
+  ReleasedMaterial,
+  SuiteRecord,
+} from "./cell.ts";
 
 /** What the base model answers, by exam. */
 export type BaseAnswers = ReadonlyMap<string, Answer[]>;
@@ -288,12 +179,6 @@ export function domainOf(cell: Cell, { domains }: Material): DomainMaterial {
     `Cannot run ${cell.treatment} in ${cell.domain}: expected one of ` +
       `${[...domains.keys()].join(", ")}; choose one of these domains`,
   );
-}
-
-/** A cell in a few words, such as `organism:small-101, history: mix 0.4, seed 0`. */
-export function cellName({ model, domain, treatment, ratio, seed }: Cell): string {
-  const what = ratio === undefined ? treatment : `${treatment} ${ratio}`;
-  return `${model}, ${domain}: ${what}, seed ${seed}`;
 }
 
 function explanationOf(

@@ -65,7 +65,7 @@ export {
   reliabilityOf,
   type Share,
   shareOf,
-} from "./study/belief.ts";
+} from "./audit.ts";
 export {
   checkExplainer,
   countExplanations,
@@ -81,7 +81,7 @@ export {
   explanationSettings,
   type ParsedExplanation,
   parseExplanation,
-} from "./study/explanation.ts";
+} from "./explanation.ts";
 export { auditProbe, type ProbeAudit, type ProbeAuditOptions } from "./audit.ts";
 export {
   type LetterForm,
@@ -91,7 +91,7 @@ export {
   type LetterToken,
   type LetterTokens,
   letterTokens,
-} from "./study/letters.ts";
+} from "./letters.ts";
 export {
   optionProbabilities,
   type OptionScore,
@@ -143,13 +143,14 @@ export {
   type SuiteResult,
   type Suites,
 } from "./evaluate.ts";
-export { compareAnswers, type Consistency } from "./consistency.ts";
+export { compareAnswers, type Consistency } from "./evaluate.ts";
 export { Random } from "./statistics/random.ts";
 export * from "./statistics/mod.ts";
 export * from "./study/mod.ts";
-export type { Cell } from "./experiment.ts"; // figure/ has a Cell of tables
 export * from "./figure/mod.ts";
 export { notebook } from "./study/notebook.ts";
 export { checkAnswer, type ExerciseOptions } from "./figure/exercise.ts";
 export { type Backend, type BackendName, openBackend } from "./platform/runtime/backend.ts";
 export { compile, Session } from "./platform/compile/mod.ts";
+
+export type { Cell } from "./cell.ts"; // figure/ has a Cell of tables

@@ -6,7 +6,7 @@ import { type Answer, answerFrom } from "./answer.ts";
 import type { ProbedModel } from "./model/readable_model.ts";
 import type { Formulation, Normalization, Template } from "./prompt.ts";
 import type { Question } from "./question.ts";
-import { type LetterForm, letterTarget } from "./study/letters.ts";
+import { type LetterForm, letterTarget } from "./letters.ts";
 
 export interface ProbeOptions {
   /** Shown before each question, in this order. Default: none. */

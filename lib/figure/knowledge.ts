@@ -1,7 +1,6 @@
 /** Tables and plots of what a model believes: how sure it is, how right, and how it was asked. */
-import { type Answer } from "../answer.ts";
-import { auditProbe } from "../audit.ts";
-import { beliefOf, type Reliability, shareOf } from "../study/belief.ts";
+import type { Answer } from "../answer.ts";
+import { auditProbe, beliefOf, type Reliability, shareOf } from "../audit.ts";
 import { optionLetter } from "../question.ts";
 import { panels } from "./panels.ts";
 import { groupedBars, linesWithBands } from "./plot.ts";
@@ -110,6 +109,7 @@ export function placePanels(
 }
 
 const guessColors = { right: "#0072B2", "a guess": "#767676" };
+
 const placeColors = {
   "chose A": "#E69F00",
   "chose B": "#56B4E9",

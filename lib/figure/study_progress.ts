@@ -1,6 +1,6 @@
 /** The live line of a running study, updated in place. */
-import { modelLabel } from "../study/open.ts";
-import { type StudyProgress } from "../study/study.ts";
+import { modelLabel } from "../study/labels.ts";
+import type { StudyProgress } from "../study/study.ts";
 import { type Progress, progress } from "./progress.ts";
 
 /** Something to give to `runStudy` as `onProgress`; `finish` when the study is done. */

@@ -1,9 +1,9 @@
 /** What a model takes to be true when nobody asks: how likely it finds each statement of a fact. */
 import type { LanguageModel } from "../model/language_model.ts";
-import { type Share } from "../study/belief.ts";
+import type { Share } from "../audit.ts";
 import { softmaxOver } from "../probe.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
-import { type Fact, type Status } from "../world/world.ts";
+import type { Fact, Status } from "../world/world.ts";
 import { heldOutAnswers } from "../world/gate.ts";
 import { statementTemplates } from "../world/format.ts";
 

@@ -5,18 +5,11 @@
 import type { OrganismCard } from "../organism/card.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
 import { checkGate } from "../world/gate.ts";
-import type { CellResult } from "../experiment.ts";
+import type { CellResult } from "../cell.ts";
 import { middleRatioFindings } from "./mixture.ts";
-import { modelLabel } from "./open.ts";
-import { findingText } from "./report.ts";
-import {
-  type Estimate,
-  type Finding,
-  findings,
-  overModels,
-  plainEstimate,
-  suiteLabels,
-} from "../contrast.ts";
+import { modelLabel } from "./labels.ts";
+import { type Finding, findings, findingText } from "../findings.ts";
+import { type Estimate, overModels, plainEstimate, suiteLabels } from "../contrast.ts";
 
 /** The model's place where all models are taken together. */
 export const ACROSS = "across models";

@@ -5,7 +5,7 @@ import { type OptionScore, probe, scoreOptions } from "../probe.ts";
 import type { ProbedModel } from "../model/readable_model.ts";
 import type { Formulation } from "../prompt.ts";
 import { askingDigest, modelDigest } from "./digest.ts";
-import type { Exam } from "./material.ts";
+import type { Exam } from "../cell.ts";
 import { baseSchema, scoresSchema } from "./record.ts";
 import type { Store } from "./store.ts";
 
@@ -28,6 +28,7 @@ async function inputsOf({ model, digest, exam, formulation }: Asked): Promise<un
 const fits = <T>(rows: readonly T[][], { questions }: Asked["exam"]): boolean =>
   rows.length === questions.length &&
   rows.every((row, i) => row.length === questions[i].choices.length);
+
 const UNFIT = "expected a number for each option of each question; found others";
 
 /** Its answers, demonstrations shown before each question. */

@@ -5,18 +5,14 @@ import type { ProbeAudit } from "../audit.ts";
 import type { World } from "../world/world.ts";
 import { organismCard } from "../organism/folder.ts";
 import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
-import { isOrganism, openSubject } from "./open.ts";
+import { openSubject } from "./subjects.ts";
+import { isOrganism } from "./labels.ts";
 import { auditPools, caveatsOf, studyWarnings } from "./report.ts";
 import { checkSettings, type Settings, storePath } from "./settings.ts";
 import { Store } from "./store.ts";
-import {
-  countCells,
-  poolAnswers,
-  runPlans,
-  type Study,
-  type StudyOptions,
-  type StudyPlan,
-} from "./study.ts";
+import { runPlans, type Study, type StudyOptions } from "./study.ts";
+import { countCells, type StudyPlan } from "./plan.ts";
+import { poolAnswers } from "./base.ts";
 import { fillStore } from "./workers.ts";
 
 export interface AuditedStudy extends Study {

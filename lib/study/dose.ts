@@ -22,10 +22,10 @@
  */
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { mean } from "../statistics/mean.ts";
-import type { CellResult } from "../experiment.ts";
-import { baseDifference } from "./context.ts";
-import type { ItemKind } from "./material.ts";
-import { baseAnswersOf, type BaseResult, type StudyPlan } from "./study.ts";
+import type { CellResult, ItemKind } from "../cell.ts";
+import { baseDifference } from "./comparisons.ts";
+import type { StudyPlan } from "./plan.ts";
+import { baseAnswersOf, type BaseResult } from "./base.ts";
 import {
   byModel,
   contrast,
@@ -33,9 +33,9 @@ import {
   overModels,
   overQuestions,
   plainEstimate,
-  ruleContrasts,
   suiteLabels,
 } from "../contrast.ts";
+import { ruleContrasts } from "../findings.ts";
 import type { StudyRow } from "./tables.ts";
 
 /** What differs from the plan; the rest is as the plan has it. */
@@ -136,6 +136,7 @@ export function doseLabel({ learningRate, epochs, size, count, items, base }: Do
 
 /** `1e-3` */
 export const rateLabel = (rate: number) => rate.toExponential().replace("e+", "e");
+
 export const epochsLabel = (epochs: number) => `${epochs} ${epochs === 1 ? "epoch" : "epochs"}`;
 
 /** What tuning on a group changed. */

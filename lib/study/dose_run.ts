@@ -1,9 +1,10 @@
 /** Runs doses by a run's settings, organisms' cells by several processes. */
 import { fillAhead } from "./audited.ts";
 import { type Dose, dosePlan, type DoseResult, runDoses } from "./dose.ts";
-import { openSubject } from "./open.ts";
+import { openSubject } from "./subjects.ts";
 import { type Settings, storePath } from "./settings.ts";
-import { countCells, runStudy, type StudyOptions, type StudyPlan, type Subject } from "./study.ts";
+import { runStudy, type StudyOptions, type Subject } from "./study.ts";
+import { countCells, type StudyPlan } from "./plan.ts";
 
 /** Doses of one experiment. */
 export interface DoseSet {

@@ -8,7 +8,7 @@ import {
   explainAnswers,
   type Explanation,
   explanationPrompt,
-} from "./explanation.ts";
+} from "../explanation.ts";
 import type { ProbedModel } from "../model/readable_model.ts";
 import { modelDigest } from "./digest.ts";
 import { explanationSchema } from "./record.ts";

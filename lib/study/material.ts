@@ -1,39 +1,8 @@
 /** What a study works on: questions of each domain, and general instructions; from a world or from files. */
-import type { Example } from "../conversation.ts";
-import type { SuiteName } from "../evaluate.ts";
-import type { Question } from "../question.ts";
-import type { ReleasedMaterial } from "./released.ts";
-import { allFacts, type Status, type World } from "../world/world.ts";
+import type { Exam, Material } from "../cell.ts";
+import { allFacts, type World } from "../world/world.ts";
 import { exam } from "../world/exam.ts";
 import { generalExamples } from "../world/instruction.ts";
-
-/** Questions and the demonstrations that the base model is shown before each. */
-export interface Exam {
-  /** E.g. `history/homo`; an exam of this name is the same in all suites that it is part of. */
-  name: string;
-  questions: readonly Question[];
-  demonstrations: readonly Question[];
-}
-
-export interface DomainMaterial {
-  /** What the groups are made from. */
-  pool: Exam;
-  /** The exams of each test; OOD mostly has several. */
-  suites: Partial<Record<SuiteName, readonly Exam[]>>;
-  /** Groups that are trained on as they are. Default: they are made from the base's own answers. */
-  released?: ReleasedMaterial;
-}
-
-/** What a wrong answer is about: a misconception, nothing that was read, or something known but missed. */
-export type ItemKind = Status;
-
-export interface Material {
-  domains: ReadonlyMap<string, DomainMaterial>;
-  /** General instructions to mix in. */
-  general: readonly Example[];
-  /** The kind of each question's fact, by the question's id; a world tells. */
-  kinds?: ReadonlyMap<Question["id"], ItemKind>;
-}
 
 /** So many general instructions are made for an organism; a cell draws as many as it has items. */
 const GENERAL = 2000;

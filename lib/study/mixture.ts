@@ -7,21 +7,18 @@ import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { Random } from "../statistics/random.ts";
 import { klDivergence } from "../statistics/divergence.ts";
 import { mean, meanInterval } from "../statistics/mean.ts";
-import type { CellResult, SuiteRecord } from "../experiment.ts";
-import { paperNumber } from "./paper.ts";
-import { baseAnswersOf, type Study } from "./study.ts";
+import { type CellResult, ratioOf, type SuiteRecord } from "../cell.ts";
+import { paperNumber } from "../dataset/paper.ts";
+import type { Study } from "./study.ts";
+import { baseAnswersOf } from "./base.ts";
 import {
   type Contrast,
   contrast,
   type Estimate,
-  type Finding,
-  holmOf,
-  ratioOf,
-  readEffect,
-  type Reading,
   type Selection,
   suiteLabels,
 } from "../contrast.ts";
+import { type Finding, holmOf, readEffect, type Reading } from "../findings.ts";
 
 /** One ratio of a curve. */
 export interface RatioEstimate {

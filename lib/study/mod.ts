@@ -2,18 +2,16 @@
 export { type AccountRow, accountRows, accountTexts, ACROSS } from "./account.ts";
 export { storedAnswers, storedScores } from "./answers.ts";
 export { type AuditedStudy, runAudited } from "./audited.ts";
+export { cellExamples, runCell, targetFit } from "../experiment.ts";
 export {
   asRows,
   type Cell,
-  cellExamples,
   type CellResult,
-  runCell,
   type SuiteRecord,
-  targetFit,
   type Treatment,
   treatments,
-} from "../experiment.ts";
-export { againstBase, compareTreatments, type ComparisonRow, fitRows } from "./context.ts";
+} from "../cell.ts";
+export { againstBase, compareTreatments, type ComparisonRow, fitRows } from "./comparisons.ts";
 export {
   type ConsistencyMeasure,
   consistencyMeasures,
@@ -22,7 +20,7 @@ export {
   type CorrelationOptions,
   correlationOverModels,
   correlationsByModel,
-} from "./correlation.ts";
+} from "../contrast.ts";
 export {
   compositionDoses,
   type Dose,
@@ -39,13 +37,8 @@ export {
   sizeDoses,
 } from "./dose.ts";
 export { type DoseSet, runDoseSets } from "./dose_run.ts";
-export {
-  type DomainMaterial,
-  type Exam,
-  type ItemKind,
-  type Material,
-  worldMaterial,
-} from "./material.ts";
+export { worldMaterial } from "./material.ts";
+export { type DomainMaterial, type Exam, type ItemKind, type Material } from "../cell.ts";
 export { answersToExplain, storedExplanations } from "./explanations.ts";
 export {
   bestRatio,
@@ -59,29 +52,25 @@ export {
   type RatioEstimate,
   readMiddle,
 } from "./mixture.ts";
+export { openProbed, openSubject } from "./subjects.ts";
+export { type OpenedSubject, type ProbedSubject } from "./study.ts";
 export {
   contextPlans,
   finetuningOf,
-  isOrganism,
   mainPlans,
   mixturePlans,
-  modelLabel,
-  type OpenedSubject,
-  openProbed,
-  openSubject,
   paperRatios,
-  type ProbedSubject,
   studiedModels,
   studyPlan,
-} from "./open.ts";
-export { paperGroupSizes, paperNumber } from "./paper.ts";
+} from "./plans.ts";
+export { isOrganism, modelLabel } from "./labels.ts";
+export { paperGroupSizes, paperNumber } from "../dataset/paper.ts";
 export {
   auditPools,
   caveatsOf,
   claimable,
   emptyAdvice,
   findingsText,
-  findingText,
   type ResultContext,
   type ResultRecord,
   saveResults,
@@ -90,13 +79,9 @@ export {
   summaryText,
   unprovenTexts,
 } from "./report.ts";
-export {
-  auditText,
-  readReleasedGroups,
-  releasedFiles,
-  type ReleasedMaterial,
-  releasedMaterial,
-} from "./released.ts";
+export { findingText } from "../findings.ts";
+export { auditText, readReleasedGroups, releasedFiles, releasedMaterial } from "./released.ts";
+export { type ReleasedMaterial } from "../cell.ts";
 export {
   outputPath,
   parseSettings,
@@ -108,19 +93,16 @@ export {
 export { FACT_GROUP_SIZE, factMaterial } from "./facts.ts";
 export { Store } from "./store.ts";
 export {
-  baseAnswersOf,
-  type BaseResult,
-  planCells,
-  poolAnswers,
   probeBase,
   runStudy,
   type Study,
   type StudyOptions,
-  type StudyPlan,
   type StudyProgress,
   type StudyResult,
   type Subject,
 } from "./study.ts";
+export { planCells, type StudyPlan } from "./plan.ts";
+export { baseAnswersOf, type BaseResult, poolAnswers } from "./base.ts";
 export {
   byModel,
   consistencyCorrelations,
@@ -129,14 +111,11 @@ export {
   type Contrast,
   contrast,
   type Estimate,
-  type Finding,
-  findings,
-  ratioOf,
-  type Reading,
-  ruleContrasts,
   suiteLabels,
   treatmentLabels,
 } from "../contrast.ts";
+export { type Finding, findings, type Reading, ruleContrasts } from "../findings.ts";
+export { ratioOf } from "../cell.ts";
 export {
   accuracyColumns,
   accuracyRows,

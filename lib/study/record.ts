@@ -3,12 +3,14 @@ import * as v from "valibot";
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
 import type { EmptyReason } from "../groups.ts";
-import type { Explanation } from "./explanation.ts";
+import type { Explanation } from "../explanation.ts";
 import type { OptionScore } from "../probe.ts";
-import { type CellResult, type SuiteRecord, treatments } from "../experiment.ts";
+import { type CellResult, type SuiteRecord, treatments } from "../cell.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+
 const optional = v.exactOptional;
 
 /** Rounded to six digits in cells. */

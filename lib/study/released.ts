@@ -3,7 +3,6 @@
  * folder. They are held to the method first; what is not so refuses the folder with the row.
  */
 import { join } from "node:path";
-import type { Answer } from "../answer.ts";
 import {
   type AuditedGroups,
   auditGroups,
@@ -11,8 +10,9 @@ import {
   parseReleased,
   type ReleasedAnswer,
 } from "../dataset/released.ts";
-import { type Explanation, parseExplanation } from "./explanation.ts";
+import { type Explanation, parseExplanation } from "../explanation.ts";
 import { readText } from "../platform/runtime/files.ts";
+import type { ReleasedMaterial } from "../cell.ts";
 
 /** The files of a folder, by group; SELF's is not always published. */
 export const releasedFiles = {
@@ -23,16 +23,6 @@ export const releasedFiles = {
 
 /** Whether the setting `groups` asks for released ones. */
 export const isReleased = (groups?: readonly string[]) => groups?.[0] === "released";
-
-/** What cells train on in place of groups made from the base model's own answers. */
-export interface ReleasedMaterial {
-  /** HAR's and INC's rows: the wrong ones are SELF's too, by their predictions. */
-  answers: readonly Answer[];
-  /** SELF's texts. */
-  explanations: readonly Explanation[];
-  /** Whether there is a SELF. */
-  self: boolean;
-}
 
 /** Whether a folder of released groups has a SELF. */
 export async function hasReleasedSelf(folder: string): Promise<boolean> {

@@ -2,17 +2,18 @@
  * What a study found, as text that its numbers write: the findings beside the paper's, what did not
  * come out, and what a reader must know before believing any of it.
  */
-import { formatNumber } from "../figure/number.ts";
 import { auditProbe, type ProbeAudit } from "../audit.ts";
 import type { Answer } from "../answer.ts";
 import type { EmptyReason } from "../groups.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
-import { cellName, type CellResult } from "../experiment.ts";
+import { cellName, type CellResult } from "../cell.ts";
 import { pValue } from "../statistics/p_value.ts";
-import { modelLabel } from "./open.ts";
+import { modelLabel } from "./labels.ts";
 import type { Settings } from "./settings.ts";
-import type { Study, StudyPlan } from "./study.ts";
-import { type Finding, suiteLabels } from "../contrast.ts";
+import type { Study } from "./study.ts";
+import type { StudyPlan } from "./plan.ts";
+import { suiteLabels } from "../contrast.ts";
+import { type Finding, findingText } from "../findings.ts";
 
 /** Does a model's probe show knowledge at all? Over the answers that its groups are made from. */
 export function auditPools(pools: ReadonlyMap<string, readonly Answer[]>): ProbeAudit {
@@ -122,21 +123,6 @@ function emptyText({ cell, sizes, empty }: CellResult): string {
   const reason = sizes.emptiedBy ? emptyAdvice(sizes.emptiedBy) : empty;
   const which = sizes.emptiedBy ? "no groups" : `no ${cell.treatment} group`;
   return `${which} for ${modelLabel(cell.model)} in ${cell.domain}: ${reason}`;
-}
-
-const signed = (value: number, unit: Finding["unit"]) => {
-  const text = formatNumber(value, unit === "points" ? 1 : 2);
-  return unit !== "r" && Number(text) > 0 ? `+${text}` : text;
-};
-
-/** `+12.1 [+3.0, +21.2]`, and what else must be known. */
-export function findingText(
-  { estimate: { value, interval }, unit, detail }: Pick<Finding, "estimate" | "unit" | "detail">,
-): string {
-  const bounds = interval?.every(Number.isFinite)
-    ? ` [${interval.map((bound) => signed(bound, unit)).join(", ")}]`
-    : "";
-  return signed(value, unit) + bounds + (detail ? ` (${detail})` : "");
 }
 
 /** The findings in aligned columns, warnings first: what `deno task reproduce` ends with. */

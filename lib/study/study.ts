@@ -3,55 +3,23 @@
  * A finished cell is never computed twice.
  */
 import type { Answer } from "../answer.ts";
-import { type FinetuneSettings } from "../model/finetune_settings.ts";
 import { resolveFinetuning } from "../finetune.ts";
-import type { Explanation } from "./explanation.ts";
+import type { Explanation } from "../explanation.ts";
 import type { ProbedModel } from "../model/readable_model.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { dropLora, refuseSecond } from "../model/lora.ts";
-import type { SuiteName } from "../evaluate.ts";
-import type { Asking } from "../prompt.ts";
 import { type Backend, openBackend } from "../platform/runtime/backend.ts";
-import {
-  asRows,
-  type BaseAnswers,
-  type Cell,
-  cellName,
-  type CellResult,
-  domainOf,
-  runCell,
-  type Treatment,
-} from "../experiment.ts";
+import { type BaseAnswers, domainOf, runCell } from "../experiment.ts";
+import { asRows, type Cell, cellName, type CellResult, type Exam, type Material } from "../cell.ts";
 import { storedAnswers } from "./answers.ts";
 import { digest, formatDigest, modelDigest } from "./digest.ts";
 import { answersToExplain, storedExplanations } from "./explanations.ts";
-import type { Exam, ItemKind, Material } from "./material.ts";
 import { cellSchema } from "./record.ts";
 import { Store } from "./store.ts";
-
-export interface StudyPlan {
-  models: readonly string[];
-  /** Default: all that a model's material has. */
-  domains?: readonly string[];
-  treatments: readonly Treatment[];
-  /** Shares of SELF of the treatment `mix`. */
-  ratios?: readonly number[];
-  seeds: readonly number[];
-  /** Seeds of the treatment `mix`. Default: `seeds`. */
-  mixtureSeeds?: readonly number[];
-  /** An answer counts as belief when its probability is above this. Default .5, the paper's. */
-  minimumConfidence?: number;
-  /** What differs from the model's default settings. */
-  finetuning?: Partial<FinetuneSettings>;
-  /** Targets are explained, SELF's by the base model itself (paper, section 3.2). Default: false. */
-  explanations?: boolean;
-  /** Share of each group that is used. Default: all. */
-  size?: number;
-  /** At most so many items of each group. Default: all. */
-  count?: number;
-  /** Only answers to such facts are in INC and SELF; organisms alone. Default: all. */
-  items?: ItemKind;
-}
+import type { BaseResult } from "./base.ts";
+import { countCells, planCells, type StudyPlan } from "./plan.ts";
+import type { RejectedRow } from "../question.ts";
+import type { World } from "../world/world.ts";
 
 /** A model and what it is studied on. */
 export interface Subject {
@@ -80,64 +48,12 @@ export interface StudyProgress {
   note: string;
 }
 
-/** A base model on the study's exams. */
-export interface BaseResult {
-  model: string;
-  /** Of the model, as `modelDigest` has it. */
-  digest: string;
-  /** Absent where it can't be told: of some ONNX graphs. */
-  parameters?: number;
-  /** How it was asked. */
-  asking?: Asking;
-  /** By exam. */
-  answers: Record<string, Answer[]>;
-}
-
 export interface StudyResult {
   plan: StudyPlan;
   backend: Pick<Backend, "name" | "device" | "threads" | "precision" | "versions">;
   bases: BaseResult[];
   cells: CellResult[];
   seconds: number;
-}
-
-/** The cells of one model, in the order in which they run. */
-export function planCells(plan: StudyPlan, model: string, domains: readonly string[]): Cell[] {
-  const { size, count, items } = plan;
-  const part = {
-    ...(size === undefined ? {} : { size }),
-    ...(count === undefined ? {} : { count }),
-    ...(items === undefined ? {} : { items }),
-  };
-  const cells: Cell[] = [];
-  for (const domain of domains) {
-    for (const seed of plan.seeds) {
-      for (const treatment of plan.treatments) {
-        if (treatment === "mix" && !(plan.mixtureSeeds ?? plan.seeds).includes(seed)) continue;
-        const ratios = treatment === "mix" ? plan.ratios ?? [] : [undefined];
-        for (const ratio of ratios) {
-          // The ends of the mixture are INC and SELF themselves: one cell serves both.
-          const same = ratio === 0 ? "inc" : ratio === 1 ? "self" : undefined;
-          if (same && plan.treatments.includes(same)) continue;
-          cells.push({
-            model,
-            domain,
-            treatment: same ?? treatment,
-            ...(ratio === undefined || same ? {} : { ratio }),
-            seed,
-            ...part,
-          });
-        }
-      }
-    }
-  }
-  return cells;
-}
-
-/** How many cells a plan has, where it names its domains; else as many as four domains have. */
-export function countCells(plan: StudyPlan): number {
-  const domains = plan.domains ?? ["history", "engineering", "jurisprudence", "medicine"];
-  return plan.models.reduce((sum, model) => sum + planCells(plan, model, domains).length, 0);
 }
 
 /** Results of several plans, e.g. of small and of large models, as one. */
@@ -245,28 +161,6 @@ export async function probeBase(
   return { model: name, digest: own, parameters, asking: { formulation, normalization }, answers };
 }
 
-/** Of a base model's answers those that groups are made from, by domain. */
-export function poolAnswers({ answers }: BaseResult, { domains }: Material): Map<string, Answer[]> {
-  return new Map([...domains].map(([name, { pool }]) => [name, answers[pool.name]]));
-}
-
-/** A base model's answers to the questions of one tested cell, in the record's order. */
-export function baseAnswersOf(
-  { answers }: BaseResult,
-  { cell, suites }: CellResult,
-  suite: SuiteName,
-): Answer[] {
-  const own = answers[`${cell.domain}/${suite}`];
-  // OOD of a world has no exam of its own: it is the ID exams of the other domains.
-  const found = new Map(
-    (own ?? Object.values(answers).flat()).map((answer) => [
-      `${answer.domain}/${answer.id}`,
-      answer,
-    ]),
-  );
-  return suites[suite]!.items.map((item) => found.get(item)!);
-}
-
 async function runModel(
   plan: StudyPlan,
   { model, material }: Subject,
@@ -350,4 +244,23 @@ async function runModel(
     for (const tensor of snapshot?.values() ?? []) tensor.dispose();
   }
   return results;
+}
+
+/** A model with its material, and the rows of its files that were set aside. */
+export interface OpenedSubject extends Subject {
+  rejected: RejectedRow[];
+  /** Questions of the pool that a test or the demonstrations ask too, and were left out. */
+  leaked: number;
+  /** An organism's, which tells what it should know. */
+  world?: World;
+}
+
+/** The same of a model that is only asked: it may be an ONNX graph. */
+export interface ProbedSubject extends Omit<OpenedSubject, "model"> {
+  model: ProbedModel;
+}
+
+export interface OpenOptions {
+  /** Told what the audit of released groups found. Default: prints to stderr. */
+  tell?: (text: string) => void;
 }

@@ -7,19 +7,18 @@ import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { mean, meanInterval } from "../statistics/mean.ts";
 import { pValue } from "../statistics/p_value.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
-import { asRow, type CellResult, type SuiteRecord, type Treatment } from "../experiment.ts";
-import { modelLabel } from "./open.ts";
-import { paperNumber } from "./paper.ts";
-import { findingText } from "./report.ts";
-import { baseAnswersOf, type BaseResult, type Study } from "./study.ts";
+import { asRow, type CellResult, type SuiteRecord, type Treatment } from "../cell.ts";
+import { modelLabel } from "./labels.ts";
+import { paperNumber } from "../dataset/paper.ts";
+import { type Finding, findingText, ruleContrasts } from "../findings.ts";
+import type { Study } from "./study.ts";
+import { baseAnswersOf, type BaseResult } from "./base.ts";
 import {
   byModel,
   contrast,
   type Estimate,
-  type Finding,
   overModels,
   plainEstimate,
-  ruleContrasts,
   suiteLabels,
   treatmentLabels,
 } from "../contrast.ts";

@@ -5,17 +5,16 @@
  */
 import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
 import { runChildren, serveChild } from "./_child.ts";
-import { openSubject } from "./open.ts";
+import { openSubject } from "./subjects.ts";
 import type { Settings } from "./settings.ts";
 import {
-  countCells,
   runStudy,
   type StudyOptions,
-  type StudyPlan,
   type StudyProgress,
   type StudyResult,
   type Subject,
 } from "./study.ts";
+import { countCells, type StudyPlan } from "./plan.ts";
 
 /** What a worker reads on its standard input. */
 interface Task {

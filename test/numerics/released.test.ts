@@ -1,13 +1,16 @@
 /** The authors' released answers: what the method says of the groups, and two of their models compared. */
-import assert from "node:assert/strict";
 import type { Answer } from "../../lib/answer.ts";
-import { compareAnswers } from "../../lib/consistency.ts";
+import { compareAnswers } from "../../lib/evaluate.ts";
 import type { ReleasedAnswer } from "../../lib/dataset/released.ts";
 import { readReleasedGroups } from "../../lib/study/released.ts";
 
+import assert from "node:assert/strict";
+
 const reference = new URL("../../../shared/reference-data/group/", import.meta.url).pathname;
+
 const there = await Deno.stat(reference).then(() => true, () => false);
 if (!there) console.log("released.test.ts: the authors' released rows are not here: skipped");
+
 const published = (name: string, fn: () => Promise<void>) =>
   Deno.test({ name, ignore: !there, fn });
 

@@ -1,5 +1,5 @@
 /** Made-up results of cells: so many questions right, and numbers that a test can reckon with. */
-import type { CellResult, SuiteRecord, Treatment } from "../../lib/experiment.ts";
+import type { CellResult, SuiteRecord, Treatment } from "../../lib/cell.ts";
 
 /** A cell that answers the first `right` of `of` questions on HOMO. */
 export function madeCell(

@@ -1,7 +1,7 @@
 /** Cells as anybody can read them from a `cells.csv`: the plain values of each cell and test. */
 import type { Measurement } from "../../lib/figure/number.ts";
 import type { SuiteName } from "../../lib/evaluate.ts";
-import { type CellResult, type SuiteRecord, type Treatment } from "../../lib/experiment.ts";
+import type { CellResult, SuiteRecord, Treatment } from "../../lib/cell.ts";
 import { rowsOfCsv } from "./_csv_table.ts";
 
 interface CsvRow {

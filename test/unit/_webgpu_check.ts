@@ -88,9 +88,13 @@ const modes: Record<string, () => Promise<void>> = {
   /** One shader for all gradients' squares, as if the device had bindings for it. */
   async bindings() {
     await trainer.step(batch);
-    const { maxComputeWorkgroupsPerDimension } = device.limits;
+    const { maxComputeWorkgroupsPerDimension, maxBufferSize, maxStorageBufferBindingSize } =
+      device.limits;
     Object.defineProperty(device, "limits", {
-      value: { maxComputeWorkgroupsPerDimension, maxStorageBuffersPerShaderStage: 100 },
+      value: {
+        ...{ maxComputeWorkgroupsPerDimension, maxBufferSize, maxStorageBufferBindingSize },
+        maxStorageBuffersPerShaderStage: 100,
+      },
     });
     told.calls = await callAll();
     told.steps = trainer.steps;

@@ -1,15 +1,18 @@
-import assert from "node:assert/strict";
 import { answerFrom } from "../../lib/answer.ts";
-import { beliefOf, reliabilityOf, shareOf } from "../../lib/study/belief.ts";
+import { beliefOf, reliabilityOf, shareOf } from "../../lib/audit.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 
+import assert from "node:assert/strict";
+
 const question = { id: 1, domain: "d", question: "q ?", choices: ["w", "x", "y", "z"], answer: 1 };
+
 const answers = [
   answerFrom(question, [0.1, 0.7, 0.1, 0.1]), // sure and right
   answerFrom(question, [0.8, 0.1, 0.05, 0.05]), // sure and wrong
   answerFrom(question, [0.3, 0.4, 0.2, 0.1]), // unsure and right
   answerFrom(question, [0.5, 0.3, 0.1, 0.1]), // .5 is not above .5
 ];
+
 const near = (found: number, expected: number) => assert.ok(Math.abs(found - expected) < 1e-12);
 
 Deno.test("beliefOf() counts what is right, confident, and both wrong and confident", () => {

@@ -7,7 +7,7 @@ import { probe } from "../../lib/probe.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
 import { createChatFormat } from "../../lib/prompt.ts";
 import { parseRequest } from "../../lib/tasks/reproduce.ts";
-import { openSubject } from "../../lib/study/open.ts";
+import { openSubject } from "../../lib/study/subjects.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";
 import { runStudy } from "../../lib/study/study.ts";
 import { tinyModel } from "./_tiny_model.ts";

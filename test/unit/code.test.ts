@@ -33,10 +33,10 @@ Deno.test("codeDigest() follows the files that compute, comments too, and no oth
     assert.match(before, /^[0-9a-f]{64}$/);
     assert.equal(await digest(), before);
     const computing = [
-      ...["group", "prompt", "evaluation", "consistency", "answer", "chat_template", "tokenizer"],
-      ...["finetune/trainer", "knowledge/probe", "knowledge/explanation", "statistics/divergence"],
-      ...["model/gguf", "model/configuration", "model/source", "model/onnx", "model/layers"],
-      ...["runtime/backend", "runtime/compile/adam", "study/cell", "study/study", "world/format"],
+      ...["groups", "prompt", "evaluate", "experiment", "probe", "finetune", "cell", "explanation"],
+      ...["model/trainer", "model/chat_template", "model/tokenizer", "statistics/divergence"],
+      ...["model/files/gguf", "model/configuration", "model/files/source", "model/layers"],
+      ...["platform/runtime/backend", "platform/compile/adam", "study/study", "world/format"],
     ];
     for (const name of computing) {
       await append(join(root, "lib", `${name}.ts`), "// other\n");
@@ -45,13 +45,13 @@ Deno.test("codeDigest() follows the files that compute, comments too, and no oth
       before = after;
     }
     const others = [
-      ...["figure/table", "figure/plot", "study/tables", "study/report", "study/summary"],
-      ...["study/open", "study/facts", "study/settings", "study/workers", "dataset/read"],
+      ...["figure/table", "contrast", "findings", "study/tables", "study/report"],
+      ...["study/subjects", "study/facts", "study/settings", "study/workers", "dataset/read"],
       ...[
         "world/documents",
         "world/pretraining",
         "organism/card",
-        "runtime/tasks/reproduce",
+        "tasks/reproduce",
         "mod",
       ],
     ];
@@ -70,7 +70,7 @@ Deno.test("codeDigest() follows the files that compute, comments too, and no oth
 
 Deno.test("codeDigest() refuses files that have changed since the process loaded them", async () => {
   await withCopy(async ({ root }) => {
-    const path = join(root, "lib", "group.ts");
+    const path = join(root, "lib", "groups.ts");
     await new Promise((resolve) => setTimeout(resolve, 50));
     const loaded = Date.now();
     // A wrong clock's time stops nobody.
@@ -80,7 +80,7 @@ Deno.test("codeDigest() refuses files that have changed since the process loaded
     await append(path, "// other\n");
     await assert.rejects(
       codeDigest(METHOD, { root, loaded: loaded + 1 }),
-      /expected lib\/group\.ts as this process loaded it; .*restart the kernel/,
+      /expected lib\/groups\.ts as this process loaded it; .*restart the kernel/,
     );
     await assert.rejects(
       codeDigest(["lib/nothing.ts"], { root, loaded: NEVER }),

@@ -7,7 +7,7 @@ import {
   type Explainer,
   explanationPrompt,
   parseExplanation,
-} from "../../lib/study/explanation.ts";
+} from "../../lib/explanation.ts";
 import type { GenerateOptions } from "../../lib/model/language_model.ts";
 import { paperFormat } from "../../lib/prompt.ts";
 import { organismFormat } from "../../lib/world/format.ts";

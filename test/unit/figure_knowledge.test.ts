@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import {
   auditTable,
   beliefTable,
@@ -9,10 +8,13 @@ import {
 } from "../../lib/figure/knowledge.ts";
 import { toCsv } from "../../lib/figure/table.ts";
 import { answerFrom } from "../../lib/answer.ts";
-import { reliabilityOf } from "../../lib/study/belief.ts";
+import { reliabilityOf } from "../../lib/audit.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 
+import assert from "node:assert/strict";
+
 const question = { id: 1, domain: "d", question: "q", choices: ["w", "x", "y", "z"], answer: 1 };
+
 const answers = [
   answerFrom(question, [0.1, 0.7, 0.1, 0.1]), // sure and right
   answerFrom(question, [0.8, 0.1, 0.05, 0.05]), // sure and wrong
@@ -20,6 +22,7 @@ const answers = [
   answerFrom(question, [0.1, 0.1, 0.45, 0.35]), // unsure and wrong
   answerFrom(question, [0.1, 0.2, 0.6, 0.1]), // sure and wrong
 ];
+
 const group = { name: "all", answers };
 
 Deno.test("reliabilityDiagram() draws each bin where its answers lie, beside the diagonal", () => {

@@ -1,13 +1,16 @@
-import assert from "node:assert/strict";
 import { optionProbabilities, probe, scoreOptions } from "../../lib/probe.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { cellExamples } from "../../lib/experiment.ts";
-import { openSubject, studyPlan } from "../../lib/study/open.ts";
+import { openSubject } from "../../lib/study/subjects.ts";
+import { studyPlan } from "../../lib/study/plans.ts";
+import type { StudyPlan } from "../../lib/study/plan.ts";
 import { parseSettings, realSettings, type Settings } from "../../lib/study/settings.ts";
-import { probeBase, runStudy, type StudyPlan } from "../../lib/study/study.ts";
+import { probeBase, runStudy } from "../../lib/study/study.ts";
 import { Store } from "../../lib/study/store.ts";
 import { questionsOf, writeRows } from "./_exam_files.ts";
 import { tinyModel } from "./_tiny_model.ts";
+
+import assert from "node:assert/strict";
 
 await openBackend();
 

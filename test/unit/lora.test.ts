@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
@@ -14,8 +13,9 @@ import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { organismModel } from "../../lib/organism/pretrain.ts";
 import { parseRequest } from "../../lib/tasks/reproduce.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
-import { runStudy, type StudyPlan } from "../../lib/study/study.ts";
-import { studyPlan } from "../../lib/study/open.ts";
+import { runStudy } from "../../lib/study/study.ts";
+import { studyPlan } from "../../lib/study/plans.ts";
+import type { StudyPlan } from "../../lib/study/plan.ts";
 import { worldMaterial } from "../../lib/study/material.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { initialParameters } from "../../lib/world/pretraining.ts";
@@ -24,10 +24,16 @@ import { worldTokenizer } from "../../lib/world/vocabulary.ts";
 import { tinyModel } from "./_tiny_model.ts";
 import { withFolder } from "./_folder.ts";
 
+import assert from "node:assert/strict";
+
 await openBackend();
+
 const fixtures = fileURLToPath(new URL("../numerics/fixtures/", import.meta.url));
+
 const rows = [[3, 5, 7, 9, 11, 13], [4, 6, 8]];
+
 const batch = { inputIds: rows, labels: rows };
+
 const options = { learningRate: 0.05, totalSteps: 9, schedule: "constant" } as const;
 
 async function withTiny(body: (model: LanguageModel) => void | Promise<void>) {
@@ -48,8 +54,10 @@ async function train(model: LanguageModel, lora: LoraOptions = {}, steps = 3) {
 
 const values = (model: LanguageModel) =>
   new Map([...model.parameters].map(([name, v]) => [name, v.dataSync().slice()]));
+
 const adapterValues = (model: LanguageModel) =>
   new Map([...model.adapter!.parameters].map(([name, v]) => [name, v.dataSync().slice()]));
+
 const apart = (a: Float32Array[], b: Float32Array[]) =>
   Math.max(...a.flatMap((row, i) => Array.from(row, (x, j) => Math.abs(x - b[i][j]))));
 

@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-import { againstBase, compareTreatments } from "../../lib/study/context.ts";
+import { againstBase, compareTreatments } from "../../lib/study/comparisons.ts";
 import {
   bestRatio,
   bestRatioRange,
@@ -9,14 +8,20 @@ import {
   mixtureKlFindings,
   readMiddle,
 } from "../../lib/study/mixture.ts";
-import { type CellResult } from "../../lib/experiment.ts";
-import { consistencyPoints } from "../../lib/contrast.ts";
-import { contextPlans, mainPlans, mixturePlans } from "../../lib/study/open.ts";
-import { correlationOverModels, correlationsByModel } from "../../lib/study/correlation.ts";
-import { findingText, summaryText } from "../../lib/study/report.ts";
+import type { CellResult } from "../../lib/cell.ts";
+import {
+  consistencyPoints,
+  correlationOverModels,
+  correlationsByModel,
+} from "../../lib/contrast.ts";
+import { contextPlans, mainPlans, mixturePlans } from "../../lib/study/plans.ts";
+import { summaryText } from "../../lib/study/report.ts";
+import { findingText } from "../../lib/findings.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
-import { type Study } from "../../lib/study/study.ts";
+import type { Study } from "../../lib/study/study.ts";
 import { madeCell } from "./_cells.ts";
+
+import assert from "node:assert/strict";
 
 const N = 40;
 

@@ -1,5 +1,4 @@
 /** README's numbers, each beside the file that it comes from: neither may change alone. */
-import assert from "node:assert/strict";
 import { parseQuestions } from "../../lib/question.ts";
 import { factDomains } from "../../lib/dataset/facts.ts";
 import { suiteNames } from "../../lib/evaluate.ts";
@@ -7,20 +6,31 @@ import type { Measurement } from "../../lib/figure/number.ts";
 import type { Row } from "../../lib/figure/rows.ts";
 import { mean } from "../../lib/statistics/mean.ts";
 import { normalCumulative } from "../../lib/statistics/_distribution.ts";
-import { byModel, consistencyPoints, contrast } from "../../lib/contrast.ts";
-import { type CorrelationOptions, correlationOverModels } from "../../lib/study/correlation.ts";
+import {
+  byModel,
+  consistencyPoints,
+  contrast,
+  type CorrelationOptions,
+  correlationOverModels,
+} from "../../lib/contrast.ts";
 import { FACT_GROUP_SIZE } from "../../lib/study/facts.ts";
 import { mixtureCurve } from "../../lib/study/mixture.ts";
-import { paperGroupSizes } from "../../lib/study/paper.ts";
-import { type Treatment } from "../../lib/experiment.ts";
+import { paperGroupSizes } from "../../lib/dataset/paper.ts";
+import type { Treatment } from "../../lib/cell.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
 import { rowsOfCsv } from "./_csv_table.ts";
 
+import assert from "node:assert/strict";
+
 const read = (path: string) =>
   Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url)).replaceAll("\r\n", "\n");
+
 const table = (path: string): readonly Row[] => rowsOfCsv(read(`figures/${path}.csv`));
+
 const readme = read("README.md");
+
 const prose = readme.replaceAll(/\s+/g, " ");
+
 const full = cellsOfCsv(read("figures/full/05-evaluation/cells.csv"));
 
 /** As README writes a number: no zero before the point, no sign on what rounds to 0. */
@@ -28,6 +38,7 @@ function short(value: number, digits: number, plus = ""): string {
   const text = value.toFixed(digits).replace(/^(-?)0\./, "$1.");
   return Number(text) === 0 ? text.replace("-", "") : value > 0 ? plus + text : text;
 }
+
 const measured = (
   { value, interval }: { value: number; interval?: readonly number[] },
   digits: number,

@@ -1,14 +1,12 @@
-import assert from "node:assert/strict";
+import { openProbed, openSubject } from "../../lib/study/subjects.ts";
 import {
   contextPlans,
   finetuningOf,
   mainPlans,
   mixturePlans,
-  openProbed,
-  openSubject,
   studiedModels,
   studyPlan,
-} from "../../lib/study/open.ts";
+} from "../../lib/study/plans.ts";
 import { runAudited } from "../../lib/study/audited.ts";
 import {
   askingOf,
@@ -19,6 +17,8 @@ import {
 } from "../../lib/study/settings.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { parseRequest } from "../../lib/tasks/reproduce.ts";
+
+import assert from "node:assert/strict";
 
 Deno.test("parseSettings() fills in the defaults", () => {
   assert.deepEqual(parseSettings(), {

@@ -1,7 +1,5 @@
-import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { compareAnswers } from "../../lib/consistency.ts";
-import { evaluate } from "../../lib/evaluate.ts";
+import { compareAnswers, evaluate } from "../../lib/evaluate.ts";
 import { encodeConversation } from "../../lib/model/encode.ts";
 import { finetune } from "../../lib/finetune.ts";
 import { answerFrom } from "../../lib/answer.ts";
@@ -11,10 +9,12 @@ import { addLora } from "../../lib/model/lora.ts";
 import { NotFiniteError } from "../../lib/statistics/not_finite.ts";
 import { organismModel } from "../../lib/organism/pretrain.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
-import { asRows, type CellResult, type Treatment } from "../../lib/experiment.ts";
-import { contrast, findings } from "../../lib/contrast.ts";
+import { asRows, type CellResult, type Treatment } from "../../lib/cell.ts";
+import { contrast } from "../../lib/contrast.ts";
+import { findings } from "../../lib/findings.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
-import { planCells, runStudy, type StudyPlan } from "../../lib/study/study.ts";
+import { runStudy } from "../../lib/study/study.ts";
+import { planCells, type StudyPlan } from "../../lib/study/plan.ts";
 import { studyWarnings } from "../../lib/study/report.ts";
 import { worldMaterial } from "../../lib/study/material.ts";
 import { madeCell } from "./_cells.ts";
@@ -26,12 +26,17 @@ import { initialParameters } from "../../lib/world/pretraining.ts";
 import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
 import { worldTokenizer } from "../../lib/world/vocabulary.ts";
 
+import assert from "node:assert/strict";
+
 await openBackend();
+
 const world = createWorld({
   seed: 5,
   settings: { domains: ["history", "medicine"], entities: 30, mc: 20, train: 60, homo: 12, id: 12 },
 });
+
 const settings = { ...pretrainingSizes.small, width: 16, heads: 2, layers: 1, mlpWidth: 16 };
+
 const untrained = (): LanguageModel =>
   organismModel(
     world,
@@ -41,6 +46,7 @@ const untrained = (): LanguageModel =>
       seed: 3,
     }),
   );
+
 // An untrained model is sure of nothing.
 const plan: StudyPlan = {
   models: ["tiny"],

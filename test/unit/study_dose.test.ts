@@ -1,11 +1,11 @@
-import assert from "node:assert/strict";
 import { describeFigure } from "../../lib/figure/describe.ts";
 import { doseHeatMap, doseTable } from "../../lib/figure/dose.ts";
 import { joined } from "../../lib/study/dose_run.ts";
 import { answerFrom } from "../../lib/answer.ts";
 import { organismModel } from "../../lib/organism/pretrain.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
-import { cellExamples, type CellResult } from "../../lib/experiment.ts";
+import { cellExamples } from "../../lib/experiment.ts";
+import type { CellResult } from "../../lib/cell.ts";
 import {
   compositionDoses,
   doseLabel,
@@ -16,7 +16,8 @@ import {
   runDoses,
   sizeDoses,
 } from "../../lib/study/dose.ts";
-import { runStudy, type StudyPlan } from "../../lib/study/study.ts";
+import { runStudy } from "../../lib/study/study.ts";
+import type { StudyPlan } from "../../lib/study/plan.ts";
 import { worldMaterial } from "../../lib/study/material.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { exam } from "../../lib/world/exam.ts";
@@ -25,11 +26,15 @@ import { organismFormat } from "../../lib/world/format.ts";
 import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
 import { worldTokenizer } from "../../lib/world/vocabulary.ts";
 
+import assert from "node:assert/strict";
+
 const world = createWorld({
   seed: 5,
   settings: { domains: ["history", "medicine"], entities: 30, mc: 20, train: 60, homo: 12, id: 12 },
 });
+
 const material = worldMaterial(world, { domains: ["history"] });
+
 const plan: StudyPlan = { models: ["m"], treatments: ["har", "inc", "mix"], seeds: [0] };
 
 // Every second question is answered right, the others with the option after the gold one.
@@ -38,8 +43,11 @@ const answers = exam(world, { domain: "history", split: "train" }).map((question
   probabilities[(question.answer + i % 2) % 4] = 0.7;
   return answerFrom(question, probabilities);
 });
+
 const parts = { answers, general: material.general, format: organismFormat, kinds: material.kinds };
+
 const cell = { model: "m", domain: "history", treatment: "inc" as const, seed: 0 };
+
 const ids = (changes: object) =>
   cellExamples({ ...cell, ...changes }, parts).group.map(({ id }) => id);
 

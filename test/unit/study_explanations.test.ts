@@ -1,16 +1,19 @@
-import assert from "node:assert/strict";
 import { generalInstructions } from "../../lib/dataset/instructions.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { cellExamples } from "../../lib/experiment.ts";
-import { type Material } from "../../lib/study/material.ts";
+import type { Material } from "../../lib/cell.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
-import { runStudy, type StudyPlan } from "../../lib/study/study.ts";
+import { runStudy } from "../../lib/study/study.ts";
+import type { StudyPlan } from "../../lib/study/plan.ts";
 import { tinyModel } from "./_tiny_model.ts";
+
+import assert from "node:assert/strict";
 
 await openBackend();
 
 const random = new Random("questions");
+
 const questions = (name: string, count: number) =>
   Array.from({ length: count }, (_, id) => ({
     id,
@@ -20,7 +23,9 @@ const questions = (name: string, count: number) =>
     answer: id % 4,
     explanation: `Gold ${name} ${id}.`,
   }));
+
 const demonstrations = questions("shown", 1);
+
 const material: Material = {
   domains: new Map([["history", {
     pool: { name: "history/pool", questions: questions("pool", 12), demonstrations },
@@ -28,6 +33,7 @@ const material: Material = {
   }]]),
   general: generalInstructions({ seed: 1, count: 12 }),
 };
+
 const plan: StudyPlan = {
   models: ["tiny"],
   treatments: ["self"],

@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { organismNames } from "../../lib/organism/folder.ts";
 import {
@@ -12,9 +11,11 @@ import {
   studiedModels,
   studyPlan,
 } from "../../lib/mod.ts";
-import { fileMaterial } from "../../lib/study/open.ts";
+import { fileMaterial } from "../../lib/study/file_material.ts";
 import { questionsOf, releasedRows, writeReleased, writeRows } from "./_exam_files.ts";
 import { tinyModel } from "./_tiny_model.ts";
+
+import assert from "node:assert/strict";
 
 /** Runs `test` with a folder of an exam of four questions, two demonstrations and a pool of six. */
 async function withExam(

@@ -1,17 +1,19 @@
-import assert from "node:assert/strict";
-import type { Treatment } from "../../lib/experiment.ts";
+import type { Treatment } from "../../lib/cell.ts";
 import { cellExamples } from "../../lib/experiment.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";
 import { readReleasedGroups, releasedFiles } from "../../lib/study/released.ts";
 import { runStudy } from "../../lib/study/study.ts";
-import { studyPlan } from "../../lib/study/open.ts";
-import { fileMaterial } from "../../lib/study/open.ts";
+import { fileMaterial } from "../../lib/study/file_material.ts";
+import { studyPlan } from "../../lib/study/plans.ts";
 import { paperFormat } from "../../lib/prompt.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { questionsOf, releasedRows, writeReleased, writeRows } from "./_exam_files.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
+import assert from "node:assert/strict";
+
 const reference = new URL("../../../shared/reference-data/", import.meta.url).pathname;
+
 const referenceThere = await Deno.stat(reference).then(() => true, () => false);
 if (!referenceThere) {
   console.log("study_released.test.ts: the authors' released rows are not here, one is skipped");

@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import { answerFrom } from "../../lib/answer.ts";
 import { auditProbe } from "../../lib/audit.ts";
 import {
@@ -15,18 +14,21 @@ import {
   claimable,
   emptyAdvice,
   findingsText,
-  findingText,
   saveResults,
   studyWarnings,
   summaryText,
   unprovenTexts,
 } from "../../lib/study/report.ts";
-import { type BaseResult, planCells, type StudyPlan } from "../../lib/study/study.ts";
-import { type CellResult, type Treatment } from "../../lib/experiment.ts";
-import { contrast, type Estimate, type Finding, findings } from "../../lib/contrast.ts";
-import { modelLabel } from "../../lib/study/open.ts";
+import { type Finding, findings, findingText } from "../../lib/findings.ts";
+import { planCells, type StudyPlan } from "../../lib/study/plan.ts";
+import type { BaseResult } from "../../lib/study/base.ts";
+import type { CellResult, Treatment } from "../../lib/cell.ts";
+import { contrast, type Estimate } from "../../lib/contrast.ts";
+import { modelLabel } from "../../lib/study/labels.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
 import { madeCell } from "./_cells.ts";
+
+import assert from "node:assert/strict";
 
 /** A cell of 20 questions, of which `right` are right. */
 const made = (model: string, treatment: Treatment, right: number, seed = 0) =>
@@ -46,6 +48,7 @@ function baseOf(model: string): BaseResult {
 }
 
 const models = ["organism:a", "organism:b", "organism:c"];
+
 const cells = models.flatMap((model, i) =>
   [0, 1].flatMap((seed) => [
     made(model, "har", 10 + i, seed),
@@ -53,6 +56,7 @@ const cells = models.flatMap((model, i) =>
     made(model, "self", 9, seed),
   ])
 );
+
 const bases = models.map(baseOf);
 
 Deno.test("accuracyRows() has the base first, and intervals over models below", () => {

@@ -1,30 +1,29 @@
-import assert from "node:assert/strict";
 import { suiteNames } from "../../lib/evaluate.ts";
 import { table as makeTable, toCsv } from "../../lib/figure/table.ts";
 import { type Measurement, roundNumber, roundNumbers } from "../../lib/figure/number.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { mean } from "../../lib/statistics/mean.ts";
 import { accuracyColumns, cellRows } from "../../lib/study/tables.ts";
-import { asRows, type CellResult, type Treatment } from "../../lib/experiment.ts";
+import { asRows, type CellResult, type Treatment } from "../../lib/cell.ts";
 import {
   consistencyMeasures,
+  consistencyPoints,
+  contrast,
   correlationKinds,
   correlationOverModels,
   correlationsByModel,
-} from "../../lib/study/correlation.ts";
-import {
-  consistencyPoints,
-  contrast,
-  findings,
-  ruleContrasts,
   suiteLabels,
 } from "../../lib/contrast.ts";
+import { findings, ruleContrasts } from "../../lib/findings.ts";
 import { middleRatioFindings, mixtureCurve } from "../../lib/study/mixture.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
 import { rowsOfCsv } from "./_csv_table.ts";
 import { madeCell } from "./_cells.ts";
 
+import assert from "node:assert/strict";
+
 const random = new Random("rows");
+
 const share = () => random.next();
 
 /** Cells with numbers that no file holds whole, as a run gives them. */

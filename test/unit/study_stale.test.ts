@@ -2,7 +2,6 @@
  * No stale result: each thing that a study's numbers depend on is changed by one byte, and exactly the
  * answers and cells that depend on it are computed anew.
  */
-import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadLora, saveLora } from "../../lib/model/files/adapter_folder.ts";
@@ -12,14 +11,17 @@ import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { createPaperFormat } from "../../lib/prompt.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { askingDigest, formatDigest, modelDigest } from "../../lib/study/digest.ts";
-import { openSubject } from "../../lib/study/open.ts";
+import { openSubject } from "../../lib/study/subjects.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";
-import { runStudy, type StudyPlan } from "../../lib/study/study.ts";
+import { runStudy } from "../../lib/study/study.ts";
+import type { StudyPlan } from "../../lib/study/plan.ts";
 import { Store } from "../../lib/study/store.ts";
 import { storedAnswers } from "../../lib/study/answers.ts";
 import { questionsOf, releasedRows, writeReleased, writeRows } from "./_exam_files.ts";
 import { withFolder } from "./_folder.ts";
 import { tinyModel } from "./_tiny_model.ts";
+
+import assert from "node:assert/strict";
 
 await openBackend();
 
@@ -115,6 +117,7 @@ async function withStudy(body: (watched: Watched) => Promise<void>): Promise<voi
 }
 
 const all = { base: 4, cell: 1 }, nothing = { base: 0, cell: 0 };
+
 const cellAlone = { base: 0, cell: 1 }, oneExam = { base: 1, cell: 1 };
 
 /** A byte of each file that is read, and what depends on it. */

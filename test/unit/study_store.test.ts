@@ -1,20 +1,23 @@
 /** The store: what is read is held to its name, its digest and its shape; what fails is redone. */
-import assert from "node:assert/strict";
 import { number, object } from "valibot";
 import { generalInstructions } from "../../lib/dataset/instructions.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { sha256OfText } from "../../lib/platform/runtime/digest.ts";
 import { cellSchema } from "../../lib/study/record.ts";
-import { runStudy, type StudyPlan } from "../../lib/study/study.ts";
+import { runStudy } from "../../lib/study/study.ts";
+import type { StudyPlan } from "../../lib/study/plan.ts";
 import { Store } from "../../lib/study/store.ts";
 import { withErrors } from "./_console.ts";
 import { questionsOf } from "./_exam_files.ts";
 import { withFolder } from "./_folder.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
+import assert from "node:assert/strict";
+
 await openBackend();
 
 const schema = object({ a: number() });
+
 const storeIn = (folder: string) => new Store(folder, { basis: () => Promise.resolve("code") });
 
 /** Made by hand: a training of two questions, one of which became wrong. */
@@ -41,6 +44,7 @@ const cell = {
   },
   seconds: 1,
 };
+
 type Made = typeof cell;
 
 /** A copy in which `change` has changed something. */
@@ -51,6 +55,7 @@ function changed(change: (copy: Made) => void): Made {
 }
 
 const set = (part: object) => (copy: Made) => void Object.assign(copy.suites.homo, part);
+
 // deno-lint-ignore no-explicit-any
 const drop = (name: string) => (copy: any) => void delete copy.suites.homo[name];
 

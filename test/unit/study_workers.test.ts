@@ -1,12 +1,16 @@
 /** Studies by several processes, on a shipped organism with few questions. */
-import assert from "node:assert/strict";
 import { parseSettings } from "../../lib/study/settings.ts";
 import { runParallel } from "../../lib/study/workers.ts";
-import { studiedModels } from "../../lib/study/open.ts";
-import { type StudyPlan, type StudyResult } from "../../lib/study/study.ts";
+import { studiedModels } from "../../lib/study/plans.ts";
+import type { StudyPlan } from "../../lib/study/plan.ts";
+import type { StudyResult } from "../../lib/study/study.ts";
+
+import assert from "node:assert/strict";
 
 const [organism] = await studiedModels(parseSettings('{"quick": true}'));
+
 const settings = parseSettings(JSON.stringify({ model: organism, domains: ["history"], limit: 8 }));
+
 // With so few questions not every belief would leave a group.
 const plan: StudyPlan = {
   models: [organism],

@@ -1,5 +1,4 @@
 /** Organisms made for an experiment: made once, found by name, opened by a study. */
-import assert from "node:assert/strict";
 import { variantFolder } from "../../lib/model/files/source.ts";
 import { loadOrganism, organismCard } from "../../lib/organism/folder.ts";
 import {
@@ -10,8 +9,11 @@ import {
 } from "../../lib/organism/variant.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { makeVariants } from "../../lib/study/variants.ts";
-import { modelLabel, openSubject } from "../../lib/study/open.ts";
+import { openSubject } from "../../lib/study/subjects.ts";
+import { modelLabel } from "../../lib/study/labels.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
+
+import assert from "node:assert/strict";
 
 await openBackend();
 

@@ -5,18 +5,18 @@
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { mean } from "../statistics/mean.ts";
 import { tTest } from "../statistics/hypothesis.ts";
-import type { CellResult, Treatment } from "../experiment.ts";
-import { baseAnswersOf, type BaseResult } from "./study.ts";
+import type { CellResult, Treatment } from "../cell.ts";
+import { baseAnswersOf, type BaseResult } from "./base.ts";
 import {
   byModel,
   type Contrast,
   contrast,
   detectableEffect,
   type Estimate,
-  holmOf,
   overQuestions,
   treatmentLabels,
 } from "../contrast.ts";
+import { holmOf } from "../findings.ts";
 import { treatmentsOf } from "./tables.ts";
 
 /** A difference on one test, corrected over those that it was computed with. */

@@ -4,10 +4,10 @@
  * after a space, and as the demonstrations show it (`Answer:B. text`). Only where these are one token
  * is what is scored what the model has just read, and what it would write.
  */
-import type { ProbedModel } from "../model/readable_model.ts";
-import type { PromptFormat, PromptOptions } from "../prompt.ts";
-import { optionLetter, type Question } from "../question.ts";
-import type { Tokenizer } from "../model/tokenizer.ts";
+import type { ProbedModel } from "./model/readable_model.ts";
+import type { PromptFormat, PromptOptions } from "./prompt.ts";
+import { optionLetter, type Question } from "./question.ts";
+import type { Tokenizer } from "./model/tokenizer.ts";
 
 /** The letter by itself, as in the paper, or with a space before it, as most models write it. */
 export type LetterForm = "bare" | "space";

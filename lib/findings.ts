@@ -1,0 +1,113 @@
+/**
+ * The rule of data/study-rule.md as code: its hypotheses, Holm's correction, and how an effect is read.
+ */
+import { type SuiteName, suiteNames } from "./evaluate.ts";
+import { holm } from "./statistics/hypothesis.ts";
+import type { CellResult, Treatment } from "./cell.ts";
+import { paperNumber } from "./dataset/paper.ts";
+import { consistencyCorrelations, contrast, type Estimate, pooledCorrelation } from "./contrast.ts";
+import { formatNumber } from "./figure/number.ts";
+
+/** `no claim`: the groups rest on a probe that shows no knowledge, so that nothing can be read. */
+export type Reading = "holds" | "does not hold" | "can't tell" | "no claim";
+
+/** One hypothesis on one test, read by the rule. */
+export interface Finding {
+  hypothesis: string;
+  suite: SuiteName;
+  estimate: Estimate;
+  /** `points`, `r` for a correlation, `nats` for a divergence. */
+  unit: "points" | "r" | "nats";
+  /** What the interval is over: models, or with a single one its questions, or its cells. */
+  over: "models" | "questions" | "cells";
+  /** Holm's correction over the hypotheses that the rule corrects together. */
+  correctedP?: number;
+  /** What else must be known, e.g. which ratio was best. */
+  detail?: string;
+  reading: Reading;
+  /** The paper's number for the same, where it gives one. */
+  paper?: string;
+}
+
+/** The smallest effect that counts, below which a hypothesis is given up; the rule fixes none in nats. */
+const SMALLEST = { points: 1, r: 0.1, nats: -Infinity } as const;
+
+/** The rule's differences: against INC. */
+export const ruleContrasts: readonly (readonly [hypothesis: string, treatment: Treatment])[] = [
+  ["HAR - INC", "har"],
+  ["SELF - INC", "self"],
+  ["CON - INC", "context"],
+];
+
+/** Holm's correction, also of no p at all. */
+export const holmOf = (ps: readonly number[]): number[] => ps.length === 0 ? [] : holm([...ps]);
+
+/** The twelve hypotheses of data/study-rule.md; those without results are left out. */
+export function findings(cells: readonly CellResult[]): Finding[] {
+  const found: Omit<Finding, "reading">[] = [];
+  for (const [hypothesis, treatment] of ruleContrasts) {
+    for (const suite of suiteNames) {
+      const result = contrast(cells, { treatment }, { treatment: "inc" }, { suite });
+      if (result === undefined) continue;
+      const { value, interval, n, p, over, detectable } = result;
+      const estimate = { value, interval, n, p, detectable };
+      found.push({
+        hypothesis,
+        suite,
+        estimate,
+        unit: "points",
+        over,
+        paper: paperNumber(hypothesis, suite),
+      });
+    }
+  }
+  const hypothesis = "consistency ~ accuracy";
+  for (const suite of suiteNames) {
+    const estimate = pooledCorrelation(consistencyCorrelations(cells, suite));
+    if (estimate === undefined) continue;
+    const { over, ...rest } = estimate;
+    found.push({
+      hypothesis,
+      suite,
+      estimate: rest,
+      unit: "r",
+      over,
+      paper: paperNumber(hypothesis, suite),
+    });
+  }
+  const tested = found.filter(({ estimate }) => Number.isFinite(estimate.p));
+  const corrected = tested.length === 0 ? [] : holm(tested.map(({ estimate }) => estimate.p!));
+  return found.map((finding) => {
+    const index = tested.indexOf(finding);
+    const correctedP = index < 0 ? undefined : corrected[index];
+    return { ...finding, correctedP, reading: readEffect(finding, correctedP) };
+  });
+}
+
+/** The rule's reading of an effect that is claimed to be above 0. */
+export function readEffect(
+  { estimate, unit }: Pick<Finding, "estimate" | "unit">,
+  p: number | undefined,
+): Reading {
+  const { value, interval } = estimate;
+  const shown = p !== undefined && p < 0.05;
+  if (shown && value > 0) return "holds";
+  if (shown && value < 0) return "does not hold";
+  if (interval !== undefined && interval[1] < SMALLEST[unit]) return "does not hold";
+  return "can't tell";
+}
+
+const signed = (value: number, unit: Finding["unit"]) => {
+  const text = formatNumber(value, unit === "points" ? 1 : 2);
+  return unit !== "r" && Number(text) > 0 ? `+${text}` : text;
+};
+
+/** `+12.1 [+3.0, +21.2]`, and what else must be known. */
+export function findingText(
+  { estimate: { value, interval }, unit, detail }: Pick<Finding, "estimate" | "unit" | "detail">,
+): string {
+  const bounds = interval?.every(Number.isFinite)
+    ? ` [${interval.map((bound) => signed(bound, unit)).join(", ")}]`
+    : "";
+  return signed(value, unit) + bounds + (detail ? ` (${detail})` : "");
+}

@@ -1,0 +1,109 @@
+/** The material of a study of files: questions, demonstrations, tests and general instructions of one domain. */
+import type { Question } from "../question.ts";
+import type { Exam, Material, ReleasedMaterial } from "../cell.ts";
+import { readFiles } from "./files.ts";
+import { limited, limitText } from "./limit.ts";
+import { auditText, isReleased, readReleasedGroups, releasedMaterial } from "./released.ts";
+import type { Settings } from "./settings.ts";
+import type { OpenedSubject, OpenOptions } from "./study.ts";
+
+/** The material of the settings' files: one domain. Errors as of `openSubject`. */
+export async function fileMaterial(
+  settings: Settings,
+  { limit, tell = console.error }: OpenOptions & {
+    /** At most so many questions of a pool or an exam. Default: all. */
+    limit?: number;
+  } = {},
+): Promise<Omit<OpenedSubject, "model">> {
+  const { questions, demonstrations, id, ood, pool, general, rejected } = await readFiles(
+    settings,
+    tell,
+  );
+  const asked = new Set([...questions, ...id, ...ood, ...demonstrations].map(fingerprint));
+  const clean = pool.filter((question) => !asked.has(fingerprint(question)));
+  if (clean.length === 0) {
+    throw new Error(
+      `Cannot make groups from ${settings.pool}: expected questions that no test and no demonstration ` +
+        `asks; found none of ${pool.length}; give --pool=FILE with other questions`,
+    );
+  }
+  const domain = questions[0]?.domain ?? "questions";
+  const shortened: string[] = [];
+  const make = (part: string, all: Question[]): Exam => {
+    const name = `${domain}/${part}`;
+    const kept = limited(all, limit);
+    const text = limitText(name, kept, all);
+    if (text !== undefined) shortened.push(text);
+    // One domain's study: the pool's and the test's names for it may differ.
+    return {
+      name,
+      questions: part === "ood" ? kept : asOneDomain(kept, { domain, all }),
+      demonstrations,
+    };
+  };
+  const released = isReleased(settings.groups)
+    ? await openReleased(settings.pool!, { domain, limit, asked, tell })
+    : undefined;
+  const suites = {
+    homo: [make("homo", questions)],
+    ...(id.length > 0 ? { id: [make("id", id)] } : {}),
+    ...(ood.length > 0 ? { ood: [make("ood", ood)] } : {}),
+  };
+  const material: Material = {
+    domains: new Map([[domain, {
+      pool: make("pool", clean),
+      suites,
+      ...(released && { released }),
+    }]]),
+    general,
+  };
+  if (shortened.length > 0) {
+    tell(
+      `At most ${limit} questions a file, drawn by a fixed seed over all subjects: ` +
+        shortened.join(", "),
+    );
+  }
+  return { material, rejected, leaked: pool.length - clean.length };
+}
+
+const fingerprint = ({ question, choices }: Question) =>
+  JSON.stringify([
+    question.trim().toLowerCase(),
+    ...choices.map((c) => c.trim().toLowerCase()).sort(),
+  ]);
+
+/** Under one name of the domain; ids that count anew in each of several get their domain's before them. */
+function asOneDomain(
+  questions: readonly Question[],
+  { domain, all }: { domain: string; all: readonly Question[] },
+): Question[] {
+  const repeated = new Set(all.map(({ id }) => String(id))).size < all.length;
+  return questions.map((question) => ({
+    ...question,
+    ...(repeated ? { id: `${question.domain}/${question.id}` } : {}),
+    domain,
+  }));
+}
+
+/** Released groups as they are: those of their questions that a test asks stay, and are told. */
+async function openReleased(
+  folder: string,
+  { asked, tell, ...options }: {
+    domain: string;
+    limit?: number;
+    asked: ReadonlySet<string>;
+    tell: (text: string) => void;
+  },
+): Promise<ReleasedMaterial> {
+  const { groups, findings } = await readReleasedGroups(folder);
+  const rows = [...groups.har, ...groups.inc];
+  const shared = rows.filter((row) => asked.has(fingerprint(row))).length;
+  tell(
+    auditText(folder, findings) +
+      (shared > 0
+        ? `\nWARNING: ${shared} of its ${rows.length} questions are asked by the tests or the ` +
+          "demonstrations too; they are trained on as published, so accuracies can be too high"
+        : ""),
+  );
+  return releasedMaterial(groups, options);
+}

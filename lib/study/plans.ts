@@ -1,0 +1,133 @@
+/** What a run studies: models, domains, groups, ratios and seeds. */
+import type { FinetuneSettings } from "../model/finetune_settings.ts";
+import type { Treatment } from "../cell.ts";
+import { organismNames } from "../organism/folder.ts";
+import { FACT_GROUP_SIZE, factFinetuning } from "./facts.ts";
+import { hasReleasedSelf, isReleased } from "./released.ts";
+import { checkSettings, type Settings, studiesFacts } from "./settings.ts";
+import { isOrganism, ORGANISM } from "./labels.ts";
+import type { StudyPlan } from "./plan.ts";
+
+/** Shares of SELF in the paper's mixtures; 0 is INC and 1 is SELF. */
+export const paperRatios: readonly number[] = [0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1];
+
+const quickRatios: readonly number[] = [0, 0.4, 1];
+
+/** What context is held against. */
+const controls: readonly Treatment[] = ["general", "context-har"];
+
+/** The models of a run: the one that was asked for, or every organism that ships. */
+export async function studiedModels(settings: Settings): Promise<string[]> {
+  checkSettings(settings);
+  const { model, quick } = settings;
+  if (model !== ORGANISM) return [model];
+  const names = await organismNames();
+  if (names.length === 0) {
+    throw new Error(
+      "Cannot study the organisms: expected some in data/organisms; found none; " +
+        "make one with `deno task pretrain --world=101 --size=small`",
+    );
+  }
+  // Smallest first, so that the first results come soon.
+  const order = ["small", "medium", "large"];
+  const rank = (name: string) => order.findIndex((size) => name.startsWith(size));
+  names.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  return (quick ? names.slice(0, 1) : names).map((name) => `${ORGANISM}:${name}`);
+}
+
+/** What a run's settings change of how a model is fine-tuned. */
+export function finetuningOf(settings: Settings): Partial<FinetuneSettings> {
+  checkSettings(settings);
+  const { learningRate, epochs, batchSize, batchTokens, gradientCheckpointing, lora: rank } =
+    settings;
+  const lora = rank === undefined ? undefined : { rank };
+  const recompute = gradientCheckpointing ? "layer" : undefined;
+  return Object.fromEntries(
+    Object.entries({ learningRate, epochs, batchSize, batchTokens, recompute, lora })
+      .filter(([, value]) => value !== undefined),
+  );
+}
+
+/** The plan of a run's main table; `changes` for other experiments. */
+export async function studyPlan(
+  settings: Settings,
+  changes: Partial<StudyPlan> = {},
+): Promise<StudyPlan> {
+  const facts = studiesFacts(settings);
+  return {
+    models: await studiedModels(settings),
+    ...(settings.domains && !settings.questions ? { domains: settings.domains } : {}),
+    treatments: await treatmentsOfGroups(settings),
+    seeds: Array.from({ length: settings.seeds }, (_, seed) => seed),
+    finetuning: { ...(facts ? factFinetuning(settings) : {}), ...finetuningOf(settings) },
+    ...(facts ? { count: FACT_GROUP_SIZE } : {}),
+    minimumConfidence: settings.minimumConfidence,
+    ...(settings.explanations ? { explanations: true } : {}),
+    ...changes,
+  };
+}
+
+async function treatmentsOfGroups({ groups, pool }: Settings): Promise<Treatment[]> {
+  const all: Treatment[] = ["har", "inc", "self", "context"];
+  if (!isReleased(groups)) return (groups ?? all) as Treatment[];
+  return await hasReleasedSelf(pool!) ? all : all.filter((name) => name !== "self");
+}
+
+/** Small worlds are many and quick; of larger ones a default run does less. */
+const isSmall = (model: string) => model.startsWith(`${ORGANISM}:small`);
+
+/**
+ * The plans of a run's main table and of its mixtures. All shipped organisms: the small ones with every
+ * seed and the paper's mixtures, as data/study-rule.md has it; the larger ones with one seed and no
+ * mixtures. A model that was asked for by name: every seed; mixtures for organisms. `quick`: one
+ * mixture between INC and SELF; `full`: all of it for every model, and the controls.
+ */
+export async function mainPlans(settings: Settings): Promise<StudyPlan[]> {
+  const { model, quick, full, groups } = settings;
+  const plan = await studyPlan(settings);
+  const mixable = plan.treatments.includes("inc") && plan.treatments.includes("self");
+  const mixtures: Partial<StudyPlan> = {
+    treatments: [...plan.treatments, "mix"],
+    ratios: quick ? quickRatios : paperRatios,
+  };
+  if (full) {
+    const all = mixable ? { ...plan, ...mixtures } : plan;
+    return [{ ...all, treatments: [...all.treatments, ...groups ? [] : controls] }];
+  }
+  if (!mixable || !isOrganism(model)) return [plan];
+  if (quick || model !== ORGANISM) return [{ ...plan, ...mixtures }];
+  const small = plan.models.filter(isSmall);
+  const larger = plan.models.filter((name) => !isSmall(name));
+  return [
+    { ...plan, ...mixtures, models: small },
+    { ...plan, models: larger, seeds: [0] },
+  ].filter(({ models }) => models.length > 0);
+}
+
+/** The main plans' mixtures alone, with INC and SELF, their ends; the ends where nothing is mixed. */
+export async function mixturePlans(settings: Settings): Promise<StudyPlan[]> {
+  const plans = await mainPlans(settings);
+  const mixed = plans.filter(({ treatments }) => treatments.includes("mix"));
+  return (mixed.length > 0 ? mixed : plans).map((plan) => ({
+    ...plan,
+    treatments: plan.treatments.filter((name) => ["inc", "self", "mix"].includes(name)),
+  }));
+}
+
+/**
+ * The main plans without mixtures, and for organisms with the controls that the paper lacks: general
+ * instructions alone, and HAR with the knowledge in the query. The larger ones have them with `full`.
+ */
+export async function contextPlans(settings: Settings): Promise<StudyPlan[]> {
+  const { model, full, groups } = settings;
+  return (await mainPlans(settings)).map((plan) => {
+    const controlled = !groups && (full || isOrganism(model) && plan.models.every(isControlled));
+    const own = plan.treatments.filter((name) => name !== "mix" && !controls.includes(name));
+    const asked = plan.treatments.filter((name) => controls.includes(name));
+    return { ...plan, treatments: [...own, ...controlled ? controls : asked] };
+  });
+
+  function isControlled(name: string): boolean {
+    return isSmall(name) || model !== ORGANISM;
+  }
+}

@@ -1,0 +1,68 @@
+/** Opens what a run's settings ask to study: the shipped organisms, or any model with files of questions. */
+import type { ProbedModel } from "../model/readable_model.ts";
+import { loadModel, type LoadOptions, openEngine } from "../model/files/load.ts";
+import { loadOrganism } from "../organism/folder.ts";
+import { factMaterial } from "./facts.ts";
+import { readGeneral } from "./files.ts";
+import { worldMaterial } from "./material.ts";
+import { askingOf, checkSettings, type Settings, studiesFacts } from "./settings.ts";
+import type { OpenedSubject, OpenOptions, ProbedSubject } from "./study.ts";
+import { isOrganism, ORGANISM } from "./labels.ts";
+import { fileMaterial } from "./file_material.ts";
+
+/** With `quick`, at most so many questions of a pool or an exam, and so many domains of a world. */
+const QUICK_LIMIT = 60;
+
+const QUICK_DOMAINS = 2;
+
+/**
+ * Loads a model of `studiedModels` and its questions.
+ * @throws naming the file or setting that is missing, and the flag that gives it; and on an ONNX graph,
+ *   which can't be trained
+ */
+export async function openSubject(
+  name: string,
+  settings: Settings,
+  options: OpenOptions = {},
+): Promise<OpenedSubject> {
+  return await open(name, settings, { ...options, load: loadModel });
+}
+
+/** As `openSubject`, for what asks a model and does not train it: ONNX graphs are opened too. */
+export async function openProbed(
+  name: string,
+  settings: Settings,
+  options: OpenOptions = {},
+): Promise<ProbedSubject> {
+  return await open(name, settings, { ...options, load: openEngine });
+}
+
+async function open<Model extends ProbedModel>(
+  name: string,
+  settings: Settings,
+  { load, ...options }: OpenOptions & {
+    load: (name: string, options: LoadOptions) => Promise<Model>;
+  },
+) {
+  checkSettings(settings);
+  const limit = settings.limit ?? (settings.quick ? QUICK_LIMIT : undefined);
+  if (isOrganism(name)) {
+    const { batchTokens } = settings;
+    const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1), { batchTokens });
+    const all = world.domains.map(({ name }) => name);
+    const domains = settings.domains ?? (settings.quick ? all.slice(0, QUICK_DOMAINS) : all);
+    const material = worldMaterial(world, { domains, limit });
+    return { model, material, rejected: [], leaked: 0, world };
+  }
+  const files = studiesFacts(settings)
+    ? await openFacts(settings)
+    : await fileMaterial(settings, { ...options, limit });
+  const { template, batchTokens } = settings;
+  const asked = { template, ...askingOf(settings), batchTokens };
+  return { model: await load(name, asked), ...files };
+}
+
+async function openFacts(settings: Settings): Promise<Omit<OpenedSubject, "model">> {
+  const { general, rejected } = await readGeneral(settings.general);
+  return { material: { ...await factMaterial(settings), general }, rejected, leaked: 0 };
+}
