@@ -149,6 +149,7 @@ export * from "./statistics/mod.ts";
 export * from "./study/mod.ts";
 export * from "./figure/mod.ts";
 export { notebook } from "./study/notebook.ts";
+export { probeBases, type ProbedBase } from "./study/bases.ts";
 export { checkAnswer, type ExerciseOptions } from "./figure/exercise.ts";
 export { type Backend, type BackendName, openBackend } from "./platform/runtime/backend.ts";
 export { compile, Session } from "./platform/compile/mod.ts";

@@ -37,4 +37,4 @@ export * from "./knowledge.ts";
 export * from "./dose.ts";
 export * from "./mixture.ts";
 export { type AxisOptions, type FigureLayout, type PlotOptions } from "./theme.ts";
-export { studyProgress } from "./study_progress.ts";
+export { studyProgress } from "../study/progress.ts";

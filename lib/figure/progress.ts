@@ -50,7 +50,7 @@ export function progress(label: string, total: number, options: ProgressOptions 
     // The last line stays in the saved notebook, which a second run should not change.
     const time = jupyter && ended ? "" : ` ${clock(spent)}${left}`;
     const share = total > 0 ? Math.floor(done / total * 100) : 100;
-    return `${name} ${done}/${total} (${share}%)${time}${note && `  ${note}`}`;
+    return `${name} ${Math.floor(done)}/${total} (${share}%)${time}${note && `  ${note}`}`;
   };
   const draw = jupyter
     ? inNotebook(jupyter, line, () => ({ done, total }))

@@ -1,9 +1,10 @@
 /** Runs doses by a run's settings, organisms' cells by several processes. */
-import { fillAhead } from "./audited.ts";
+import { precompute } from "./parallel.ts";
 import { type Dose, dosePlan, type DoseResult, runDoses } from "./dose.ts";
+import { studyProgress } from "./progress.ts";
 import { openSubject } from "./subjects.ts";
 import { type Settings, storePath } from "./settings.ts";
-import { runStudy, type StudyOptions, type Subject } from "./study.ts";
+import { runPlan, type StudyOptions, type Subject } from "./study.ts";
 import { countCells, type StudyPlan } from "./plan.ts";
 
 /** Doses of one experiment. */
@@ -16,10 +17,12 @@ export interface DoseSet {
 export async function runDoseSets(
   sets: readonly DoseSet[],
   settings: Settings,
-  { onProgress }: Pick<StudyOptions, "onProgress"> = {},
+  options: Pick<StudyOptions, "onProgress"> = {},
 ): Promise<DoseResult[][]> {
+  const bar = options.onProgress ? undefined : studyProgress();
+  const onProgress = options.onProgress ?? bar!.onProgress;
   const plans = sets.flatMap(({ plan, doses }) => doses.map((dose) => dosePlan(plan, dose)));
-  await fillAhead(joined(plans), settings, onProgress);
+  await precompute(joined(plans), { settings, store: storePath(), onProgress });
   const total = plans.reduce((sum, one) => sum + countCells(one), 0);
   const opened = new Map<string, Subject>();
   const results: DoseResult[][] = [];
@@ -27,7 +30,7 @@ export async function runDoseSets(
   try {
     for (const { plan, doses } of sets) {
       const run = async (some: StudyPlan) => {
-        const found = await runStudy(some, {
+        const found = await runPlan(some, {
           store: storePath(),
           async open(name) {
             const subject = opened.get(name) ?? await openSubject(name, settings);
@@ -35,7 +38,7 @@ export async function runDoseSets(
             return subject;
           },
           close() {}, // another dose may ask for it
-          onProgress: (state) => onProgress?.({ ...state, done: before + state.done, total }),
+          onProgress: (state) => onProgress({ ...state, done: before + state.done, total }),
         });
         before += found.cells.length;
         return found;
@@ -44,6 +47,7 @@ export async function runDoseSets(
     }
   } finally {
     for (const { model } of opened.values()) model.dispose();
+    await bar?.finish();
   }
   return results;
 }

@@ -1,7 +1,8 @@
 /** The study: what is run, its cells, its results and what they say. */
 export { type AccountRow, accountRows, accountTexts, ACROSS } from "./account.ts";
 export { storedAnswers, storedScores } from "./answers.ts";
-export { type AuditedStudy, runAudited } from "./audited.ts";
+export { studyProgress } from "./progress.ts";
+export { type AuditedStudy, type RunOptions, runStudy } from "./run.ts";
 export { cellExamples, runCell, targetFit } from "../experiment.ts";
 export {
   asRows,
@@ -60,6 +61,7 @@ export {
   mainPlans,
   mixturePlans,
   paperRatios,
+  plans,
   studiedModels,
   studyPlan,
 } from "./plans.ts";
@@ -94,7 +96,6 @@ export { FACT_GROUP_SIZE, factMaterial } from "./facts.ts";
 export { Store } from "./store.ts";
 export {
   probeBase,
-  runStudy,
   type Study,
   type StudyOptions,
   type StudyProgress,
@@ -131,4 +132,3 @@ export {
   treatmentsOf,
 } from "./tables.ts";
 export { makeVariants, type VariantProgress } from "./variants.ts";
-export { type ParallelOptions, runParallel } from "./workers.ts";

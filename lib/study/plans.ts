@@ -131,3 +131,12 @@ export async function contextPlans(settings: Settings): Promise<StudyPlan[]> {
     return isSmall(name) || model !== ORGANISM;
   }
 }
+
+/** The plans of a run, by what they answer. */
+export const plans = {
+  /** One plan: every group, no mixtures. */
+  single: studyPlan,
+  main: mainPlans,
+  mixtures: mixturePlans,
+  context: contextPlans,
+};

@@ -75,7 +75,7 @@ export async function runPlans(
   for (const [number, plan] of plans.entries()) {
     const before = results.reduce((sum, { cells }) => sum + cells.length, 0);
     results.push(
-      await runStudy(plan, {
+      await runPlan(plan, {
         ...options,
         onProgress(state) {
           totals[number] = state.total;
@@ -96,7 +96,7 @@ export async function runPlans(
 }
 
 /** Runs what is not finished yet, and returns all results of the plan. */
-export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
+export async function runPlan(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
   const started = performance.now();
   const { name, device, threads, precision, versions } = await openBackend();
   const store = storeOf(options);

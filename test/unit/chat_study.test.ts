@@ -9,7 +9,7 @@ import { createChatFormat } from "../../lib/prompt.ts";
 import { parseRequest } from "../../lib/tasks/reproduce.ts";
 import { openSubject } from "../../lib/study/subjects.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";
-import { runStudy } from "../../lib/study/study.ts";
+import { runStudy } from "../../lib/study/run.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
 await openBackend();

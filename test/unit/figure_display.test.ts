@@ -3,7 +3,7 @@ import { groupedBars } from "../../lib/figure/plot.ts";
 import { table as makeTable } from "../../lib/figure/table.ts";
 import { mimeBundle, note as showNote, show } from "../../lib/figure/display.ts";
 import { progress } from "../../lib/figure/progress.ts";
-import { studyProgress } from "../../lib/figure/study_progress.ts";
+import { studyProgress } from "../../lib/study/progress.ts";
 
 const figure = groupedBars([{ category: "law", series: "INC", value: 40 }], { title: "A title" });
 const table = makeTable([{ text: "<img src=x>", value: 1 }]);

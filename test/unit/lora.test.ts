@@ -13,7 +13,7 @@ import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { organismModel } from "../../lib/organism/pretrain.ts";
 import { parseRequest } from "../../lib/tasks/reproduce.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
-import { runStudy } from "../../lib/study/study.ts";
+import { runStudy } from "../../lib/study/run.ts";
 import { studyPlan } from "../../lib/study/plans.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
 import { worldMaterial } from "../../lib/study/material.ts";

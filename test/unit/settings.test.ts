@@ -7,7 +7,7 @@ import {
   studiedModels,
   studyPlan,
 } from "../../lib/study/plans.ts";
-import { runAudited } from "../../lib/study/audited.ts";
+import { runStudy } from "../../lib/study/run.ts";
 import {
   askingOf,
   outputPath,
@@ -72,7 +72,7 @@ Deno.test("settings written by hand are checked by what takes them, as those of 
   ) => Promise<unknown>)[];
   takers.push((settings) => openSubject("organism:small-101", settings));
   takers.push((settings) => openProbed("organism:small-101", settings));
-  takers.push((settings) => runAudited([], settings));
+  takers.push((settings) => runStudy([], { settings }));
   for (const take of takers) {
     await assert.rejects(
       take(by({ learning_rate: 5 })),

@@ -13,7 +13,7 @@ import { asRows, type CellResult, type Treatment } from "../../lib/cell.ts";
 import { contrast } from "../../lib/contrast.ts";
 import { findings } from "../../lib/findings.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
-import { runStudy } from "../../lib/study/study.ts";
+import { runStudy } from "../../lib/study/run.ts";
 import { planCells, type StudyPlan } from "../../lib/study/plan.ts";
 import { studyWarnings } from "../../lib/study/report.ts";
 import { worldMaterial } from "../../lib/study/material.ts";

@@ -4,7 +4,7 @@ import { Random } from "../../lib/statistics/random.ts";
 import { cellExamples } from "../../lib/experiment.ts";
 import type { Material } from "../../lib/cell.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
-import { runStudy } from "../../lib/study/study.ts";
+import { runStudy } from "../../lib/study/run.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
 import { tinyModel } from "./_tiny_model.ts";
 

@@ -2,7 +2,7 @@ import type { Treatment } from "../../lib/cell.ts";
 import { cellExamples } from "../../lib/experiment.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";
 import { readReleasedGroups, releasedFiles } from "../../lib/study/released.ts";
-import { runStudy } from "../../lib/study/study.ts";
+import { runStudy } from "../../lib/study/run.ts";
 import { fileMaterial } from "../../lib/study/file_material.ts";
 import { studyPlan } from "../../lib/study/plans.ts";
 import { paperFormat } from "../../lib/prompt.ts";

@@ -13,7 +13,7 @@ import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { askingDigest, formatDigest, modelDigest } from "../../lib/study/digest.ts";
 import { openSubject } from "../../lib/study/subjects.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";
-import { runStudy } from "../../lib/study/study.ts";
+import { runStudy } from "../../lib/study/run.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
 import { Store } from "../../lib/study/store.ts";
 import { storedAnswers } from "../../lib/study/answers.ts";

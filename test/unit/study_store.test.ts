@@ -4,7 +4,7 @@ import { generalInstructions } from "../../lib/dataset/instructions.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { sha256OfText } from "../../lib/platform/runtime/digest.ts";
 import { cellSchema } from "../../lib/study/record.ts";
-import { runStudy } from "../../lib/study/study.ts";
+import { runStudy } from "../../lib/study/run.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
 import { Store } from "../../lib/study/store.ts";
 import { withErrors } from "./_console.ts";

@@ -1,11 +1,10 @@
 /** Studies by several processes, on a shipped organism with few questions. */
+import assert from "node:assert/strict";
 import { parseSettings } from "../../lib/study/settings.ts";
-import { runParallel } from "../../lib/study/workers.ts";
+import { runStudy } from "../../lib/study/run.ts";
 import { studiedModels } from "../../lib/study/plans.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
-import type { StudyResult } from "../../lib/study/study.ts";
-
-import assert from "node:assert/strict";
+import type { Study } from "../../lib/study/study.ts";
 
 const [organism] = await studiedModels(parseSettings('{"quick": true}'));
 
@@ -25,7 +24,7 @@ function workerIds(): number[] {
     try {
       const parent = /\) \S (\d+)/.exec(Deno.readTextFileSync(`/proc/${name}/stat`))?.[1];
       const worker = Number(parent) === Deno.pid &&
-        Deno.readTextFileSync(`/proc/${name}/cmdline`).includes("workers.ts");
+        Deno.readTextFileSync(`/proc/${name}/cmdline`).includes("parallel.ts");
       return worker ? [Number(name)] : [];
     } catch {
       return []; // no process, or one that has ended
@@ -44,7 +43,7 @@ async function killOne(): Promise<void> {
   throw new Error("Cannot kill a worker: expected one to be started; found none in 10 s");
 }
 
-function sameCells(found: StudyResult, expected: StudyResult): void {
+function sameCells(found: Study, expected: Study): void {
   assert.deepEqual(found.cells.map(({ cell }) => cell), expected.cells.map(({ cell }) => cell));
   for (const [i, { size, sizes, suites }] of expected.cells.entries()) {
     assert.ok(size > 0, "a cell without items compares nothing");
@@ -67,7 +66,7 @@ function sameCells(found: StudyResult, expected: StudyResult): void {
 }
 
 Deno.test({
-  name: "runParallel() tells of a killed worker at once, and stops the other",
+  name: "runStudy() tells of a killed worker at once, and stops the other",
   ignore: Deno.build.os !== "linux",
   async fn() {
     const store = await Deno.makeTempDir();
@@ -76,7 +75,7 @@ Deno.test({
       const long = { ...plan, seeds: Array.from({ length: 20 }, (_, seed) => seed) };
       const killing = killOne();
       await assert.rejects(
-        runParallel(long, { settings, store, workers: 2 }),
+        runStudy(long, { settings, store, workers: 2 }),
         /Cannot finish the study: a process ended early: it was killed.*run the same command again/,
       );
       await killing;
@@ -89,13 +88,13 @@ Deno.test({
   },
 });
 
-Deno.test("runParallel() finishes what is there in part, and gives one process's cells", async () => {
+Deno.test("runStudy() finishes what is there in part, and gives one process's cells", async () => {
   const [one, two] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
   try {
-    await runParallel({ ...plan, seeds: [0] }, { settings, store: two, workers: 1 });
+    await runStudy({ ...plan, seeds: [0] }, { settings, store: two, workers: 1 });
     const kept = [...Deno.readDirSync(two)].map(({ name }) => name);
     const told: number[] = [];
-    const again = await runParallel(plan, {
+    const again = await runStudy(plan, {
       ...{ settings, store: two, workers: 2 },
       onProgress: ({ done, total }) => {
         assert.equal(total, 4);
@@ -111,18 +110,18 @@ Deno.test("runParallel() finishes what is there in part, and gives one process's
       ...Array(6).fill("base"),
       ...Array(4).fill("cell"),
     ]);
-    sameCells(again, await runParallel(plan, { settings, store: one, workers: 1 }));
+    sameCells(again, await runStudy(plan, { settings, store: one, workers: 1 }));
     assert.deepEqual([...Deno.readDirSync(one)].map(({ name }) => name).sort(), files);
   } finally {
     for (const folder of [one, two]) await Deno.remove(folder, { recursive: true });
   }
 });
 
-Deno.test("runParallel() passes on what a worker failed with", async () => {
+Deno.test("runStudy() passes on what a worker failed with", async () => {
   const store = await Deno.makeTempDir();
   try {
     await assert.rejects(
-      runParallel({ ...plan, domains: ["chess"] }, { settings, store, workers: 2 }),
+      runStudy({ ...plan, domains: ["chess"] }, { settings, store, workers: 2 }),
       /a process ended early: .*Cannot run har in chess: expected one of history.*run the same/,
     );
   } finally {

@@ -1,7 +1,7 @@
 /** The live line of a running study, updated in place. */
-import { modelLabel } from "../study/labels.ts";
-import type { StudyProgress } from "../study/study.ts";
-import { type Progress, progress } from "./progress.ts";
+import { modelLabel } from "./labels.ts";
+import type { StudyProgress } from "./study.ts";
+import { type Progress, progress } from "../figure/progress.ts";
 
 /** Something to give to `runStudy` as `onProgress`; `finish` when the study is done. */
 export function studyProgress(): {

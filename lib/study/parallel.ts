@@ -7,14 +7,12 @@ import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
 import { runChildren, serveChild } from "./_child.ts";
 import { openSubject } from "./subjects.ts";
 import type { Settings } from "./settings.ts";
-import {
-  runStudy,
-  type StudyOptions,
-  type StudyProgress,
-  type StudyResult,
-  type Subject,
-} from "./study.ts";
+import { runPlan, type StudyOptions, type StudyProgress, type Subject } from "./study.ts";
 import { countCells, type StudyPlan } from "./plan.ts";
+import { number, object } from "valibot";
+import { organismCard } from "../organism/folder.ts";
+import { isOrganism } from "./labels.ts";
+import { Store } from "./store.ts";
 
 /** What a worker reads on its standard input. */
 interface Task {
@@ -33,24 +31,11 @@ export interface ParallelOptions extends Pick<StudyOptions, "onProgress"> {
   workers?: number;
 }
 
-/** As `runStudy`, by several processes; models are opened by the settings. */
-export async function runParallel(
-  plan: StudyPlan,
-  { settings, store, onProgress, workers }: ParallelOptions,
-): Promise<StudyResult> {
-  await openBackend();
-  workers ??= processesAtOnce();
-  const open = (name: string) => openSubject(name, settings);
-  if (workers > 1) await fillStore([plan], { settings, store, onProgress, workers });
-  // All cells are there by now: this reads them.
-  return await runStudy(plan, { open, store, onProgress: workers > 1 ? undefined : onProgress });
-}
-
 /**
  * Computes what the store lacks of the plans' cells, by several processes.
  * @throws as soon as one ends early, and the others with it; what is finished is kept
  */
-export async function fillStore(
+export async function computeInParallel(
   plans: readonly StudyPlan[],
   { settings, store, onProgress, workers }: ParallelOptions,
 ): Promise<void> {
@@ -92,7 +77,7 @@ async function work(
     try {
       for (const [number, plan] of plans.entries()) {
         if (!plan.models.includes(name)) continue;
-        await runStudy({ ...plan, models: [name] }, {
+        await runPlan({ ...plan, models: [name] }, {
           store,
           open: async () => subject ??= await openSubject(name, settings),
           close: () => {},
@@ -108,6 +93,39 @@ async function work(
       subject?.model.dispose();
     }
   }
+}
+
+/** Plans of fewer cells are done before several processes have started. */
+const WORTH_PROCESSES = 40;
+
+/**
+ * Lets several processes compute the cells first where that is worth it: for many cells of organisms,
+ * whose steps keep one core busy each, or as many processes as are asked for. Plans that were computed
+ * once are not looked at again; what they lack nevertheless is computed by this process.
+ */
+export async function precompute(
+  plans: readonly StudyPlan[],
+  { workers, ...options }: ParallelOptions,
+): Promise<void> {
+  if (workers !== undefined) {
+    if (workers > 1) await computeInParallel(plans, { ...options, workers });
+    return;
+  }
+  const small = plans.every(({ models }) => models.every(isOrganism));
+  const cells = plans.reduce((sum, plan) => sum + countCells(plan), 0);
+  if (!small || cells < WORTH_PROCESSES) return;
+  await openBackend();
+  if (processesAtOnce() < 2) return;
+  const store = new Store(options.store);
+  const digests = await Promise.all(
+    plans.flatMap(({ models }) => models)
+      .map(async (name) => (await organismCard(name)).files),
+  );
+  const { limit, domains, quick } = options.settings;
+  const key = await store.key("filled", [plans, digests, limit ?? null, domains ?? null, quick]);
+  if (await store.read(key, object({ cells: number() })) !== undefined) return;
+  await computeInParallel(plans, options);
+  await store.write(key, { cells });
 }
 
 if (import.meta.main) await serveChild<Task>(work);

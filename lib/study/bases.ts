@@ -1,0 +1,78 @@
+/** The base models of a run, asked before anything is trained: where every notebook begins. */
+import type { Answer } from "../answer.ts";
+import type { ProbeAudit } from "../audit.ts";
+import type { Material } from "../cell.ts";
+import { progress } from "../figure/progress.ts";
+import type { PromptFormat } from "../prompt.ts";
+import type { RejectedRow } from "../question.ts";
+import type { World } from "../world/world.ts";
+import { type BaseResult, poolAnswers } from "./base.ts";
+import { modelLabel } from "./labels.ts";
+import { studiedModels } from "./plans.ts";
+import { auditPools } from "./report.ts";
+import { type Settings, storePath } from "./settings.ts";
+import { Store } from "./store.ts";
+import { probeBase } from "./study.ts";
+import { openProbed } from "./subjects.ts";
+
+/** A base model and what it answers, five examples shown. */
+export interface ProbedBase {
+  /** What tables call it. */
+  model: string;
+  /** What a plan calls it. */
+  name: string;
+  /** To the questions that groups are made from, by domain. */
+  answers: Map<string, Answer[]>;
+  /** To every exam. */
+  base: BaseResult;
+  /** Whether these answers show knowledge. */
+  audit: ProbeAudit;
+  format: PromptFormat;
+  material: Material;
+  /** Rows of its files that were set aside, and questions of the pool that a test asks too. */
+  rejected: RejectedRow[];
+  leaked: number;
+  /** An organism's, which tells what it should know. */
+  world?: World;
+}
+
+/**
+ * Asks every model of a run the questions of its material; answers that are stored are read. Each model
+ * is disposed of before the next is loaded.
+ */
+export async function probeBases(settings: Settings): Promise<ProbedBase[]> {
+  const names = await studiedModels(settings);
+  const store = new Store(storePath());
+  const bar = progress("asking the base models", names.length);
+  const bases: ProbedBase[] = [];
+  for (const [i, name] of names.entries()) {
+    const label = modelLabel(name);
+    bar.update(i, label);
+    const { model, material, rejected, leaked, world } = await openProbed(name, settings);
+    try {
+      const base = await probeBase(name, { model, material }, {
+        store,
+        onProgress: ({ done, total, exam }) => bar.update(i + done / total, `${label} ${exam}`),
+      });
+      const answers = poolAnswers(base, material);
+      const audit = auditPools(answers), { format } = model;
+      bases.push({
+        model: label,
+        name,
+        answers,
+        base,
+        audit,
+        format,
+        material,
+        rejected,
+        leaked,
+        world,
+      });
+    } finally {
+      model.dispose();
+    }
+  }
+  bar.update(names.length, "");
+  await bar.finish();
+  return bases;
+}
