@@ -4,7 +4,7 @@ import type { ProbeAudit } from "../audit.ts";
 import type { World } from "../world/world.ts";
 import { openSubject } from "./subjects.ts";
 import { studyProgress } from "./progress.ts";
-import { cellRows, type StudyRow } from "./tables.ts";
+import { cellRows, type StudyRow } from "./rows.ts";
 import { auditPools, caveatsOf, studyWarnings } from "./report.ts";
 import { checkSettings, type Settings, storePath } from "./settings.ts";
 import { runPlan, runPlans, type Study, type StudyOptions, type StudyResult } from "./study.ts";
