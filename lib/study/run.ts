@@ -62,10 +62,10 @@ async function runAudited(
   const worlds = new Map<string, World>();
   const bar = onProgress ? undefined : studyProgress();
   const report = onProgress ?? bar!.onProgress;
-  await precompute(plans, { settings, store, workers, onProgress: report });
+  const computed = await precompute(plans, { settings, store, workers, onProgress: report });
   const study = await runPlans(plans, {
     store,
-    onProgress: report,
+    onProgress: computed ? undefined : report,
     open: async (name) => {
       const subject = await openSubject(name, settings);
       pools.set(name, (base) => poolAnswers(base, subject.material));

@@ -2,7 +2,17 @@ import { answerFrom } from "../../lib/answer.ts";
 import { auditProbe } from "../../lib/audit.ts";
 import { cellRows, treatmentsOf } from "../../lib/study/rows.ts";
 import { accuracyRows, contrastRows, distanceRows, flips } from "../../lib/study/tables.ts";
-import { auditPools, caveatsOf, claimable, emptyAdvice, findingsText, saveResults, studyWarnings, summaryText, unprovenTexts } from "../../lib/study/report.ts";
+import {
+  auditPools,
+  caveatsOf,
+  claimable,
+  emptyAdvice,
+  findingsText,
+  saveResults,
+  studyWarnings,
+  summaryText,
+  unprovenTexts,
+} from "../../lib/study/report.ts";
 import { type Finding, findings, findingText } from "../../lib/findings.ts";
 import { planCells, type StudyPlan } from "../../lib/study/plan.ts";
 import type { BaseResult } from "../../lib/study/base.ts";

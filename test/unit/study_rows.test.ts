@@ -6,7 +6,15 @@ import { mean } from "../../lib/statistics/mean.ts";
 import { cellRows } from "../../lib/study/rows.ts";
 import { accuracyColumns } from "../../lib/study/tables.ts";
 import { asRows, type CellResult, type Treatment } from "../../lib/cell.ts";
-import { consistencyMeasures, consistencyPoints, contrast, correlationKinds, correlationOverModels, correlationsByModel, suiteLabels } from "../../lib/contrast.ts";
+import {
+  consistencyMeasures,
+  consistencyPoints,
+  contrast,
+  correlationKinds,
+  correlationOverModels,
+  correlationsByModel,
+  suiteLabels,
+} from "../../lib/contrast.ts";
 import { findings, ruleContrasts } from "../../lib/findings.ts";
 import { middleRatioFindings, mixtureCurve } from "../../lib/study/mixture.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
