@@ -33,7 +33,7 @@ Deno.test("notebook 00 fine-tunes as the settings say", async () => {
   await run("00-start", settings, folder.path);
   const text = await Deno.readTextFile(join(folder.path, "00-start", "before-and-after.csv"));
   const [, inc, self] = rowsOfCsv(text);
-  assert.deepEqual([inc.model, self.model], ["INC", "SELF"]);
-  assert.ok(Number(inc.KL) > 0);
-  assert.ok(Math.abs(Number(inc.KL) - Number(self.KL)) < 1e-5, `${inc.KL}, ${self.KL}`);
+  assert.deepEqual([inc.state, self.state], ["INC", "SELF"]);
+  assert.ok(Number(inc.kl) > 0);
+  assert.ok(Math.abs(Number(inc.kl) - Number(self.kl)) < 1e-5, `${inc.kl}, ${self.kl}`);
 });
