@@ -1,7 +1,8 @@
 /** Opens what a run's settings ask to study: the shipped organisms, or any model with files of questions. */
 import type { ProbedModel } from "../model/readable_model.ts";
 import { loadModel, type LoadOptions, openEngine } from "../model/files/load.ts";
-import { loadOrganism, type Organism, organismNames } from "../organism/folder.ts";
+import { loadOrganism, type Organism } from "../organism/folder.ts";
+import { organismCards } from "../organism/shelf.ts";
 import { factMaterial } from "./facts.ts";
 import { readGeneral } from "./files.ts";
 import type { DomainMaterial, Exam } from "../cell.ts";
@@ -62,19 +63,20 @@ export async function openFirst(
   settings: Settings,
   open: (name: string, settings: Settings) => Promise<ProbedSubject> = openSubject,
 ): Promise<ProbedSubject & FirstDomain> {
-  const [name] = await studiedModels(settings);
+  const name = await firstOf(settings);
   const subject = await open(name, settings);
   const [[domain, { pool, suites }]] = subject.material.domains;
   return { ...subject, name, label: modelLabel(name), domain, pool, test: suites.homo![0] };
 }
 
-/** The first organism of a run; of a run on another model, the first that ships. */
+/** The first organism of a run; of a run on another model, the smallest that ships. */
 export async function openOrganism(settings: Settings): Promise<Organism> {
-  const [first] = isOrganism(settings.model)
-    ? await studiedModels(settings)
-    : await organismNames();
-  return await loadOrganism(modelLabel(first));
+  if (isOrganism(settings.model)) return await loadOrganism(modelLabel(await firstOf(settings)));
+  const [smallest] = await organismCards();
+  return await loadOrganism(smallest.name);
 }
+
+const firstOf = async (settings: Settings) => (await studiedModels(settings))[0];
 
 async function open<Model extends ProbedModel>(
   name: string,

@@ -117,7 +117,7 @@ Deno.test("README's number of the default run is that of figures/findings.txt", 
 
 Deno.test("README's ranges are those of the bases and of the groups", () => {
   const bases = table("02-knowledge/base-accuracy").map((row) => ({
-    model: String(row["model / domain"]).split(" / ")[0],
+    model: String(row.model ?? row["model / domain"]).split(" / ")[0],
     tests: ["HOMO", "ID", "OOD"].map((test) => (row[test] as Measurement).value),
   }));
   const models = [...Map.groupBy(bases, ({ model }) => model).values()].flatMap((own) =>
