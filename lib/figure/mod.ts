@@ -42,7 +42,6 @@ export { table as makeTable } from "./table.ts";
 export { note as showNote } from "./display.ts";
 export * from "./plot.ts";
 export * from "./panels.ts";
-export * from "./knowledge.ts";
 export * from "./dose.ts";
 export * from "./mixture.ts";
 export { type AxisOptions, type FigureLayout, type PlotOptions } from "./theme.ts";
