@@ -1,5 +1,37 @@
 /** The study: what is run, its cells, its results and what they say. */
-export { type AccountRow, accountRows, accountTexts, ACROSS } from "./account.ts";
+export { type AccountRow, accountRows, accountTexts, ACROSS, runAccount } from "./account.ts";
+export {
+  type AnswerGroups,
+  auditRows,
+  baseRows,
+  beliefRows,
+  changeRows,
+  choiceRows,
+  optionRows,
+  outcomeColors,
+  outcomeRows,
+  reliabilityRows,
+} from "./belief_rows.ts";
+export { suiteNames } from "../evaluate.ts";
+export { contents } from "./contents.ts";
+export { askFormulations } from "./formulations.ts";
+export { keepBase } from "./keep_base.ts";
+export {
+  factOptionRows,
+  factRows,
+  gateCheckRows,
+  gateColumns,
+  gateRows,
+  knowledgeRows,
+  learningRows,
+  letterCurveRows,
+  letterTrialColumns,
+  letterTrialRows,
+  mentionRows,
+  pretrainingRows,
+  wayRows,
+} from "./organism_rows.ts";
+export { published } from "./published.ts";
 export { storedAnswers, storedScores } from "./answers.ts";
 export { studyProgress } from "./progress.ts";
 export { type AuditedStudy, type RunOptions, runStudy } from "./run.ts";
@@ -53,7 +85,7 @@ export {
   type RatioEstimate,
   verdictOfMiddle,
 } from "./mixture.ts";
-export { openProbed, openSubject } from "./subjects.ts";
+export { openFirst, openOrganism, openProbed, openSubject } from "./subjects.ts";
 export { type OpenedSubject, type ProbedSubject } from "./study.ts";
 export {
   contextPlans,
