@@ -129,6 +129,7 @@ export {
   type Flips,
   flips,
 } from "./tables.ts";
+export { published } from "./published.ts";
 export { makeVariants, type VariantProgress } from "./variants.ts";
 export {
   accuracies,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { rowsOfCsv } from "../unit/_csv_table.ts";
+import { rowsOfCsv } from "../../lib/study/published.ts";
 import { executeNotebook } from "../../lib/platform/notebook/execute.ts";
 import { SETTINGS_VARIABLE } from "../../lib/study/settings.ts";
 import { temporaryFolder } from "./_notebook.ts";

@@ -2,7 +2,7 @@
 import type { Measurement } from "../../lib/figure/number.ts";
 import type { SuiteName } from "../../lib/evaluate.ts";
 import type { CellResult, SuiteRecord, Treatment } from "../../lib/cell.ts";
-import { rowsOfCsv } from "./_csv_table.ts";
+import { rowsOfCsv } from "../../lib/study/published.ts";
 
 interface CsvRow {
   model: string;

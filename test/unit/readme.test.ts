@@ -18,7 +18,7 @@ import { mixtureCurve } from "../../lib/study/mixture.ts";
 import { paperGroupSizes } from "../../lib/dataset/paper.ts";
 import type { Treatment } from "../../lib/cell.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
-import { rowsOfCsv } from "./_csv_table.ts";
+import { rowsOfCsv } from "../../lib/study/published.ts";
 
 import assert from "node:assert/strict";
 

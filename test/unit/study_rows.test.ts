@@ -10,7 +10,7 @@ import { consistencyMeasures, consistencyPoints, contrast, correlationKinds, cor
 import { findings, ruleContrasts } from "../../lib/findings.ts";
 import { middleRatioFindings, mixtureCurve } from "../../lib/study/mixture.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
-import { rowsOfCsv } from "./_csv_table.ts";
+import { rowsOfCsv } from "../../lib/study/published.ts";
 import { madeCell } from "./_cells.ts";
 
 import assert from "node:assert/strict";

@@ -1,0 +1,61 @@
+/** The tables that ship in figures/, to stand beside a run of a reader's own. */
+import papa from "papaparse";
+import { rearm } from "../figure/_text.ts";
+import type { Cell } from "../figure/column.ts";
+import type { Row } from "../figure/rows.ts";
+import { settingsOf } from "./notebook.ts";
+import { outputPath, SETTINGS_VARIABLE } from "./settings.ts";
+
+/**
+ * The rows of a shipped table, such as `05-evaluation/contrasts`. Undefined where there is no such file,
+ * and in the run that makes it.
+ */
+export async function published(path: string): Promise<Row[] | undefined> {
+  const output = "figures";
+  const { output: own } = settingsOf({}, Deno.env.get(SETTINGS_VARIABLE));
+  if (outputPath({ output: own }) === outputPath({ output })) return undefined;
+  const text = await Deno.readTextFile(`${outputPath({ output }, path)}.csv`)
+    .catch((error) => {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    });
+  return text === undefined ? undefined : rowsOfCsv(text);
+}
+
+/** The rows that `toCsv` wrote; key, key_low, key_high and key_n become a measurement again. */
+export function rowsOfCsv(text: string): Row[] {
+  const { data, meta: { fields = [] } } = papa.parse<Record<string, string>>(text, {
+    header: true,
+    skipEmptyLines: true,
+    delimiter: ",",
+    transformHeader: rearm,
+  });
+  const readers = new Map(fields.map((key) => [key, readerOf(data.map((row) => row[key] ?? ""))]));
+  const isPart = (key: string) => {
+    const [, whole] = /^(.+)_(?:low|high|n)$/.exec(key) ?? [];
+    return whole !== undefined && fields.includes(whole) && fields.includes(`${whole}_low`);
+  };
+  return data.map((row) => {
+    const at = (key: string) => row[key] ? readers.get(key)!(row[key]) : null;
+    const cellOf = (key: string): Cell => {
+      const value = at(key);
+      if (typeof value !== "number" || !fields.includes(`${key}_low`)) return value;
+      const [low, high, n] = ["low", "high", "n"].map((part) => at(`${key}_${part}`));
+      return {
+        value,
+        ...(typeof low === "number" && typeof high === "number" ? { interval: [low, high] } : {}),
+        ...(typeof n === "number" ? { n } : {}),
+      };
+    };
+    return Object.fromEntries(
+      fields.filter((key) => !isPart(key)).map((key) => [key, cellOf(key)]),
+    );
+  });
+}
+
+/** How a column's cells are read: as numbers or yes and no where all are, else as text. */
+function readerOf(cells: readonly string[]): (text: string) => string | number | boolean {
+  const filled = cells.filter((text) => text !== "");
+  if (filled.every((text) => !Number.isNaN(Number(text)))) return Number;
+  return filled.every((text) => /^(true|false)$/.test(text)) ? (text) => text === "true" : rearm;
+}
