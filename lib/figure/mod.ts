@@ -35,6 +35,5 @@ export * from "./plot.ts";
 export * from "./panels.ts";
 export * from "./knowledge.ts";
 export * from "./dose.ts";
-export * from "./mixture.ts";
 export { type AxisOptions, type FigureLayout, type PlotOptions } from "./theme.ts";
 export { studyProgress } from "../study/progress.ts";

@@ -42,16 +42,13 @@ export { worldMaterial } from "./material.ts";
 export { type DomainMaterial, type Exam, type ItemKind, type Material } from "../cell.ts";
 export { answersToExplain, storedExplanations } from "./explanations.ts";
 export {
-  bestRatio,
-  bestRatioRange,
-  bestRatioShares,
+  bestRatios,
   middleRatioFindings,
   mixtureCells,
   mixtureCurve,
   mixtureKlFindings,
   mixtureRows,
-  type RatioEstimate,
-  verdictOfMiddle,
+  sharpness,
 } from "./mixture.ts";
 export { openProbed, openSubject } from "./subjects.ts";
 export { type OpenedSubject, type ProbedSubject } from "./study.ts";
@@ -72,10 +69,11 @@ export {
   caveatsOf,
   claimable,
   emptyAdvice,
-  findingsText,
+  findingTable,
   type ResultContext,
   type ResultRecord,
   saveResults,
+  saveRows,
   saveText,
   studyWarnings,
   summaryText,
@@ -121,7 +119,6 @@ export { cellRows, type StudyRow, treatmentsOf } from "./rows.ts";
 export {
   accuracyColumns,
   accuracyRows,
-  consistencyRows,
   contrastRows,
   distanceRows,
   findingResults,
@@ -140,4 +137,6 @@ export {
   findingRecords,
   flipRows,
   movement,
+  type PairedAnswer,
+  pairedAnswers,
 } from "./rows.ts";
