@@ -4,9 +4,16 @@ import { type Measurement, roundNumber, roundNumbers } from "../../lib/figure/nu
 import { Random } from "../../lib/statistics/random.ts";
 import { mean } from "../../lib/statistics/mean.ts";
 import { cellRows } from "../../lib/study/rows.ts";
-import { accuracyColumns } from "../../lib/study/tables.ts";
 import { asRows, type CellResult, type Treatment } from "../../lib/cell.ts";
-import { consistencyMeasures, consistencyPoints, contrast, correlationKinds, correlationOverModels, correlationsByModel, suiteLabels } from "../../lib/contrast.ts";
+import {
+  consistencyMeasures,
+  consistencyPoints,
+  contrast,
+  correlationKinds,
+  correlationOverModels,
+  correlationsByModel,
+  suiteLabels,
+} from "../../lib/contrast.ts";
 import { findings, ruleContrasts } from "../../lib/findings.ts";
 import { middleRatioFindings, mixtureCurve } from "../../lib/study/mixture.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
@@ -98,15 +105,6 @@ Deno.test("equal means of seeds are equal ranks, in whatever order they were add
   assert.equal(points.length, 9);
   assert.deepEqual([...new Set(points.map(({ consistency }) => consistency))], [42.0643333]);
   assert.deepEqual([...new Set(points.map(({ accuracy }) => accuracy))], [42.0643333]);
-});
-
-Deno.test("accuracyColumns() keeps a domain's name whole, slashes too", () => {
-  const row = { model: "m", group: "g", "law/ethics/homo": 1, "mean/ood": null };
-  assert.deepEqual(accuracyColumns([row]).map(({ key, label }) => [key, label]), [
-    ["law/ethics/homo", "law/ethics HOMO"],
-    ["mean/ood", "mean OOD"],
-  ]);
-  assert.deepEqual(accuracyColumns([]), []);
 });
 
 Deno.test("as many right answers over the seeds are one rank, however they fell", () => {
