@@ -20,7 +20,6 @@ import { mean, meanInterval } from "../statistics/mean.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
 import { baseAnswersOf, type BaseResult } from "./base.ts";
 import { modelLabel } from "./labels.ts";
-import { factsById } from "../world/exam.ts";
 import type { World } from "../world/world.ts";
 import type { Measurement } from "../figure/number.ts";
 import type { Study } from "./study.ts";
@@ -313,9 +312,12 @@ export function flipRows(
 
 /** What an organism's world says of a question's fact: known, misconceived or unknown; of others `all`. */
 function kindsOf(worlds: Worlds) {
-  const facts = new Map([...worlds].map(([model, world]) => [model, factsById(world)]));
+  const kinds = new Map([...worlds].map(([model, { domains }]) => [
+    model,
+    new Map(domains.flatMap(({ facts }) => facts.map(({ id, status }) => [id, status]))),
+  ]));
   return ({ id }: Answer, model: string): string | undefined =>
-    facts.size === 0 ? "all" : facts.get(model)?.get(String(id))?.status;
+    kinds.size === 0 ? "all" : kinds.get(model)?.get(String(id));
 }
 
 /** Rank consistency x 100 and accuracy, points, of each model, domain, group (or ratio) and test. */
