@@ -340,17 +340,19 @@ async function main(): Promise<number> {
     `\nAll ran in ${duration(performance.now() - began)}; see ${place(folder)}` +
       ` and ${place(request.notebooks)}${standard ? "" : " (not the published results)"}`,
   );
-  // Notebook 08 writes what all of them found; without it the table of 05 says what there is.
-  const last = [["08", "findings.txt"], ["05", "05-evaluation/findings.md"]]
-    .find(([number, file]) =>
-      names.some((name) => matches(name, number)) && exists(join(folder, file))
-    );
-  if (last) {
-    const text = await Deno.readTextFile(join(folder, last[1]));
+  const findings = findingsFile(names);
+  if (findings && exists(join(folder, findings))) {
+    const text = await Deno.readTextFile(join(folder, findings));
     // A terminal shows what markdown escapes.
     console.log(`\n${text.replaceAll(/\\(\W)/g, "$1").replaceAll("&lt;", "<")}`);
   }
   return 0;
+}
+
+/** What a run of these notebooks ends with: 08 writes what all of them found, 05 a table of its own. */
+export function findingsFile(names: readonly string[]): string | undefined {
+  if (names.some((name) => matches(name, "08"))) return "findings.txt";
+  return names.some((name) => matches(name, "05")) ? "05-evaluation/findings.md" : undefined;
 }
 
 function duration(ms: number): string {
