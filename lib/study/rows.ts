@@ -135,8 +135,8 @@ export const ALL_DOMAINS = "all domains";
 
 /**
  * Accuracy in points, the base's first: a row for each model, group, domain and test, and for all domains
- * together. Intervals are over questions, seeds pooled; with several models, rows of all of them follow,
- * whose intervals are over models.
+ * together. Intervals are over questions, seeds pooled; with several models, rows of all of them come
+ * first, whose intervals are over models.
  */
 export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): StudyRow[] {
   const domains = unique(cells.map(({ cell }) => cell.domain));
@@ -166,14 +166,12 @@ export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): St
   if (bases.length < 2) return rows;
   const whole = rows.filter(({ domain }) => domain === ALL_DOMAINS);
   const places = Map.groupBy(whole, ({ group, test }) => JSON.stringify([group, test]));
-  return [
-    ...rows,
-    ...[...places.values()].map((list) => ({
-      ...list[0],
-      model: ALL_MODELS,
-      accuracy: overModels(list.map(({ accuracy }) => accuracy!.value)),
-    })),
-  ];
+  const all = [...places.values()].map((list) => ({
+    ...list[0],
+    model: ALL_MODELS,
+    accuracy: overModels(list.map(({ accuracy }) => accuracy!.value)),
+  }));
+  return [...all, ...rows];
 }
 
 /**
