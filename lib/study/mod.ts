@@ -74,16 +74,13 @@ export { worldMaterial } from "./material.ts";
 export { type DomainMaterial, type Exam, type ItemKind, type Material } from "../cell.ts";
 export { answersToExplain, storedExplanations } from "./explanations.ts";
 export {
-  bestRatio,
-  bestRatioRange,
-  bestRatioShares,
+  bestRatios,
   middleRatioFindings,
   mixtureCells,
   mixtureCurve,
   mixtureKlFindings,
   mixtureRows,
-  type RatioEstimate,
-  verdictOfMiddle,
+  sharpness,
 } from "./mixture.ts";
 export { openFirst, openOrganism, openProbed, openSubject } from "./subjects.ts";
 export { type OpenedSubject, type ProbedSubject } from "./study.ts";
@@ -104,10 +101,11 @@ export {
   caveatsOf,
   claimable,
   emptyAdvice,
-  findingsText,
+  findingTable,
   type ResultContext,
   type ResultRecord,
   saveResults,
+  saveRows,
   saveText,
   studyWarnings,
   summaryText,
@@ -153,7 +151,6 @@ export { cellRows, type StudyRow, treatmentsOf } from "./rows.ts";
 export {
   accuracyColumns,
   accuracyRows,
-  consistencyRows,
   contrastRows,
   distanceRows,
   findingResults,
@@ -171,4 +168,6 @@ export {
   findingRecords,
   flipRows,
   movement,
+  type PairedAnswer,
+  pairedAnswers,
 } from "./rows.ts";

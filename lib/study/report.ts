@@ -5,11 +5,15 @@
 import { auditProbe, type ProbeAudit } from "../audit.ts";
 import type { Answer } from "../answer.ts";
 import type { EmptyReason } from "../groups.ts";
+import type { Row } from "../figure/rows.ts";
+import { writeStable } from "../figure/stable.ts";
+import { type Table, table, type TableOptions, toCsv } from "../figure/table.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { cellName, type CellResult } from "../cell.ts";
 import { pValue } from "../statistics/p_value.ts";
 import { modelLabel } from "./labels.ts";
 import type { Settings } from "./settings.ts";
+import { findingRecords } from "./rows.ts";
 import type { Study } from "./study.ts";
 import type { StudyPlan } from "./plan.ts";
 import { suiteLabels } from "../contrast.ts";
@@ -123,6 +127,17 @@ function emptyText({ cell, sizes, empty }: CellResult): string {
   const reason = sizes.emptiedBy ? emptyAdvice(sizes.emptiedBy) : empty;
   const which = sizes.emptiedBy ? "no groups" : `no ${cell.treatment} group`;
   return `${which} for ${modelLabel(cell.model)} in ${cell.domain}: ${reason}`;
+}
+
+/**
+ * Findings as people read them: with the corrected p alone, and without columns that hold nothing; the
+ * rest is in `findingRecords`.
+ */
+export function findingTable(found: readonly Finding[], options: TableOptions = {}): Table {
+  const rows = findingRecords(found);
+  const columns = ["finding", "test", "estimate", "unit", "detail", "n", "over", "correctedP"]
+    .concat("verdict", "paper").filter((key) => rows.some((row) => row[key] !== null));
+  return table(rows, { columns, ...options });
 }
 
 /** The findings in aligned columns, warnings first: what `deno task reproduce` ends with. */
@@ -262,6 +277,11 @@ export async function saveResults(
   const all = { ...about, seconds: rounded, results };
   await writeWhole(path, JSON.stringify(all, null, 1) + "\n");
   return path;
+}
+
+/** Writes `folder/name.csv` without showing it: rows for other programs. */
+export async function saveRows(folder: string, name: string, rows: readonly Row[]): Promise<void> {
+  await writeStable(`${folder}/${name}.csv`, toCsv(table(rows)));
 }
 
 /** Writes `folder/name`, such as the findings' text; gives its path. */

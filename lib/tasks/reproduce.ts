@@ -309,7 +309,7 @@ async function main(): Promise<number> {
     }; figures and tables go to ${place(folder)}`,
   );
   for (const reason of left) console.log(reason);
-  const began = new Date();
+  const began = performance.now();
   for (const name of names) {
     const started = performance.now();
     console.log(name);
@@ -337,14 +337,22 @@ async function main(): Promise<number> {
     console.log(`${name}: ${duration(performance.now() - started)}`);
   }
   console.log(
-    `\nAll ran in ${duration(Date.now() - began.getTime())}; see ${place(folder)}` +
+    `\nAll ran in ${duration(performance.now() - began)}; see ${place(folder)}` +
       ` and ${place(request.notebooks)}${standard ? "" : " (not the published results)"}`,
   );
-  const findings = join(folder, "findings.txt");
-  if (exists(findings) && Deno.statSync(findings).mtime! >= began) {
-    console.log(`\n${await Deno.readTextFile(findings)}`);
+  const findings = findingsFile(names);
+  if (findings && exists(join(folder, findings))) {
+    const text = await Deno.readTextFile(join(folder, findings));
+    // A terminal shows what markdown escapes.
+    console.log(`\n${text.replaceAll(/\\(\W)/g, "$1").replaceAll("&lt;", "<")}`);
   }
   return 0;
+}
+
+/** What a run of these notebooks ends with: 08 writes what all of them found, 05 a table of its own. */
+export function findingsFile(names: readonly string[]): string | undefined {
+  if (names.some((name) => matches(name, "08"))) return "findings.txt";
+  return names.some((name) => matches(name, "05")) ? "05-evaluation/findings.md" : undefined;
 }
 
 function duration(ms: number): string {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import {
   checkTrainable,
   chooseNotebooks,
+  findingsFile,
   notebooksOf,
   parseRequest,
 } from "../../lib/tasks/reproduce.ts";
@@ -109,6 +110,13 @@ Deno.test("parseRequest() refuses what it does not know, by name", () => {
   refuses(["--learning-rate=-1"], /learningRate: expected a number above 0/);
   refuses(["--domains=history,chess"], /domains: expected one or more of history.*chess/);
   refuses(["--groups=har,,inc"], /groups: expected/);
+});
+
+Deno.test("findingsFile() is what notebook 08 writes, else the table of 05", () => {
+  const names = ["05-evaluation.ipynb", "06-mixtures.ipynb", "08-consistency.ipynb"];
+  assert.equal(findingsFile(names), "findings.txt");
+  assert.equal(findingsFile(names.slice(0, 2)), "05-evaluation/findings.md");
+  assert.equal(findingsFile(names.slice(1, 2)), undefined);
 });
 
 Deno.test("chooseNotebooks() keeps the order and refuses what is not there", () => {

@@ -2,10 +2,13 @@ import { againstBase, compareTreatments } from "../../lib/study/comparisons.ts";
 import {
   bestRatio,
   bestRatioRange,
+  bestRatios,
   bestRatioShares,
   middleRatioFindings,
   mixtureCurve,
   mixtureKlFindings,
+  mixtureRows,
+  sharpness,
   verdictOfMiddle,
 } from "../../lib/study/mixture.ts";
 import type { CellResult } from "../../lib/cell.ts";
@@ -104,6 +107,66 @@ Deno.test("bestRatioShares() is sure of a clear best ratio and splits a tie", ()
   const close = [made({ ratio: 0, right: 20 }), made({ ratio: 1, right: 21 })];
   const share = bestRatioShares(close, "homo", { resamples: 500 })[1].share;
   assert.ok(share > 0.6 && share < 0.95, String(share));
+});
+
+Deno.test("mixtureRows() has a row for all models, each model, each domain and each ratio", () => {
+  const cells = mixtures([10, 20, 30]).flatMap((one) => [
+    { ...one, finetuning: { lastLoss: 0.5 } as CellResult["finetuning"] },
+    { ...one, cell: { ...one.cell, domain: "law" }, finetuning: undefined },
+  ]);
+  const rows = mixtureRows(cells);
+  assert.equal(rows.length, 5 * 3 * 3);
+  const at = (model: string, domain: string) =>
+    rows.filter((row) => row.model === model && row.domain === domain);
+  const whole = at("all models", "all domains");
+  assert.deepEqual(whole.map(({ ratio }) => ratio), [0, 0.4, 1]);
+  assert.deepEqual(
+    whole.map(({ accuracy }) => accuracy),
+    mixtureCurve(cells, "homo")
+      .map(({ estimate }) => estimate),
+  );
+  assert.deepEqual(whole.map(({ cells, loss }) => [cells, loss]), Array(3).fill([8, 0.5]));
+  assert.deepEqual(
+    at("b", "law").map(({ cells, loss }) => [cells, loss]),
+    Array(3).fill([1, null]),
+  );
+  // Model b has one more right at .4, and two more at 1.
+  const own = at("b", "history").map(({ accuracy }) => (accuracy as { value: number }).value);
+  assert.deepEqual(own, [10, 21, 32].map((right) => 100 * right / N));
+  assert.deepEqual(whole.map(({ base }) => (base as { value: number }).value), [50, 50, 50]);
+  assert.deepEqual(whole.map(({ entropyChange }) => (entropyChange as { value: number }).value), [
+    0,
+    0,
+    0,
+  ]);
+  const alone = mixtureRows(cells.filter(({ cell }) => cell.model === "a"));
+  assert.deepEqual([...new Set(alone.map(({ model }) => model))], ["a"]);
+  assert.deepEqual(mixtureRows([]), []);
+});
+
+Deno.test("bestRatios() gives the best ratio with its range, and how often each is the best", () => {
+  const { best, shares } = bestRatios(mixtures([10, 20, 30]), { resamples: 100 });
+  const accuracy = (30 + 32) / 2 / N * 100;
+  assert.deepEqual(best, [{ test: "HOMO", ratio: { value: 1, interval: [1, 1] }, accuracy }]);
+  assert.deepEqual(shares.map(({ ratio, best }) => [ratio, best]), [[0, 0], [0.4, 0], [1, 100]]);
+  assert.deepEqual(bestRatios([]), { best: [], shares: [] });
+});
+
+Deno.test("sharpness() sets the entropies of SELF and INC and the way of KL side by side", () => {
+  const cells = mixtures([10, 20, 30], [0.3, 0.1, 0.2]);
+  for (const { cell, suites } of cells) {
+    suites.homo!.entropy = cell.treatment === "self" ? 0.4 + cell.model.charCodeAt(0) / 1e4 : 1;
+  }
+  const [{ sharper, tau, leastAt, least, end, test }, ...rest] = sharpness(cells);
+  // a to d are 97 to 100: 9.85 / 1000 on average.
+  assert.ok(Math.abs((sharper as { value: number }).value + 0.6 - 0.00985) < 1e-9);
+  // Of the three pairs of ratios two fall and one rises.
+  assert.ok(Math.abs((tau as number) + 1 / 3) < 1e-9);
+  assert.deepEqual([test, leastAt], ["HOMO", 0.4]);
+  assert.ok(Math.abs((least as number) - 0.1) < 1e-9 && Math.abs((end as number) - 0.2) < 1e-9);
+  assert.deepEqual(rest, []);
+  const ends = cells.filter(({ cell }) => cell.treatment !== "mix");
+  assert.equal(sharpness(ends)[0].tau, null);
 });
 
 Deno.test("middleRatioFindings() reads the rule: holds, does not hold, can't tell", () => {

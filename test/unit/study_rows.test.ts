@@ -4,7 +4,6 @@ import { type Measurement, roundNumber, roundNumbers } from "../../lib/figure/nu
 import { Random } from "../../lib/statistics/random.ts";
 import { mean } from "../../lib/statistics/mean.ts";
 import { cellRows } from "../../lib/study/rows.ts";
-import { accuracyColumns } from "../../lib/study/tables.ts";
 import { asRows, type CellResult, type Treatment } from "../../lib/cell.ts";
 import {
   consistencyMeasures,
@@ -18,7 +17,7 @@ import {
 import { findings, ruleContrasts } from "../../lib/findings.ts";
 import { middleRatioFindings, mixtureCurve } from "../../lib/study/mixture.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
-import { parseTable } from "../../lib/study/published.ts";
+import { rowsOfCsv } from "../../lib/study/published.ts";
 import { madeCell } from "./_cells.ts";
 
 import assert from "node:assert/strict";
@@ -108,15 +107,6 @@ Deno.test("equal means of seeds are equal ranks, in whatever order they were add
   assert.deepEqual([...new Set(points.map(({ accuracy }) => accuracy))], [42.0643333]);
 });
 
-Deno.test("accuracyColumns() keeps a domain's name whole, slashes too", () => {
-  const row = { model: "m", group: "g", "law/ethics/homo": 1, "mean/ood": null };
-  assert.deepEqual(accuracyColumns([row]).map(({ key, label }) => [key, label]), [
-    ["law/ethics/homo", "law/ethics HOMO"],
-    ["mean/ood", "mean OOD"],
-  ]);
-  assert.deepEqual(accuracyColumns([]), []);
-});
-
 Deno.test("as many right answers over the seeds are one rank, however they fell", () => {
   // 62 + 60 and 61 + 61 of 110: six digits would part them, 56.3636 + 54.5455 from 2 x 55.4545.
   const rights = [[62, 60, 50], [61, 61, 50], [50, 72, 50]];
@@ -134,7 +124,7 @@ Deno.test("the published correlations and contrasts follow from the published ce
     await Deno.readTextFile(new URL(`../../figures/${path}.csv`, import.meta.url));
   const cells = cellsOfCsv(await published("05-evaluation/cells"));
   const points = consistencyPoints(cells);
-  const correlations = parseTable(await published("08-consistency/correlations"));
+  const correlations = rowsOfCsv(await published("08-consistency/correlations"));
   assert.equal(correlations.length, 3 * Object.keys(correlationKinds).length);
   for (const { test, kind, pooled, p, ...models } of correlations) {
     const own = points.filter(({ suite }) => suiteLabels[suite] === test);
@@ -153,7 +143,7 @@ Deno.test("the published correlations and contrasts follow from the published ce
       );
     }
   }
-  const contrasts = parseTable(await published("05-evaluation/contrasts"));
+  const contrasts = rowsOfCsv(await published("05-evaluation/contrasts"));
   assert.equal(contrasts.length, 9);
   for (const { finding, test, "all models": published } of contrasts) {
     const [, treatment] = ruleContrasts.find(([name]) => name === finding)!;
