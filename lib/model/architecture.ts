@@ -8,14 +8,14 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import {
+  applyRotary,
   attend,
-  attendBehind,
-  lookUp,
+  attendWithPrefix,
+  checkpointed,
+  gatherRows,
   lowRank,
   type PrefixKeys,
-  recomputed,
   rmsNorm,
-  rotate,
   swiGlu,
 } from "./layers.ts";
 import { llama3Factors, type ModelConfiguration } from "./configuration.ts";
@@ -26,7 +26,7 @@ export type Parameters = ReadonlyMap<string, tf.Tensor>;
 type Get = (name: string) => tf.Tensor;
 
 /** What is computed again for the gradient instead of kept: nothing, the MLPs, or whole layers. */
-export type Recompute = "nothing" | "mlp" | "layer";
+export type GradientCheckpointing = "nothing" | "mlp" | "layer";
 
 /** Low-rank matrices beside some linear layers, whose own weights are constants then. */
 export interface AdapterTensors {
@@ -51,7 +51,7 @@ export interface PackedRows {
 
 /** Some places before every row. */
 export interface PrefixBlock {
-  /** By layer, as `onKeys` gave them. */
+  /** By layer, as `onKeyValues` gave them. */
   layers: readonly PrefixKeys[];
   /** [P]: 0 where a place is taken, a large negative where it is free. */
   mask: tf.Tensor1D;
@@ -63,7 +63,7 @@ export interface ForwardOptions {
   /** Factor on the embedding's rows. Default 1; the organisms are pretrained with sqrt(hidden size). */
   embeddingScale?: number;
   /** Default: nothing. */
-  recompute?: Recompute;
+  gradientCheckpointing?: GradientCheckpointing;
   /** Tokens before every row. Default: none. For inference. */
   prefix?: readonly PrefixBlock[];
   /** Position of the rows' first token (int32). Default: the prefix's length. */
@@ -71,7 +71,7 @@ export interface ForwardOptions {
   /** Which texts the rows hold. Default: one each. */
   packed?: PackedRows;
   /** Told each layer's keys (rotated) and values [B, K, T, D]. */
-  onKeys?: (keys: tf.Tensor4D, values: tf.Tensor4D) => void;
+  onKeyValues?: (keys: tf.Tensor4D, values: tf.Tensor4D) => void;
 }
 
 /** A large negative that stays finite in float32 sums. */
@@ -128,11 +128,11 @@ export function forward(
   {
     adapter,
     embeddingScale = 1,
-    recompute = "nothing",
+    gradientCheckpointing = "nothing",
     prefix = [],
     position,
     packed,
-    onKeys,
+    onKeyValues,
   }: ForwardOptions = {},
 ): tf.Tensor2D {
   const [batch, length] = ids.shape;
@@ -189,7 +189,7 @@ export function forward(
     ? configuration.slidingWindow
     : undefined;
   // What is computed again needs them when those of the first time are gone.
-  const shared = recompute === "layer" ? undefined : makeTables();
+  const shared = gradientCheckpointing === "layer" ? undefined : makeTables();
   const slides = new Set(configuration.slidingLayers);
 
   /** The names of a layer's tensors that can have gradients and that `part` holds. */
@@ -203,13 +203,13 @@ export function forward(
     { run, again }: { run: (x: tf.Tensor2D, get: Get) => tf.Tensor2D; again: boolean },
   ): tf.Tensor2D =>
     again
-      ? recomputed<tf.Tensor2D>(
+      ? checkpointed<tf.Tensor2D>(
         (x, ...tensors) => run(x, (name) => tensors[names.indexOf(name)] ?? get(name)),
         [x, ...names.map(get)],
       )
       : run(x, get);
 
-  let x = lookUp(get("model.embed_tokens.weight") as tf.Tensor2D, tf.reshape(ids, [-1]));
+  let x = gatherRows(get("model.embed_tokens.weight") as tf.Tensor2D, tf.reshape(ids, [-1]));
   if (embeddingScale !== 1) x = tf.mul(x, embeddingScale);
   for (let i = 0; i < configuration.layers; i++) {
     const layer = `model.layers.${i}`;
@@ -222,13 +222,13 @@ export function forward(
         return split(norm(byHead, get(`${layer}.self_attn.${name}_norm.weight`)), count);
       };
       const { keys, queries, causal, sliding } = shared ?? makeTables();
-      const q = rotate(projected("q", heads), ...queries) as tf.Tensor4D; // (B, H, T, D)
-      const k = rotate(projected("k", keyValueHeads), ...keys) as tf.Tensor4D; // (B, K, T, D)
+      const q = applyRotary(projected("q", heads), ...queries) as tf.Tensor4D; // (B, H, T, D)
+      const k = applyRotary(projected("k", keyValueHeads), ...keys) as tf.Tensor4D; // (B, K, T, D)
       const v = split(linear(a, `${layer}.self_attn.v_proj`, get), keyValueHeads);
-      onKeys?.(k, v);
+      onKeyValues?.(k, v);
       const mixed = prefix.length === 0
         ? attend(q, k, v, sliding !== undefined && slides.has(i) ? sliding : causal)
-        : attendBehind(prefix.map(({ layers }) => layers[i]), [q, k, v], causal);
+        : attendWithPrefix(prefix.map(({ layers }) => layers[i]), [q, k, v], causal);
       const joined = tf.reshape(length === 1 ? mixed : tf.transpose(mixed, [0, 2, 1, 3]), [
         batch * length,
         heads * headDimension,
@@ -245,14 +245,14 @@ export function forward(
       x,
       block(x, tensorsOf(layer, /input_layernorm|self_attn/), {
         run: attention,
-        again: recompute === "layer",
+        again: gradientCheckpointing === "layer",
       }),
     );
     x = tf.add(
       x,
       block(x, tensorsOf(layer, /post_attention|mlp/), {
         run: mlp,
-        again: recompute === "layer" || recompute === "mlp",
+        again: gradientCheckpointing === "layer" || gradientCheckpointing === "mlp",
       }),
     );
   }
@@ -280,7 +280,7 @@ function otherTexts(texts: tf.Tensor2D): tf.Tensor {
   return tf.mul(tf.cast(other, "float32"), HIDDEN_FROM);
 }
 
-/** cos and sin [T, D] of the angles of positions from `first` on; sin is negated on the first half (see `rotate`). */
+/** cos and sin [T, D] of the angles of positions from `first` on; sin is negated on the first half (see `applyRotary`). */
 function rotaryTables(configuration: ModelConfiguration, length: number, first = 0) {
   const { headDimension: d } = configuration;
   const frequencies = rotaryFrequencies(configuration);

@@ -25,8 +25,8 @@ export function encodeConversation(
   },
 ): EncodedConversation {
   const texts = format.trainingTexts(messages);
-  const addSpecialTokens = format.addsStart(texts[0].text);
-  const { ids, labels } = format.name === "chat"
+  const addSpecialTokens = format.addBos(texts[0].text);
+  const { ids, labels } = format.tokenizeWhole
     ? encodeWhole(texts, { tokenizer, addSpecialTokens })
     : encodeParts(texts, { tokenizer, addSpecialTokens });
   const kept = { ids: ids.slice(0, maxTokens), labels: labels.slice(0, maxTokens) };

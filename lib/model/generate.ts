@@ -6,29 +6,16 @@ import * as tf from "@tensorflow/tfjs";
 import { Random } from "../statistics/random.ts";
 import { headWeight, HIDDEN_FROM } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
-import type { ProbedConfiguration, ProbedModel } from "./readable_model.ts";
-import type { LanguageModel } from "./language_model.ts";
-import { lookUp, type PrefixKeys } from "./layers.ts";
-
-export interface GenerateOptions {
-  /** Default 64. */
-  maxNewTokens?: number;
-  /** 0 takes the likeliest token. Default 0. */
-  temperature?: number;
-  /** The smallest set of tokens with this much probability is drawn from. Default 1. */
-  topP?: number;
-  /** Default 0. */
-  seed?: number;
-  /** Texts that end the answer; they are cut off. The model's end token always does. */
-  stop?: string[];
-}
+import type { GenerateOptions, ReadableConfiguration, ReadableModel } from "./readable_model.ts";
+import type { TensorModel } from "./tensor_model.ts";
+import { gatherRows, type PrefixKeys } from "./layers.ts";
 
 /**
  * The text that a model's `tokens` make after `prompt`, up to an end token or one of the `stop` texts.
  * @throws without a tokenizer
  */
 export async function writeText(
-  model: Pick<ProbedModel, "config" | "format" | "requireTokenizer">,
+  model: Pick<ReadableModel, "config" | "format" | "requireTokenizer">,
   prompt: string,
   { tokens, stop = [] }: {
     tokens: (ids: number[]) => AsyncIterable<number>;
@@ -36,7 +23,7 @@ export async function writeText(
   },
 ): Promise<string> {
   const tokenizer = model.requireTokenizer();
-  const ids = tokenizer.encode(prompt, { addSpecialTokens: model.format.addsStart(prompt) });
+  const ids = tokenizer.encode(prompt, { addSpecialTokens: model.format.addBos(prompt) });
   const ends = new Set(model.config.eosTokenIds);
   if (tokenizer.eosTokenId !== undefined) ends.add(tokenizer.eosTokenId);
   const cutAt = (text: string) =>
@@ -53,7 +40,7 @@ export async function writeText(
 
 /** @throws where ids are none of the vocabulary, or prompt and new tokens more than there are positions */
 export function checkPrompt(
-  { vocabularySize, maxPositions, slidingWindow = Infinity }: ProbedConfiguration,
+  { vocabularySize, maxPositions, slidingWindow = Infinity }: ReadableConfiguration,
   ids: readonly number[],
   maxNewTokens: number,
 ): void {
@@ -71,7 +58,7 @@ export function checkPrompt(
  * @throws where prompt and new tokens are more than the model has positions for
  */
 export async function* generateTokens(
-  model: LanguageModel,
+  model: TensorModel,
   ids: readonly number[],
   { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0 }: GenerateOptions = {},
 ): AsyncGenerator<number> {
@@ -110,7 +97,7 @@ class Cache {
   #apart = 0;
 
   /** Reads a prompt. @param most tokens that there will be room for */
-  constructor(readonly model: LanguageModel, ids: readonly number[], most: number) {
+  constructor(readonly model: TensorModel, ids: readonly number[], most: number) {
     const { layers, keyValueHeads, headDimension } = model.config;
     const row = padRows([[...ids]], { length: roundSize(ids.length) });
     const last = tf.tensor1d([ids.length - 1], "int32");
@@ -154,7 +141,7 @@ class Cache {
 }
 
 /** Logits [1, V] behind hidden states [1, D], and the highest of them. */
-function predict(model: LanguageModel, hidden: tf.Tensor2D): [tf.Tensor, tf.Tensor] {
+function predict(model: TensorModel, hidden: tf.Tensor2D): [tf.Tensor, tf.Tensor] {
   const logits = tf.matMul(hidden, headWeight(model.parameters, model.config), false, true);
   return [logits, tf.argMax(logits, -1)];
 }
@@ -163,23 +150,23 @@ function predict(model: LanguageModel, hidden: tf.Tensor2D): [tf.Tensor, tf.Tens
 function collector() {
   const collected: tf.Tensor[] = [];
   return {
-    onKeys: (...both: tf.Tensor[]) => void collected.push(...both),
+    onKeyValues: (...both: tf.Tensor[]) => void collected.push(...both),
     all: () => tf.concat(collected, 0),
   };
 }
 
 /** ids [1, T], the last token's place [1] -> logits, the likeliest token, the block. */
-function readPrompt(model: LanguageModel, capacity: number) {
+function readPrompt(model: TensorModel, capacity: number) {
   return model.compiled(`read prompt/${capacity}`, () => (ids, last) => {
-    const { onKeys, all } = collector();
-    const hidden = model.forward(ids as tf.Tensor2D, { onKeys });
+    const { onKeyValues, all } = collector();
+    const hidden = model.forward(ids as tf.Tensor2D, { onKeyValues });
     const block = tf.pad(all(), [[0, 0], [0, 0], [0, capacity - ids.shape[1]!], [0, 0]]);
-    return [...predict(model, lookUp(hidden, last as tf.Tensor1D)), block];
+    return [...predict(model, gatherRows(hidden, last as tf.Tensor1D)), block];
   });
 }
 
 /** token [1, 1], tokens in the block and apart, the block, the latest -> logits, likeliest, the latest. */
-function readToken(model: LanguageModel) {
+function readToken(model: TensorModel) {
   return model.compiled("read token", () => (token, filled, apart, ...blocks) => {
     const [all, latest] = blocks;
     const prefix = [[all, filled], [latest, apart]].map(([block, taken]) => {
@@ -196,9 +183,9 @@ function readToken(model: LanguageModel) {
         ) as tf.Tensor1D,
       };
     });
-    const { onKeys, all: added } = collector();
+    const { onKeyValues, all: added } = collector();
     const position = tf.add(filled, apart) as tf.Scalar;
-    const hidden = model.forward(token as tf.Tensor2D, { prefix, position, onKeys });
+    const hidden = model.forward(token as tf.Tensor2D, { prefix, position, onKeyValues });
     const here = tf.reshape(
       tf.cast(tf.equal(tf.range(0, RECENT, 1, "int32"), apart), "float32"),
       [1, 1, RECENT, 1],
@@ -209,7 +196,7 @@ function readToken(model: LanguageModel) {
 }
 
 /** tokens in the block, the block, as many of the latest as there is room for -> the block with them. */
-function joinRecent(model: LanguageModel) {
+function joinRecent(model: TensorModel) {
   return model.compiled("join recent", () => (filled, block, latest) => {
     const capacity = block.shape[2]!;
     const from = tf.sub(tf.range(0, capacity, 1, "int32"), filled);

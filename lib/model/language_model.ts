@@ -1,23 +1,19 @@
 /** A decoder-only language model: configuration, parameters, tokenizer, and what can be asked of it. */
-import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { writeWhole } from "../platform/runtime/files.ts";
-import { compile, Session, type TensorFunction } from "../platform/compile/mod.ts";
+import { compile, newSession } from "../platform/compile/compile.ts";
+import type { GraphSession, TensorFunction } from "../platform/compile/graph.ts";
 import type { PromptFormat } from "../prompt.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { checkRows } from "./batch.ts";
 import { checkMemory, probingMemory } from "./memory.ts";
-import { safetensorsPieces } from "./files/checkpoint.ts";
-import { type ModelConfiguration, toTransformersConfig } from "./configuration.ts";
-import type { ProbedModel } from "./readable_model.ts";
-import { type GenerateOptions, generateTokens, writeText } from "./generate.ts";
-import { type Adapter, describeAdapter } from "./lora.ts";
-import { DEFAULT_BATCH_TOKENS, logProbability, readLogits, type ReadOptions } from "./read.ts";
-import type { SourceDescription } from "./files/source.ts";
-
-export type { GenerateOptions } from "./generate.ts";
-export type { ReadOptions } from "./read.ts";
+import { type Adapter, describeAdapter } from "./adapter.ts";
+import type { ModelConfiguration } from "./configuration.ts";
+import { generateTokens, writeText } from "./generate.ts";
+import type { GenerateOptions, ModelDescription, ReadOptions } from "./readable_model.ts";
+import { DEFAULT_BATCH_TOKENS, logProbability, readLogits } from "./read.ts";
+import { requireStorage } from "./storage.ts";
+import type { TensorModel } from "./tensor_model.ts";
 
 export interface LanguageModelParts {
   /** What the model is called in results. */
@@ -29,7 +25,7 @@ export interface LanguageModelParts {
   /** How questions are put to this model. */
   format: PromptFormat;
   /** Where the weights come from, to say so in results. */
-  description?: SourceDescription;
+  description?: ModelDescription;
   /** Of the files that it was read from; see `ModelSource`. */
   identity?: string;
   /** Whether steps are compiled on the native backend. Default true. */
@@ -38,18 +34,18 @@ export interface LanguageModelParts {
   batchTokens?: number;
 }
 
-export class LanguageModel implements ProbedModel {
+export class LanguageModel implements TensorModel {
   readonly name: string;
   readonly config: ModelConfiguration;
   readonly parameters: Map<string, tf.Variable>;
   readonly tokenizer?: Tokenizer;
   readonly format: PromptFormat;
-  readonly description?: SourceDescription;
+  readonly description?: ModelDescription;
   readonly identity?: string;
   /** Tokens that are read at once unless told otherwise. */
   readonly batchTokens: number;
   /** The compiled graphs' session; absent where steps run uncompiled. */
-  readonly session?: Session;
+  readonly session?: GraphSession;
   /** Variables beside the parameters that compiled functions use, such as an optimizer's moments. */
   readonly state = new Map<string, tf.Variable>();
   readonly #functions = new Map<string, TensorFunction>();
@@ -74,10 +70,8 @@ export class LanguageModel implements ProbedModel {
         );
       }
     }
-    if ((parts.compiled ?? true) && tf.getBackend() === "tensorflow") {
-      this.session = new Session();
-      for (const [name, variable] of this.parameters) this.session.bind(name, variable);
-    }
+    if (parts.compiled ?? true) this.session = newSession();
+    for (const [name, variable] of this.parameters) this.session?.bind(name, variable);
   }
 
   get parameterCount(): number {
@@ -282,13 +276,7 @@ export class LanguageModel implements ProbedModel {
           "adapter alone",
       );
     }
-    await writeWhole(join(folder, "model.safetensors"), safetensorsPieces(this.parameters));
-    for (const [name, text] of this.tokenizer?.files ?? []) {
-      await writeWhole(join(folder, name), text);
-    }
-    // Last: a folder without it is no model, so a disk that fills up leaves none behind.
-    const config = JSON.stringify(toTransformersConfig(this.config), null, 2);
-    await writeWhole(join(folder, "config.json"), `${config}\n`);
+    await requireStorage(`save ${this.name}`).saveModel(folder, this);
   }
 
   dispose(): void {

@@ -5,7 +5,7 @@
  * backend lacks. All are traceable: shapes are fixed, no tensor's value is read in JavaScript.
  */
 import * as tf from "@tensorflow/tfjs";
-import { waitFor } from "../platform/compile/mod.ts";
+import { waitFor } from "../platform/compile/adam.ts";
 
 // deno-lint-ignore no-explicit-any
 type Gradient = any; // tfjs types a custom gradient for one input; ours have several
@@ -64,7 +64,7 @@ export function lowRank(
 }
 
 /** Rows of a table by index: table [V, D], ids [N] -> [N, D]. */
-export function lookUp(table: tf.Tensor2D, ids: tf.Tensor1D): tf.Tensor2D {
+export function gatherRows(table: tf.Tensor2D, ids: tf.Tensor1D): tf.Tensor2D {
   const rows = table.shape[0];
   return tf.customGrad(
     ((table: tf.Tensor2D, ids: tf.Tensor1D, save: tf.GradSaveFunc) => {
@@ -90,7 +90,7 @@ function swapHalves(x: tf.Tensor): tf.Tensor {
  * Rotary positions over the whole head, the halves paired (Su et al. 2021, as in transformers).
  * x [.., T, D], cos and sin [T, D] or [B, 1, T, D]; `sin` carries the sign: -sin on the first half, +sin on the second.
  */
-export function rotate(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
+export function applyRotary(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
   const turn = (x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor) =>
     tf.add(tf.mul(x, cos), tf.mul(swapHalves(x), sin));
   return tf.customGrad(
@@ -149,7 +149,7 @@ function timesShared(x: tf.Tensor4D, y: tf.Tensor, transposed = false): tf.Tenso
  * q [B, H, T, D] (scaled), k and v [B, K, T, D], mask [T, P + T] or [B, 1, T, P + T] for blocks of P
  * places in all -> [B, H, T, D]. For inference.
  */
-export function attendBehind(
+export function attendWithPrefix(
   blocks: readonly PrefixKeys[],
   [q, k, v]: [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D],
   mask: tf.Tensor,
@@ -197,7 +197,7 @@ function maskedSoftmax(scores: tf.Tensor4D, mask: tf.Tensor): tf.Tensor4D {
  * The gradient is softmax minus the label; the label's part is taken as rows of the head and of the
  * hidden states, so that no one-hot of [N, V] is made.
  */
-export function headLoss(
+export function lmHeadCrossEntropy(
   hidden: tf.Tensor2D,
   head: tf.Tensor2D,
   labels: tf.Tensor1D,
@@ -246,7 +246,7 @@ export function headLoss(
  * f(x, ...weights) whose inner values are not kept for the gradient but computed again when it is asked
  * for: less memory for more time (Chen et al. 2016).
  */
-export function recomputed<T extends tf.Tensor>(
+export function checkpointed<T extends tf.Tensor>(
   f: (x: T, ...weights: tf.Tensor[]) => T,
   [x, ...weights]: [T, ...tf.Tensor[]],
 ): T {

@@ -11,9 +11,9 @@
  * to peaks of TensorFlow.js's memory on WebAssembly (widths 64 to 576, 1 to 32 layers), within a fifth.
  */
 import * as tf from "@tensorflow/tfjs";
-import { usesCard } from "../platform/runtime/backend.ts";
+import { usesCard } from "../platform/compile/backend.ts";
 import { formatBytes, requireMemory } from "../platform/runtime/memory.ts";
-import { parameterShapes, type Recompute } from "./architecture.ts";
+import { type GradientCheckpointing, parameterShapes } from "./architecture.ts";
 import { LOGITS_AT_ONCE, TEXTS_A_ROW } from "./batch.ts";
 import type { ModelConfiguration } from "./configuration.ts";
 
@@ -50,7 +50,7 @@ export interface MemoryUse {
 
 export interface TrainingUse extends MemoryUse {
   /** Default: nothing. */
-  recompute?: Recompute;
+  gradientCheckpointing?: GradientCheckpointing;
   /** How many numbers are trained, e.g. an adapter's. Default: all of the model's. */
   trained?: number;
   /** A batch goes through in parts whose gradients are summed. Default: false. */
@@ -148,7 +148,7 @@ export function probingMemory(
 /** While it is trained by AdamW. */
 export function trainingMemory(
   configuration: ModelConfiguration,
-  { batchTokens, length, recompute = "nothing", trained, ...use }: TrainingUse,
+  { batchTokens, length, gradientCheckpointing = "nothing", trained, ...use }: TrainingUse,
 ): MemoryEstimate {
   const { compiled = true, summed = false } = use;
   const { hiddenSize: d, intermediateSize: f, heads, layers } = configuration;
@@ -163,10 +163,14 @@ export function trainingMemory(
     : 40 * d + 19 * kv + 10 * heads * length + adapters;
   const mlp = compiled ? 4 * f : 13 * d + 11 * f;
   const input = compiled ? d : 10 * d;
-  const kept = recompute === "layer" ? input : recompute === "mlp" ? attention : attention + mlp;
-  const again = recompute === "nothing"
+  const kept = gradientCheckpointing === "layer"
+    ? input
+    : gradientCheckpointing === "mlp"
+    ? attention
+    : attention + mlp;
+  const again = gradientCheckpointing === "nothing"
     ? 0
-    : mlp + (compiled || recompute === "layer" ? attention : 0);
+    : mlp + (compiled || gradientCheckpointing === "layer" ? attention : 0);
   const activations = FLOAT * tokens * (layers * kept + again);
   // Gradients come as activations go, and clipped ones beside the unclipped: the larger counts.
   const largest = FLOAT * weights.largest;

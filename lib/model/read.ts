@@ -7,16 +7,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { type ForwardOptions, headWeight, HIDDEN_FROM } from "./architecture.ts";
 import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./batch.ts";
-import type { LanguageModel } from "./language_model.ts";
-import { lookUp, type PrefixKeys } from "./layers.ts";
-
-/** How texts are read. */
-export interface ReadOptions {
-  /** Tokens that go through the model at once, padding counted. Default: the model's own; 2,048. */
-  batchTokens?: number;
-  /** Compute once what all texts start with. Default: true. */
-  sharePrefix?: boolean;
-}
+import { gatherRows, type PrefixKeys } from "./layers.ts";
+import type { ReadOptions } from "./readable_model.ts";
+import type { TensorModel } from "./tensor_model.ts";
 
 /** A position of one text. */
 export interface Spot {
@@ -34,7 +27,7 @@ const NARROWEST = 16;
 
 /** Hands out the logits [V] at each of the spots; they are overwritten after `take`. */
 export async function readLogits(
-  model: LanguageModel,
+  model: TensorModel,
   texts: readonly number[][],
   { spots, take, batchTokens = model.batchTokens, sharePrefix = true }: ReadOptions & {
     spots: readonly Spot[];
@@ -56,7 +49,7 @@ export async function readLogits(
   // Apart, so that another number of positions makes another graph of this small part alone.
   const head = model.compiled("head", () => (hidden, flat) => [
     tf.matMul(
-      lookUp(hidden as tf.Tensor2D, flat as tf.Tensor1D),
+      gatherRows(hidden as tf.Tensor2D, flat as tf.Tensor1D),
       headWeight(model.parameters, model.config),
       false,
       true,
@@ -107,7 +100,7 @@ export async function readLogits(
 
 /** How many tokens all texts start with, before any of the spots; 0 where that is not worth a pass. */
 function sharedLength(
-  { config }: LanguageModel,
+  { config }: TensorModel,
   texts: readonly number[][],
   spots: readonly Spot[],
 ): number {
@@ -127,13 +120,13 @@ function sharedLength(
  * The prefix: a mask [P] of what is there, then keys and values [K, P, D] by layer. P is the number of
  * ids rounded up, so that near lengths share a graph.
  */
-function readPrefix(model: LanguageModel, ids: number[]): tf.Tensor[] {
+function readPrefix(model: TensorModel, ids: number[]): tf.Tensor[] {
   const { keyValueHeads, headDimension } = model.config;
   const run = model.compiled("prefix", () => (ids) => {
     const keys: tf.Tensor[] = [];
     const shape = [keyValueHeads, ids.shape[1]!, headDimension];
     model.forward(ids as tf.Tensor2D, {
-      onKeys: (...both) => keys.push(...both.map((x) => tf.reshape(x, shape))),
+      onKeyValues: (...both) => keys.push(...both.map((x) => tf.reshape(x, shape))),
     });
     return keys;
   });

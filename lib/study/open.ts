@@ -1,8 +1,8 @@
 /** Opens what a run's settings ask to study: the shipped organisms, or any model with files of questions. */
 import { basename } from "node:path";
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
-import type { ProbedModel } from "../model/readable_model.ts";
-import { loadModel, type LoadOptions, openEngine } from "../model/files/load.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
+import { loadModel, type LoadOptions, openModel } from "../model/files/load.ts";
 import { isOnnx, ONNX } from "../model/files/source.ts";
 import { loadOrganism, organismNames } from "../organism/folder.ts";
 import type { Question, RejectedRow } from "../question.ts";
@@ -60,12 +60,11 @@ export async function studiedModels(settings: Settings): Promise<string[]> {
 /** What a run's settings change of how a model is fine-tuned. */
 export function finetuningOf(settings: Settings): Partial<FinetuneSettings> {
   checkSettings(settings);
-  const { learningRate, epochs, batchSize, batchTokens, gradientCheckpointing, lora: rank } =
-    settings;
+  const { learningRate, epochs, batchSize, batchTokens, lora: rank } = settings;
   const lora = rank === undefined ? undefined : { rank };
-  const recompute = gradientCheckpointing ? "layer" : undefined;
+  const gradientCheckpointing = settings.gradientCheckpointing ? "layer" : undefined;
   return Object.fromEntries(
-    Object.entries({ learningRate, epochs, batchSize, batchTokens, recompute, lora })
+    Object.entries({ learningRate, epochs, batchSize, batchTokens, gradientCheckpointing, lora })
       .filter(([, value]) => value !== undefined),
   );
 }
@@ -172,7 +171,7 @@ export interface OpenedSubject extends Subject {
 
 /** The same of a model that is only asked: it may be an ONNX graph. */
 export interface ProbedSubject extends Omit<OpenedSubject, "model"> {
-  model: ProbedModel;
+  model: ReadableModel;
 }
 
 export interface OpenOptions {
@@ -199,10 +198,10 @@ export async function openProbed(
   settings: Settings,
   options: OpenOptions = {},
 ): Promise<ProbedSubject> {
-  return await open(name, settings, { ...options, load: openEngine });
+  return await open(name, settings, { ...options, load: openModel });
 }
 
-async function open<Model extends ProbedModel>(
+async function open<Model extends ReadableModel>(
   name: string,
   settings: Settings,
   { load, ...options }: OpenOptions & {

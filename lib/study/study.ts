@@ -6,7 +6,7 @@ import type { Answer } from "../answer.ts";
 import { type FinetuneSettings } from "../model/finetune_settings.ts";
 import { resolveFinetuning } from "../finetune.ts";
 import type { Explanation } from "./explanation.ts";
-import type { ProbedModel } from "../model/readable_model.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { dropLora, refuseSecond } from "../model/lora.ts";
 import type { SuiteName } from "../evaluate.ts";
@@ -221,7 +221,7 @@ const storeOf = ({ store }: Pick<StudyOptions, "store">) =>
 /** What the base model answers to every exam of the material (5-shot, plain); each is stored once. */
 export async function probeBase(
   name: string,
-  { model, material }: { model: ProbedModel; material: Material },
+  { model, material }: { model: ReadableModel; material: Material },
   { store, onProgress }: {
     store: Store;
     /** Told before each exam that is not stored yet. */

@@ -14,7 +14,8 @@ import {
   trainingMemory,
   type TrainingUse,
 } from "../../lib/model/memory.ts";
-import { freeMemory, MEMORY_VARIABLE, requireMemory } from "../../lib/platform/runtime/memory.ts";
+import { freeMemory } from "../../lib/platform/runtime/free_memory.ts";
+import { MEMORY_VARIABLE, requireMemory } from "../../lib/platform/runtime/memory.ts";
 import { type BackendName, openBackend } from "../../lib/platform/runtime/backend.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
@@ -40,8 +41,14 @@ Deno.test("estimates are within a fifth of SmolLM2's measured peaks", () => {
     [4.05e9, trainingMemory(smollm2, { batchTokens: 512, length: 128 })],
     [4.28e9, trainingMemory(smollm2, { batchTokens: 1024, length: 128 })],
     [4.96e9, trainingMemory(smollm2, { batchTokens: 1024, length: 512 })],
-    [3.42e9, trainingMemory(smollm2, { batchTokens: 1024, length: 128, recompute: "mlp" })],
-    [3.61e9, trainingMemory(smollm2, { batchTokens: 512, length: 128, recompute: "layer" })],
+    [
+      3.42e9,
+      trainingMemory(smollm2, { batchTokens: 1024, length: 128, gradientCheckpointing: "mlp" }),
+    ],
+    [
+      3.61e9,
+      trainingMemory(smollm2, { batchTokens: 512, length: 128, gradientCheckpointing: "layer" }),
+    ],
   ];
   for (const [peak, { total }] of measured) {
     assert.ok(total > 0.85 * peak && total < 1.2 * peak, `${total} told, ${peak} measured`);
@@ -58,11 +65,13 @@ Deno.test("trainingMemory() falls with fewer tokens, recomputing and adapters, a
   assert.deepEqual(largest, { name: "attention's scores", bytes: 4 * 8192 * 9 * 512 });
   const less = [
     trainingMemory(smollm2, { ...use, batchTokens: 2048 }),
-    trainingMemory(smollm2, { ...use, recompute: "mlp" }),
+    trainingMemory(smollm2, { ...use, gradientCheckpointing: "mlp" }),
     trainingMemory(smollm2, { ...use, trained: 1e6 }),
   ];
   for (const { total } of less) assert.ok(total < whole.total);
-  assert.ok(trainingMemory(smollm2, { ...use, recompute: "layer" }).total < less[1].total);
+  assert.ok(
+    trainingMemory(smollm2, { ...use, gradientCheckpointing: "layer" }).total < less[1].total,
+  );
   const summed = trainingMemory(smollm2, { ...use, summed: true });
   assert.equal(summed.gradients, 2 * whole.gradients);
   assert.ok(summed.total > whole.total);
@@ -76,8 +85,8 @@ Deno.test("uncompiled estimates are within a fifth of peaks measured on WebAssem
     [2916, [64, 128, 8, 4, 4, 1024, 128, 32], {}],
     [2480, [64, 256, 8, 8, 2, 128, 128, 32], {}],
     [2742, [64, 128, 8, 8, 8, 128, 32, 128], {}],
-    [513, [64, 128, 8, 8, 8, 128, 32, 128], { recompute: "layer" }],
-    [1405, [64, 128, 8, 4, 4, 1024, 128, 32], { recompute: "mlp" }],
+    [513, [64, 128, 8, 8, 8, 128, 32, 128], { gradientCheckpointing: "layer" }],
+    [1405, [64, 128, 8, 4, 4, 1024, 128, 32], { gradientCheckpointing: "mlp" }],
     [533, [8000, 256, 6, 4, 2, 768, 4, 128], {}],
     [1359, [8000, 576, 6, 9, 3, 1536, 4, 128], {}],
     [746, [40000, 256, 1, 4, 4, 256, 1, 16], {}],
@@ -222,8 +231,8 @@ Deno.test("loadModel() and finetune() refuse what has no room, before a number i
       finetune(large, [example]),
       /Cannot fine-tune tiny: expected .*moments.*try adapters \(--lora=8: [\d.]+ GB\), or choose/,
     );
-    const small = await finetune(model, [example], { epochs: 1, recompute: "layer" });
-    assert.equal(small.settings.recompute, "layer");
+    const small = await finetune(model, [example], { epochs: 1, gradientCheckpointing: "layer" });
+    assert.equal(small.settings.gradientCheckpointing, "layer");
   } finally {
     model.dispose();
     await Deno.remove(folder, { recursive: true });
@@ -253,14 +262,14 @@ Deno.test("a training that WebAssembly's 4 GiB don't hold is refused, and what w
     await assert.rejects(
       trainer.step(batch),
       // Uncompiled, adapters keep more than they save at so many tokens.
-      /Cannot train tiny on 16 x 128 tokens: .*\(activations .*try fewer tokens at once \(--batch-tokens=128, here 2048: [^)]+\), --gradient-checkpointing \(recompute: "layer": [^)]+\), or choose/,
+      /Cannot train tiny on 16 x 128 tokens: .*\(activations .*try fewer tokens at once \(--batch-tokens=128, here 2048: [^)]+\), --gradient-checkpointing \(gradientCheckpointing: "layer": [^)]+\), or choose/,
     );
     assert.equal(trainer.steps, 0);
     // Nothing is advised that is on already, or would not help.
     await assert.rejects(
       finetune(as({ layers: 60, vocabularySize: 400_000 }), [example], {
         epochs: 1,
-        recompute: "layer",
+        gradientCheckpointing: "layer",
         lora: { rank: 8 },
       }),
       /Cannot fine-tune tiny: [^]*`deno task doctor`\), choose a smaller model, or set/,

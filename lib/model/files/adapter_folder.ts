@@ -17,10 +17,9 @@ import {
   type LoraTarget,
   loraTargets,
   makeAdapter,
-  refuseSecond,
-  requireAdapter,
-  variableOf,
-} from "../lora.ts";
+} from "../adapter.ts";
+import { refuseSecond, requireAdapter, variableOf } from "../lora.ts";
+import type { TensorModel } from "../tensor_model.ts";
 
 const CONFIG_FILE = "adapter_config.json";
 const WEIGHTS_FILE = "adapter_model.safetensors";
@@ -152,7 +151,7 @@ export function formatAdapterConfig(
  * Tells models of the same shape apart: SHA-256 of the norms' weights, which no adapter changes and
  * which a model in fewer bits has as well.
  */
-export async function baseDigest({ parameters }: LanguageModel): Promise<string> {
+export async function baseDigest({ parameters }: TensorModel): Promise<string> {
   const norms = [...parameters].filter(([name]) => /norm\.weight$/.test(name));
   const numbers = await Promise.all(norms.map(([, variable]) => variable.data()));
   const all = await new Blob(numbers as Float32Array<ArrayBuffer>[]).arrayBuffer();

@@ -10,22 +10,27 @@ import type { PromptFormat } from "../../prompt.ts";
 import { Random } from "../../statistics/random.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { checkRows } from "../batch.ts";
-import type { ProbedConfiguration, ProbedModel } from "../readable_model.ts";
-import { checkPrompt, type GenerateOptions, sample, writeText } from "../generate.ts";
-import { logProbability, type ReadOptions } from "../read.ts";
-import type { SourceDescription } from "./source.ts";
+import type {
+  GenerateOptions,
+  ModelDescription,
+  ReadableConfiguration,
+  ReadableModel,
+  ReadOptions,
+} from "../readable_model.ts";
+import { checkPrompt, sample, writeText } from "../generate.ts";
+import { logProbability } from "../read.ts";
 
 export interface OnnxModelParts {
   /** What the model is called in results. */
   name: string;
-  config: ProbedConfiguration;
+  config: ReadableConfiguration;
   /** The graph, as transformers.js opened it. */
   graph: PreTrainedModel;
   tokenizer?: Tokenizer;
   /** How questions are put to this model. */
   format: PromptFormat;
   /** Where the weights come from, to say so in results. */
-  description?: SourceDescription;
+  description?: ModelDescription;
   /** Of the files that it was read from. */
   identity?: string;
   parameterCount?: number;
@@ -61,12 +66,12 @@ const LEAST_SAVED = 64;
 /** Numbers of a batch's logits (128 MiB), and of its copies of a prefix's keys and values. */
 const NUMBERS_AT_ONCE = 2 ** 25;
 
-export class OnnxModel implements ProbedModel {
+export class OnnxModel implements ReadableModel {
   readonly name: string;
-  readonly config: ProbedConfiguration;
+  readonly config: ReadableConfiguration;
   readonly tokenizer?: Tokenizer;
   readonly format: PromptFormat;
-  readonly description?: SourceDescription;
+  readonly description?: ModelDescription;
   readonly identity?: string;
   readonly parameterCount?: number;
   readonly #graph: PreTrainedModel;

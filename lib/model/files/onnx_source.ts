@@ -5,7 +5,7 @@ import { readText } from "../../platform/runtime/files.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { parameterShapes } from "../architecture.ts";
 import { families, type Family, parseConfiguration } from "../configuration.ts";
-import type { ProbedConfiguration } from "../readable_model.ts";
+import type { ModelDescription, ReadableConfiguration } from "../readable_model.ts";
 import { downloadModel, isHubId } from "./hub.ts";
 import {
   chooseTokenizer,
@@ -13,7 +13,6 @@ import {
   digestOf,
   identityOf,
   ONNX,
-  type SourceDescription,
   type SourceOptions,
   textOrNone,
   tokenizerOfFolder,
@@ -37,10 +36,10 @@ const fileOf = (dtype: Dtype) => `model${suffixes[dtype]}.onnx`;
 /** A graph that is open, and what is known of it. */
 export interface OpenedGraph {
   name: string;
-  config: ProbedConfiguration;
+  config: ReadableConfiguration;
   graph: PreTrainedModel;
   tokenizer?: Tokenizer;
-  description: SourceDescription;
+  description: ModelDescription;
   identity: string;
   parameterCount?: number;
   headDimension?: number;
@@ -182,7 +181,7 @@ type Fields = Record<string, unknown>;
 function parseOnnxConfiguration(
   text: string,
   { file, generation = "{}" }: { file: string; generation?: string },
-): { config: ProbedConfiguration; parameterCount?: number; headDimension?: number } {
+): { config: ReadableConfiguration; parameterCount?: number; headDimension?: number } {
   const fields = parseObject(text, file);
   const inner = { ...fields, ...fields.text_config as Fields | undefined };
   const ends = [inner.eos_token_id, parseObject(generation, "generation_config.json").eos_token_id];

@@ -16,6 +16,7 @@ import {
 } from "../tokenizer.ts";
 import type { Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, parseConfiguration } from "../configuration.ts";
+import type { ModelDescription } from "../readable_model.ts";
 import { openGguf } from "./gguf.ts";
 import { downloadModel, HubUnreachable, isHubId } from "./hub.ts";
 import { downloadSmollm2, smollm2File } from "./_smollm2.ts";
@@ -30,22 +31,11 @@ export interface ModelSource extends Disposable {
   read(name: string): Promise<Tensor>;
   /** Absent where the source has none, or none was wanted. */
   tokenizer?: Tokenizer;
-  description: SourceDescription;
+  description: ModelDescription;
   /** SHA-256 of all that was read but the tokenizer: weights, their index, the configurations. */
   identity: string;
   /** Closes the files. */
   close(): void;
-}
-
-/** What a result has to keep, to say which model it is about. */
-export interface SourceDescription {
-  /** As it was asked for. */
-  source: string;
-  kind: "folder" | "gguf" | "hub" | "organism" | "onnx";
-  /** The hub's commit. */
-  revision?: string;
-  /** SHA-256 of the weights; of several files, of the lines `name digest`. */
-  digest: string;
 }
 
 export interface SourceOptions {
@@ -92,7 +82,7 @@ export async function openSource(
     const where = source.slice(ONNX.length).replace(/@\w*$/, "");
     throw new Error(
       `Cannot load ${source} for training: expected weights that can change; found an ONNX graph, ` +
-        `which can be probed and can write (openEngine; notebook 02) but not learn; give ${where}, ` +
+        `which can be probed and can write (openModel; notebook 02) but not learn; give ${where}, ` +
         "the model's safetensors",
     );
   }
@@ -275,7 +265,7 @@ export async function chooseTokenizer(
 /** Opens a folder as transformers saves it: config.json, safetensors and the tokenizer's files. */
 export async function openFolder(
   folder: string,
-  description: Omit<SourceDescription, "digest"> & { digest?: string },
+  description: Omit<ModelDescription, "digest"> & { digest?: string },
   options: SourceOptions = {},
 ): Promise<ModelSource> {
   const weights = await Weights.open(folder);
@@ -308,7 +298,7 @@ export async function openFolder(
 /** Opens a GGUF file. */
 export async function openGgufFile(
   path: string,
-  description: Omit<SourceDescription, "digest"> & { digest?: string },
+  description: Omit<ModelDescription, "digest"> & { digest?: string },
   options: SourceOptions = {},
 ): Promise<ModelSource> {
   const access = await FileAccess.open(path);
@@ -335,7 +325,7 @@ export async function openGgufFile(
   }
 }
 
-/** SHA-256 of a folder's weights, as `SourceDescription` has it. */
+/** SHA-256 of a folder's weights, as `ModelDescription` has it. */
 export async function digestOf(folder: string, files: string[]): Promise<string> {
   if (files.length === 1) return await sha256OfFile(join(folder, files[0]));
   const lines: string[] = [];
