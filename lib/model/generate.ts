@@ -4,11 +4,12 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { Random } from "../statistics/random.ts";
-import { headWeight, HIDDEN_FROM } from "./architecture.ts";
+import { headWeight } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
 import type { GenerateOptions, ReadableConfiguration, ReadableModel } from "./readable_model.ts";
 import type { TensorModel } from "./tensor_model.ts";
 import { gatherRows, type PrefixKeys } from "./layers.ts";
+import { HIDDEN_FROM } from "./positions.ts";
 
 /**
  * The text that a model's `tokens` make after `prompt`, up to an end token or one of the `stop` texts.

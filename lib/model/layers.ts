@@ -90,7 +90,7 @@ function swapHalves(x: tf.Tensor): tf.Tensor {
  * Rotary positions over the whole head, the halves paired (Su et al. 2021, as in transformers).
  * x [.., T, D], cos and sin [T, D] or [B, 1, T, D]; `sin` carries the sign: -sin on the first half, +sin on the second.
  */
-export function applyRotary(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
+export function applyRotary<T extends tf.Tensor>(x: T, cos: tf.Tensor, sin: tf.Tensor): T {
   const turn = (x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor) =>
     tf.add(tf.mul(x, cos), tf.mul(swapHalves(x), sin));
   return tf.customGrad(
@@ -102,7 +102,7 @@ export function applyRotary(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Te
         gradFunc: (dy: tf.Tensor, [cos, sin]: tf.Tensor[]) => turn(dy, cos, tf.neg(sin)),
       };
     }) as Gradient,
-  )(x);
+  )(x) as T;
 }
 
 /**

@@ -1,14 +1,15 @@
 /**
- * How much memory a model takes, from its configuration alone: told before the weights are read and
- * before a training starts, not by a process that is killed.
+ * How much memory a model takes, estimated from its configuration alone before the weights are read and
+ * before a training starts, so that the user gets a message rather than an out-of-memory kill.
  *
- * Estimates are of float32. Compiled steps (the native backend) are held to peaks of the whole process
- * (SmolLM2-135M, 2 cores; the process without a model has .4 GB): loading 1.4 GB told, 1.1 to 1.3 measured;
- * a full step of 4 x 128 tokens 3.6 told, 3.65 to 4.05 measured; 8 x 128 4.6 and 4.3; 2 x 512 5.1 and 5.0;
- * 8 x 128 with the MLPs computed again 3.8 and 3.4, 4 x 128 with whole layers 3.5 and 3.6; reading 64 x 128
+ * Estimates are of float32. Compiled steps (the native backend) were compared with peaks of the whole process
+ * (SmolLM2-135M, 2 cores; the process without a model has .4 GB): loading 1.4 GB estimated, 1.1 to 1.3 measured;
+ * a full step of 4 x 128 tokens 3.6 estimated, 3.65 to 4.05 measured; 8 x 128 4.6 and 4.3; 2 x 512 5.1 and 5.0;
+ * 8 x 128 with the MLPs recomputed 3.8 and 3.4, 4 x 128 with whole layers 3.5 and 3.6; reading 64 x 128
  * tokens 1.7 and 1.4. So count on 15%, a fifth for reading.
- * Uncompiled, every operation's result stays until the step ends, five times as much: factors are fitted
- * to peaks of TensorFlow.js's memory on WebAssembly (widths 64 to 576, 1 to 32 layers), within a fifth.
+ * Uncompiled, every operation's result stays until the step ends (if nothing is differentiated, until
+ * its layer ends): factors are fitted to peaks of TensorFlow.js's memory on WebAssembly (widths 64 to
+ * 576, 1 to 32 layers), within a fifth.
  */
 import * as tf from "@tensorflow/tfjs";
 import { usesCard } from "../platform/compile/backend.ts";
@@ -119,7 +120,7 @@ export function loadingMemory(configuration: ModelConfiguration): MemoryEstimate
   return sum({ passing: 2 * FLOAT * weights.largest }, weights);
 }
 
-/** While it is probed: one layer's activations (uncompiled all), and a block of logits. */
+/** While it is probed: one layer's activations, uncompiled every layer's output, a block of logits. */
 export function probingMemory(
   configuration: ModelConfiguration,
   { batchTokens, length, compiled = true, kept = 0 }: MemoryUse & {
@@ -133,7 +134,7 @@ export function probingMemory(
   const width = Math.min(TEXTS_A_ROW * length, tokens);
   const each = compiled
     ? 8 * d + 3 * f + 3 * heads * length
-    : layers * (14 * d + 5 * kv + 3 * f + 3 * heads * width);
+    : layers * d + 16 * d + 9 * kv + 5 * f + 4.3 * heads * width;
   const logits = Math.min(tokens, Math.ceil(LOGITS_AT_ONCE / vocabularySize));
   return sum(
     {

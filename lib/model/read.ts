@@ -5,9 +5,10 @@
  * a row, so that little is padding and few graphs serve all texts.
  */
 import * as tf from "@tensorflow/tfjs";
-import { type ForwardOptions, headWeight, HIDDEN_FROM } from "./architecture.ts";
+import { type ForwardOptions, headWeight } from "./architecture.ts";
 import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./batch.ts";
 import { gatherRows, type PrefixKeys } from "./layers.ts";
+import { HIDDEN_FROM } from "./positions.ts";
 import type { ReadOptions } from "./readable_model.ts";
 import type { TensorModel } from "./tensor_model.ts";
 
@@ -42,7 +43,7 @@ export async function readLogits(
   const bySpot = Map.groupBy(spots, ({ text }) => text);
   const read = model.compiled("read", () => (ids, texts, positions, ...prefix) => [
     model.forward(ids as tf.Tensor2D, {
-      packed: { texts: texts as tf.Tensor2D, positions: positions as tf.Tensor2D },
+      packing: { texts: texts as tf.Tensor2D, positions: positions as tf.Tensor2D },
       prefix: prefix.length > 0 ? asPrefix(prefix) : undefined,
     }),
   ]);

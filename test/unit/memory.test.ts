@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { finetune } from "../../lib/finetune.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
+import { forward, parameterShapes } from "../../lib/model/architecture.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
@@ -78,7 +79,7 @@ Deno.test("trainingMemory() falls with fewer tokens, recomputing and adapters, a
 });
 
 Deno.test("uncompiled estimates are within a fifth of peaks measured on WebAssembly", () => {
-  // Peaks of tf.memory().numBytes in two steps, or of the heap in one reading, of random Llama models
+  // Peaks of tf.memory().numBytes in two steps or in one reading, of random Llama models
   // [vocabulary, width, layers, heads, key-value heads, MLP width, rows, length].
   const measured: [number, number[], Partial<TrainingUse> & { reading?: true }][] = [
     [1569, [64, 128, 8, 4, 4, 128, 128, 32], {}],
@@ -91,8 +92,10 @@ Deno.test("uncompiled estimates are within a fifth of peaks measured on WebAssem
     [1359, [8000, 576, 6, 9, 3, 1536, 4, 128], {}],
     [746, [40000, 256, 1, 4, 4, 256, 1, 16], {}],
     [2180, [49152, 576, 2, 9, 3, 1536, 1, 32], {}],
-    [312, [1000, 256, 4, 4, 2, 512, 16, 128], { reading: true }],
-    [3958, [49152, 576, 30, 9, 3, 1536, 64, 32], { reading: true }],
+    [121, [1000, 256, 4, 4, 2, 512, 16, 128], { reading: true }],
+    [227, [64, 128, 8, 8, 8, 128, 32, 128], { reading: true }],
+    [168, [512, 256, 16, 8, 4, 512, 32, 64], { reading: true }],
+    [842, [49152, 576, 30, 9, 3, 1536, 64, 32], { reading: true }],
   ];
   for (const [peak, [vocabulary, width, layers, heads, kv, mlp, rows, length], use] of measured) {
     const configuration = parseConfiguration({
@@ -112,6 +115,34 @@ Deno.test("uncompiled estimates are within a fifth of peaks measured on WebAssem
     const told = (total - process) / 1e6;
     assert.ok(told > 0.8 * peak && told < 1.25 * peak, `${told} told, ${peak} measured`);
   }
+});
+
+Deno.test("an uncompiled pass without gradients holds one layer's inner values at a time", async () => {
+  const peakOf = async (layers: number) => {
+    const configuration = parseConfiguration({
+      model_type: "qwen3",
+      vocab_size: 32,
+      hidden_size: 16,
+      num_hidden_layers: layers,
+      num_attention_heads: 2,
+      num_key_value_heads: 2,
+      head_dim: 8,
+      intermediate_size: 256,
+      tie_word_embeddings: true,
+    });
+    const parameters = new Map(
+      parameterShapes(configuration).map(([name, shape]) => [name, tf.fill(shape, 0.1)]),
+    );
+    const ids = tf.zeros([4, 32], "int32") as tf.Tensor2D;
+    const weights = tf.memory().numBytes;
+    const { peakBytes } = await tf.profile(() => forward(parameters, configuration, ids));
+    tf.dispose([...parameters.values(), ids]);
+    return peakBytes - weights;
+  };
+  const [two, six] = [await peakOf(2), await peakOf(6)];
+  // A layer more leaves its output [4 x 32, 16] alone; inside it are gate and up of [4 x 32, 256].
+  assert.ok(six - two <= 4 * 128 * 16 * 4 + 4096, `${six - two} bytes more for 4 layers more`);
+  assert.ok(two > 128 * 256 * 4 * 2);
 });
 
 /** A folder that looks like Linux's control groups. */
