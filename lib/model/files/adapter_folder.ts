@@ -7,7 +7,8 @@ import * as tf from "@tensorflow/tfjs";
 import { readText, writeWhole } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
-import { duplicateKey, openSafetensors, safetensorsPieces } from "./checkpoint.ts";
+import { duplicateKey, openSafetensors } from "./checkpoint.ts";
+import { safetensorsPieces } from "./checkpoint_writer.ts";
 import type { LanguageModel } from "../language_model.ts";
 import {
   type Adapter,

@@ -4,7 +4,7 @@ import { writeWhole } from "../../platform/runtime/files.ts";
 import { toTransformersConfig } from "../configuration.ts";
 import { attachStorage } from "../storage.ts";
 import type { TensorModel } from "../tensor_model.ts";
-import { safetensorsPieces } from "./checkpoint.ts";
+import { safetensorsPieces } from "./checkpoint_writer.ts";
 import { readState, writeState } from "./trainer_state.ts";
 
 async function saveModel(folder: string, model: TensorModel): Promise<void> {

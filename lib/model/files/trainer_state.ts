@@ -5,7 +5,8 @@
  */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { openSafetensors, type SafetensorsFile, safetensorsPieces } from "./checkpoint.ts";
+import { openSafetensors, type SafetensorsFile } from "./checkpoint.ts";
+import { safetensorsPieces } from "./checkpoint_writer.ts";
 import { baseDigest } from "./adapter_folder.ts";
 import type { TensorModel } from "../tensor_model.ts";
 import { adapterShapes, loraOptions } from "../adapter.ts";
