@@ -8,6 +8,9 @@ const LARGEST_SIZE = 2 ** 31 - 1;
 const NOT_HERE = "the forward pass here has no other; choose a model that does without";
 const takeAgain = "take the configuration from the model's own page";
 
+/** The words of a text, for lists of names that would be long. */
+export const words = (text: string): string[] => text.trim().split(/\s+/);
+
 /** Nothing, or an object or list of nothing. */
 export const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null ||

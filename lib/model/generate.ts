@@ -11,6 +11,15 @@ import type { TensorModel } from "./tensor_model.ts";
 import { gatherRows, type PrefixKeys } from "./layers.ts";
 import { HIDDEN_FROM } from "./positions.ts";
 
+/** A model's tokenizer. @throws if it was loaded without one */
+export function tokenizerOf({ name, tokenizer }: Pick<ReadableModel, "name" | "tokenizer">) {
+  if (tokenizer !== undefined) return tokenizer;
+  throw new Error(
+    `Cannot read text with ${name}: expected a tokenizer; it was loaded without one; ` +
+      "put tokenizer.json beside config.json",
+  );
+}
+
 /**
  * The text that a model's `tokens` make after `prompt`, up to an end token or one of the `stop` texts.
  * @throws without a tokenizer

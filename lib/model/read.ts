@@ -9,15 +9,9 @@ import { type ForwardOptions, headWeight } from "./architecture.ts";
 import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./batch.ts";
 import { gatherRows, type PrefixKeys } from "./layers.ts";
 import { HIDDEN_FROM } from "./positions.ts";
+import type { OnLogits, Position } from "./logits.ts";
 import type { ReadOptions } from "./readable_model.ts";
 import type { TensorModel } from "./tensor_model.ts";
-
-/** A position of one text. */
-export interface Spot {
-  /** The text, by its place among those given. */
-  text: number;
-  position: number;
-}
 
 /** More at once is no faster on a processor and takes more memory. */
 export const DEFAULT_BATCH_TOKENS = 2048;
@@ -26,21 +20,20 @@ const FEWEST_SHARING = 4;
 /** Narrower rows would be many graphs for short texts. */
 const NARROWEST = 16;
 
-/** Hands out the logits [V] at each of the spots; they are overwritten after `take`. */
+/** Calls `onLogits` with the logits [V] at each of the positions; they are overwritten afterwards. */
 export async function readLogits(
   model: TensorModel,
   texts: readonly number[][],
-  { spots, take, batchTokens = model.batchTokens, sharePrefix = true }: ReadOptions & {
-    spots: readonly Spot[];
-    take: (spot: Spot, logits: Float32Array) => void;
-  },
+  { positions: wanted, onLogits, batchTokens = model.batchTokens, sharePrefix = true }:
+    & ReadOptions
+    & { positions: readonly Position[]; onLogits: OnLogits },
 ): Promise<void> {
-  if (spots.length === 0) return;
+  if (wanted.length === 0) return;
   const { vocabularySize } = model.config;
-  const before = sharePrefix ? sharedLength(model, texts, spots) : 0;
+  const before = sharePrefix ? sharedLength(model, texts, wanted) : 0;
   const prefix = before > 0 ? readPrefix(model, texts[0].slice(0, before)) : [];
   const atOnce = Math.max(1, Math.floor(LOGITS_AT_ONCE / vocabularySize));
-  const bySpot = Map.groupBy(spots, ({ text }) => text);
+  const byText = Map.groupBy(wanted, ({ text }) => text);
   const read = model.compiled("read", () => (ids, texts, positions, ...prefix) => [
     model.forward(ids as tf.Tensor2D, {
       packing: { texts: texts as tf.Tensor2D, positions: positions as tf.Tensor2D },
@@ -58,7 +51,7 @@ export async function readLogits(
   ]);
   try {
     for (const batch of batches(texts.map((text) => text.slice(before)), batchTokens)) {
-      const wanted: { spot: Spot; flat: number }[] = [];
+      const places: { at: Position; flat: number }[] = [];
       const { rows, width } = batch;
       const ids = rows.map((row) => row.flatMap((text) => texts[text].slice(before)));
       const number = rows.map((row) =>
@@ -68,29 +61,29 @@ export async function readLogits(
         const list: number[] = [];
         for (const text of row) {
           const start = b * width + list.length;
-          for (const spot of bySpot.get(text) ?? []) {
-            wanted.push({ spot, flat: start + spot.position - before });
+          for (const at of byText.get(text) ?? []) {
+            places.push({ at, flat: start + at.position - before });
           }
           for (let t = before; t < texts[text].length; t++) list.push(t);
         }
         return list;
       });
-      if (wanted.length === 0) continue;
+      if (places.length === 0) continue;
       const size = { batch: batch.size, length: width };
       const inputs = [ids, number, positions].map((rows) => padRows(rows, size));
       const [hidden] = read(...inputs, ...prefix);
       tf.dispose(inputs);
-      for (let start = 0; start < wanted.length; start += atOnce) {
-        const part = wanted.slice(start, start + atOnce);
+      for (let start = 0; start < places.length; start += atOnce) {
+        const part = places.slice(start, start + atOnce);
         const flat = new Int32Array(Math.min(atOnce, roundSize(part.length)));
-        part.forEach((one, i) => flat[i] = one.flat);
-        const at = tf.tensor1d(flat, "int32");
-        const [logits] = head(hidden, at);
+        part.forEach((place, i) => flat[i] = place.flat);
+        const indices = tf.tensor1d(flat, "int32");
+        const [logits] = head(hidden, indices);
         const values = await logits.data() as Float32Array;
-        part.forEach(({ spot }, i) =>
-          take(spot, values.subarray(i * vocabularySize, (i + 1) * vocabularySize))
+        part.forEach(({ at }, i) =>
+          onLogits(at, values.subarray(i * vocabularySize, (i + 1) * vocabularySize))
         );
-        tf.dispose([at, logits]);
+        tf.dispose([indices, logits]);
       }
       hidden.dispose();
     }
@@ -99,15 +92,15 @@ export async function readLogits(
   }
 }
 
-/** How many tokens all texts start with, before any of the spots; 0 where that is not worth a pass. */
+/** How many tokens all texts start with, before any of the positions; 0 if that is not worth a pass. */
 function sharedLength(
   { config }: TensorModel,
   texts: readonly number[][],
-  spots: readonly Spot[],
+  positions: readonly Position[],
 ): number {
   const longest = texts.reduce((most, text) => Math.max(most, text.length), 0);
   if (texts.length < FEWEST_SHARING || (config.slidingWindow ?? Infinity) < longest) return 0;
-  let shared = spots.reduce((least, { position }) => Math.min(least, position), Infinity);
+  let shared = positions.reduce((least, { position }) => Math.min(least, position), Infinity);
   for (const text of texts) {
     let same = 0;
     // A text keeps a token of its own.
@@ -164,13 +157,4 @@ function batches(texts: readonly number[][], batchTokens: number) {
     start += size;
   }
   return result;
-}
-
-/** Log-probability (nats) of a token, of all tokens' logits. */
-export function logProbability(logits: Float32Array, token: number): number {
-  let highest = -Infinity;
-  for (const value of logits) if (value > highest) highest = value;
-  let sum = 0;
-  for (const value of logits) sum += Math.exp(value - highest);
-  return logits[token] - highest - Math.log(sum);
 }

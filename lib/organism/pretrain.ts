@@ -1,5 +1,6 @@
 /** Pretraining an organism on its world's corpus: the loop around the recipe of lib/world. */
 import * as tf from "@tensorflow/tfjs";
+import "../model/files/attach.ts";
 import { hasState } from "../model/files/trainer_state.ts";
 import { Trainer } from "../model/trainer.ts";
 import type { TrainerOptions } from "../model/trainer_options.ts";

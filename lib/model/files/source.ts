@@ -34,8 +34,6 @@ export interface ModelSource extends Disposable {
   description: ModelDescription;
   /** SHA-256 of all that was read but the tokenizer: weights, their index, the configurations. */
   identity: string;
-  /** Closes the files. */
-  close(): void;
 }
 
 export interface SourceOptions {
@@ -286,7 +284,6 @@ export async function openFolder(
       tokenizer: await chooseTokenizer(options, () => tokenizerOfFolder(folder), vocabularySize),
       description: { ...description, digest },
       identity: identityOf(digest, [text, generation]),
-      close: () => weights.close(),
       [Symbol.dispose]: () => weights.close(),
     };
   } catch (error) {
@@ -316,7 +313,6 @@ export async function openGgufFile(
       tokenizer: await chooseTokenizer(options, own, configuration.vocabularySize),
       description: { ...description, digest },
       identity: digest,
-      close,
       [Symbol.dispose]: close,
     };
   } catch (error) {
