@@ -35,7 +35,7 @@ export interface FinetuneResult {
 }
 
 /**
- * The settings that a model is fine-tuned with unless told otherwise. With `lora`, the learning rate is
+ * The settings that a model is fine-tuned with by default. With `lora`, the learning rate is
  * ten times that of all weights.
  */
 export function defaultFinetuning(

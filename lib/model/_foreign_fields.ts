@@ -26,7 +26,7 @@ const THETA = words(`
   rotary_emb_base
 `);
 
-/** What is neutral beside these sizes. */
+/** Sizes with which some fields are neutral. */
 export interface NeutralSizes {
   hiddenSize: number;
   headDimension: number;

@@ -69,7 +69,7 @@ export function loraOptions(options: LoraOptions = {}): Required<LoraOptions> {
   return { rank, alpha, rankStabilized, targets: ordered, seed };
 }
 
-/** The linear layers that an adapter stands beside, in the checkpoint's order, with their weight's [out, in]. */
+/** The linear layers that have an adapter, in the checkpoint's order, with their weight's [out, in]. */
 export function adaptedLayers(
   configuration: ModelConfiguration,
   targets: readonly LoraTarget[],

@@ -31,7 +31,7 @@ export type Parameters = ReadonlyMap<string, tf.Tensor>;
 /** What is recomputed for the gradient instead of kept: nothing, the MLPs, or whole layers. */
 export type GradientCheckpointing = "nothing" | "mlp" | "layer";
 
-/** Low-rank matrices beside some linear layers, whose own weights are constants then. */
+/** Low-rank matrices that are added to some linear layers, whose own weights are constants then. */
 export interface AdapterTensors {
   /** By `adapterKey`. */
   parameters: Parameters;
@@ -39,7 +39,7 @@ export interface AdapterTensors {
   scale: number;
 }
 
-/** PEFT's name of A [r, in] or B [out, r] beside a linear layer, e.g. of `model.layers.0.mlp.up_proj`. */
+/** PEFT's name of a linear layer's A [r, in] or B [out, r], e.g. of `model.layers.0.mlp.up_proj`. */
 export function adapterKey(layer: string, matrix: "A" | "B"): string {
   return `base_model.model.${layer}.lora_${matrix}.weight`;
 }

@@ -25,7 +25,7 @@ export interface ChatTemplate {
   prompt(text: string): string;
   /**
    * The whole rendered conversation in parts; the assistant's words and their end are supervised.
-   * @throws where the template refuses the conversation or writes other words than the turns'
+   * @throws if the template refuses the conversation or writes other words than the turns'
    */
   trainingTexts(messages: readonly Message[]): TrainingText[];
 }

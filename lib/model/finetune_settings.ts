@@ -32,7 +32,7 @@ export interface FinetuneSettings {
 }
 
 /**
- * An adapter's learning rate over that of all weights, where none is given: 2e-4 beside the paper's 2e-5.
+ * The default learning rate of an adapter over that of all weights: 2e-4 compared with the paper's 2e-5.
  * QLoRA (Dettmers et al. 2023, appendix B) trains 7B and 13B models with 2e-4; Schulman et al. ("LoRA Without
  * Regret", 2025) find the best rate near ten times that of full fine-tuning, at every rank.
  */

@@ -1,6 +1,6 @@
 /**
- * Text token by token, with the keys and values of what was read kept (a KV cache of fixed size, so that
- * one graph serves all steps). The likeliest token is found where the logits are.
+ * Generation token by token with a KV cache of fixed size, so that one graph serves all steps. The
+ * likeliest token is found on the backend, where the logits are.
  */
 import * as tf from "@tensorflow/tfjs";
 import { Random } from "../statistics/random.ts";
@@ -48,7 +48,7 @@ export async function writeText(
   return text.slice(0, cutAt(text));
 }
 
-/** @throws where ids are none of the vocabulary, or prompt and new tokens more than there are positions */
+/** @throws if ids are not of the vocabulary, or prompt and new tokens exceed the positions */
 export function checkPrompt(
   { vocabularySize, maxPositions, slidingWindow = Infinity }: ReadableConfiguration,
   ids: readonly number[],
@@ -64,8 +64,8 @@ export function checkPrompt(
 }
 
 /**
- * The tokens that the model writes after `ids`, one by one, an end token too: whoever asks stops.
- * @throws where prompt and new tokens are more than the model has positions for
+ * The tokens that the model writes after `ids`, one by one, end tokens too: the caller stops.
+ * @throws if prompt and new tokens are more than the model has positions for
  */
 export async function* generateTokens(
   model: TensorModel,
@@ -88,12 +88,12 @@ export async function* generateTokens(
   }
 }
 
-/** Tokens whose keys and values stand in a block of their own before they join the others'. */
+/** Tokens whose keys and values stay in a small block before they are merged into the large one. */
 const RECENT = 16;
 
 /**
- * Keys and values of what was read: [2 L, K, C, D], keys and values by turns. Those of the latest tokens
- * stand apart in a small block, so that a token costs a copy of that one only.
+ * The KV cache [2 L, K, C, D], keys and values by turns. Those of the latest tokens are in a small block,
+ * so that a token costs a copy of that one only.
  */
 class Cache {
   /** [1, V], after the latest token. */
@@ -102,11 +102,11 @@ class Cache {
   likeliest: tf.Tensor;
   #block: tf.Tensor;
   #recent: tf.Tensor;
-  /** Tokens in the block, and apart. */
+  /** Tokens in the large block, and in the small one. */
   #filled: number;
   #apart = 0;
 
-  /** Reads a prompt. @param most tokens that there will be room for */
+  /** Reads a prompt. @param most the cache's capacity in tokens */
   constructor(readonly model: TensorModel, ids: readonly number[], most: number) {
     const { layers, keyValueHeads, headDimension } = model.config;
     const row = padRows([[...ids]], { length: roundSize(ids.length) });
@@ -135,7 +135,7 @@ class Cache {
     this.#apart++;
   }
 
-  /** Puts the latest tokens to the others. */
+  /** Merges the small block into the large one. */
   #join(): void {
     const filled = tf.scalar(this.#filled, "int32");
     const former = this.#block;
@@ -156,7 +156,7 @@ function predict(model: TensorModel, hidden: tf.Tensor2D): [tf.Tensor, tf.Tensor
   return [logits, tf.argMax(logits, -1)];
 }
 
-/** Tells the keys and values [1, K, T, D] of each layer, and gives them as one tensor [2 L, K, T, D]. */
+/** Collects the keys and values [1, K, T, D] of each layer into one tensor [2 L, K, T, D]. */
 function collector() {
   const collected: tf.Tensor[] = [];
   return {

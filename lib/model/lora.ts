@@ -16,7 +16,7 @@ import type { LanguageModel } from "./language_model.ts";
 /**
  * Puts a new adapter on a model, whose outputs stay as they are: A is uniform within 1 / sqrt(in)
  * (PEFT's kaiming_uniform with a = sqrt(5)), B zero.
- * @throws where the model has an adapter
+ * @throws if the model has an adapter
  */
 export function addLora(model: LanguageModel, options: LoraOptions = {}): Adapter {
   const { seed, ...shape } = loraOptions(options);
@@ -39,7 +39,7 @@ export function addLora(model: LanguageModel, options: LoraOptions = {}): Adapte
 
 /**
  * The model's adapter, to be trained; a new one where it has none.
- * @throws where it has one that the given options do not describe, or one that PEFT trains with dropout
+ * @throws if it has one that the given options do not describe, or one that PEFT trains with dropout
  */
 export function trainableLora(model: LanguageModel, options: LoraOptions): Adapter {
   const { adapter } = model;
@@ -70,7 +70,7 @@ export function variableOf(data: Float32Array, shape: number[]): tf.Variable {
   return tf.tidy(() => tf.variable(tf.tensor(data, shape, "float32")));
 }
 
-/** @throws where the model has an adapter already */
+/** @throws if the model has an adapter already */
 export function refuseSecond(model: LanguageModel, action: string): void {
   if (model.adapter === undefined) return;
   throw new Error(
@@ -83,7 +83,7 @@ export function refuseSecond(model: LanguageModel, action: string): void {
 /**
  * Adds scale B A to the weights of the adapter's layers and takes the adapter off: the model gives the
  * same outputs (to rounding), and `save` writes a whole model.
- * @throws where the model has no adapter
+ * @throws if the model has no adapter
  */
 export function mergeLora(model: LanguageModel): void {
   const { parameters, scale, targets } = requireAdapter(model, "merge");
@@ -103,7 +103,7 @@ export function dropLora(model: LanguageModel): void {
   model.setAdapter(undefined);
 }
 
-/** The model's adapter. @throws where it has none */
+/** The model's adapter. @throws if it has none */
 export function requireAdapter(model: LanguageModel, action: string): Adapter {
   if (model.adapter !== undefined) return model.adapter;
   throw new Error(

@@ -83,7 +83,7 @@ function sizes(configuration: ModelConfiguration): Sizes {
   return { all, largest, name };
 }
 
-/** @param others sizes of tensors beside the weights, by name */
+/** @param others sizes of tensors other than the weights, by name */
 function sum(
   parts: Partial<MemoryParts>,
   weights: Sizes,
@@ -173,7 +173,7 @@ export function trainingMemory(
     ? 0
     : mlp + (compiled || gradientCheckpointing === "layer" ? attention : 0);
   const activations = FLOAT * tokens * (layers * kept + again);
-  // Gradients come as activations go, and clipped ones beside the unclipped: the larger counts.
+  // Gradients come as activations go, and clipped ones next to the unclipped: the larger counts.
   const largest = FLOAT * weights.largest;
   const backward = activations + (compiled ? 2 * Math.min(largest, own) : own + 8 * largest);
   const update = compiled ? 2 * own : 3 * own + 12 * Math.min(largest, own);
@@ -208,10 +208,10 @@ export function neededMemory(
 }
 
 /**
- * Holds an estimate against what is free: this machine's memory, what is left of WebAssembly's 4 GiB, or on
- * WebGPU the size of its buffers (a card's memory can't be asked for, and TensorFlow tells of it itself).
+ * Compares an estimate with what is free: this machine's memory, what is left of WebAssembly's 4 GiB, or on
+ * WebGPU the size of its buffers (a card's free memory is not known, and TensorFlow reports its own errors).
  * @param options action: e.g. `load smollm2`; mend: what to do; has: what is in memory already
- * @throws where there is too little (see `requireMemory`), with the estimate
+ * @throws if there is too little (see `requireMemory`), with the estimate
  */
 export function checkMemory(
   estimate: MemoryEstimate,
@@ -241,7 +241,7 @@ export function checkMemory(
   requireMemory(need, options);
 }
 
-/** @throws where a tensor is larger than a buffer of the graphics card may be */
+/** @throws if a tensor is larger than a buffer of the graphics card may be */
 function checkBuffers(
   { name, bytes }: MemoryEstimate["largest"],
   { action, mend }: { action: string; mend: string },

@@ -40,7 +40,7 @@ export async function readLogits(
       prefix: prefix.length > 0 ? asPrefix(prefix) : undefined,
     }),
   ]);
-  // Apart, so that another number of positions makes another graph of this small part alone.
+  // A function of its own, so that another number of positions recompiles only this small part.
   const head = model.compiled("head", () => (hidden, flat) => [
     tf.matMul(
       gatherRows(hidden as tf.Tensor2D, flat as tf.Tensor1D),
@@ -103,7 +103,7 @@ function sharedLength(
   let shared = positions.reduce((least, { position }) => Math.min(least, position), Infinity);
   for (const text of texts) {
     let same = 0;
-    // A text keeps a token of its own.
+    // Each text keeps at least one token of its own.
     while (same < Math.min(shared, text.length - 1) && text[same] === texts[0][same]) same++;
     shared = same;
   }

@@ -6,7 +6,7 @@ import type { PromptFormat } from "../prompt.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { ModelConfiguration } from "./configuration.ts";
 
-/** What a result has to keep, to say which model it is about. */
+/** Identifies a model in results. */
 export interface ModelDescription {
   /** As it was asked for. */
   source: string;
@@ -34,7 +34,7 @@ export interface GenerateOptions {
 export interface ReadOptions {
   /** Tokens that go through the model at once, padding counted. Default: the model's own; 2,048. */
   batchTokens?: number;
-  /** Compute once what all texts start with. Default: true. */
+  /** Compute the start that all texts share only once. Default: true. */
   sharePrefix?: boolean;
 }
 
@@ -52,13 +52,13 @@ export interface ReadableModel {
   /** How questions are put to this model. */
   readonly format: PromptFormat;
   readonly tokenizer?: Tokenizer;
-  /** Where the weights come from, to say so in results. */
+  /** Where the weights come from, for results. */
   readonly description?: ModelDescription;
   /** Of the files that it was read from; see `ModelSource`. Absent: it was made here. */
   readonly identity?: string;
-  /** Absent where it can't be told. */
+  /** Absent if it is not known. */
   readonly parameterCount?: number;
-  /** The tokenizer. @throws where the model was loaded without one */
+  /** The tokenizer. @throws if the model was loaded without one */
   requireTokenizer(): Tokenizer;
   /** Logits of every token: row i is [tokens_i, vocabulary], row-major. */
   logits(inputIds: number[][]): Promise<Float32Array[]>;

@@ -24,7 +24,7 @@ const LORA_RANK = 8;
 
 /**
  * @param options has: what is in memory already
- * @throws where memory is too small, with the estimate and what of the settings would help
+ * @throws if memory is too small, with the estimate and what of the settings would help
  */
 export function checkTrainingRoom(
   model: LanguageModel,

@@ -162,7 +162,7 @@ export async function baseDigest({ parameters }: TensorModel): Promise<string> {
 /**
  * Writes the model's adapter, and nothing of the model, into a folder from which
  * `PeftModel.from_pretrained(base, folder)` reads it.
- * @throws where the model has no adapter
+ * @throws if the model has no adapter
  */
 export async function saveLora(model: LanguageModel, folder: string): Promise<void> {
   const adapter = requireAdapter(model, "save");
@@ -174,8 +174,8 @@ export async function saveLora(model: LanguageModel, folder: string): Promise<vo
 
 /**
  * Puts an adapter that PEFT or `saveLora` wrote on a model.
- * @throws where the folder has none, it doesn't fit the model, or it was trained on another one of the
- * same shape (which only files of `saveLora` tell); the model has no adapter then
+ * @throws if the folder has none, it doesn't fit the model, or it was trained on another one of the
+ * same shape (known only of files of `saveLora`); the model has no adapter then
  */
 export async function loadLora(model: LanguageModel, folder: string): Promise<Adapter> {
   refuseSecond(model, "load an adapter onto");

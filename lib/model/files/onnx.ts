@@ -32,9 +32,9 @@ type Described = "name" | "config" | "format" | "tokenizer" | "description" | "i
 export interface OnnxModelParts extends Pick<ReadableModel, Described | "parameterCount"> {
   /** The graph, as transformers.js opened it. */
   graph: PreTrainedModel;
-  /** Tokens that are read at once unless told otherwise, padding counted. Default: 4,096. */
+  /** Tokens that go through the graph at once, padding counted. Default: 4,096. */
   batchTokens?: number;
-  /** Numbers of one head, for graphs that don't tell. */
+  /** Numbers of one head, for graphs that don't name them. */
   headDimension?: number;
   /**
    * The graph takes several new tokens after read ones for one row at a time alone, as onnxruntime's
@@ -73,7 +73,7 @@ export class OnnxModel implements ReadableModel {
   readonly #keepsLast: boolean;
   readonly #headDimension?: number;
 
-  /** @throws where the graph is no language model with a cache of keys and values */
+  /** @throws if the graph is no language model with a cache of keys and values */
   constructor(parts: OnnxModelParts) {
     this.name = parts.name;
     this.config = parts.config;

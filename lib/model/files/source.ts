@@ -43,9 +43,9 @@ export interface SourceOptions {
   revision?: string;
   /** A folder to take the tokenizer from, or false for none; default the model's own. */
   tokenizer?: string | false;
-  /** Told how a download goes on, line by line; default prints to stderr. */
+  /** Called with lines of progress of a download; default prints to stderr. */
   onProgress?: (line: string) => void;
-  /** Told the configuration before any number is read; what it throws ends the opening. */
+  /** Called with the configuration before any number is read; what it throws ends the opening. */
   check?: (configuration: ModelConfiguration) => void | Promise<void>;
 }
 
@@ -233,7 +233,7 @@ export async function tokenizerOfFolder(folder: string): Promise<Tokenizer | und
 
 /**
  * The tokenizer that the options ask for, or the model's own.
- * @throws where its ordinary tokens are more than the model's `vocabularySize`. Added ones may be: many
+ * @throws if its ordinary tokens are more than the model's `vocabularySize`. Added ones may be: many
  *   published tokenizers have a padding that their model never learnt, and no text holds it.
  */
 export async function chooseTokenizer(
@@ -329,7 +329,7 @@ export async function digestOf(folder: string, files: string[]): Promise<string>
   return sha256OfText(lines.join(""));
 }
 
-/** As `ModelSource` has it: of the weights' digest and the texts beside them, absent ones too. */
+/** As `ModelSource` has it: of the weights' digest and the configurations' texts, absent ones too. */
 export function identityOf(digest: string, texts: readonly (string | undefined)[]): string {
   return sha256OfText(JSON.stringify([digest, texts]));
 }

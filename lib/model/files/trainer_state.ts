@@ -99,7 +99,7 @@ function parseState(text: string | undefined, path: string): TrainerState {
   try {
     state = JSON.parse(text ?? "null") ?? undefined;
   } catch {
-    // told below
+    // Refused below.
   }
   const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
   const isList = (value: unknown) =>
