@@ -112,14 +112,14 @@ export function parseObject(text: string | Fields, file: string): Fields {
     } catch (error) {
       throw new Error(
         `Cannot read ${file}: expected JSON; found ${(error as Error).message.slice(0, 160)}; ` +
-          "take the file again from the model's own page",
+          "take the file again from where it came",
       );
     }
   }
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
     throw new Error(
       `Cannot read ${file}: expected a JSON object; found ${typeName(value)}; ` +
-        "take the file again from the model's own page",
+        "take the file again from where it came",
     );
   }
   return value as Fields;

@@ -200,8 +200,8 @@ function readToken(model: TensorModel) {
       tf.cast(tf.equal(tf.range(0, RECENT, 1, "int32"), apart), "float32"),
       [1, 1, RECENT, 1],
     );
-    const kept = tf.mul(latest, tf.sub(1, here));
-    return [...predict(model, hidden), tf.add(kept, tf.mul(added(), here))];
+    const others = tf.mul(latest, tf.sub(1, here));
+    return [...predict(model, hidden), tf.add(others, tf.mul(added(), here))];
   });
 }
 
@@ -229,12 +229,14 @@ export function sample(
   const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a]);
   const weights = order.map((id) => Math.exp((logits[id] - logits[best]) / temperature));
   const total = weights.reduce((a, b) => a + b, 0);
-  let kept = 0, mass = 0;
-  while (kept < order.length && (kept === 0 || mass < topP * total)) mass += weights[kept++];
+  let nucleus = 0, mass = 0;
+  while (nucleus < order.length && (nucleus === 0 || mass < topP * total)) {
+    mass += weights[nucleus++];
+  }
   let draw = random.next() * mass;
-  for (let i = 0; i < kept; i++) {
+  for (let i = 0; i < nucleus; i++) {
     draw -= weights[i];
     if (draw < 0) return order[i];
   }
-  return order[kept - 1];
+  return order[nucleus - 1];
 }

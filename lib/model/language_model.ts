@@ -59,11 +59,13 @@ export class LanguageModel implements TensorModel {
     this.identity = parts.identity;
     this.batchTokens = parts.batchTokens ?? DEFAULT_BATCH_TOKENS;
     for (const [name, shape] of parameterShapes(this.config)) {
-      const found = this.parameters.get(name)?.shape;
-      if (found === undefined || !tf.util.arraysEqual(found, shape)) {
+      const actual = this.parameters.get(name)?.shape;
+      if (actual === undefined || !tf.util.arraysEqual(actual, shape)) {
         throw new Error(
           `Cannot build ${this.name}: expected ${name} of shape [${shape}]; ` +
-            `found ${found ? `[${found}]` : "none"}; config.json and weights must belong together`,
+            `found ${
+              actual ? `[${actual}]` : "none"
+            }; config.json and weights must belong together`,
         );
       }
     }

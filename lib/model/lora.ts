@@ -25,10 +25,10 @@ export function addLora(model: LanguageModel, options: LoraOptions = {}): Adapte
   const parameters = new Map<string, tf.Variable>();
   for (const [name, [rows, columns]] of adapterShapes(model.config, shape)) {
     const bound = name.includes(".lora_A.") ? 1 / Math.sqrt(columns) : 0;
-    const own = random.fork(name);
+    const stream = random.fork(name);
     const data = Float32Array.from(
       { length: rows * columns },
-      () => bound * (2 * own.next() - 1),
+      () => bound * (2 * stream.next() - 1),
     );
     parameters.set(name, variableOf(data, [rows, columns]));
   }
@@ -45,10 +45,10 @@ export function trainableLora(model: LanguageModel, options: LoraOptions): Adapt
   const { adapter } = model;
   if (adapter === undefined) return addLora(model, options);
   const { rank, alpha, rankStabilized, targets, dropout } = adapter;
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const changes = Object.entries(options).filter(([, value]) => value !== undefined);
   const asked = loraOptions({
     ...{ rank, alpha, rankStabilized, targets },
-    ...Object.fromEntries(given),
+    ...Object.fromEntries(changes),
   });
   if (describeAdapter(asked) !== describeAdapter(adapter)) {
     throw new Error(

@@ -155,7 +155,7 @@ export function trainingMemory(
   const { hiddenSize: d, intermediateSize: f, heads, layers } = configuration;
   const kv = configuration.keyValueHeads * configuration.headDimension;
   const weights = sizes(configuration);
-  const own = FLOAT * (trained ?? weights.all);
+  const trainedBytes = FLOAT * (trained ?? weights.all);
   const tokens = Math.max(batchTokens, length);
   // Of each token and layer, in floats: what the gradients of the norms, attention and MLP need.
   const adapters = compiled || trained === undefined ? 0 : 6 * (3 * d + 2 * kv + 2 * f);
@@ -164,7 +164,7 @@ export function trainingMemory(
     : 40 * d + 19 * kv + 10 * heads * length + adapters;
   const mlp = compiled ? 4 * f : 13 * d + 11 * f;
   const input = compiled ? d : 10 * d;
-  const kept = gradientCheckpointing === "layer"
+  const keptPerToken = gradientCheckpointing === "layer"
     ? input
     : gradientCheckpointing === "mlp"
     ? attention
@@ -172,19 +172,22 @@ export function trainingMemory(
   const again = gradientCheckpointing === "nothing"
     ? 0
     : mlp + (compiled || gradientCheckpointing === "layer" ? attention : 0);
-  const activations = FLOAT * tokens * (layers * kept + again);
+  const activations = FLOAT * tokens * (layers * keptPerToken + again);
   // Gradients come as activations go, and clipped ones next to the unclipped: the larger counts.
   const largest = FLOAT * weights.largest;
-  const backward = activations + (compiled ? 2 * Math.min(largest, own) : own + 8 * largest);
-  const update = compiled ? 2 * own : 3 * own + 12 * Math.min(largest, own);
+  const backward = activations +
+    (compiled ? 2 * Math.min(largest, trainedBytes) : trainedBytes + 8 * largest);
+  const update = compiled
+    ? 2 * trainedBytes
+    : 3 * trainedBytes + 12 * Math.min(largest, trainedBytes);
   const peak = (compiled ? FRAGMENTS : 1) * Math.max(backward, update);
   const logits = use.supervised ?? 8 * Math.ceil(tokens / length);
   return sum(
     {
-      moments: 2 * own,
-      gradients: own * (summed ? 2 : 1),
+      moments: 2 * trainedBytes,
+      gradients: trainedBytes * (summed ? 2 : 1),
       activations,
-      passing: Math.max(0, peak - activations - own),
+      passing: Math.max(0, peak - activations - trainedBytes),
     },
     weights,
     passTensors(configuration, { tokens, length, logits }),

@@ -151,8 +151,7 @@ function batches(texts: readonly number[][], batchTokens: number) {
   const most = 2 ** Math.max(0, Math.floor(Math.log2(batchTokens / width)));
   const result: { rows: number[][]; size: number; width: number }[] = [];
   for (let start = 0; start < packed.length;) {
-    const left = packed.length - start;
-    const size = Math.min(most, roundSize(left));
+    const size = Math.min(most, roundSize(packed.length - start));
     result.push({ rows: packed.slice(start, start + size), size, width });
     start += size;
   }

@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { readText, writeWhole } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
+import { parseObject, words } from "../fields.ts";
 import { duplicateKey, openSafetensors } from "./checkpoint.ts";
 import { safetensorsPieces } from "./checkpoint_writer.ts";
 import type { LanguageModel } from "../language_model.ts";
@@ -35,17 +36,10 @@ export interface AdapterConfiguration extends LoraShape {
 }
 
 /** PEFT's options that change no number, whatever they say. */
-const WITHOUT_EFFECT = new Set([
-  "auto_mapping",
-  "ensure_weight_tying",
-  "inference_mode",
-  "megatron_core",
-  "peft_version",
-  "qalora_group_size", // of use_qalora
-  "revision",
-  "runtime_config",
-  "task_type",
-]);
+const WITHOUT_EFFECT = new Set(words(`
+  auto_mapping ensure_weight_tying inference_mode megatron_core peft_version qalora_group_size
+  revision runtime_config task_type
+`));
 
 /** First values of A and B by which PEFT leaves the base's weights as they are. */
 const HARMLESS_STARTS: unknown[] = [true, false, "gaussian", "orthogonal", "eva", null];
@@ -66,15 +60,7 @@ export function parseAdapterConfig(text: string, file = CONFIG_FILE): AdapterCon
   };
   const damaged = "take the adapter again from where it came";
   const other = "merge the adapter into its model with PEFT's merge_and_unload and load that";
-  let config: Record<string, unknown>;
-  try {
-    config = JSON.parse(text);
-  } catch (error) {
-    return refuse("JSON", (error as Error).message, damaged);
-  }
-  if (typeof config !== "object" || config === null || Array.isArray(config)) {
-    return refuse("a JSON object", config, damaged);
-  }
+  const config = parseObject(text, file);
   const twice = duplicateKey(text);
   if (twice !== undefined) refuse("every option once", twice, damaged);
   const {
