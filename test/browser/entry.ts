@@ -11,6 +11,13 @@ import { probe } from "../../lib/probe.ts";
 import { paperFormat } from "../../lib/prompt.ts";
 import type { Question } from "../../lib/question.ts";
 
+// The rest of the method, which must bring no file code into the bundle either.
+export { runCell } from "../../lib/experiment.ts";
+export { createChatFormat } from "../../lib/model/chat_format.ts";
+export { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
+export * as statistics from "../../lib/statistics/mod.ts";
+export * as world from "../../lib/world/mod.ts";
+
 /** The texts and bytes of a model's folder. */
 export interface ModelFiles {
   config: string;
