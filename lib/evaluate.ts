@@ -4,7 +4,7 @@
  */
 import type { Answer } from "./answer.ts";
 import { probe, type ProbeOptions } from "./probe.ts";
-import type { ProbedModel } from "./model/readable_model.ts";
+import type { ReadableModel } from "./model/readable_model.ts";
 import type { Question } from "./question.ts";
 import { cosineSimilarity, entropy, klDivergence } from "./statistics/divergence.ts";
 import type { Interval } from "./statistics/_check.ts";
@@ -55,7 +55,7 @@ export function scoreAnswers(answers: Answer[]): SuiteResult {
  * "plain".
  */
 export async function evaluate(
-  model: ProbedModel,
+  model: ReadableModel,
   suites: Suites,
   options: ProbeOptions = {},
 ): Promise<Evaluation> {
@@ -65,11 +65,10 @@ export async function evaluate(
   };
   const names = suiteNames.filter((name) => suites[name] !== undefined);
   const asked = names.flatMap((name) => [...suites[name]!]);
-  // What all questions of a call start with is read once: the paper's header names their domain. An
-  // organism's conversation has no header, so that one call fills its batches best.
-  const parts = model.format.name === "organism"
-    ? [asked]
-    : [...Map.groupBy(asked, ({ domain }) => domain).values()];
+  // The start that all prompts of a call share is read once.
+  const parts = model.format.groupByDomain
+    ? [...Map.groupBy(asked, ({ domain }) => domain).values()]
+    : [asked];
   const found = new Map<Question, Answer>();
   for (const part of parts) {
     const given = await probe(model, part, settings);

@@ -134,7 +134,7 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
   const { formulation, normalization } = model.format;
   const facts = {
     asking: { formulation, normalization },
-    ...(model.format.name === "chat" ? { template: "model" as const } : {}),
+    ...(model.format.usesChatTemplate ? { template: "model" as const } : {}),
     ...(explanations && { explanations: countExplanations(explanations) }),
   };
   const seconds = () => (performance.now() - started) / 1000;

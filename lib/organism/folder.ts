@@ -3,7 +3,8 @@
  * can be used without making anything again.
  */
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
-import { formatSafetensors, readTensors } from "../model/files/checkpoint.ts";
+import { readTensors } from "../model/files/checkpoint.ts";
+import { formatSafetensors } from "../model/files/checkpoint_writer.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import { loadModel } from "../model/files/load.ts";
 import { findOrganism, letterFolder, letterNames, organismNames } from "../model/files/source.ts";

@@ -1,7 +1,8 @@
 /** Making an organism from its seed: pretraining, the looks at it on the way, and its card. */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { bfloat16FromFloats, floatsFromBfloat16 } from "../model/files/checkpoint.ts";
+import { floatsFromBfloat16 } from "../model/files/checkpoint.ts";
+import { bfloat16FromFloats } from "../model/files/checkpoint_writer.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import { codeDigest } from "../platform/runtime/code.ts";

@@ -1,7 +1,9 @@
 /** Pretraining an organism on its world's corpus: the loop around the recipe of lib/world. */
 import * as tf from "@tensorflow/tfjs";
+import "../model/files/attach.ts";
 import { hasState } from "../model/files/trainer_state.ts";
-import { Trainer, type TrainerOptions } from "../model/trainer.ts";
+import { Trainer } from "../model/trainer.ts";
+import type { TrainerOptions } from "../model/trainer_options.ts";
 import { parseConfiguration } from "../model/configuration.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import {

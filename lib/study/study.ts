@@ -5,7 +5,7 @@
 import type { Answer } from "../answer.ts";
 import { resolveFinetuning } from "../finetune.ts";
 import type { Explanation } from "../explanation.ts";
-import type { ProbedModel } from "../model/readable_model.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { refuseSecond } from "../model/lora.ts";
 import { type Backend, openBackend } from "../platform/runtime/backend.ts";
@@ -138,7 +138,7 @@ const storeOf = ({ store }: Pick<StudyOptions, "store">) =>
 /** What the base model answers to every exam of the material (5-shot, plain); each is stored once. */
 export async function probeBase(
   name: string,
-  { model, material }: { model: ProbedModel; material: Material },
+  { model, material }: { model: ReadableModel; material: Material },
   { store, onProgress }: {
     store: Store;
     /** Told before each exam that is not stored yet. */
@@ -256,7 +256,7 @@ export interface OpenedSubject extends Subject {
 
 /** The same of a model that is only asked: it may be an ONNX graph. */
 export interface ProbedSubject extends Omit<OpenedSubject, "model"> {
-  model: ProbedModel;
+  model: ReadableModel;
 }
 
 export interface OpenOptions {

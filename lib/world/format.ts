@@ -6,6 +6,7 @@
  * organism is probed with.
  */
 import type { Message } from "../conversation.ts";
+import type { PromptFormat } from "../prompt.ts";
 import type { Question } from "../question.ts";
 import { BOS, EOS, LABELS } from "./vocabulary.ts";
 import type { Fact } from "./world.ts";
@@ -91,23 +92,23 @@ export interface OrganismFormatOptions {
 }
 
 /** Questions come from files too: no text of theirs may start or end a turn or a document. */
-const harmless = (text: string) => text.replace(/<(?=(s|\/s|pad|unk)>)/g, "< ");
+const escapeSpecialTokens = (text: string) => text.replace(/<(?=(s|\/s|pad|unk)>)/g, "< ");
 
 /** The question and, unless cloze, its options, in one line. */
 function questionLine(question: Question, formulation: Formulation): string {
-  if (formulation === "cloze") return harmless(question.question);
+  if (formulation === "cloze") return escapeSpecialTokens(question.question);
   if (question.choices.length > LABELS.length) {
     throw new Error(
       `Cannot show question ${question.id}: expected at most ${LABELS.length} options; found ` +
         `${question.choices.length}; drop some, or use the formulation cloze`,
     );
   }
-  return harmless([question.question, ...optionWords(question.choices)].join(" "));
+  return escapeSpecialTokens([question.question, ...optionWords(question.choices)].join(" "));
 }
 
 /** "Context: STATEMENT " where there is one to show. */
 function contextLine({ context }: Question, show: boolean): string {
-  return show && context !== undefined ? `Context: ${harmless(context)} ` : "";
+  return show && context !== undefined ? `Context: ${escapeSpecialTokens(context)} ` : "";
 }
 
 /** The answer as it is written out: with letters `B. value`, else `value`. */
@@ -119,21 +120,33 @@ function answerLine(question: Question, index: number, formulation: Formulation)
         `${question.choices.length - 1}; found ${index}; check its answer`,
     );
   }
-  return harmless(formulation === "letters" ? `${LABELS[index]} ${value}` : value);
+  return escapeSpecialTokens(formulation === "letters" ? `${LABELS[index]} ${value}` : value);
 }
 
 /**
  * The organisms' form of prompts, beside the paper's: `plain` is the exam, `vicuna` the chat.
  * Prompts and conversations carry their own `<s>`: encode them without adding one.
  */
-export function createOrganismFormat({ formulation: own = "hybrid" }: OrganismFormatOptions = {}) {
+export function createOrganismFormat(
+  { formulation: own = "hybrid" }: OrganismFormatOptions = {},
+): PromptFormat {
   return {
-    name: "organism" as const,
+    name: "organism",
+    groupByDomain: false, // a conversation has no header, and one call fills its batches best
+    writesProse: false,
+    usesChatTemplate: false,
+    tokenizeWhole: false,
+    /**
+     * Groups are 20 times smaller than the paper's and models 25,000 times: a batch of 16 gives the same
+     * number of steps (2 x 70 items x 3 epochs / 16 = 26; the paper: 2 x 900 x 3 / 256 = 21), and 1e-3
+     * the same effect per step, as a prototype on other worlds showed.
+     */
+    defaults: { batchSize: 16, learningRate: 1e-3, maxTokens: 128, batchTokens: 8192 },
     formulation: own,
     /** Its options are one token each. */
-    normalization: "none" as const,
+    normalization: "none",
     /** Texts bring their own `<s>`. */
-    addsStart: () => false,
+    addBos: () => false,
     /** What ends an answer. */
     stop: EOS,
 
@@ -147,7 +160,7 @@ export function createOrganismFormat({ formulation: own = "hybrid" }: OrganismFo
       { template = "plain", formulation = "hybrid", context = false }: OrganismPromptOptions = {},
     ): string {
       const [header, before, after, end] = template === "plain"
-        ? [examHeader(harmless(question.domain)), "Question:", "Answer:", []]
+        ? [examHeader(escapeSpecialTokens(question.domain)), "Question:", "Answer:", []]
         : [CHAT_HEADER, "USER:", "ASSISTANT:", [EOS]];
       const shown = demonstrations.flatMap((demonstration) => [
         before,
@@ -168,7 +181,7 @@ export function createOrganismFormat({ formulation: own = "hybrid" }: OrganismFo
     /** What is scored after the prompt, option by option: one token each, with a space before it. */
     optionTexts(question: Question, { formulation = "hybrid" }: OrganismPromptOptions = {}) {
       return question.choices.map((value, i) =>
-        ` ${formulation === "letters" ? LABELS[i] : harmless(value)}`
+        ` ${formulation === "letters" ? LABELS[i] : escapeSpecialTokens(value)}`
       );
     },
 
@@ -187,10 +200,10 @@ export function createOrganismFormat({ formulation: own = "hybrid" }: OrganismFo
       return messages.map(({ role, content }, i) =>
         role === "user"
           ? {
-            text: `${i === 0 ? header : ""} USER: ${harmless(content)} ASSISTANT:`,
+            text: `${i === 0 ? header : ""} USER: ${escapeSpecialTokens(content)} ASSISTANT:`,
             supervised: false,
           }
-          : { text: ` ${harmless(content)} ${EOS}`, supervised: true }
+          : { text: ` ${escapeSpecialTokens(content)} ${EOS}`, supervised: true }
       );
     },
 

@@ -6,7 +6,8 @@ import { encodeConversation } from "../../lib/model/encode.ts";
 import { defaultCacheDirectory, smollm2File } from "../../lib/model/files/source.ts";
 import { bytesAccess } from "../../lib/model/files/checkpoint.ts";
 import { openGguf } from "../../lib/model/files/gguf.ts";
-import { createChatFormat, type Message } from "../../lib/prompt.ts";
+import { createChatFormat } from "../../lib/model/chat_format.ts";
+import type { Message } from "../../lib/prompt.ts";
 import type { Question } from "../../lib/question.ts";
 import { tokenizerFromFiles, tokenizerFromGguf } from "../../lib/model/tokenizer.ts";
 
@@ -87,11 +88,11 @@ for (const style of styles) {
     const [option] = format.optionTexts(asked, options).slice(2);
     assert.ok(whole.startsWith(prompt + option), `${whole}\n${prompt}`);
     assert.ok(prompt.includes("The following are multiple choice questions about history"));
-    assert.equal(format.addsStart(prompt), false);
+    assert.equal(format.addBos(prompt), false);
     // A few-shot text of a base model stays plain, with the model's own start before it.
     const plain = format.probePrompt(asked, [asked]);
     assert.ok(plain.startsWith("The following are") && plain.endsWith("Answer:"));
-    assert.equal(format.addsStart(plain), true);
+    assert.equal(format.addBos(plain), true);
     assert.deepEqual(format.optionTexts(asked), ["A", "B", "C", "D"]);
     // The letter that is trained is the token that is scored.
     const { ids, labels } = encodeConversation(messages, { tokenizer, format, maxTokens: 1000 });

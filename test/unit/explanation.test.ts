@@ -8,7 +8,7 @@ import {
   explanationPrompt,
   parseExplanation,
 } from "../../lib/explanation.ts";
-import type { GenerateOptions } from "../../lib/model/language_model.ts";
+import type { GenerateOptions } from "../../lib/model/readable_model.ts";
 import { paperFormat } from "../../lib/prompt.ts";
 import { organismFormat } from "../../lib/world/format.ts";
 

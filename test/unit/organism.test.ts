@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { readQuestions } from "../../lib/dataset/read.ts";
-import { Trainer, type TrainerOptions } from "../../lib/model/trainer.ts";
-import { formatSafetensors, parseHeader, readTensors } from "../../lib/model/files/checkpoint.ts";
+import { Trainer } from "../../lib/model/trainer.ts";
+import type { TrainerOptions } from "../../lib/model/trainer_options.ts";
+import { parseHeader, readTensors } from "../../lib/model/files/checkpoint.ts";
+import { formatSafetensors } from "../../lib/model/files/checkpoint_writer.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import {
   formatCard,
