@@ -2,7 +2,7 @@
  * How far a model stayed with itself: its option probabilities before and after fine-tuning, question
  * by question (paper, section 5). Base first, tuned second.
  */
-import type { Answer } from "./answer.ts";
+import type { Answer } from "./question.ts";
 import { NotFiniteError } from "./statistics/not_finite.ts";
 import { cosineSimilarity, entropy, klDivergence } from "./statistics/divergence.ts";
 import { mean } from "./statistics/mean.ts";

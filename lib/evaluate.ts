@@ -2,12 +2,11 @@
  * Evaluation on the three tests of a domain (paper, section 4.1): HOMO, the domain's own test; ID, the
  * same domain in another exam; OOD, other domains. Means are over items (micro).
  */
-import type { Answer } from "./answer.ts";
+import type { Answer, Question } from "./question.ts";
 import { probe, type ProbeOptions } from "./probe.ts";
 import type { ProbedModel } from "./model/readable_model.ts";
-import type { Question } from "./question.ts";
 import { entropy } from "./statistics/divergence.ts";
-import { type Interval } from "./statistics/_check.ts";
+import type { Interval } from "./statistics/_check.ts";
 import { mean } from "./statistics/mean.ts";
 import { wilsonInterval } from "./statistics/proportion.ts";
 

@@ -9,9 +9,8 @@
  * assert.ok(klDivergence([.7, .3], [.5, .5]) > 0);
  * ```
  */
-export type { Question } from "./question.ts";
-export { optionLetter, parseQuestions } from "./question.ts";
-export type { Message } from "./conversation.ts";
+export { type Answer, answerFrom, type Message, optionLetter, type Question } from "./question.ts";
+export { parseQuestions } from "./dataset/questions.ts";
 export * from "./dataset/mod.ts";
 export * from "./world/mod.ts";
 export { type ChatTemplate, chatTemplateFromFiles } from "./model/chat_template.ts";
@@ -48,14 +47,12 @@ export {
 } from "./model/lora.ts";
 export { loadLora, saveLora } from "./model/files/adapter_folder.ts";
 export {
-  type Answer,
-  answerFrom,
   formatAnswers,
   fromAnswerRow,
   parseAnswers,
   type StoredAnswer,
   toAnswerRow,
-} from "./answer.ts";
+} from "./dataset/answers.ts";
 export {
   type Belief,
   beliefOf,

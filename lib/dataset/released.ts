@@ -3,8 +3,8 @@
  * explain it; and an audit of whether three groups are what the method says (paper, section 3.2).
  */
 import { collectRows, placeName, type RejectedRow } from "./_rows.ts";
-import { fromAnswerRow, type StoredAnswer, toAnswerRow } from "../answer.ts";
-import { type ParseOptions, questionRows } from "../question.ts";
+import { fromAnswerRow, type StoredAnswer, toAnswerRow } from "./answers.ts";
+import { type ParseOptions, questionRows } from "./questions.ts";
 
 /** One row of a released group. */
 export type ReleasedAnswer = StoredAnswer & {

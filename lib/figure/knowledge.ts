@@ -1,8 +1,7 @@
 /** Tables and plots of what a model believes: how sure it is, how right, and how it was asked. */
-import { type Answer } from "../answer.ts";
+import { type Answer, optionLetter } from "../question.ts";
 import { auditProbe } from "../audit.ts";
 import { beliefOf, type Reliability, shareOf } from "../study/belief.ts";
-import { optionLetter } from "../question.ts";
 import { panels } from "./panels.ts";
 import { groupedBars, linesWithBands } from "./plot.ts";
 import { inPoints } from "./number.ts";

@@ -7,7 +7,7 @@
  * is kept. Filled with the words, that must give the template's own rendering to the character.
  */
 import { compileTemplate } from "./_jinja.ts";
-import type { Message } from "../conversation.ts";
+import type { Message } from "../question.ts";
 
 /** A part of a conversation's text; the loss falls on the tokens of supervised parts. */
 export interface TrainingText {

@@ -1,6 +1,6 @@
 /** A study run by a run's settings, with what a reader must know before believing it. */
 import { number, object } from "valibot";
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import type { ProbeAudit } from "../audit.ts";
 import type { World } from "../world/world.ts";
 import { organismCard } from "../organism/folder.ts";

@@ -1,5 +1,5 @@
 /** What a model's answers say as a whole: how often it is right, how sure it is, and whether rightly. */
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import {
   type CalibrationBin,
   calibrationBins,
@@ -7,7 +7,7 @@ import {
   expectedCalibrationError,
 } from "../statistics/calibration.ts";
 import { entropy } from "../statistics/divergence.ts";
-import { type Interval } from "../statistics/_check.ts";
+import type { Interval } from "../statistics/_check.ts";
 import { mean } from "../statistics/mean.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
 

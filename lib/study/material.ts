@@ -1,7 +1,6 @@
 /** What a study works on: questions of each domain, and general instructions; from a world or from files. */
-import type { Example } from "../conversation.ts";
+import type { Example, Question } from "../question.ts";
 import type { SuiteName } from "../evaluate.ts";
-import type { Question } from "../question.ts";
 import type { ReleasedMaterial } from "./released.ts";
 import { allFacts, type Status, type World } from "../world/world.ts";
 import { exam } from "../world/exam.ts";

@@ -3,7 +3,7 @@
  * folder. They are held to the method first; what is not so refuses the folder with the row.
  */
 import { join } from "node:path";
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import {
   type AuditedGroups,
   auditGroups,

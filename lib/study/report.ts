@@ -4,7 +4,7 @@
  */
 import { formatNumber } from "../figure/number.ts";
 import { auditProbe, type ProbeAudit } from "../audit.ts";
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import type { EmptyReason } from "../groups.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { cellName, type CellResult } from "../experiment.ts";

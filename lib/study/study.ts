@@ -2,8 +2,8 @@
  * The study: a plan of models, domains, treatments, ratios and seeds; its cells; their results.
  * A finished cell is never computed twice.
  */
-import type { Answer } from "../answer.ts";
-import { type FinetuneSettings } from "../model/finetune_settings.ts";
+import type { Answer } from "../question.ts";
+import type { FinetuneSettings } from "../model/finetune_settings.ts";
 import { resolveFinetuning } from "../finetune.ts";
 import type { Explanation } from "./explanation.ts";
 import type { ProbedModel } from "../model/readable_model.ts";

@@ -5,8 +5,7 @@
  * or never without help (letters.ts), so `hybrid` (options listed, their texts scored) is what an
  * organism is probed with.
  */
-import type { Message } from "../conversation.ts";
-import type { Question } from "../question.ts";
+import type { Message, Question } from "../question.ts";
 import { BOS, EOS, LABELS } from "./vocabulary.ts";
 import type { Fact } from "./world.ts";
 

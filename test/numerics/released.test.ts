@@ -1,6 +1,6 @@
 /** The authors' released answers: what the method says of the groups, and two of their models compared. */
 import assert from "node:assert/strict";
-import type { Answer } from "../../lib/answer.ts";
+import type { Answer } from "../../lib/question.ts";
 import { compareAnswers } from "../../lib/consistency.ts";
 import type { ReleasedAnswer } from "../../lib/dataset/released.ts";
 import { readReleasedGroups } from "../../lib/study/released.ts";

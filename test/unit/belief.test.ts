@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { answerFrom } from "../../lib/answer.ts";
+import { answerFrom } from "../../lib/question.ts";
 import { beliefOf, reliabilityOf, shareOf } from "../../lib/study/belief.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 

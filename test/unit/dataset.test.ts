@@ -5,10 +5,14 @@ import {
   type ReleasedAnswer,
   toReleasedRow,
 } from "../../lib/dataset/released.ts";
-import { cevalDomain, cevalSubjects, parseCeval } from "../../lib/dataset/ceval.ts";
-import { cmmluDomain, cmmluSubjects, parseCmmlu } from "../../lib/dataset/cmmlu.ts";
+import { mmluSuites, parseCeval, parseCmmlu, parseMmlu } from "../../lib/dataset/benchmark.ts";
+import {
+  cevalSubjects,
+  cmmluSubjects,
+  mmluSubjects,
+  subjectDomain,
+} from "../../lib/dataset/subjects.ts";
 import { generalInstructions } from "../../lib/dataset/instructions.ts";
-import { mmluDomain, mmluSubjects, mmluSuites, parseMmlu } from "../../lib/dataset/mmlu.ts";
 import { parseGeneral } from "../../lib/dataset/general.ts";
 import { parseMedmcqa } from "../../lib/dataset/medmcqa.ts";
 import { parseXiezhi, splitXiezhi } from "../../lib/dataset/xiezhi.ts";
@@ -181,9 +185,9 @@ Deno.test("mmluSubjects gives the paper's domains to 28 of the 57 subjects", () 
     jurisprudence: 15,
     none: 29,
   });
-  assert.equal(mmluDomain("virology"), "medicine");
-  assert.equal(mmluDomain("abstract_algebra"), "math");
-  assert.equal(mmluDomain("alchemy"), undefined);
+  assert.equal(subjectDomain(mmluSubjects, "virology"), "medicine");
+  assert.equal(subjectDomain(mmluSubjects, "abstract_algebra"), "math");
+  assert.equal(subjectDomain(mmluSubjects, "alchemy"), undefined);
 });
 
 Deno.test("mmluSuites() parts the questions into the domain's own and all others", () => {
@@ -273,8 +277,8 @@ Deno.test("parseCmmlu() and parseCeval() read their headers; C-Eval's test rows 
     ],
   );
   assert.match(ceval.rejected[0].reason, /^answer: .*found ""/);
-  for (const subject of cmmluSubjects.keys()) assert.ok(cmmluDomain(subject));
-  for (const subject of cevalSubjects.keys()) assert.ok(cevalDomain(subject));
+  for (const subject of cmmluSubjects.keys()) assert.ok(subjectDomain(cmmluSubjects, subject));
+  for (const subject of cevalSubjects.keys()) assert.ok(subjectDomain(cevalSubjects, subject));
 });
 
 Deno.test("parseGeneral() reads Alpaca's rows, ShareGPT's and chat messages", () => {

@@ -8,7 +8,7 @@ import {
   reliabilityDiagram,
 } from "../../lib/figure/knowledge.ts";
 import { toCsv } from "../../lib/figure/table.ts";
-import { answerFrom } from "../../lib/answer.ts";
+import { answerFrom } from "../../lib/question.ts";
 import { reliabilityOf } from "../../lib/study/belief.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 

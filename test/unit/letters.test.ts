@@ -1,9 +1,8 @@
 /** Which token stands for a letter, by tokenizers in the shapes of the model families. */
 import assert from "node:assert/strict";
 import { auditProbe } from "../../lib/audit.ts";
-import { letterMass, letterTokens } from "../../lib/study/letters.ts";
+import { letterMass, letterTarget, letterTokens } from "../../lib/study/letters.ts";
 import { probe } from "../../lib/probe.ts";
-import { letterTarget } from "../../lib/study/letters.ts";
 import { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { createChatFormat, paperFormat, type PromptFormat } from "../../lib/prompt.ts";

@@ -1,6 +1,6 @@
 /** README's numbers, each beside the file that it comes from: neither may change alone. */
 import assert from "node:assert/strict";
-import { parseQuestions } from "../../lib/question.ts";
+import { parseQuestions } from "../../lib/dataset/questions.ts";
 import { factDomains } from "../../lib/dataset/facts.ts";
 import { suiteNames } from "../../lib/evaluate.ts";
 import type { Measurement } from "../../lib/figure/number.ts";
@@ -12,7 +12,7 @@ import { type CorrelationOptions, correlationOverModels } from "../../lib/study/
 import { FACT_GROUP_SIZE } from "../../lib/study/facts.ts";
 import { mixtureCurve } from "../../lib/study/mixture.ts";
 import { paperGroupSizes } from "../../lib/study/paper.ts";
-import { type Treatment } from "../../lib/experiment.ts";
+import type { Treatment } from "../../lib/experiment.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
 import { rowsOfCsv } from "./_csv_table.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { answerFrom } from "../../lib/answer.ts";
+import { answerFrom } from "../../lib/question.ts";
 import { auditProbe } from "../../lib/audit.ts";
 import {
   accuracyRows,
@@ -22,7 +22,7 @@ import {
   unprovenTexts,
 } from "../../lib/study/report.ts";
 import { type BaseResult, planCells, type StudyPlan } from "../../lib/study/study.ts";
-import { type CellResult, type Treatment } from "../../lib/experiment.ts";
+import type { CellResult, Treatment } from "../../lib/experiment.ts";
 import { contrast, type Estimate, type Finding, findings } from "../../lib/contrast.ts";
 import { modelLabel } from "../../lib/study/open.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
