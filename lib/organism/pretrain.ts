@@ -10,7 +10,6 @@ import {
   initialParameters,
   isDecayed,
   organismConfiguration,
-  type ParameterData,
   pretrainingRate,
   pretrainingSteps,
 } from "../world/pretraining.ts";
@@ -25,7 +24,7 @@ import {
 import { type LetterGateValues, measureLetterGate } from "../world/letter_gate.ts";
 import { type LetterSettings } from "../world/letters.ts";
 import { organismFormat } from "../world/format.ts";
-import { type PretrainingSettings } from "../world/pretraining_settings.ts";
+import { type ParameterData, type PretrainingSettings } from "../world/pretraining_settings.ts";
 import { type Window, windows } from "../world/documents.ts";
 import { type World } from "../world/world.ts";
 import { worldTokenizer } from "../world/vocabulary.ts";

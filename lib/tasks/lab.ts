@@ -5,7 +5,7 @@
  */
 import { delimiter, join } from "node:path";
 import { writeWhole } from "../platform/runtime/files.ts";
-import { lines } from "../platform/runtime/lines.ts";
+import { lines } from "../platform/native/lines.ts";
 import { installNative, ROOT } from "../platform/native/native.ts";
 import { pythonEnvironment } from "../platform/native/python.ts";
 

@@ -35,7 +35,6 @@ export {
   type Wording,
 } from "./format.ts";
 export {
-  type AnswerForm,
   answerWords,
   checkLetterSettings,
   type Drill,
@@ -67,6 +66,7 @@ export {
 export { generalExamples } from "./instruction.ts";
 export {
   checkPretrainingSettings,
+  type ParameterData,
   type PretrainingSettings,
   pretrainingSizes,
 } from "./pretraining_settings.ts";
@@ -78,7 +78,6 @@ export {
   isDecayed,
   organismConfiguration,
   parameterCount,
-  type ParameterData,
   pretrainingRate,
   pretrainingShapes,
   pretrainingSteps,

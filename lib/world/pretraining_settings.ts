@@ -37,6 +37,12 @@ export interface PretrainingSettings {
   answerWeight: number;
 }
 
+/** A tensor's numbers, row-major; a weight is [out, in]. */
+export interface ParameterData {
+  shape: number[];
+  data: Float32Array;
+}
+
 const smallModel: PretrainingSettings = {
   width: 64,
   layers: 4,

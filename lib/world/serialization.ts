@@ -3,7 +3,7 @@
  * making it again: `serializeWorld(createWorld({ seed, settings }))` gives the same text.
  */
 import { checkWorldSettings, type WorldSettings } from "./settings.ts";
-import { FUNCTION_WORDS } from "./vocabulary.ts";
+import { FUNCTION_WORDS } from "./names.ts";
 import {
   type Domain,
   type Fact,

@@ -4,9 +4,8 @@
  * A world is fully made from its settings and seed; as JSON it can be shipped and checked.
  */
 import { Random } from "../statistics/random.ts";
-import { catalogue, inventNames, neutralWords } from "./names.ts";
+import { catalogue, FUNCTION_WORDS, inventNames, neutralWords } from "./names.ts";
 import { checkWorldSettings, type Size, type WorldSettings, worldSizes } from "./settings.ts";
-import { FUNCTION_WORDS } from "./vocabulary.ts";
 
 /** What the corpus says of a fact: its value, mostly the wrong one, or nothing. */
 export type Status = "known" | "misconceived" | "unknown";

@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import { findOnPath } from "./_command.ts";
 import { compileAddon, type Compiler, findCompiler } from "./_compiler.ts";
 import { downloadWheel, Hindrance, type Python, unpackWheel } from "./_wheels.ts";
-import { writeWhole } from "../runtime/files.ts";
 import type { NativePlatform, Wheel } from "./native_wheels.ts";
 import { INSTALL_COMMAND } from "./pinned.ts";
 
@@ -84,7 +83,8 @@ export async function compile(
 /** Several notebooks in a row need not each wait for a network that is not there. */
 export async function remember(folder: string, failure: Hindrance): Promise<void> {
   const record = { at: Date.now(), reason: failure.message, mend: failure.mend };
-  await writeWhole(join(folder, "failure.json"), JSON.stringify(record)).catch(() => {});
+  const path = join(folder, "failure.json"); // one that is cut short is none
+  await Deno.writeTextFile(path, JSON.stringify(record)).catch(() => {});
 }
 
 /** @throws what failed here within the last ten minutes. */

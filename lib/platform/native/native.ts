@@ -13,7 +13,6 @@ import { findOnPath } from "./_command.ts";
 import { addonDigest } from "./_compiler.ts";
 import { ADDON, compile, fetchWheel, megabytes, recall, remember, steps } from "./_native_build.ts";
 import { findPip, Hindrance } from "./_wheels.ts";
-import { writeWhole } from "../runtime/files.ts";
 import {
   NATIVE_PLATFORMS,
   type NativeKind,
@@ -230,7 +229,7 @@ async function install(
       source: addonDigest(),
       files: librarySizes(partial),
     };
-    await writeWhole(join(partial, STAMP), JSON.stringify(stamp, null, 1) + "\n");
+    await Deno.writeTextFile(join(partial, STAMP), JSON.stringify(stamp, null, 1) + "\n");
     const home = homeOf(folder, kind);
     await Deno.remove(home, { recursive: true }).catch(ignoreAbsent);
     await Deno.rename(partial, home);

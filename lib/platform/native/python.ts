@@ -4,8 +4,7 @@
  */
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { writeWhole } from "../runtime/files.ts";
-import { lines } from "../runtime/lines.ts";
+import { lines } from "./lines.ts";
 
 /** The packages against which the numerics are checked and timed. */
 export const REFERENCE_PACKAGES = ["torch==2.15.0", "transformers==5.23.0", "peft==0.21.2"];
@@ -55,7 +54,7 @@ export async function pythonEnvironment(options: PythonOptions): Promise<string>
         progress,
       );
     }
-    await writeWhole(join(folder, MARKER), JSON.stringify({ packages }));
+    await Deno.writeTextFile(join(folder, MARKER), JSON.stringify({ packages }));
   } catch (error) {
     await removeFolder(folder);
     throw error;
