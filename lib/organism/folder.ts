@@ -12,8 +12,9 @@ import { readText, writeWhole } from "../platform/runtime/files.ts";
 import { createOrganismFormat, organismFormat } from "../world/format.ts";
 import { exam } from "../world/exam.ts";
 import { parseWorld, serializeWorld } from "../world/serialization.ts";
-import { type Split, type World } from "../world/world.ts";
-import { formatCard, type OrganismCard, parseCard, serializeCard } from "./card.ts";
+import type { Split, World } from "../world/world.ts";
+import { formatCard } from "./card_text.ts";
+import { type OrganismCard, parseCard, serializeCard } from "./card.ts";
 
 export { letterFolder, letterNames, organismNames };
 

@@ -9,7 +9,7 @@ import { sha256OfText } from "../platform/runtime/digest.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { createWorld, type World } from "../world/world.ts";
 import { gateValues } from "../world/gate.ts";
-import { type LetterSettings } from "../world/letters.ts";
+import type { LetterSettings } from "../world/letters.ts";
 import { parameterCount, pretrainingSteps } from "../world/pretraining.ts";
 import { type PretrainingSettings, pretrainingSizes } from "../world/pretraining_settings.ts";
 import { type Size, type WorldSettings, worldSizes } from "../world/settings.ts";

@@ -4,17 +4,16 @@ export {
   CARD_FORMAT,
   type CardGateValues,
   checkCardGate,
-  formatCard,
   type GatePoint,
   hasExams,
   type Knowledge,
   type OrganismCard,
   parseCard,
   RECIPE,
-  remakeCommand,
   type SampleAnswer,
   serializeCard,
 } from "./card.ts";
+export { formatCard, remakeCommand } from "./card_text.ts";
 export {
   letterFolder,
   letterNames,

@@ -2,7 +2,8 @@
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { progress } from "../figure/progress.ts";
-import { checkCardGate, type OrganismCard, remakeCommand } from "../organism/card.ts";
+import { checkCardGate, type OrganismCard } from "../organism/card.ts";
+import { remakeCommand } from "../organism/card_text.ts";
 import { organismNames, refuseExisting, writeOrganism, writeReadme } from "../organism/folder.ts";
 import { makeOrganism, type OrganismPlan, planKey, planSettings } from "../organism/make.ts";
 import { letterFolder, letterNames, organismFolder } from "../model/files/source.ts";

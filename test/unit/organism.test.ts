@@ -5,12 +5,8 @@ import { readQuestions } from "../../lib/dataset/read.ts";
 import { Trainer, type TrainerOptions } from "../../lib/model/trainer.ts";
 import { formatSafetensors, parseHeader, readTensors } from "../../lib/model/files/checkpoint.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import {
-  formatCard,
-  type OrganismCard,
-  parseCard,
-  serializeCard,
-} from "../../lib/organism/card.ts";
+import { formatCard } from "../../lib/organism/card_text.ts";
+import { type OrganismCard, parseCard, serializeCard } from "../../lib/organism/card.ts";
 import {
   loadOrganism,
   type Organism,

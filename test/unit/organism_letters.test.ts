@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseHeader } from "../../lib/model/files/checkpoint.ts";
-import {
-  checkCardGate,
-  formatCard,
-  parseCard,
-  remakeCommand,
-  serializeCard,
-} from "../../lib/organism/card.ts";
+import { checkCardGate, parseCard, serializeCard } from "../../lib/organism/card.ts";
+import { formatCard, remakeCommand } from "../../lib/organism/card_text.ts";
 import {
   letterFolder,
   letterNames,
