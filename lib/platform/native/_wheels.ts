@@ -1,7 +1,7 @@
 /** Wheels by pip, which knows the user's mirror, proxy and certificates. */
 import { join } from "node:path";
 import { findOnPath, lastLines, run } from "./_command.ts";
-import type { Wheel } from "./native_wheels.ts";
+import { UNPACKED, type Wheel } from "./native_wheels.ts";
 import { INSTALL_COMMAND } from "./pinned.ts";
 
 /** A reason for which something could not be installed, and the command that mends it. */
@@ -110,16 +110,17 @@ function pipHindrance(wheel: Wheel, pip: string[], output: string): Hindrance {
   );
 }
 
-/** Unpacks the parts of a wheel that are kept; Python's zipfile checks each file's CRC. */
+/** Unpacks the files of a wheel whose paths start with one of `keep`; Python's zipfile checks each file's CRC. */
 export async function unpackWheel(
   { python }: Python,
-  wheel: { path: string; keep: string[] },
+  path: string,
   target: string,
+  keep: readonly string[] = UNPACKED,
 ): Promise<void> {
-  const { ok, output } = await run([...python, "-c", UNPACK, wheel.path, target, ...wheel.keep]);
+  const { ok, output } = await run([...python, "-c", UNPACK, path, target, ...keep]);
   if (!ok) {
     throw new Hindrance(
-      `the wheel ${wheel.path} could not be unpacked: ${lastLines(output)}`,
+      `the wheel ${path} could not be unpacked: ${lastLines(output)}`,
       INSTALL_COMMAND,
     );
   }
