@@ -13,7 +13,7 @@ import { collectRows, RowFault, show, subjectOf } from "./_rows.ts";
 import {
   cevalSubjects,
   cmmluSubjects,
-  type ExamSubject,
+  type ExamSubjects,
   mmluSubjects,
   subjectDomain,
 } from "./subjects.ts";
@@ -28,7 +28,7 @@ export type BenchmarkOptions = Omit<ParseOptions, "domain" | "rejectReplacementC
 function parseBenchmark(
   text: string,
   name: string,
-  subjects: ReadonlyMap<string, ExamSubject>,
+  subjects: ExamSubjects,
   options: BenchmarkOptions,
 ): ParsedQuestions {
   const { allowRepeatedChoices = true, subject: named = subjectOf(options.file) } = options;
