@@ -123,7 +123,7 @@ function header(question: Question, language: "en" | "zh"): string {
 }
 
 /** @throws where turns of user and assistant do not follow each other, the assistant's last */
-function checkTurns(messages: readonly Message[]): void {
+export function checkTurns(messages: readonly Message[]): void {
   const right = messages.length > 0 && messages.length % 2 === 0 &&
     messages.every(({ role }, i) => role === (i % 2 === 0 ? "user" : "assistant"));
   if (right) return;

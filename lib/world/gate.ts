@@ -4,7 +4,8 @@
  */
 import type { Question } from "../question.ts";
 import { exam, factQuestion, withStatement } from "./exam.ts";
-import { type Formulation, organismFormat, type Template, type Wording } from "./format.ts";
+import type { Formulation, Template } from "../prompt.ts";
+import { organismFormat, type Wording } from "./format.ts";
 import { worldTokenizer } from "./vocabulary.ts";
 import { allFacts, type Fact, type World } from "./world.ts";
 

@@ -11,7 +11,7 @@ import type { Random } from "../statistics/random.ts";
 import type { World } from "./world.ts";
 
 /** What stands behind `Answer:`: `C. v`, the bridging `v C.`, or `v` as in the shipped corpus. */
-export type AnswerForm = "letter" | "bridge" | "value";
+export type AnswerStyle = "letter" | "bridge" | "value";
 
 /** How a corpus answers with letters; shares are of tokens. */
 export interface LetterSettings {
@@ -62,7 +62,11 @@ export function checkLetterSettings(settings: LetterSettings): void {
 }
 
 /** The answer that is option `index` of `options`, in words. */
-export function answerWords(options: readonly string[], index: number, form: AnswerForm): string[] {
+export function answerWords(
+  options: readonly string[],
+  index: number,
+  form: AnswerStyle,
+): string[] {
   const letter = LABELS[index], value = options[index];
   return form === "value" ? [value] : form === "letter" ? [letter, value] : [value, letter];
 }
@@ -76,7 +80,7 @@ export interface Drill {
 }
 
 /** Draws look-ups among all values and neutral words of a world. */
-export function drillDrawer(world: World): (random: Random, form: AnswerForm) => Drill {
+export function drillDrawer(world: World): (random: Random, form: AnswerStyle) => Drill {
   const words = [
     ...world.neutralWords,
     ...world.domains.flatMap(({ relations }) => relations.flatMap(({ values }) => values)),
