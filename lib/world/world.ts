@@ -60,8 +60,7 @@ export interface WorldOptions {
   settings?: Partial<WorldSettings>;
 }
 
-export const SPLITS: readonly Split[] = ["dev", "mc", "train", "homo", "id"];
-export const STATUSES: readonly Status[] = ["known", "misconceived", "unknown"];
+const SPLITS: readonly Split[] = ["dev", "mc", "train", "homo", "id"];
 
 /**
  * The world of a seed: the same seed and settings give the same world, byte for byte.
