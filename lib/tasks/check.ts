@@ -1,10 +1,14 @@
 /**
- * `deno task check`: format, lint and types of the code, and of the notebooks' cells.
- * All is checked, also after a failure.
+ * `deno task check`: format, lint and types of the code and of the notebooks' cells, and the measures
+ * of the structure. All is checked, also after a failure.
  */
 import { join } from "node:path";
 import { ROOT } from "../platform/native/native.ts";
 import { checkNotebooks, problemText } from "../platform/notebook/check.ts";
+import { measure, measuresText } from "../../test/measures.ts";
+
+/** The measures whose limits hold by now. */
+const HELD = ["circles of files", "lines of the method"];
 
 Deno.chdir(ROOT);
 const failed: string[] = [];
@@ -32,6 +36,16 @@ await step("notebooks", async () => {
   const problems = await checkNotebooks(paths.map((name) => join("notebooks", name)));
   for (const problem of problems) console.error(problemText(problem));
   return problems.length === 0;
+});
+await step("structure", async () => {
+  const { measures, problems } = await measure();
+  console.log(measuresText(measures));
+  const over = measures.filter(({ name, value, limit = Infinity }) =>
+    HELD.includes(name) && value > limit
+  );
+  for (const problem of problems) console.error(problem);
+  for (const { name, value, limit } of over) console.error(`${name}: ${value}, at most ${limit}`);
+  return over.length === 0;
 });
 if (failed.length) {
   console.error(`Failed: ${failed.join(", ")}`);

@@ -329,9 +329,7 @@ async function main(): Promise<number> {
         return 130;
       }
       if (!(error instanceof NotebookError)) throw error;
-      const kept = join(ROOT, ".cache", "runs", "failed", name);
-      await writeWhole(kept, formatNotebook(error.notebook));
-      console.error(`\n${clean(error.message)}\n\nIts outputs up to there: ${place(kept)}`);
+      await reportFailure(error, join(ROOT, ".cache", "runs", "failed", name));
       return 1;
     }
     console.log(`${name}: ${duration(performance.now() - started)}`);
@@ -345,6 +343,13 @@ async function main(): Promise<number> {
     console.log(`\n${await Deno.readTextFile(findings)}`);
   }
   return 0;
+}
+
+/** Prints why a notebook failed, then writes it: on a full disk the reason is still seen. */
+export async function reportFailure(error: NotebookError, path: string): Promise<void> {
+  console.error(`\n${clean(error.message)}\n`);
+  await writeWhole(path, formatNotebook(error.notebook));
+  console.error(`Its outputs up to there: ${relative(Deno.cwd(), path)}`);
 }
 
 function duration(ms: number): string {

@@ -23,18 +23,18 @@ export const above0 = numberFrom(Number.MIN_VALUE);
 
 export const share = numberFrom(0, 1);
 
-/** What is wrong with `value`: `NAME: expected ...; found ...`, one text a fault; empty where nothing is. */
-export function explain(
-  schema: ReturnType<typeof v.strictObject>,
-  value: unknown,
-): string[] {
-  return (v.safeParse(schema, value).issues ?? []).map((issue) => {
+/** `expected ...; found ...`, of one issue. */
+export function explainIssue({ message, expected, input }: v.BaseIssue<unknown>): string {
+  const found = typeof input === "number" ? String(input) : quote(input);
+  return `${/^expected /.test(message) ? message : `expected ${expected}`}; found ${found}`;
+}
+
+/** What is wrong with settings, one text a fault: `NAME: expected ...; found ...`. */
+export function explain(schema: ReturnType<typeof v.strictObject>, settings: unknown): string[] {
+  return (v.safeParse(schema, settings).issues ?? []).map((issue) => {
     const name = v.getDotPath(issue) ?? "settings";
-    if (issue.type === "strict_object" && issue.expected === "never") {
-      return `${name}: no such setting, expected ${Object.keys(schema.entries).join(", ")}`;
-    }
-    const { input } = issue;
-    const found = typeof input === "number" || Array.isArray(input) ? String(input) : quote(input);
-    return `${name}: ${issue.message}; found ${found}`;
+    return issue.type === "strict_object" && issue.expected === "never"
+      ? `${name}: no such setting, expected ${Object.keys(schema.entries).join(", ")}`
+      : `${name}: ${explainIssue(issue)}`;
   });
 }
