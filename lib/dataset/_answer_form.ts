@@ -38,7 +38,7 @@ export function wholeNumber(value: unknown): number | undefined {
 }
 
 /** Whether a row has no answer: test splits leave it out, or write -1. */
-export function isMissing(answer: unknown): boolean {
+function isMissing(answer: unknown): boolean {
   return answer === undefined || answer === null || wholeNumber(answer) === -1 ||
     typeof answer === "string" && /^\s*(nan|none|null)?\s*$/i.test(answer);
 }

@@ -97,7 +97,7 @@ function faultLine(text: string, error: unknown): number {
 }
 
 /** Rows of JSONL or of a JSON array, each with its line; unreadable ones carry `fault`. */
-export function jsonRows(
+function jsonRows(
   text: string,
   options: Omit<RowOptions, "file"> = {},
 ): SourceRow[] {
@@ -160,7 +160,7 @@ export interface CsvOptions extends Pick<RowOptions, "maximumLineLength"> {
 }
 
 /** Rows of CSV as records by column; columns without a name are left out, as are blank ids. */
-export function csvRows(text: string, options: CsvOptions = {}): SourceRow[] {
+function csvRows(text: string, options: CsvOptions = {}): SourceRow[] {
   const limit = options.maximumLineLength ?? 1_000_000;
   const rows = parseCsv(text.replace(/^\uFEFF/, ""));
   if (rows.length === 0) return [];

@@ -153,16 +153,6 @@ async function readWorld(folder: string): Promise<World> {
 }
 
 /**
- * The world that an organism grew up in, without its model.
- * @param name as for `loadOrganism`
- */
-export async function organismWorld(name: string): Promise<World> {
-  const folder = await findFolder(plainName(name));
-  await checkFiles(folder, await readCard(folder), ["world.json"]);
-  return await readWorld(folder);
-}
-
-/**
  * Loads an organism: its model, its world and its card.
  * @param name of one in data/organisms or of a variant, with or without `organism:` before it, or the
  * path of a folder
@@ -208,14 +198,9 @@ export async function writeReadme(folder: string): Promise<void> {
   await writeWhole(join(folder, "README.md"), formatCard(await readCard(folder)));
 }
 
-/** @throws naming the first file, of all or of `only` these, that is missing or not as the card says */
-async function checkFiles(
-  folder: string,
-  { files }: OrganismCard,
-  only = Object.keys(files),
-): Promise<void> {
-  for (const path of only) {
-    const digest = files[path];
+/** @throws naming the first file that is missing or not as the card says */
+async function checkFiles(folder: string, { files }: OrganismCard): Promise<void> {
+  for (const [path, digest] of Object.entries(files)) {
     const file = join(folder, path);
     let found: string;
     try {

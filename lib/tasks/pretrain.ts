@@ -1,6 +1,5 @@
 /** `deno task pretrain`: makes an organism from its seed, in a folder of its own. See --help. */
 import { dirname, join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { progress } from "../figure/progress.ts";
 import { checkCardGate, type OrganismCard } from "../organism/card.ts";
 import { remakeCommand } from "../organism/card_text.ts";
@@ -19,8 +18,8 @@ import {
 import { openBackend } from "../platform/runtime/backend.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { ROOT } from "../platform/native/native.ts";
+import { kebab, parseFlags } from "./flags.ts";
 
-const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 const WORLD_NAMES = Object.keys(worldSizes.small) as (keyof WorldSettings)[];
 const MODEL_NAMES = Object.keys(pretrainingSizes.small);
 const LETTER_NAMES = Object.keys(plainLetters);
@@ -103,35 +102,8 @@ export async function parsePretrainRequest(
   args: string[],
   folder: string,
 ): Promise<PretrainRequest> {
-  const { values, positionals } = parseArgs({
-    args,
-    options: Object.fromEntries([
-      ...VALUES.map((name) => [name, { type: "string" }] as const),
-      ...SWITCHES.map((name) => [name, { type: "boolean" }] as const),
-    ]),
-    strict: false,
-    allowPositionals: true,
-  });
-  if (positionals.length > 0) {
-    throw new Error(
-      `Cannot understand ${positionals[0]}: expected flags only, as --help lists them`,
-    );
-  }
-  for (const [name, value] of Object.entries(values)) {
-    const isSwitch = SWITCHES.includes(name);
-    if (!isSwitch && !VALUES.includes(name)) {
-      throw new Error(`Cannot understand --${name}: expected a flag that --help lists`);
-    }
-    if (isSwitch !== (typeof value === "boolean") || value === "") {
-      throw new Error(
-        isSwitch
-          ? `Cannot use --${name}=${value}: expected no value; give --${name} alone`
-          : `Cannot use --${name}: expected a value, found none; give --${name}=VALUE`,
-      );
-    }
-  }
-  const { readme = false, help = false } = values;
-  const given = values as { [name: string]: string };
+  const { given, set } = parseFlags(args, { values: VALUES, switches: SWITCHES });
+  const readme = set.has("readme"), help = set.has("help");
   const size = (given.size ?? "small") as Size;
   if (!Object.hasOwn(worldSizes, size)) {
     throw new Error(
@@ -149,7 +121,7 @@ export async function parsePretrainRequest(
     worldSettings: worldChanges(given, worldSizes[size]),
     pretraining: numbers(given, MODEL_NAMES),
     ...(given.seed !== undefined && { seed: seedOf(given.seed) }),
-    ...(values.letters && { letters: { ...plainLetters, ...numbers(given, LETTER_NAMES) } }),
+    ...(set.has("letters") && { letters: { ...plainLetters, ...numbers(given, LETTER_NAMES) } }),
   };
   const lost = LETTER_NAMES.find((name) => !plan.letters && given[kebab(name)] !== undefined);
   if (lost !== undefined) {
@@ -180,12 +152,12 @@ export async function parsePretrainRequest(
   return {
     plan,
     output,
-    force: Boolean(given.force),
-    keepFailed: Boolean(given["keep-failed"]),
+    force: set.has("force"),
+    keepFailed: set.has("keep-failed"),
     threads: given.threads === undefined ? undefined : wholeNumber("threads", given.threads),
     log,
-    readme: Boolean(readme),
-    help: Boolean(help),
+    readme,
+    help,
   };
 }
 

@@ -174,15 +174,6 @@ export function gateValues({ facts, exam, chat, chatContext }: HeldOutScores): G
   };
 }
 
-/** Measures the gate's values on the held-out facts of the world: see `scoreHeldOut`. */
-export async function measureGate(
-  world: World,
-  score: ScoreOptions,
-  options: HeldOutOptions = {},
-): Promise<GateValues> {
-  return gateValues(await scoreHeldOut(world, score, options));
-}
-
 /** NaN where there is nothing to measure, which the gate does not let pass. */
 function mean(values: number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -6,9 +6,6 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { lines } from "./lines.ts";
 
-/** The packages against which the numerics are checked and timed. */
-export const REFERENCE_PACKAGES = ["torch==2.15.0", "transformers==5.23.0", "peft==0.21.2"];
-
 export interface PythonOptions {
   /** Pip requirements, pinned (`name==version`). */
   packages: string[];
