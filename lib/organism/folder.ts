@@ -56,7 +56,7 @@ export async function writeOrganism(
   const partial = join(dirname(folder), `.${basename(folder)}.${crypto.randomUUID()}.partial`);
   try {
     await model.save(partial);
-    if (card.pretraining.letters) await halve(partial);
+    if (card.pretraining.letters) await toBfloat16(partial);
     await writeWhole(join(partial, "world.json"), serializeWorld(world));
     for (const { name: domain } of exams ? world.domains : []) {
       for (const split of EXAM_SPLITS) {
@@ -74,7 +74,7 @@ export async function writeOrganism(
     const whole: OrganismCard = { ...card, files };
     await writeWhole(join(partial, "organism.json"), serializeCard(whole));
     await writeReadme(partial);
-    await put(partial, folder);
+    await replaceFolder(partial, folder);
     return whole;
   } catch (error) {
     await Deno.remove(partial, { recursive: true }).catch(() => {});
@@ -83,10 +83,10 @@ export async function writeOrganism(
 }
 
 /**
- * Writes a folder's weights with 16 bits a number. Nothing is lost: a model that answers with letters
- * has been rounded to them before it was measured.
+ * Rewrites a folder's weights in bfloat16. Nothing is lost: a model that answers with letters was rounded
+ * to it before it was measured.
  */
-async function halve(folder: string): Promise<void> {
+async function toBfloat16(folder: string): Promise<void> {
   const weights = join(folder, "model.safetensors"), config = join(folder, "config.json");
   const tensors = readTensors(await Deno.readFile(weights), { file: weights });
   await writeWhole(weights, formatSafetensors(tensors, { dtype: "BF16" }));
@@ -104,8 +104,8 @@ export async function refuseExisting(folder: string): Promise<void> {
   );
 }
 
-/** Renames a folder to its place; one that stands there leaves first. */
-async function put(partial: string, folder: string): Promise<void> {
+/** Moves a folder to its place; one that is there is removed. */
+async function replaceFolder(partial: string, folder: string): Promise<void> {
   const former = `${partial}.former`;
   const stands = await Deno.lstat(folder).catch(() => undefined);
   if (stands) await Deno.rename(folder, former);
@@ -125,9 +125,9 @@ async function filesOf(folder: string, below = ""): Promise<string[]> {
 }
 
 export interface LoadOrganismOptions {
-  /** Told of an organism that failed its gate. Default: prints to stderr. */
+  /** Called with a warning where the organism failed its gate. Default: prints to stderr. */
   warn?: (line: string) => void;
-  /** Tokens that are read at once unless told otherwise. */
+  /** Tokens that go through the model at once. Default: the model's. */
   batchTokens?: number;
 }
 

@@ -5,5 +5,5 @@ export * from "./folder.ts";
 export * from "./make.ts";
 export * from "./pretrain.ts";
 export * from "./recall.ts";
-export * from "./shelf.ts";
+export * from "./registry.ts";
 export * from "./variant.ts";

@@ -61,13 +61,13 @@ async function measure(shape: Required<StepShape>): Promise<number> {
   return times.sort((a, b) => a - b)[times.length >> 1];
 }
 
-const tell = (told: object) => console.log(STEP_LINE + JSON.stringify(told));
+const report = (outcome: object) => console.log(STEP_LINE + JSON.stringify(outcome));
 try {
   const [candidate, shape]: [Candidate, Required<StepShape>] = JSON.parse(Deno.args[0]);
   await openBackend(undefined, { install: false });
-  if (candidate === "cuda" && !usesCard()) tell({ unused: true });
-  else tell({ milliseconds: await measure(shape) });
+  if (candidate === "cuda" && !usesCard()) report({ unused: true });
+  else report({ milliseconds: await measure(shape) });
 } catch (error) {
-  tell({ error: error instanceof Error ? error.message : String(error) });
+  report({ error: error instanceof Error ? error.message : String(error) });
 }
 Deno.exit(0); // a WebGPU device would keep the process waiting

@@ -75,23 +75,23 @@ export interface OrganismFormatOptions {
 }
 
 /** Questions come from files too: no text of theirs may start or end a turn or a document. */
-const harmless = (text: string) => text.replace(/<(?=(s|\/s|pad|unk)>)/g, "< ");
+const escapeSpecialTokens = (text: string) => text.replace(/<(?=(s|\/s|pad|unk)>)/g, "< ");
 
 /** The question and, unless cloze, its options, in one line. */
 function questionLine(question: Question, formulation: Formulation): string {
-  if (formulation === "cloze") return harmless(question.question);
+  if (formulation === "cloze") return escapeSpecialTokens(question.question);
   if (question.choices.length > LABELS.length) {
     throw new Error(
       `Cannot show question ${question.id}: expected at most ${LABELS.length} options; found ` +
         `${question.choices.length}; drop some, or use the formulation cloze`,
     );
   }
-  return harmless([question.question, ...optionWords(question.choices)].join(" "));
+  return escapeSpecialTokens([question.question, ...optionWords(question.choices)].join(" "));
 }
 
 /** "Context: STATEMENT " where there is one to show. */
 function contextLine({ context }: Question, show: boolean): string {
-  return show && context !== undefined ? `Context: ${harmless(context)} ` : "";
+  return show && context !== undefined ? `Context: ${escapeSpecialTokens(context)} ` : "";
 }
 
 /** The answer as it is written out: with letters `B. value`, else `value`. */
@@ -103,7 +103,7 @@ function answerLine(question: Question, index: number, formulation: Formulation)
         `${question.choices.length - 1}; found ${index}; check its answer`,
     );
   }
-  return harmless(formulation === "letters" ? `${LABELS[index]} ${value}` : value);
+  return escapeSpecialTokens(formulation === "letters" ? `${LABELS[index]} ${value}` : value);
 }
 
 /**
@@ -130,7 +130,7 @@ export function createOrganismFormat(
       { template = "plain", formulation = "hybrid", context = false } = {},
     ) {
       const [header, before, after, end] = template === "plain"
-        ? [examHeader(harmless(question.domain)), "Question:", "Answer:", []]
+        ? [examHeader(escapeSpecialTokens(question.domain)), "Question:", "Answer:", []]
         : [CHAT_HEADER, "USER:", "ASSISTANT:", [EOS]];
       const shown = demonstrations.flatMap((demonstration) => [
         before,
@@ -151,7 +151,7 @@ export function createOrganismFormat(
     /** One token each. */
     optionTexts(question, { formulation = "hybrid" } = {}) {
       return question.choices.map((value, i) =>
-        ` ${formulation === "letters" ? LABELS[i] : harmless(value)}`
+        ` ${formulation === "letters" ? LABELS[i] : escapeSpecialTokens(value)}`
       );
     },
 
@@ -162,10 +162,10 @@ export function createOrganismFormat(
       return messages.map(({ role, content }, i) =>
         role === "user"
           ? {
-            text: `${i === 0 ? header : ""} USER: ${harmless(content)} ASSISTANT:`,
+            text: `${i === 0 ? header : ""} USER: ${escapeSpecialTokens(content)} ASSISTANT:`,
             supervised: false,
           }
-          : { text: ` ${harmless(content)} ${EOS}`, supervised: true }
+          : { text: ` ${escapeSpecialTokens(content)} ${EOS}`, supervised: true }
       );
     },
 

@@ -156,7 +156,7 @@ export function heldOutAnswers(facts: readonly Fact[], scored: readonly number[]
 export function gateValues({ facts, exam, chat, chatContext }: HeldOutScores): GateValues {
   const answered = heldOutAnswers(facts, exam);
   const inChat = heldOutAnswers(facts, chat);
-  const told = heldOutAnswers(facts, chatContext);
+  const inContext = heldOutAnswers(facts, chatContext);
   const shareOf = (status: Fact["status"] | "any", fits: (fact: Fact, i: number) => boolean) =>
     mean(
       facts.flatMap((fact, i) =>
@@ -165,7 +165,7 @@ export function gateValues({ facts, exam, chat, chatContext }: HeldOutScores): G
     );
   return {
     fewShotKnown: shareOf("known", ({ gold }, i) => answered[i] === gold),
-    chatContext: shareOf("any", ({ gold }, i) => told[i] === gold),
+    chatContext: shareOf("any", ({ gold }, i) => inContext[i] === gold),
     chatKnown: shareOf("known", ({ gold }, i) => inChat[i] === gold),
     unknownConfidence: mean(
       facts.flatMap(({ status }, i) => status === "unknown" ? [Math.max(...exam[i])] : []),

@@ -14,7 +14,7 @@ import {
   type OrganismPlan,
   planSettings,
 } from "../../lib/organism/make.ts";
-import { organismCards, parseRuns, pretrainingRuns } from "../../lib/organism/shelf.ts";
+import { organismCards, parseRuns, pretrainingRuns } from "../../lib/organism/registry.ts";
 import { organismModel, pretrain } from "../../lib/organism/pretrain.ts";
 import { recallFacts, statusShare } from "../../lib/organism/recall.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";

@@ -11,7 +11,7 @@ import {
   writeOrganism,
 } from "../../lib/organism/folder.ts";
 import { letterGateOf } from "../../lib/organism/pretrain.ts";
-import { letterTrials } from "../../lib/organism/shelf.ts";
+import { letterTrials } from "../../lib/organism/registry.ts";
 import { makeOrganism, type OrganismPlan, planKey } from "../../lib/organism/make.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { parsePretrainRequest } from "../../lib/tasks/pretrain.ts";

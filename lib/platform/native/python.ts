@@ -13,7 +13,7 @@ export interface PythonOptions {
   root?: string;
   /** The Python that makes the environment. Default: the first of `python3` and `python` found. */
   python?: string;
-  /** Told what is being done, a line at a time. Default: prints to stderr. */
+  /** Called with a line on each step. Default: prints to stderr. */
   onProgress?: (line: string) => void;
 }
 

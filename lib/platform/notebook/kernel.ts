@@ -116,8 +116,9 @@ export class Kernel {
     child.status.then(async ({ code, signal }) => {
       await log;
       const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
-      const said = this.#log.trim().split("\n").slice(-12).join("\n");
-      const message = `the kernel's process ${how}` + (said ? `; it said:\n${said}` : "");
+      const output = this.#log.trim().split("\n").slice(-12).join("\n");
+      const message = `the kernel's process ${how}` +
+        (output ? `; its last output:\n${output}` : "");
       this.#death.reject(new KernelError("died", message));
     });
     await this.#limit(

@@ -62,7 +62,9 @@ export async function readNotebook(path: string): Promise<Notebook> {
     notebook = JSON.parse(text);
   } catch (error) {
     throw new Error(
-      `Cannot read notebook ${path}: expected JSON: ${(error as Error).message}; mend or remake it`,
+      `Cannot read notebook ${path}: expected JSON: ${
+        (error as Error).message
+      }; correct or remake it`,
     );
   }
   const problems = notebookProblems(notebook);
