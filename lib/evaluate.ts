@@ -2,10 +2,9 @@
  * Evaluation on the three tests of a domain (paper, section 4.1): HOMO, the domain's own test; ID, the
  * same domain in another exam; OOD, other domains. Means are over items (micro).
  */
-import type { Answer } from "./answer.ts";
+import type { Answer, Question } from "./question.ts";
 import { probe, type ProbeOptions } from "./probe.ts";
 import type { ReadableModel } from "./model/readable_model.ts";
-import type { Question } from "./question.ts";
 import { cosineSimilarity, entropy, klDivergence } from "./statistics/divergence.ts";
 import type { Interval } from "./statistics/_check.ts";
 import { mean } from "./statistics/mean.ts";

@@ -7,9 +7,8 @@
  * a wrong answer is explained as a right one is; the text is asked for without the demonstrations of
  * the exam, which explain nothing.
  */
-import type { Answer } from "./answer.ts";
+import { type Answer, optionLetter, type Question } from "./question.ts";
 import type { ReadableModel } from "./model/readable_model.ts";
-import { optionLetter, type Question } from "./question.ts";
 import { Random } from "./statistics/random.ts";
 import { promptIds } from "./probe.ts";
 
@@ -44,6 +43,7 @@ const sunset: Explained = {
 };
 
 const FENCE = "```";
+
 /** What comes after an answer, should the model go on to ask itself a query. */
 const NEXT = ["\n# Query", "\n# Instruction"];
 

@@ -1,5 +1,5 @@
 /** Fine-tuning of a model on examples (paper, section 4.1): of all its weights, or of an adapter. */
-import type { Example } from "./conversation.ts";
+import type { Example } from "./question.ts";
 import type { LanguageModel } from "./model/language_model.ts";
 import { loraOptions } from "./model/adapter.ts";
 import { Random } from "./statistics/random.ts";

@@ -9,9 +9,8 @@
  * assert.ok(klDivergence([.7, .3], [.5, .5]) > 0);
  * ```
  */
-export type { Question } from "./question.ts";
-export { optionLetter, parseQuestions } from "./question.ts";
-export type { Message } from "./conversation.ts";
+export { type Answer, answerFrom, type Message, optionLetter, type Question } from "./question.ts";
+export { parseQuestions } from "./dataset/questions.ts";
 export * from "./dataset/mod.ts";
 export * from "./world/mod.ts";
 export { createChatFormat } from "./model/chat_format.ts";
@@ -41,14 +40,12 @@ export { type Adapter, type LoraOptions, type LoraTarget, loraTargets } from "./
 export { addLora, dropLora, mergeLora } from "./model/lora.ts";
 export { loadLora, saveLora } from "./model/files/adapter_folder.ts";
 export {
-  type Answer,
-  answerFrom,
   formatAnswers,
   fromAnswerRow,
   parseAnswers,
   type StoredAnswer,
   toAnswerRow,
-} from "./answer.ts";
+} from "./dataset/answers.ts";
 export {
   type Belief,
   beliefOf,

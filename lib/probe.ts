@@ -2,10 +2,9 @@
  * Probing what a model believes (paper, section 3): the question's options, read off the model's
  * next-token distribution after a few-shot prompt, or a chat prompt for a fine-tuned model.
  */
-import { type Answer, answerFrom } from "./answer.ts";
+import { type Answer, answerFrom, type Question } from "./question.ts";
 import type { ReadableModel } from "./model/readable_model.ts";
 import type { Formulation, Normalization, Template } from "./prompt.ts";
-import type { Question } from "./question.ts";
 import { type LetterForm, letterTarget } from "./letters.ts";
 
 export interface ProbeOptions {

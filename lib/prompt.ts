@@ -10,13 +10,10 @@
  * - For option texts (hybrid, cloze) prompts end without a space and options start with one, since
  *   most tokenizers join a space to the word behind it.
  */
-import { cevalSubjects } from "./dataset/ceval.ts";
-import { cmmluSubjects } from "./dataset/cmmlu.ts";
-import { mmluSubjects } from "./dataset/mmlu.ts";
-import type { Message } from "./conversation.ts";
-import { domainName, optionLetter, type Question } from "./question.ts";
+import { cevalSubjects, cmmluSubjects, mmluSubjects } from "./dataset/subjects.ts";
+import { domainName, type Message, optionLetter, type Question } from "./question.ts";
 
-export type { Message } from "./conversation.ts";
+export type { Message } from "./question.ts";
 
 /**
  * How a question is put (OLMES and lighteval: MCF, hybrid, CF): `letters`, options listed and their

@@ -7,7 +7,7 @@
  * is kept. Filled with the words, that must give the template's own rendering to the character.
  */
 import { compileTemplate, strip } from "./_jinja.ts";
-import type { Message } from "../conversation.ts";
+import type { Message } from "../question.ts";
 import type { TrainingText } from "../prompt.ts";
 
 export interface ChatTemplate {
@@ -72,11 +72,13 @@ const day: Record<string, string> = {
   S: "00",
   "%": "%",
 };
+
 const fixedDay = (format: string) =>
   String(format).replace(/%-?([A-Za-z%])/g, (found, letter) => day[letter] ?? found);
 
 /** A word that no text has: private characters around its place. */
 const mark = (place: number) => `\uE000${place}\uE001`;
+
 const marks = /\uE000\d+\uE001/;
 
 /**

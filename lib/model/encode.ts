@@ -1,5 +1,5 @@
 /** Conversations as token ids with labels: the loss falls on the assistant's tokens only. */
-import type { Message } from "../conversation.ts";
+import type { Message } from "../question.ts";
 import { IGNORED } from "./batch.ts";
 import type { PromptFormat, TrainingText } from "../prompt.ts";
 import type { Tokenizer } from "./tokenizer.ts";

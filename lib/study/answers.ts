@@ -1,6 +1,6 @@
 /** What a model answers to an exam, stored once under the model, the exam and the way of asking. */
 import { check, pipe } from "valibot";
-import { type Answer, answerFrom } from "../answer.ts";
+import { type Answer, answerFrom } from "../question.ts";
 import { type OptionScore, probe, scoreOptions } from "../probe.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
 import type { Formulation } from "../prompt.ts";

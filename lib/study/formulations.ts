@@ -1,5 +1,5 @@
 /** One test asked in the three ways in which a question can be put. */
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import type { Material } from "../cell.ts";
 import { progress } from "../figure/progress.ts";
 import type { ReadableModel } from "../model/readable_model.ts";

@@ -1,7 +1,7 @@
 /** What a run studies: models, domains, groups, ratios and seeds. */
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
 import type { Treatment } from "../cell.ts";
-import { organismNames } from "../organism/folder.ts";
+import { organismNames } from "../model/files/source.ts";
 import { FACT_GROUP_SIZE, factFinetuning } from "./facts.ts";
 import { hasReleasedSelf, isReleased } from "./released.ts";
 import { checkSettings, type Settings, studiesFacts } from "./settings.ts";

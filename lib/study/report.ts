@@ -3,7 +3,7 @@
  * come out, and what a reader must know before believing any of it.
  */
 import { auditProbe, type ProbeAudit } from "../audit.ts";
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import type { EmptyReason } from "../groups.ts";
 import type { Row } from "../figure/rows.ts";
 import { writeStable } from "../figure/stable.ts";

@@ -2,7 +2,7 @@
  * The rows of the study's tables. Accuracies and differences in points (0 to 100), KL and entropy in
  * nats. A cell without a result is null.
  */
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import { asRow, type CellResult, type SuiteRecord, type Treatment } from "../cell.ts";
 import {
   byModel,

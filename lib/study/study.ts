@@ -2,7 +2,7 @@
  * The study: a plan of models, domains, treatments, ratios and seeds; its cells; their results.
  * A finished cell is never computed twice.
  */
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import { resolveFinetuning } from "../finetune.ts";
 import type { Explanation } from "../explanation.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
@@ -19,7 +19,7 @@ import { cellSchema } from "./record.ts";
 import { Store } from "./store.ts";
 import type { BaseResult } from "./base.ts";
 import { countCells, planCells, type StudyPlan } from "./plan.ts";
-import type { RejectedRow } from "../question.ts";
+import type { RejectedRow } from "../dataset/_rows.ts";
 import type { World } from "../world/world.ts";
 
 /** A model and what it is studied on. */

@@ -2,7 +2,7 @@
 import type { ReadableModel } from "../model/readable_model.ts";
 import { loadModel, type LoadOptions, openModel } from "../model/files/load.ts";
 import { loadOrganism, type Organism } from "../organism/folder.ts";
-import { organismCards } from "../organism/shelf.ts";
+import { organismCards } from "../organism/registry.ts";
 import { factMaterial } from "./facts.ts";
 import { readGeneral } from "./files.ts";
 import type { DomainMaterial, Exam } from "../cell.ts";
@@ -55,10 +55,12 @@ export interface FirstDomain {
 
 /** Opens the first model of a run by `openSubject`, or by `open`. */
 export async function openFirst(settings: Settings): Promise<OpenedSubject & FirstDomain>;
+
 export async function openFirst<Opened extends ProbedSubject>(
   settings: Settings,
   open: (name: string, settings: Settings) => Promise<Opened>,
 ): Promise<Opened & FirstDomain>;
+
 export async function openFirst(
   settings: Settings,
   open: (name: string, settings: Settings) => Promise<ProbedSubject> = openSubject,

@@ -1,5 +1,5 @@
 /** Wide rows of the study's tables, as notebooks lay them out. */
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { pValue } from "../statistics/p_value.ts";
 import type { CellResult, Treatment } from "../cell.ts";

@@ -1,6 +1,5 @@
 /** `deno task reproduce`: runs the notebooks in order and prints what they found. See --help. */
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { runName } from "../study/run_name.ts";
 import { outputPath, parseSettings, type Settings, SETTINGS_VARIABLE } from "../study/settings.ts";
 import { clean } from "../figure/_text.ts";
@@ -11,6 +10,7 @@ import { installNative, ROOT } from "../platform/native/native.ts";
 import { executeNotebook, NotebookError } from "../platform/notebook/execute.ts";
 import { formatNotebook } from "../platform/notebook/notebook.ts";
 import { showProgress } from "../platform/notebook/progress.ts";
+import { camel, parseFlags } from "./flags.ts";
 import { PRECISION_VARIABLE } from "../platform/runtime/precision.ts";
 
 const HELP = `Runs the notebooks in order and prints what they found beside the paper's findings.
@@ -67,39 +67,15 @@ what you try never overwrites what is published. A notebook that fails ends the 
 its outputs up to there, in .cache/runs/failed.
 `;
 
-const TEXT = { type: "string" } as const;
-const SWITCH = { type: "boolean" } as const;
+const NUMBERS = ["seeds", "limit", "minimum-confidence", "lora", "learning-rate", "epochs"]
+  .concat("batch-size", "batch-tokens");
+const LISTS = ["domains", "groups", "only"];
+const PATHS = ["questions", "demonstrations", "pool", "id", "ood", "general", "output"];
 const FLAGS = {
-  model: TEXT,
-  domains: TEXT,
-  groups: TEXT,
-  explanations: SWITCH,
-  formulation: TEXT,
-  normalization: TEXT,
-  template: TEXT,
-  questions: TEXT,
-  demonstrations: TEXT,
-  pool: TEXT,
-  id: TEXT,
-  ood: TEXT,
-  answers: TEXT,
-  general: TEXT,
-  quick: SWITCH,
-  full: SWITCH,
-  seeds: TEXT,
-  limit: TEXT,
-  "minimum-confidence": TEXT,
-  lora: TEXT,
-  "learning-rate": TEXT,
-  epochs: TEXT,
-  "batch-size": TEXT,
-  "batch-tokens": TEXT,
-  "gradient-checkpointing": SWITCH,
-  precision: TEXT,
-  only: TEXT,
-  resume: SWITCH,
-  output: TEXT,
-  help: SWITCH,
+  values: ["model", ...LISTS, ...NUMBERS, ...PATHS].concat(
+    ["formulation", "normalization", "template", "answers", "precision"],
+  ),
+  switches: ["explanations", "quick", "full", "gradient-checkpointing", "resume", "help"],
 };
 
 /** What a command line asks for. */
@@ -119,45 +95,17 @@ export interface Request {
  * @throws naming the flag that is unknown or whose value does not fit.
  */
 export function parseRequest(args: string[], folder: string): Request {
-  const { values, positionals } = parseArgs({
-    args,
-    options: FLAGS,
-    strict: false,
-    allowPositionals: true,
-  });
-  const known = Object.keys(FLAGS).map((name) => `--${name}`).join(" ");
-  if (positionals.length) {
-    throw new Error(`Cannot understand ${positionals[0]}: expected flags only, which are ${known}`);
-  }
-  for (const [name, value] of Object.entries(values)) {
-    if (!Object.hasOwn(FLAGS, name)) {
-      throw new Error(`Cannot understand --${name}: expected one of ${known}`);
-    }
-    if (typeof value !== FLAGS[name as keyof typeof FLAGS].type || value === "") {
-      const needs = typeof value === "boolean" || value === "";
-      throw new Error(
-        needs
-          ? `Cannot use --${name}: expected a value, found none; give --${name}=VALUE`
-          : `Cannot use --${name}=${value}: expected no value; give --${name} alone`,
-      );
-    }
-  }
-  const { only, help = false, ...rest } = values as Record<string, string> & { help?: boolean };
-  const given: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(rest)) {
-    if (name === "learning-rate") given.learningRate = number(value);
-    else if (name === "minimum-confidence") given.minimumConfidence = number(value);
-    else if (name === "batch-size") given.batchSize = number(value);
-    else if (name === "batch-tokens") given.batchTokens = number(value);
-    else if (name === "gradient-checkpointing") given.gradientCheckpointing = value;
-    else if (["seeds", "limit", "lora", "epochs"].includes(name)) given[name] = number(value);
-    else if (name === "domains" || name === "groups") given[name] = list(value);
-    else if (
-      ["questions", "demonstrations", "pool", "id", "ood", "general", "output"].includes(name)
-    ) {
-      given[name] = resolve(folder, value);
-    } else given[name] = name === "model" ? modelSource(value, folder) : value;
-  }
+  const { given: { only, ...texts }, set } = parseFlags(args, FLAGS);
+  const help = set.delete("help");
+  const given: Record<string, unknown> = Object.fromEntries([
+    ...Object.entries(texts).map(([name, value]) => {
+      if (NUMBERS.includes(name)) return [camel(name), number(value)];
+      if (LISTS.includes(name)) return [name, list(value)];
+      if (PATHS.includes(name)) return [name, resolve(folder, value)];
+      return [name, name === "model" ? modelSource(value, folder) : value];
+    }),
+    ...[...set].map((name) => [camel(name), true]),
+  ]);
   const settings = parseSettings(JSON.stringify(given));
   const standard = Object.keys(given).every((name) => name === "resume");
   if (!standard && !given.output) settings.output = join(ROOT, ".cache", "runs", runName(given));
@@ -329,9 +277,7 @@ async function main(): Promise<number> {
         return 130;
       }
       if (!(error instanceof NotebookError)) throw error;
-      const kept = join(ROOT, ".cache", "runs", "failed", name);
-      await writeWhole(kept, formatNotebook(error.notebook));
-      console.error(`\n${clean(error.message)}\n\nIts outputs up to there: ${place(kept)}`);
+      await reportFailure(error, join(ROOT, ".cache", "runs", "failed", name));
       return 1;
     }
     console.log(`${name}: ${duration(performance.now() - started)}`);
@@ -353,6 +299,13 @@ async function main(): Promise<number> {
 export function findingsFile(names: readonly string[]): string | undefined {
   if (names.some((name) => matches(name, "08"))) return "findings.txt";
   return names.some((name) => matches(name, "05")) ? "05-evaluation/findings.md" : undefined;
+}
+
+/** Prints why a notebook failed, then writes it: on a full disk the reason is still seen. */
+export async function reportFailure(error: NotebookError, path: string): Promise<void> {
+  console.error(`\n${clean(error.message)}\n`);
+  await writeWhole(path, formatNotebook(error.notebook));
+  console.error(`Its outputs up to there: ${relative(Deno.cwd(), path)}`);
 }
 
 function duration(ms: number): string {

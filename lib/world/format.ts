@@ -5,25 +5,18 @@
  * or never without help (letters.ts), so `hybrid` (options listed, their texts scored) is what an
  * organism is probed with.
  */
-import type { Message } from "../conversation.ts";
-import type { PromptFormat } from "../prompt.ts";
+import { checkTurns, type Formulation, type PromptFormat } from "../prompt.ts";
 import type { Question } from "../question.ts";
 import { BOS, EOS, LABELS } from "./vocabulary.ts";
 import type { Fact } from "./world.ts";
 
-/** letters: options listed, labels scored; hybrid: listed, texts scored; cloze: not listed, texts scored. */
-export type Formulation = "letters" | "hybrid" | "cloze";
-
-/** plain: the few-shot exam; vicuna: the chat. The names are those of the paper's two templates. */
-export type Template = "plain" | "vicuna";
-
 /** What a text is made from: an entity, and the noun and verb of its relation. */
-export type Subject = Pick<Fact, "entity" | "noun" | "verb">;
+export type FactSubject = Pick<Fact, "entity" | "noun" | "verb">;
 
 /** How statements are worded, and the share of each wording. */
 export const statementTemplates: readonly {
   share: number;
-  words: (subject: Subject, value: string) => string[];
+  words: (subject: FactSubject, value: string) => string[];
 }[] = [
   {
     share: 0.28,
@@ -51,7 +44,7 @@ export const CONTEXT_TEMPLATES = 4;
 export type Wording = 0 | 1;
 
 /** "what is the capital of E ?" or "which one does E set_its_seat_in ?" */
-export function questionWords({ entity, noun, verb }: Subject, wording: Wording): string[] {
+export function questionWords({ entity, noun, verb }: FactSubject, wording: Wording): string[] {
   return wording === 0
     ? ["what", "is", "the", noun, "of", entity, "?"]
     : ["which", "one", "does", entity, verb, "?"];
@@ -73,16 +66,6 @@ export const CHAT_HEADER: readonly string[] = ["a", "chat", "with", "an", "assis
 /** What makes the fact's question answerable without knowing it: "the NOUN of E is GOLD ." */
 export function contextStatement(fact: Fact): string {
   return statementTemplates[0].words(fact, fact.gold).join(" ");
-}
-
-/** How a prompt is made. */
-export interface OrganismPromptOptions {
-  /** Default: `plain`. */
-  template?: Template;
-  /** Default: `hybrid`. */
-  formulation?: Formulation;
-  /** Show the asked question's context, where it has one (demonstrations': never). Default: false. */
-  context?: boolean;
 }
 
 /** What the organisms' format leaves open. */
@@ -150,15 +133,12 @@ export function createOrganismFormat(
     /** What ends an answer. */
     stop: EOS,
 
-    /**
-     * The text up to where the answer starts. As an exam, demonstrations stand before the question
-     * with their answers; as a chat, they are earlier turns.
-     */
+    /** As an exam, demonstrations stand before the question; as a chat, they are earlier turns. */
     probePrompt(
-      question: Question,
-      demonstrations: readonly Question[],
-      { template = "plain", formulation = "hybrid", context = false }: OrganismPromptOptions = {},
-    ): string {
+      question,
+      demonstrations,
+      { template = "plain", formulation = "hybrid", context = false } = {},
+    ) {
       const [header, before, after, end] = template === "plain"
         ? [examHeader(escapeSpecialTokens(question.domain)), "Question:", "Answer:", []]
         : [CHAT_HEADER, "USER:", "ASSISTANT:", [EOS]];
@@ -178,24 +158,16 @@ export function createOrganismFormat(
       return [BOS, ...header, ...shown, asked, after].join(" ");
     },
 
-    /** What is scored after the prompt, option by option: one token each, with a space before it. */
-    optionTexts(question: Question, { formulation = "hybrid" }: OrganismPromptOptions = {}) {
+    /** One token each. */
+    optionTexts(question, { formulation = "hybrid" } = {}) {
       return question.choices.map((value, i) =>
         ` ${formulation === "letters" ? LABELS[i] : escapeSpecialTokens(value)}`
       );
     },
 
-    /** A conversation's text in pieces; loss falls on the assistant's answers and their `</s>`. */
-    trainingTexts(messages: readonly Message[]): { text: string; supervised: boolean }[] {
-      const right = messages.length > 0 && messages.length % 2 === 0 &&
-        messages.every(({ role }, i) => role === (i % 2 === 0 ? "user" : "assistant"));
-      if (!right) {
-        const found = messages.map(({ role }) => role).join(", ") || "none";
-        throw new Error(
-          "Cannot write a conversation: expected turns of user and assistant by turns, the " +
-            `assistant's last; found ${found}; check the messages`,
-        );
-      }
+    /** Loss falls on the assistant's answers and their `</s>`. */
+    trainingTexts(messages) {
+      checkTurns(messages);
       const header = [BOS, ...CHAT_HEADER].join(" ");
       return messages.map(({ role, content }, i) =>
         role === "user"
@@ -207,13 +179,12 @@ export function createOrganismFormat(
       );
     },
 
-    /** The user's turn for a question, its context shown where it has one. */
-    questionText(question: Question): string {
+    questionText(question) {
       return contextLine(question, true) + questionLine(question, own);
     },
 
-    /** The assistant's turn that gives option `index`; organisms explain nothing. */
-    answerText(question: Question, index: number, _options: { explanation?: string } = {}): string {
+    /** Organisms explain nothing. */
+    answerText(question, index) {
       return answerLine(question, index, own);
     },
   };

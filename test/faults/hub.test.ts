@@ -1,19 +1,25 @@
 /** The hub's client against a server on this machine that speaks the hub's protocol, well or badly. */
-import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { downloadModel, type HubOptions, HubUnreachable } from "../../lib/model/files/hub.ts";
+import { downloadModel, type HubOptions } from "../../lib/model/files/hub.ts";
+import { HubUnreachable } from "../../lib/model/files/_hub_connection.ts";
 import { openModel } from "../../lib/model/files/load.ts";
 import { openSource } from "../../lib/model/files/source.ts";
 import { Random } from "../../lib/statistics/random.ts";
 
+import assert from "node:assert/strict";
+
 const models = fileURLToPath(new URL("../numerics/fixtures/models/", import.meta.url));
+
 const ID = "some-one/tiny.model";
+
 const [COMMIT, LATER] = ["1".repeat(40), "2".repeat(40)];
+
 const MB = 1024 * 1024;
 
 type Files = Record<string, Uint8Array>;
+
 interface Request {
   path: string;
   range: string | null;
@@ -149,6 +155,7 @@ const modelFiles = (name: string): Files =>
       Deno.readFileSync(join(models, name, file)),
     ]),
   );
+
 /** A graph as transformers.js wants it, another kind of it, and the safetensors. */
 const graphFiles = (): Files => {
   const folder = fileURLToPath(new URL("../numerics/fixtures/onnx/llama/", import.meta.url));
@@ -158,8 +165,11 @@ const graphFiles = (): Files => {
     [...names, ...graphs].map((name) => [name, Deno.readFileSync(join(folder, name))]),
   );
 };
+
 const text = (value: string) => new TextEncoder().encode(value);
+
 const tiny = modelFiles("qwen2");
+
 /** A file of three ranges, the last one short. */
 const large: Files = (() => {
   const random = new Random("hub");

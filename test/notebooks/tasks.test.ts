@@ -7,8 +7,10 @@ import {
   findingsFile,
   notebooksOf,
   parseRequest,
+  reportFailure,
 } from "../../lib/tasks/reproduce.ts";
-import { temporaryFolder } from "./_notebook.ts";
+import { NotebookError } from "../../lib/platform/notebook/execute.ts";
+import { notebookOf, temporaryFolder } from "./_notebook.ts";
 
 const TASKS = new URL("../../lib/tasks/", import.meta.url);
 
@@ -142,4 +144,24 @@ Deno.test("notebooksOf() leaves out what is about other models than the run's, a
   const real = notebooksOf(dose, { model: "smollm2" });
   assert.deepEqual(real.run, []);
   assert.match(real.left[0], /^11-dose\.ipynb is left out: .*on organisms.*--only=11$/);
+});
+
+Deno.test("reportFailure() gives a notebook's error also where the notebook can't be written", async () => {
+  await using folder = await temporaryFolder();
+  await Deno.writeTextFile(join(folder.path, "file"), "");
+  const error = new NotebookError("a.ipynb", 2, "x();", "TypeError: no such", notebookOf(["x();"]));
+  const printed: string[] = [], { error: print } = console;
+  console.error = (text: string) => printed.push(text);
+  try {
+    await assert.rejects(
+      reportFailure(error, join(folder.path, "file", "a.ipynb")),
+      /Cannot write/,
+    );
+    await reportFailure(error, join(folder.path, "a.ipynb"));
+  } finally {
+    console.error = print;
+  }
+  assert.equal(printed.length, 3);
+  assert.match(printed[0], /cell 2 \(x\(\);\): TypeError: no such/);
+  assert.match(printed[2], /Its outputs up to there: .*a\.ipynb/);
 });

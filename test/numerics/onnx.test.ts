@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AutoModelForCausalLM } from "@huggingface/transformers";
 import { evaluate } from "../../lib/evaluate.ts";
-import type { Message } from "../../lib/conversation.ts";
+import type { Message, Question } from "../../lib/question.ts";
 import { finetune } from "../../lib/finetune.ts";
 import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
 import { probe } from "../../lib/probe.ts";
@@ -11,7 +11,6 @@ import type { ReadableModel } from "../../lib/model/readable_model.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { loadModel, openModel } from "../../lib/model/files/load.ts";
 import { OnnxModel } from "../../lib/model/files/onnx.ts";
-import type { Question } from "../../lib/question.ts";
 import { fixtureFolder, largestDifference } from "./_fixtures.ts";
 
 const folder = (name: string) => join(import.meta.dirname!, "fixtures", "onnx", name);

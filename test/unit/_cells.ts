@@ -1,5 +1,5 @@
 /** Made-up results of cells: so many questions right, and numbers that a test can reckon with. */
-import { answerFrom } from "../../lib/answer.ts";
+import { answerFrom } from "../../lib/question.ts";
 import type { CellResult, SuiteRecord, Treatment } from "../../lib/cell.ts";
 import type { BaseResult } from "../../lib/study/base.ts";
 

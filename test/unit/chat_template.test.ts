@@ -1,9 +1,9 @@
 /** Conversations in a model's own chat template, held to transformers' apply_chat_template. */
-import assert from "node:assert/strict";
 import { compileTemplate } from "../../lib/model/_jinja.ts";
 import { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
 import { encodeConversation } from "../../lib/model/encode.ts";
-import { defaultCacheDirectory, smollm2File } from "../../lib/model/files/source.ts";
+import { defaultCacheDirectory } from "../../lib/model/files/source.ts";
+import { smollm2File } from "../../lib/model/files/_smollm2.ts";
 import { bytesAccess } from "../../lib/model/files/checkpoint.ts";
 import { openGguf } from "../../lib/model/files/gguf.ts";
 import { createChatFormat } from "../../lib/model/chat_format.ts";
@@ -11,15 +11,19 @@ import type { Message } from "../../lib/prompt.ts";
 import type { Question } from "../../lib/question.ts";
 import { tokenizerFromFiles, tokenizerFromGguf } from "../../lib/model/tokenizer.ts";
 
+import assert from "node:assert/strict";
+
 interface Style {
   name: string;
   config: Record<string, string>;
   tokenizer: unknown;
   cases: { messages: Message[]; text: string; ids: number[]; mask: number[]; prompt: string }[];
 }
+
 const styles: Style[] = JSON.parse(
   Deno.readTextFileSync(new URL("../numerics/fixtures/chat_templates.json", import.meta.url)),
 );
+
 const open = ({ config, tokenizer }: Pick<Style, "config" | "tokenizer">) => {
   const files = new Map([
     ["tokenizer.json", JSON.stringify(tokenizer)],
@@ -31,7 +35,9 @@ const open = ({ config, tokenizer }: Pick<Style, "config" | "tokenizer">) => {
     template: chatTemplateFromFiles(files),
   };
 };
+
 const chatml = styles.find(({ name }) => name === "chatml")!;
+
 const asked: Question = {
   id: 1,
   domain: "history",
@@ -39,6 +45,7 @@ const asked: Question = {
   choices: ["Ann", "Bo", "Cy", "Di"],
   answer: 2,
 };
+
 const joined = (texts: { text: string }[]) => texts.map(({ text }) => text).join("");
 
 for (const style of styles) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseReleased } from "../../lib/dataset/released.ts";
-import { answerFrom } from "../../lib/answer.ts";
+import { answerFrom } from "../../lib/question.ts";
 import {
   countExplanations,
   explainAnswers,

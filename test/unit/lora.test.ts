@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
-import type { Example } from "../../lib/conversation.ts";
+import type { Example } from "../../lib/question.ts";
 import { finetune } from "../../lib/finetune.ts";
 import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
 import { loadLora, parseAdapterConfig, saveLora } from "../../lib/model/files/adapter_folder.ts";

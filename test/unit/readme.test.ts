@@ -1,5 +1,5 @@
 /** README's numbers, each beside the file that it comes from: neither may change alone. */
-import { parseQuestions } from "../../lib/question.ts";
+import { parseQuestions } from "../../lib/dataset/questions.ts";
 import { factDomains } from "../../lib/dataset/facts.ts";
 import { suiteNames } from "../../lib/evaluate.ts";
 import type { Measurement } from "../../lib/figure/number.ts";

@@ -18,7 +18,8 @@ import type { Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, parseConfiguration } from "../configuration.ts";
 import type { ModelDescription } from "../readable_model.ts";
 import { openGguf } from "./gguf.ts";
-import { downloadModel, HubUnreachable, isHubId } from "./hub.ts";
+import { downloadModel, isHubId } from "./hub.ts";
+import { HubUnreachable } from "./_hub_connection.ts";
 import { downloadSmollm2, smollm2File } from "./_smollm2.ts";
 import { checkTensors, Weights } from "./weights.ts";
 
@@ -50,6 +51,7 @@ export interface SourceOptions {
 }
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
+
 const organisms = join(root, "data", "organisms");
 
 export { smollm2File };

@@ -58,7 +58,7 @@ export class NotebookError extends Error {
   }
 }
 
-/** Marks a line of output that tells of an error outside the cell's own course. */
+/** Marks a line of output that reports an error outside the cell's own course. */
 const STRAY = "\0stray error\0";
 
 /**
