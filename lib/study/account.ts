@@ -8,7 +8,8 @@ import { checkGate } from "../world/gate.ts";
 import type { CellResult } from "../cell.ts";
 import { middleRatioFindings } from "./mixture.ts";
 import { modelLabel } from "./labels.ts";
-import { type Finding, findings, findingText } from "../findings.ts";
+import { type Finding, findings } from "../findings.ts";
+import { findingText } from "./finding_text.ts";
 import { type Estimate, overModels, plainEstimate, suiteLabels } from "../contrast.ts";
 
 /** The model's place where all models are taken together. */

@@ -12,6 +12,9 @@ export {
   type Treatment,
   treatments,
 } from "../cell.ts";
+export { correlations, correlationTitles, movedQuestion, pointRows } from "./correlations.ts";
+export { published } from "./published.ts";
+export { recallRows } from "./recall.ts";
 export { againstBase, compareTreatments, type ComparisonRow, fitRows } from "./comparisons.ts";
 export {
   type ConsistencyMeasure,
@@ -68,6 +71,7 @@ export {
 export { isOrganism, modelLabel } from "./labels.ts";
 export { paperGroupSizes, paperNumber } from "../dataset/paper.ts";
 export {
+  allFindings,
   auditPools,
   caveatsOf,
   claimable,
@@ -81,7 +85,6 @@ export {
   summaryText,
   unprovenTexts,
 } from "./report.ts";
-export { findingText } from "../findings.ts";
 export { auditText, readReleasedGroups, releasedFiles, releasedMaterial } from "./released.ts";
 export { type ReleasedMaterial } from "../cell.ts";
 export {
@@ -106,7 +109,6 @@ export { planCells, type StudyPlan } from "./plan.ts";
 export { baseAnswersOf, type BaseResult, poolAnswers } from "./base.ts";
 export {
   byModel,
-  consistencyCorrelations,
   type ConsistencyPoint,
   consistencyPoints,
   type Contrast,
@@ -115,6 +117,7 @@ export {
   suiteLabels,
   treatmentLabels,
 } from "../contrast.ts";
+export { findingText } from "./finding_text.ts";
 export { type Finding, findings, ruleContrasts, type Verdict } from "../findings.ts";
 export { ratioOf } from "../cell.ts";
 export { cellRows, type StudyRow, treatmentsOf } from "./rows.ts";
@@ -139,4 +142,5 @@ export {
   findingRecords,
   flipRows,
   movement,
+  overall,
 } from "./rows.ts";
