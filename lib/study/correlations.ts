@@ -9,9 +9,8 @@ import {
   type Estimate,
   pooledCorrelation,
   suiteLabels,
-  treatmentLabels,
 } from "../contrast.ts";
-import type { CellResult, Treatment } from "../cell.ts";
+import type { CellResult } from "../cell.ts";
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { formatR } from "../figure/number.ts";
 import { rankConsistency } from "../statistics/rank.ts";
@@ -56,8 +55,8 @@ export function correlations(cells: readonly CellResult[]): CorrelationRow[] {
         const row = (model: string, estimate: Estimate, over: CorrelationRow["over"]) => {
           const { value, interval, n, p } = estimate;
           const r = Number.isFinite(value) ? { value, interval, n } : null;
-          const tested = Number.isFinite(p) ? p! : null;
-          return { test: suiteLabels[suite], kind, measure, model, r, p: tested, n, over };
+          const test = suiteLabels[suite];
+          return { test, kind, measure, model, r, p: Number.isFinite(p) ? p! : null, n, over };
         };
         const models = correlationsByModel(tested, { kind, measure });
         const pooled = models.length > 1 ? pooledCorrelation(models) : undefined;
@@ -110,11 +109,10 @@ export function movedQuestion(
   );
   const place = gaps.indexOf(Math.max(...gaps));
   const { question, choices, answer, probabilities } = answers[place];
-  const label = (treatment: Treatment) => treatmentLabels[treatment];
   return Object.entries({
-    base: probabilities,
-    [label("inc")]: after(inc, items[place]),
-    [label("self")]: after(self, items[place]),
+    before: probabilities,
+    "after INC": after(inc, items[place]),
+    "after SELF": after(self, items[place]),
   }).flatMap(([group, list]) =>
     list.map((share, i) => ({
       question,
