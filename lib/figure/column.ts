@@ -83,6 +83,7 @@ export const columns: Readonly<Record<string, Omit<Column, "key">>> = {
   loss: { label: "loss", unit: "nats", digits: 3 },
   lastLoss: { label: "last loss", unit: "nats", digits: 3 },
   rank: { label: "rank consistency", digits: 3 },
+  consistency: { label: "rank consistency x 100", digits: 1 },
   cosine: { label: "cosine similarity", digits: 3 },
   r: { label: "r", digits: 2, format: "r" },
   p: { label: "p", format: "p" },

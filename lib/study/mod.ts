@@ -44,6 +44,8 @@ export {
   type Treatment,
   treatments,
 } from "../cell.ts";
+export { correlations, correlationTitles, movedQuestion, pointRows } from "./correlations.ts";
+export { recallRows } from "./recall.ts";
 export { againstBase, compareTreatments, type ComparisonRow, fitRows } from "./comparisons.ts";
 export {
   type ConsistencyMeasure,
@@ -97,6 +99,7 @@ export {
 export { isOrganism, modelLabel } from "./labels.ts";
 export { paperGroupSizes, paperNumber } from "../dataset/paper.ts";
 export {
+  allFindings,
   auditPools,
   caveatsOf,
   claimable,
@@ -111,7 +114,6 @@ export {
   summaryText,
   unprovenTexts,
 } from "./report.ts";
-export { findingText } from "../findings.ts";
 export { auditText, readReleasedGroups, releasedFiles, releasedMaterial } from "./released.ts";
 export { type ReleasedMaterial } from "../cell.ts";
 export {
@@ -136,7 +138,6 @@ export { planCells, type StudyPlan } from "./plan.ts";
 export { baseAnswersOf, type BaseResult, poolAnswers } from "./base.ts";
 export {
   byModel,
-  consistencyCorrelations,
   type ConsistencyPoint,
   consistencyPoints,
   type Contrast,
@@ -145,6 +146,7 @@ export {
   suiteLabels,
   treatmentLabels,
 } from "../contrast.ts";
+export { findingText } from "./finding_text.ts";
 export { type Finding, findings, ruleContrasts, type Verdict } from "../findings.ts";
 export { ratioOf } from "../cell.ts";
 export { cellRows, type StudyRow, treatmentsOf } from "./rows.ts";
@@ -168,6 +170,7 @@ export {
   findingRecords,
   flipRows,
   movement,
+  overall,
   type PairedAnswer,
   pairedAnswers,
 } from "./rows.ts";

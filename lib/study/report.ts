@@ -17,7 +17,9 @@ import { findingRecords } from "./rows.ts";
 import type { Study } from "./study.ts";
 import type { StudyPlan } from "./plan.ts";
 import { suiteLabels } from "../contrast.ts";
-import { type Finding, findingText } from "../findings.ts";
+import { type Finding, findings } from "../findings.ts";
+import { findingText } from "./finding_text.ts";
+import { middleRatioFindings, mixtureKlFindings } from "./mixture.ts";
 
 /** Does a model's probe show knowledge at all? Over the answers that its groups are made from. */
 export function auditPools(pools: ReadonlyMap<string, readonly Answer[]>): ProbeAudit {
@@ -47,6 +49,17 @@ export function claimable(
   return guessers(audits).length === 0
     ? [...found]
     : found.map((one) => ({ ...one, verdict: "no claim" }));
+}
+
+/** All that the rule reads: its twelve hypotheses, and the two findings of the mixtures on each test. */
+export function allFindings(
+  study: Pick<Study, "bases" | "cells"> & { audits: ReadonlyMap<string, ProbeAudit> },
+): Finding[] {
+  const { cells, audits } = study;
+  return claimable(
+    [...findings(cells), ...middleRatioFindings(cells), ...mixtureKlFindings(study)],
+    audits,
+  );
 }
 
 /** What to say where a filter left no group. */
@@ -286,6 +299,6 @@ export async function saveRows(folder: string, name: string, rows: readonly Row[
 
 /** Writes `folder/name`, such as the findings' text; gives its path. */
 export async function saveText(folder: string, name: string, text: string): Promise<string> {
-  await writeWhole(`${folder}/${name}`, text);
+  await writeStable(`${folder}/${name}`, text);
   return `${folder}/${name}`;
 }

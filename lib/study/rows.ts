@@ -133,6 +133,12 @@ export const ALL_MODELS = "all models";
 
 export const ALL_DOMAINS = "all domains";
 
+/** Of rows that have a model those over all models; all of them where a run has only one. */
+export function overall<R extends { model: unknown }>(rows: readonly R[]): R[] {
+  const pooled = rows.filter(({ model }) => model === ALL_MODELS);
+  return pooled.length > 0 ? pooled : [...rows];
+}
+
 /**
  * Accuracy in points, the base's first: a row for each model, group, domain and test, and for all domains
  * together. Intervals are over questions, seeds pooled; with several models, rows of all of them come

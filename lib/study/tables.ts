@@ -5,7 +5,8 @@ import { pValue } from "../statistics/p_value.ts";
 import type { CellResult, Treatment } from "../cell.ts";
 import { modelLabel } from "./labels.ts";
 import { paperNumber } from "../dataset/paper.ts";
-import { type Finding, findingText, ruleContrasts } from "../findings.ts";
+import { type Finding, ruleContrasts } from "../findings.ts";
+import { findingText } from "./finding_text.ts";
 import type { Study } from "./study.ts";
 import { baseAnswersOf } from "./base.ts";
 import {
