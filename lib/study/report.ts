@@ -190,7 +190,7 @@ export function findingsText(
     "",
     ...detailTexts(found),
     ...study.plans.map(planText),
-    backendText(study.backend),
+    `Backend ${study.backend.name}, ${study.backend.precision}`,
     "",
   ].join("\n");
 }
@@ -210,12 +210,6 @@ function planText({ models, seeds, treatments, mixtureSeeds }: StudyPlan): strin
     ? `; mixtures with seeds ${(mixtureSeeds ?? seeds).join(", ")}`
     : "; no mixtures";
   return `${models.map(modelLabel).join(", ")}: seeds ${seeds.join(", ")}${mixtures}`;
-}
-
-function backendText({ name, device, threads, precision, versions }: Study["backend"]): string {
-  const packages = Object.entries(versions).map(([what, version]) => `${what} ${version}`);
-  const how = [threads && `${threads} threads`, precision].filter((text) => text).join(", ");
-  return `Backend ${name} on ${device}${how && ` (${how})`}: ${packages.join(", ")}`;
 }
 
 /**

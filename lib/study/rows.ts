@@ -86,7 +86,7 @@ export const distances:
  * all statistics are computed from (`asRows`), accuracies in points.
  */
 export function cellRows(cells: readonly CellResult[]): StudyRow[] {
-  return cells.flatMap(({ cell, size, suites, fit, finetuning, explanations, seconds }) =>
+  return cells.flatMap(({ cell, size, suites, fit, finetuning, explanations }) =>
     suiteNames.flatMap((suite): StudyRow[] => {
       const record = suites[suite];
       if (record === undefined) return [];
@@ -117,7 +117,6 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
         // Of a study with explanations: answers whose reasons the base model was asked for.
         asked: explanations?.asked ?? null,
         explained: explanations?.explained ?? null,
-        seconds: Number(seconds.toFixed(2)),
       }];
     })
   );

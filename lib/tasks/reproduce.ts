@@ -3,12 +3,14 @@ import { basename, isAbsolute, join, relative, resolve } from "node:path";
 import { runName } from "../study/run_name.ts";
 import { outputPath, parseSettings, type Settings, SETTINGS_VARIABLE } from "../study/settings.ts";
 import { clean } from "../figure/_text.ts";
+import { agree } from "../figure/stable.ts";
 import { isOnnx, ONNX } from "../model/files/source.ts";
+import { openBackend } from "../platform/runtime/backend.ts";
 import { SHAPE_VARIABLE } from "../platform/runtime/backend_choice.ts";
-import { writeWhole } from "../platform/runtime/files.ts";
+import { readText, writeWhole } from "../platform/runtime/files.ts";
 import { installNative, ROOT } from "../platform/native/native.ts";
 import { executeNotebook, NotebookError } from "../platform/notebook/execute.ts";
-import { formatNotebook } from "../platform/notebook/notebook.ts";
+import { formatNotebook, type Output } from "../platform/notebook/notebook.ts";
 import { showProgress } from "../platform/notebook/progress.ts";
 import { camel, parseFlags } from "./flags.ts";
 import { PRECISION_VARIABLE } from "../platform/runtime/precision.ts";
@@ -258,6 +260,7 @@ async function main(): Promise<number> {
   );
   for (const reason of left) console.log(reason);
   const began = performance.now();
+  const seconds: Record<string, number> = {};
   for (const name of names) {
     const started = performance.now();
     console.log(name);
@@ -270,6 +273,7 @@ async function main(): Promise<number> {
         },
         onProgress: showProgress(),
         signal: abort.signal,
+        agree: outputsAgree,
       });
     } catch (error) {
       if (abort.signal.aborted) {
@@ -280,8 +284,10 @@ async function main(): Promise<number> {
       await reportFailure(error, join(ROOT, ".cache", "runs", "failed", name));
       return 1;
     }
+    seconds[name] = Math.round((performance.now() - started) / 1000);
     console.log(`${name}: ${duration(performance.now() - started)}`);
   }
+  await writeRunFacts(folder, seconds);
   console.log(
     `\nAll ran in ${duration(performance.now() - began)}; see ${place(folder)}` +
       ` and ${place(request.notebooks)}${standard ? "" : " (not the published results)"}`,
@@ -293,6 +299,27 @@ async function main(): Promise<number> {
     console.log(`\n${text.replaceAll(/\\(\W)/g, "$1").replaceAll("&lt;", "<")}`);
   }
   return 0;
+}
+
+/** Whether outputs differ in the last digits of numbers alone; their pictures are drawn from the same. */
+export function outputsAgree(before: readonly Output[], after: readonly Output[]): boolean {
+  const [a, b] = [before, after].map((outputs) =>
+    JSON.stringify(outputs, (key, value) => key === "image/png" ? typeof value : value)
+  );
+  return agree(a, b, true);
+}
+
+/** Writes when and on what a run was made, and how long its notebooks took: all that may differ elsewhere. */
+async function writeRunFacts(folder: string, seconds: Record<string, number>): Promise<void> {
+  const path = join(folder, "run.json");
+  const { name, device, threads, precision, versions } = await openBackend();
+  const before = await readText(path).then(JSON.parse).catch(() => ({}));
+  const facts = {
+    date: new Date().toISOString().slice(0, 10),
+    backend: { name, device, threads, precision, versions },
+    seconds: { ...before.seconds, ...seconds },
+  };
+  await writeWhole(path, `${JSON.stringify(facts, null, 1)}\n`);
 }
 
 /** What a run of these notebooks ends with: 08 writes what all of them found, 05 a table of its own. */

@@ -9,6 +9,7 @@ import {
 import { Kernel } from "../../lib/platform/notebook/kernel.ts";
 import { codeCells, notebookProblems, readNotebook } from "../../lib/platform/notebook/notebook.ts";
 import { showProgress } from "../../lib/platform/notebook/progress.ts";
+import { outputsAgree } from "../../lib/tasks/reproduce.ts";
 import { streamText, temporaryFolder } from "./_notebook.ts";
 
 /** The NotebookError that running these cells ends with. */
@@ -77,6 +78,31 @@ Deno.env.get("PARAMETER") + "\\u001b[31m red" + new URL("lib/x.ts", "file://" + 
   );
   await executeNotebook(path, options);
   assert.equal(await Deno.readTextFile(path), written, "a second run must change nothing");
+});
+
+Deno.test("executeNotebook() keeps no progress, and outputs that agree as they were", async () => {
+  await using folder = await temporaryFolder();
+  const figures = JSON.stringify(new URL("../../lib/figure/progress.ts", import.meta.url).href);
+  const cells = [
+    `const { progress } = await import(${figures});
+const bar = progress("waiting", 2);
+bar.update(1);
+await bar.finish();
+console.log("r =", Number(Deno.env.get("DIGITS")));`,
+    'console.log(Deno.env.get("DIGITS") > "0.3334" ? "other" : "same");',
+  ];
+  const path = await folder.notebook(cells);
+  const run = async (digits: string) => {
+    await executeNotebook(path, { environment: { DIGITS: digits }, agree: outputsAgree });
+    return await readNotebook(path);
+  };
+  const first = await run("0.33333");
+  assert.equal(codeCells(first)[0].outputs.length, 1, "the progress is gone");
+  assert.equal(streamText(first, 1), "r = 0.33333\n");
+  const again = await run("0.33334");
+  assert.equal(streamText(again, 1), "r = 0.33333\n", "a last digit changes nothing");
+  const other = await run("0.33999");
+  assert.equal(streamText(other, 1) + streamText(other, 2), "r = 0.33999\nother\n");
 });
 
 Deno.test("executeNotebook() runs in the notebook's folder and can write elsewhere", async () => {
@@ -162,7 +188,8 @@ Deno.test("a kernel ends when its runner is killed", async () => {
 await new Promise((done) => setTimeout(done, 60_000));`,
   ]);
   const module = new URL("../../lib/platform/notebook/execute.ts", import.meta.url).href;
-  const script = `import { executeNotebook } from ${JSON.stringify(module)};
+  const script = `import { outputsAgree } from "../../lib/tasks/reproduce.ts";
+import { executeNotebook } from ${JSON.stringify(module)};
 await executeNotebook(${JSON.stringify(path)});`;
   const runner = new Deno.Command(Deno.execPath(), { args: ["eval", script], stderr: "null" })
     .spawn();
