@@ -304,7 +304,11 @@ async function main(): Promise<number> {
 /** Whether outputs differ in the last digits of numbers alone; their pictures are drawn from the same. */
 export function outputsAgree(before: readonly Output[], after: readonly Output[]): boolean {
   const [a, b] = [before, after].map((outputs) =>
-    JSON.stringify(outputs, (key, value) => key === "image/png" ? typeof value : value)
+    JSON.stringify(outputs, (key, value) => {
+      if (key === "image/png") return typeof value;
+      const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
+      return isRecord ? Object.fromEntries(Object.entries(value).sort()) : value;
+    })
   );
   return agree(a, b, true);
 }
