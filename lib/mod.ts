@@ -146,8 +146,11 @@ export {
 export { compareAnswers, type Consistency } from "./evaluate.ts";
 export { Random } from "./statistics/random.ts";
 export * from "./statistics/mod.ts";
+export * as statistics from "./statistics/mod.ts";
 export * from "./study/mod.ts";
+export * as study from "./study/mod.ts";
 export * from "./figure/mod.ts";
+export * as figure from "./figure/mod.ts";
 export { notebook } from "./study/notebook.ts";
 export { probeBases, type ProbedBase } from "./study/bases.ts";
 export { checkAnswer, type ExerciseOptions } from "./figure/exercise.ts";

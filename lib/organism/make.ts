@@ -54,10 +54,10 @@ export interface MakeOptions {
   onStart?: (step: number, steps: number) => void;
   /** Told after every step; `gate` are the latest values measured on the way. */
   onStep?: (state: MakeProgress) => void | Promise<void>;
-  /** Shares of the steps, below 1, after which `onKeep` gets the organism of that moment. Default: none. */
-  keepAt?: readonly number[];
-  /** The model is disposed when it is done. It may be told again of a moment, where a run goes on. */
-  onKeep?: (made: Made) => Promise<void>;
+  /** Shares of the steps, below 1, after which `onCheckpoint` gets the organism. Default: none. */
+  checkpoints?: readonly number[];
+  /** The model is disposed after the call. A run that goes on may give a checkpoint again. */
+  onCheckpoint?: (made: Made) => Promise<void>;
 }
 
 /** An organism as it was made; its files are not written yet. */
@@ -101,7 +101,7 @@ export function planSettings(
  * @throws where settings can't work, or where `folder` keeps the state of other settings
  */
 export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}): Promise<Made> {
-  const { folder, limit = 600, saveEvery, keepAt = [] } = options;
+  const { folder, limit = 600, saveEvery, checkpoints = [] } = options;
   const { name, size, letters, seed = plan.world } = plan;
   const { pretraining: settings, world: worldSettings } = planSettings(plan);
   const world = createWorld({ seed: plan.world, size, settings: worldSettings });
@@ -152,7 +152,7 @@ export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}
   };
   const stepsAt = (shares: readonly number[]) =>
     shares.map((share) => Math.round(share * steps)).filter((step) => step < steps);
-  const looks = stepsAt(LOOKS), keeps = stepsAt(keepAt);
+  const looks = stepsAt(LOOKS), keeps = stepsAt(checkpoints);
   const kept = path ? await readRecord(path) : undefined;
   const model = await pretrain(world, {
     settings,
@@ -163,7 +163,7 @@ export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}
     checkpoints: [...looks, ...keeps],
     async onCheckpoint(step, model) {
       if (looks.includes(step)) await look(step, model);
-      if (keeps.includes(step)) await options.onKeep?.(await made(step, model));
+      if (keeps.includes(step)) await options.onCheckpoint?.(await made(step, model));
     },
     onResume(step) {
       if (step > 0) {
