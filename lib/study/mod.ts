@@ -136,6 +136,7 @@ export {
   type BaseSweep,
   baseSweep,
   chatAccuracies,
+  formTable,
   gateRows,
   gateTable,
   pretrainBases,

@@ -55,16 +55,16 @@ export interface PretrainedBases {
 
 const USUAL = 100 * worldSizes.small.chatExamShare;
 
-/** Two domains and a quarter of the tokens: what a run of one organism has the time for. */
+/** Two domains and three eighths of the tokens: what a run of one organism has the time for. */
 const SHORT = {
   worldSettings: { domains: ["history", "medicine"] },
-  pretraining: { tokens: 1_024_000 },
+  pretraining: { tokens: 1_536_000 },
 };
 
 /** What a run pretrains: in full where it studies all organisms, else less, and shorter. */
 export function baseSweep({ model }: Settings): BaseSweep {
   const short = model !== ORGANISM && isOrganism(model);
-  if (short) return { checkpoints: [50, 75], chatExams: [0, USUAL], ...SHORT };
+  if (short) return { checkpoints: [25, 50], chatExams: [0, USUAL], ...SHORT };
   return { checkpoints: [25, 50, 75], chatExams: [0, USUAL / 2, USUAL, 2 * USUAL] };
 }
 
@@ -213,4 +213,25 @@ function overWorlds(estimates: readonly Estimate[]): Estimate {
   if (estimates.length === 1) return estimates[0];
   const { mean: value, interval, units: n } = meanInterval(estimates.map(({ value }) => value));
   return { value, interval, n };
+}
+
+/** A table of bases in both forms, untuned, and of what each group makes of them in chat form. */
+export function formTable(
+  rows: readonly Row[],
+  varied: readonly string[],
+  caption: string,
+): Table {
+  const column = (key: string, label: string) => ({ key, label, unit: "%", digits: 1 });
+  return table(rows, {
+    columns: [
+      ...varied,
+      "gate",
+      "test",
+      column("base", "untuned, exam, 5 examples"),
+      column("chat", "untuned, chat"),
+      ...["INC", "HAR", "SELF", "CON"].map((group) => column(group, `after ${group}, chat`)),
+    ],
+    caption,
+    notes: ["accuracy; OOD asks the questions of ID"],
+  });
 }

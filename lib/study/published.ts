@@ -1,57 +1,61 @@
-/** The tables of the shipped study, to stand beside those of a run of one's own. */
+/** The tables that ship in figures/, to stand beside a run of a reader's own. */
 import papa from "papaparse";
+import { rearm } from "../figure/_text.ts";
 import type { Cell } from "../figure/column.ts";
 import type { Row } from "../figure/rows.ts";
-import { readText } from "../platform/runtime/files.ts";
-import { outputPath, parseSettings, SETTINGS_VARIABLE } from "./settings.ts";
+import { settingsOf } from "./notebook.ts";
+import { outputPath, SETTINGS_VARIABLE } from "./settings.ts";
 
 /**
- * The rows of figures/`path`.csv, such as `05-evaluation/contrasts`; undefined where this run is the one
- * that writes them, or where there is no such table.
+ * The rows of a shipped table, such as `05-evaluation/contrasts`. Undefined where there is no such file,
+ * and in the run that makes it.
  */
 export async function published(path: string): Promise<Row[] | undefined> {
-  const figures = outputPath({ output: "figures" });
-  const json = Deno.env.get(SETTINGS_VARIABLE);
-  if (json !== undefined && outputPath(parseSettings(json)) === figures) return undefined;
-  try {
-    return rowsOfCsv(await readText(`${figures}/${path}.csv`));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const output = "figures";
+  const { output: own } = settingsOf({}, Deno.env.get(SETTINGS_VARIABLE));
+  if (outputPath({ output: own }) === outputPath({ output })) return undefined;
+  const text = await Deno.readTextFile(`${outputPath({ output }, path)}.csv`)
+    .catch((error) => {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    });
+  return text === undefined ? undefined : rowsOfCsv(text);
 }
 
-/** The rows of a csv that `toCsv` wrote; key, key_low, key_high and key_n are one measurement. */
+/** The rows that `toCsv` wrote; key, key_low, key_high and key_n become a measurement again. */
 export function rowsOfCsv(text: string): Row[] {
-  const { data } = papa.parse<Record<string, string>>(text, {
+  const { data, meta: { fields = [] } } = papa.parse<Record<string, string>>(text, {
     header: true,
     skipEmptyLines: true,
     delimiter: ",",
+    transformHeader: rearm,
   });
+  const readers = new Map(fields.map((key) => [key, readerOf(data.map((row) => row[key] ?? ""))]));
+  const isPart = (key: string) => {
+    const [, whole] = /^(.+)_(?:low|high|n)$/.exec(key) ?? [];
+    return whole !== undefined && fields.includes(whole) && fields.includes(`${whole}_low`);
+  };
   return data.map((row) => {
-    const at = (key: string) => row[key] === undefined || row[key] === "" ? undefined : row[key];
-    const isPart = (key: string) => /_(low|high|n)$/.test(key) && key.replace(/_\w+$/, "") in row;
+    const at = (key: string) => row[key] ? readers.get(key)!(row[key]) : null;
+    const cellOf = (key: string): Cell => {
+      const value = at(key);
+      if (typeof value !== "number" || !fields.includes(`${key}_low`)) return value;
+      const [low, high, n] = ["low", "high", "n"].map((part) => at(`${key}_${part}`));
+      return {
+        value,
+        ...(typeof low === "number" && typeof high === "number" ? { interval: [low, high] } : {}),
+        ...(typeof n === "number" ? { n } : {}),
+      };
+    };
     return Object.fromEntries(
-      Object.keys(row).filter((key) => !isPart(key)).map((key): [string, Cell] => {
-        const [low, high, n] = ["low", "high", "n"].map((part) => at(`${key}_${part}`));
-        const value = cellOf(at(key));
-        if (typeof value !== "number" || !(`${key}_low` in row)) return [key, value];
-        return [key, {
-          value,
-          ...(low !== undefined && high !== undefined
-            ? { interval: [Number(low), Number(high)] }
-            : {}),
-          ...(n === undefined ? {} : { n: Number(n) }),
-        }];
-      }),
+      fields.filter((key) => !isPart(key)).map((key) => [key, cellOf(key)]),
     );
   });
 }
 
-function cellOf(text: string | undefined): string | number | boolean | null {
-  if (text === undefined) return null;
-  if (text === "true" || text === "false") return text === "true";
-  const number = Number(text);
-  // A text that could be a formula is armoured by an apostrophe.
-  return Number.isNaN(number) ? text.replace(/^'/, "") : number;
+/** How a column's cells are read: as numbers or yes and no where all are, else as text. */
+function readerOf(cells: readonly string[]): (text: string) => string | number | boolean {
+  const filled = cells.filter((text) => text !== "");
+  if (filled.every((text) => !Number.isNaN(Number(text)))) return Number;
+  return filled.every((text) => /^(true|false)$/.test(text)) ? (text) => text === "true" : rearm;
 }

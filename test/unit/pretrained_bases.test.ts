@@ -79,5 +79,5 @@ Deno.test("a quick run pretrains nothing, and says so; one organism pretrains le
   assert.match(leftOut!, /quick/);
   assert.deepEqual(gateTable(gateRows([]), "gate").rows, []);
   assert.deepEqual(baseSweep(parseSettings()).chatExams, [0, 2.5, 5, 10]);
-  assert.equal(baseSweep(settings).pretraining!.tokens, 1_024_000);
+  assert.equal(baseSweep(settings).pretraining!.tokens, 1_536_000);
 });
