@@ -17,6 +17,7 @@ import {
   variationTable,
   variedPlan,
 } from "../../lib/study/variation.ts";
+import { basePlan, doseGrid, dosePlan } from "../../lib/study/plans.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
 import { runStudy } from "../../lib/study/run.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
@@ -127,6 +128,24 @@ function made(model: string, treatment: "har" | "inc" | "self", right: number): 
     seconds: 1,
   };
 }
+
+Deno.test("dosePlan() asks small organisms on one domain and seed, whatever the model", async () => {
+  const settings = (changes: object) => parseSettings(JSON.stringify(changes));
+  const standard = await dosePlan(settings({}));
+  assert.ok(standard.models.length > 1);
+  assert.ok(standard.models.every((name) => name.startsWith("organism:small-")));
+  assert.deepEqual([standard.domains, standard.seeds], [["history"], [0]]);
+  assert.deepEqual((await dosePlan(settings({ model: "a/model" }))).models, standard.models);
+  const own = await dosePlan(settings({ model: "organism:small-101", domains: ["medicine"] }));
+  assert.deepEqual([own.models, own.domains], [["organism:small-101"], ["medicine"]]);
+  const full = await dosePlan(settings({ full: true }));
+  assert.deepEqual([full.domains, full.seeds], [undefined, [0, 1, 2]]);
+  const bases = await basePlan(settings({ domains: ["medicine"] }));
+  assert.deepEqual([bases.models, bases.domains, bases.seeds], [[], undefined, [0]]);
+  const rates = [{}, { model: "organism:small-101" }, { model: "a/model" }]
+    .map((changes) => doseGrid(settings(changes)).learningRates.length);
+  assert.deepEqual(rates, [3, 2, 3]);
+});
 
 Deno.test("a variation of other base models has these models", () => {
   const columns = { checkpoint: 50, gate: "FAILED" };
