@@ -9,6 +9,7 @@ import {
   formatR,
   isMeasurement,
   type Measurement,
+  percent,
   signed,
 } from "./number.ts";
 import { pValue } from "../statistics/p_value.ts";
@@ -92,6 +93,22 @@ export const columns: Readonly<Record<string, Omit<Column, "key">>> = {
   learningRate: { label: "learning rate", ...plain },
   minimumConfidence: { label: "threshold of belief", ...plain },
   epochs: plain,
+  ...Object.fromEntries(
+    ["INC", "HAR", "SELF", "CON"].flatMap((group) =>
+      ["base", "INC"].map((other) => `${group} - ${other}`)
+    ).map((key) => [key, { label: key, ...points }]),
+  ),
+  "minus base": { label: "minus base", ...points },
+  "minus INC": { label: "minus INC", ...points },
+  varied: { label: "what was varied" },
+  smallest: { label: "least", ...points },
+  smallestAt: { label: "at" },
+  greatest: { label: "greatest", ...points },
+  greatestAt: { label: "at" },
+  groupShare: { label: "share of the group", format: (value) => percent(value, 0) },
+  atMost: { label: "items at most", digits: 0 },
+  checkpoint: { label: "share of the pretraining", unit: "%", ...plain },
+  chatExams: { label: "chat exams among the documents", unit: "%", ...plain },
   step: { digits: 0 },
   seed: { digits: 0 },
   n: { digits: 0 },

@@ -1,8 +1,8 @@
 /**
  * Rows as danfojs data frames, for pandas-like work in notebooks. danfojs 1.1.2 is loaded at the first
  * call: it brings TensorFlow.js along. What it computes wrongly (test/unit/figure_frame.test.ts) is
- * kept away here: a missing number is NaN, for groupby counts a null as 0; grouping, joining and
- * sorting that would mix rows up are refused. Left to the caller: a group's mean is NaN where one value
+ * kept away here: a missing number is NaN, for groupby counts a null as 0; a frame that was
+ * filtered or sorted is filtered by place; grouping, joining and sorting that would mix rows up are refused. Left to the caller: a group's mean is NaN where one value
  * is missing, its `std` of one row is 0, and its `count` counts missing ones.
  */
 import type { DataFrame } from "danfojs-node";
@@ -133,7 +133,7 @@ function prepare(danfo: typeof import("danfojs-node")) {
   let { prototype } = danfo.DataFrame;
   // What danfojs derives from a frame is of the class above.
   while (!Object.hasOwn(prototype, "groupby")) prototype = Object.getPrototypeOf(prototype);
-  const { groupby, sortValues } = prototype;
+  const { groupby, query, sortValues } = prototype;
   const replace = (name: PropertyKey, value: unknown) =>
     Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
   replace(Symbol.for("Jupyter.display"), function (this: DataFrame) {
@@ -143,6 +143,12 @@ function prepare(danfo: typeof import("danfojs-node")) {
   replace("groupby", function (this: DataFrame, keys: string[]) {
     checkKeys("group", [this], keys, "-");
     return groupby.call(this, keys);
+  });
+  // danfojs takes the labels of the rows asked for as their places: wrong rows of a filtered frame.
+  replace("query", function (this: DataFrame, condition: { values: boolean[] } | boolean[]) {
+    const mask = Array.isArray(condition) ? condition : condition.values;
+    const places = mask.flatMap((asked, place) => asked ? [place] : []);
+    return query.call(this, places as unknown as boolean[]);
   });
   replace("sortValues", function (this: DataFrame, by: string, ...rest: []) {
     const place = this.columns.map(String).indexOf(by);

@@ -7,7 +7,7 @@ export {
   columns as columnDictionary,
   type NumberFormat,
 } from "./column.ts";
-export { pivot, type Row } from "./rows.ts";
+export { melt, pivot, type Row } from "./rows.ts";
 export {
   flatten,
   type Table,
@@ -42,6 +42,5 @@ export { table as makeTable } from "./table.ts";
 export { note as showNote } from "./display.ts";
 export * from "./plot.ts";
 export * from "./panels.ts";
-export * from "./dose.ts";
 export { type AxisOptions, type FigureLayout, type PlotOptions } from "./theme.ts";
 export { studyProgress } from "../study/progress.ts";

@@ -99,3 +99,30 @@ export function pivot(
   }
   return [...wide.values()];
 }
+
+/**
+ * Long rows, the other way round than `pivot`: of each row one for each of `columns`, named in the column
+ * `names`, its cell in the column `values`; the other columns stay. Cells that are missing are left out.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * const long = melt([{ test: "ID", INC: 1, HAR: 2 }], ["INC", "HAR"], { names: "group" });
+ * assert.deepEqual(long[1], { test: "ID", group: "HAR", value: 2 });
+ * ```
+ */
+export function melt(
+  rows: readonly Row[],
+  columns: readonly string[],
+  { names = "measure", values = "value" }: { names?: string; values?: string } = {},
+): Record<string, Cell>[] {
+  checkColumns("melt rows", rows, columns);
+  return rows.flatMap((row) => {
+    const others = Object.entries(row).filter(([key]) => !columns.includes(key));
+    return columns.filter((key) => (row[key] ?? null) !== null).map((key) => ({
+      ...Object.fromEntries(others.map(([name, cell]) => [name, cell ?? null])),
+      [names]: key,
+      [values]: row[key]!,
+    }));
+  });
+}

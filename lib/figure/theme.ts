@@ -28,6 +28,10 @@ export const groupColors: Readonly<Record<string, string>> = {
   "con (har)": "#8C6D31",
   mixture: "#E69F00",
   "general only": "#56B4E9",
+  "inc - base": "#D55E00",
+  "har - base": "#8C6D31",
+  "har - inc": "#009E73",
+  "self - inc": "#0072B2",
 };
 
 /** Marker symbols and dashes, so that lines differ without colour too. */

@@ -153,6 +153,13 @@ async function readWorld(folder: string): Promise<World> {
   return parseWorld(await readText(path), path);
 }
 
+const warned = new Set<string>();
+
+/** A study opens an organism again and again. */
+function warnOnce(line: string): void {
+  if (warned.size < warned.add(line).size) console.warn(line);
+}
+
 /**
  * Loads an organism: its model, its world and its card.
  * @param name of one in data/organisms or of a variant, with or without `organism:` before it, or the
@@ -161,7 +168,7 @@ async function readWorld(folder: string): Promise<World> {
  */
 export async function loadOrganism(
   name: string,
-  { warn = console.warn, batchTokens }: LoadOrganismOptions = {},
+  { warn = warnOnce, batchTokens }: LoadOrganismOptions = {},
 ): Promise<Organism> {
   const own = plainName(name);
   const folder = await findFolder(own);

@@ -55,10 +55,10 @@ export interface MakeOptions {
   onStart?: (step: number, steps: number) => void;
   /** Called after each step; `gate` holds the latest values measured on the way. */
   onStep?: (state: MakeProgress) => void | Promise<void>;
-  /** Shares of the steps, below 1, after which `onKeep` gets the organism of that moment. Default: none. */
-  keepAt?: readonly number[];
-  /** The model is disposed when it returns. A run that goes on may call it again for the same step. */
-  onKeep?: (made: MadeOrganism) => Promise<void>;
+  /** Shares of the steps, below 1, after which `onCheckpoint` gets the organism. Default: none. */
+  checkpoints?: readonly number[];
+  /** The model is disposed after the call. A run that goes on may give a checkpoint again. */
+  onCheckpoint?: (made: MadeOrganism) => Promise<void>;
 }
 
 /** An organism as it was made; its files are not written yet. */
@@ -105,7 +105,7 @@ export async function makeOrganism(
   plan: OrganismPlan,
   options: MakeOptions = {},
 ): Promise<MadeOrganism> {
-  const { folder, limit = 600, saveEvery, keepAt = [] } = options;
+  const { folder, limit = 600, saveEvery, checkpoints = [] } = options;
   const { name, size, letters, seed = plan.world } = plan;
   const { pretraining: settings, world: worldSettings } = planSettings(plan);
   const world = createWorld({ seed: plan.world, size, settings: worldSettings });
@@ -156,7 +156,7 @@ export async function makeOrganism(
   };
   const stepsAt = (shares: readonly number[]) =>
     shares.map((share) => Math.round(share * steps)).filter((step) => step < steps);
-  const looks = stepsAt(LOOKS), keeps = stepsAt(keepAt);
+  const looks = stepsAt(LOOKS), keeps = stepsAt(checkpoints);
   const kept = path ? await readRecord(path) : undefined;
   const model = await pretrain(world, {
     settings,
@@ -167,7 +167,7 @@ export async function makeOrganism(
     checkpoints: [...looks, ...keeps],
     async onCheckpoint(step, model) {
       if (looks.includes(step)) await look(step, model);
-      if (keeps.includes(step)) await options.onKeep?.(await made(step, model));
+      if (keeps.includes(step)) await options.onCheckpoint?.(await made(step, model));
     },
     onResume(step) {
       if (step > 0) {

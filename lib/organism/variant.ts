@@ -18,31 +18,30 @@ import {
 
 /** What a variant is made from; its `name` is the first part of those of the organisms made. */
 export interface VariantPlan extends OrganismPlan {
-  /** Shares of the reading, below 1, after which it is kept too, each an organism. Default: none. */
-  keepAt?: readonly number[];
+  /** Shares of the pretraining, below 1, after which it is kept too, each an organism. Default: none. */
+  checkpoints?: readonly number[];
 }
 
 /** One organism of a plan. */
 export interface Variant {
   /** Opens it with `organism:` before it. */
   name: string;
-  /** How much of the plan's reading it has behind it. */
+  /** How much of the plan's pretraining it has had. */
   share: number;
 }
 
-/** The organisms that a plan makes, by how much they have read; the last one has read all. */
+/** The organisms that a plan makes, by their share of the pretraining; the last one has had all. */
 export async function variantsOf(plan: VariantPlan): Promise<Variant[]> {
-  const { keepAt = [] } = plan;
-  if (keepAt.some((share) => !(share > 0 && share < 1))) {
+  const { checkpoints = [] } = plan;
+  if (checkpoints.some((share) => !(share > 0 && share < 1))) {
     throw new RangeError(
       `Cannot keep ${plan.name} at ${
-        keepAt.join(", ")
-      }: expected shares of its reading above 0 and ` +
-        "below 1; the whole is kept anyway",
+        checkpoints.join(", ")
+      }: expected shares of its pretraining above 0 and below 1; the whole is kept anyway`,
     );
   }
   const name = `${plan.name}-${(await planKey(plan)).slice(0, 12)}`;
-  const shares = [...new Set(keepAt)].sort((a, b) => a - b);
+  const shares = [...new Set(checkpoints)].sort((a, b) => a - b);
   return [
     ...shares.map((share) => ({ name: `${name}-at-${Number((100 * share).toFixed(2))}`, share })),
     { name, share: 1 },
@@ -71,7 +70,7 @@ export async function makeVariant(
   const found = await Promise.all(variants.map(variantCard));
   if (found.every((card) => card !== undefined)) return found;
   const { pretraining } = planSettings(plan);
-  const readingOf = (share: number) => Math.round(share * pretraining.tokens);
+  const tokensOf = (share: number) => Math.round(share * pretraining.tokens);
   const write = async ({ world, model, card }: MadeOrganism, { name }: Variant) => {
     // One that is there stays: results may rest on it.
     if (await variantCard({ name, share: 1 })) return;
@@ -83,10 +82,10 @@ export async function makeVariant(
     limit: LOOK_FACTS,
     ...options,
     folder: state,
-    keepAt: plan.keepAt,
-    async onKeep(made) {
+    checkpoints: plan.checkpoints,
+    async onCheckpoint(made) {
       const { tokens } = made.card.pretraining;
-      const distance = ({ share }: Variant) => Math.abs(readingOf(share) - tokens);
+      const distance = ({ share }: Variant) => Math.abs(tokensOf(share) - tokens);
       await write(made, variants.toSorted((a, b) => distance(a) - distance(b))[0]);
     },
   });

@@ -57,21 +57,22 @@ export {
   correlationsByModel,
 } from "../contrast.ts";
 export {
-  compositionDoses,
-  type Dose,
-  doseLabel,
-  dosePlan,
-  type DoseResult,
-  doseRows,
-  epochsLabel,
+  factKindContrasts,
+  factKindSweep,
+  groupEffects,
+  groupSizeSweep,
   itemKindLabels,
   itemKinds,
-  rateDoses,
-  rateLabel,
-  runDoses,
-  sizeDoses,
-} from "./dose.ts";
-export { type DoseSet, runDoseSets } from "./dose_run.ts";
+  learningRateSweep,
+  rangeOf,
+  type Variation,
+  variationLabel,
+  type VariationResult,
+  variationRows,
+  variationTable,
+  variedPlan,
+} from "./variation.ts";
+export { runVariations } from "./variation_run.ts";
 export { worldMaterial } from "./material.ts";
 export { type DomainMaterial, type Exam, type ItemKind, type Material } from "../cell.ts";
 export { answersToExplain, storedExplanations } from "./explanations.ts";
@@ -88,6 +89,7 @@ export { openFirst, openOrganism, openProbed, openSubject } from "./subjects.ts"
 export { type OpenedSubject, type ProbedSubject } from "./study.ts";
 export {
   contextPlans,
+  doseGrid,
   finetuningOf,
   mainPlans,
   mixturePlans,
@@ -161,6 +163,17 @@ export {
   flips,
 } from "./tables.ts";
 export { makeVariants, type VariantProgress } from "./variants.ts";
+export {
+  baseGateRows,
+  type BaseSweep,
+  baseSweep,
+  chatAccuracies,
+  formTable,
+  gateTable,
+  pretrainBases,
+  type PretrainedBase,
+} from "./pretrained_bases.ts";
+export { showBeside } from "./beside.ts";
 export {
   accuracies,
   ALL_DOMAINS,

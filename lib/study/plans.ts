@@ -4,7 +4,7 @@ import type { Treatment } from "../cell.ts";
 import { organismNames } from "../model/files/source.ts";
 import { FACT_GROUP_SIZE, factFinetuning } from "./facts.ts";
 import { hasReleasedSelf, isReleased } from "./released.ts";
-import { checkSettings, type Settings, studiesFacts } from "./settings.ts";
+import { checkSettings, parseSettings, type Settings, studiesFacts } from "./settings.ts";
 import { isOrganism, ORGANISM } from "./labels.ts";
 import type { StudyPlan } from "./plan.ts";
 
@@ -131,6 +131,42 @@ export async function contextPlans(settings: Settings): Promise<StudyPlan[]> {
   }
 }
 
+/** A run's settings where an experiment is on organisms whatever the model: theirs, if it asks for another. */
+export function organismSettings(settings: Settings): Settings {
+  if (isOrganism(settings.model)) return settings;
+  const { quick, full, seeds } = settings;
+  return parseSettings(JSON.stringify({ quick, full, seeds }));
+}
+
+/** What is varied where the question is how much of it does the harm: less of it with one model or `quick`. */
+export function doseGrid({ model, quick }: Settings) {
+  const all = { learningRates: [1e-4, 3e-4, 1e-3], epochs: [1, 3, 6], sizes: [0.25, 0.5, 1] };
+  if (quick) return { learningRates: [3e-4, 1e-3], epochs: [1, 3], sizes: [0.25, 1], count: 5 };
+  const coarse = model !== ORGANISM && isOrganism(model);
+  return { ...all, ...(coarse ? { learningRates: [3e-4, 1e-3] } : {}), count: 20 };
+}
+
+/** The small organisms on one domain with one seed; all domains and seeds with `full`. */
+export async function dosePlan(run: Settings): Promise<StudyPlan> {
+  const settings = organismSettings(run), { full, domains = ["history"] } = settings;
+  const every = await studiedModels(settings), small = every.filter(isSmall);
+  return await studyPlan(settings, {
+    models: small.length > 0 ? small : every,
+    treatments: ["har", "inc", "self"],
+    ...(full ? {} : { seeds: [0], domains }),
+  });
+}
+
+/** What is asked of base models that an experiment has made: all their domains; one seed without `full`. */
+export async function basePlan(run: Settings): Promise<StudyPlan> {
+  const { domains: _, ...settings } = organismSettings(run);
+  return await studyPlan(settings, {
+    models: [],
+    treatments: ["har", "inc", "self", "context"],
+    ...(settings.full ? {} : { seeds: [0] }),
+  });
+}
+
 /** The plans of a run, by what they answer. */
 export const plans = {
   /** One plan: every group, no mixtures. */
@@ -138,4 +174,6 @@ export const plans = {
   main: mainPlans,
   mixtures: mixturePlans,
   context: contextPlans,
+  doses: dosePlan,
+  bases: basePlan,
 };

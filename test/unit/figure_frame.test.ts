@@ -63,6 +63,18 @@ Deno.test("what danfojs 1.1.2 computes wrongly is still wrong, and kept away or 
   assert.throws(() => made.sortValues("v"), /expected a number in each row, found 1 missing/);
   const whole = made.query(made["v"].gt(-Infinity)).sortValues("v");
   assert.deepEqual(rowsOf(whole).map(({ v }) => v), [1, 4]);
+  // Rows of a filtered frame are looked for by their labels: the second one comes for the first.
+  const rest = raw([[1], [2], [-3]], ["v"]).loc({ rows: [1, 2] });
+  assert.deepEqual(rest.iloc({ rows: [true, false] as unknown as number[] }).values, [[-3]]);
+  const half = (await frame([{ v: 1 }, { v: 2 }, { v: -3 }, { v: 4 }])).query([
+    false,
+    true,
+    true,
+    true,
+  ]);
+  assert.deepEqual(rowsOf(half.query(half["v"].gt(0))).map(({ v }) => v), [2, 4]);
+  assert.deepEqual(rowsOf(half.query(half["v"].gt(9))), []);
+  assert.deepEqual(rowsOf(half.sortValues("v").query([true, false, false])), [{ v: -3 }]);
   // Keys are glued: two groups, or two places, become one.
   const glued = await frame([{ g: "a-b", h: "c", v: 1 }, { g: "a", h: "b-c", v: 3 }]);
   assert.throws(() => glued.groupby(["g", "h"]), /found \["a-b","c"\] and \["a","b-c"\]/);

@@ -3,7 +3,7 @@ import { JSDOM } from "jsdom";
 import { Random } from "../../lib/statistics/random.ts";
 import { flatten, table, toCsv, toHtml, toMarkdown } from "../../lib/figure/table.ts";
 import { formatMeasurement, formatNumber, inPoints } from "../../lib/figure/number.ts";
-import { pivot } from "../../lib/figure/rows.ts";
+import { melt, pivot } from "../../lib/figure/rows.ts";
 import { disarm, rearm } from "../../lib/figure/_text.ts";
 import { pValue } from "../../lib/statistics/p_value.ts";
 
@@ -228,6 +228,23 @@ Deno.test("pivot() makes wide rows in the order in which things first appear", (
   ]);
   assert.deepEqual(Object.keys(wide[0]), ["test", "group", "seed 1", "seed 0"]);
   assert.deepEqual(pivot([], { index: "test", columns: "seed" }), []);
+});
+
+Deno.test("melt() makes long rows, and pivot() wide ones again", () => {
+  const wide = [{ test: "ID", INC: { value: 1, n: 2 }, HAR: 3 }, {
+    test: "OOD",
+    INC: null,
+    HAR: 4,
+  }];
+  const long = melt(wide, ["INC", "HAR"], { names: "group", values: "accuracy" });
+  assert.deepEqual(long, [
+    { test: "ID", group: "INC", accuracy: { value: 1, n: 2 } },
+    { test: "ID", group: "HAR", accuracy: 3 },
+    { test: "OOD", group: "HAR", accuracy: 4 },
+  ]);
+  assert.deepEqual(pivot(long, { index: "test", columns: "group", values: "accuracy" }), wide);
+  assert.deepEqual(melt([], ["INC"]), []);
+  assert.throws(() => melt(wide, ["SELF"]), /Cannot melt rows: expected one of the columns/);
 });
 
 Deno.test("pivot() refuses two rows for one cell, a name taken twice and an unknown column", () => {

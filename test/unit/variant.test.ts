@@ -54,7 +54,7 @@ async function warnings(body: () => Promise<void>): Promise<string[]> {
 }
 
 Deno.test("variantsOf() names organisms by all that they are made from", async () => {
-  const plan = tinyPlan({ keepAt: [0.5, 0.125, 0.5] });
+  const plan = tinyPlan({ checkpoints: [0.5, 0.125, 0.5] });
   const found = await variantsOf(plan);
   assert.deepEqual(found.map(({ share }) => share), [0.125, 0.5, 1]);
   const [first, , whole] = found.map(({ name }) => name);
@@ -70,12 +70,15 @@ Deno.test("variantsOf() names organisms by all that they are made from", async (
     assert.notEqual((await variantsOf({ ...plan, ...other })).at(-1)!.name, whole);
   }
   for (const share of [0, 1, NaN]) {
-    await assert.rejects(variantsOf({ ...plan, keepAt: [share] }), /expected shares .* above 0/);
+    await assert.rejects(
+      variantsOf({ ...plan, checkpoints: [share] }),
+      /expected shares .* above 0/,
+    );
   }
 });
 
 Deno.test("makeVariant() makes a plan's organisms once, and a study opens them by name", async () => {
-  const plan = tinyPlan({ keepAt: [0.25] });
+  const plan = tinyPlan({ checkpoints: [0.25] });
   try {
     assert.equal(await variantCard((await variantsOf(plan))[0]), undefined);
     const told: number[] = [];

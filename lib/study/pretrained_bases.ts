@@ -1,0 +1,237 @@
+/**
+ * Base models that an experiment makes: checkpoints of one pretraining, and pretrainings on documents that
+ * ask more or fewer questions in chat form.
+ */
+import { type Estimate, suiteLabels } from "../contrast.ts";
+import { evaluate } from "../evaluate.ts";
+import { inPoints } from "../figure/number.ts";
+import { type Progress, progress } from "../figure/progress.ts";
+import type { Row } from "../figure/rows.ts";
+import { type Table, table } from "../figure/table.ts";
+import type { OrganismCard } from "../organism/card.ts";
+import { organismCard } from "../organism/folder.ts";
+import { type VariantPlan, variantsOf } from "../organism/variant.ts";
+import { openBackend } from "../platform/runtime/backend.ts";
+import { mean, meanInterval } from "../statistics/mean.ts";
+import { checkGate, gateThresholds, type GateValues } from "../world/gate.ts";
+import type { PretrainingSettings } from "../world/pretraining_settings.ts";
+import { withShares, type WorldSettings, worldSizes } from "../world/settings.ts";
+import { isOrganism, ORGANISM } from "./labels.ts";
+import { organismSettings } from "./plans.ts";
+import type { StudyRow } from "./rows.ts";
+import type { Settings } from "./settings.ts";
+import { openSubject } from "./subjects.ts";
+import { makeVariants } from "./variants.ts";
+
+/** Base models that are alike in all but their world. */
+export interface PretrainedBase {
+  /** What tells its rows apart: `checkpoint` or `chatExams` (%), and what the gate says. */
+  columns: Readonly<Record<string, string | number>>;
+  /** One of each world. */
+  models: readonly string[];
+  cards: readonly OrganismCard[];
+}
+
+/** What is pretrained. */
+export interface BaseSweep {
+  /** Shares of the pretraining, %, below 100, after which the usual model is kept too. */
+  checkpoints: readonly number[];
+  /** Shares of chat exams among the documents, %. */
+  chatExams: readonly number[];
+  worldSettings?: Partial<WorldSettings>;
+  pretraining?: Partial<PretrainingSettings>;
+}
+
+export interface PretrainedBases {
+  checkpoints: PretrainedBase[];
+  chatExams: PretrainedBase[];
+  /** The organisms that ship, made by the usual recipe: how far chance alone goes. None with other settings. */
+  shipped: PretrainedBase[];
+  /** What intervals are over. */
+  over: string;
+  /** Why nothing was pretrained. */
+  leftOut?: string;
+}
+
+const USUAL = 100 * worldSizes.small.chatExamShare;
+
+/** Two domains and three eighths of the tokens: what a run of one organism has the time for. */
+const SHORT = {
+  worldSettings: { domains: ["history", "medicine"] },
+  pretraining: { tokens: 1_536_000 },
+};
+
+/** What a run pretrains: in full where it studies all organisms, else less, and shorter. */
+export function baseSweep({ model }: Settings): BaseSweep {
+  const short = model !== ORGANISM && isOrganism(model);
+  if (short) return { checkpoints: [25, 50], chatExams: [0, USUAL], ...SHORT };
+  return { checkpoints: [25, 50, 75], chatExams: [0, USUAL / 2, USUAL, 2 * USUAL] };
+}
+
+/** Pretrains what is not there yet, with its progress; by several processes, each once. */
+export async function pretrainBases(
+  settings: Settings,
+  { checkpoints, chatExams, worldSettings, pretraining }: BaseSweep,
+): Promise<PretrainedBases> {
+  const worlds = settings.full ? [101, 102, 103, 104, 105] : [101];
+  const over = worlds.length > 1 ? "worlds" : `questions of world ${worlds[0]}`;
+  const none = { checkpoints: [], chatExams: [], shipped: [], over };
+  if (settings.quick) {
+    return { ...none, leftOut: "Nothing is pretrained: a quick run has no time for it." };
+  }
+  if ((await openBackend()).name !== "tensorflow") {
+    const leftOut = "Nothing is pretrained: without TensorFlow it takes hours; deno task doctor " +
+      "says what is missing.";
+    return { ...none, leftOut };
+  }
+  // The one with the most to do first, so that processes end together.
+  const shares = [...new Set([...checkpoints.length > 0 ? [USUAL] : [], ...chatExams])];
+  const plans = shares.flatMap((share) =>
+    worlds.map((world): VariantPlan => ({
+      ...{ name: `small-${world}-chat-${share}`, size: "small", world, worldSettings, pretraining },
+      ...(share === USUAL ? { checkpoints: checkpoints.map((one) => one / 100) } : {
+        worldSettings: withShares(
+          { ...worldSizes.small, ...worldSettings },
+          { chatExamShare: share / 100 },
+        ),
+      }),
+    }))
+  );
+  let bar: Progress | undefined;
+  const cards = await makeVariants(plans, {
+    onProgress({ done, total, name, loss }) {
+      bar ??= progress("pretraining steps", total);
+      bar.update(done, `${name}${loss === undefined ? "" : ` loss ${loss.toFixed(2)}`}`);
+    },
+  });
+  await bar?.finish("");
+  const names = await Promise.all(plans.map(variantsOf));
+  /** The organisms of a share of chat exams that have had `share` of their pretraining. */
+  const baseOf = (chat: number, share: number, columns: PretrainedBase["columns"]) => {
+    const parts = worlds.map((_, i) => {
+      const plan = shares.indexOf(chat) * worlds.length + i;
+      const place = names[plan].findIndex((variant) => variant.share === share);
+      return { name: names[plan][place].name, card: cards[plan][place] };
+    });
+    return described(parts, columns);
+  };
+  const usual = worldSettings === undefined && pretraining === undefined;
+  const twins = usual ? worlds.map((world) => `small-${world}`) : [];
+  const shipped = await Promise.all(
+    twins.map(async (name) => ({ name, card: await organismCard(name) })),
+  );
+  return {
+    over,
+    checkpoints: checkpoints.length === 0
+      ? []
+      : [...checkpoints, 100].map((checkpoint) => baseOf(USUAL, checkpoint / 100, { checkpoint })),
+    chatExams: chatExams.map((share) => baseOf(share, 1, { chatExams: share, pretrained: "here" })),
+    shipped: shipped.length === 0
+      ? []
+      : [described(shipped, { chatExams: USUAL, pretrained: "as shipped" })],
+  };
+}
+
+function described(
+  parts: readonly { name: string; card: OrganismCard }[],
+  columns: PretrainedBase["columns"],
+): PretrainedBase {
+  const failed = parts.filter(({ card }) => !checkGate(card.gate.values).passed).length;
+  const many = parts.length > 1 ? ` by ${failed} of ${parts.length}` : "";
+  return {
+    columns: { ...columns, gate: failed > 0 ? `FAILED${many}` : "passed" },
+    models: parts.map(({ name }) => `${ORGANISM}:${name}`),
+    cards: parts.map(({ card }) => card),
+  };
+}
+
+const gateLabels: readonly (readonly [keyof GateValues, string])[] = [
+  ["fewShotKnown", "known, exam"],
+  ["chatContext", "stated in the chat"],
+  ["chatKnown", "known, chat"],
+  ["unknownConfidence", "sureness on unknown"],
+  ["misconceived", "misconceptions"],
+];
+
+/** What the gate measured of each base, 0 to 1, means over worlds: a row a base, a column a check. */
+export function baseGateRows(bases: readonly PretrainedBase[]): StudyRow[] {
+  const value = (cards: readonly OrganismCard[], name: keyof GateValues) =>
+    mean(cards.map(({ gate }) => (gate.values as GateValues)[name]));
+  return bases.map(({ columns, cards }) => ({
+    ...columns,
+    ...Object.fromEntries(gateLabels.map(([name, label]) => [label, value(cards, name)])),
+  }));
+}
+
+/** A table of `baseGateRows` that says what each value must be. */
+export function gateTable(rows: readonly Row[], caption: string): Table {
+  const needed = new Map(gateLabels.map(([name, label]) => {
+    const threshold = gateThresholds[name];
+    const bound = "atLeast" in threshold ? `>= ${threshold.atLeast}` : `<= ${threshold.atMost}`;
+    return [label, `${label} (${bound})`];
+  }));
+  const columns = Object.keys(rows[0] ?? {}).map((key) =>
+    needed.has(key) ? { key, label: needed.get(key), digits: 2 } : key
+  );
+  return table(rows, { columns, caption });
+}
+
+/**
+ * What untuned bases answer when they are asked as tuned models are (in chat form, without examples),
+ * points: a row for each base and test. OOD asks the questions of ID.
+ */
+export async function chatAccuracies(
+  bases: readonly PretrainedBase[],
+  settings: Settings,
+): Promise<StudyRow[]> {
+  const { domains: _, ...ours } = organismSettings(settings);
+  const rows: StudyRow[] = [];
+  for (const { columns, models } of bases) {
+    const asked: Record<"homo" | "id", Estimate[]> = { homo: [], id: [] };
+    for (const name of models) {
+      const { model, material } = await openSubject(name, ours);
+      const questions = (suite: "homo" | "id") =>
+        [...material.domains.values()].flatMap(({ suites }) =>
+          suites[suite]!.flatMap(({ questions }) => [...questions])
+        );
+      const found = await evaluate(model, { homo: questions("homo"), id: questions("id") });
+      model.dispose();
+      for (const suite of ["homo", "id"] as const) {
+        const { accuracy: value, interval, n } = found[suite]!;
+        asked[suite].push(inPoints({ value, interval, n }));
+      }
+    }
+    for (const suite of ["homo", "id"] as const) {
+      rows.push({ ...columns, test: suiteLabels[suite], chat: overWorlds(asked[suite]) });
+    }
+  }
+  return rows;
+}
+
+/** One world's estimate is over its questions, several worlds' is over them. */
+function overWorlds(estimates: readonly Estimate[]): Estimate {
+  if (estimates.length === 1) return estimates[0];
+  const { mean: value, interval, units: n } = meanInterval(estimates.map(({ value }) => value));
+  return { value, interval, n };
+}
+
+/** A table of bases in both forms, untuned, and of what each group makes of them in chat form. */
+export function formTable(
+  rows: readonly Row[],
+  varied: readonly string[],
+  caption: string,
+): Table {
+  const column = (key: string, label: string) => ({ key, label, unit: "%", digits: 1 });
+  return table(rows, {
+    columns: [
+      ...varied,
+      "gate",
+      "test",
+      column("base", "untuned, exam, 5 examples"),
+      column("chat", "untuned, chat"),
+      ...["INC", "HAR", "SELF", "CON"].map((group) => column(group, `after ${group}, chat`)),
+    ],
+    caption,
+    notes: ["accuracy; OOD asks the questions of ID"],
+  });
+}

@@ -1,0 +1,277 @@
+/**
+ * Variations of a plan: the study with one thing of it changed. Exploration, which data/study-rule.md
+ * leaves out; nothing here is read as a finding.
+ *
+ * - `learningRateSweep`: learning rate x epochs;
+ * - `groupSizeSweep`: shares of each group;
+ * - `factKindSweep`: INC and SELF of misconceived facts, of facts that were never stated, or of known ones
+ *   that were missed, and of all kinds; all of one number of items, which would differ most otherwise;
+ * - other base models, such as checkpoints of one pretraining.
+ *
+ * `variedPlan` makes a plan of a variation. Its cells are stored as all are, and a variation that changes
+ * nothing shares the study's own.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * const plan = { models: ["m"], treatments: ["har", "inc"] as const, seeds: [0] };
+ * assert.equal(learningRateSweep().map((change) => variedPlan(plan, change)).length, 9);
+ * assert.equal(variedPlan(plan, { epochs: 1 }).finetuning!.epochs, 1);
+ * ```
+ */
+import type { CellResult, ItemKind, Treatment } from "../cell.ts";
+import {
+  byModel,
+  contrast,
+  type Estimate,
+  overModels,
+  overQuestions,
+  plainEstimate,
+  suiteLabels,
+  treatmentLabels,
+} from "../contrast.ts";
+import { type SuiteName, suiteNames } from "../evaluate.ts";
+import { ruleContrasts } from "../findings.ts";
+import { formatPlain } from "../figure/number.ts";
+import { type Column, columns as dictionary } from "../figure/column.ts";
+import type { Row } from "../figure/rows.ts";
+import { type Table, table, type TableOptions } from "../figure/table.ts";
+import { mean } from "../statistics/mean.ts";
+import { baseAnswersOf, type BaseResult } from "./base.ts";
+import { againstBase, baseDifference, compareTreatments } from "./comparisons.ts";
+import type { StudyPlan } from "./plan.ts";
+import { type StudyRow, treatmentsOf } from "./rows.ts";
+
+/** What differs from the plan; the rest is as the plan has it. */
+export interface Variation {
+  learningRate?: number;
+  epochs?: number;
+  /** Share of each group. */
+  size?: number;
+  /** At most so many items of each group. */
+  count?: number;
+  /** Kind of INC's and SELF's facts (organisms). */
+  items?: ItemKind;
+  /** Other base models than the plan's, and the columns that tell their rows apart. */
+  bases?: { models: readonly string[]; columns: Readonly<Record<string, string | number>> };
+}
+
+/** What a varied plan gave. */
+export interface VariationResult {
+  variation: Variation;
+  cells: readonly CellResult[];
+  bases: readonly BaseResult[];
+}
+
+/** Kinds of facts that a wrong answer may be about. */
+export const itemKinds: readonly ItemKind[] = ["misconceived", "unknown", "known"];
+
+/** What the kinds are called: a wrong answer about a known fact has missed it. */
+export const itemKindLabels: Readonly<Record<ItemKind, string>> = {
+  misconceived: "misconceived",
+  unknown: "unknown",
+  known: "known but missed",
+};
+
+/** Every learning rate with every number of epochs. The organisms' default is 1e-3 and 3. */
+export function learningRateSweep({ learningRates = [1e-4, 3e-4, 1e-3], epochs = [1, 3, 6] }: {
+  learningRates?: readonly number[];
+  epochs?: readonly number[];
+} = {}): Variation[] {
+  return learningRates.flatMap((learningRate) =>
+    epochs.map((times) => ({ learningRate, epochs: times }))
+  );
+}
+
+/** Shares of each group; a smaller one's items are among a larger one's. */
+export function groupSizeSweep(
+  { sizes = [0.25, 0.5, 1] }: { sizes?: readonly number[] } = {},
+): Variation[] {
+  return sizes.map((size) => ({ size }));
+}
+
+/** INC and SELF of all kinds of facts and of each kind, with at most `count` items. */
+export function factKindSweep({ count = 20 }: { count?: number } = {}): Variation[] {
+  return [{ count }, ...itemKinds.map((items) => ({ count, items }))];
+}
+
+/** The plan of a variation; mixtures are left out. */
+export function variedPlan(plan: StudyPlan, variation: Variation): StudyPlan {
+  const { learningRate, epochs, bases, size, ...part } = variation;
+  const finetuning = {
+    ...plan.finetuning,
+    ...(learningRate === undefined ? {} : { learningRate }),
+    ...(epochs === undefined ? {} : { epochs }),
+  };
+  return {
+    ...plan,
+    ...(bases ? { models: bases.models } : {}),
+    treatments: plan.treatments.filter((name) => name !== "mix"),
+    ...part,
+    ...(size === undefined || size === 1 ? {} : { size }), // all of a group is the plan's own cell
+    ...(Object.keys(finetuning).length > 0 ? { finetuning } : {}),
+  };
+}
+
+/** The columns that tell a variation's rows apart. */
+function variedColumns({ learningRate, epochs, size, count, items, bases }: Variation) {
+  return {
+    ...bases?.columns,
+    ...(learningRate === undefined ? {} : { learningRate }),
+    ...(epochs === undefined ? {} : { epochs }),
+    ...(size === undefined ? {} : { groupShare: size }),
+    ...(count === undefined ? {} : { facts: items ? itemKindLabels[items] : "all kinds" }),
+    ...(count === undefined ? {} : { atMost: count }),
+  };
+}
+
+/** What a row is called in a sentence, such as `learning rate 1e-3, epochs 3`. */
+export function variationLabel(row: Row, varied: readonly string[]): string {
+  return varied.map((key) => {
+    const { [key]: cell } = row, { label = key, format } = dictionary[key] ?? {};
+    if (typeof cell !== "number") return String(cell);
+    return `${label} ${typeof format === "function" ? format(cell) : formatPlain(cell)}`;
+  }).join(", ");
+}
+
+/** What fine-tuning on a group changed, and the groups that `- base` columns are about. */
+const changes: readonly (readonly [string, Treatment])[] = [
+  ["INC - base", "inc"],
+  ["HAR - base", "har"],
+  ["SELF - base", "self"],
+  ["CON - base", "context"],
+];
+
+/**
+ * A row for each variation and test: the mean number of INC's items and the share of its targets that it
+ * gives (%), the base's accuracy, what each group changed, and the rule's differences, all in points. Over
+ * models; of one model over its questions. `empty`: cells that had no item.
+ */
+export function variationRows(
+  results: readonly VariationResult[],
+  suites: readonly SuiteName[] = suiteNames,
+): StudyRow[] {
+  return results.flatMap(({ variation, cells, bases }) => {
+    const inc = cells.filter(({ cell }) => cell.treatment === "inc");
+    const filled = inc.filter(({ empty }) => empty === undefined);
+    const fits = filled.flatMap(({ fit }) => fit ? [100 * fit.share] : []);
+    return suites.flatMap((suite): StudyRow[] => {
+      const tested = filled.filter((cell) => cell.suites[suite]);
+      if (tested.length === 0) return [];
+      return [{
+        ...variedColumns(variation),
+        test: suiteLabels[suite],
+        items: mean(filled.map(({ size }) => size)),
+        empty: inc.length - filled.length,
+        fit: fits.length === 0 ? null : mean(fits),
+        base: baseAccuracy(tested, suite, bases),
+        ...Object.fromEntries(changes.map(([name, treatment]) => [
+          name,
+          plainEstimate(baseDifference({ bases, cells }, treatment, suite)?.difference),
+        ])),
+        ...Object.fromEntries(ruleContrasts.map(([name, treatment]) => [
+          name,
+          plainEstimate(contrast(cells, { treatment }, { treatment: "inc" }, { suite })),
+        ])),
+      }];
+    });
+  });
+}
+
+/** The base's accuracy on what the cells were tested with, points. */
+function baseAccuracy(
+  cells: readonly CellResult[],
+  suite: SuiteName,
+  bases: readonly BaseResult[],
+): Estimate | null {
+  const models = byModel(
+    cells,
+    { treatment: "inc", suite },
+    (record) => 100 * record.baseAccuracy,
+  );
+  if (models.size !== 1) return plainEstimate(overModels([...models.values()]));
+  const base = bases.find(({ model }) => model === cells[0].cell.model)!;
+  const right = cells.flatMap((cell) =>
+    baseAnswersOf(base, cell, suite).map(({ correct }) => 100 * Number(correct))
+  );
+  return plainEstimate(overQuestions(right, cells.flatMap(({ suites }) => suites[suite]!.items)));
+}
+
+/** A table of `variationRows`: what was varied, the test, the items and what was learnt, and `measures`. */
+export function variationTable(
+  rows: readonly Row[],
+  { varied, measures, ...options }: Omit<TableOptions, "columns"> & {
+    /** Columns that tell variations apart. */
+    varied: readonly string[];
+    /** Columns in points. */
+    measures: readonly string[];
+  },
+): Table {
+  const learnt: (string | Column)[] = [
+    { key: "items", label: "items of INC", kind: "number", digits: 1 },
+    { key: "empty", label: "cells without items", kind: "number", digits: 0 },
+    { key: "fit", label: "INC gives its targets", kind: "number" },
+  ];
+  return table(rows, { columns: [...varied, "test", ...learnt, ...measures], ...options });
+}
+
+/**
+ * Every group against the base and against INC, points: a row for each group and test; null where a group
+ * would be compared with itself.
+ */
+export function groupEffects({ cells, bases }: VariationResult): StudyRow[] {
+  const groups = treatmentsOf(cells), others = groups.filter((name) => name !== "inc");
+  const changes = againstBase({ bases, cells });
+  const pairs = compareTreatments(cells, others.map((name) => [name, "inc"]));
+  const at = (rows: typeof pairs, comparison: string, suite: SuiteName) =>
+    plainEstimate(
+      rows.find((row) => row.comparison === comparison && row.test === suiteLabels[suite])
+        ?.difference,
+    );
+  return groups.flatMap((name) =>
+    suiteNames.map((suite) => ({
+      group: treatmentLabels[name],
+      test: suiteLabels[suite],
+      "minus base": at(changes, `${treatmentLabels[name]} - base`, suite),
+      "minus INC": at(pairs, `${treatmentLabels[name]} - INC`, suite),
+    }))
+  );
+}
+
+/** INC of one kind of facts minus INC of another, points, paired by model, domain and seed. */
+export function factKindContrasts(
+  results: readonly VariationResult[],
+  pairs: readonly (readonly [ItemKind, ItemKind])[],
+): StudyRow[] {
+  const cellsOf = (kind: ItemKind) =>
+    results.find(({ variation }) => variation.items === kind)?.cells ?? [];
+  const inc = { treatment: "inc" } as const;
+  return pairs.flatMap(([a, b]) =>
+    suiteNames.flatMap((suite): StudyRow[] => {
+      const found = contrast(cellsOf(a), inc, inc, { suite, others: cellsOf(b) });
+      if (found === undefined) return [];
+      const comparison = `${itemKindLabels[a]} - ${itemKindLabels[b]}`;
+      return [{ comparison, test: suiteLabels[suite], difference: plainEstimate(found) }];
+    })
+  );
+}
+
+/** The rows where `measure` is least and greatest, as one row that says where; of none, none. */
+export function rangeOf(
+  rows: readonly Row[],
+  { name, varied, measure }: { name: string; varied: readonly string[]; measure: string },
+): StudyRow[] {
+  const found = rows.flatMap((row) => {
+    const estimate = row[measure] as Estimate | null | undefined;
+    return estimate ? [{ estimate, at: variationLabel(row, varied) }] : [];
+  }).sort((a, b) => a.estimate.value - b.estimate.value);
+  if (found.length === 0) return [];
+  const [least, greatest] = [found[0], found.at(-1)!];
+  return [{
+    varied: name,
+    smallest: least.estimate,
+    smallestAt: least.at,
+    greatest: greatest.estimate,
+    greatestAt: greatest.at,
+  }];
+}
