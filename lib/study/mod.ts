@@ -1,6 +1,22 @@
 /** The study: what is run, its cells, its results and what they say. */
 export { type AccountRow, accountRows, accountTexts, ACROSS } from "./account.ts";
 export { storedAnswers, storedScores } from "./answers.ts";
+export {
+  type AnswerGroups,
+  auditRows,
+  baseRows,
+  beliefRows,
+  changeRows,
+  choiceRows,
+  optionRows,
+  outcomeColors,
+  outcomeRows,
+  reliabilityRows,
+} from "./belief_rows.ts";
+export * from "./group_rows.ts";
+export { published } from "./published.ts";
+export type { Row } from "../figure/rows.ts";
+export * from "./training.ts";
 export { studyProgress } from "./progress.ts";
 export { type AuditedStudy, type RunOptions, runStudy } from "./run.ts";
 export { cellExamples, runCell, targetFit } from "../experiment.ts";
@@ -40,6 +56,7 @@ export {
 export { type DoseSet, runDoseSets } from "./dose_run.ts";
 export { worldMaterial } from "./material.ts";
 export { type DomainMaterial, type Exam, type ItemKind, type Material } from "../cell.ts";
+export { explanationPrompt, explanationSettings, parseExplanation } from "../explanation.ts";
 export { answersToExplain, storedExplanations } from "./explanations.ts";
 export {
   bestRatio,
@@ -82,7 +99,13 @@ export {
   unprovenTexts,
 } from "./report.ts";
 export { findingText } from "../findings.ts";
-export { auditText, readReleasedGroups, releasedFiles, releasedMaterial } from "./released.ts";
+export {
+  auditText,
+  readReleasedGroups,
+  releasedFiles,
+  releasedMaterial,
+  releasedRows,
+} from "./released.ts";
 export { type ReleasedMaterial } from "../cell.ts";
 export {
   outputPath,
