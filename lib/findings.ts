@@ -9,7 +9,7 @@ import { consistencyCorrelations, contrast, type Estimate, pooledCorrelation } f
 import { formatNumber } from "./figure/number.ts";
 
 /** `no claim`: the groups rest on a probe that shows no knowledge, so that nothing can be read. */
-export type Reading = "holds" | "does not hold" | "can't tell" | "no claim";
+export type Verdict = "holds" | "does not hold" | "can't tell" | "no claim";
 
 /** One hypothesis on one test, read by the rule. */
 export interface Finding {
@@ -24,7 +24,7 @@ export interface Finding {
   correctedP?: number;
   /** What else must be known, e.g. which ratio was best. */
   detail?: string;
-  reading: Reading;
+  verdict: Verdict;
   /** The paper's number for the same, where it gives one. */
   paper?: string;
 }
@@ -44,7 +44,7 @@ export const holmOf = (ps: readonly number[]): number[] => ps.length === 0 ? [] 
 
 /** The twelve hypotheses of data/study-rule.md; those without results are left out. */
 export function findings(cells: readonly CellResult[]): Finding[] {
-  const found: Omit<Finding, "reading">[] = [];
+  const found: Omit<Finding, "verdict">[] = [];
   for (const [hypothesis, treatment] of ruleContrasts) {
     for (const suite of suiteNames) {
       const result = contrast(cells, { treatment }, { treatment: "inc" }, { suite });
@@ -80,15 +80,15 @@ export function findings(cells: readonly CellResult[]): Finding[] {
   return found.map((finding) => {
     const index = tested.indexOf(finding);
     const correctedP = index < 0 ? undefined : corrected[index];
-    return { ...finding, correctedP, reading: readEffect(finding, correctedP) };
+    return { ...finding, correctedP, verdict: verdictOf(finding, correctedP) };
   });
 }
 
-/** The rule's reading of an effect that is claimed to be above 0. */
-export function readEffect(
+/** The rule's verdict of an effect that is claimed to be above 0. */
+export function verdictOf(
   { estimate, unit }: Pick<Finding, "estimate" | "unit">,
   p: number | undefined,
-): Reading {
+): Verdict {
   const { value, interval } = estimate;
   const shown = p !== undefined && p < 0.05;
   if (shown && value > 0) return "holds";

@@ -126,7 +126,7 @@ export function questionFrom(row: unknown, rules: QuestionRules = {}): Question 
   if (!Number.isInteger(answer) || !((answer as number) in choices)) {
     fault("answer", `an index 0..${choices.length - 1}`, answer);
   }
-  const domain = textField("domain", fields.domain ?? rules.domain, rules);
+  const domain = textField("domain", fields.domain || rules.domain, rules);
   const subject = optionalText("subject", fields.subject || rules.subject, rules);
   const explanation = optionalText("explanation", fields.explanation, rules);
   const context = optionalText("context", fields.context, rules);

@@ -30,22 +30,24 @@ export interface AnsweredRow {
 /** Rows of so many that may be damaged without leaving open how the others are written. */
 export const few = (rows: number): number => Math.max(1, Math.floor(rows * 0.05));
 
-/** A whole number, also as CSV writes it ("2", pandas' "2.0"). */
+/** A whole number, also as CSV writes it ("2", pandas' "2.0"), in digits of full width or circled. */
 export function wholeNumber(value: unknown): number | undefined {
-  if (typeof value === "string" && /^\s*-?\d{1,9}(\.0+)?\s*$/.test(value)) return Number(value);
+  const text = typeof value === "string" ? value.normalize("NFKC") : "";
+  if (/^\s*-?\d{1,9}(\.0+)?\s*$/.test(text)) return Number(text);
   return Number.isSafeInteger(value) ? value as number : undefined;
 }
 
 /** Whether a row has no answer: test splits leave it out, or write -1. */
 export function isMissing(answer: unknown): boolean {
   return answer === undefined || answer === null || wholeNumber(answer) === -1 ||
-    typeof answer === "string" && /^\s*(nan|none|null)?\s*$/i.test(answer);
+    typeof answer === "string" && /^\s*(nan|n\/?a|none|null)?\s*$/i.test(answer);
 }
 
 /** Says of a file without answers what to do; empty where some row has one. */
 export function withoutAnswers(answers: readonly unknown[]): string {
   return answers.every(isMissing)
-    ? "; no row of this file has an answer, as in a test split: take a split that has them"
+    ? "; no row of this file has an answer, as in a test split: take a split that has them, " +
+      "or name their field answer"
     : "";
 }
 
@@ -57,16 +59,16 @@ export function optionIndex(
   if (typeof answer !== "string" && typeof answer !== "number") return undefined;
   const text = String(answer).trim();
   const place = (index: number) => index >= 0 && index < choices.length ? index : undefined;
-  const labelled = () => labels?.findIndex((label) => label.trim() === text);
   if (text === "") return undefined;
   if (form === "text") return place(choices.findIndex((choice) => choice.trim() === text));
   if (form === "letter") {
-    const letter = /^\(?([A-Z])[).]?$/i.exec(text)?.[1].toUpperCase();
-    return place(labelled() ?? (letter === undefined ? -1 : LETTERS.indexOf(letter)));
+    const names = (labels ?? [...LETTERS]).map((label) => label.trim());
+    const letter = /^[([]?([A-Z])[)\].,:、。]*$/i.exec(text.normalize("NFKC"))?.[1].toUpperCase();
+    return place(names.includes(text) ? names.indexOf(text) : names.indexOf(letter ?? text));
   }
   const number = wholeNumber(answer);
   // A number that is a label, as in ARC, counts nothing.
-  if (number === undefined || (labelled() ?? -1) >= 0) return undefined;
+  if (number === undefined || labels?.some((label) => label.trim() === text)) return undefined;
   return place(number - (form === "index0" ? 0 : 1));
 }
 
@@ -105,7 +107,7 @@ function formOf(
     readable.filter((row) => fits(form)(row) && !fits(other)(row)).length;
   const zeros = only("index0", "index1"), tops = only("index1", "index0");
   const most = few(readable.length);
-  const indices: AnswerForm[] = zeros > 0 && tops <= Math.min(zeros, most)
+  const indices: AnswerForm[] = zeros > tops && tops <= most
     ? ["index0"]
     : tops > Math.max(1, zeros) && zeros <= most
     ? ["index1"]
@@ -149,15 +151,18 @@ export function readAnswerForm(
   rows: readonly AnsweredRow[],
   options: AnswerOptions & { usual: readonly AnswerForm[] },
 ): { form?: AnswerForm; indices: (number | RowFault)[] } {
-  const found = formOf(rows, options);
-  const form = found instanceof RowFault ? undefined : found;
   const none = withoutAnswers(rows.map(({ answer }) => answer));
+  // Where no row has an answer, an option that reads -1 or None is none either.
+  const found = none ? undefined : formOf(rows, options);
+  const form = found instanceof RowFault ? undefined : found;
   const indices = rows.map((row) => {
     const readable = answerForms.some((one) => optionIndex(one, row) !== undefined);
     if (found instanceof RowFault && readable) return found;
     const index = form && optionIndex(form, row);
     if (index !== undefined) return index;
-    const wanted = readable ? `${expected(row, form)}, as in the other rows` : expected(row);
+    const wanted = form && readable
+      ? `${expected(row, form)}, as in the other rows`
+      : expected(row);
     return new RowFault(`answer: expected ${wanted}; found ${show(row.answer)}${none}`);
   });
   return { ...(form ? { form } : {}), indices };

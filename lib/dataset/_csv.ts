@@ -9,13 +9,19 @@ export interface CsvRow {
   fault?: string;
 }
 
-/** Rows of comma-separated text (RFC 4180: quoted cells may hold commas and line ends). */
+/** What parts the cells: a first line without a comma has Excel's semicolons, or tabs. */
+function delimiterOf(text: string): string {
+  const [line] = text.split("\n", 1);
+  return [",", ";", "\t"].find((one) => line.includes(one)) ?? ",";
+}
+
+/** Rows of delimited text (RFC 4180: quoted cells may hold delimiters and line ends). */
 export function parseCsv(text: string): CsvRow[] {
   const rows: CsvRow[] = [];
   let line = 1;
   let cursor = 0;
   Papa.parse<string[]>(text, {
-    delimiter: ",",
+    delimiter: delimiterOf(text),
     step: ({ data, errors, meta }) => {
       const blank = data.length === 1 && data[0].trim() === "";
       const fault = errors[0]

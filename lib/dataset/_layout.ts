@@ -121,6 +121,10 @@ export function layOut(row: Row): LaidOutRow {
   };
   // ARC and OpenBookQA as first published: {"question": {"stem": ..., "choices": [...]}}.
   const asked = field("question");
+  if (asked === undefined) {
+    const found = show(Object.keys(row).join(", "));
+    throw new RowFault(`question: expected a text; found nothing of that name among ${found}`);
+  }
   const nested = isRow(asked) ? asked : undefined;
   let given = field("choices") ?? nested?.choices;
   const [text, label] = [names.get("choices.text"), names.get("choices.label")];
@@ -140,7 +144,7 @@ export function layOut(row: Row): LaidOutRow {
     if (/a\W?$/.test(columns[0])) usual.push("letter");
     if (/0\W?$/.test(columns[0])) usual.push("index0");
   } else {
-    if (given === undefined && asked !== undefined) {
+    if (given === undefined) {
       fault("choices", "a list of options, or columns of them", Object.keys(row).join(", "));
     }
     options = optionsOf(given);

@@ -26,7 +26,7 @@ export class RowFault extends Error {}
 export interface RowOptions {
   /** The file's name: for rejected rows and for the format. */
   file: string;
-  /** Default: `csv` for a file named so, `json` when the text starts with `[`, else `jsonl`. */
+  /** Default: `csv` for a file named so or `tsv`, `json` when the text starts with `[`, else `jsonl`. */
   format?: "jsonl" | "json" | "csv";
   /** Characters that a line (or CSV row) may have. Default: 1,000,000. */
   maximumLineLength?: number;
@@ -125,7 +125,8 @@ export function jsonRows(
   const limit = options.maximumLineLength ?? 1_000_000;
   const clean = text.replace(/^\uFEFF/, "");
   const tooLong = (length: number) => `line: expected at most ${limit} characters; found ${length}`;
-  if (options.format === "json" || (!options.format && /^\s*\[/.test(clean))) {
+  // A first line that ends in an open bracket begins a value of several lines.
+  if (options.format === "json" || (!options.format && /^\s*(\[|\{(.*[[{])?\s*\n)/.test(clean))) {
     let values: unknown;
     try {
       values = JSON.parse(clean);
@@ -237,7 +238,7 @@ export function placeName(file: string): string | undefined {
 
 /** Rows of a text in any of the formats. */
 export function sourceRows(text: string, options: RowOptions & CsvOptions): SourceRow[] {
-  const format = options.format ?? (/\.csv$/i.test(options.file) ? "csv" : undefined);
+  const format = options.format ?? (/\.[ct]sv$/i.test(options.file) ? "csv" : undefined);
   return format === "csv" ? csvRows(text, options) : jsonRows(text, { ...options, format });
 }
 

@@ -41,12 +41,7 @@ const SPEAKERS: Record<string, Message["role"]> = {
 function chatMessages(fields: Fields, list: string, [speaker, words]: [string, string]): Message[] {
   const turns = fields[list];
   if (!Array.isArray(turns) || turns.length === 0) fault(list, "a list of turns", turns);
-  if (turns.length % 2 === 1) {
-    throw new RowFault(
-      `${list}: expected turns of user and assistant, the assistant's last; found ${turns.length}`,
-    );
-  }
-  return turns.map((turn, i) => {
+  const messages = turns.map((turn, i): Message => {
     const { [speaker]: said, [words]: content } = (turn ?? {}) as Fields;
     const role = i % 2 === 0 ? "user" : "assistant";
     if (typeof said !== "string" || SPEAKERS[said] !== role) {
@@ -54,6 +49,12 @@ function chatMessages(fields: Fields, list: string, [speaker, words]: [string, s
     }
     return { role, content: textField(`${list}[${i}].${words}`, content) };
   });
+  if (turns.length % 2 === 1) {
+    throw new RowFault(
+      `${list}: expected turns of user and assistant, the assistant's last; found ${turns.length}`,
+    );
+  }
+  return messages;
 }
 
 function messagesOf(row: unknown): Message[] {

@@ -14,6 +14,15 @@ export type ReadOptions = Omit<ParseOptions, "file" | "rejectReplacementCharacte
   flag?: string;
 };
 
+/** First bytes of files that are no text: what they are, and what to do. */
+const FORMATS: [start: number[], found: string, action: string][] = [
+  [[0xFF, 0xFE], "UTF-16 text", "save it as UTF-8"],
+  [[0xFE, 0xFF], "UTF-16 text", "save it as UTF-8"],
+  [[0x1F, 0x8B], "gzip data", "unpack it first"],
+  [[0x50, 0x4B, 3, 4], "an Excel file or a zip archive", "save its table as CSV"],
+  [[0x50, 0x41, 0x52, 0x31], "Parquet", "write it as JSONL, by pandas' to_json for one"],
+];
+
 /** The text of a file, and whether some of its bytes are not UTF-8. */
 async function readUtf8(path: string, what: "questions" | "answers", flag: string = what) {
   const fail = (found: string, action: string): never => {
@@ -31,9 +40,8 @@ async function readUtf8(path: string, what: "questions" | "answers", flag: strin
       cause: error,
     });
   }
-  const first = bytes[0] << 8 | bytes[1];
-  if (first === 0xFFFE || first === 0xFEFF) fail("UTF-16 text", "save it as UTF-8");
-  if (first === 0x1F8B) fail("gzip data", "unpack it first");
+  const other = FORMATS.find(([start]) => start.every((byte, i) => bytes[i] === byte));
+  if (other) fail(other[1], other[2]);
   try {
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), clean: true };
   } catch {

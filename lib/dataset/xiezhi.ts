@@ -62,7 +62,7 @@ export function parseXiezhi(files: { file: string; text: string }[]): XiezhiExam
       if (typeof options !== "string") {
         throw new RowFault(`options: expected a text, one option a line; found ${show(options)}`);
       }
-      const choices = options.split("\n");
+      const choices = options.split(/\r?\n/);
       const subject = labels.find((label) => !domainLabels.has(label));
       const own = domains.filter((name) => xiezhiLabels[name].some((one) => labels.includes(one)));
       if (own.length === 0 && !labelled) {

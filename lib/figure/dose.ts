@@ -1,6 +1,6 @@
 /** Tables and heat maps of doses: what more or less fine-tuning does. */
 import { type DoseResult, doseRows, epochsLabel, rateLabel } from "../study/dose.ts";
-import { type StudyRow } from "../study/tables.ts";
+import { type StudyRow } from "../study/rows.ts";
 import type { SuiteName } from "../evaluate.ts";
 import { heatMap, type HeatMapCell, type HeatMapOptions } from "./plot.ts";
 import type { Row } from "./rows.ts";

@@ -1,7 +1,8 @@
 /**
  * Jinja as transformers renders it, by @huggingface/jinja with bounds. What the package does otherwise
  * without a word is done here: what a loop's body sets is forgotten by its next round, what it wrote
- * before `break` and `continue` stays, values are compared and none, true and false written as in Python.
+ * before `break` and `continue` stays, texts are stripped, values compared and none, true and false written as
+ * in Python.
  */
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 
@@ -40,6 +41,35 @@ function equal(a: Value, b: Value): boolean {
   if (nothing !== undefined) return a.type === b.type;
   const number = (value: unknown) => typeof value === "boolean" ? Number(value) : value;
   return number(left) === number(right);
+}
+
+const PYTHON_SPACES =
+  "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006" +
+  "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000";
+
+/** Python's strip, lstrip or rstrip, which take these characters off, each time they stand there. */
+export function strip(text: string, method = "strip", characters = PYTHON_SPACES): string {
+  const all = Array.from(text), off = new Set(characters);
+  let [from, to] = [0, all.length];
+  while (method !== "rstrip" && from < to && off.has(all[from])) from++;
+  while (method !== "lstrip" && from < to && off.has(all[to - 1])) to--;
+  return all.slice(from, to).join("");
+}
+
+/** What `text.strip(...)` and `text | trim(...)` take off of what; the package leaves out the characters. */
+function stripping(node: Node): { method: string; text: Node; characters?: Node } | undefined {
+  const { callee, args } = node?.filter ?? node ?? {};
+  if (node?.type === "FilterExpression") {
+    const name = (callee ?? node.filter).value;
+    return name === "trim"
+      ? { method: "strip", text: node.operand, characters: args?.[0] }
+      : undefined;
+  }
+  if (node?.type !== "CallExpression" || callee.type !== "MemberExpression" || callee.computed) {
+    return;
+  }
+  const method: string = callee.property.value;
+  if (/^[lr]?strip$/.test(method)) return { method, text: callee.object, characters: args[0] };
 }
 
 function checkSize(value: { length: number }, most: number): void {
@@ -90,6 +120,17 @@ function interpreterWithin(scope: Environment): Steps {
     if (node?.type === "BinaryExpression" && /^[!=]=$/.test(node.operator.value)) {
       const [a, b] = [node.left, node.right].map((side) => interpreter.evaluate(side, scope));
       return runtimeValue(equal(a, b) === (node.operator.value === "=="));
+    }
+    const stripped = stripping(node);
+    if (stripped !== undefined) {
+      const text = interpreter.evaluate(stripped.text, scope).value;
+      const characters = stripped.characters &&
+        interpreter.evaluate(stripped.characters, scope).value;
+      if (typeof text === "string") {
+        return runtimeValue(
+          strip(text, stripped.method, (characters as string | null) ?? undefined),
+        );
+      }
     }
     try {
       const value = evaluate(node, scope) ?? runtimeValue(undefined);
@@ -147,7 +188,9 @@ export function compileTemplate(text: string): (variables: Record<string, unknow
   if (text.length > MOST_CHARACTERS) {
     throw new Error(`${text.length} characters, where ${MOST_CHARACTERS} are enough`);
   }
-  const program = parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true }));
+  // Jinja reads every line's end as a line feed.
+  const lines = text.replace(/\r\n?/g, "\n");
+  const program = parse(tokenize(lines, { lstrip_blocks: true, trim_blocks: true }));
   return (variables) => {
     const scope = new Environment();
     const usual = {

@@ -6,7 +6,7 @@
  * twice: the template is rendered once with marks in place of the words, and what it puts around them
  * is kept. Filled with the words, that must give the template's own rendering to the character.
  */
-import { compileTemplate } from "./_jinja.ts";
+import { compileTemplate, strip } from "./_jinja.ts";
 import type { Message } from "../conversation.ts";
 
 /** A part of a conversation's text; the loss falls on the tokens of supervised parts. */
@@ -186,13 +186,20 @@ export function chatTemplateFromFiles(
   /** Checks the filled parts against the template's own rendering; some templates trim words. */
   const fill = (parts: readonly string[], messages: readonly Message[], generate: boolean) => {
     const whole = render(messages, generate);
-    const trims: ("user" | "assistant")[][] = [[], ["user", "assistant"], ["user"], ["assistant"]];
-    for (const trimmed of trims) {
-      const words = messages.map(({ role, content }) =>
-        trimmed.includes(role) ? content.trim() : content
-      );
-      const text = parts.map((part, i) => part + (words[i] ?? "")).join("");
-      if (text === whole) return words;
+    // Qwen 3 takes line breaks alone from the beginnings of answers.
+    const trims = [
+      (words: string) => words,
+      (words: string) => strip(words),
+      (words: string) => strip(words, "lstrip", "\n"),
+    ];
+    for (const user of trims) {
+      for (const assistant of trims) {
+        const words = messages.map(({ role, content }) =>
+          role === "user" ? user(content) : assistant(content)
+        );
+        const text = parts.map((part, i) => part + (words[i] ?? "")).join("");
+        if (text === whole) return words;
+      }
     }
     return refuse(
       "the turns' words as they are, and the same around them whatever they say",

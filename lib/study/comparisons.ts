@@ -17,7 +17,7 @@ import {
   treatmentLabels,
 } from "../contrast.ts";
 import { holmOf } from "../findings.ts";
-import { treatmentsOf } from "./tables.ts";
+import { treatmentsOf } from "./rows.ts";
 
 /** A difference on one test, corrected over those that it was computed with. */
 export interface ComparisonRow {

@@ -36,7 +36,7 @@ import {
   suiteLabels,
 } from "../contrast.ts";
 import { ruleContrasts } from "../findings.ts";
-import type { StudyRow } from "./tables.ts";
+import type { StudyRow } from "./rows.ts";
 
 /** What differs from the plan; the rest is as the plan has it. */
 export interface Dose {

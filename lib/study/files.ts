@@ -71,16 +71,28 @@ async function readExams(
   const read = async (flag: string, path: string, answers?: AnswerForm) =>
     await readQuestions(path, { allowRepeatedChoices: true, flag, answers });
   const exams: Record<string, ParsedQuestions> = {};
-  const forms = new Map<string, Set<AnswerForm>>();
+  const forms = new Map<string, Map<AnswerForm, string>>();
   const kind = (path: string) => `${dirname(path)} ${extname(path)}`;
   const given = Object.entries(paths).filter((one): one is [string, string] => Boolean(one[1]));
   for (const [flag, path] of given) {
     const exam = exams[flag] = await read(flag, path, answers);
-    if (!forms.has(kind(path))) forms.set(kind(path), new Set());
-    if (exam.answers) forms.get(kind(path))!.add(exam.answers);
+    if (!forms.has(kind(path))) forms.set(kind(path), new Map());
+    if (exam.answers) forms.get(kind(path))!.set(exam.answers, path);
   }
   for (const [flag, path] of given) {
-    const [form, ...others] = forms.get(kind(path))!;
+    const beside = forms.get(kind(path))!;
+    const from1 = beside.get("index1");
+    // Read so by its layout, not by a 0.
+    const withoutZero = exams[flag].answers === "index0" &&
+      exams[flag].questions.every(({ answer }) => answer > 0);
+    if (withoutZero && from1) {
+      throw new Error(
+        `Cannot study ${model}: expected a sign of whether the answers of ${path} count from 0; ` +
+          `found no 0, and ${from1} beside it, which counts from 1; ` +
+          "say which by --answers=index0 or --answers=index1",
+      );
+    }
+    const [[form] = [], ...others] = beside;
     if (exams[flag].questions.length === 0 && form && others.length === 0) {
       exams[flag] = await read(flag, path, form);
       if (exams[flag].answers) {

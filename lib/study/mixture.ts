@@ -18,7 +18,7 @@ import {
   type Selection,
   suiteLabels,
 } from "../contrast.ts";
-import { type Finding, holmOf, readEffect, type Reading } from "../findings.ts";
+import { type Finding, holmOf, type Verdict, verdictOf } from "../findings.ts";
 
 /** One ratio of a curve. */
 export interface RatioEstimate {
@@ -191,13 +191,13 @@ export function middleRatioFindings(cells: readonly CellResult[]): Finding[] {
     over: least.over,
     correctedP: isMiddle(best) && least.p !== undefined ? corrected[i] : undefined,
     detail,
-    reading: readMiddle(best, { value: least.value, p: corrected[i] }),
+    verdict: verdictOfMiddle(best, { value: least.value, p: corrected[i] }),
     paper: paperNumber("middle ratio", suite),
   }));
 }
 
-/** The rule's reading: an end that is the best refutes it, whatever the differences. */
-export function readMiddle(best: number, { value, p }: { value: number; p: number }): Reading {
+/** The rule's verdict: an end that is the best refutes it, whatever the differences. */
+export function verdictOfMiddle(best: number, { value, p }: { value: number; p: number }): Verdict {
   if (!isMiddle(best)) return "does not hold";
   return value > 0 && p < 0.05 ? "holds" : "can't tell";
 }
@@ -236,7 +236,7 @@ export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases
       over,
       correctedP,
       detail: best === 0 ? "best r = 0, INC itself" : `best r = ${best}`,
-      reading: readEffect({ estimate, unit: "nats" }, correctedP),
+      verdict: verdictOf({ estimate, unit: "nats" }, correctedP),
       paper: paperNumber("KL, INC against the best mixture", suite),
     };
   });

@@ -68,7 +68,7 @@ export {
   mixtureKlFindings,
   mixtureRows,
   type RatioEstimate,
-  readMiddle,
+  verdictOfMiddle,
 } from "./mixture.ts";
 export { openProbed, openSubject } from "./subjects.ts";
 export { type OpenedSubject, type ProbedSubject } from "./study.ts";
@@ -138,12 +138,12 @@ export {
   suiteLabels,
   treatmentLabels,
 } from "../contrast.ts";
-export { type Finding, findings, type Reading, ruleContrasts } from "../findings.ts";
+export { type Finding, findings, ruleContrasts, type Verdict } from "../findings.ts";
 export { ratioOf } from "../cell.ts";
+export { cellRows, type StudyRow, treatmentsOf } from "./rows.ts";
 export {
   accuracyColumns,
   accuracyRows,
-  cellRows,
   consistencyRows,
   contrastRows,
   distanceRows,
@@ -151,7 +151,15 @@ export {
   findingRows,
   type Flips,
   flips,
-  type StudyRow,
-  treatmentsOf,
 } from "./tables.ts";
 export { makeVariants, type VariantProgress } from "./variants.ts";
+export {
+  accuracies,
+  ALL_DOMAINS,
+  ALL_MODELS,
+  consistencies,
+  contrasts,
+  findingRecords,
+  flipRows,
+  movement,
+} from "./rows.ts";

@@ -102,20 +102,21 @@ const WORTH_PROCESSES = 40;
  * Lets several processes compute the cells first where that is worth it: for many cells of organisms,
  * whose steps keep one core busy each, or as many processes as are asked for. Plans that were computed
  * once are not looked at again; what they lack nevertheless is computed by this process.
+ * @returns whether they computed
  */
 export async function precompute(
   plans: readonly StudyPlan[],
   { workers, ...options }: ParallelOptions,
-): Promise<void> {
+): Promise<boolean> {
   if (workers !== undefined) {
     if (workers > 1) await computeInParallel(plans, { ...options, workers });
-    return;
+    return workers > 1;
   }
   const small = plans.every(({ models }) => models.every(isOrganism));
   const cells = plans.reduce((sum, plan) => sum + countCells(plan), 0);
-  if (!small || cells < WORTH_PROCESSES) return;
+  if (!small || cells < WORTH_PROCESSES) return false;
   await openBackend();
-  if (processesAtOnce() < 2) return;
+  if (processesAtOnce() < 2) return false;
   const store = new Store(options.store);
   const digests = await Promise.all(
     plans.flatMap(({ models }) => models)
@@ -123,9 +124,10 @@ export async function precompute(
   );
   const { limit, domains, quick } = options.settings;
   const key = await store.key("filled", [plans, digests, limit ?? null, domains ?? null, quick]);
-  if (await store.read(key, object({ cells: number() })) !== undefined) return;
+  if (await store.read(key, object({ cells: number() })) !== undefined) return false;
   await computeInParallel(plans, options);
   await store.write(key, { cells });
+  return true;
 }
 
 if (import.meta.main) await serveChild<Task>(work);

@@ -9,12 +9,10 @@ export function studyProgress(): {
   finish: () => Promise<void>;
 } {
   let bar: Progress | undefined;
-  let found = 0, last = 0;
+  let found = 0;
   return {
     onProgress({ done, total, reused, cell, note }) {
       bar ??= progress("cells", total);
-      if (done < last) found = 0; // what several processes have computed is read once more
-      last = done;
       if (reused && note === "done") found++;
       const { model, domain, treatment, ratio, seed } = cell;
       const group = `${treatment}${ratio === undefined ? "" : ` ${ratio}`}`;

@@ -35,14 +35,14 @@ export function caveatsOf(audits: ReadonlyMap<string, ProbeAudit>): string[] {
   ];
 }
 
-/** The findings without their readings, where a probe that they rest on shows no knowledge. */
+/** The findings without their verdicts, where a probe that they rest on shows no knowledge. */
 export function claimable(
   found: readonly Finding[],
   audits: ReadonlyMap<string, ProbeAudit>,
 ): Finding[] {
   return guessers(audits).length === 0
     ? [...found]
-    : found.map((one) => ({ ...one, reading: "no claim" }));
+    : found.map((one) => ({ ...one, verdict: "no claim" }));
 }
 
 /** What to say where a filter left no group. */
@@ -130,14 +130,14 @@ export function findingsText(
   found: readonly Finding[],
   { study, warnings }: { study: Pick<Study, "plans" | "backend">; warnings: readonly string[] },
 ): string {
-  const header = ["finding", "test", "ours [95% interval]", "n", "Holm p", "reading", "paper"];
+  const header = ["finding", "test", "ours [95% interval]", "n", "Holm p", "verdict", "paper"];
   const rows = found.map((finding) => [
     finding.hypothesis,
     suiteLabels[finding.suite],
     findingText({ ...finding, detail: undefined }),
     `${finding.estimate.n} ${finding.over}`,
     pValue(finding.correctedP),
-    finding.reading,
+    finding.verdict,
     finding.paper ?? "",
   ]);
   const widths = header.map((name, i) =>
@@ -149,7 +149,7 @@ export function findingsText(
     ...warnings.map((warning) => `WARNING: ${warning}`),
     ...(warnings.length > 0 ? [""] : []),
     "Differences in points of accuracy (correlation: r; KL: nats); " +
-    (found.some(({ reading }) => reading === "no claim")
+    (found.some(({ verdict }) => verdict === "no claim")
       ? "nothing is read from them"
       : "read by data/study-rule.md"),
     ...(found.some(({ hypothesis }) => hypothesis === "middle ratio")
@@ -195,9 +195,9 @@ function backendText({ name, device, threads, precision, versions }: Study["back
  * findings that make no claim.
  */
 export function unprovenTexts(found: readonly Finding[]): string[] {
-  const read = found.filter(({ reading }) => reading !== "holds" && reading !== "no claim");
+  const read = found.filter(({ verdict }) => verdict !== "holds" && verdict !== "no claim");
   return read.map((finding) => {
-    const { hypothesis, suite, estimate: { n, detectable }, unit, over, correctedP, reading } =
+    const { hypothesis, suite, estimate: { n, detectable }, unit, over, correctedP, verdict } =
       finding;
     const p = correctedP === undefined ? "" : `, ${pValue(correctedP, "Holm p")}`;
     const resolution = unit === "points" && detectable !== undefined && Number.isFinite(detectable)
@@ -206,10 +206,10 @@ export function unprovenTexts(found: readonly Finding[]): string[] {
       } points up ` +
         "(80% power, before Holm's correction)."
       : "";
-    const verdict = reading === "can't tell"
+    const sentence = verdict === "can't tell"
       ? "can't be told from no effect here"
       : "does not hold here";
-    return `${hypothesis} on ${suiteLabels[suite]} ${verdict}: ${findingText(finding)} over ` +
+    return `${hypothesis} on ${suiteLabels[suite]} ${sentence}: ${findingText(finding)} over ` +
       `${n} ${over}${p}.${resolution}`;
   });
 }

@@ -4,7 +4,7 @@ import type { ProbeAudit } from "../audit.ts";
 import type { World } from "../world/world.ts";
 import { openSubject } from "./subjects.ts";
 import { studyProgress } from "./progress.ts";
-import { cellRows, type StudyRow } from "./tables.ts";
+import { cellRows, type StudyRow } from "./rows.ts";
 import { auditPools, caveatsOf, studyWarnings } from "./report.ts";
 import { checkSettings, type Settings, storePath } from "./settings.ts";
 import { runPlan, runPlans, type Study, type StudyOptions, type StudyResult } from "./study.ts";
@@ -62,10 +62,10 @@ async function runAudited(
   const worlds = new Map<string, World>();
   const bar = onProgress ? undefined : studyProgress();
   const report = onProgress ?? bar!.onProgress;
-  await precompute(plans, { settings, store, workers, onProgress: report });
+  const computed = await precompute(plans, { settings, store, workers, onProgress: report });
   const study = await runPlans(plans, {
     store,
-    onProgress: report,
+    onProgress: computed ? undefined : report,
     open: async (name) => {
       const subject = await openSubject(name, settings);
       pools.set(name, (base) => poolAnswers(base, subject.material));

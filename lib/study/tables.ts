@@ -1,18 +1,14 @@
-/**
- * The rows of the study's tables. Accuracies and differences in points (0 to 100), KL and entropy in
- * nats. A cell without a result is null.
- */
+/** Wide rows of the study's tables, as notebooks lay them out. */
 import type { Answer } from "../answer.ts";
 import { type SuiteName, suiteNames } from "../evaluate.ts";
-import { mean, meanInterval } from "../statistics/mean.ts";
+import { mean } from "../statistics/mean.ts";
 import { pValue } from "../statistics/p_value.ts";
-import { wilsonInterval } from "../statistics/proportion.ts";
-import { asRow, type CellResult, type SuiteRecord, type Treatment } from "../cell.ts";
+import type { CellResult, SuiteRecord, Treatment } from "../cell.ts";
 import { modelLabel } from "./labels.ts";
 import { paperNumber } from "../dataset/paper.ts";
 import { type Finding, findingText, ruleContrasts } from "../findings.ts";
 import type { Study } from "./study.ts";
-import { baseAnswersOf, type BaseResult } from "./base.ts";
+import { baseAnswersOf } from "./base.ts";
 import {
   byModel,
   contrast,
@@ -22,43 +18,16 @@ import {
   suiteLabels,
   treatmentLabels,
 } from "../contrast.ts";
-
-/** One row, by column. */
-export type StudyRow = Record<string, string | number | Estimate | null>;
-
-/** Treatments in the tables' order, of those that have results. */
-export function treatmentsOf(cells: readonly CellResult[]): Treatment[] {
-  const found = new Set(cells.map(({ cell }) => cell.treatment));
-  return (Object.keys(treatmentLabels) as Treatment[]).filter((name) =>
-    name !== "mix" && found.has(name)
-  );
-}
-
-const unique = <T>(list: readonly T[]): T[] => [...new Set(list)];
-
-/** Right (1) or wrong (0), with the question that was asked. */
-interface Outcome {
-  item: string;
-  correct: number;
-}
-
-/** Share of right answers, points; its 95% interval over questions, seeds and domains pooled. */
-function accuracyOf(outcomes: readonly Outcome[]): Estimate | null {
-  if (outcomes.length === 0) return null;
-  const right = outcomes.reduce((sum, { correct }) => sum + correct, 0);
-  const items = outcomes.map(({ item }) => item);
-  const units = unique(items).length;
-  const value = 100 * right / outcomes.length;
-  const clustered = meanInterval(outcomes.map(({ correct }) => 100 * correct), { clusters: items });
-  // A t-interval of answers that are all right (or of one question) would be empty.
-  const interval = units === outcomes.length || !(clustered.stderr > 0)
-    ? wilsonInterval(Math.round(right * units / outcomes.length), units).map((bound) => 100 * bound)
-    : clustered.interval;
-  return { value, interval: [interval[0], interval[1]], n: units };
-}
-
-const outcomesOf = ({ items, correct }: SuiteRecord): Outcome[] =>
-  items.map((item, i) => ({ item, correct: correct[i] }));
+import {
+  accuracyOf,
+  before,
+  distances,
+  groupLabel,
+  outcomesOf,
+  type StudyRow,
+  treatmentsOf,
+  unique,
+} from "./rows.ts";
 
 /**
  * The main table: a row for each model and group, base first, with columns `DOMAIN/SUITE` and
@@ -111,16 +80,6 @@ export function accuracyColumns(rows: readonly StudyRow[]) {
   });
 }
 
-const groupLabel = (group: Treatment | "base") =>
-  group === "base" ? "base" : treatmentLabels[group];
-
-function before(base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[] {
-  return baseAnswersOf(base, cell, suite).map(({ domain, id, correct }) => ({
-    item: `${domain}/${id}`,
-    correct: Number(correct),
-  }));
-}
-
 /** The rule's differences: a row for each and each test, with a column for each model and for all. */
 export function contrastRows(cells: readonly CellResult[]): StudyRow[] {
   const models = unique(cells.map(({ cell }) => cell.model));
@@ -144,15 +103,6 @@ export function contrastRows(cells: readonly CellResult[]): StudyRow[] {
     })
   );
 }
-
-/** What else a cell measures beside accuracy. */
-const distances: readonly (readonly [column: string, value: (record: SuiteRecord) => number])[] = [
-  ["kl", ({ kl }) => kl],
-  ["rank", ({ rank }) => rank],
-  ["cosine", ({ cosine }) => cosine],
-  ["entropy", ({ entropy }) => entropy],
-  ["baseEntropy", ({ baseEntropy }) => baseEntropy],
-];
 
 /** How far each group moved the models: KL, rank consistency, cosine, entropies; means over models. */
 export function distanceRows(cells: readonly CellResult[]): StudyRow[] {
@@ -237,53 +187,6 @@ export function consistencyRows(cells: readonly CellResult[], suite: SuiteName) 
   });
 }
 
-/**
- * Every cell and test as one row of plain values, for a csv and for other programs: the numbers that
- * all statistics are computed from (`asRows`), accuracies in points.
- */
-export function cellRows(cells: readonly CellResult[]): StudyRow[] {
-  return cells.flatMap(({ cell, size, suites, fit, finetuning, explanations, seconds }) =>
-    suiteNames.flatMap((suite): StudyRow[] => {
-      const record = suites[suite];
-      if (record === undefined) return [];
-      const { n, accuracy, interval, baseAccuracy, lost, gained } = record;
-      return [{
-        model: modelLabel(cell.model),
-        domain: cell.domain,
-        group: cell.treatment,
-        ratio: cell.ratio ?? null,
-        seed: cell.seed,
-        // What a dose changes.
-        share: cell.size ?? 1,
-        at_most: cell.count ?? null,
-        facts: cell.items ?? "all",
-        test: suite,
-        size,
-        accuracy: { value: asRow(100 * accuracy), interval: pointsOf(interval), n },
-        base: asRow(100 * baseAccuracy),
-        kl: asRow(record.kl),
-        rank: asRow(record.rank),
-        cosine: asRow(record.cosine),
-        entropy: asRow(record.entropy),
-        baseEntropy: asRow(record.baseEntropy),
-        lost,
-        gained,
-        fit: fit === undefined ? null : asRow(100 * fit.share),
-        lastLoss: finetuning === undefined ? null : asRow(finetuning.lastLoss),
-        // Of a study with explanations: answers whose reasons the base model was asked for.
-        asked: explanations?.asked ?? null,
-        explained: explanations?.explained ?? null,
-        seconds: Number(seconds.toFixed(2)),
-      }];
-    })
-  );
-}
-
-const pointsOf = ([low, high]: readonly [number, number]): [number, number] => [
-  asRow(100 * low),
-  asRow(100 * high),
-];
-
 /** Findings as rows for people. */
 export function findingRows(found: readonly Finding[]): StudyRow[] {
   return found.map((one) => ({
@@ -293,7 +196,7 @@ export function findingRows(found: readonly Finding[]): StudyRow[] {
     unit: one.unit,
     n: `${one.estimate.n} ${one.over}`,
     Holm_p: pValue(one.correctedP),
-    reading: one.reading,
+    verdict: one.verdict,
     paper: one.paper ?? "",
   }));
 }
@@ -301,7 +204,7 @@ export function findingRows(found: readonly Finding[]): StudyRow[] {
 /** Findings as records for `saveResults`. */
 export function findingResults(found: readonly Finding[]) {
   return found.map((
-    { hypothesis, suite, estimate, unit, over, detail, correctedP, reading, paper },
+    { hypothesis, suite, estimate, unit, over, detail, correctedP, verdict, paper },
   ) => ({
     name: `${hypothesis}, ${suiteLabels[suite]}`,
     ...estimate,
@@ -309,7 +212,7 @@ export function findingResults(found: readonly Finding[]) {
     over,
     detail,
     correctedP,
-    reading,
+    verdict,
     paper,
   }));
 }

@@ -447,6 +447,8 @@ hubTest(
       download(),
       /found config\.json, x\.Q8_0\.gguf; download one of its \.gguf/,
     );
+    hub.files = { "adapter_config.json": text("{}"), "adapter_model.safetensors": text("x") };
+    await assert.rejects(download(), /this is an adapter: load its model, then loadLora/);
     hub.files = { "model.safetensors": text("x") };
     await assert.rejects(download(), /expected config\.json on the hub/);
     const index = (shard: string) => text(JSON.stringify({ weight_map: { a: shard } }));
@@ -549,6 +551,26 @@ hubTest(
         `expected ${listed.length + 1} bytes of model\\.safetensors; found ${listed.length}`,
       ),
     );
+  },
+);
+
+hubTest(
+  "downloadModel() names a pointer of Git LFS, packed bytes and a list of another form",
+  tiny,
+  async (hub, download) => {
+    const advice = "something between here and the hub answered";
+    const refused = (found: string) =>
+      assert.rejects(download(), new RegExp(`found ${found}.*; ${advice}`));
+    const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+    hub.storeFault = () => new Response(pointer);
+    await refused("a pointer of Git LFS in place of the file");
+    hub.storeFault = () => new Response(new Blob([pointer]).stream());
+    await refused("a pointer of Git LFS in place of the file");
+    const headers = { "content-encoding": "gzip" };
+    hub.storeFault = () => new Response("packed", { headers });
+    await refused("bytes packed by gzip, which were not asked for");
+    hub.fault = ({ path }) => path.includes("/tree/") ? Response.json(null) : undefined;
+    await refused("an answer of another form");
   },
 );
 

@@ -151,6 +151,9 @@ SNIPPETS = [
     "{% generation %}{{ messages[1].content | trim }}{% endgeneration %}{{ none }}{{ true }}{{ 3 }}",
     "{% set m = 'q' %}{% for m in messages if m.role == 'user' %}{{ loop.index }}{{ m.role }}{% endfor %}{{ m }}",
     "{% for i in range(4, 0, -2) %}{{ i }}{% endfor %}{{ range(3) | list | length }}",
+    "{{ ' \\na\\n '.lstrip('\\n') }}|{{ '\\n a \\n'.strip('\\n') }}|{{ 'a \\n'.rstrip('\\n') }}|{{ 'xax' | trim('x') }}|{{ messages[1].content.lstrip() | trim }}|",
+    "{{ '\\ufeffa\\x1f\\x85 '.strip() }}|{{ '\\ufeff a\\u3000' | trim | length }}|{{ 'ab'.rstrip('👍b') }}",
+    "a\r\n{% if true %}\r\nb{% endif %}\rc",
 ]
 
 

@@ -43,6 +43,23 @@ Deno.test("answers are told from the whole file: letters, indices from 0 or 1, t
     assert.deepEqual(read(write([[4], [1], [2], [4]])), ["index1", 3, 0, 1, 3]);
     assert.deepEqual(read(write([["dog"], ["ant"], [" bee "]])), ["text", 3, 0, 1]);
   }
+  for (
+    const answers of [
+      "B. D. A.",
+      "(B) (D) (A)",
+      "[b] [d] [a]",
+      "B: D: A:",
+      "Ｂ Ｄ Ａ",
+      "（B） D） A、",
+    ]
+  ) {
+    assert.deepEqual(
+      read(csv(answers.split(" ").map((one) => [one]))),
+      ["letter", 1, 3, 0],
+      answers,
+    );
+  }
+  assert.deepEqual(read(csv([["１"], ["４"], ["４"]])), ["index1", 0, 3, 3]);
   // What pandas writes of a column of whole numbers with gaps.
   assert.deepEqual(read(csv([["3.0"], ["0.0"]])), ["index0", 3, 0]);
   // The count of options differs by row: 3 of 3 and 4 of 4 tell.
@@ -57,8 +74,9 @@ Deno.test("a file that leaves open how its answers are written is refused, and r
     assert.match(reason, /index0 \("bee"\) or index1 \("ant"\).*--answers=FORM/);
     assert.deepEqual(read(open, { answers: "index0" }), ["index0", 1, 3, 2]);
     assert.deepEqual(read(open, { answers: "index1" }), ["index1", 0, 2, 1]);
-    // One row alone may be an error.
+    // One row alone may be an error, and of a 0 and a 4 either.
     refusal(write([[1], [4], [2], [3]]), 4);
+    refusal(write([[1], [4], [0], [3]]), 4);
   }
   refusal(jsonl([["B"], ["dog"]]), 2);
   const many = Array.from({ length: 40 }, (_, i): Row => [i % 5]);
@@ -102,12 +120,12 @@ Deno.test("options that are letters: the column's letter counts in columns, else
 
 Deno.test("single rows that do not fit are set aside with their line", () => {
   const { indices, rejected, answers } = parse(
-    jsonl([[0], [4], [null], ["??"], [2], [3], ["dog"]]),
+    jsonl([[0], [4], [null], ["??"], [2], [3], [0], ["dog"], ["bee"]]),
   );
   assert.deepEqual([answers, ...indices], [undefined]);
-  assert.equal(rejected.length, 7);
-  const most = parse(jsonl([[0], [4], [null], ["??"], [2], [3]]));
-  assert.deepEqual([most.answers, ...most.indices], ["index0", 0, 2, 3]);
+  assert.equal(rejected.length, 9);
+  const most = parse(jsonl([[0], [4], [null], ["??"], [2], [3], [0]]));
+  assert.deepEqual([most.answers, ...most.indices], ["index0", 0, 2, 3, 0]);
   assert.deepEqual(most.rejected.map(({ line }) => line), [2, 3, 4]);
   assert.match(
     most.rejected[0].reason,
@@ -120,12 +138,22 @@ Deno.test("single rows that do not fit are set aside with their line", () => {
 });
 
 Deno.test("a file without answers says so", () => {
-  for (const answer of [null, "", -1, "-1", "nan"]) {
+  for (const answer of [null, "", -1, "-1", "nan", "N/A"]) {
     assert.match(
       refusal(jsonl([[answer], [answer]]), 2),
-      /no row of this file has an answer, as in a test split: take a split that has them$/,
+      /no row of this file has an answer, as in a test split: take a split that has them, or name their field answer$/,
     );
   }
+  // An option that reads like a missing answer makes none of it.
+  for (const answer of [-1, "None"]) {
+    const rows: Row[] = [[answer, ["-1", "0", "None", "1"]], [answer]];
+    for (const write of [jsonl, csv]) {
+      const { indices, rejected } = parse(write(rows));
+      assert.deepEqual([indices.length, rejected.length], [0, 2]);
+      assert.match(rejected[0].reason, /no row of this file has an answer/);
+    }
+  }
+  assert.deepEqual(read(jsonl([[-1, ["-1", "0", "1"]], ["dog"]])), ["text", 0, 3]);
   const reason = refusal("question,A,B,answer\nq,1,2,\nr,1,2,\n", 2);
   assert.match(reason, /found ""; no row of this file has an answer/);
 });

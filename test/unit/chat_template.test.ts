@@ -217,6 +217,19 @@ for (const [what, template, message] of refused) {
   });
 }
 
+Deno.test("trainingTexts() leave a space that a template does not strip, and no line break that it does", () => {
+  const template = "{% for m in messages %}<{{ m.role }}>{{ m.content if m.role == 'user' else " +
+    "m.content.lstrip('\\n') }}</s>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
+  const format = chatTemplateFromFiles(new Map([["chat_template.jinja", template]]));
+  for (const [said, kept] of [[" B.", " B."], ["\n\n B.\n", " B.\n"], ["\ufeffB. ", "\ufeffB. "]]) {
+    const messages: Message[] = [
+      { role: "user", content: "\nq" },
+      { role: "assistant", content: said },
+    ];
+    assert.equal(joined(format.trainingTexts(messages)), `<user>\nq</s><assistant>${kept}</s>`);
+  }
+});
+
 Deno.test("trainingTexts() refuse a template that changes words, and roles in another order", () => {
   const template = chatml.config.chat_template.replaceAll(
     "message.content",

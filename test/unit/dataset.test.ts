@@ -120,6 +120,14 @@ Deno.test("parseXiezhi() reads Chinese labels, and accounts for every row", () =
     ]],
   );
   assert.deepEqual([others, rejected.length], [1, 0]);
+  const windows = JSON.stringify({
+    question: "?",
+    labels: ["法学"],
+    options: "w\r\nx\r\ny\r\nz",
+    answer: "x",
+  });
+  const [read4] = parseXiezhi([{ file: "x.json", text: windows }]).exams.jurisprudence;
+  assert.deepEqual([read4.choices, read4.answer], [["w", "x", "y", "z"], 1]);
   const none = read(["Kunst"], ["Recht"]);
   assert.deepEqual([none.others, none.rejected.length], [0, 2]);
   assert.match(
@@ -296,6 +304,9 @@ Deno.test("parseGeneral() reads Alpaca's rows, ShareGPT's and chat messages", ()
     { conversations: turns("from", "value", ["human", "Hi"]) },
     { messages: turns("role", "content", ["user", "1"], ["tool", "2"]) },
     { prompt: "Hi", response: "Hello" },
+    {
+      messages: turns("role", "content", ["system", "Be kind"], ["user", "1"], ["assistant", "2"]),
+    },
   );
   assert.deepEqual(examples.map(({ messages }) => messages.map(({ content }) => content)), [
     ["Add.\n1 2", "3"],
@@ -314,6 +325,7 @@ Deno.test("parseGeneral() reads Alpaca's rows, ShareGPT's and chat messages", ()
   assert.match(reasons[2], /^conversations: .*the assistant's last; found 1/);
   assert.match(reasons[3], /^messages\[1\]\.role: expected the assistant; found "tool"/);
   assert.match(reasons[4], /^row: expected instruction and output, .*found "prompt, response"/);
+  assert.match(reasons[5], /^messages\[0\]\.role: expected the user; found "system"/);
 });
 
 Deno.test("generalInstructions() makes distinct pairs, the same from the same seed", () => {

@@ -117,6 +117,7 @@ Deno.test("rows of ARC, OpenBookQA, CommonsenseQA, HellaSwag and MedQA are read 
   const options = { A: "w", B: "x", C: "y", D: "z" };
   assert.deepEqual(right({ question: "?", options, answer: "y", answer_idx: "C" }), ["y"]);
   assert.deepEqual(right({ question: "?", options, answer: "D" }), ["z"]);
+  assert.deepEqual(right({ question: "?", options, answer: "(b)" }), ["x"]);
   const cell =
     `"{'text': array(['w', 'x'], dtype=object), 'label': array(['A', 'B'], dtype=object)}"`;
   assert.deepEqual(read(`question,choices,answerKey\n?,${cell},B\n`, "d/t.csv")[0][1], "x");
@@ -164,6 +165,36 @@ Deno.test("a CSV's header is never read as a question, with answers or without",
   );
   const { questions, rejected } = parseQuestions(bare, { file: "d/t.csv" });
   assert.deepEqual([questions.length, rejected.map(({ line }) => line)], [19, [8]]);
+});
+
+Deno.test("a table with semicolons or tabs is read as one with commas", () => {
+  const rows = 'question,A,B,answer\n"Which, now; then?",x,y,B\nAnd?,x,y,A\n';
+  const parted = (by: string) =>
+    rows.replace(/"[^"]*"|,/g, (found) => found === "," ? by : found).replaceAll("\n", "\r\n");
+  const expected = [[["x", "y"], "y"], [["x", "y"], "x"]];
+  assert.deepEqual(read(rows, "d/t.csv"), expected);
+  assert.deepEqual(read(parted(";"), "d/t.csv"), expected);
+  assert.deepEqual(read(parted("\t"), "d/t.csv"), expected);
+  assert.deepEqual(read(parted("\t"), "d/t.tsv"), expected);
+  assert.deepEqual(read("Which; now?,w,x,y,z,B\n", "d/t.csv"), [[["w", "x", "y", "z"], "x"]]);
+});
+
+Deno.test("a file of another shape is refused once, with what it holds", () => {
+  const row = { question: "?", choices: ["x", "y"], answer: 0 };
+  for (const value of [row, { data: [row] }]) {
+    const { questions, rejected } = parseQuestions(JSON.stringify(value, null, 1), {
+      file: "d/t.json",
+    });
+    assert.deepEqual([questions.length, rejected.length], [0, 1]);
+    assert.match(
+      rejected[0].reason,
+      /^file: expected a JSON array of rows; found \{"(question|data)"/,
+    );
+  }
+  assert.match(
+    reason(json({ query: "?", choices: ["x", "y"], gold: 0 })),
+    /^question: expected a text; found nothing of that name among "query, choices, gold"/,
+  );
 });
 
 Deno.test("deep and long rows are set aside as soon as they are read", () => {

@@ -6,7 +6,7 @@ import {
   middleRatioFindings,
   mixtureCurve,
   mixtureKlFindings,
-  readMiddle,
+  verdictOfMiddle,
 } from "../../lib/study/mixture.ts";
 import type { CellResult } from "../../lib/cell.ts";
 import {
@@ -107,20 +107,20 @@ Deno.test("bestRatioShares() is sure of a clear best ratio and splits a tie", ()
 });
 
 Deno.test("middleRatioFindings() reads the rule: holds, does not hold, can't tell", () => {
-  const reading = (curve: [number, number, number]) => middleRatioFindings(mixtures(curve))[0];
-  const peak = reading([10, 30, 20]);
-  assert.equal(peak.reading, "holds");
+  const verdict = (curve: [number, number, number]) => middleRatioFindings(mixtures(curve))[0];
+  const peak = verdict([10, 30, 20]);
+  assert.equal(peak.verdict, "holds");
   // The better end is SELF: 30 + {0, 1} against 20 + {0, 2}.
   assert.ok(Math.abs(peak.estimate.value - (10 + 9) / 2 / N * 100) < 1e-9);
   assert.match(peak.detail!, /best r = 0.4/);
-  const rising = reading([10, 20, 30]);
-  assert.equal(rising.reading, "does not hold");
+  const rising = verdict([10, 20, 30]);
+  assert.equal(rising.verdict, "does not hold");
   assert.match(rising.detail!, /best r = 1, best middle r = 0.4/);
   assert.ok(rising.estimate.value < 0 && rising.correctedP === undefined);
-  assert.equal(reading([10, 23, 22]).reading, "can't tell");
-  assert.equal(readMiddle(0.4, { value: 3, p: 0.04 }), "holds");
-  assert.equal(readMiddle(0.4, { value: 3, p: 0.06 }), "can't tell");
-  assert.equal(readMiddle(0, { value: 3, p: 0.001 }), "does not hold");
+  assert.equal(verdict([10, 23, 22]).verdict, "can't tell");
+  assert.equal(verdictOfMiddle(0.4, { value: 3, p: 0.04 }), "holds");
+  assert.equal(verdictOfMiddle(0.4, { value: 3, p: 0.06 }), "can't tell");
+  assert.equal(verdictOfMiddle(0, { value: 3, p: 0.001 }), "does not hold");
   const ends = mixtures([1, 2, 3]).filter(({ cell }) => cell.treatment !== "mix");
   assert.deepEqual(middleRatioFindings(ends), []);
 });
@@ -133,18 +133,18 @@ Deno.test("mixtureKlFindings() holds INC against the most accurate ratio", () =>
   });
   const [found] = mixtureKlFindings({ cells, bases: bases(models) });
   assert.ok(Math.abs(found.estimate.value - 0.2) < 0.01);
-  assert.equal(found.reading, "holds");
+  assert.equal(found.verdict, "holds");
   assert.equal(found.unit, "nats");
   assert.match(findingText(found), /^\+0\.20 \[.*\] \(best r = 1\)$/);
   const turned = mixtureKlFindings({
     cells: mixtures([10, 20, 30], [0.1, 0.2, 0.3]),
     bases: bases(models),
   })[0];
-  assert.equal(turned.reading, "does not hold");
+  assert.equal(turned.verdict, "does not hold");
   // INC itself the best: there is nothing to compare.
   const [itself] = mixtureKlFindings({ cells: mixtures([30, 20, 10]), bases: bases(models) });
   assert.deepEqual(itself.estimate, { value: 0, n: 4 });
-  assert.equal(itself.reading, "can't tell");
+  assert.equal(itself.verdict, "can't tell");
   assert.match(itself.detail!, /INC itself/);
   // One model: over its questions, KL of each.
   const alone = mixtures([10, 20, 30]).filter(({ cell }) => cell.model === "a");

@@ -44,6 +44,7 @@ Deno.test("parseQuestions() takes the domain from the row, then the option, then
   assert.equal(domains({ ...good, domain: "law" }, { domain: "given" }), "law");
   assert.equal(domains(good, { domain: "given" }), "given");
   assert.equal(domains(good), "history");
+  assert.equal(domains({ ...good, domain: "" }), "history");
   assert.match(parse(JSON.stringify(good), { file: "a.jsonl" }).rejected[0].reason, /^domain: /);
 });
 
@@ -190,6 +191,10 @@ Deno.test("readQuestions() sets aside the rows whose bytes are not UTF-8", async
     assert.match(rejected[0].reason, /^question: expected UTF-8 text/);
     await Deno.writeFile(path, new Uint8Array([0xFF, 0xFE, 0x5B, 0]));
     await assert.rejects(readQuestions(path), /found UTF-16 text; save it as UTF-8/);
+    await Deno.writeFile(path, new Uint8Array([0x50, 0x4B, 3, 4, 20, 0]));
+    await assert.rejects(readQuestions(path), /found an Excel file or .*; save its table as CSV/);
+    await Deno.writeTextFile(path, "PAR1\x15\x04");
+    await assert.rejects(readQuestions(path), /found Parquet; write it as JSONL/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -277,11 +277,11 @@ Deno.test("contrast() and findings() read the rule: holds, does not hold, can't 
   const har = contrast(cells, { treatment: "har" }, { treatment: "inc" }, { suite: "homo" })!;
   assert.equal(har.over, "models");
   assert.ok(Math.abs(har.value - 45) < 1e-9);
-  const readings = new Map(findings(cells).map((f) => [f.hypothesis, f]));
-  assert.equal(readings.get("HAR - INC")!.reading, "holds");
-  assert.equal(readings.get("SELF - INC")!.reading, "does not hold");
-  assert.equal(readings.get("CON - INC")!.reading, "can't tell");
-  assert.ok(readings.get("HAR - INC")!.correctedP! >= har.p!);
+  const verdicts = new Map(findings(cells).map((f) => [f.hypothesis, f]));
+  assert.equal(verdicts.get("HAR - INC")!.verdict, "holds");
+  assert.equal(verdicts.get("SELF - INC")!.verdict, "does not hold");
+  assert.equal(verdicts.get("CON - INC")!.verdict, "can't tell");
+  assert.ok(verdicts.get("HAR - INC")!.correctedP! >= har.p!);
 });
 
 Deno.test("contrast() of a single model speaks of its questions", () => {

@@ -206,6 +206,20 @@ Deno.test("fileMaterial() reads a file that leaves its answers open as the files
     ]);
     assert.match(told.join(), /dev\.jsonl leaves open how answers are written; read as index1/);
 
+    // Rows with a domain count from 0; beside files that count from 1 that is not believed.
+    await writeRows(
+      `${folder}/dev.jsonl`,
+      bare("shown", [1, 3]).map((row) => ({ ...row, domain: "history" })),
+    );
+    await assert.rejects(
+      fileMaterial(settings(), { tell: () => {} }),
+      /whether the answers of .*dev\.jsonl count from 0; found no 0, and .*pool\.jsonl beside it/,
+    );
+    const said = await fileMaterial(settings({ answers: "index1" }));
+    const [{ pool: { demonstrations: counted } }] = said.material.domains.values();
+    assert.deepEqual(indices(counted), [0, 2]);
+
+    await writeRows(`${folder}/dev.jsonl`, bare("shown", [1, 3]));
     const elsewhere = await Deno.makeTempDir({ dir: folder });
     const demonstrations = `${elsewhere}/dev.jsonl`;
     await Deno.rename(`${folder}/dev.jsonl`, demonstrations);

@@ -1,13 +1,7 @@
 import { answerFrom } from "../../lib/answer.ts";
 import { auditProbe } from "../../lib/audit.ts";
-import {
-  accuracyRows,
-  cellRows,
-  contrastRows,
-  distanceRows,
-  flips,
-  treatmentsOf,
-} from "../../lib/study/tables.ts";
+import { cellRows, treatmentsOf } from "../../lib/study/rows.ts";
+import { accuracyRows, contrastRows, distanceRows, flips } from "../../lib/study/tables.ts";
 import {
   auditPools,
   caveatsOf,
@@ -173,10 +167,10 @@ Deno.test("findingsText() puts warnings first and one line for each finding", ()
   const text = findingsText(found, { study, warnings: ["nothing to believe"] });
   const lines = text.split("\n");
   assert.equal(lines[0], "WARNING: nothing to believe");
-  for (const { hypothesis, reading } of found) {
+  for (const { hypothesis, verdict } of found) {
     const own = lines.filter((line) => line.startsWith(`${hypothesis} `));
     assert.equal(own.length, 1);
-    assert.ok(own[0].includes(reading));
+    assert.ok(own[0].includes(verdict));
   }
   assert.match(text, /a, b, c: seeds 0, 1; no mixtures/);
   assert.ok(lines.every((line) => line.length <= 120));
@@ -201,9 +195,9 @@ Deno.test("unprovenTexts() leaves out what holds, and tells the resolution of th
     unit: "points",
     over: "models",
     correctedP: 0.9,
-    reading: "can't tell",
+    verdict: "can't tell",
   };
-  const [text, ...rest] = unprovenTexts([finding, { ...finding, reading: "holds" }]);
+  const [text, ...rest] = unprovenTexts([finding, { ...finding, verdict: "holds" }]);
   assert.equal(rest.length, 0);
   assert.match(text, /HAR - INC on ID can't be told/);
   assert.match(text, /\+2\.0 \[-3\.0, \+7\.0\] over 3 models, Holm p = \.900.*6\.5 points/);
@@ -263,7 +257,7 @@ Deno.test("where a probe shows no knowledge, tables say so and no finding is cla
   assert.equal(guesses.meaningful, false);
   const knowing = { ...guesses, meaningful: true };
   const found = findings(cells);
-  assert.ok(found.some(({ reading }) => reading === "holds"));
+  assert.ok(found.some(({ verdict }) => verdict === "holds"));
   assert.deepEqual(claimable(found, new Map([["organism:a", knowing]])), found);
   assert.deepEqual(caveatsOf(new Map([["organism:a", knowing]])), []);
 

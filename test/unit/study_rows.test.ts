@@ -3,7 +3,8 @@ import { table as makeTable, toCsv } from "../../lib/figure/table.ts";
 import { type Measurement, roundNumber, roundNumbers } from "../../lib/figure/number.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { mean } from "../../lib/statistics/mean.ts";
-import { accuracyColumns, cellRows } from "../../lib/study/tables.ts";
+import { cellRows } from "../../lib/study/rows.ts";
+import { accuracyColumns } from "../../lib/study/tables.ts";
 import { asRows, type CellResult, type Treatment } from "../../lib/cell.ts";
 import {
   consistencyMeasures,

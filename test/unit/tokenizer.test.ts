@@ -213,6 +213,15 @@ for (
   });
 }
 
+Deno.test("tokenizerFromGguf() of deepseek-r1-qwen cuts as Qwen 2 and leaves accents apart", () => {
+  const [{ tokenizer: json, texts }] = load("qwen2");
+  const expected = tokenizerFromFiles(
+    new Map([["tokenizer.json", JSON.stringify({ ...json, normalizer: null })]]),
+  );
+  const tokenizer = tokenizerFromGguf(ggufMetadata("qwen2", "deepseek-r1-qwen"));
+  for (const text of texts) assert.deepEqual(tokenizer.encode(text), expected.encode(text), text);
+});
+
 Deno.test("tokenizerFromGguf() starts texts as llama.cpp does where the file doesn't say it", () => {
   const starts = (pre: string, fields: Record<string, unknown> = {}) => {
     const metadata = ggufMetadata("llama3", pre);
@@ -232,7 +241,7 @@ Deno.test("tokenizerFromGguf() starts texts as llama.cpp does where the file doe
 Deno.test("tokenizerFromGguf() refuses other kinds and broken lists, naming the file", () => {
   const wrong: [Record<string, unknown>, RegExp][] = [
     [{ model: "llama" }, /x\.gguf: expected byte-level BPE .*"llama"/],
-    [{ pre: "tekken" }, /gpt-2, smollm, qwen2, llama-bpe .*"tekken"/],
+    [{ pre: "tekken" }, /gpt-2, smollm, qwen2, llama-bpe.*"tekken"/],
     [{ pre: "constructor" }, /"constructor"/],
     [{ tokens: undefined }, /tokenizer\.ggml\.tokens of strings; found none/],
     [{ token_type: ["a"] }, /tokenizer\.ggml\.token_type of numbers/],
@@ -312,6 +321,27 @@ Deno.test("a row to train on ends an answer once, whatever the tokenizer puts be
   assert.deepEqual([ids[0], ids.at(-1)], [1, 2]);
   // One end an answer, and the loss falls on both.
   for (const list of [ids, labels]) assert.equal(list.filter((id) => id === 2).length, 2);
+});
+
+// Expected values are the Rust library's (tokenizers 0.22 and 0.23).
+Deno.test("encode() folds the long s and the sign of kelvin where a pattern's letters have any case", () => {
+  const model = {
+    type: "WordLevel",
+    unk_token: "<unk>",
+    vocab: { "<unk>": 0, "'\u017f": 1, "'s": 2, a: 3, "\u212am": 4 },
+  };
+  const pattern = { Regex: "(?i:'s|km)|\\p{L}" };
+  const pre_tokenizer = { type: "Split", pattern, behavior: "Isolated", invert: false };
+  const tokenizer = changed({ model, pre_tokenizer, added_tokens: [] });
+  assert.deepEqual(tokenizer.encode("'\u017fa'sa\u212ama"), [1, 3, 2, 3, 4, 3]);
+});
+
+Deno.test("encode() finds no single word behind a letter of two units", () => {
+  const model = { type: "WordLevel", unk_token: "<unk>", vocab: { "<unk>": 0, "<w>": 1 } };
+  const added = { id: 1, content: "<w>", special: true, normalized: true, single_word: true };
+  const tokenizer = changed({ model, pre_tokenizer: null, added_tokens: [added] });
+  assert.deepEqual(["𝒳<w>", "<w>𝟗", "a<w>"].map((text) => tokenizer.encode(text)), [[0], [0], [0]]);
+  assert.deepEqual(tokenizer.encode("👍<w>"), [0, 1]);
 });
 
 Deno.test("encode() finds the tokens that tokenizer_config.json alone names, as transformers does", () => {

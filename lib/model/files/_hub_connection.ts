@@ -131,10 +131,17 @@ export class HubConnection {
     throw new HubApiError(address, answer.status, undefined, String(message));
   }
 
-  /** What answered where it was no hub's file. */
-  foreign(headers: Headers): Error | undefined {
-    if (!/^text\/html/i.test(headers.get("content-type") ?? "")) return undefined;
-    return new Foreign(`a web page${this.#last.by}`);
+  /** What answered where it was no hub's file; `start` is what came first. */
+  foreign(headers: Headers, start: Uint8Array = new Uint8Array()): Error | undefined {
+    const packed = headers.get("content-encoding") ?? "identity";
+    const found = /^text\/html/i.test(headers.get("content-type") ?? "")
+      ? "a web page"
+      : packed !== "identity"
+      ? `bytes packed by ${packed}, which were not asked for`
+      : textOf(start.subarray(0, 40)).startsWith("version https://git-lfs")
+      ? "a pointer of Git LFS in place of the file"
+      : undefined;
+    return found === undefined ? undefined : new Foreign(found + this.#last.by);
   }
 
   async #send(input: RequestInfo | URL, init: RequestInit, most: number): Promise<Answer> {
@@ -207,9 +214,10 @@ export class HubConnection {
     );
     const start = `Cannot open model ${this.#id}: expected its ${what} from ${this.endpoint}`;
     if (status === undefined) {
-      if (error instanceof Foreign) {
+      if (error instanceof Foreign || error instanceof TypeError) {
+        const found = error instanceof Foreign ? message : "an answer of another form";
         return new Error(
-          `${start}; found ${message}; something between here and the hub answered: log in to the ` +
+          `${start}; found ${found}; something between here and the hub answered: log in to the ` +
             "network, or check the proxy and HF_ENDPOINT",
         );
       }

@@ -225,6 +225,8 @@ class Download {
         : "load its safetensors, without onnx:"
       : names.some((name) => name.endsWith(".gguf"))
       ? "download one of its .gguf files and give its path"
+      : names.includes("adapter_config.json")
+      ? "this is an adapter: load its model, then loadLora(model, folder)"
       : "choose a model with safetensors";
     throw new Error(
       `Cannot open model ${this.#id}: expected ${path} on the hub; ` +
@@ -310,10 +312,11 @@ class Download {
           [];
         const length = headers.has("content-encoding") ? null : headers.get("content-length");
         const whole = status === 200;
+        let head: Uint8Array | undefined;
         const size = whole ? length ?? file.size : all ?? file.size;
         if (Number(size) !== file.size) {
-          for await (const _ of chunks) break;
-          throw this.#hub.foreign(headers) ??
+          for await (head of chunks) break;
+          throw this.#hub.foreign(headers, head) ??
             (whole
               ? new Break(`${size} bytes came instead of ${end - start}`)
               : this.#otherSize(file, Number(size)));
@@ -322,13 +325,14 @@ class Download {
         let at = whole ? 0 : Number(from ?? start);
         const first = at, parts: Uint8Array[] = [];
         for await (const chunk of chunks) {
+          head ??= chunk;
           at += chunk.length;
           // Where a proxy drops the range, all of the file comes: what is there already is passed over.
           if (!whole) parts.push(chunk);
           else if (at > done && at <= last) await write(chunk.subarray(chunk.length - (at - done)));
         }
         if (at !== last || !whole && first !== start) {
-          throw this.#hub.foreign(headers) ??
+          throw this.#hub.foreign(headers, head) ??
             new Break(`${at - first} bytes came instead of ${last - first}`);
         }
         if (!whole) await write(await new Blob(parts as BlobPart[]).bytes());

@@ -24,7 +24,8 @@ export interface Section extends Piece {
 }
 
 const word = String.raw`[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d]`;
-const endsWithWord = new RegExp(`${word}$`, "u");
+// With the flag u, V8 finds no letter of two units at the end.
+const endsWithWord = new RegExp(`${word}$`, "v");
 const startsWithWord = new RegExp(`^${word}`, "u");
 
 const namesOfSpecial = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"];

@@ -40,6 +40,7 @@ const preTokenizers: Record<string, PreTokenizer> = {
   smollm: { words: [isolate(String.raw`\p{N}`), isolate(gpt2Words)] },
   qwen2: { words: [isolate(wordsWithDigits(1))], normalizer: { type: "NFC" } },
   "llama-bpe": llama3,
+  "deepseek-r1-qwen": { words: [isolate(wordsWithDigits(1))] },
 };
 
 /** GGUF's kinds of tokens that are found in a text before it is cut into words. */

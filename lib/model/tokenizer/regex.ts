@@ -5,6 +5,8 @@ import { SplitPreTokenizer } from "@huggingface/tokenizers";
 interface Group {
   start: number;
   atomic: boolean;
+  /** Letters stand for both of their cases. */
+  folds: boolean;
   /** It repeats something without end, or says that it may by branches that begin alike. */
   open: boolean;
   branches: string[];
@@ -40,9 +42,10 @@ export function compileRegex(source: string): RegExp {
   const refuse = (why: string): never => {
     throw new Error(`the regular expression ${JSON.stringify(source.slice(0, 100))}, ${why}`);
   };
-  const group = (start: number, atomic = false): Group => ({
+  const group = (start: number, atomic = false, folds = false): Group => ({
     start,
     atomic,
+    folds,
     open: false,
     branches: [""],
   });
@@ -72,7 +75,7 @@ export function compileRegex(source: string): RegExp {
         refuse("which has a group or a flag that is not read here");
       }
       token = groupStart.exec(rest)![0];
-      groups.push(group(out.length, token === "(?>"));
+      groups.push(group(out.length, token === "(?>", inner.folds || token === "(?i:"));
       out += token === "(?>" ? "(?:" : token;
       atom = -1;
     } else if (rest[0] === ")") {
@@ -96,7 +99,9 @@ export function compileRegex(source: string): RegExp {
         : escape.exec(rest)?.[0] ?? String.fromCodePoint(rest.codePointAt(0)!);
       last = undefined;
       atom = token === "|" ? -1 : out.length;
-      out += token;
+      // The package knows ASCII's cases: these two letters have one more.
+      const third = inner.folds ? { s: "\u017f", k: "\u212a" }[token.toLowerCase()] : undefined;
+      out += third === undefined ? token : `[${token}${third}]`;
       if (token === "|") inner.branches.push("");
     }
     if (token !== "|") inner.branches[inner.branches.length - 1] += token;

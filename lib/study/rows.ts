@@ -1,0 +1,314 @@
+/**
+ * The rows of the study's tables. Accuracies and differences in points (0 to 100), KL and entropy in
+ * nats. A cell without a result is null.
+ */
+import type { Answer } from "../answer.ts";
+import { asRow, type CellResult, type SuiteRecord, type Treatment } from "../cell.ts";
+import {
+  byModel,
+  contrast,
+  type Estimate,
+  overModels,
+  plainEstimate,
+  suiteLabels,
+  treatmentLabels,
+} from "../contrast.ts";
+import { paperNumber } from "../dataset/paper.ts";
+import { type SuiteName, suiteNames } from "../evaluate.ts";
+import { type Finding, ruleContrasts } from "../findings.ts";
+import { mean, meanInterval } from "../statistics/mean.ts";
+import { wilsonInterval } from "../statistics/proportion.ts";
+import { baseAnswersOf, type BaseResult } from "./base.ts";
+import { modelLabel } from "./labels.ts";
+import type { Study } from "./study.ts";
+
+/** One row, by column. */
+export type StudyRow = Record<string, string | number | Estimate | null>;
+
+/** Treatments in the tables' order, of those that have results. */
+export function treatmentsOf(cells: readonly CellResult[]): Treatment[] {
+  const found = new Set(cells.map(({ cell }) => cell.treatment));
+  return (Object.keys(treatmentLabels) as Treatment[]).filter((name) =>
+    name !== "mix" && found.has(name)
+  );
+}
+
+export const unique = <T>(list: readonly T[]): T[] => [...new Set(list)];
+
+/** Right (1) or wrong (0), with the question that was asked. */
+interface Outcome {
+  item: string;
+  correct: number;
+}
+
+/** Share of right answers, points; its 95% interval over questions, seeds and domains pooled. */
+export function accuracyOf(outcomes: readonly Outcome[]): Estimate | null {
+  if (outcomes.length === 0) return null;
+  const right = outcomes.reduce((sum, { correct }) => sum + correct, 0);
+  const items = outcomes.map(({ item }) => item);
+  const units = unique(items).length;
+  const value = 100 * right / outcomes.length;
+  const clustered = meanInterval(outcomes.map(({ correct }) => 100 * correct), { clusters: items });
+  // A t-interval of answers that are all right (or of one question) would be empty.
+  const interval = units === outcomes.length || !(clustered.stderr > 0)
+    ? wilsonInterval(Math.round(right * units / outcomes.length), units).map((bound) => 100 * bound)
+    : clustered.interval;
+  return { value, interval: [interval[0], interval[1]], n: units };
+}
+
+export const outcomesOf = ({ items, correct }: SuiteRecord): Outcome[] =>
+  items.map((item, i) => ({ item, correct: correct[i] }));
+
+export const groupLabel = (group: Treatment | "base") =>
+  group === "base" ? "base" : treatmentLabels[group];
+
+export function before(base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[] {
+  return baseAnswersOf(base, cell, suite).map(({ domain, id, correct }) => ({
+    item: `${domain}/${id}`,
+    correct: Number(correct),
+  }));
+}
+
+/** What else a cell measures beside accuracy. */
+export const distances:
+  readonly (readonly [column: string, value: (record: SuiteRecord) => number])[] = [
+    ["kl", ({ kl }) => kl],
+    ["rank", ({ rank }) => rank],
+    ["cosine", ({ cosine }) => cosine],
+    ["entropy", ({ entropy }) => entropy],
+    ["baseEntropy", ({ baseEntropy }) => baseEntropy],
+  ];
+
+/**
+ * Every cell and test as one row of plain values, for a csv and for other programs: the numbers that
+ * all statistics are computed from (`asRows`), accuracies in points.
+ */
+export function cellRows(cells: readonly CellResult[]): StudyRow[] {
+  return cells.flatMap(({ cell, size, suites, fit, finetuning, explanations, seconds }) =>
+    suiteNames.flatMap((suite): StudyRow[] => {
+      const record = suites[suite];
+      if (record === undefined) return [];
+      const { n, accuracy, interval, baseAccuracy, lost, gained } = record;
+      return [{
+        model: modelLabel(cell.model),
+        domain: cell.domain,
+        group: cell.treatment,
+        ratio: cell.ratio ?? null,
+        seed: cell.seed,
+        // What a dose changes.
+        share: cell.size ?? 1,
+        at_most: cell.count ?? null,
+        facts: cell.items ?? "all",
+        test: suite,
+        size,
+        accuracy: { value: asRow(100 * accuracy), interval: pointsOf(interval), n },
+        base: asRow(100 * baseAccuracy),
+        kl: asRow(record.kl),
+        rank: asRow(record.rank),
+        cosine: asRow(record.cosine),
+        entropy: asRow(record.entropy),
+        baseEntropy: asRow(record.baseEntropy),
+        lost,
+        gained,
+        fit: fit === undefined ? null : asRow(100 * fit.share),
+        lastLoss: finetuning === undefined ? null : asRow(finetuning.lastLoss),
+        // Of a study with explanations: answers whose reasons the base model was asked for.
+        asked: explanations?.asked ?? null,
+        explained: explanations?.explained ?? null,
+        seconds: Number(seconds.toFixed(2)),
+      }];
+    })
+  );
+}
+
+const pointsOf = ([low, high]: readonly [number, number]): [number, number] => [
+  asRow(100 * low),
+  asRow(100 * high),
+];
+
+/** The model and the domain of rows over all of them. */
+export const ALL_MODELS = "all models";
+
+export const ALL_DOMAINS = "all domains";
+
+/**
+ * Accuracy in points, the base's first: a row for each model, group, domain and test, and for all domains
+ * together. Intervals are over questions, seeds pooled; with several models, rows of all of them follow,
+ * whose intervals are over models.
+ */
+export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): StudyRow[] {
+  const domains = unique(cells.map(({ cell }) => cell.domain));
+  const groups = ["base" as const, ...treatmentsOf(cells)];
+  const rows = bases.flatMap((base) => {
+    const ofModel = cells.filter(({ cell }) => cell.model === base.model);
+    const outcomes = (group: Treatment | "base", domain: string, suite: SuiteName) => {
+      const here = ofModel.filter(({ cell, suites }) => cell.domain === domain && suites[suite]);
+      if (group === "base") return here.slice(0, 1).flatMap((one) => before(base, one, suite));
+      return here.filter(({ cell }) => cell.treatment === group)
+        .flatMap(({ suites }) => outcomesOf(suites[suite]!));
+    };
+    return groups.flatMap((group) =>
+      suiteNames.flatMap((suite) => {
+        const parts = domains.map((domain) => ({ domain, list: outcomes(group, domain, suite) }));
+        const whole = { domain: ALL_DOMAINS, list: parts.flatMap(({ list }) => list) };
+        return [...parts, whole].map(({ domain, list }) => ({
+          model: modelLabel(base.model),
+          group: groupLabel(group),
+          domain,
+          test: suiteLabels[suite],
+          accuracy: accuracyOf(list),
+        }));
+      })
+    );
+  }).filter(({ accuracy }) => accuracy !== null);
+  if (bases.length < 2) return rows;
+  const whole = rows.filter(({ domain }) => domain === ALL_DOMAINS);
+  const places = Map.groupBy(whole, ({ group, test }) => JSON.stringify([group, test]));
+  return [
+    ...rows,
+    ...[...places.values()].map((list) => ({
+      ...list[0],
+      model: ALL_MODELS,
+      accuracy: overModels(list.map(({ accuracy }) => accuracy!.value)),
+    })),
+  ];
+}
+
+/**
+ * The rule's differences, points: a row for each, each test and each model, whose intervals are over its
+ * questions; with several models, rows of all of them, over the models.
+ */
+export function contrasts({ cells }: Pick<Study, "cells">): StudyRow[] {
+  const models = unique(cells.map(({ cell }) => cell.model));
+  return ruleContrasts.flatMap(([finding, treatment]) =>
+    suiteNames.flatMap((suite) => {
+      const of = (some: readonly CellResult[]) =>
+        plainEstimate(contrast(some, { treatment }, { treatment: "inc" }, { suite }));
+      const row = (model: string, difference: Estimate | null) => ({
+        finding,
+        test: suiteLabels[suite],
+        model,
+        difference,
+        paper: paperNumber(finding, suite) ?? null,
+      });
+      return [
+        ...models.map((name) =>
+          row(modelLabel(name), of(cells.filter(({ cell }) => cell.model === name)))
+        ),
+        ...(models.length > 1 ? [row(ALL_MODELS, of(cells))] : []),
+      ];
+    })
+  ).filter(({ difference }) => difference !== null);
+}
+
+/**
+ * How far each group moved the models: KL and entropies in nats, rank consistency, cosine similarity; means
+ * over the models with a t-interval, of one model its mean over domains and seeds.
+ */
+export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
+  return treatmentsOf(cells).flatMap((treatment) =>
+    suiteNames.flatMap((suite): StudyRow[] => {
+      const mean = (value: (record: SuiteRecord) => number) =>
+        overModels([...byModel(cells, { treatment, suite }, value).values()]);
+      const kl = mean(({ kl }) => kl);
+      if (kl === null) return [];
+      return [{
+        group: treatmentLabels[treatment],
+        test: suiteLabels[suite],
+        kl,
+        rank: mean(({ rank }) => rank),
+        cosine: mean(({ cosine }) => cosine),
+        entropy: mean(({ entropy }) => entropy),
+        baseEntropy: mean(({ baseEntropy }) => baseEntropy),
+      }];
+    })
+  );
+}
+
+/**
+ * Answers that changed sides, counted over models, domains and seeds: of those right before how many a
+ * group lost, of those wrong before how many it gained, in %.
+ * @param kindOf the kind of a question; undefined leaves it out
+ */
+export function flipRows(
+  { bases, cells }: Pick<Study, "bases" | "cells">,
+  kindOf: (answer: Answer, model: string) => string | undefined = () => "all",
+): StudyRow[] {
+  const answers = cells.filter(({ cell }) => cell.treatment !== "mix").flatMap((result) => {
+    const base = bases.find(({ model }) => model === result.cell.model)!;
+    return suiteNames.filter((suite) => result.suites[suite]).flatMap((suite) =>
+      baseAnswersOf(base, result, suite).map((answer, i) => ({
+        ...{ suite, treatment: result.cell.treatment, before: answer.correct },
+        kind: kindOf(answer, result.cell.model),
+        after: result.suites[suite]!.correct[i] === 1,
+      }))
+    );
+  });
+  const share = (some: number, all: number) => all > 0 ? 100 * some / all : null;
+  const kinds = unique(answers.flatMap(({ kind }) => kind ?? [])).sort();
+  return suiteNames.flatMap((suite) =>
+    treatmentsOf(cells).flatMap((treatment) =>
+      kinds.flatMap((facts): StudyRow[] => {
+        const list = answers.filter((one) =>
+          one.suite === suite && one.treatment === treatment && one.kind === facts
+        );
+        if (list.length === 0) return [];
+        const right = list.filter(({ before }) => before);
+        const wrong = list.filter(({ before }) => !before);
+        return [{
+          test: suiteLabels[suite],
+          group: treatmentLabels[treatment],
+          facts,
+          right_before: right.length,
+          lost: share(right.filter(({ after }) => !after).length, right.length),
+          wrong_before: wrong.length,
+          gained: share(wrong.filter(({ after }) => after).length, wrong.length),
+        }];
+      })
+    )
+  );
+}
+
+/** Rank consistency x 100 and accuracy, points, of each model, domain, group (or ratio) and test. */
+export function consistencies({ cells }: Pick<Study, "cells">): StudyRow[] {
+  return suiteNames.flatMap((suite) => {
+    const tested = cells.filter(({ suites }) => suites[suite] !== undefined);
+    const places = Map.groupBy(
+      tested,
+      ({ cell: { model, domain, treatment, ratio } }) =>
+        JSON.stringify([model, domain, treatment, ratio]),
+    );
+    return [...places.values()].map((list): StudyRow => {
+      const { model, domain, treatment, ratio = null } = list[0].cell;
+      const over = (value: (record: SuiteRecord) => number) =>
+        100 * mean(list.map(({ suites }) => value(suites[suite]!)));
+      return {
+        ...{ model: modelLabel(model), domain, group: treatmentLabels[treatment], ratio },
+        test: suiteLabels[suite],
+        consistency: over(({ rank }) => rank),
+        accuracy: over(({ accuracy }) => accuracy),
+        base: over(({ baseAccuracy }) => baseAccuracy),
+      };
+    });
+  });
+}
+
+/** Findings as rows: estimates with their intervals, what n counts, Holm's p, the rule's verdict, the paper's. */
+export function findingRecords(found: readonly Finding[]): StudyRow[] {
+  return found.map((
+    { hypothesis, suite, estimate, unit, over, correctedP = null, verdict, paper = null, detail },
+  ) => ({
+    finding: hypothesis,
+    test: suiteLabels[suite],
+    estimate: plainEstimate(estimate),
+    unit,
+    n: estimate.n,
+    over,
+    p: estimate.p ?? null,
+    correctedP,
+    detectable: estimate.detectable ?? null,
+    verdict,
+    paper,
+    detail: detail ?? null,
+  }));
+}
