@@ -1,6 +1,7 @@
 /** The study: what is run, its cells, its results and what they say. */
 export { type AccountRow, accountRows, accountTexts, ACROSS } from "./account.ts";
 export { storedAnswers, storedScores } from "./answers.ts";
+export { auditProbe } from "../audit.ts";
 export {
   type AnswerGroups,
   auditRows,
@@ -16,6 +17,8 @@ export {
 export * from "./group_rows.ts";
 export { published } from "./published.ts";
 export type { Row } from "../figure/rows.ts";
+export * from "./beside.ts";
+export * from "./real.ts";
 export * from "./training.ts";
 export { studyProgress } from "./progress.ts";
 export { type AuditedStudy, type RunOptions, runStudy } from "./run.ts";
