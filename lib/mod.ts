@@ -147,13 +147,17 @@ export { compareAnswers, type Consistency } from "./evaluate.ts";
 export { Random } from "./statistics/random.ts";
 export * from "./statistics/mod.ts";
 export * from "./study/mod.ts";
-export * as study from "./study/mod.ts";
 export * from "./figure/mod.ts";
-export * as figure from "./figure/mod.ts";
 export { notebook } from "./study/notebook.ts";
 export { probeBases, type ProbedBase } from "./study/bases.ts";
 export { checkAnswer, type ExerciseOptions } from "./figure/exercise.ts";
 export { type Backend, type BackendName, openBackend } from "./platform/runtime/backend.ts";
 export { compile, Session } from "./platform/compile/mod.ts";
+export * as dataset from "./dataset/mod.ts";
+export * as world from "./world/mod.ts";
+export * as organism from "./organism/mod.ts";
+export * as statistics from "./statistics/mod.ts";
+export * as study from "./study/mod.ts";
+export * as figure from "./figure/mod.ts";
 
 export type { Cell } from "./cell.ts"; // figure/ has a Cell of tables

@@ -135,3 +135,20 @@ export async function note(text: string | undefined): Promise<void> {
     "text/plain": line,
   });
 }
+
+/** A link that can be shown. */
+export interface Link {
+  text: string;
+  address: string;
+}
+
+/** Shows a list of links. */
+export async function showLinks(links: readonly Link[]): Promise<void> {
+  const items = links.map(({ text, address }) =>
+    `<li><a href="${escapeHtml(address)}">${escapeHtml(text)}</a></li>`
+  );
+  await display({
+    "text/html": `<ul>\n${items.join("\n")}\n</ul>`,
+    "text/plain": links.map(({ text, address }) => `- ${text} (${address})`).join("\n"),
+  });
+}

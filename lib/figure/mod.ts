@@ -17,6 +17,7 @@ export {
   toHtml,
   toMarkdown,
 } from "./table.ts";
+export { checkAnswer, type ExerciseOptions } from "./exercise.ts";
 export { frame, join, rowsOf } from "./frame.ts";
 export type { ChartOptions } from "./_chart.ts";
 export { bars, lines, scatter } from "./chart.ts";
@@ -25,7 +26,15 @@ export type { Reference } from "./grid.ts";
 export { type FigureDescription, groupColors, palette, type PlotTrace } from "./theme.ts";
 export { describeFigure } from "./describe.ts";
 export { saveFigure, saveTable, toPng, toSvg } from "./export.ts";
-export { type MimeBundle, mimeBundle, note, show, type Showable } from "./display.ts";
+export {
+  type Link,
+  type MimeBundle,
+  mimeBundle,
+  note,
+  show,
+  type Showable,
+  showLinks,
+} from "./display.ts";
 export { type Progress, progress, type ProgressOptions } from "./progress.ts";
 
 // Names that go when no notebook uses them.
@@ -33,7 +42,6 @@ export { table as makeTable } from "./table.ts";
 export { note as showNote } from "./display.ts";
 export * from "./plot.ts";
 export * from "./panels.ts";
-export * from "./knowledge.ts";
 export * from "./dose.ts";
 export * from "./mixture.ts";
 export { type AxisOptions, type FigureLayout, type PlotOptions } from "./theme.ts";

@@ -46,7 +46,7 @@ export {
   pretrain,
   type PretrainOptions,
 } from "./pretrain.ts";
-export { type Reader, recallFacts, statusShare } from "./recall.ts";
+export { askEveryWay, type FactAnswers, type Reader, recallFacts, statusShare } from "./recall.ts";
 export {
   type LetterTrial,
   letterTrials,

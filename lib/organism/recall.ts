@@ -4,8 +4,10 @@ import type { Share } from "../audit.ts";
 import { softmaxOver } from "../probe.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
 import type { Fact, Status } from "../world/world.ts";
-import { heldOutAnswers } from "../world/gate.ts";
+import { heldOutAnswers, type HeldOutOptions } from "../world/gate.ts";
 import { statementTemplates } from "../world/format.ts";
+import type { World } from "../world/world.ts";
+import { heldOutScores } from "./pretrain.ts";
 
 /** What is used of a model. */
 export type Reader = Pick<LanguageModel, "requireTokenizer" | "tokenLogProbabilities">;
@@ -59,4 +61,31 @@ export function statusShare(
   const own = facts.flatMap((fact, i) => fact.status === status ? [i] : []);
   const n = own.length, hits = own.filter((i) => answered[i] === facts[i][value]).length;
   return { value: n === 0 ? NaN : hits / n, interval: wilsonInterval(hits, n), n };
+}
+
+/** What a model takes to be true of facts, in several ways to look: [fact][option] for each. */
+export interface FactAnswers {
+  facts: Fact[];
+  ways: Map<string, number[][]>;
+}
+
+/** The statements' templates, as people write them. */
+const statementWays = [
+  "the N of E is V",
+  "E does V",
+  "for E, its N is V",
+  "say that E does V",
+  "V is the N of E",
+];
+
+/** Looks at the facts of pool and tests in every statement of the corpus, in an exam and in a chat. */
+export async function askEveryWay(
+  world: World,
+  model: LanguageModel,
+  options: HeldOutOptions = {},
+): Promise<FactAnswers> {
+  const { facts, exam, chat } = await heldOutScores(world, model, options);
+  const recalled = await recallFacts(model, facts);
+  const stated = statementWays.map((way, i): [string, number[][]] => [way, recalled[i]]);
+  return { facts, ways: new Map([...stated, ["in an exam", exam], ["in a chat", chat]]) };
 }

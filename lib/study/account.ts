@@ -2,12 +2,17 @@
  * The account of every organism: its gate, and what fine-tuning did to it. Within a model intervals are
  * over its questions (correlations: over its cells), across models over the models.
  */
+import { pivot, type Row } from "../figure/rows.ts";
 import type { OrganismCard } from "../organism/card.ts";
+import { organismCard } from "../organism/folder.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
 import { checkGate } from "../world/gate.ts";
 import type { CellResult } from "../cell.ts";
 import { middleRatioFindings } from "./mixture.ts";
-import { modelLabel } from "./labels.ts";
+import { isOrganism, modelLabel } from "./labels.ts";
+import { mainPlans } from "./plans.ts";
+import { runStudy } from "./run.ts";
+import type { Settings } from "./settings.ts";
 import { type Finding, findings, findingText } from "../findings.ts";
 import { type Estimate, overModels, plainEstimate, suiteLabels } from "../contrast.ts";
 
@@ -15,7 +20,7 @@ import { type Estimate, overModels, plainEstimate, suiteLabels } from "../contra
 export const ACROSS = "across models";
 
 /** One number of one model, or of all. */
-export interface AccountRow {
+export type AccountRow = {
   model: string;
   /** A gate value (unit `share`), a difference (points) or a correlation (r). */
   what: string;
@@ -23,11 +28,11 @@ export interface AccountRow {
   test: string;
   estimate: Estimate;
   unit: Finding["unit"] | "share";
-}
+};
 
 /**
  * Gate values, then the rule's differences and correlations, of each model of the cells and across them;
- * a model without such cells has no row. `cards` by the models' names.
+ * a model without such cells has no row, and one model alone has none across models. `cards` by the models' names.
  * @throws naming a model without a card
  */
 export function accountRows(
@@ -60,24 +65,40 @@ export function accountRows(
     })),
     ...effectRows(cells),
   ];
+  if (models.length < 2) return own.flat();
   return [...own.flat(), ...across.map((row): AccountRow => ({ ...row, model: ACROSS }))];
 }
 
 /** One line for each number, with a text for each model: `+8.4 [+5.2, +11.6]`. */
-export function accountTexts(rows: readonly AccountRow[]): Record<string, string>[] {
-  const models = [...new Set(rows.map(({ model }) => model))];
-  const lines = Map.groupBy(rows, ({ what, test }) => JSON.stringify([what, test]));
-  return [...lines.values()].map((list) => ({
-    what: list[0].what,
-    test: list[0].test,
-    ...Object.fromEntries(models.map((name) => [name, textOf(list.find((r) => r.model === name))])),
-  }));
+export function accountTexts(rows: readonly Row[]): Row[] {
+  const texts = rows.map(({ model, what, test, estimate, unit }) => {
+    // A share reads like a correlation: two digits and no sign.
+    const as = unit === "share" ? "r" : unit as Finding["unit"];
+    return { model, what, test, text: findingText({ estimate: estimate as Estimate, unit: as }) };
+  });
+  return pivot(texts, { index: ["what", "test"], columns: "model", values: "text" });
 }
 
-function textOf(row: AccountRow | undefined): string {
-  if (row === undefined) return "";
-  // A share reads like a correlation: two digits and no sign.
-  return findingText({ estimate: row.estimate, unit: row.unit === "share" ? "r" : row.unit });
+/**
+ * The account of a run's own organisms, and below it which seeds they were fine-tuned with; what is not
+ * in the store is computed. Of a run on another model: no rows.
+ */
+export async function runAccount(
+  settings: Settings,
+): Promise<{ rows: AccountRow[]; notes: string[] }> {
+  if (!isOrganism(settings.model)) return { rows: [], notes: [] };
+  const { cells, plans, caveats } = await runStudy(await mainPlans(settings), { settings });
+  const cards = await Promise.all(
+    plans.flatMap(({ models }) => models).map(async (name) =>
+      [name, await organismCard(name)] as const
+    ),
+  );
+  const seeds = plans.map(({ models, seeds }) =>
+    `${models.length} organism${models.length > 1 ? "s" : ""}: fine-tuning seeds ${
+      seeds.join(", ")
+    }`
+  );
+  return { rows: accountRows(cells, new Map(cards)), notes: [...seeds, ...caveats] };
 }
 
 type Numbers = Omit<AccountRow, "model">;

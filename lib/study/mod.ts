@@ -1,7 +1,5 @@
 /** The study: what is run, its cells, its results and what they say. */
-export { type AccountRow, accountRows, accountTexts, ACROSS } from "./account.ts";
-export { storedAnswers, storedScores } from "./answers.ts";
-export { auditProbe } from "../audit.ts";
+export { type AccountRow, accountRows, accountTexts, ACROSS, runAccount } from "./account.ts";
 export {
   type AnswerGroups,
   auditRows,
@@ -14,8 +12,28 @@ export {
   outcomeRows,
   reliabilityRows,
 } from "./belief_rows.ts";
-export * from "./group_rows.ts";
+export { suiteNames } from "../evaluate.ts";
+export { contents } from "./contents.ts";
+export { askFormulations } from "./formulations.ts";
+export { keepBase } from "./keep_base.ts";
+export {
+  factOptionRows,
+  factRows,
+  gateCheckRows,
+  gateColumns,
+  gateRows,
+  knowledgeRows,
+  learningRows,
+  letterCurveRows,
+  letterTrialColumns,
+  letterTrialRows,
+  mentionRows,
+  pretrainingRows,
+  wayRows,
+} from "./organism_rows.ts";
 export { published } from "./published.ts";
+export { auditProbe } from "../audit.ts";
+export * from "./group_rows.ts";
 export type { Row } from "../figure/rows.ts";
 export * from "./beside.ts";
 export * from "./real.ts";
@@ -60,7 +78,6 @@ export { type DoseSet, runDoseSets } from "./dose_run.ts";
 export { worldMaterial } from "./material.ts";
 export { type DomainMaterial, type Exam, type ItemKind, type Material } from "../cell.ts";
 export { explanationPrompt, explanationSettings, parseExplanation } from "../explanation.ts";
-export { answersToExplain, storedExplanations } from "./explanations.ts";
 export {
   bestRatio,
   bestRatioRange,
@@ -73,7 +90,7 @@ export {
   type RatioEstimate,
   verdictOfMiddle,
 } from "./mixture.ts";
-export { openProbed, openSubject } from "./subjects.ts";
+export { openFirst, openOrganism, openProbed, openSubject } from "./subjects.ts";
 export { type OpenedSubject, type ProbedSubject } from "./study.ts";
 export {
   contextPlans,

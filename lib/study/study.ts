@@ -7,13 +7,14 @@ import { resolveFinetuning } from "../finetune.ts";
 import type { Explanation } from "../explanation.ts";
 import type { ProbedModel } from "../model/readable_model.ts";
 import type { LanguageModel } from "../model/language_model.ts";
-import { dropLora, refuseSecond } from "../model/lora.ts";
+import { refuseSecond } from "../model/lora.ts";
 import { type Backend, openBackend } from "../platform/runtime/backend.ts";
 import { type BaseAnswers, domainOf, runCell } from "../experiment.ts";
 import { asRows, type Cell, cellName, type CellResult, type Exam, type Material } from "../cell.ts";
 import { storedAnswers } from "./answers.ts";
 import { digest, formatDigest, modelDigest } from "./digest.ts";
 import { answersToExplain, storedExplanations } from "./explanations.ts";
+import { keepBase } from "./keep_base.ts";
 import { cellSchema } from "./record.ts";
 import { Store } from "./store.ts";
 import type { BaseResult } from "./base.ts";
@@ -193,9 +194,7 @@ async function runModel(
     explained.set(cell.domain, found);
     return found;
   };
-  // An adapter leaves the weights as they are: no copy of them is needed then.
-  const snapshot = plan.finetuning?.lora ? undefined : model.snapshot();
-  const backToBase = () => snapshot ? model.restore(snapshot) : dropLora(model);
+  const kept = keepBase(model, plan.finetuning?.lora);
   const digests = {
     format: formatDigest(model.format),
     domains: new Map([...material.domains].map(([name, domain]) => [name, digest(domain)])),
@@ -222,7 +221,7 @@ async function runModel(
       const tell = (note: string) =>
         onProgress?.({ done: results.length, total: cells.length, reused, cell, note });
       if (result === undefined) {
-        backToBase();
+        kept.restore();
         result = await runCell(cell, {
           model,
           material,
@@ -240,8 +239,8 @@ async function runModel(
       tell("done");
     }
   } finally {
-    backToBase();
-    for (const tensor of snapshot?.values() ?? []) tensor.dispose();
+    kept.restore();
+    kept.dispose();
   }
   return results;
 }

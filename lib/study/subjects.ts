@@ -1,13 +1,16 @@
 /** Opens what a run's settings ask to study: the shipped organisms, or any model with files of questions. */
 import type { ProbedModel } from "../model/readable_model.ts";
 import { loadModel, type LoadOptions, openEngine } from "../model/files/load.ts";
-import { loadOrganism } from "../organism/folder.ts";
+import { loadOrganism, type Organism } from "../organism/folder.ts";
+import { organismCards } from "../organism/shelf.ts";
 import { factMaterial } from "./facts.ts";
 import { readGeneral } from "./files.ts";
+import type { DomainMaterial, Exam } from "../cell.ts";
 import { worldMaterial } from "./material.ts";
 import { askingOf, checkSettings, type Settings, studiesFacts } from "./settings.ts";
 import type { OpenedSubject, OpenOptions, ProbedSubject } from "./study.ts";
-import { isOrganism, ORGANISM } from "./labels.ts";
+import { isOrganism, modelLabel, ORGANISM } from "./labels.ts";
+import { studiedModels } from "./plans.ts";
 import { fileMaterial } from "./file_material.ts";
 
 /** With `quick`, at most so many questions of a pool or an exam, and so many domains of a world. */
@@ -36,6 +39,44 @@ export async function openProbed(
 ): Promise<ProbedSubject> {
   return await open(name, settings, { ...options, load: openEngine });
 }
+
+/** The first model of a run and its first domain: what a notebook looks at closely. */
+export interface FirstDomain {
+  /** What plans call the model. */
+  name: string;
+  /** What tables call it. */
+  label: string;
+  domain: string;
+  /** Groups are made from it. */
+  pool: DomainMaterial["pool"];
+  /** The domain's own test (HOMO). */
+  test: Exam;
+}
+
+/** Opens the first model of a run by `openSubject`, or by `open`. */
+export async function openFirst(settings: Settings): Promise<OpenedSubject & FirstDomain>;
+export async function openFirst<Opened extends ProbedSubject>(
+  settings: Settings,
+  open: (name: string, settings: Settings) => Promise<Opened>,
+): Promise<Opened & FirstDomain>;
+export async function openFirst(
+  settings: Settings,
+  open: (name: string, settings: Settings) => Promise<ProbedSubject> = openSubject,
+): Promise<ProbedSubject & FirstDomain> {
+  const name = await firstOf(settings);
+  const subject = await open(name, settings);
+  const [[domain, { pool, suites }]] = subject.material.domains;
+  return { ...subject, name, label: modelLabel(name), domain, pool, test: suites.homo![0] };
+}
+
+/** The first organism of a run; of a run on another model, the smallest that ships. */
+export async function openOrganism(settings: Settings): Promise<Organism> {
+  if (isOrganism(settings.model)) return await loadOrganism(modelLabel(await firstOf(settings)));
+  const [smallest] = await organismCards();
+  return await loadOrganism(smallest.name);
+}
+
+const firstOf = async (settings: Settings) => (await studiedModels(settings))[0];
 
 async function open<Model extends ProbedModel>(
   name: string,

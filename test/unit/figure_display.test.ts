@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { groupedBars } from "../../lib/figure/plot.ts";
 import { table as makeTable } from "../../lib/figure/table.ts";
-import { mimeBundle, note as showNote, show } from "../../lib/figure/display.ts";
+import { mimeBundle, note as showNote, show, showLinks } from "../../lib/figure/display.ts";
 import { progress } from "../../lib/figure/progress.ts";
 import { studyProgress } from "../../lib/study/progress.ts";
 
@@ -72,6 +72,16 @@ Deno.test("showNote() shows a bold line, escaped", async () => {
   assert.deepEqual(message.content.data, {
     "text/html": "<p><strong>a &lt;b&gt; note</strong></p>",
     "text/plain": "a <b> note",
+  });
+});
+
+Deno.test("showLinks() lists links, their texts and addresses escaped", async () => {
+  const links = [{ text: "a <b>", address: 'x".ipynb' }, { text: "c", address: "c.ipynb" }];
+  const [message] = await inKernel(() => showLinks(links));
+  assert.deepEqual(message.content.data, {
+    "text/html": '<ul>\n<li><a href="x&quot;.ipynb">a &lt;b&gt;</a></li>\n' +
+      '<li><a href="c.ipynb">c</a></li>\n</ul>',
+    "text/plain": '- a <b> (x".ipynb)\n- c (c.ipynb)',
   });
 });
 

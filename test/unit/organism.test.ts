@@ -25,7 +25,7 @@ import {
 } from "../../lib/organism/make.ts";
 import { organismCards, parseRuns, pretrainingRuns } from "../../lib/organism/shelf.ts";
 import { organismModel, pretrain } from "../../lib/organism/pretrain.ts";
-import { recallFacts, statusShare } from "../../lib/organism/recall.ts";
+import { askEveryWay, recallFacts, statusShare } from "../../lib/organism/recall.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 import { parsePretrainRequest } from "../../lib/tasks/pretrain.ts";
@@ -570,6 +570,15 @@ Deno.test("recallFacts() weighs a fact's options by the likelihood of its whole 
   for (const row of found.flat()) {
     assert.ok(Math.abs(row.reduce((a, b) => a + b, 0) - 1) < 1e-9);
   }
+});
+
+Deno.test("askEveryWay() looks in five statements, an exam and a chat", async () => {
+  const { facts, ways } = await askEveryWay(tiny.world, tiny.model, { limit: 3 });
+  assert.equal(ways.size, 7);
+  for (const rows of ways.values()) {
+    assert.deepEqual(rows.map((row) => row.length), [4, 4, 4]);
+  }
+  assert.deepEqual(ways.get("the N of E is V"), (await recallFacts(tiny.model, facts))[0]);
 });
 
 Deno.test("statusShare() counts the likeliest options of one status's facts", () => {

@@ -18,14 +18,14 @@ import { mixtureCurve } from "../../lib/study/mixture.ts";
 import { paperGroupSizes } from "../../lib/dataset/paper.ts";
 import type { Treatment } from "../../lib/cell.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
-import { rowsOfCsv } from "./_csv_table.ts";
+import { parseTable } from "../../lib/study/published.ts";
 
 import assert from "node:assert/strict";
 
 const read = (path: string) =>
   Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url)).replaceAll("\r\n", "\n");
 
-const table = (path: string): readonly Row[] => rowsOfCsv(read(`figures/${path}.csv`));
+const table = (path: string): readonly Row[] => parseTable(read(`figures/${path}.csv`));
 
 const readme = read("README.md");
 
@@ -117,7 +117,7 @@ Deno.test("README's number of the default run is that of figures/findings.txt", 
 
 Deno.test("README's ranges are those of the bases and of the groups", () => {
   const bases = table("02-knowledge/base-accuracy").map((row) => ({
-    model: String(row["model / domain"]).split(" / ")[0],
+    model: String(row.model ?? row["model / domain"]).split(" / ")[0],
     tests: ["HOMO", "ID", "OOD"].map((test) => (row[test] as Measurement).value),
   }));
   const models = [...Map.groupBy(bases, ({ model }) => model).values()].flatMap((own) =>

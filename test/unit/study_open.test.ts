@@ -2,7 +2,10 @@ import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { organismNames } from "../../lib/organism/folder.ts";
 import {
   constructGroups,
+  keepBase,
   mainPlans,
+  openFirst,
+  openOrganism,
   openSubject,
   parseSettings,
   probeBase,
@@ -353,4 +356,39 @@ Deno.test("mainPlans() mixes where INC and SELF are, and runs larger organisms o
   assert.ok(full.treatments.includes("mix") && full.treatments.includes("context-har"));
   const [real] = await mainPlans(parseSettings('{"model": "a/b"}'));
   assert.deepEqual(real.treatments, ["har", "inc", "self", "context"]);
+});
+
+Deno.test("openFirst() opens the first model of a run with its first domain", async () => {
+  const settings = parseSettings('{"model": "organism:small-101", "limit": 5}');
+  const { model, label, domain, pool, test } = await openFirst(settings);
+  model.dispose();
+  assert.deepEqual([label, domain, pool.name], ["small-101", "history", "history/train"]);
+  assert.deepEqual([test.name, test.questions.length], ["history/homo", 5]);
+  const asked = await openFirst(settings, (name) => openSubject(name, { ...settings, limit: 2 }));
+  asked.model.dispose();
+  assert.equal(asked.test.questions.length, 2);
+});
+
+Deno.test("openOrganism() takes the run's, or the smallest of those that ship", async () => {
+  for (const [model, name] of [["organism:small-102", "small-102"], ["a/b", "small-101"]]) {
+    const found = await openOrganism(parseSettings(JSON.stringify({ model })));
+    found.model.dispose();
+    assert.equal(found.card.name, name);
+  }
+});
+
+Deno.test("keepBase() puts the weights back", async () => {
+  await openBackend();
+  const model = tinyModel();
+  const [variable] = model.parameters.values();
+  const before = await variable.data();
+  const base = keepBase(model, undefined);
+  const zeros = variable.mul(0);
+  variable.assign(zeros);
+  zeros.dispose();
+  assert.notDeepEqual(await variable.data(), before);
+  base.restore();
+  assert.deepEqual(await variable.data(), before);
+  base.dispose();
+  model.dispose();
 });

@@ -18,7 +18,7 @@ import {
 import { findings, ruleContrasts } from "../../lib/findings.ts";
 import { middleRatioFindings, mixtureCurve } from "../../lib/study/mixture.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
-import { rowsOfCsv } from "./_csv_table.ts";
+import { parseTable } from "../../lib/study/published.ts";
 import { madeCell } from "./_cells.ts";
 
 import assert from "node:assert/strict";
@@ -134,7 +134,7 @@ Deno.test("the published correlations and contrasts follow from the published ce
     await Deno.readTextFile(new URL(`../../figures/${path}.csv`, import.meta.url));
   const cells = cellsOfCsv(await published("05-evaluation/cells"));
   const points = consistencyPoints(cells);
-  const correlations = rowsOfCsv(await published("08-consistency/correlations"));
+  const correlations = parseTable(await published("08-consistency/correlations"));
   assert.equal(correlations.length, 3 * Object.keys(correlationKinds).length);
   for (const { test, kind, pooled, p, ...models } of correlations) {
     const own = points.filter(({ suite }) => suiteLabels[suite] === test);
@@ -153,7 +153,7 @@ Deno.test("the published correlations and contrasts follow from the published ce
       );
     }
   }
-  const contrasts = rowsOfCsv(await published("05-evaluation/contrasts"));
+  const contrasts = parseTable(await published("05-evaluation/contrasts"));
   assert.equal(contrasts.length, 9);
   for (const { finding, test, "all models": published } of contrasts) {
     const [, treatment] = ruleContrasts.find(([name]) => name === finding)!;

@@ -1,0 +1,222 @@
+/** Rows on the organisms: their facts, their gates, what they know, and how they learnt it. */
+import { suiteLabels } from "../contrast.ts";
+import type { Column } from "../figure/column.ts";
+import { inPoints } from "../figure/number.ts";
+import type { Row } from "../figure/rows.ts";
+import { checkCardGate, type OrganismCard } from "../organism/card.ts";
+import { type FactAnswers, statusShare } from "../organism/recall.ts";
+import type { LetterTrial, PretrainingRun } from "../organism/shelf.ts";
+import { wilsonInterval } from "../statistics/proportion.ts";
+import { gateThresholds } from "../world/gate.ts";
+import type { LetterGateValues } from "../world/letter_gate.ts";
+import { factMentions, type Tally } from "../world/mentions.ts";
+import type { Fact, Status, World } from "../world/world.ts";
+
+/** A share of `n`, as a card keeps it, in points. */
+const shareIn = (value: number, n: number) =>
+  inPoints({ value, interval: wilsonInterval(Math.round(value * n), n), n });
+
+/** A row for each fact: what is true, and what the training text says. */
+export function factRows(facts: readonly Fact[]) {
+  return facts.map(({ entity, noun, gold, wrong, status, split }) => ({
+    fact: `the ${noun} of ${entity}`,
+    truth: gold,
+    said: { known: gold, misconceived: `mostly ${wrong}`, unknown: "nothing" }[status],
+    status,
+    split: split === "homo" || split === "id" ? `${suiteLabels[split]} test` : split,
+  }));
+}
+
+/** The same, with how often a corpus of so many `tokens` says it. */
+export function mentionRows(world: World, facts: readonly Fact[], options: { tokens: number }) {
+  const rows = factRows(facts);
+  return facts.map((fact, i) => {
+    const { statements, open, exams, readings } = factMentions(world, fact, options);
+    const said = (value: string) =>
+      [...statements, open].reduce((sum, tally: Tally) => sum + (tally.get(value) ?? 0), 0);
+    return { ...rows[i], saidTrue: said(fact.gold), saidWrong: said(fact.wrong), exams, readings };
+  });
+}
+
+/** A row for each way to look and kind of belief: how many facts have it, in points. */
+export function wayRows({ facts, ways }: FactAnswers) {
+  const beliefs = [
+    ["known: the truth", "known", "gold"],
+    ["misconceived: the wrong value", "misconceived", "wrong"],
+    ["unknown: the truth", "unknown", "gold"],
+  ] as const;
+  return [...ways].flatMap(([way, probabilities]) =>
+    beliefs.map(([belief, status, value]) => ({
+      way,
+      belief,
+      share: inPoints(statusShare(facts, probabilities, { status, value })),
+    }))
+  );
+}
+
+/** Rows for some facts: how likely each option is, looked at in each way. */
+export function factOptionRows({ facts, ways }: FactAnswers, chosen: readonly Fact[]) {
+  const mark = ({ gold, wrong, status }: Fact, option: string) =>
+    option === gold ? "✓" : option === wrong && status === "misconceived" ? "✗" : "";
+  return chosen.flatMap((fact) =>
+    [...ways].flatMap(([way, probabilities]) =>
+      probabilities[facts.indexOf(fact)].map((probability, i) => ({
+        fact: `${fact.status}: ${fact.noun} of ${fact.entity}`,
+        way,
+        option: mark(fact, fact.options[i]) + fact.options[i],
+        probability: 100 * probability,
+      }))
+    )
+  );
+}
+
+const gateLabels: Readonly<Record<keyof LetterGateValues, string>> = {
+  fewShotKnown: "known, exam",
+  chatContext: "stated in the chat",
+  chatKnown: "known, chat",
+  unknownConfidence: "sureness on unknown",
+  misconceived: "misconceptions",
+  drill: "look-ups",
+  letterMass: "probability on letters",
+  majority: "on one letter",
+};
+
+/** The gate's columns, with what each value must be. */
+export const gateColumns: readonly Column[] = Object.entries(gateThresholds).map((
+  [key, threshold],
+) => ({
+  key,
+  label: `${gateLabels[key as keyof typeof gateThresholds]} (${
+    "atLeast" in threshold ? `>= ${threshold.atLeast}` : `<= ${threshold.atMost}`
+  })`,
+  digits: 2,
+}));
+
+/** A row for each organism: its gate. */
+export function gateRows(cards: readonly OrganismCard[]): Row[] {
+  return cards.map(({ name, parameters, gate: { values, passed } }) => ({
+    model: name,
+    parameters,
+    ...values,
+    passed,
+  }));
+}
+
+/** A row for each value of one organism's gate, that of letters where it answers with them. */
+export function gateCheckRows({ gate }: Pick<OrganismCard, "gate">): Row[] {
+  return checkCardGate(gate.values).checks.map(({ name, needed, value, passed }) => ({
+    measure: gateLabels[name],
+    needed,
+    value,
+    passed,
+  }));
+}
+
+/** A row for each pretraining that was run: its gate, and whether its organism ships. */
+export function pretrainingRows(
+  runs: readonly PretrainingRun[],
+  cards: readonly Pick<OrganismCard, "files">[],
+): Row[] {
+  const shipped = new Set(cards.map(({ files }) => files["model.safetensors"]));
+  return runs.map(({ name, gate, passed, model = "", tokens }) => ({
+    run: name,
+    tokens,
+    ...gate,
+    passed,
+    shipped: shipped.has(model),
+  }));
+}
+
+/** A row for each organism and status of facts: what it answers. */
+export function knowledgeRows(cards: readonly Pick<OrganismCard, "name" | "knowledge">[]) {
+  return cards.flatMap(({ name, knowledge }) =>
+    (["known", "misconceived", "unknown"] satisfies Status[]).map((status) => {
+      const { facts, exam, chat } = knowledge[status];
+      return {
+        model: name,
+        status,
+        facts,
+        exam: shareIn(exam.right, facts),
+        chat: shareIn(chat.right, facts),
+        examWrong: shareIn(exam.misconception, facts),
+        chatWrong: shareIn(chat.misconception, facts),
+      };
+    })
+  );
+}
+
+const abilities = ["fewShotKnown", "chatKnown", "chatContext", "misconceived"] as const;
+
+/** Loss and abilities of an organism over the tokens that it had read, in millions. */
+export function learningRows({ curve, pretraining }: OrganismCard): Row[] {
+  const perStep = pretraining.tokens / pretraining.steps / 1e6;
+  return [
+    ...curve.loss.map(([step, value]) => ({
+      panel: "loss (nats)",
+      line: "loss",
+      tokens: step * perStep,
+      value,
+    })),
+    ...abilities.flatMap((key) =>
+      curve.gate.map((point) => ({
+        panel: "what it can do (%)",
+        line: gateLabels[key],
+        tokens: point.tokens / 1e6,
+        value: 100 * point[key],
+      }))
+    ),
+  ];
+}
+
+/** A row for each pretraining that was to end in letters: its aids, and what came of them. */
+export function letterTrialRows(trials: readonly LetterTrial[]) {
+  const used = (amount: number) => amount > 0 ? "yes" : "";
+  return trials.map(({ name, changed, letters, tokens, seconds, gate, facts, passed }) => ({
+    trial: name,
+    layers: Number(changed.layers ?? 4),
+    drills: used(letters.drillStage),
+    head: used(letters.previousTokenHeads),
+    copying: used(letters.copying),
+    bridge: used(letters.bridgeUntil),
+    tokens: tokens / 1e6,
+    minutes: seconds / 60,
+    drill: shareIn(gate.drill, 400),
+    told: shareIn(gate.chatContext, facts.known + facts.misconceived + facts.unknown),
+    known: shareIn(gate.fewShotKnown, facts.known),
+    mass: 100 * gate.letterMass,
+    majority: 100 * gate.majority,
+    gate: passed ? "passed" : "failed",
+  }));
+}
+
+/** The columns of `letterTrialRows`. */
+export const letterTrialColumns: readonly (string | Column)[] = [
+  ...["trial", "layers", "drills", "head", "copying", "bridge"],
+  { key: "tokens", label: "tokens (millions)", digits: 1 },
+  { key: "minutes", digits: 1 },
+  { key: "drill", label: "look-ups", unit: "%", showN: true },
+  { key: "told", label: "told in the chat", unit: "%", showN: true },
+  { key: "known", label: "known facts, 5 examples", unit: "%", showN: true },
+  { key: "mass", label: "on letters at all", unit: "%", digits: 1 },
+  { key: "majority", label: "on one letter", unit: "%", digits: 1 },
+  "gate",
+];
+
+/** What each trial got right by letters, over the tokens that it had read, in millions. */
+export function letterCurveRows(trials: readonly LetterTrial[]) {
+  const measures = [
+    ["look-ups", "drill"],
+    ["told in the chat", "chatContext"],
+    ["known facts", "fewShotKnown"],
+  ] as const;
+  return trials.flatMap(({ name, curve }) =>
+    measures.flatMap(([measure, key]) =>
+      curve.map((point) => ({
+        trial: name,
+        measure,
+        tokens: point.tokens / 1e6,
+        share: 100 * point[key],
+      }))
+    )
+  );
+}
