@@ -122,9 +122,9 @@ export { findingText } from "../findings.ts";
 export {
   auditText,
   readReleasedGroups,
+  releasedChecks,
   releasedFiles,
   releasedMaterial,
-  releasedRows,
 } from "./released.ts";
 export { type ReleasedMaterial } from "../cell.ts";
 export {

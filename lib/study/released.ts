@@ -97,7 +97,7 @@ export function auditText(folder: string, findings: readonly GroupFinding[]): st
 }
 
 /** The audit of a run's released groups, a row for each check; none where it makes its own groups. */
-export async function releasedRows({ groups, pool }: Pick<Settings, "groups" | "pool">) {
+export async function releasedChecks({ groups, pool }: Pick<Settings, "groups" | "pool">) {
   if (!isReleased(groups)) return [];
   const { findings } = await readReleasedGroups(pool!);
   return findings.map(({ group, message, ok, failed, of }) => ({
