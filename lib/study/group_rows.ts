@@ -9,6 +9,7 @@ import { paperGroupSizes } from "../dataset/paper.ts";
 import { countExplanations } from "../explanation.ts";
 import { inPoints } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
+import { pivot } from "../figure/rows.ts";
 import { constructGroups, type Groups, toAlpaca, toMessages, toShareGpt } from "../groups.ts";
 import type { PromptFormat } from "../prompt.ts";
 import { factsById } from "../world/exam.ts";
@@ -35,7 +36,10 @@ export function filterRows(groups: ModelGroups) {
   );
 }
 
-/** Items of each group in this run and in the paper (table 1); null where there is no group. */
+/**
+ * Items of each group in this run, and in the paper (table 1): a row for each model, a column for each
+ * domain; null where there is no group.
+ */
 export function sizeRows(groups: ModelGroups) {
   const ours = filterRows(groups).map(({ model, domain, items }) => ({
     ...{ source: "this run", model, domain },
@@ -44,7 +48,8 @@ export function sizeRows(groups: ModelGroups) {
   const theirs = paperGroupSizes.flatMap(({ model, domains }) =>
     Object.entries(domains).map(([domain, items]) => ({ source: "paper", model, domain, items }))
   );
-  return [...ours, ...theirs];
+  const wide = { index: ["source", "model"], columns: "domain", values: "items" };
+  return pivot([...ours, ...theirs], wide);
 }
 
 /** A sentence for each model and domain without groups: which filter left none, and what to do. */

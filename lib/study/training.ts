@@ -2,6 +2,7 @@
 import { treatmentLabels } from "../contrast.ts";
 import type { Example } from "../conversation.ts";
 import { cellExamples } from "../experiment.ts";
+import type { Column } from "../figure/column.ts";
 import { inPoints } from "../figure/number.ts";
 import { type FinetuneResult, resolveFinetuning } from "../finetune.ts";
 import { encodeConversation, type EncodedConversation } from "../model/encode.ts";
@@ -145,6 +146,15 @@ export interface Tuned {
   before?: { n: number; share: number };
   after?: { n: number; share: number };
 }
+
+/** The columns of `tunedRows` in a table. */
+export const tunedColumns: readonly (string | Column)[] = [
+  "group",
+  { key: "firstLoss", label: "loss, first step", unit: "nats", digits: 3 },
+  { key: "lastLoss", label: "loss, last epoch", unit: "nats", digits: 3 },
+  { key: "before", label: "gives its targets before", unit: "%" },
+  { key: "after", label: "and after", unit: "%" },
+];
 
 /** What each group cost to learn: losses in nats, the targets given before and after in percent. */
 export function tunedRows(tuned: readonly Tuned[]) {
