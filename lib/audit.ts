@@ -3,8 +3,7 @@
  * letter, about a quarter right. Groups built on such answers sort questions by letter, not by
  * what the model knows, so accuracy is held against chance and against one constant letter.
  */
-import type { Answer } from "./answer.ts";
-import { optionLetter } from "./question.ts";
+import { type Answer, optionLetter } from "./question.ts";
 import type { LetterMass } from "./letters.ts";
 import type { Interval } from "./statistics/_check.ts";
 import { pValue } from "./statistics/p_value.ts";

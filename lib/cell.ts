@@ -5,9 +5,7 @@ import type { GroupSizes } from "./groups.ts";
 import type { Explanation, ExplanationCounts } from "./explanation.ts";
 import type { Asking } from "./prompt.ts";
 import type { Interval } from "./statistics/_check.ts";
-import type { Answer } from "./answer.ts";
-import type { Example } from "./conversation.ts";
-import type { Question } from "./question.ts";
+import type { Answer, Example, Question } from "./question.ts";
 import type { Status } from "./world/world.ts";
 
 /**

@@ -244,24 +244,6 @@ export function consistencyPoints(cells: readonly CellResult[]): ConsistencyPoin
   return points;
 }
 
-/** Partial Spearman correlation of consistency and accuracy, given base accuracy, of each model. */
-export function consistencyCorrelations(
-  cells: readonly CellResult[],
-  suite: SuiteName,
-): { model: string; correlation: Correlation; points: number }[] {
-  const points = consistencyPoints(cells).filter((point) => point.suite === suite);
-  return [...Map.groupBy(points, ({ model }) => model)].flatMap(([model, list]) => {
-    if (list.length < 5) return []; // three are used up by the two variables and the control
-    const correlation = partialCorrelation(
-      list.map(({ consistency }) => consistency),
-      list.map(({ accuracy }) => accuracy),
-      [list.map(({ base }) => base)],
-      { method: "spearman" },
-    );
-    return [{ model, correlation, points: list.length }];
-  });
-}
-
 /** Over models the t-interval of Fisher's z; of one model its own interval. */
 export function pooledCorrelation(
   list: readonly { correlation: Correlation; points: number }[],

@@ -2,10 +2,9 @@
  * Evaluation on the three tests of a domain (paper, section 4.1): HOMO, the domain's own test; ID, the
  * same domain in another exam; OOD, other domains. Means are over items (micro).
  */
-import type { Answer } from "./answer.ts";
+import type { Answer, Question } from "./question.ts";
 import { probe, type ProbeOptions } from "./probe.ts";
-import type { ProbedModel } from "./model/readable_model.ts";
-import type { Question } from "./question.ts";
+import type { ReadableModel } from "./model/readable_model.ts";
 import { cosineSimilarity, entropy, klDivergence } from "./statistics/divergence.ts";
 import type { Interval } from "./statistics/_check.ts";
 import { mean } from "./statistics/mean.ts";
@@ -55,7 +54,7 @@ export function scoreAnswers(answers: Answer[]): SuiteResult {
  * "plain".
  */
 export async function evaluate(
-  model: ProbedModel,
+  model: ReadableModel,
   suites: Suites,
   options: ProbeOptions = {},
 ): Promise<Evaluation> {
@@ -65,11 +64,10 @@ export async function evaluate(
   };
   const names = suiteNames.filter((name) => suites[name] !== undefined);
   const asked = names.flatMap((name) => [...suites[name]!]);
-  // What all questions of a call start with is read once: the paper's header names their domain. An
-  // organism's conversation has no header, so that one call fills its batches best.
-  const parts = model.format.name === "organism"
-    ? [asked]
-    : [...Map.groupBy(asked, ({ domain }) => domain).values()];
+  // The start that all prompts of a call share is read once.
+  const parts = model.format.groupByDomain
+    ? [...Map.groupBy(asked, ({ domain }) => domain).values()]
+    : [asked];
   const found = new Map<Question, Answer>();
   for (const part of parts) {
     const given = await probe(model, part, settings);

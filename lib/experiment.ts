@@ -1,7 +1,6 @@
 /** One cell of the study: a base model fine-tuned on one group of one domain, and what came of it. */
-import type { Answer } from "./answer.ts";
+import type { Answer, Example } from "./question.ts";
 import { compareAnswers, evaluate, scoreAnswers, type SuiteName, suiteNames } from "./evaluate.ts";
-import type { Example } from "./conversation.ts";
 import { finetune } from "./finetune.ts";
 import type { FinetuneSettings } from "./model/finetune_settings.ts";
 import { constructGroups, type GroupSizes, mixGroups, withContext, withGeneral } from "./groups.ts";
@@ -134,7 +133,7 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
   const { formulation, normalization } = model.format;
   const facts = {
     asking: { formulation, normalization },
-    ...(model.format.name === "chat" ? { template: "model" as const } : {}),
+    ...(model.format.usesChatTemplate ? { template: "model" as const } : {}),
     ...(explanations && { explanations: countExplanations(explanations) }),
   };
   const seconds = () => (performance.now() - started) / 1000;

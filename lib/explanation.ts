@@ -7,9 +7,8 @@
  * a wrong answer is explained as a right one is; the text is asked for without the demonstrations of
  * the exam, which explain nothing.
  */
-import type { Answer } from "./answer.ts";
-import type { ProbedModel } from "./model/readable_model.ts";
-import { optionLetter, type Question } from "./question.ts";
+import { type Answer, optionLetter, type Question } from "./question.ts";
+import type { ReadableModel } from "./model/readable_model.ts";
 import { Random } from "./statistics/random.ts";
 import { promptIds } from "./probe.ts";
 
@@ -44,6 +43,7 @@ const sunset: Explained = {
 };
 
 const FENCE = "```";
+
 /** What comes after an answer, should the model go on to ask itself a query. */
 const NEXT = ["\n# Query", "\n# Instruction"];
 
@@ -130,7 +130,7 @@ export interface Explanation extends ParsedExplanation {
 
 /** What is used of a model. */
 export type Explainer = Pick<
-  ProbedModel,
+  ReadableModel,
   "name" | "config" | "format" | "tokenizer" | "requireTokenizer" | "generate"
 >;
 
@@ -139,7 +139,7 @@ export const explanationSettings = { maxNewTokens: 256, temperature: 0.7, topP: 
 
 /** @throws where a model can't explain anything */
 export function checkExplainer({ name, format }: Pick<Explainer, "name" | "format">): void {
-  if (format.name !== "organism") return;
+  if (format.writesProse) return;
   throw new Error(
     `Cannot explain answers with ${name}: expected a model that writes prose; an organism has no ` +
       "words for reasons; run it without --explanations",

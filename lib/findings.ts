@@ -5,8 +5,7 @@ import { type SuiteName, suiteNames } from "./evaluate.ts";
 import { holm } from "./statistics/hypothesis.ts";
 import type { CellResult, Treatment } from "./cell.ts";
 import { paperNumber } from "./dataset/paper.ts";
-import { consistencyCorrelations, contrast, type Estimate, pooledCorrelation } from "./contrast.ts";
-import { formatNumber } from "./figure/number.ts";
+import { consistencyPoints, contrast, correlationOverModels, type Estimate } from "./contrast.ts";
 
 /** `no claim`: the groups rest on a probe that shows no knowledge, so that nothing can be read. */
 export type Verdict = "holds" | "does not hold" | "can't tell" | "no claim";
@@ -44,43 +43,35 @@ export const holmOf = (ps: readonly number[]): number[] => ps.length === 0 ? [] 
 
 /** The twelve hypotheses of data/study-rule.md; those without results are left out. */
 export function findings(cells: readonly CellResult[]): Finding[] {
-  const found: Omit<Finding, "verdict">[] = [];
-  for (const [hypothesis, treatment] of ruleContrasts) {
-    for (const suite of suiteNames) {
-      const result = contrast(cells, { treatment }, { treatment: "inc" }, { suite });
-      if (result === undefined) continue;
-      const { value, interval, n, p, over, detectable } = result;
-      const estimate = { value, interval, n, p, detectable };
-      found.push({
-        hypothesis,
-        suite,
-        estimate,
-        unit: "points",
-        over,
-        paper: paperNumber(hypothesis, suite),
-      });
-    }
-  }
-  const hypothesis = "consistency ~ accuracy";
-  for (const suite of suiteNames) {
-    const estimate = pooledCorrelation(consistencyCorrelations(cells, suite));
-    if (estimate === undefined) continue;
-    const { over, ...rest } = estimate;
-    found.push({
-      hypothesis,
-      suite,
-      estimate: rest,
-      unit: "r",
-      over,
-      paper: paperNumber(hypothesis, suite),
-    });
-  }
+  const points = consistencyPoints(cells);
+  const found = [
+    ...ruleContrasts.flatMap(([hypothesis, treatment]) =>
+      suiteNames.flatMap((suite) => {
+        const result = contrast(cells, { treatment }, { treatment: "inc" }, { suite });
+        if (result === undefined) return [];
+        const { value, interval, n, p, over, detectable } = result;
+        const estimate = { value, interval, n, p, detectable };
+        return [{ hypothesis, suite, estimate, unit: "points" as const, over }];
+      })
+    ),
+    ...suiteNames.flatMap((suite) => {
+      const tested = points.filter((point) => point.suite === suite);
+      const result = correlationOverModels(tested, { kind: "partial Spearman" });
+      if (result === undefined) return [];
+      const { over, ...estimate } = result;
+      return [{ hypothesis: "consistency ~ accuracy", suite, estimate, unit: "r" as const, over }];
+    }),
+  ];
   const tested = found.filter(({ estimate }) => Number.isFinite(estimate.p));
-  const corrected = tested.length === 0 ? [] : holm(tested.map(({ estimate }) => estimate.p!));
+  const corrected = holmOf(tested.map(({ estimate }) => estimate.p!));
   return found.map((finding) => {
-    const index = tested.indexOf(finding);
-    const correctedP = index < 0 ? undefined : corrected[index];
-    return { ...finding, correctedP, verdict: verdictOf(finding, correctedP) };
+    const correctedP: number | undefined = corrected[tested.indexOf(finding)];
+    return {
+      ...finding,
+      paper: paperNumber(finding.hypothesis, finding.suite),
+      correctedP,
+      verdict: verdictOf(finding, correctedP),
+    };
   });
 }
 
@@ -95,19 +86,4 @@ export function verdictOf(
   if (shown && value < 0) return "does not hold";
   if (interval !== undefined && interval[1] < SMALLEST[unit]) return "does not hold";
   return "can't tell";
-}
-
-const signed = (value: number, unit: Finding["unit"]) => {
-  const text = formatNumber(value, unit === "points" ? 1 : 2);
-  return unit !== "r" && Number(text) > 0 ? `+${text}` : text;
-};
-
-/** `+12.1 [+3.0, +21.2]`, and what else must be known. */
-export function findingText(
-  { estimate: { value, interval }, unit, detail }: Pick<Finding, "estimate" | "unit" | "detail">,
-): string {
-  const bounds = interval?.every(Number.isFinite)
-    ? ` [${interval.map((bound) => signed(bound, unit)).join(", ")}]`
-    : "";
-  return signed(value, unit) + bounds + (detail ? ` (${detail})` : "");
 }

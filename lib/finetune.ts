@@ -1,22 +1,22 @@
 /** Fine-tuning of a model on examples (paper, section 4.1): of all its weights, or of an adapter. */
-import type { Example } from "./conversation.ts";
+import type { Example } from "./question.ts";
 import type { LanguageModel } from "./model/language_model.ts";
-import { loraOptions } from "./model/lora.ts";
+import { loraOptions } from "./model/adapter.ts";
 import { Random } from "./statistics/random.ts";
 import { encodeConversation, type EncodedConversation } from "./model/encode.ts";
 import { checkTrainingRoom } from "./model/room.ts";
 import {
   type FinetuneSettings,
   LORA_RATE_FACTOR,
-  organismFinetuning,
   paperFinetuning,
 } from "./model/finetune_settings.ts";
-import { type StepResult, Trainer } from "./model/trainer.ts";
+import { Trainer } from "./model/trainer.ts";
+import type { StepResult } from "./model/trainer_options.ts";
 
 export interface FinetuneOptions extends Partial<FinetuneSettings> {
   /** Of the data's order. Default 0. */
   seed?: number;
-  /** Told after every step. */
+  /** Called after each step. */
   onStep?: (step: StepResult & { step: number; steps: number }) => void | Promise<void>;
 }
 
@@ -35,15 +35,15 @@ export interface FinetuneResult {
 }
 
 /**
- * The settings that a model is fine-tuned with unless told otherwise. With `lora`, the learning rate is
+ * The settings that a model is fine-tuned with by default. With `lora`, the learning rate is
  * ten times that of all weights.
  */
 export function defaultFinetuning(
   { format }: Pick<LanguageModel, "format">,
   { lora }: Pick<FinetuneSettings, "lora"> = {},
 ): FinetuneSettings {
-  const settings = format.name === "organism" ? organismFinetuning : paperFinetuning;
-  if (lora === undefined) return { ...settings };
+  const settings = { ...paperFinetuning, ...format.defaults };
+  if (lora === undefined) return settings;
   return { ...settings, learningRate: LORA_RATE_FACTOR * settings.learningRate, lora };
 }
 

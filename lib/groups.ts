@@ -5,13 +5,11 @@
  * SELF (self-aligning): INC's queries, trained on the model's own wrong answer.
  * Mixtures of INC and SELF, INC with the knowledge in the query, and general instructions.
  */
-import type { Answer } from "./answer.ts";
-import type { Example } from "./conversation.ts";
 import { paperFormat, type PromptFormat } from "./prompt.ts";
-import type { Question } from "./question.ts";
+import type { Answer, Example, Question } from "./question.ts";
 import { Random } from "./statistics/random.ts";
 
-export { type Example, toAlpaca, toMessages, toShareGpt } from "./conversation.ts";
+export type { Example } from "./question.ts";
 
 /** How groups are built. */
 export interface GroupOptions {
@@ -317,4 +315,42 @@ export function withGeneral(
   }
   const random = new Random(seed).fork("general");
   return random.shuffle([...examples, ...random.shuffle(general).slice(0, examples.length)]);
+}
+
+/** Rows of chat messages, as transformers and TRL read them. */
+export function toMessages(
+  examples: readonly Example[],
+): { id: string; messages: { role: "user" | "assistant"; content: string }[] }[] {
+  return examples.map(({ id, messages }) => ({
+    id: String(id),
+    messages: messages.map(({ role, content }) => ({ role, content })),
+  }));
+}
+
+/** Alpaca's rows; throws for a conversation of more than one exchange, which they can't hold. */
+export function toAlpaca(
+  examples: readonly Example[],
+): { instruction: string; input: string; output: string }[] {
+  return examples.map(({ id, messages }) => {
+    if (messages.length !== 2) {
+      throw new Error(
+        `Cannot write example ${JSON.stringify(id)} for Alpaca: expected two turns; found ` +
+          `${messages.length}; use toMessages or toShareGpt`,
+      );
+    }
+    return { instruction: messages[0].content, input: "", output: messages[1].content };
+  });
+}
+
+/** ShareGPT's rows, as FastChat (the authors' trainer) reads them. */
+export function toShareGpt(
+  examples: readonly Example[],
+): { id: string; conversations: { from: "human" | "gpt"; value: string }[] }[] {
+  return examples.map(({ id, messages }) => ({
+    id: String(id),
+    conversations: messages.map(({ role, content }) => ({
+      from: role === "user" ? "human" : "gpt",
+      value: content,
+    })),
+  }));
 }

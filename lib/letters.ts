@@ -4,7 +4,7 @@
  * after a space, and as the demonstrations show it (`Answer:B. text`). Only where these are one token
  * is what is scored what the model has just read, and what it would write.
  */
-import type { ProbedModel } from "./model/readable_model.ts";
+import type { ReadableModel } from "./model/readable_model.ts";
 import type { PromptFormat, PromptOptions } from "./prompt.ts";
 import { optionLetter, type Question } from "./question.ts";
 import type { Tokenizer } from "./model/tokenizer.ts";
@@ -141,8 +141,8 @@ export function letterTarget(
   },
 ): LetterTarget {
   const encode = (text: string) =>
-    tokenizer.encode(text, { addSpecialTokens: format.addsStart(prompt) });
-  if (form === "bare" && !(format.name === "chat" && template === "vicuna")) {
+    tokenizer.encode(text, { addSpecialTokens: format.addBos(prompt) });
+  if (form === "bare" && !(format.tokenizeWhole && template === "vicuna")) {
     const ids = texts.map((text) =>
       onlyToken(tokenizer, tokenizer.encode(text), text) ??
         refuse(form, `one token that says ${quote(text)}`, tokenizer.encode(text).join(", "))
@@ -196,7 +196,7 @@ export interface LetterMass {
  * @throws as `letterTokens`
  */
 export async function letterMass(
-  model: Pick<ProbedModel, "nextTokenLogits" | "requireTokenizer" | "format">,
+  model: Pick<ReadableModel, "nextTokenLogits" | "requireTokenizer" | "format">,
   questions: readonly Question[],
   { demonstrations = [], shots = 5, form = "bare", batchTokens }: {
     /** Shown before each question. Default: none. */
@@ -221,7 +221,7 @@ export async function letterMass(
   const count = Math.max(...questions.map(({ choices }) => choices.length));
   const { tokens } = letterTokens(tokenizer, { count, form, cue });
   const rows = prompts.map((text) =>
-    tokenizer.encode(text, { addSpecialTokens: format.addsStart(text) })
+    tokenizer.encode(text, { addSpecialTokens: format.addBos(text) })
   );
   const logits = await model.nextTokenLogits(rows, { batchTokens });
   const sums = { bare: 0, space: 0, shown: 0 };

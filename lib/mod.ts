@@ -9,15 +9,14 @@
  * assert.ok(klDivergence([.7, .3], [.5, .5]) > 0);
  * ```
  */
-export type { Question } from "./question.ts";
-export { optionLetter, parseQuestions } from "./question.ts";
-export type { Message } from "./conversation.ts";
+export { type Answer, answerFrom, type Message, optionLetter, type Question } from "./question.ts";
+export { parseQuestions } from "./dataset/questions.ts";
 export * from "./dataset/mod.ts";
 export * from "./world/mod.ts";
+export { createChatFormat } from "./model/chat_format.ts";
 export { type ChatTemplate, chatTemplateFromFiles } from "./model/chat_template.ts";
 export {
   type Asking,
-  createChatFormat,
   createPaperFormat,
   type Formulation,
   type Normalization,
@@ -34,28 +33,19 @@ export {
   trainingMemory,
   type TrainingUse,
 } from "./model/memory.ts";
-export { type GenerateOptions, LanguageModel } from "./model/language_model.ts";
-export type { ProbedModel } from "./model/readable_model.ts";
-export { loadModel, type LoadOptions, openEngine } from "./model/files/load.ts";
-export {
-  type Adapter,
-  addLora,
-  dropLora,
-  type LoraOptions,
-  type LoraTarget,
-  loraTargets,
-  mergeLora,
-} from "./model/lora.ts";
+export { LanguageModel } from "./model/language_model.ts";
+export type { GenerateOptions, ReadableModel } from "./model/readable_model.ts";
+export { loadModel, type LoadOptions, openModel } from "./model/files/load.ts";
+export { type Adapter, type LoraOptions, type LoraTarget, loraTargets } from "./model/adapter.ts";
+export { addLora, dropLora, mergeLora } from "./model/lora.ts";
 export { loadLora, saveLora } from "./model/files/adapter_folder.ts";
 export {
-  type Answer,
-  answerFrom,
   formatAnswers,
   fromAnswerRow,
   parseAnswers,
   type StoredAnswer,
   toAnswerRow,
-} from "./answer.ts";
+} from "./dataset/answers.ts";
 export {
   type Belief,
   beliefOf,
@@ -126,13 +116,9 @@ export {
   organismFinetuning,
   paperFinetuning,
 } from "./model/finetune_settings.ts";
-export {
-  lossAndGradients,
-  type StepResult,
-  Trainer,
-  type TrainerOptions,
-  type WeightedBatch,
-} from "./model/trainer.ts";
+export type { WeightedBatch } from "./model/batching.ts";
+export type { StepResult, TrainerOptions } from "./model/trainer_options.ts";
+export { lossAndGradients, Trainer } from "./model/trainer.ts";
 export * from "./organism/mod.ts";
 export {
   evaluate,

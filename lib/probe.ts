@@ -2,10 +2,9 @@
  * Probing what a model believes (paper, section 3): the question's options, read off the model's
  * next-token distribution after a few-shot prompt, or a chat prompt for a fine-tuned model.
  */
-import { type Answer, answerFrom } from "./answer.ts";
-import type { ProbedModel } from "./model/readable_model.ts";
+import { type Answer, answerFrom, type Question } from "./question.ts";
+import type { ReadableModel } from "./model/readable_model.ts";
 import type { Formulation, Normalization, Template } from "./prompt.ts";
-import type { Question } from "./question.ts";
 import { type LetterForm, letterTarget } from "./letters.ts";
 
 export interface ProbeOptions {
@@ -41,15 +40,15 @@ export function softmaxOver(logits: ArrayLike<number>, ids: readonly number[]): 
 
 /** Token ids of a text from its start: some hold their own <s>, others get the model's. */
 export function promptIds(
-  { format, tokenizer }: Pick<ProbedModel, "format" | "tokenizer">,
+  { format, tokenizer }: Pick<ReadableModel, "format" | "tokenizer">,
   text: string,
 ): number[] {
-  return tokenizer!.encode(text, { addSpecialTokens: format.addsStart(text) });
+  return tokenizer!.encode(text, { addSpecialTokens: format.addBos(text) });
 }
 
 /** Asks the model each question; the answers stand in the questions' order. */
 export async function probe(
-  model: ProbedModel,
+  model: ReadableModel,
   questions: readonly Question[],
   options: ProbeOptions = {},
 ): Promise<Answer[]> {
@@ -129,7 +128,7 @@ export function optionProbabilities(
 
 /** The scores of every option's text, with those without the question: for all normalizations at once. */
 export async function scoreOptions(
-  model: ProbedModel,
+  model: ReadableModel,
   questions: readonly Question[],
   options: Omit<ProbeOptions, "normalization"> = {},
 ): Promise<OptionScore[][]> {
@@ -152,7 +151,7 @@ export async function scoreOptions(
 
 /** Log-likelihood of each option's text after the prompt's last word alone; each text is read once. */
 async function bareScores(
-  model: ProbedModel,
+  model: ReadableModel,
   prompts: readonly string[],
   texts: readonly string[][],
   batchTokens: number | undefined,
@@ -178,7 +177,7 @@ function cueOf(prompt: string): string {
 }
 
 function checkLengths(
-  model: ProbedModel,
+  model: ReadableModel,
   questions: readonly Question[],
   rows: number[][],
 ): void {
@@ -192,7 +191,7 @@ function checkLengths(
 
 /** The options' tokens where each option adds exactly one to its prompt, else undefined. */
 function oneTokenEach(
-  model: ProbedModel,
+  model: ReadableModel,
   prompts: string[],
   prefixes: number[][],
   texts: string[][],
@@ -215,7 +214,7 @@ function oneTokenEach(
 
 /** Summed log-likelihood (nats) and number of tokens of each option's text after its prompt. */
 async function textScores(
-  model: ProbedModel,
+  model: ReadableModel,
   prompts: string[],
   texts: string[][],
   batchTokens: number | undefined,

@@ -10,15 +10,10 @@
  * - For option texts (hybrid, cloze) prompts end without a space and options start with one, since
  *   most tokenizers join a space to the word behind it.
  */
-import { cevalSubjects } from "./dataset/ceval.ts";
-import { cmmluSubjects } from "./dataset/cmmlu.ts";
-import { mmluSubjects } from "./dataset/mmlu.ts";
-import type { ChatTemplate, TrainingText } from "./model/chat_template.ts";
-import type { Message } from "./conversation.ts";
-import { domainName, optionLetter, type Question } from "./question.ts";
+import { cevalSubjects, cmmluSubjects, mmluSubjects } from "./dataset/subjects.ts";
+import { domainName, type Message, optionLetter, type Question } from "./question.ts";
 
-export type { TrainingText } from "./model/chat_template.ts";
-export type { Message } from "./conversation.ts";
+export type { Message } from "./question.ts";
 
 /**
  * How a question is put (OLMES and lighteval: MCF, hybrid, CF): `letters`, options listed and their
@@ -45,6 +40,12 @@ export interface Asking {
  */
 export type Template = "plain" | "vicuna";
 
+/** A part of a conversation's text; the loss falls on the tokens of supervised parts. */
+export interface TrainingText {
+  text: string;
+  supervised: boolean;
+}
+
 /** How a prompt is made. */
 export interface PromptOptions {
   /** Default: `plain`. */
@@ -58,6 +59,21 @@ export interface PromptOptions {
 /** The texts of one kind of model: the paper's, those of its own chat template, or an organism's. */
 export interface PromptFormat {
   readonly name: "paper" | "chat" | "organism";
+  /** Whether all prompts of a domain start alike, so that one domain is read at a time. */
+  readonly groupByDomain: boolean;
+  /** Whether the model writes prose, so that it can explain its answers. */
+  readonly writesProse: boolean;
+  /** Whether conversations follow the model's own chat template. */
+  readonly usesChatTemplate: boolean;
+  /**
+   * Whether a conversation is encoded as a whole, not part by part: a letter is then the token that
+   * stands behind the prompt, which need not be the letter's token by itself.
+   */
+  readonly tokenizeWhole: boolean;
+  /** Fine-tuning settings that fit such models. Absent: the paper's. */
+  readonly defaults?: Readonly<
+    { batchSize: number; learningRate: number; maxTokens: number; batchTokens: number }
+  >;
   /** How the model is asked and trained unless told otherwise. */
   readonly formulation: Formulation;
   /** How its options' texts are compared unless told otherwise; letters need none. */
@@ -68,7 +84,7 @@ export interface PromptFormat {
    */
   readonly identity?: string;
   /** Whether the tokenizer puts its own start (`<s>`) before `text`: not where a text brings it along. */
-  addsStart(text: string): boolean;
+  addBos(text: string): boolean;
   /** The text up to where the answer starts, after `demonstrations` in the given order. */
   probePrompt(question: Question, demonstrations: Question[], options?: PromptOptions): string;
   /**
@@ -126,7 +142,7 @@ function header(question: Question, language: "en" | "zh"): string {
 }
 
 /** @throws where turns of user and assistant do not follow each other, the assistant's last */
-function checkTurns(messages: readonly Message[]): void {
+export function checkTurns(messages: readonly Message[]): void {
   const right = messages.length > 0 && messages.length % 2 === 0 &&
     messages.every(({ role }, i) => role === (i % 2 === 0 ? "user" : "assistant"));
   if (right) return;
@@ -150,7 +166,8 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
   }
 
   /** An exam may hold the end token's text: spelled apart, it can't end a turn. */
-  const harmless = (text: string) => text.replaceAll(stop, `${stop[0]} ${stop.slice(1)}`);
+  const escapeSpecialTokens = (text: string) =>
+    text.replaceAll(stop, `${stop[0]} ${stop.slice(1)}`);
 
   /** One question up to its answer cue. */
   const item = (question: Question, formulation: Formulation, withContext: boolean): string => {
@@ -171,10 +188,14 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
 
   return {
     name: "paper",
+    groupByDomain: true, // the header names it
+    writesProse: true,
+    usesChatTemplate: false,
+    tokenizeWhole: false,
     formulation: own,
     normalization,
     ...(own === "letters" ? {} : { identity: `${own}/${normalization}` }),
-    addsStart: () => true,
+    addBos: () => true,
     stop,
 
     probePrompt(question, demonstrations, options = {}) {
@@ -183,7 +204,7 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
         item(demonstration, formulation, false) + space(formulation) +
         answer(demonstration, demonstration.answer, formulation) + "\n\n"
       );
-      const text = harmless(
+      const text = escapeSpecialTokens(
         header(question, language) + shown.join("") + item(question, formulation, context),
       );
       return template === "plain" ? text : `${SYSTEM} USER: ${text} ${opening(formulation)}`;
@@ -191,7 +212,7 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
 
     optionTexts(question, { formulation = "letters" } = {}) {
       return question.choices.map((choice, i) =>
-        formulation === "letters" ? optionLetter(i) : ` ${harmless(choice)}`
+        formulation === "letters" ? optionLetter(i) : ` ${escapeSpecialTokens(choice)}`
       );
     },
 
@@ -200,10 +221,12 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
       return messages.map(({ role, content }, i) =>
         role === "user"
           ? {
-            text: `${i === 0 ? `${SYSTEM} ` : ""}USER: ${harmless(content)} ${opening(own)}`,
+            text: `${i === 0 ? `${SYSTEM} ` : ""}USER: ${escapeSpecialTokens(content)} ${
+              opening(own)
+            }`,
             supervised: false,
           }
-          : { text: `${space(own)}${harmless(content)}${stop}`, supervised: true }
+          : { text: `${space(own)}${escapeSpecialTokens(content)}${stop}`, supervised: true }
       );
     },
 
@@ -220,34 +243,3 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
 
 /** The paper's format: English, letters, `</s>`. */
 export const paperFormat: PromptFormat = createPaperFormat();
-
-/**
- * The paper's few-shot texts, and for conversations the model's own chat template in place of Vicuna's.
- * Few-shot texts stay plain; in a conversation (the template `vicuna` of `PromptOptions`) the same text
- * is the user's turn, up to where the assistant answers.
- */
-export function createChatFormat(
-  template: ChatTemplate,
-  options: Omit<PaperFormatOptions, "stop"> = {},
-): PromptFormat {
-  const paper = createPaperFormat({ ...options, stop: template.stop });
-  return {
-    ...paper,
-    name: "chat",
-    identity: [template.identity, ...(paper.identity ? [paper.identity] : [])].join("\n"),
-    addsStart: (text) => !text.startsWith(template.opening),
-    probePrompt(question, demonstrations, options = {}) {
-      const plain = paper.probePrompt(question, demonstrations, { ...options, template: "plain" });
-      return options.template === "vicuna" ? template.prompt(plain) : plain;
-    },
-    optionTexts(question, options = {}) {
-      const texts = paper.optionTexts(question, options);
-      if (options.template !== "vicuna") return texts;
-      return texts.map((text) => template.space + template.harmless(text.trimStart()));
-    },
-    trainingTexts(messages) {
-      checkTurns(messages);
-      return template.trainingTexts(messages);
-    },
-  };
-}

@@ -1,32 +1,9 @@
 /**
- * A multiple-choice question: the unit that the whole method works on.
- * Parsing takes text and gives values; a malformed row is quarantined, never dropped silently.
- * Texts are kept as they stand (not trimmed), because prompts are compared byte for byte.
+ * What the method works on: a multiple-choice question, a model's answer to it, and the conversation
+ * that trains on it. How files hold them is in dataset/.
  */
-import {
-  type AnsweredRow,
-  type AnswerForm,
-  type AnswerOptions,
-  readAnswerForm,
-} from "./dataset/_answer_form.ts";
-import { layOut, questionColumns } from "./dataset/_layout.ts";
-import {
-  collectRows,
-  fault,
-  fileStem,
-  LETTERS,
-  placeName,
-  type RejectedRow,
-  RowFault,
-  type RowOptions,
-  type SourceRow,
-  sourceRows,
-  textField,
-  type TextRules,
-} from "./dataset/_rows.ts";
-
-export { type AnswerForm, answerForms } from "./dataset/_answer_form.ts";
-export type { RejectedRow } from "./dataset/_rows.ts";
+import { quote } from "./platform/runtime/quote.ts";
+import { NotFiniteError } from "./statistics/not_finite.ts";
 
 /** One multiple-choice question of an exam. */
 export interface Question {
@@ -46,31 +23,41 @@ export interface Question {
   context?: string;
 }
 
-/** What a question is checked against, and what it falls back on. */
-export interface QuestionRules extends TextRules {
-  /** Domain of a row that names none. Default: none, such a row is rejected. */
-  domain?: string;
-  /** Subject of a row that names none. Default: it has none. */
-  subject?: string;
-  /** Id of a row that has none. Default: none, such a row is rejected. */
-  id?: string;
-  /**
-   * Keep a question whose options are not all different. The published exams hold some (10 of
-   * their 2,212 test questions), so comparisons with the paper need them. Default: false.
-   */
-  allowRepeatedChoices?: boolean;
+/** A question and a model's belief about it (paper, section 3: parameter knowledge). */
+export type Answer = Question & {
+  /** Over the options, summing to one. */
+  probabilities: number[];
+  /** Index of the most probable option; the first one of equals. */
+  predicted: number;
+  correct: boolean;
+  /** Probability of the gold option. */
+  goldProbability: number;
+  /** Probability of the predicted option. */
+  predictedProbability: number;
+};
+
+/** One turn. */
+export interface Message {
+  role: "user" | "assistant";
+  content: string;
 }
 
-/** How a text of questions is read; its folder's name is the last-resort domain. */
-export interface ParseOptions extends RowOptions, AnswerOptions, Omit<QuestionRules, "id"> {}
-
-/** Questions, and the rows that were set aside. */
-export interface ParsedQuestions {
-  questions: Question[];
-  rejected: RejectedRow[];
-  /** How the file writes its answers. Absent where no row has one, or all rows leave it open. */
-  answers?: AnswerForm;
+/** One conversation to train on, and where it comes from. */
+export interface Example {
+  /** The question's id, or a name of its own for a general instruction. */
+  id: string | number;
+  /** The exam's domain, or `general`. */
+  domain: string;
+  messages: Message[];
+  group: "har" | "inc" | "self" | "context" | "general";
+  /** The question behind it; general instructions have none. */
+  question?: Question;
+  /** Index of the option that the assistant's turn gives. */
+  target?: number;
 }
+
+/** Letters of the options: a question has at most as many. */
+export const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /** The letter under which option `index` is shown: 0 is A. */
 export function optionLetter(index: number): string {
@@ -87,112 +74,49 @@ export function domainName(domain: string): string {
   return /^medmcqa(-|$)/.test(domain) ? "medicine" : domain;
 }
 
-function optionalText(field: string, value: unknown, rules: QuestionRules): string | undefined {
-  if (value === undefined || value === null || value === "") return undefined;
-  return textField(field, value, rules);
-}
+/** How far the probabilities' sum may be from one: half-precision softmaxes are off by 1e-3. */
+const SUM_TOLERANCE = 2e-3;
 
-/**
- * A question from one row, whose `answer` is an index (or the fault of one); throws `RowFault` naming
- * the field, what was expected and what was found. Fields it doesn't know are left behind.
- */
-export function questionFrom(row: unknown, rules: QuestionRules = {}): Question {
-  if (typeof row !== "object" || row === null || Array.isArray(row)) {
-    fault("row", "an object with question, choices and answer", row);
+/** What is wrong with the probabilities of a question with so many options; undefined where nothing is. */
+export function probabilityFault(
+  probabilities: ArrayLike<unknown>,
+  options: number,
+): string | undefined {
+  if (probabilities.length !== options) {
+    return `probs: expected ${options} numbers, one an option; found ${probabilities.length}`;
   }
-  const fields = row as Record<string, unknown>;
-  const id = fields.id ?? rules.id;
-  if (!(Number.isSafeInteger(id) || (typeof id === "string" && id.trim() !== ""))) {
-    fault("id", "an integer or a text", fields.id);
-  }
-  const question = textField("question", fields.question, rules);
-  if (!Array.isArray(fields.choices)) fault("choices", "a list of 2 to 26 texts", fields.choices);
-  if (fields.choices.length < 2 || fields.choices.length > LETTERS.length) {
-    throw new RowFault(`choices: expected 2 to 26 options; found ${fields.choices.length}`);
-  }
-  const choices = fields.choices.map((choice, i) => textField(`choices[${i}]`, choice, rules));
-  if (!rules.allowRepeatedChoices) {
-    const seen = new Map<string, number>();
-    for (const [i, choice] of choices.entries()) {
-      const first = seen.get(choice.trim());
-      if (first !== undefined) {
-        fault(`choices[${i}]`, `another text than choices[${first}]`, choice);
-      }
-      seen.set(choice.trim(), i);
-    }
-  }
-  const { answer } = fields;
-  if (answer instanceof RowFault) throw answer;
-  if (!Number.isInteger(answer) || !((answer as number) in choices)) {
-    fault("answer", `an index 0..${choices.length - 1}`, answer);
-  }
-  const domain = textField("domain", fields.domain || rules.domain, rules);
-  const subject = optionalText("subject", fields.subject || rules.subject, rules);
-  const explanation = optionalText("explanation", fields.explanation, rules);
-  const context = optionalText("context", fields.context, rules);
-  return {
-    id: id as string | number,
-    domain,
-    ...(subject === undefined ? {} : { subject }),
-    question,
-    choices,
-    answer: answer as number,
-    ...(explanation === undefined ? {} : { explanation }),
-    ...(context === undefined ? {} : { context }),
-  };
-}
-
-const isText = (value: unknown) => typeof value === "string";
-
-/**
- * Rows of a text with question, choices and answer by these names, whatever the file calls them, and
- * the answer as an index, or as the `RowFault` that says why there is none. `usual`: see
- * `readAnswerForm`.
- */
-export function questionRows(
-  text: string,
-  options: RowOptions & AnswerOptions & { usual?: readonly AnswerForm[] },
-): { rows: SourceRow[]; answers?: AnswerForm } {
-  const usual = new Set(options.usual);
-  const answered: (AnsweredRow & { value: Record<string, unknown> })[] = [];
-  const rows = sourceRows(text, { ...options, columns: questionColumns }).map((row) => {
-    const { line, value, fault } = row;
-    if (fault || typeof value !== "object" || value === null || Array.isArray(value)) return row;
-    try {
-      const laid = layOut(value as Record<string, unknown>);
-      const { choices, answer } = laid.value;
-      if (Array.isArray(choices) && choices.length > 1 && choices.every(isText)) {
-        answered.push({ line, answer, choices, labels: laid.labels, value: laid.value });
-      }
-      for (const form of laid.usual) usual.add(form);
-      return { line, value: laid.value };
-    } catch (error) {
-      if (error instanceof RowFault) return { line, fault: error.message };
-      throw error;
-    }
-  });
-  const { form, indices } = readAnswerForm(answered, {
-    answers: options.answers,
-    usual: [...usual],
-  });
-  for (const [i, { value }] of answered.entries()) value.answer = indices[i];
-  return { rows, ...(form ? { answers: form } : {}) };
-}
-
-/**
- * Questions of a JSONL, JSON or CSV text; every row that is none is reported with its line.
- * The domain is the row's own, else `domain`, else the name of the file's folder; a row without an
- * id gets one from the file's name and its position.
- */
-export function parseQuestions(text: string, options: ParseOptions): ParsedQuestions {
-  const { file } = options;
-  const domain = options.domain ?? placeName(file);
-  const { rows, ...form } = questionRows(text, options);
-  const { values, rejected } = collectRows(
-    rows,
-    file,
-    (row, position) =>
-      questionFrom(row, { ...options, domain, id: `${fileStem(file)}:${position}` }),
+  const values = Array.from(probabilities);
+  const wrong = values.findIndex((p) =>
+    !(typeof p === "number" && p >= 0 && p <= 1 + SUM_TOLERANCE)
   );
-  return { questions: values, rejected, ...form };
+  if (wrong >= 0) {
+    const p = values[wrong];
+    const found = typeof p === "number" ? String(p) : quote(p);
+    return `probs[${wrong}]: expected a number from 0 to 1; found ${found}`;
+  }
+  const sum = (values as number[]).reduce((a, b) => a + b, 0);
+  if (Math.abs(sum - 1) > SUM_TOLERANCE) return `probs: expected a sum of 1; found ${sum}`;
+}
+
+/**
+ * The answer that `probabilities` (one an option, summing to one) give to `question`.
+ * Throws when they don't fit: another count, NaN, a negative number, another sum.
+ */
+export function answerFrom(question: Question, probabilities: ArrayLike<number>): Answer {
+  const fault = probabilityFault(probabilities, question.choices.length);
+  const values = Array.from(probabilities);
+  if (fault !== undefined) {
+    throw new (values.every(Number.isFinite) ? Error : NotFiniteError)(
+      `Cannot make an answer to question ${quote(question.id)}: ${fault}; check the model's logits`,
+    );
+  }
+  const predicted = values.indexOf(Math.max(...values));
+  return {
+    ...question,
+    probabilities: values,
+    predicted,
+    correct: predicted === question.answer,
+    goldProbability: values[question.answer],
+    predictedProbability: values[predicted],
+  };
 }

@@ -3,7 +3,7 @@
  *
  *   deno run -A data/facts/make.ts
  */
-import { factTables, formatQuestions, makeFactExam } from "../../lib/dataset/facts.ts";
+import { factTables, formatQuestions, makeFactExam } from "./exam.ts";
 import { writeWhole } from "../../lib/platform/runtime/files.ts";
 
 const here = new URL(".", import.meta.url).pathname;

@@ -3,7 +3,8 @@
  * option that reads "1". So all rows of a file are looked at together, and a file that leaves it open
  * is refused with what was found.
  */
-import { LETTERS, RowFault, show } from "./_rows.ts";
+import { LETTERS } from "../question.ts";
+import { RowFault, show } from "./_rows.ts";
 
 /** The option's letter (or the label that its row gives it), its index from 0 or from 1, its text. */
 export const answerForms = ["letter", "index0", "index1", "text"] as const;
@@ -38,7 +39,7 @@ export function wholeNumber(value: unknown): number | undefined {
 }
 
 /** Whether a row has no answer: test splits leave it out, or write -1. */
-export function isMissing(answer: unknown): boolean {
+function isMissing(answer: unknown): boolean {
   return answer === undefined || answer === null || wholeNumber(answer) === -1 ||
     typeof answer === "string" && /^\s*(nan|n\/?a|none|null)?\s*$/i.test(answer);
 }

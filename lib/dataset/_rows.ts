@@ -2,6 +2,7 @@
  * Rows of a text in JSONL, JSON or CSV, each with its line; what can't be read is kept as a fault,
  * so that a reader can report every row that it leaves out.
  */
+import { quote } from "../platform/runtime/quote.ts";
 import { type CsvRow, parseCsv } from "./_csv.ts";
 
 /** A row that could not become a question, and why. */
@@ -38,30 +39,8 @@ export interface TextRules {
   rejectReplacementCharacter?: boolean;
 }
 
-/** Letters of the options: a question has at most as many. */
-export const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-const SHOWN = 80;
-
-/** The first parts of a value, however large or deep it is. */
-function start(value: unknown, depth: number): unknown {
-  if (typeof value === "string") return value.slice(0, SHOWN);
-  if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) {
-    return depth > 3 ? [] : value.slice(0, 20).map((x) => start(x, depth + 1));
-  }
-  const entries = depth > 3 ? [] : Object.entries(value).slice(0, 20);
-  return Object.fromEntries(
-    entries.map(([key, item]) => [key.slice(0, SHOWN), start(item, depth + 1)]),
-  );
-}
-
 /** A value as a reason shows it: short, quoted, on one line. */
-export function show(value: unknown): string {
-  if (value === undefined) return "nothing";
-  const text = JSON.stringify(start(value, 0)) ?? String(value);
-  return text.length > SHOWN ? `${text.slice(0, SHOWN - 3)}...` : text;
-}
+export const show = (value: unknown): string => value === undefined ? "nothing" : quote(value);
 
 /** Throws the `RowFault` of one field. */
 export function fault(field: string, expected: string, value: unknown): never {
@@ -118,7 +97,7 @@ function faultLine(text: string, error: unknown): number {
 }
 
 /** Rows of JSONL or of a JSON array, each with its line; unreadable ones carry `fault`. */
-export function jsonRows(
+function jsonRows(
   text: string,
   options: Omit<RowOptions, "file"> = {},
 ): SourceRow[] {
@@ -182,7 +161,7 @@ export interface CsvOptions extends Pick<RowOptions, "maximumLineLength"> {
 }
 
 /** Rows of CSV as records by column; columns without a name are left out, as are blank ids. */
-export function csvRows(text: string, options: CsvOptions = {}): SourceRow[] {
+function csvRows(text: string, options: CsvOptions = {}): SourceRow[] {
   const limit = options.maximumLineLength ?? 1_000_000;
   const rows = parseCsv(text.replace(/^\uFEFF/, ""));
   if (rows.length === 0) return [];

@@ -13,7 +13,7 @@ import {
   sourceRows,
   textField,
 } from "./_rows.ts";
-import type { Example, Message } from "../conversation.ts";
+import type { Example, Message } from "../question.ts";
 
 type Fields = Record<string, unknown>;
 

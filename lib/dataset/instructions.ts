@@ -3,7 +3,7 @@
  * Simple tasks on plain words and numbers, whose right answer code can tell, and none of the
  * exams' knowledge: mixing them in must teach the form of a conversation only.
  */
-import type { Example } from "../conversation.ts";
+import type { Example } from "../question.ts";
 import { Random } from "../statistics/random.ts";
 
 const words =

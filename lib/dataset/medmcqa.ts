@@ -4,7 +4,7 @@
  */
 import { wholeNumber, withoutAnswers } from "./_answer_form.ts";
 import { collectRows, RowFault, type RowOptions, show, sourceRows } from "./_rows.ts";
-import { type ParsedQuestions, questionFrom } from "../question.ts";
+import { type ParsedQuestions, questionFrom } from "./questions.ts";
 
 /** How a MedMCQA file is read. */
 export interface MedmcqaOptions extends RowOptions {

@@ -1,13 +1,26 @@
 /** The exams, instructions and released rows that the method works on. */
-export type { BenchmarkOptions } from "./_benchmark.ts";
-export * from "./ceval.ts";
-export * from "./cmmlu.ts";
+export {
+  formatAnswers,
+  fromAnswerRow,
+  parseAnswers,
+  type StoredAnswer,
+  toAnswerRow,
+} from "./answers.ts";
+export * from "./benchmark.ts";
 export * from "./facts.ts";
 export * from "./general.ts";
 export * from "./instructions.ts";
 export * from "./medmcqa.ts";
-export * from "./mmlu.ts";
 export * from "./published_order.ts";
+export {
+  type AnswerForm,
+  answerForms,
+  type ParsedQuestions,
+  type ParseOptions,
+  parseQuestions,
+  type RejectedRow,
+} from "./questions.ts";
 export * from "./read.ts";
 export * from "./released.ts";
+export * from "./subjects.ts";
 export * from "./xiezhi.ts";

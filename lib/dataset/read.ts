@@ -1,12 +1,10 @@
 /** Files of questions and answers: the outermost layer, the only one of the data sets with files. */
 import { resolve } from "node:path";
-import { formatAnswers, parseAnswers, type StoredAnswer } from "../answer.ts";
-import { type ParsedQuestions, type ParseOptions, parseQuestions } from "../question.ts";
+import { formatAnswers, parseAnswers, type StoredAnswer } from "./answers.ts";
+import { type ParsedQuestions, type ParseOptions, parseQuestions } from "./questions.ts";
 import { fileStem, isInSplit, placeName, type RejectedRow, subjectOf } from "./_rows.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
-import { cevalDomain } from "./ceval.ts";
-import { cmmluDomain } from "./cmmlu.ts";
-import { mmluDomain } from "./mmlu.ts";
+import { cevalSubjects, cmmluSubjects, mmluSubjects, subjectDomain } from "./subjects.ts";
 
 /** How a file is read; see `ParseOptions`. */
 export type ReadOptions = Omit<ParseOptions, "file" | "rejectReplacementCharacter"> & {
@@ -53,7 +51,8 @@ async function readUtf8(path: string, what: "questions" | "answers", flag: strin
 function placeOf(path: string): Pick<ParseOptions, "domain" | "subject"> {
   const full = resolve(path); // a bare file name still lies in some folder
   const subject = subjectOf(full);
-  const domain = mmluDomain(subject) ?? cmmluDomain(subject) ?? cevalDomain(subject);
+  const domain = [mmluSubjects, cmmluSubjects, cevalSubjects]
+    .map((subjects) => subjectDomain(subjects, subject)).find((one) => one !== undefined);
   const named = domain !== undefined && (isInSplit(full) || subject !== fileStem(full));
   return named ? { domain, subject } : { domain: placeName(full) };
 }

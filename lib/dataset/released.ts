@@ -3,8 +3,8 @@
  * explain it; and an audit of whether three groups are what the method says (paper, section 3.2).
  */
 import { collectRows, placeName, type RejectedRow } from "./_rows.ts";
-import { fromAnswerRow, type StoredAnswer, toAnswerRow } from "../answer.ts";
-import { type ParseOptions, questionRows } from "../question.ts";
+import { fromAnswerRow, type StoredAnswer } from "./answers.ts";
+import { type ParseOptions, questionRows } from "./questions.ts";
 
 /** One row of a released group. */
 export type ReleasedAnswer = StoredAnswer & {
@@ -49,17 +49,6 @@ export function parseReleased(
     },
   );
   return { answers: values, rejected };
-}
-
-/** The row in the authors' field names, with the explanations that `parseReleased` kept. */
-export function toReleasedRow(answer: ReleasedAnswer): Record<string, unknown> {
-  const { generatedExplanation, modelGeneration, modelExplanation } = answer;
-  return {
-    ...toAnswerRow(answer),
-    ...(generatedExplanation ? { gen_exp: generatedExplanation } : {}),
-    ...(modelGeneration ? { model_exp_gen: modelGeneration } : {}),
-    ...(modelExplanation ? { model_exp: modelExplanation } : {}),
-  };
 }
 
 /** One check of the audit. */

@@ -5,7 +5,8 @@
  */
 import { optionIndex } from "./_answer_form.ts";
 import { collectRows, fault, type RejectedRow, RowFault, show, sourceRows } from "./_rows.ts";
-import { type Question, questionFrom } from "../question.ts";
+import type { Question } from "../question.ts";
+import { questionFrom } from "./questions.ts";
 import { PythonRandom } from "./published_order.ts";
 
 /** Labels of the four domains, English and Chinese, in the order in which the authors shuffled them. */

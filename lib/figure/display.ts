@@ -4,12 +4,11 @@
  * (everywhere else) and as text, and never as HTML.
  */
 import { extname, join } from "node:path";
-import type { DataFrame } from "danfojs-node";
 import { encodeBase64 } from "./_canvas.ts";
 import { clean, escapeHtml } from "./_text.ts";
 import { describeFigure, titleOf } from "./describe.ts";
 import { fileName, saveFigure, saveTable, toPng } from "./export.ts";
-import { frameTable, isFrame, rowsOf } from "./frame.ts";
+import { type Frame, frameTable, isFrame, rowsOf } from "./frame.ts";
 import type { Row } from "./rows.ts";
 import { writeStable } from "./stable.ts";
 import { type Table, table, toHtml, toMarkdown } from "./table.ts";
@@ -17,7 +16,7 @@ import type { FigureDescription } from "./theme.ts";
 
 export type MimeBundle = Record<string, string | object>;
 /** What can be shown. */
-export type Showable = Table | FigureDescription | readonly Row[] | DataFrame | string;
+export type Showable = Table | FigureDescription | readonly Row[] | Frame | string;
 
 const pngScale = 1.5; // sharp enough for most screens; notebooks stay small
 

@@ -12,8 +12,11 @@ import { flatten, type Table, table, toHtml, toMarkdown } from "./table.ts";
 
 const SHOWN = 10; // rows of a frame that a notebook shows
 
+/** What is used of a frame: what danfojs derives from one has another type. */
+export type Frame = Pick<DataFrame, "columns" | "values" | "shape">;
+
 /** Whether `item` is a danfojs data frame. */
-export function isFrame(item: unknown): item is DataFrame {
+export function isFrame(item: unknown): item is Frame {
   return typeof item === "object" && item !== null && "shape" in item && "columns" in item &&
     "values" in item;
 }
@@ -33,11 +36,8 @@ export async function frame(rows: readonly Row[]): Promise<DataFrame> {
   );
 }
 
-/** What danfojs gives back of a frame's operations. */
-type Framed = Pick<DataFrame, "columns" | "values">;
-
 /** Rows of a frame; NaN becomes null, and key, key_low, key_high a measurement again. */
-export function rowsOf(frame: Framed): Record<string, Cell>[] {
+export function rowsOf(frame: Frame): Record<string, Cell>[] {
   const columns = frame.columns.map(String);
   const measured = columns.filter((key) =>
     ["low", "high"].every((part) => columns.includes(`${key}_${part}`))
@@ -65,7 +65,7 @@ export function rowsOf(frame: Framed): Record<string, Cell>[] {
 }
 
 /** The frame's first rows as a table that says how many there are. */
-export function frameTable(frame: Framed): Table {
+export function frameTable(frame: Frame): Table {
   const columns = frame.columns.map(String);
   const rows = (frame.values as Cell[][]).map((cells) =>
     Object.fromEntries(columns.map((key, i) => [key, Number.isNaN(cells[i]) ? null : cells[i]]))
@@ -84,20 +84,25 @@ export function frameTable(frame: Framed): Table {
  * @throws where danfojs, which glues the columns' texts, would take two keys for one
  */
 export async function join(
-  left: DataFrame,
-  right: DataFrame,
+  left: Frame,
+  right: Frame,
   { on, how = "inner" }: { on: string | readonly string[]; how?: "inner" | "left" },
 ): Promise<DataFrame> {
   const danfo = await openDanfo();
   const keys = [on].flat() as string[];
   checkKeys("join", [left, right], keys, "_");
-  return danfo.merge({ left, right, on: keys, how }) as DataFrame;
+  return danfo.merge({
+    left: left as DataFrame,
+    right: right as DataFrame,
+    on: keys,
+    how,
+  }) as DataFrame;
 }
 
 /** @throws where different values of `keys` give one text when glued by `glue` */
 function checkKeys(
   action: string,
-  frames: readonly Framed[],
+  frames: readonly Frame[],
   keys: readonly string[],
   glue: string,
 ) {

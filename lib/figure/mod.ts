@@ -43,6 +43,5 @@ export { note as showNote } from "./display.ts";
 export * from "./plot.ts";
 export * from "./panels.ts";
 export * from "./dose.ts";
-export * from "./mixture.ts";
 export { type AxisOptions, type FigureLayout, type PlotOptions } from "./theme.ts";
 export { studyProgress } from "../study/progress.ts";

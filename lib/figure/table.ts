@@ -31,6 +31,8 @@ export interface Table {
 export interface TableOptions {
   /** Columns in order; a string stands for its key. @default all fields, as they first appear */
   columns?: readonly (string | Column)[];
+  /** The standard column that those of measurements read like, such as the columns that `pivot` makes. */
+  like?: string;
   caption?: string;
   notes?: readonly string[];
 }
@@ -40,7 +42,12 @@ export interface TableOptions {
  * @throws when no row has a column, or a column holds cells of two kinds
  */
 export function table(rows: readonly Row[], options: TableOptions = {}): Table {
-  const given = (options.columns ?? columnNames(rows)).map(columnOf);
+  const { digits, format } = columnOf(options.like ?? "");
+  const given = (options.columns ?? columnNames(rows)).map((column) =>
+    options.like && typeof column === "string" && rows.some((row) => isMeasurement(row[column]))
+      ? { key: column, label: column, digits, format }
+      : columnOf(column)
+  );
   checkColumns("make a table", rows, given.map(({ key }) => key));
   const columns = given.map((column): TableColumn => {
     const cells = rows.map((row) => row[column.key] ?? null);

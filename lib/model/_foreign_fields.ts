@@ -2,69 +2,31 @@
  * Fields of config.json that other families have and that change numbers. A file of a family of ours
  * that has one, of a value that is not neutral, was written for a forward pass that is not here.
  */
-import type { FieldReader } from "./fields.ts";
+import { type FieldReader, words } from "./fields.ts";
 
 /** Off in all families of ours. */
-const OFF = [
-  "add_cross_attention",
-  "alibi",
-  "attention_chunk_size",
-  "attention_sinks",
-  "attn_logit_softcap",
-  "attn_logit_softcapping",
-  "attn_temperature_tuning",
-  "clip_qkv",
-  "final_logit_softcap",
-  "final_logit_softcapping",
-  "is_encoder_decoder",
-  "kv_lora_rank",
-  "logit_softcapping",
-  "mlp_bias",
-  "n_routed_experts",
-  "no_rope_layer_interval",
-  "no_rope_layers",
-  "num_experts",
-  "num_local_experts",
-  "parallel_attn",
-  "qk_layernorm",
-  "rope_interleaved",
-  "rotary_emb_interleaved",
-  "scale_depth",
-  "sliding_window_pattern",
-  "use_alibi",
-  "use_bidirectional_attention",
-  "use_dynamic_ntk",
-  "use_logn_attn",
-  "use_mrope",
-  "use_parallel_residual",
-];
+const OFF = words(`
+  add_cross_attention alibi attention_chunk_size attention_sinks attn_logit_softcap
+  attn_logit_softcapping attn_temperature_tuning clip_qkv final_logit_softcap
+  final_logit_softcapping is_encoder_decoder kv_lora_rank logit_softcapping mlp_bias
+  n_routed_experts no_rope_layer_interval no_rope_layers num_experts num_local_experts
+  parallel_attn qk_layernorm rope_interleaved rotary_emb_interleaved scale_depth
+  sliding_window_pattern use_alibi use_bidirectional_attention use_dynamic_ntk
+  use_logn_attn use_mrope use_parallel_residual
+`);
 /** Factors. */
-const ONE = [
-  "embed_scale",
-  "embedding_multiplier",
-  "embedding_scale",
-  "key_multiplier",
-  "lm_head_multiplier",
-  "logit_scale",
-  "logits_scaling",
-  "residual_multiplier",
-  "rope_pct",
-  "rope_ratio",
-  "rotary_pct",
-  "rotary_percent",
-  "scale_emb",
-];
+const ONE = words(`
+  embed_scale embedding_multiplier embedding_scale key_multiplier lm_head_multiplier
+  logit_scale logits_scaling residual_multiplier rope_pct rope_ratio rotary_pct
+  rotary_percent scale_emb
+`);
 /** Other names of `rope_theta`. */
-const THETA = [
-  "global_rope_theta",
-  "local_rope_theta",
-  "rope_base",
-  "rope_local_base_freq",
-  "rotary_base",
-  "rotary_emb_base",
-];
+const THETA = words(`
+  global_rope_theta local_rope_theta rope_base rope_local_base_freq rotary_base
+  rotary_emb_base
+`);
 
-/** What is neutral beside these sizes. */
+/** Sizes with which some fields are neutral. */
 export interface NeutralSizes {
   hiddenSize: number;
   headDimension: number;

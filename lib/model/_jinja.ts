@@ -182,7 +182,7 @@ function written({ type, value }: Value, isStatement: boolean): string {
 
 /**
  * A template to be filled with variables; what transformers passes where nothing is given is none.
- * @throws where it can't be parsed; its function where it can't be rendered, or not within bounds
+ * @throws if it can't be parsed; its function where it can't be rendered, or not within bounds
  */
 export function compileTemplate(text: string): (variables: Record<string, unknown>) => string {
   if (text.length > MOST_CHARACTERS) {

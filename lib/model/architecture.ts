@@ -7,28 +7,31 @@
  * position never sees what stands after it, so no padding mask is needed.
  */
 import * as tf from "@tensorflow/tfjs";
+import type { ModelConfiguration } from "./configuration.ts";
 import {
+  applyRotary,
   attend,
-  attendBehind,
-  lookUp,
+  attendWithPrefix,
+  checkpointed,
+  gatherRows,
   lowRank,
-  type PrefixKeys,
-  recomputed,
   rmsNorm,
-  rotate,
   swiGlu,
 } from "./layers.ts";
-import { llama3Factors, type ModelConfiguration } from "./configuration.ts";
+import {
+  type AttentionTables,
+  attentionTables,
+  type PackedRows,
+  type PrefixBlock,
+} from "./positions.ts";
 
 /** Tensors by the checkpoint's names. */
 export type Parameters = ReadonlyMap<string, tf.Tensor>;
 
-type Get = (name: string) => tf.Tensor;
+/** What is recomputed for the gradient instead of kept: nothing, the MLPs, or whole layers. */
+export type GradientCheckpointing = "nothing" | "mlp" | "layer";
 
-/** What is computed again for the gradient instead of kept: nothing, the MLPs, or whole layers. */
-export type Recompute = "nothing" | "mlp" | "layer";
-
-/** Low-rank matrices beside some linear layers, whose own weights are constants then. */
+/** Low-rank matrices that are added to some linear layers, whose own weights are constants then. */
 export interface AdapterTensors {
   /** By `adapterKey`. */
   parameters: Parameters;
@@ -36,25 +39,9 @@ export interface AdapterTensors {
   scale: number;
 }
 
-/** PEFT's name of A [r, in] or B [out, r] beside a linear layer, e.g. of `model.layers.0.mlp.up_proj`. */
+/** PEFT's name of a linear layer's A [r, in] or B [out, r], e.g. of `model.layers.0.mlp.up_proj`. */
 export function adapterKey(layer: string, matrix: "A" | "B"): string {
   return `base_model.model.${layer}.lora_${matrix}.weight`;
-}
-
-/** Rows that hold several texts one after another; no text sees another. */
-export interface PackedRows {
-  /** [B, T] (int32): a number for the text that each token belongs to, equal within a text. */
-  texts: tf.Tensor2D;
-  /** [B, T] (int32): the token's position in its text, the prefix counted. */
-  positions: tf.Tensor2D;
-}
-
-/** Some places before every row. */
-export interface PrefixBlock {
-  /** By layer, as `onKeys` gave them. */
-  layers: readonly PrefixKeys[];
-  /** [P]: 0 where a place is taken, a large negative where it is free. */
-  mask: tf.Tensor1D;
 }
 
 export interface ForwardOptions {
@@ -63,19 +50,16 @@ export interface ForwardOptions {
   /** Factor on the embedding's rows. Default 1; the organisms are pretrained with sqrt(hidden size). */
   embeddingScale?: number;
   /** Default: nothing. */
-  recompute?: Recompute;
+  gradientCheckpointing?: GradientCheckpointing;
   /** Tokens before every row. Default: none. For inference. */
   prefix?: readonly PrefixBlock[];
   /** Position of the rows' first token (int32). Default: the prefix's length. */
   position?: tf.Scalar;
   /** Which texts the rows hold. Default: one each. */
-  packed?: PackedRows;
-  /** Told each layer's keys (rotated) and values [B, K, T, D]. */
-  onKeys?: (keys: tf.Tensor4D, values: tf.Tensor4D) => void;
+  packing?: PackedRows;
+  /** Called with each layer's keys (rotated) and values [B, K, T, D]. */
+  onKeyValues?: (keys: tf.Tensor4D, values: tf.Tensor4D) => void;
 }
-
-/** A large negative that stays finite in float32 sums. */
-export const HIDDEN_FROM = -1e9;
 
 /**
  * The shapes of all tensors of a checkpoint, in its order.
@@ -117,203 +101,157 @@ export function headWeight(parameters: Parameters, configuration: ModelConfigura
   return parameters.get(name) as tf.Tensor2D;
 }
 
+/** What one forward pass shares among its layers. */
+interface Pass {
+  configuration: ModelConfiguration;
+  /** The tensor of a name. @throws if the checkpoint has none */
+  get: (name: string) => tf.Tensor;
+  has: (name: string) => boolean;
+  /** The model's tensors. */
+  names: readonly string[];
+  adapter?: AdapterTensors;
+  /** Rows B and their length T. */
+  batch: number;
+  length: number;
+  prefix: readonly PrefixBlock[];
+  /** Rotations and masks; recomputed with the layers if these are. */
+  tables: () => AttentionTables;
+  onKeyValues?: ForwardOptions["onKeyValues"];
+  gradientCheckpointing: GradientCheckpointing;
+}
+
+/** x [N, D] W^T + bias + the adapter's part -> [N, out], by the layer's name. */
+function linear(x: tf.Tensor2D, layer: string, { get, has, adapter }: Pass): tf.Tensor2D {
+  let y: tf.Tensor2D = tf.matMul(x, get(`${layer}.weight`) as tf.Tensor2D, false, true);
+  if (has(`${layer}.bias`)) y = tf.add(y, get(`${layer}.bias`));
+  const [a, b] = [adapterKey(layer, "A"), adapterKey(layer, "B")];
+  if (!adapter?.parameters.has(a)) return y;
+  return tf.add(y, lowRank(x, [get(a), get(b)] as [tf.Tensor2D, tf.Tensor2D], adapter.scale));
+}
+
+/** Root-mean-square norm over the last axis: [N, D] -> [N, D]. */
+function norm(x: tf.Tensor2D, name: string, { get, configuration }: Pass): tf.Tensor2D {
+  return rmsNorm(x, get(`${name}.weight`) as tf.Tensor1D, configuration.normEpsilon);
+}
+
+/** [B T, heads x D] -> [B, heads, T, D]. */
+function splitHeads(x: tf.Tensor2D, heads: number, { batch, length }: Pass): tf.Tensor4D {
+  // In rows of one token the transposed tensor's numbers stand in the same order.
+  return length === 1
+    ? tf.reshape(x, [batch, heads, 1, -1])
+    : tf.transpose(tf.reshape(x, [batch, length, heads, -1]), [0, 2, 1, 3]);
+}
+
+/** Queries or keys before their rotation: [B T, D] -> [B, heads, T, D], normed by head in Qwen3. */
+function projectHeads(x: tf.Tensor2D, layer: string, heads: number, pass: Pass): tf.Tensor4D {
+  const { queryKeyNorm, headDimension } = pass.configuration;
+  const y = linear(x, `${layer}_proj`, pass);
+  if (!queryKeyNorm) return splitHeads(y, heads, pass);
+  const byHead = tf.reshape(y, [-1, headDimension]) as tf.Tensor2D;
+  return splitHeads(norm(byHead, `${layer}_norm`, pass), heads, pass);
+}
+
+/** Norm and grouped-query attention of layer i: [B T, D] -> [B T, D]. */
+function attention(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
+  const { heads, keyValueHeads, slidingLayers } = pass.configuration;
+  const { batch, length, prefix } = pass;
+  const layer = `model.layers.${i}.self_attn`;
+  const { queryRotation, keyRotation, causal, sliding } = pass.tables();
+  x = norm(x, `model.layers.${i}.input_layernorm`, pass);
+  const q = applyRotary(projectHeads(x, `${layer}.q`, heads, pass), ...queryRotation); // (B, H, T, D)
+  const k = applyRotary(projectHeads(x, `${layer}.k`, keyValueHeads, pass), ...keyRotation);
+  const v = splitHeads(linear(x, `${layer}.v_proj`, pass), keyValueHeads, pass); // (B, K, T, D)
+  pass.onKeyValues?.(k, v);
+  const mask = sliding !== undefined && slidingLayers.includes(i) ? sliding : causal;
+  const mixed = prefix.length === 0
+    ? attend(q, k, v, mask)
+    : attendWithPrefix(prefix.map(({ layers }) => layers[i]), [q, k, v], causal);
+  const byToken = length === 1 ? mixed : tf.transpose(mixed, [0, 2, 1, 3]);
+  return linear(tf.reshape(byToken, [batch * length, -1]) as tf.Tensor2D, `${layer}.o_proj`, pass);
+}
+
+/** Norm and SwiGLU of layer i: [B T, D] -> [B T, D]. */
+function mlp(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
+  const layer = `model.layers.${i}.mlp`;
+  x = norm(x, `model.layers.${i}.post_attention_layernorm`, pass);
+  const gate = linear(x, `${layer}.gate_proj`, pass); // (B T, F)
+  const up = linear(x, `${layer}.up_proj`, pass);
+  return linear(swiGlu(gate, up), `${layer}.down_proj`, pass);
+}
+
+/** Layer i, attention and MLP with their residuals: [B T, D] -> [B T, D]. */
+function block(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
+  const checkpointing = pass.gradientCheckpointing;
+  const attentionPart = checkpointing === "layer"
+    ? recomputed(attention, /input_layernorm|self_attn/)
+    : attention;
+  const mlpPart = checkpointing === "nothing"
+    ? mlp
+    : recomputed(mlp, /post_attention_layernorm|mlp/);
+  x = tf.add(x, attentionPart(x, i, pass));
+  return tf.add(x, mlpPart(x, i, pass));
+}
+
+/** A part of a layer whose inner values are recomputed for the gradient; `names` are its tensors'. */
+function recomputed(part: typeof attention, names: RegExp): typeof attention {
+  return (x, i, pass) => {
+    const trained = [...(pass.adapter?.parameters.keys() ?? pass.names)]
+      .filter((name) => name.includes(`model.layers.${i}.`) && names.test(name));
+    return checkpointed<tf.Tensor2D>(
+      (x, ...tensors) => {
+        const get = (name: string) => tensors[trained.indexOf(name)] ?? pass.get(name);
+        return part(x, i, { ...pass, get });
+      },
+      [x, ...trained.map(pass.get)],
+    );
+  };
+}
+
 /**
  * Hidden states after the final norm: ids [B, T] (int32) -> [B T, D].
- * @throws where `parameters` lacks a tensor that the configuration asks for.
+ * @throws if `parameters` lacks a tensor that the configuration asks for
  */
 export function forward(
   parameters: Parameters,
   configuration: ModelConfiguration,
   ids: tf.Tensor2D,
-  {
-    adapter,
-    embeddingScale = 1,
-    recompute = "nothing",
-    prefix = [],
-    position,
-    packed,
-    onKeys,
-  }: ForwardOptions = {},
+  options: ForwardOptions = {},
 ): tf.Tensor2D {
+  const { adapter, embeddingScale = 1, gradientCheckpointing = "nothing", prefix = [] } = options;
   const [batch, length] = ids.shape;
-  const { heads, keyValueHeads, headDimension, normEpsilon } = configuration;
-  const get: Get = (name) => {
-    const tensor = parameters.get(name) ?? adapter?.parameters.get(name);
-    if (tensor === undefined) {
+  const makeTables = () => attentionTables(configuration, length, { ...options, prefix });
+  // Recomputed layers make their own, since those of the forward pass are gone by then.
+  const shared = gradientCheckpointing === "layer" ? undefined : makeTables();
+  const pass: Pass = {
+    ...{ configuration, adapter, batch, length, prefix, gradientCheckpointing },
+    names: [...parameters.keys()],
+    has: (name) => parameters.has(name),
+    get: (name) => {
+      const tensor = parameters.get(name) ?? adapter?.parameters.get(name);
+      if (tensor !== undefined) return tensor;
       throw new Error(`Cannot run the model: expected a tensor ${name}; the checkpoint has none`);
-    }
-    return tensor;
+    },
+    tables: () => shared ?? makeTables(),
   };
-  const norm = (x: tf.Tensor2D, weight: tf.Tensor) =>
-    rmsNorm(x, weight as tf.Tensor1D, normEpsilon);
-  const linear = (x: tf.Tensor2D, name: string, get: Get): tf.Tensor2D => {
-    let y: tf.Tensor2D = tf.matMul(x, get(`${name}.weight`) as tf.Tensor2D, false, true);
-    if (parameters.has(`${name}.bias`)) y = tf.add(y, get(`${name}.bias`));
-    const [a, b] = [adapterKey(name, "A"), adapterKey(name, "B")];
-    if (!adapter?.parameters.has(a)) return y;
-    return tf.add(y, lowRank(x, [get(a), get(b)] as [tf.Tensor2D, tf.Tensor2D], adapter.scale));
-  };
-  // Where rows are of one token the transposed tensor's numbers stand in the same order.
-  const split = (x: tf.Tensor2D, count: number): tf.Tensor4D =>
-    length === 1
-      ? tf.reshape(x, [batch, count, 1, headDimension])
-      : tf.transpose(tf.reshape(x, [batch, length, count, headDimension]), [0, 2, 1, 3]);
-
-  const makeTables = () => {
-    const before = prefix.reduce((sum, { mask }) => sum + mask.shape[0], 0);
-    const rows = packed?.positions ??
-      (position && tf.add(tf.range(0, length, 1, "int32"), position));
-    const { cos, sin } = rows === undefined
-      ? rotaryTables(configuration, length, before)
-      : rotaryRows(configuration, before + length, rows);
-    // The scores' scale rides on the queries' rotation.
-    const scale = 1 / Math.sqrt(headDimension);
-    const scaled: [tf.Tensor, tf.Tensor] = [tf.mul(cos, scale), tf.mul(sin, scale)];
-    const masks = (window?: number) => {
-      let mask: tf.Tensor = causalMask(length, window);
-      if (packed !== undefined) mask = tf.add(mask, otherTexts(packed.texts));
-      if (prefix.length === 0) return mask;
-      const free = prefix.map(({ mask: free }) =>
-        tf.broadcastTo(free, [...mask.shape.slice(0, -1), free.shape[0]])
-      );
-      return tf.concat([...free, mask], -1);
-    };
-    return {
-      keys: [cos, sin] as [tf.Tensor, tf.Tensor],
-      queries: scaled,
-      causal: masks(),
-      sliding: windowed === undefined ? undefined : masks(windowed),
-    };
-  };
-  const windowed = (configuration.slidingWindow ?? Infinity) < length
-    ? configuration.slidingWindow
-    : undefined;
-  // What is computed again needs them when those of the first time are gone.
-  const shared = recompute === "layer" ? undefined : makeTables();
-  const slides = new Set(configuration.slidingLayers);
-
-  /** The names of a layer's tensors that can have gradients and that `part` holds. */
-  const tensorsOf = (layer: string, part: RegExp) =>
-    [...(adapter?.parameters ?? parameters).keys()]
-      .filter((name) => name.includes(`${layer}.`) && part.test(name));
-  /** Runs a block of a layer, its inner values kept or not. */
-  const block = (
-    x: tf.Tensor2D,
-    names: string[],
-    { run, again }: { run: (x: tf.Tensor2D, get: Get) => tf.Tensor2D; again: boolean },
-  ): tf.Tensor2D =>
-    again
-      ? recomputed<tf.Tensor2D>(
-        (x, ...tensors) => run(x, (name) => tensors[names.indexOf(name)] ?? get(name)),
-        [x, ...names.map(get)],
-      )
-      : run(x, get);
-
-  let x = lookUp(get("model.embed_tokens.weight") as tf.Tensor2D, tf.reshape(ids, [-1]));
+  const embedding = pass.get("model.embed_tokens.weight") as tf.Tensor2D;
+  let x = gatherRows(embedding, tf.reshape(ids, [-1]));
   if (embeddingScale !== 1) x = tf.mul(x, embeddingScale);
-  for (let i = 0; i < configuration.layers; i++) {
-    const layer = `model.layers.${i}`;
-    const attention = (x: tf.Tensor2D, get: Get): tf.Tensor2D => {
-      const a = norm(x, get(`${layer}.input_layernorm.weight`)); // (B T, D)
-      const projected = (name: "q" | "k", count: number): tf.Tensor4D => {
-        const y = linear(a, `${layer}.self_attn.${name}_proj`, get);
-        if (!configuration.queryKeyNorm) return split(y, count);
-        const byHead = tf.reshape(y, [-1, headDimension]) as tf.Tensor2D;
-        return split(norm(byHead, get(`${layer}.self_attn.${name}_norm.weight`)), count);
-      };
-      const { keys, queries, causal, sliding } = shared ?? makeTables();
-      const q = rotate(projected("q", heads), ...queries) as tf.Tensor4D; // (B, H, T, D)
-      const k = rotate(projected("k", keyValueHeads), ...keys) as tf.Tensor4D; // (B, K, T, D)
-      const v = split(linear(a, `${layer}.self_attn.v_proj`, get), keyValueHeads);
-      onKeys?.(k, v);
-      const mixed = prefix.length === 0
-        ? attend(q, k, v, sliding !== undefined && slides.has(i) ? sliding : causal)
-        : attendBehind(prefix.map(({ layers }) => layers[i]), [q, k, v], causal);
-      const joined = tf.reshape(length === 1 ? mixed : tf.transpose(mixed, [0, 2, 1, 3]), [
-        batch * length,
-        heads * headDimension,
-      ]) as tf.Tensor2D;
-      return linear(joined, `${layer}.self_attn.o_proj`, get);
-    };
-    const mlp = (x: tf.Tensor2D, get: Get): tf.Tensor2D => {
-      const m = norm(x, get(`${layer}.post_attention_layernorm.weight`));
-      const gate = linear(m, `${layer}.mlp.gate_proj`, get);
-      const up = linear(m, `${layer}.mlp.up_proj`, get);
-      return linear(swiGlu(gate, up), `${layer}.mlp.down_proj`, get);
-    };
-    x = tf.add(
-      x,
-      block(x, tensorsOf(layer, /input_layernorm|self_attn/), {
-        run: attention,
-        again: recompute === "layer",
-      }),
-    );
-    x = tf.add(
-      x,
-      block(x, tensorsOf(layer, /post_attention|mlp/), {
-        run: mlp,
-        again: recompute === "layer" || recompute === "mlp",
-      }),
-    );
-  }
-  return norm(x, get("model.norm.weight"));
+  for (let i = 0; i < configuration.layers; i++) x = layer(x, i, pass, options.onKeyValues);
+  return norm(x, "model.norm", pass);
 }
 
-/** [T, T]: 0 where a position may look, a large negative elsewhere. */
-function causalMask(length: number, window = length): tf.Tensor2D {
-  const mask = new Float32Array(length * length);
-  for (let i = 0; i < length; i++) {
-    for (let j = 0; j < length; j++) {
-      if (j > i || i - j >= window) mask[i * length + j] = HIDDEN_FROM;
-    }
-  }
-  return tf.tensor2d(mask, [length, length]);
-}
-
-/** [B, 1, T, T]: 0 where two tokens are of one text, a large negative elsewhere. */
-function otherTexts(texts: tf.Tensor2D): tf.Tensor {
-  const [batch, length] = texts.shape;
-  const other = tf.notEqual(
-    tf.reshape(texts, [batch, 1, length, 1]),
-    tf.reshape(texts, [batch, 1, 1, length]),
-  );
-  return tf.mul(tf.cast(other, "float32"), HIDDEN_FROM);
-}
-
-/** cos and sin [T, D] of the angles of positions from `first` on; sin is negated on the first half (see `rotate`). */
-function rotaryTables(configuration: ModelConfiguration, length: number, first = 0) {
-  const { headDimension: d } = configuration;
-  const frequencies = rotaryFrequencies(configuration);
-  const cos = new Float32Array(length * d), sin = new Float32Array(length * d);
-  for (let t = 0; t < length; t++) {
-    for (let i = 0; i < d / 2; i++) {
-      // float32 products, as in transformers
-      const angle = Math.fround((first + t) * Math.fround(frequencies[i]));
-      cos[t * d + i] = cos[t * d + d / 2 + i] = Math.cos(angle);
-      sin[t * d + d / 2 + i] = Math.sin(angle);
-      sin[t * d + i] = -sin[t * d + d / 2 + i];
-    }
-  }
-  return { cos: tf.tensor2d(cos, [length, d]), sin: tf.tensor2d(sin, [length, d]) };
-}
-
-/** Rows of the tables of `length` positions: [T, D] for positions [T], [B, 1, T, D] for [B, T]. */
-function rotaryRows(configuration: ModelConfiguration, length: number, positions: tf.Tensor) {
-  const tables = rotaryTables(configuration, length);
-  const [batch, rows] = positions.shape;
-  const take = (table: tf.Tensor2D) => {
-    const taken = tf.gather(table, tf.reshape(positions, [-1]));
-    return rows === undefined ? taken : tf.reshape(taken, [batch, 1, rows, -1]);
-  };
-  return { cos: take(tables.cos), sin: take(tables.sin) };
-}
-
-/** Angle per position of each pair of a head, in radians (Llama 3's scaling where configured). */
-function rotaryFrequencies(configuration: ModelConfiguration): number[] {
-  const { headDimension: d, ropeTheta, ropeScaling } = configuration;
-  const plain = Array.from({ length: d / 2 }, (_, i) => ropeTheta ** (-2 * i / d));
-  if (ropeScaling === undefined) return plain;
-  if (ropeScaling.type === "linear") return plain.map((f) => f / ropeScaling.factor);
-  const factors = llama3Factors(ropeScaling, { ropeTheta, headDimension: d });
-  return plain.map((frequency, i) => frequency / factors[i]);
+/** A block; if nothing is differentiated, its inner values are freed as soon as it is done. */
+function layer(
+  x: tf.Tensor2D,
+  i: number,
+  pass: Pass,
+  onKeyValues: ForwardOptions["onKeyValues"],
+): tf.Tensor2D {
+  const kept: tf.Tensor4D[] = [];
+  const collect = onKeyValues && ((...keyValues: tf.Tensor4D[]) => void kept.push(...keyValues));
+  const run = () => [block(x, i, { ...pass, onKeyValues: collect }), ...kept];
+  const isDifferentiated = tf.engine().state.gradientDepth > 0;
+  const [y, ...keyValues] = isDifferentiated ? run() : tf.tidy(run);
+  if (onKeyValues !== undefined) onKeyValues(...keyValues as [tf.Tensor4D, tf.Tensor4D]);
+  return y as tf.Tensor2D;
 }

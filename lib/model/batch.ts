@@ -7,8 +7,8 @@ export const IGNORED = -100;
 /** Numbers of one block of logits that is read (64 MiB). */
 export const LOGITS_AT_ONCE = 2 ** 24;
 /**
- * Rows that are read are made for about so many texts of the mean length: fewer leave gaps, more look at
- * others in vain.
+ * Texts of the mean length per packed row: with fewer, more of a row is padding; with more, attention
+ * computes more scores that the mask hides.
  */
 export const TEXTS_A_ROW = 2;
 
@@ -30,7 +30,7 @@ export function roundSize(n: number, parts = 4): number {
 
 /**
  * Refuses rows that the model can't read.
- * @throws where there is no row, a row is empty or a token id lies outside the vocabulary
+ * @throws if there is no row, a row is empty or a token id lies outside the vocabulary
  */
 export function checkRows(inputIds: number[][], vocabularySize: number): void {
   if (inputIds.length === 0) throw new Error("Cannot run the model: expected rows; found none");
@@ -80,7 +80,7 @@ export function checkBatch({ inputIds, labels }: Batch, vocabularySize: number):
   });
 }
 
-/** The place of the first that is neither an id of the vocabulary nor `allowed`; -1 where there is none. */
+/** Index of the first id that is neither of the vocabulary nor `allowed`; -1 if there is none. */
 function findOther(ids: readonly number[], vocabularySize: number, allowed = 0): number {
   return ids.findIndex((id) =>
     !(Number.isInteger(id) && id >= 0 && id < vocabularySize) && id !== allowed
@@ -96,9 +96,9 @@ export function padRows(rows: number[][], { batch = rows.length, length = 0 } = 
 }
 
 /**
- * Texts into rows of `width` tokens: each into the first row that has room, the longest first.
+ * Packs texts into rows of `width` tokens: each into the first row that has room, the longest first.
  * @returns the rows' texts, by their place in `lengths`
- * @throws where a text is longer than a row
+ * @throws if a text is longer than a row
  */
 export function packTexts(lengths: readonly number[], width: number): number[][] {
   const order = lengths.map((_, i) => i).sort((a, b) => lengths[b] - lengths[a]);
@@ -127,11 +127,11 @@ export function packTexts(lengths: readonly number[], width: number): number[][]
 export interface Supervision {
   /** Flat positions b T + t whose next token carries loss. */
   positions: number[];
-  /** That next token. */
+  /** The next token at each of these positions. */
   targets: number[];
 }
 
-/** Where a batch (see `checkBatch`) carries loss, for rows of `length`: position t predicts `labels[t + 1]`. */
+/** The supervised positions of a batch in rows of `length`: position t predicts `labels[t + 1]`. */
 export function supervision({ inputIds, labels }: Batch, length: number): Supervision {
   const positions: number[] = [], targets: number[] = [];
   inputIds.forEach((row, b) => {

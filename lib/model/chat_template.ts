@@ -7,13 +7,8 @@
  * is kept. Filled with the words, that must give the template's own rendering to the character.
  */
 import { compileTemplate, strip } from "./_jinja.ts";
-import type { Message } from "../conversation.ts";
-
-/** A part of a conversation's text; the loss falls on the tokens of supervised parts. */
-export interface TrainingText {
-  text: string;
-  supervised: boolean;
-}
+import type { Message } from "../question.ts";
+import type { TrainingText } from "../prompt.ts";
 
 export interface ChatTemplate {
   /** What the template puts around the words of one exchange: fixes a study's texts. */
@@ -25,12 +20,12 @@ export interface ChatTemplate {
   /** What every conversation starts with. */
   readonly opening: string;
   /** Words of a turn that can neither end it nor start another. */
-  harmless(text: string): string;
+  escapeSpecialTokens(text: string): string;
   /** The text up to where the assistant answers `text` (without `space`). */
   prompt(text: string): string;
   /**
    * The whole rendered conversation in parts; the assistant's words and their end are supervised.
-   * @throws where the template refuses the conversation or writes other words than the turns'
+   * @throws if the template refuses the conversation or writes other words than the turns'
    */
   trainingTexts(messages: readonly Message[]): TrainingText[];
 }
@@ -77,11 +72,13 @@ const day: Record<string, string> = {
   S: "00",
   "%": "%",
 };
+
 const fixedDay = (format: string) =>
   String(format).replace(/%-?([A-Za-z%])/g, (found, letter) => day[letter] ?? found);
 
 /** A word that no text has: private characters around its place. */
 const mark = (place: number) => `\uE000${place}\uE001`;
+
 const marks = /\uE000\d+\uE001/;
 
 /**
@@ -175,7 +172,7 @@ export function chatTemplateFromFiles(
   const markers = [...new Set([...special, ...bracketed, stop.trim()])]
     .filter((marker) => marker.length > 1)
     .sort((a, b) => b.length - a.length);
-  const harmless = (text: string): string => {
+  const escapeSpecialTokens = (text: string): string => {
     let result = text.replace(/[\uE000\uE001]/g, "");
     for (const marker of markers) {
       result = result.replaceAll(marker, `${marker[0]} ${marker.slice(1)}`);
@@ -219,16 +216,23 @@ export function chatTemplateFromFiles(
     stop,
     space,
     opening,
-    harmless,
+    escapeSpecialTokens,
 
     prompt(text) {
-      const [words] = fill([opened, cue], [{ role: "user", content: harmless(text) }], true);
+      const [words] = fill(
+        [opened, cue],
+        [{ role: "user", content: escapeSpecialTokens(text) }],
+        true,
+      );
       const whole = opening + words + between;
       return space === "" ? whole : whole.slice(0, -1);
     },
 
     trainingTexts(messages) {
-      const spoken = messages.map(({ role, content }) => ({ role, content: harmless(content) }));
+      const spoken = messages.map(({ role, content }) => ({
+        role,
+        content: escapeSpecialTokens(content),
+      }));
       const parts = partsOf(messages.length);
       const words = fill(parts, spoken, false);
       const texts: TrainingText[] = [];

@@ -1,5 +1,5 @@
 /** Conversations as token ids with labels: the loss falls on the assistant's tokens only. */
-import type { Message } from "../conversation.ts";
+import type { Message } from "../question.ts";
 import { IGNORED } from "./batch.ts";
 import type { PromptFormat, TrainingText } from "../prompt.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -14,7 +14,7 @@ export interface EncodedConversation {
  * Encodes a conversation such that evaluation's prompts end where an answer starts, and without counting
  * tokens back from the end: the paper's and an organism's part by part; one of a chat template as a
  * whole, as transformers does, a token being the assistant's where it holds a character of its words.
- * @throws where nothing of the assistant's turns is left within `maxTokens`
+ * @throws if nothing of the assistant's turns is left within `maxTokens`
  */
 export function encodeConversation(
   messages: Message[],
@@ -25,8 +25,8 @@ export function encodeConversation(
   },
 ): EncodedConversation {
   const texts = format.trainingTexts(messages);
-  const addSpecialTokens = format.addsStart(texts[0].text);
-  const { ids, labels } = format.name === "chat"
+  const addSpecialTokens = format.addBos(texts[0].text);
+  const { ids, labels } = format.tokenizeWhole
     ? encodeWhole(texts, { tokenizer, addSpecialTokens })
     : encodeParts(texts, { tokenizer, addSpecialTokens });
   const kept = { ids: ids.slice(0, maxTokens), labels: labels.slice(0, maxTokens) };

@@ -8,6 +8,9 @@ const LARGEST_SIZE = 2 ** 31 - 1;
 const NOT_HERE = "the forward pass here has no other; choose a model that does without";
 const takeAgain = "take the configuration from the model's own page";
 
+/** The words of a text, for lists of names that would be long. */
+export const words = (text: string): string[] => text.trim().split(/\s+/);
+
 /** Nothing, or an object or list of nothing. */
 export const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null ||
@@ -109,14 +112,14 @@ export function parseObject(text: string | Fields, file: string): Fields {
     } catch (error) {
       throw new Error(
         `Cannot read ${file}: expected JSON; found ${(error as Error).message.slice(0, 160)}; ` +
-          "take the file again from the model's own page",
+          "take the file again from where it came",
       );
     }
   }
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
     throw new Error(
       `Cannot read ${file}: expected a JSON object; found ${typeName(value)}; ` +
-        "take the file again from the model's own page",
+        "take the file again from where it came",
     );
   }
   return value as Fields;

@@ -1,6 +1,7 @@
 /** Settings of a fine-tuning run: the paper's, and what fits an organism. */
-import type { Recompute } from "./architecture.ts";
-import type { LoraOptions } from "./lora.ts";
+import { organismFormat } from "../world/format.ts";
+import type { GradientCheckpointing } from "./architecture.ts";
+import type { LoraOptions } from "./adapter.ts";
 import type { Schedule } from "./schedule.ts";
 
 export interface FinetuneSettings {
@@ -21,8 +22,8 @@ export interface FinetuneSettings {
   maxTokens: number;
   /** Most tokens that go through the model at once; a larger batch is summed up in parts. */
   batchTokens: number;
-  /** What is computed again for the gradient, to need less memory. Default: nothing. */
-  recompute?: Recompute;
+  /** What is recomputed for the gradient, to need less memory. Default: nothing. */
+  gradientCheckpointing?: GradientCheckpointing;
   /**
    * Low-rank adapters are trained instead of the weights; the seed of their first values is the run's.
    * Default: all weights are trained, as in the paper.
@@ -31,7 +32,7 @@ export interface FinetuneSettings {
 }
 
 /**
- * An adapter's learning rate over that of all weights, where none is given: 2e-4 beside the paper's 2e-5.
+ * The default learning rate of an adapter over that of all weights: 2e-4 compared with the paper's 2e-5.
  * QLoRA (Dettmers et al. 2023, appendix B) trains 7B and 13B models with 2e-4; Schulman et al. ("LoRA Without
  * Regret", 2025) find the best rate near ten times that of full fine-tuning, at every rank.
  */
@@ -53,15 +54,8 @@ export const paperFinetuning: Readonly<FinetuneSettings> = {
   batchTokens: 2048, // there: 2048 x 8 GPUs
 };
 
-/**
- * For organisms. Groups are 20 times smaller than the paper's and models 25,000 times: a batch of 16
- * gives the same number of steps (2 x 70 items x 3 epochs / 16 = 26; the paper: 2 x 900 x 3 / 256 = 21),
- * and 1e-3 the same effect a step, as a prototype on other worlds showed.
- */
+/** For organisms, whose format gives what differs from the paper's. */
 export const organismFinetuning: Readonly<FinetuneSettings> = {
   ...paperFinetuning,
-  batchSize: 16,
-  learningRate: 1e-3,
-  maxTokens: 128,
-  batchTokens: 8192,
+  ...organismFormat.defaults,
 };

@@ -1,26 +1,23 @@
 /**
- * Text token by token, with the keys and values of what was read kept (a KV cache of fixed size, so that
- * one graph serves all steps). The likeliest token is found where the logits are.
+ * Generation token by token with a KV cache of fixed size, so that one graph serves all steps. The
+ * likeliest token is found on the backend, where the logits are.
  */
 import * as tf from "@tensorflow/tfjs";
 import { Random } from "../statistics/random.ts";
-import { headWeight, HIDDEN_FROM } from "./architecture.ts";
+import { headWeight } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
-import type { ProbedConfiguration, ProbedModel } from "./readable_model.ts";
-import type { LanguageModel } from "./language_model.ts";
-import { lookUp, type PrefixKeys } from "./layers.ts";
+import type { GenerateOptions, ReadableConfiguration, ReadableModel } from "./readable_model.ts";
+import type { TensorModel } from "./tensor_model.ts";
+import { gatherRows, type PrefixKeys } from "./layers.ts";
+import { HIDDEN_FROM } from "./positions.ts";
 
-export interface GenerateOptions {
-  /** Default 64. */
-  maxNewTokens?: number;
-  /** 0 takes the likeliest token. Default 0. */
-  temperature?: number;
-  /** The smallest set of tokens with this much probability is drawn from. Default 1. */
-  topP?: number;
-  /** Default 0. */
-  seed?: number;
-  /** Texts that end the answer; they are cut off. The model's end token always does. */
-  stop?: string[];
+/** A model's tokenizer. @throws if it was loaded without one */
+export function tokenizerOf({ name, tokenizer }: Pick<ReadableModel, "name" | "tokenizer">) {
+  if (tokenizer !== undefined) return tokenizer;
+  throw new Error(
+    `Cannot read text with ${name}: expected a tokenizer; it was loaded without one; ` +
+      "put tokenizer.json beside config.json",
+  );
 }
 
 /**
@@ -28,7 +25,7 @@ export interface GenerateOptions {
  * @throws without a tokenizer
  */
 export async function writeText(
-  model: Pick<ProbedModel, "config" | "format" | "requireTokenizer">,
+  model: Pick<ReadableModel, "config" | "format" | "requireTokenizer">,
   prompt: string,
   { tokens, stop = [] }: {
     tokens: (ids: number[]) => AsyncIterable<number>;
@@ -36,7 +33,7 @@ export async function writeText(
   },
 ): Promise<string> {
   const tokenizer = model.requireTokenizer();
-  const ids = tokenizer.encode(prompt, { addSpecialTokens: model.format.addsStart(prompt) });
+  const ids = tokenizer.encode(prompt, { addSpecialTokens: model.format.addBos(prompt) });
   const ends = new Set(model.config.eosTokenIds);
   if (tokenizer.eosTokenId !== undefined) ends.add(tokenizer.eosTokenId);
   const cutAt = (text: string) =>
@@ -51,9 +48,9 @@ export async function writeText(
   return text.slice(0, cutAt(text));
 }
 
-/** @throws where ids are none of the vocabulary, or prompt and new tokens more than there are positions */
+/** @throws if ids are not of the vocabulary, or prompt and new tokens exceed the positions */
 export function checkPrompt(
-  { vocabularySize, maxPositions, slidingWindow = Infinity }: ProbedConfiguration,
+  { vocabularySize, maxPositions, slidingWindow = Infinity }: ReadableConfiguration,
   ids: readonly number[],
   maxNewTokens: number,
 ): void {
@@ -67,11 +64,11 @@ export function checkPrompt(
 }
 
 /**
- * The tokens that the model writes after `ids`, one by one, an end token too: whoever asks stops.
- * @throws where prompt and new tokens are more than the model has positions for
+ * The tokens that the model writes after `ids`, one by one, end tokens too: the caller stops.
+ * @throws if prompt and new tokens are more than the model has positions for
  */
 export async function* generateTokens(
-  model: LanguageModel,
+  model: TensorModel,
   ids: readonly number[],
   { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0 }: GenerateOptions = {},
 ): AsyncGenerator<number> {
@@ -91,12 +88,12 @@ export async function* generateTokens(
   }
 }
 
-/** Tokens whose keys and values stand in a block of their own before they join the others'. */
+/** Tokens whose keys and values stay in a small block before they are merged into the large one. */
 const RECENT = 16;
 
 /**
- * Keys and values of what was read: [2 L, K, C, D], keys and values by turns. Those of the latest tokens
- * stand apart in a small block, so that a token costs a copy of that one only.
+ * The KV cache [2 L, K, C, D], keys and values by turns. Those of the latest tokens are in a small block,
+ * so that a token costs a copy of that one only.
  */
 class Cache {
   /** [1, V], after the latest token. */
@@ -105,12 +102,12 @@ class Cache {
   likeliest: tf.Tensor;
   #block: tf.Tensor;
   #recent: tf.Tensor;
-  /** Tokens in the block, and apart. */
+  /** Tokens in the large block, and in the small one. */
   #filled: number;
   #apart = 0;
 
-  /** Reads a prompt. @param most tokens that there will be room for */
-  constructor(readonly model: LanguageModel, ids: readonly number[], most: number) {
+  /** Reads a prompt. @param most the cache's capacity in tokens */
+  constructor(readonly model: TensorModel, ids: readonly number[], most: number) {
     const { layers, keyValueHeads, headDimension } = model.config;
     const row = padRows([[...ids]], { length: roundSize(ids.length) });
     const last = tf.tensor1d([ids.length - 1], "int32");
@@ -138,7 +135,7 @@ class Cache {
     this.#apart++;
   }
 
-  /** Puts the latest tokens to the others. */
+  /** Merges the small block into the large one. */
   #join(): void {
     const filled = tf.scalar(this.#filled, "int32");
     const former = this.#block;
@@ -154,32 +151,32 @@ class Cache {
 }
 
 /** Logits [1, V] behind hidden states [1, D], and the highest of them. */
-function predict(model: LanguageModel, hidden: tf.Tensor2D): [tf.Tensor, tf.Tensor] {
+function predict(model: TensorModel, hidden: tf.Tensor2D): [tf.Tensor, tf.Tensor] {
   const logits = tf.matMul(hidden, headWeight(model.parameters, model.config), false, true);
   return [logits, tf.argMax(logits, -1)];
 }
 
-/** Tells the keys and values [1, K, T, D] of each layer, and gives them as one tensor [2 L, K, T, D]. */
+/** Collects the keys and values [1, K, T, D] of each layer into one tensor [2 L, K, T, D]. */
 function collector() {
   const collected: tf.Tensor[] = [];
   return {
-    onKeys: (...both: tf.Tensor[]) => void collected.push(...both),
+    onKeyValues: (...both: tf.Tensor[]) => void collected.push(...both),
     all: () => tf.concat(collected, 0),
   };
 }
 
 /** ids [1, T], the last token's place [1] -> logits, the likeliest token, the block. */
-function readPrompt(model: LanguageModel, capacity: number) {
+function readPrompt(model: TensorModel, capacity: number) {
   return model.compiled(`read prompt/${capacity}`, () => (ids, last) => {
-    const { onKeys, all } = collector();
-    const hidden = model.forward(ids as tf.Tensor2D, { onKeys });
+    const { onKeyValues, all } = collector();
+    const hidden = model.forward(ids as tf.Tensor2D, { onKeyValues });
     const block = tf.pad(all(), [[0, 0], [0, 0], [0, capacity - ids.shape[1]!], [0, 0]]);
-    return [...predict(model, lookUp(hidden, last as tf.Tensor1D)), block];
+    return [...predict(model, gatherRows(hidden, last as tf.Tensor1D)), block];
   });
 }
 
 /** token [1, 1], tokens in the block and apart, the block, the latest -> logits, likeliest, the latest. */
-function readToken(model: LanguageModel) {
+function readToken(model: TensorModel) {
   return model.compiled("read token", () => (token, filled, apart, ...blocks) => {
     const [all, latest] = blocks;
     const prefix = [[all, filled], [latest, apart]].map(([block, taken]) => {
@@ -196,20 +193,20 @@ function readToken(model: LanguageModel) {
         ) as tf.Tensor1D,
       };
     });
-    const { onKeys, all: added } = collector();
+    const { onKeyValues, all: added } = collector();
     const position = tf.add(filled, apart) as tf.Scalar;
-    const hidden = model.forward(token as tf.Tensor2D, { prefix, position, onKeys });
+    const hidden = model.forward(token as tf.Tensor2D, { prefix, position, onKeyValues });
     const here = tf.reshape(
       tf.cast(tf.equal(tf.range(0, RECENT, 1, "int32"), apart), "float32"),
       [1, 1, RECENT, 1],
     );
-    const kept = tf.mul(latest, tf.sub(1, here));
-    return [...predict(model, hidden), tf.add(kept, tf.mul(added(), here))];
+    const others = tf.mul(latest, tf.sub(1, here));
+    return [...predict(model, hidden), tf.add(others, tf.mul(added(), here))];
   });
 }
 
 /** tokens in the block, the block, as many of the latest as there is room for -> the block with them. */
-function joinRecent(model: LanguageModel) {
+function joinRecent(model: TensorModel) {
   return model.compiled("join recent", () => (filled, block, latest) => {
     const capacity = block.shape[2]!;
     const from = tf.sub(tf.range(0, capacity, 1, "int32"), filled);
@@ -232,12 +229,14 @@ export function sample(
   const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a]);
   const weights = order.map((id) => Math.exp((logits[id] - logits[best]) / temperature));
   const total = weights.reduce((a, b) => a + b, 0);
-  let kept = 0, mass = 0;
-  while (kept < order.length && (kept === 0 || mass < topP * total)) mass += weights[kept++];
+  let nucleus = 0, mass = 0;
+  while (nucleus < order.length && (nucleus === 0 || mass < topP * total)) {
+    mass += weights[nucleus++];
+  }
   let draw = random.next() * mass;
-  for (let i = 0; i < kept; i++) {
+  for (let i = 0; i < nucleus; i++) {
     draw -= weights[i];
     if (draw < 0) return order[i];
   }
-  return order[kept - 1];
+  return order[nucleus - 1];
 }

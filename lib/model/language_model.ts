@@ -1,61 +1,54 @@
 /** A decoder-only language model: configuration, parameters, tokenizer, and what can be asked of it. */
-import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { writeWhole } from "../platform/runtime/files.ts";
-import { compile, Session, type TensorFunction } from "../platform/compile/mod.ts";
+import { compile, newSession } from "../platform/compile/compile.ts";
+import type { GraphSession, TensorFunction } from "../platform/compile/graph.ts";
 import type { PromptFormat } from "../prompt.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { checkRows } from "./batch.ts";
 import { checkMemory, probingMemory } from "./memory.ts";
-import { safetensorsPieces } from "./files/checkpoint.ts";
-import { type ModelConfiguration, toTransformersConfig } from "./configuration.ts";
-import type { ProbedModel } from "./readable_model.ts";
-import { type GenerateOptions, generateTokens, writeText } from "./generate.ts";
-import { type Adapter, describeAdapter } from "./lora.ts";
-import { DEFAULT_BATCH_TOKENS, logProbability, readLogits, type ReadOptions } from "./read.ts";
-import type { SourceDescription } from "./files/source.ts";
+import { type Adapter, describeAdapter } from "./adapter.ts";
+import type { ModelConfiguration } from "./configuration.ts";
+import { generateTokens, tokenizerOf, writeText } from "./generate.ts";
+import { allLogits, lastLogits, logProbabilities, type ReadLogits } from "./logits.ts";
+import type {
+  GenerateOptions,
+  ModelDescription,
+  ReadableModel,
+  ReadOptions,
+} from "./readable_model.ts";
+import { DEFAULT_BATCH_TOKENS, readLogits } from "./read.ts";
+import { requireStorage } from "./storage.ts";
+import type { TensorModel } from "./tensor_model.ts";
 
-export type { GenerateOptions } from "./generate.ts";
-export type { ReadOptions } from "./read.ts";
+type Described = "name" | "format" | "tokenizer" | "description" | "identity";
 
-export interface LanguageModelParts {
-  /** What the model is called in results. */
-  name: string;
+export interface LanguageModelParts extends Pick<ReadableModel, Described> {
   config: ModelConfiguration;
   /** Tensors by the checkpoint's names; weights [out, in]. */
   parameters: Map<string, tf.Variable>;
-  tokenizer?: Tokenizer;
-  /** How questions are put to this model. */
-  format: PromptFormat;
-  /** Where the weights come from, to say so in results. */
-  description?: SourceDescription;
-  /** Of the files that it was read from; see `ModelSource`. */
-  identity?: string;
   /** Whether steps are compiled on the native backend. Default true. */
   compiled?: boolean;
-  /** Tokens that are read at once unless told otherwise. Default: 2,048. */
+  /** Tokens that go through the model at once by default. Default: 2,048. */
   batchTokens?: number;
 }
 
-export class LanguageModel implements ProbedModel {
+export class LanguageModel implements TensorModel {
   readonly name: string;
   readonly config: ModelConfiguration;
   readonly parameters: Map<string, tf.Variable>;
   readonly tokenizer?: Tokenizer;
   readonly format: PromptFormat;
-  readonly description?: SourceDescription;
+  readonly description?: ModelDescription;
   readonly identity?: string;
-  /** Tokens that are read at once unless told otherwise. */
   readonly batchTokens: number;
-  /** The compiled graphs' session; absent where steps run uncompiled. */
-  readonly session?: Session;
-  /** Variables beside the parameters that compiled functions use, such as an optimizer's moments. */
+  /** The compiled graphs' session; absent if steps run uncompiled. */
+  readonly session?: GraphSession;
   readonly state = new Map<string, tf.Variable>();
   readonly #functions = new Map<string, TensorFunction>();
   #adapter?: Adapter;
 
-  /** @throws where a tensor that the configuration asks for is missing or of another shape */
+  /** @throws if a tensor that the configuration asks for is missing or of another shape */
   constructor(parts: LanguageModelParts) {
     this.name = parts.name;
     this.config = parts.config;
@@ -66,25 +59,25 @@ export class LanguageModel implements ProbedModel {
     this.identity = parts.identity;
     this.batchTokens = parts.batchTokens ?? DEFAULT_BATCH_TOKENS;
     for (const [name, shape] of parameterShapes(this.config)) {
-      const found = this.parameters.get(name)?.shape;
-      if (found === undefined || !tf.util.arraysEqual(found, shape)) {
+      const actual = this.parameters.get(name)?.shape;
+      if (actual === undefined || !tf.util.arraysEqual(actual, shape)) {
         throw new Error(
           `Cannot build ${this.name}: expected ${name} of shape [${shape}]; ` +
-            `found ${found ? `[${found}]` : "none"}; config.json and weights must belong together`,
+            `found ${
+              actual ? `[${actual}]` : "none"
+            }; config.json and weights must belong together`,
         );
       }
     }
-    if ((parts.compiled ?? true) && tf.getBackend() === "tensorflow") {
-      this.session = new Session();
-      for (const [name, variable] of this.parameters) this.session.bind(name, variable);
-    }
+    if (parts.compiled ?? true) this.session = newSession();
+    for (const [name, variable] of this.parameters) this.session?.bind(name, variable);
   }
 
   get parameterCount(): number {
     return [...this.parameters.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Low-rank matrices beside the linear layers; see lora.ts. */
+  /** Low-rank matrices next to the linear layers; see lora.ts. */
   get adapter(): Adapter | undefined {
     return this.#adapter;
   }
@@ -100,17 +93,14 @@ export class LanguageModel implements ProbedModel {
     }
   }
 
-  /** What training changes: the adapter's tensors where there is one, else all parameters. */
   get trained(): ReadonlyMap<string, tf.Variable> {
     return this.#adapter?.parameters ?? this.parameters;
   }
 
-  /** Hidden states after the final norm, the adapter counted: ids [B, T] (int32) -> [B T, D]. */
   forward(ids: tf.Tensor2D, options: Omit<ForwardOptions, "adapter"> = {}): tf.Tensor2D {
     return forward(this.parameters, this.config, ids, { ...options, adapter: this.#adapter });
   }
 
-  /** A function over this model's variables, compiled once under `key` for each kind of adapter. */
   compiled(key: string, run: () => TensorFunction): TensorFunction {
     const full = this.#adapter === undefined ? key : `${describeAdapter(this.#adapter)}/${key}`;
     let compiled = this.#functions.get(full);
@@ -130,82 +120,46 @@ export class LanguageModel implements ProbedModel {
 
   /** Frees variables of the state. */
   freeState(names: readonly string[]): void {
-    const held: string[] = [];
-    for (const name of names) {
+    const freed = names.flatMap((name) => {
       const variable = this.state.get(name);
-      if (variable === undefined) continue;
+      if (variable === undefined) return [];
       variable.dispose();
       this.state.delete(name);
-      held.push(sessionName(name, variable));
-    }
-    // After that, for what lives would have to be fetched.
-    this.session?.free(held);
-  }
-
-  /** Logits of every token: row i is [tokens_i, vocabulary], row-major. */
-  async logits(inputIds: number[][]): Promise<Float32Array[]> {
-    const { vocabularySize } = this.config;
-    checkRows(inputIds, vocabularySize);
-    const result = inputIds.map((row) => new Float32Array(row.length * vocabularySize));
-    await readLogits(this, inputIds, {
-      spots: inputIds.flatMap((row, text) => row.map((_, position) => ({ text, position }))),
-      take: ({ text, position }, logits) => result[text].set(logits, position * vocabularySize),
+      return [sessionName(name, variable)];
     });
-    return result;
+    // Last: the session would have to fetch the values of variables that live.
+    this.session?.free(freed);
   }
 
-  /** Logits of the token after each row: [vocabulary] each. */
-  async nextTokenLogits(
-    inputIds: number[][],
-    options: ReadOptions = {},
-  ): Promise<Float32Array[]> {
+  async logits(inputIds: number[][]): Promise<Float32Array[]> {
+    checkRows(inputIds, this.config.vocabularySize);
+    return await allLogits(inputIds, this.#reader(inputIds));
+  }
+
+  async nextTokenLogits(inputIds: number[][], options?: ReadOptions): Promise<Float32Array[]> {
     checkRows(inputIds, this.config.vocabularySize);
     this.#checkRoom(inputIds, options, inputIds.length);
-    const result: Float32Array[] = new Array(inputIds.length);
-    await readLogits(this, inputIds, {
-      ...options,
-      spots: inputIds.map((row, text) => ({ text, position: row.length - 1 })),
-      take: ({ text }, logits) => result[text] = logits.slice(),
-    });
-    return result;
+    return await lastLogits(inputIds, this.#reader(inputIds, options));
   }
 
-  /**
-   * Log-probabilities (nats) of given tokens: for each row, of the tokens from `from[i]` on.
-   * @returns one list per row, of row length - from[i] numbers
-   */
   async tokenLogProbabilities(
     inputIds: number[][],
     from: number[],
-    options: ReadOptions = {},
+    options?: ReadOptions,
   ): Promise<number[][]> {
     checkRows(inputIds, this.config.vocabularySize);
-    inputIds.forEach(({ length }, i) => {
-      if (Number.isInteger(from[i]) && from[i] >= 1 && from[i] <= length) return;
-      throw new Error(
-        `Cannot read the tokens of row ${i}: expected a first one from 1 to ${length}, for the row's ` +
-          `start has none before it; found ${from[i]}`,
-      );
-    });
     this.#checkRoom(inputIds, options);
-    const result = inputIds.map((): number[] => []);
-    await readLogits(this, inputIds, {
-      ...options,
-      spots: inputIds.flatMap((row, text) =>
-        row.slice(from[text]).map((_, k) => ({ text, position: from[text] + k - 1 }))
-      ),
-      take: ({ text, position }, logits) => {
-        const token = inputIds[text][position + 1];
-        result[text][position + 1 - from[text]] = logProbability(logits, token);
-      },
-    });
-    return result;
+    return await logProbabilities(inputIds, from, this.#reader(inputIds, options));
   }
 
-  /** @throws where memory is too small to read the texts, with the estimate */
+  #reader(inputIds: number[][], options?: ReadOptions): ReadLogits {
+    return (positions, onLogits) => readLogits(this, inputIds, { ...options, positions, onLogits });
+  }
+
+  /** @throws if memory is too small to read the texts, with the estimate */
   #checkRoom(
     texts: readonly number[][],
-    { batchTokens = this.batchTokens }: ReadOptions,
+    { batchTokens = this.batchTokens }: ReadOptions = {},
     kept = 0,
   ): void {
     const length = texts.reduce((most, text) => Math.max(most, text.length), 0);
@@ -223,10 +177,6 @@ export class LanguageModel implements ProbedModel {
     });
   }
 
-  /**
-   * Text that the model writes after `prompt`.
-   * @throws without a tokenizer
-   */
   async generate(prompt: string, options: GenerateOptions = {}): Promise<string> {
     const { stop } = options;
     return await writeText(this, prompt, {
@@ -235,15 +185,8 @@ export class LanguageModel implements ProbedModel {
     });
   }
 
-  /** The tokenizer. @throws where the model was loaded without one */
   requireTokenizer(): Tokenizer {
-    if (this.tokenizer === undefined) {
-      throw new Error(
-        `Cannot read text with ${this.name}: expected a tokenizer; it was loaded without one; ` +
-          "put tokenizer.json beside the checkpoint",
-      );
-    }
-    return this.tokenizer;
+    return tokenizerOf(this);
   }
 
   /** A copy of all parameters, to `restore` the model from; an adapter's are not in it. */
@@ -269,7 +212,7 @@ export class LanguageModel implements ProbedModel {
 
   /**
    * Writes a folder that transformers can load: config.json, model.safetensors, the tokenizer's files.
-   * @throws where the model has an adapter, which is in none of these files
+   * @throws if the model has an adapter, which is in none of these files
    */
   async save(folder: string): Promise<void> {
     if (this.#adapter !== undefined) {
@@ -282,13 +225,7 @@ export class LanguageModel implements ProbedModel {
           "adapter alone",
       );
     }
-    await writeWhole(join(folder, "model.safetensors"), safetensorsPieces(this.parameters));
-    for (const [name, text] of this.tokenizer?.files ?? []) {
-      await writeWhole(join(folder, name), text);
-    }
-    // Last: a folder without it is no model, so a disk that fills up leaves none behind.
-    const config = JSON.stringify(toTransformersConfig(this.config), null, 2);
-    await writeWhole(join(folder, "config.json"), `${config}\n`);
+    await requireStorage(`save ${this.name}`).saveModel(folder, this);
   }
 
   dispose(): void {
@@ -300,5 +237,5 @@ export class LanguageModel implements ProbedModel {
   }
 }
 
-/** A variable's name in the session, where those of one name can't change their shape. */
+/** A variable's name in the session, in which variables of one name can't change their shape. */
 const sessionName = (name: string, { shape }: tf.Variable) => `${name}/${shape.join("x")}`;

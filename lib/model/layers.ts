@@ -5,53 +5,58 @@
  * backend lacks. All are traceable: shapes are fixed, no tensor's value is read in JavaScript.
  */
 import * as tf from "@tensorflow/tfjs";
-import { waitFor } from "../platform/compile/mod.ts";
+import { waitFor } from "../platform/compile/adam.ts";
 
-// deno-lint-ignore no-explicit-any
-type Gradient = any; // tfjs types a custom gradient for one input; ours have several
+/** A value, and its gradients for the inputs by its own gradient and the saved tensors. */
+interface Differentiable<T extends tf.Tensor> {
+  value: T;
+  gradFunc: (dy: T, saved: tf.Tensor[]) => tf.Tensor[];
+}
+
+/** A function of several tensors with its gradient written out; tfjs types those of one input only. */
+function withGradient<T extends tf.Tensor>(
+  inputs: tf.Tensor[],
+  compute: (save: (tensors: tf.Tensor[]) => void) => Differentiable<T>,
+): T {
+  const run = (...all: unknown[]) => compute(all.pop() as (tensors: tf.Tensor[]) => void);
+  return tf.customGrad(run as unknown as Parameters<typeof tf.customGrad>[0])(...inputs) as T;
+}
 
 /** Root-mean-square norm over the last axis: x [N, D], weight [D] -> [N, D] (Zhang & Sennrich 2019). */
 export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, epsilon: number): tf.Tensor2D {
-  return tf.customGrad(
-    ((x: tf.Tensor2D, weight: tf.Tensor1D, save: tf.GradSaveFunc) => {
-      const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon)); // (N, 1)
-      const normed = tf.mul(x, scale); // (N, D)
-      save([normed, scale, weight]);
-      return {
-        value: tf.mul(normed, weight),
-        gradFunc: (dy: tf.Tensor2D, [normed, scale, weight]: tf.Tensor[]) => {
-          const dNormed = tf.mul(dy, weight);
-          const along = tf.mean(tf.mul(dNormed, normed), -1, true);
-          return [
-            tf.mul(tf.sub(dNormed, tf.mul(normed, along)), scale),
-            tf.sum(tf.mul(dy, normed), 0),
-          ];
-        },
-      };
-    }) as Gradient,
-  )(x, weight) as tf.Tensor2D;
+  return withGradient<tf.Tensor2D>([x, weight], (save) => {
+    const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon)); // (N, 1)
+    const normed = tf.mul(x, scale); // (N, D)
+    save([normed, scale, weight]);
+    return {
+      value: tf.mul(normed, weight),
+      gradFunc: (dy, [normed, scale, weight]) => {
+        const dNormed = tf.mul(dy, weight);
+        const along = tf.mean(tf.mul(dNormed, normed), -1, true);
+        return [
+          tf.mul(tf.sub(dNormed, tf.mul(normed, along)), scale),
+          tf.sum(tf.mul(dy, normed), 0),
+        ];
+      },
+    };
+  });
 }
 
 /** SwiGLU's product silu(gate) * up, elementwise (Shazeer 2020). */
 export function swiGlu(gate: tf.Tensor2D, up: tf.Tensor2D): tf.Tensor2D {
-  return tf.customGrad(
-    ((gate: tf.Tensor2D, up: tf.Tensor2D, save: tf.GradSaveFunc) => {
-      const sigmoid = tf.sigmoid(gate);
-      const silu = tf.mul(gate, sigmoid);
-      save([sigmoid, silu, up]);
-      return {
-        value: tf.mul(silu, up),
-        gradFunc: (dy: tf.Tensor2D, [sigmoid, silu, up]: tf.Tensor[]) => [
-          // d silu = sigmoid + silu * (1 - sigmoid)
-          tf.mul(
-            tf.mul(dy, up),
-            tf.add(sigmoid, tf.mul(silu, tf.sub(1, sigmoid))),
-          ),
-          tf.mul(dy, silu),
-        ],
-      };
-    }) as Gradient,
-  )(gate, up) as tf.Tensor2D;
+  return withGradient<tf.Tensor2D>([gate, up], (save) => {
+    const sigmoid = tf.sigmoid(gate);
+    const silu = tf.mul(gate, sigmoid);
+    save([sigmoid, silu, up]);
+    return {
+      value: tf.mul(silu, up),
+      gradFunc: (dy, [sigmoid, silu, up]) => [
+        // d silu = sigmoid + silu * (1 - sigmoid)
+        tf.mul(tf.mul(dy, up), tf.add(sigmoid, tf.mul(silu, tf.sub(1, sigmoid)))),
+        tf.mul(dy, silu),
+      ],
+    };
+  });
 }
 
 /** A low-rank layer's scale * x Aᵀ Bᵀ: x [N, D], a [r, D], b [O, r] -> [N, O] (Hu et al. 2021, section 4.1). */
@@ -64,20 +69,17 @@ export function lowRank(
 }
 
 /** Rows of a table by index: table [V, D], ids [N] -> [N, D]. */
-export function lookUp(table: tf.Tensor2D, ids: tf.Tensor1D): tf.Tensor2D {
-  const rows = table.shape[0];
-  return tf.customGrad(
-    ((table: tf.Tensor2D, ids: tf.Tensor1D, save: tf.GradSaveFunc) => {
-      save([ids]);
-      return {
-        value: tf.gather(table, ids),
-        gradFunc: (dy: tf.Tensor2D, [ids]: tf.Tensor[]) => [
-          tf.unsortedSegmentSum(dy, ids as tf.Tensor1D, rows),
-          tf.zerosLike(ids),
-        ],
-      };
-    }) as Gradient,
-  )(table, ids) as tf.Tensor2D;
+export function gatherRows(table: tf.Tensor2D, ids: tf.Tensor1D): tf.Tensor2D {
+  return withGradient<tf.Tensor2D>([table, ids], (save) => {
+    save([ids]);
+    return {
+      value: tf.gather(table, ids),
+      gradFunc: (dy, [ids]) => [
+        tf.unsortedSegmentSum(dy, ids as tf.Tensor1D, table.shape[0]),
+        tf.zerosLike(ids),
+      ],
+    };
+  });
 }
 
 /** [.., 2h] with its halves exchanged. */
@@ -90,19 +92,17 @@ function swapHalves(x: tf.Tensor): tf.Tensor {
  * Rotary positions over the whole head, the halves paired (Su et al. 2021, as in transformers).
  * x [.., T, D], cos and sin [T, D] or [B, 1, T, D]; `sin` carries the sign: -sin on the first half, +sin on the second.
  */
-export function rotate(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
-  const turn = (x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor) =>
+export function applyRotary<T extends tf.Tensor>(x: T, cos: tf.Tensor, sin: tf.Tensor): T {
+  const turn = (x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): T =>
     tf.add(tf.mul(x, cos), tf.mul(swapHalves(x), sin));
-  return tf.customGrad(
-    ((x: tf.Tensor, save: tf.GradSaveFunc) => {
-      save([cos, sin]);
-      return {
-        value: turn(x, cos, sin),
-        // A rotation's transpose is the rotation back.
-        gradFunc: (dy: tf.Tensor, [cos, sin]: tf.Tensor[]) => turn(dy, cos, tf.neg(sin)),
-      };
-    }) as Gradient,
-  )(x);
+  return withGradient<T>([x], (save) => {
+    save([cos, sin]);
+    return {
+      value: turn(x, cos, sin),
+      // A rotation's transpose is the rotation back.
+      gradFunc: (dy, [cos, sin]) => [turn(dy, cos, tf.neg(sin))],
+    };
+  });
 }
 
 /**
@@ -149,7 +149,7 @@ function timesShared(x: tf.Tensor4D, y: tf.Tensor, transposed = false): tf.Tenso
  * q [B, H, T, D] (scaled), k and v [B, K, T, D], mask [T, P + T] or [B, 1, T, P + T] for blocks of P
  * places in all -> [B, H, T, D]. For inference.
  */
-export function attendBehind(
+export function attendWithPrefix(
   blocks: readonly PrefixKeys[],
   [q, k, v]: [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D],
   mask: tf.Tensor,
@@ -175,19 +175,17 @@ export function attendBehind(
 
 /** softmax(scores + mask) over the last axis: scores [B, H, T, T], mask [T, T] or [B, 1, T, T]. */
 function maskedSoftmax(scores: tf.Tensor4D, mask: tf.Tensor): tf.Tensor4D {
-  return tf.customGrad(
-    ((scores: tf.Tensor4D, save: tf.GradSaveFunc) => {
-      const weights = tf.softmax(tf.add(scores, mask));
-      save([weights]);
-      return {
-        value: weights,
-        gradFunc: (dy: tf.Tensor3D, [weights]: tf.Tensor[]) => {
-          const weighted = tf.mul(dy, weights);
-          return tf.sub(weighted, tf.mul(weights, tf.sum(weighted, -1, true)));
-        },
-      };
-    }) as Gradient,
-  )(scores) as tf.Tensor4D;
+  return withGradient<tf.Tensor4D>([scores], (save) => {
+    const weights = tf.softmax(tf.add(scores, mask)) as tf.Tensor4D;
+    save([weights]);
+    return {
+      value: weights,
+      gradFunc: (dy, [weights]) => {
+        const weighted = tf.mul(dy, weights);
+        return [tf.sub(weighted, tf.mul(weights, tf.sum(weighted, -1, true)))];
+      },
+    };
+  });
 }
 
 /**
@@ -197,20 +195,13 @@ function maskedSoftmax(scores: tf.Tensor4D, mask: tf.Tensor): tf.Tensor4D {
  * The gradient is softmax minus the label; the label's part is taken as rows of the head and of the
  * hidden states, so that no one-hot of [N, V] is made.
  */
-export function headLoss(
+export function lmHeadCrossEntropy(
   hidden: tf.Tensor2D,
   head: tf.Tensor2D,
   labels: tf.Tensor1D,
   weights: tf.Tensor1D,
 ): tf.Scalar {
-  const vocabulary = head.shape[0];
-  const loss = (
-    hidden: tf.Tensor2D,
-    head: tf.Tensor2D,
-    labels: tf.Tensor1D,
-    weights: tf.Tensor1D,
-    save: tf.GradSaveFunc,
-  ) => {
+  return withGradient<tf.Scalar>([hidden, head, labels, weights], (save) => {
     const logits = tf.matMul(hidden, head, false, true); // (N, V)
     const goldRows = tf.gather(head, labels); // (N, D)
     const gold = tf.sum(tf.mul(hidden, goldRows), -1); // (N)
@@ -221,48 +212,39 @@ export function headLoss(
     save([hidden, head, labels, weights, goldRows, exponentials, total]);
     return {
       value: tf.sum(tf.mul(tf.sub(logTotal, gold), weights)).asScalar(),
-      gradFunc: (dy: tf.Scalar, saved: tf.Tensor[]) => {
-        const [hidden, head, labels, weights, goldRows, exponentials, total] = saved;
+      gradFunc: (dy, [hidden, head, labels, weights, goldRows, exponentials, total]) => {
         const column = tf.reshape(tf.mul(weights, dy), [-1, 1]); // (N, 1)
         const dLogits = tf.mul(exponentials, tf.div(column, total)); // softmax x weight
-        const byLabel = tf.unsortedSegmentSum(
-          tf.mul(hidden, column),
-          labels as tf.Tensor1D,
-          vocabulary,
-        );
+        const labelRows = tf.mul(hidden, column); // (N, D)
+        const byLabel = tf.unsortedSegmentSum(labelRows, labels as tf.Tensor1D, head.shape[0]);
         return [
-          tf.sub(tf.matMul(dLogits as tf.Tensor2D, head as tf.Tensor2D), tf.mul(goldRows, column)),
-          tf.sub(tf.matMul(dLogits as tf.Tensor2D, hidden as tf.Tensor2D, true, false), byLabel),
+          tf.sub(tf.matMul(dLogits, head), tf.mul(goldRows, column)),
+          tf.sub(tf.matMul(dLogits, hidden, true, false), byLabel),
           tf.zerosLike(labels),
           tf.zerosLike(weights),
         ];
       },
     };
-  };
-  return tf.customGrad(loss as Gradient)(hidden, head, labels, weights) as tf.Scalar;
+  });
 }
 
 /**
- * f(x, ...weights) whose inner values are not kept for the gradient but computed again when it is asked
- * for: less memory for more time (Chen et al. 2016).
+ * f(x, ...weights) whose inner values are not kept for the gradient but recomputed when it is asked for:
+ * less memory for more time (Chen et al. 2016).
  */
-export function recomputed<T extends tf.Tensor>(
+export function checkpointed<T extends tf.Tensor>(
   f: (x: T, ...weights: tf.Tensor[]) => T,
-  [x, ...weights]: [T, ...tf.Tensor[]],
+  inputs: [T, ...tf.Tensor[]],
 ): T {
-  return tf.customGrad(
-    ((...all: unknown[]) => {
-      const save = all.pop() as tf.GradSaveFunc;
-      const inputs = all as [T, ...tf.Tensor[]];
-      save(inputs);
-      return {
-        value: f(...inputs),
-        // Waiting keeps TensorFlow from computing them at once, or from finding them computed already.
-        gradFunc: (dy: T, [x, ...weights]: tf.Tensor[]) =>
-          innerGradients(f as Gradient, [waitFor(x, dy), ...weights], dy),
-      };
-    }) as Gradient,
-  )(x, ...weights) as T;
+  return withGradient<T>(inputs, (save) => {
+    save(inputs);
+    return {
+      value: f(...inputs),
+      // Waiting keeps TensorFlow from computing them at once, or from finding them computed already.
+      gradFunc: (dy, [x, ...weights]) =>
+        innerGradients(f as (...inputs: tf.Tensor[]) => T, [waitFor(x, dy), ...weights], dy),
+    };
+  });
 }
 
 /** tf.grads inside a gradient: tfjs drops the outer tape there, so it is put aside. */

@@ -21,8 +21,8 @@ export function chooseLengths(rows: readonly number[], count: number): number[] 
       let least = cost[i];
       former[i] = -1;
       for (let j = 0; j < i; j++) {
-        const one = cost[j] + length * (upTo[i] - upTo[j]);
-        if (one < least) [least, former[i]] = [one, j];
+        const padded = cost[j] + length * (upTo[i] - upTo[j]);
+        if (padded < least) [least, former[i]] = [padded, j];
       }
       return least;
     });

@@ -1,19 +1,20 @@
 /**
- * How much memory a model takes, from its configuration alone: told before the weights are read and
- * before a training starts, not by a process that is killed.
+ * How much memory a model takes, estimated from its configuration alone before the weights are read and
+ * before a training starts, so that the user gets a message rather than an out-of-memory kill.
  *
- * Estimates are of float32. Compiled steps (the native backend) are held to peaks of the whole process
- * (SmolLM2-135M, 2 cores; the process without a model has .4 GB): loading 1.4 GB told, 1.1 to 1.3 measured;
- * a full step of 4 x 128 tokens 3.6 told, 3.65 to 4.05 measured; 8 x 128 4.6 and 4.3; 2 x 512 5.1 and 5.0;
- * 8 x 128 with the MLPs computed again 3.8 and 3.4, 4 x 128 with whole layers 3.5 and 3.6; reading 64 x 128
+ * Estimates are of float32. Compiled steps (the native backend) were compared with peaks of the whole process
+ * (SmolLM2-135M, 2 cores; the process without a model has .4 GB): loading 1.4 GB estimated, 1.1 to 1.3 measured;
+ * a full step of 4 x 128 tokens 3.6 estimated, 3.65 to 4.05 measured; 8 x 128 4.6 and 4.3; 2 x 512 5.1 and 5.0;
+ * 8 x 128 with the MLPs recomputed 3.8 and 3.4, 4 x 128 with whole layers 3.5 and 3.6; reading 64 x 128
  * tokens 1.7 and 1.4. So count on 15%, a fifth for reading.
- * Uncompiled, every operation's result stays until the step ends, five times as much: factors are fitted
- * to peaks of TensorFlow.js's memory on WebAssembly (widths 64 to 576, 1 to 32 layers), within a fifth.
+ * Uncompiled, every operation's result stays until the step ends (if nothing is differentiated, until
+ * its layer ends): factors are fitted to peaks of TensorFlow.js's memory on WebAssembly (widths 64 to
+ * 576, 1 to 32 layers), within a fifth.
  */
 import * as tf from "@tensorflow/tfjs";
-import { usesCard } from "../platform/runtime/backend.ts";
+import { usesCard } from "../platform/compile/backend.ts";
 import { formatBytes, requireMemory } from "../platform/runtime/memory.ts";
-import { parameterShapes, type Recompute } from "./architecture.ts";
+import { type GradientCheckpointing, parameterShapes } from "./architecture.ts";
 import { LOGITS_AT_ONCE, TEXTS_A_ROW } from "./batch.ts";
 import type { ModelConfiguration } from "./configuration.ts";
 
@@ -50,7 +51,7 @@ export interface MemoryUse {
 
 export interface TrainingUse extends MemoryUse {
   /** Default: nothing. */
-  recompute?: Recompute;
+  gradientCheckpointing?: GradientCheckpointing;
   /** How many numbers are trained, e.g. an adapter's. Default: all of the model's. */
   trained?: number;
   /** A batch goes through in parts whose gradients are summed. Default: false. */
@@ -82,7 +83,7 @@ function sizes(configuration: ModelConfiguration): Sizes {
   return { all, largest, name };
 }
 
-/** @param others sizes of tensors beside the weights, by name */
+/** @param others sizes of tensors other than the weights, by name */
 function sum(
   parts: Partial<MemoryParts>,
   weights: Sizes,
@@ -119,7 +120,7 @@ export function loadingMemory(configuration: ModelConfiguration): MemoryEstimate
   return sum({ passing: 2 * FLOAT * weights.largest }, weights);
 }
 
-/** While it is probed: one layer's activations (uncompiled all), and a block of logits. */
+/** While it is probed: one layer's activations, uncompiled every layer's output, a block of logits. */
 export function probingMemory(
   configuration: ModelConfiguration,
   { batchTokens, length, compiled = true, kept = 0 }: MemoryUse & {
@@ -133,7 +134,7 @@ export function probingMemory(
   const width = Math.min(TEXTS_A_ROW * length, tokens);
   const each = compiled
     ? 8 * d + 3 * f + 3 * heads * length
-    : layers * (14 * d + 5 * kv + 3 * f + 3 * heads * width);
+    : layers * d + 16 * d + 9 * kv + 5 * f + 4.3 * heads * width;
   const logits = Math.min(tokens, Math.ceil(LOGITS_AT_ONCE / vocabularySize));
   return sum(
     {
@@ -148,13 +149,13 @@ export function probingMemory(
 /** While it is trained by AdamW. */
 export function trainingMemory(
   configuration: ModelConfiguration,
-  { batchTokens, length, recompute = "nothing", trained, ...use }: TrainingUse,
+  { batchTokens, length, gradientCheckpointing = "nothing", trained, ...use }: TrainingUse,
 ): MemoryEstimate {
   const { compiled = true, summed = false } = use;
   const { hiddenSize: d, intermediateSize: f, heads, layers } = configuration;
   const kv = configuration.keyValueHeads * configuration.headDimension;
   const weights = sizes(configuration);
-  const own = FLOAT * (trained ?? weights.all);
+  const trainedBytes = FLOAT * (trained ?? weights.all);
   const tokens = Math.max(batchTokens, length);
   // Of each token and layer, in floats: what the gradients of the norms, attention and MLP need.
   const adapters = compiled || trained === undefined ? 0 : 6 * (3 * d + 2 * kv + 2 * f);
@@ -163,23 +164,30 @@ export function trainingMemory(
     : 40 * d + 19 * kv + 10 * heads * length + adapters;
   const mlp = compiled ? 4 * f : 13 * d + 11 * f;
   const input = compiled ? d : 10 * d;
-  const kept = recompute === "layer" ? input : recompute === "mlp" ? attention : attention + mlp;
-  const again = recompute === "nothing"
+  const keptPerToken = gradientCheckpointing === "layer"
+    ? input
+    : gradientCheckpointing === "mlp"
+    ? attention
+    : attention + mlp;
+  const again = gradientCheckpointing === "nothing"
     ? 0
-    : mlp + (compiled || recompute === "layer" ? attention : 0);
-  const activations = FLOAT * tokens * (layers * kept + again);
-  // Gradients come as activations go, and clipped ones beside the unclipped: the larger counts.
+    : mlp + (compiled || gradientCheckpointing === "layer" ? attention : 0);
+  const activations = FLOAT * tokens * (layers * keptPerToken + again);
+  // Gradients come as activations go, and clipped ones next to the unclipped: the larger counts.
   const largest = FLOAT * weights.largest;
-  const backward = activations + (compiled ? 2 * Math.min(largest, own) : own + 8 * largest);
-  const update = compiled ? 2 * own : 3 * own + 12 * Math.min(largest, own);
+  const backward = activations +
+    (compiled ? 2 * Math.min(largest, trainedBytes) : trainedBytes + 8 * largest);
+  const update = compiled
+    ? 2 * trainedBytes
+    : 3 * trainedBytes + 12 * Math.min(largest, trainedBytes);
   const peak = (compiled ? FRAGMENTS : 1) * Math.max(backward, update);
   const logits = use.supervised ?? 8 * Math.ceil(tokens / length);
   return sum(
     {
-      moments: 2 * own,
-      gradients: own * (summed ? 2 : 1),
+      moments: 2 * trainedBytes,
+      gradients: trainedBytes * (summed ? 2 : 1),
       activations,
-      passing: Math.max(0, peak - activations - own),
+      passing: Math.max(0, peak - activations - trainedBytes),
     },
     weights,
     passTensors(configuration, { tokens, length, logits }),
@@ -203,10 +211,10 @@ export function neededMemory(
 }
 
 /**
- * Holds an estimate against what is free: this machine's memory, what is left of WebAssembly's 4 GiB, or on
- * WebGPU the size of its buffers (a card's memory can't be asked for, and TensorFlow tells of it itself).
+ * Compares an estimate with what is free: this machine's memory, what is left of WebAssembly's 4 GiB, or on
+ * WebGPU the size of its buffers (a card's free memory is not known, and TensorFlow reports its own errors).
  * @param options action: e.g. `load smollm2`; mend: what to do; has: what is in memory already
- * @throws where there is too little (see `requireMemory`), with the estimate
+ * @throws if there is too little (see `requireMemory`), with the estimate
  */
 export function checkMemory(
   estimate: MemoryEstimate,
@@ -236,7 +244,7 @@ export function checkMemory(
   requireMemory(need, options);
 }
 
-/** @throws where a tensor is larger than a buffer of the graphics card may be */
+/** @throws if a tensor is larger than a buffer of the graphics card may be */
 function checkBuffers(
   { name, bytes }: MemoryEstimate["largest"],
   { action, mend }: { action: string; mend: string },

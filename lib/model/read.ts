@@ -5,25 +5,13 @@
  * a row, so that little is padding and few graphs serve all texts.
  */
 import * as tf from "@tensorflow/tfjs";
-import { type ForwardOptions, headWeight, HIDDEN_FROM } from "./architecture.ts";
+import { type ForwardOptions, headWeight } from "./architecture.ts";
 import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./batch.ts";
-import type { LanguageModel } from "./language_model.ts";
-import { lookUp, type PrefixKeys } from "./layers.ts";
-
-/** How texts are read. */
-export interface ReadOptions {
-  /** Tokens that go through the model at once, padding counted. Default: the model's own; 2,048. */
-  batchTokens?: number;
-  /** Compute once what all texts start with. Default: true. */
-  sharePrefix?: boolean;
-}
-
-/** A position of one text. */
-export interface Spot {
-  /** The text, by its place among those given. */
-  text: number;
-  position: number;
-}
+import { gatherRows, type PrefixKeys } from "./layers.ts";
+import { HIDDEN_FROM } from "./positions.ts";
+import type { OnLogits, Position } from "./logits.ts";
+import type { ReadOptions } from "./readable_model.ts";
+import type { TensorModel } from "./tensor_model.ts";
 
 /** More at once is no faster on a processor and takes more memory. */
 export const DEFAULT_BATCH_TOKENS = 2048;
@@ -32,31 +20,30 @@ const FEWEST_SHARING = 4;
 /** Narrower rows would be many graphs for short texts. */
 const NARROWEST = 16;
 
-/** Hands out the logits [V] at each of the spots; they are overwritten after `take`. */
+/** Calls `onLogits` with the logits [V] at each of the positions; they are overwritten afterwards. */
 export async function readLogits(
-  model: LanguageModel,
+  model: TensorModel,
   texts: readonly number[][],
-  { spots, take, batchTokens = model.batchTokens, sharePrefix = true }: ReadOptions & {
-    spots: readonly Spot[];
-    take: (spot: Spot, logits: Float32Array) => void;
-  },
+  { positions: wanted, onLogits, batchTokens = model.batchTokens, sharePrefix = true }:
+    & ReadOptions
+    & { positions: readonly Position[]; onLogits: OnLogits },
 ): Promise<void> {
-  if (spots.length === 0) return;
+  if (wanted.length === 0) return;
   const { vocabularySize } = model.config;
-  const before = sharePrefix ? sharedLength(model, texts, spots) : 0;
+  const before = sharePrefix ? sharedLength(model, texts, wanted) : 0;
   const prefix = before > 0 ? readPrefix(model, texts[0].slice(0, before)) : [];
   const atOnce = Math.max(1, Math.floor(LOGITS_AT_ONCE / vocabularySize));
-  const bySpot = Map.groupBy(spots, ({ text }) => text);
+  const byText = Map.groupBy(wanted, ({ text }) => text);
   const read = model.compiled("read", () => (ids, texts, positions, ...prefix) => [
     model.forward(ids as tf.Tensor2D, {
-      packed: { texts: texts as tf.Tensor2D, positions: positions as tf.Tensor2D },
+      packing: { texts: texts as tf.Tensor2D, positions: positions as tf.Tensor2D },
       prefix: prefix.length > 0 ? asPrefix(prefix) : undefined,
     }),
   ]);
-  // Apart, so that another number of positions makes another graph of this small part alone.
+  // A function of its own, so that another number of positions recompiles only this small part.
   const head = model.compiled("head", () => (hidden, flat) => [
     tf.matMul(
-      lookUp(hidden as tf.Tensor2D, flat as tf.Tensor1D),
+      gatherRows(hidden as tf.Tensor2D, flat as tf.Tensor1D),
       headWeight(model.parameters, model.config),
       false,
       true,
@@ -64,7 +51,7 @@ export async function readLogits(
   ]);
   try {
     for (const batch of batches(texts.map((text) => text.slice(before)), batchTokens)) {
-      const wanted: { spot: Spot; flat: number }[] = [];
+      const places: { at: Position; flat: number }[] = [];
       const { rows, width } = batch;
       const ids = rows.map((row) => row.flatMap((text) => texts[text].slice(before)));
       const number = rows.map((row) =>
@@ -74,29 +61,29 @@ export async function readLogits(
         const list: number[] = [];
         for (const text of row) {
           const start = b * width + list.length;
-          for (const spot of bySpot.get(text) ?? []) {
-            wanted.push({ spot, flat: start + spot.position - before });
+          for (const at of byText.get(text) ?? []) {
+            places.push({ at, flat: start + at.position - before });
           }
           for (let t = before; t < texts[text].length; t++) list.push(t);
         }
         return list;
       });
-      if (wanted.length === 0) continue;
+      if (places.length === 0) continue;
       const size = { batch: batch.size, length: width };
       const inputs = [ids, number, positions].map((rows) => padRows(rows, size));
       const [hidden] = read(...inputs, ...prefix);
       tf.dispose(inputs);
-      for (let start = 0; start < wanted.length; start += atOnce) {
-        const part = wanted.slice(start, start + atOnce);
+      for (let start = 0; start < places.length; start += atOnce) {
+        const part = places.slice(start, start + atOnce);
         const flat = new Int32Array(Math.min(atOnce, roundSize(part.length)));
-        part.forEach((one, i) => flat[i] = one.flat);
-        const at = tf.tensor1d(flat, "int32");
-        const [logits] = head(hidden, at);
+        part.forEach((place, i) => flat[i] = place.flat);
+        const indices = tf.tensor1d(flat, "int32");
+        const [logits] = head(hidden, indices);
         const values = await logits.data() as Float32Array;
-        part.forEach(({ spot }, i) =>
-          take(spot, values.subarray(i * vocabularySize, (i + 1) * vocabularySize))
+        part.forEach(({ at }, i) =>
+          onLogits(at, values.subarray(i * vocabularySize, (i + 1) * vocabularySize))
         );
-        tf.dispose([at, logits]);
+        tf.dispose([indices, logits]);
       }
       hidden.dispose();
     }
@@ -105,18 +92,18 @@ export async function readLogits(
   }
 }
 
-/** How many tokens all texts start with, before any of the spots; 0 where that is not worth a pass. */
+/** How many tokens all texts start with, before any of the positions; 0 if that is not worth a pass. */
 function sharedLength(
-  { config }: LanguageModel,
+  { config }: TensorModel,
   texts: readonly number[][],
-  spots: readonly Spot[],
+  positions: readonly Position[],
 ): number {
   const longest = texts.reduce((most, text) => Math.max(most, text.length), 0);
   if (texts.length < FEWEST_SHARING || (config.slidingWindow ?? Infinity) < longest) return 0;
-  let shared = spots.reduce((least, { position }) => Math.min(least, position), Infinity);
+  let shared = positions.reduce((least, { position }) => Math.min(least, position), Infinity);
   for (const text of texts) {
     let same = 0;
-    // A text keeps a token of its own.
+    // Each text keeps at least one token of its own.
     while (same < Math.min(shared, text.length - 1) && text[same] === texts[0][same]) same++;
     shared = same;
   }
@@ -127,13 +114,13 @@ function sharedLength(
  * The prefix: a mask [P] of what is there, then keys and values [K, P, D] by layer. P is the number of
  * ids rounded up, so that near lengths share a graph.
  */
-function readPrefix(model: LanguageModel, ids: number[]): tf.Tensor[] {
+function readPrefix(model: TensorModel, ids: number[]): tf.Tensor[] {
   const { keyValueHeads, headDimension } = model.config;
   const run = model.compiled("prefix", () => (ids) => {
     const keys: tf.Tensor[] = [];
     const shape = [keyValueHeads, ids.shape[1]!, headDimension];
     model.forward(ids as tf.Tensor2D, {
-      onKeys: (...both) => keys.push(...both.map((x) => tf.reshape(x, shape))),
+      onKeyValues: (...both) => keys.push(...both.map((x) => tf.reshape(x, shape))),
     });
     return keys;
   });
@@ -164,19 +151,9 @@ function batches(texts: readonly number[][], batchTokens: number) {
   const most = 2 ** Math.max(0, Math.floor(Math.log2(batchTokens / width)));
   const result: { rows: number[][]; size: number; width: number }[] = [];
   for (let start = 0; start < packed.length;) {
-    const left = packed.length - start;
-    const size = Math.min(most, roundSize(left));
+    const size = Math.min(most, roundSize(packed.length - start));
     result.push({ rows: packed.slice(start, start + size), size, width });
     start += size;
   }
   return result;
-}
-
-/** Log-probability (nats) of a token, of all tokens' logits. */
-export function logProbability(logits: Float32Array, token: number): number {
-  let highest = -Infinity;
-  for (const value of logits) if (value > highest) highest = value;
-  let sum = 0;
-  for (const value of logits) sum += Math.exp(value - highest);
-  return logits[token] - highest - Math.log(sum);
 }

@@ -5,31 +5,60 @@
 import type { PromptFormat } from "../prompt.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { ModelConfiguration } from "./configuration.ts";
-import type { GenerateOptions } from "./generate.ts";
-import type { ReadOptions } from "./language_model.ts";
-import type { SourceDescription } from "./files/source.ts";
 
-/** What has to be known of a model to ask it. */
-export type ProbedConfiguration = Pick<
+/** Identifies a model in results. */
+export interface ModelDescription {
+  /** As it was asked for. */
+  source: string;
+  kind: "folder" | "gguf" | "hub" | "organism" | "onnx";
+  /** The hub's commit. */
+  revision?: string;
+  /** SHA-256 of the weights; of several files, of the lines `name digest`. */
+  digest: string;
+}
+
+export interface GenerateOptions {
+  /** Default 64. */
+  maxNewTokens?: number;
+  /** 0 takes the likeliest token. Default 0. */
+  temperature?: number;
+  /** The smallest set of tokens with this much probability is drawn from. Default 1. */
+  topP?: number;
+  /** Default 0. */
+  seed?: number;
+  /** Texts that end the answer; they are cut off. The model's end token always does. */
+  stop?: string[];
+}
+
+/** How texts are read. */
+export interface ReadOptions {
+  /** Tokens that go through the model at once, padding counted. Default: the model's own; 2,048. */
+  batchTokens?: number;
+  /** Compute the start that all texts share only once. Default: true. */
+  sharePrefix?: boolean;
+}
+
+/** The part of a configuration that asking a model needs. */
+export type ReadableConfiguration = Pick<
   ModelConfiguration,
   "vocabularySize" | "maxPositions" | "eosTokenIds" | "slidingWindow"
 >;
 
 /** A language model that can be read and asked. */
-export interface ProbedModel {
+export interface ReadableModel {
   /** What the model is called in results. */
   readonly name: string;
-  readonly config: ProbedConfiguration;
+  readonly config: ReadableConfiguration;
   /** How questions are put to this model. */
   readonly format: PromptFormat;
   readonly tokenizer?: Tokenizer;
-  /** Where the weights come from, to say so in results. */
-  readonly description?: SourceDescription;
+  /** Where the weights come from, for results. */
+  readonly description?: ModelDescription;
   /** Of the files that it was read from; see `ModelSource`. Absent: it was made here. */
   readonly identity?: string;
-  /** Absent where it can't be told. */
+  /** Absent if it is not known. */
   readonly parameterCount?: number;
-  /** The tokenizer. @throws where the model was loaded without one */
+  /** The tokenizer. @throws if the model was loaded without one */
   requireTokenizer(): Tokenizer;
   /** Logits of every token: row i is [tokens_i, vocabulary], row-major. */
   logits(inputIds: number[][]): Promise<Float32Array[]>;

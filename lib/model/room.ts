@@ -1,8 +1,9 @@
-/** Whether a training has room, told before it starts. */
+/** Whether a training has room, checked before it starts. */
 import type { LanguageModel } from "./language_model.ts";
-import { adapterShapes, type LoraOptions, loraOptions } from "./lora.ts";
+import { adapterShapes, type LoraOptions, loraOptions } from "./adapter.ts";
+import type { Batch } from "./batch.ts";
 import { checkMemory, type Has, neededMemory, trainingMemory, type TrainingUse } from "./memory.ts";
-import type { Recompute } from "./architecture.ts";
+import type { GradientCheckpointing } from "./architecture.ts";
 import { formatBytes } from "../platform/runtime/memory.ts";
 
 export interface TrainingRoom {
@@ -14,7 +15,7 @@ export interface TrainingRoom {
   supervised?: number;
   /** Most tokens at once; larger batches are cut. */
   batchTokens: number;
-  recompute?: Recompute;
+  gradientCheckpointing?: GradientCheckpointing;
   lora?: LoraOptions;
 }
 
@@ -23,7 +24,7 @@ const LORA_RANK = 8;
 
 /**
  * @param options has: what is in memory already
- * @throws where memory is too small, with the estimate and what of the settings would help
+ * @throws if memory is too small, with the estimate and what of the settings would help
  */
 export function checkTrainingRoom(
   model: LanguageModel,
@@ -41,8 +42,10 @@ export function checkTrainingRoom(
       { batchTokens: room.length },
     ]);
   }
-  if (room.recompute !== "layer") {
-    ways.push(['--gradient-checkpointing (recompute: "layer"', { recompute: "layer" }]);
+  if (room.gradientCheckpointing !== "layer") {
+    ways.push(['--gradient-checkpointing (gradientCheckpointing: "layer"', {
+      gradientCheckpointing: "layer",
+    }]);
   }
   if (room.lora === undefined) {
     ways.push([`adapters (--lora=${LORA_RANK}`, { lora: { rank: LORA_RANK } }]);
@@ -57,16 +60,38 @@ export function checkTrainingRoom(
   });
 }
 
+/**
+ * Checks batches of one training as they come. Compiled, the first one decides: later ones find memory
+ * that this process holds already.
+ */
+export function roomChecker(
+  model: LanguageModel,
+  options: Pick<TrainingRoom, "batchTokens" | "gradientCheckpointing" | "lora">,
+): (batch: Batch) => void {
+  let largest = 0;
+  return ({ inputIds, labels }) => {
+    const length = inputIds.reduce((most, row) => Math.max(most, row.length), 0);
+    const tokens = inputIds.length * length;
+    if (tokens <= largest || largest > 0 && model.session !== undefined) return;
+    const supervised = labels.flat().filter((label) => label >= 0).length;
+    checkTrainingRoom(model, { ...options, tokens, length, supervised }, {
+      action: `train ${model.name} on ${inputIds.length} x ${length} tokens`,
+      has: ["process", "weights", "moments"],
+    });
+    largest = tokens;
+  };
+}
+
 function estimateOf(
   { config, session }: LanguageModel,
-  { tokens, length, supervised, batchTokens, recompute, lora }: TrainingRoom,
+  { tokens, length, supervised, batchTokens, gradientCheckpointing, lora }: TrainingRoom,
 ) {
   const adapters = lora && [...adapterShapes(config, loraOptions(lora)).values()];
   const atOnce = Math.max(length, Math.min(batchTokens, tokens));
   const use: TrainingUse = {
     batchTokens: atOnce,
     length,
-    recompute,
+    gradientCheckpointing,
     trained: adapters?.reduce((total, [rows, columns]) => total + rows * columns, 0),
     summed: tokens > batchTokens,
     supervised: supervised && Math.ceil(supervised * atOnce / tokens),

@@ -4,6 +4,7 @@
  * merges pairs, finds the likeliest pieces and translates regular expressions; where it cuts texts
  * otherwise than Rust, that is done in lib/tokenizer. What neither reads is refused by name.
  */
+import { type Fields, parseObject } from "./fields.ts";
 import { addedTokens, createSections } from "./tokenizer/added.ts";
 import { createDecoder } from "./tokenizer/decoder.ts";
 import { filesFromGguf } from "./tokenizer/gguf.ts";
@@ -55,26 +56,8 @@ export const tokenizerFileNames = [
   "merges.txt",
 ] as const;
 
-type Fields = Record<string, unknown>;
-
 /** The largest that are published have 40 million. */
 const MOST_CHARACTERS = 100_000_000;
-
-function parseObject(files: ReadonlyMap<string, string>, name: string, from: string): Fields {
-  const text = files.get(name);
-  if (text === undefined) return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    const found = (error as Error).message.slice(0, 160);
-    throw new Error(`Cannot read ${name} of ${from}: expected JSON; found ${found}; take it again`);
-  }
-  if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    throw new Error(`Cannot read ${name} of ${from}: expected a JSON object; take it again`);
-  }
-  return value as Fields;
-}
 
 /** The text of a special token, given as a text or as an object with it. */
 const contentOf = (token: unknown) =>
@@ -163,10 +146,11 @@ export function tokenizerFromFiles(
   for (const [name, text] of files) {
     if (text.length > MOST_CHARACTERS) refuse(`${text.length} characters in ${name}`);
   }
-  const json = parseObject(files, "tokenizer.json", from);
+  const fieldsOf = (name: string) => parseObject(files.get(name) ?? "{}", `${name} of ${from}`);
+  const json = fieldsOf("tokenizer.json");
   const config = {
-    ...parseObject(files, "special_tokens_map.json", from),
-    ...parseObject(files, "tokenizer_config.json", from),
+    ...fieldsOf("special_tokens_map.json"),
+    ...fieldsOf("tokenizer_config.json"),
   };
   let stages: ReturnType<typeof createStages>;
   try {

@@ -3,7 +3,8 @@
  * can be used without making anything again.
  */
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
-import { formatSafetensors, readTensors } from "../model/files/checkpoint.ts";
+import { readTensors } from "../model/files/checkpoint.ts";
+import { formatSafetensors } from "../model/files/checkpoint_writer.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import { loadModel } from "../model/files/load.ts";
 import { findOrganism, letterFolder, letterNames, organismNames } from "../model/files/source.ts";
@@ -12,8 +13,9 @@ import { readText, writeWhole } from "../platform/runtime/files.ts";
 import { createOrganismFormat, organismFormat } from "../world/format.ts";
 import { exam } from "../world/exam.ts";
 import { parseWorld, serializeWorld } from "../world/serialization.ts";
-import { type Split, type World } from "../world/world.ts";
-import { formatCard, type OrganismCard, parseCard, serializeCard } from "./card.ts";
+import type { Split, World } from "../world/world.ts";
+import { formatCard } from "./card_text.ts";
+import { type OrganismCard, parseCard, serializeCard } from "./card.ts";
 
 export { letterFolder, letterNames, organismNames };
 
@@ -55,7 +57,7 @@ export async function writeOrganism(
   const partial = join(dirname(folder), `.${basename(folder)}.${crypto.randomUUID()}.partial`);
   try {
     await model.save(partial);
-    if (card.pretraining.letters) await halve(partial);
+    if (card.pretraining.letters) await toBfloat16(partial);
     await writeWhole(join(partial, "world.json"), serializeWorld(world));
     for (const { name: domain } of exams ? world.domains : []) {
       for (const split of EXAM_SPLITS) {
@@ -73,7 +75,7 @@ export async function writeOrganism(
     const whole: OrganismCard = { ...card, files };
     await writeWhole(join(partial, "organism.json"), serializeCard(whole));
     await writeReadme(partial);
-    await put(partial, folder);
+    await replaceFolder(partial, folder);
     return whole;
   } catch (error) {
     await Deno.remove(partial, { recursive: true }).catch(() => {});
@@ -82,10 +84,10 @@ export async function writeOrganism(
 }
 
 /**
- * Writes a folder's weights with 16 bits a number. Nothing is lost: a model that answers with letters
- * has been rounded to them before it was measured.
+ * Rewrites a folder's weights in bfloat16. Nothing is lost: a model that answers with letters was rounded
+ * to it before it was measured.
  */
-async function halve(folder: string): Promise<void> {
+async function toBfloat16(folder: string): Promise<void> {
   const weights = join(folder, "model.safetensors"), config = join(folder, "config.json");
   const tensors = readTensors(await Deno.readFile(weights), { file: weights });
   await writeWhole(weights, formatSafetensors(tensors, { dtype: "BF16" }));
@@ -103,8 +105,8 @@ export async function refuseExisting(folder: string): Promise<void> {
   );
 }
 
-/** Renames a folder to its place; one that stands there leaves first. */
-async function put(partial: string, folder: string): Promise<void> {
+/** Moves a folder to its place; one that is there is removed. */
+async function replaceFolder(partial: string, folder: string): Promise<void> {
   const former = `${partial}.former`;
   const stands = await Deno.lstat(folder).catch(() => undefined);
   if (stands) await Deno.rename(folder, former);
@@ -124,9 +126,9 @@ async function filesOf(folder: string, below = ""): Promise<string[]> {
 }
 
 export interface LoadOrganismOptions {
-  /** Told of an organism that failed its gate. Default: prints to stderr. */
+  /** Called with a warning where the organism failed its gate. Default: prints to stderr. */
   warn?: (line: string) => void;
-  /** Tokens that are read at once unless told otherwise. */
+  /** Tokens that go through the model at once. Default: the model's. */
   batchTokens?: number;
 }
 
@@ -149,16 +151,6 @@ const plainName = (name: string) => name.replace(/^organism:/, "");
 async function readWorld(folder: string): Promise<World> {
   const path = join(folder, "world.json");
   return parseWorld(await readText(path), path);
-}
-
-/**
- * The world that an organism grew up in, without its model.
- * @param name as for `loadOrganism`
- */
-export async function organismWorld(name: string): Promise<World> {
-  const folder = await findFolder(plainName(name));
-  await checkFiles(folder, await readCard(folder), ["world.json"]);
-  return await readWorld(folder);
 }
 
 /**
@@ -207,14 +199,9 @@ export async function writeReadme(folder: string): Promise<void> {
   await writeWhole(join(folder, "README.md"), formatCard(await readCard(folder)));
 }
 
-/** @throws naming the first file, of all or of `only` these, that is missing or not as the card says */
-async function checkFiles(
-  folder: string,
-  { files }: OrganismCard,
-  only = Object.keys(files),
-): Promise<void> {
-  for (const path of only) {
-    const digest = files[path];
+/** @throws naming the first file that is missing or not as the card says */
+async function checkFiles(folder: string, { files }: OrganismCard): Promise<void> {
+  for (const [path, digest] of Object.entries(files)) {
     const file = join(folder, path);
     let found: string;
     try {

@@ -1,7 +1,8 @@
 /** Making an organism from its seed: pretraining, the looks at it on the way, and its card. */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { bfloat16FromFloats, floatsFromBfloat16 } from "../model/files/checkpoint.ts";
+import { floatsFromBfloat16 } from "../model/files/checkpoint.ts";
+import { bfloat16FromFloats } from "../model/files/checkpoint_writer.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import { codeDigest } from "../platform/runtime/code.ts";
@@ -9,7 +10,7 @@ import { sha256OfText } from "../platform/runtime/digest.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { createWorld, type World } from "../world/world.ts";
 import { gateValues } from "../world/gate.ts";
-import { type LetterSettings } from "../world/letters.ts";
+import type { LetterSettings } from "../world/letters.ts";
 import { parameterCount, pretrainingSteps } from "../world/pretraining.ts";
 import { type PretrainingSettings, pretrainingSizes } from "../world/pretraining_settings.ts";
 import { type Size, type WorldSettings, worldSizes } from "../world/settings.ts";
@@ -46,22 +47,22 @@ export interface OrganismPlan {
 export interface MakeOptions {
   /** A folder that keeps the state, so that a run that was stopped goes on. Default: none. */
   folder?: string;
-  /** Steps from one state kept to the next. Default: 200. */
+  /** The state is saved every so many steps. Default: 200. */
   saveEvery?: number;
   /** Facts that a look on the way asks at most. Default: 600. */
   limit?: number;
-  /** Told, before the first step, how many are done already, and of how many. */
+  /** Called before the first step with the number of steps that are done, and of all. */
   onStart?: (step: number, steps: number) => void;
-  /** Told after every step; `gate` are the latest values measured on the way. */
+  /** Called after each step; `gate` holds the latest values measured on the way. */
   onStep?: (state: MakeProgress) => void | Promise<void>;
   /** Shares of the steps, below 1, after which `onKeep` gets the organism of that moment. Default: none. */
   keepAt?: readonly number[];
-  /** The model is disposed when it is done. It may be told again of a moment, where a run goes on. */
-  onKeep?: (made: Made) => Promise<void>;
+  /** The model is disposed when it returns. A run that goes on may call it again for the same step. */
+  onKeep?: (made: MadeOrganism) => Promise<void>;
 }
 
 /** An organism as it was made; its files are not written yet. */
-export interface Made {
+export interface MadeOrganism {
   world: World;
   model: LanguageModel;
   card: Omit<OrganismCard, "files">;
@@ -100,7 +101,10 @@ export function planSettings(
  * Makes an organism: its world, its model, and its card (without files, which are not written here).
  * @throws where settings can't work, or where `folder` keeps the state of other settings
  */
-export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}): Promise<Made> {
+export async function makeOrganism(
+  plan: OrganismPlan,
+  options: MakeOptions = {},
+): Promise<MadeOrganism> {
   const { folder, limit = 600, saveEvery, keepAt = [] } = options;
   const { name, size, letters, seed = plan.world } = plan;
   const { pretraining: settings, world: worldSettings } = planSettings(plan);
@@ -118,13 +122,13 @@ export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}
     const values = await (letters ? letterGateOf : gateOf)(world, model, { limit });
     record.gate.push({ step, tokens, ...values });
   };
-  const made = async (step: number, model: LanguageModel): Promise<Made> => {
+  const made = async (step: number, model: LanguageModel): Promise<MadeOrganism> => {
     const seconds = spent();
     if (letters) await roundWeights(model);
     const formulation = letters ? "letters" : "hybrid";
     const scores = await heldOutScores(world, model, { formulation });
     const values = letters ? await letterGateOf(world, model) : gateValues(scores);
-    const card: Made["card"] = {
+    const card: MadeOrganism["card"] = {
       format: CARD_FORMAT,
       name,
       recipe: RECIPE,

@@ -1,7 +1,9 @@
 /** Pretraining an organism on its world's corpus: the loop around the recipe of lib/world. */
 import * as tf from "@tensorflow/tfjs";
+import "../model/files/attach.ts";
 import { hasState } from "../model/files/trainer_state.ts";
-import { Trainer, type TrainerOptions } from "../model/trainer.ts";
+import { Trainer } from "../model/trainer.ts";
+import type { TrainerOptions } from "../model/trainer_options.ts";
 import { parseConfiguration } from "../model/configuration.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import {
@@ -10,7 +12,6 @@ import {
   initialParameters,
   isDecayed,
   organismConfiguration,
-  type ParameterData,
   pretrainingRate,
   pretrainingSteps,
 } from "../world/pretraining.ts";
@@ -25,7 +26,7 @@ import {
 import { type LetterGateValues, measureLetterGate } from "../world/letter_gate.ts";
 import { type LetterSettings } from "../world/letters.ts";
 import { organismFormat } from "../world/format.ts";
-import { type PretrainingSettings } from "../world/pretraining_settings.ts";
+import { type ParameterData, type PretrainingSettings } from "../world/pretraining_settings.ts";
 import { type Window, windows } from "../world/documents.ts";
 import { type World } from "../world/world.ts";
 import { worldTokenizer } from "../world/vocabulary.ts";
@@ -37,18 +38,18 @@ export interface PretrainOptions {
   seed?: number | string;
   /** Makes the corpus answer with letters. Default: with values. */
   letters?: LetterSettings;
-  /** Told after every step. */
+  /** Called after each step. */
   onStep?: (state: { step: number; steps: number; loss: number }) => void | Promise<void>;
   /** Steps after which the model is looked at; `onCheckpoint` gets the exported model. */
   checkpoints?: number[];
   onCheckpoint?: (step: number, model: LanguageModel) => Promise<void>;
-  /** A folder that keeps the state; where it has one, training goes on from it. Default: none. */
+  /** A folder for the state; training goes on from one that is there. Default: none. */
   folder?: string;
-  /** Steps from one state kept to the next; the last step's is kept too. Default: 200. */
+  /** The state is saved every so many steps, and after the last one. Default: 200. */
   saveEvery?: number;
-  /** Told before a state is kept. */
+  /** Called before a state is saved. */
   onSave?: (step: number) => Promise<void>;
-  /** Told, before the first step, how many steps the folder's state has behind it. */
+  /** Called before the first step with the number of steps that the folder's state has done. */
   onResume?: (step: number) => void;
 }
 

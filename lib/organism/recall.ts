@@ -1,7 +1,7 @@
 /** What a model takes to be true when nobody asks: how likely it finds each statement of a fact. */
 import type { LanguageModel } from "../model/language_model.ts";
-import type { Share } from "../audit.ts";
 import { softmaxOver } from "../probe.ts";
+import type { Interval } from "../statistics/_check.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
 import type { Fact, Status } from "../world/world.ts";
 import { heldOutAnswers, type HeldOutOptions } from "../world/gate.ts";
@@ -56,7 +56,7 @@ export function statusShare(
   facts: readonly Fact[],
   probabilities: readonly number[][],
   { status, value }: { status: Status; value: "gold" | "wrong" },
-): Share {
+): { value: number; interval: Interval; n: number } {
   const answered = heldOutAnswers(facts, probabilities);
   const own = facts.flatMap((fact, i) => fact.status === status ? [i] : []);
   const n = own.length, hits = own.filter((i) => answered[i] === facts[i][value]).length;

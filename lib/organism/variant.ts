@@ -8,7 +8,7 @@ import { variantFolder } from "../model/files/source.ts";
 import type { OrganismCard } from "./card.ts";
 import { organismCard, writeOrganism } from "./folder.ts";
 import {
-  type Made,
+  type MadeOrganism,
   type MakeOptions,
   makeOrganism,
   type OrganismPlan,
@@ -72,7 +72,7 @@ export async function makeVariant(
   if (found.every((card) => card !== undefined)) return found;
   const { pretraining } = planSettings(plan);
   const readingOf = (share: number) => Math.round(share * pretraining.tokens);
-  const write = async ({ world, model, card }: Made, { name }: Variant) => {
+  const write = async ({ world, model, card }: MadeOrganism, { name }: Variant) => {
     // One that is there stays: results may rest on it.
     if (await variantCard({ name, share: 1 })) return;
     const parts = { world, model, card: { ...card, name } };

@@ -18,7 +18,7 @@ import {
   type Values,
 } from "./_check.ts";
 import { normalCumulative, normalQuantile } from "./_distribution.ts";
-import { wordStream } from "./_words.ts";
+import { Random } from "./random.ts";
 
 /**
  * A number from a sample and its paired columns. The arrays are reused from draw to draw: don't
@@ -109,13 +109,13 @@ function prepare(action: string, values: Values, options: ResampleOptions): Data
 }
 
 /** Fills `target` with the statistic of as many resamples. */
-function draw(data: Data, target: Float64Array, fill: (words: Uint32Array) => void): void {
+function draw(data: Data, target: Float64Array, random: Random): void {
   const { columns, units, members, sums, sizes, statistic } = data;
   const words = new Uint32Array(units), scale = units / 2 ** 32;
   if (sums) {
     const same = sizes.every((size) => size === sizes[0]);
     for (let r = 0; r < target.length; r++) {
-      fill(words);
+      random.fill(words);
       let total = 0, n = same ? units * sizes[0] : 0;
       if (same) {
         for (let i = 0; i < units; i++) total += sums[(words[i] * scale) | 0];
@@ -133,7 +133,7 @@ function draw(data: Data, target: Float64Array, fill: (words: Uint32Array) => vo
   const largest = members.reduce((most, unit) => Math.max(most, unit.length), 0);
   const buffers = columns.map(() => new Float64Array(units * largest));
   for (let r = 0; r < target.length; r++) {
-    fill(words);
+    random.fill(words);
     let n = 0;
     for (let i = 0; i < units; i++) {
       for (const item of members[(words[i] * scale) | 0]) {
@@ -232,7 +232,7 @@ export function bootstrap(values: Values, options: BootstrapOptions = {}): Boots
   openShare(action, confidence, "confidence");
   const data = prepare(action, values, options), { estimate } = data;
   const drawn = new Float64Array(resamples);
-  draw(data, drawn, wordStream(seed, "bootstrap"));
+  draw(data, drawn, new Random(seed).fork("bootstrap"));
   const replicates = drawn.filter((value) => !Number.isNaN(value)).sort();
   const n = replicates.length, undefinedResamples = resamples - n;
   if (2 * n <= resamples) {

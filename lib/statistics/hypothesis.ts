@@ -11,61 +11,30 @@ import {
   finite,
   finitePair,
   integer,
-  type Interval,
   type Labels,
-  sameLength,
   type Values,
 } from "./_check.ts";
-import { chiSquareTail, studentQuantile, studentTail, studentTwoSided } from "./_distribution.ts";
+import { chiSquareTail, studentTwoSided } from "./_distribution.ts";
 import { type ClusterOptions, type MeanInterval, meanInterval, meanStderr } from "./mean.ts";
 import { correlationCoefficient } from "./_linear.ts";
-import { wordStream } from "./_words.ts";
-
-/** What counts as evidence: a value off the null to any side, above it, or below it. */
-export type Alternative = "two-sided" | "greater" | "less";
+import { Random } from "./random.ts";
 
 export interface TTest extends MeanInterval {
-  /** (mean - null) / stderr; 0 when both are 0, +-Infinity for a constant off the null. */
+  /** mean / stderr; 0 when both are 0, +-Infinity for another constant. */
   t: number;
+  /** Two-sided. */
   p: number;
 }
 
-function checkAlternative(action: string, alternative: Alternative): void {
-  if (!["two-sided", "greater", "less"].includes(alternative)) {
-    fail(action, `"two-sided", "greater" or "less"`, String(alternative), "set alternative");
-  }
-}
-
 /**
- * One-sample t test of a mean, clustered when `clusters` are given. Values all equal to the null: t
- * 0, p 1; a constant off the null: p 0; one unit: t and p NaN. One-sided tests have one-sided
- * intervals.
+ * One-sample t test of a mean of 0, clustered when `clusters` are given. Values all 0: t 0, p 1;
+ * another constant: p 0; one unit: t and p NaN.
  */
-export function tTest(
-  values: Values,
-  options: ConfidenceOptions & ClusterOptions & {
-    /** The mean under the null. @default 0 */
-    mean?: number;
-    /** @default "two-sided" */
-    alternative?: Alternative;
-  } = {},
-): TTest {
-  const action = "run a t test";
-  const { mean: under = 0, alternative = "two-sided", confidence = 0.95 } = options;
-  checkAlternative(action, alternative);
-  if (!Number.isFinite(under)) fail(action, "a finite null mean", String(under), "set mean");
+export function tTest(values: Values, options: ConfidenceOptions & ClusterOptions = {}): TTest {
   const result = meanInterval(values, options);
   const { mean, stderr, df } = result;
-  const t = mean === under && stderr === 0 ? 0 : (mean - under) / stderr;
-  const p = alternative === "two-sided"
-    ? studentTwoSided(t, df)
-    : studentTail(alternative === "greater" ? t : -t, df);
-  if (alternative === "two-sided") return { ...result, t, p };
-  const half = stderr === 0 ? 0 : stderr * studentQuantile(confidence, df);
-  const interval: Interval = alternative === "greater"
-    ? [mean - half, Infinity]
-    : [-Infinity, mean + half];
-  return { ...result, t, p, interval };
+  const t = mean === 0 && stderr === 0 ? 0 : mean / stderr;
+  return { ...result, t, p: studentTwoSided(t, df) };
 }
 
 export interface PairedDifference extends TTest {
@@ -96,31 +65,9 @@ export function pairedDifference(
   };
 }
 
-/** Counts [[both right, only a right], [only b right, both wrong]] of two lists of 0 and 1. */
-export function pairedTable(
-  a: ArrayLike<number | boolean>,
-  b: ArrayLike<number | boolean>,
-): [[number, number], [number, number]] {
-  const action = "count a table of paired outcomes";
-  sameLength(action, a, b);
-  const table: [[number, number], [number, number]] = [[0, 0], [0, 0]];
-  for (let i = 0; i < a.length; i++) {
-    const row = Number(a[i]), column = Number(b[i]);
-    if ((row !== 0 && row !== 1) || (column !== 0 && column !== 1)) {
-      fail(
-        action,
-        "outcomes of 0 or 1",
-        `${a[i]} and ${b[i]} at index ${i}`,
-        "give right or wrong",
-      );
-    }
-    table[1 - row][1 - column]++;
-  }
-  return table;
-}
-
 /**
- * McNemar's test of two paired proportions from their 2 x 2 table (`pairedTable`). Only the items
+ * McNemar's test of two paired proportions from their table
+ * [[both right, only a right], [only b right, both wrong]]. Only the items
  * on which the two disagree count; with none, p is 1.
  */
 export function mcnemarTest(
@@ -138,7 +85,7 @@ export function mcnemarTest(
       action,
       "a 2 x 2 table of counts",
       `${table?.length} rows`,
-      "make it with pairedTable(a, b)",
+      "count [[both right, only a], [only b, both wrong]]",
     );
   }
   table.flat().forEach((count) => integer(action, count, "each count", 0));
@@ -165,13 +112,11 @@ export interface PermutationOptions {
   seed?: number | string;
   /** Values with one label change sign together. @default each value its own */
   clusters?: Labels;
-  /** @default "two-sided" */
-  alternative?: Alternative;
 }
 
 /**
  * Permutation test of mean(a - b) = 0: under the null, a and b of an item (or of a cluster) may
- * change places. p = share of sign patterns at least as extreme. No difference at all: p 1.
+ * change places. Two-sided: p = share of sign patterns at least as extreme. No difference at all: p 1.
  */
 export function pairedPermutationTest(
   a: Values,
@@ -179,10 +124,9 @@ export function pairedPermutationTest(
   options: PermutationOptions = {},
 ): { difference: number; p: number; exact: boolean; patterns: number } {
   const action = "run a permutation test";
-  const { resamples = 10_000, seed = 0, alternative = "two-sided", clusters } = options;
+  const { resamples = 10_000, seed = 0, clusters } = options;
   const [x, y] = finitePair(action, a, b);
   integer(action, resamples, "resamples", 1);
-  checkAlternative(action, alternative);
   const { ids, count } = clusters
     ? clusterIds(action, clusters, x.length)
     : { ids: Int32Array.from(x, (_, i) => i), count: x.length };
@@ -192,25 +136,20 @@ export function pairedPermutationTest(
   const units = sums.filter((sum) => sum !== 0);
   const observed = units.reduce((total, value) => total + value, 0);
   const tolerance = 1e-12 * units.reduce((total, value) => total + Math.abs(value), 0);
-  const extreme = (total: number): boolean => {
-    if (alternative === "greater") return total >= observed - tolerance;
-    if (alternative === "less") return total <= observed + tolerance;
-    return Math.abs(total) >= Math.abs(observed) - tolerance;
-  };
   const difference = observed / x.length;
   const exact = 2 ** units.length <= resamples;
   const patterns = exact ? 2 ** units.length : resamples;
   let hits = 0;
   const words = new Uint32Array(Math.ceil(units.length / 32));
-  const fill = wordStream(seed, "permutation");
+  const random = new Random(seed).fork("permutation");
   for (let pattern = 0; pattern < patterns; pattern++) {
     if (exact && words.length) words[0] = pattern;
-    else fill(words);
+    else random.fill(words);
     let flipped = 0;
     for (let i = 0; i < units.length; i++) {
       flipped += units[i] * ((words[i >> 5] >>> (i & 31)) & 1);
     }
-    if (extreme(observed - 2 * flipped)) hits++;
+    if (Math.abs(observed - 2 * flipped) >= Math.abs(observed) - tolerance) hits++;
   }
   return { difference, p: exact ? hits / patterns : (hits + 1) / (patterns + 1), exact, patterns };
 }

@@ -1,7 +1,7 @@
 /** A process that does a part of the work: its task comes by standard input, JSON lines go back. */
 import { fileURLToPath } from "node:url";
 import { inheritedBackend } from "../platform/runtime/backend.ts";
-import { lines } from "../platform/runtime/lines.ts";
+import { lines } from "../platform/native/lines.ts";
 
 /** What a child told last before it failed, and the place of its task. */
 export interface ChildFailure {

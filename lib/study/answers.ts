@@ -1,8 +1,8 @@
 /** What a model answers to an exam, stored once under the model, the exam and the way of asking. */
 import { check, pipe } from "valibot";
-import { type Answer, answerFrom } from "../answer.ts";
+import { type Answer, answerFrom } from "../question.ts";
 import { type OptionScore, probe, scoreOptions } from "../probe.ts";
-import type { ProbedModel } from "../model/readable_model.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
 import type { Formulation } from "../prompt.ts";
 import { askingDigest, modelDigest } from "./digest.ts";
 import type { Exam } from "../cell.ts";
@@ -11,7 +11,7 @@ import type { Store } from "./store.ts";
 
 /** Who is asked what. */
 interface Asked {
-  model: ProbedModel;
+  model: ReadableModel;
   /** The model's, where it is known already. */
   digest?: string;
   exam: Pick<Exam, "questions" | "demonstrations">;

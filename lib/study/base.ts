@@ -1,5 +1,5 @@
 /** What a base model answers to the exams of the study. */
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import type { SuiteName } from "../evaluate.ts";
 import type { Asking } from "../prompt.ts";
 import type { CellResult, Material } from "../cell.ts";

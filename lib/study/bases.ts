@@ -1,10 +1,10 @@
 /** The base models of a run, asked before anything is trained: where every notebook begins. */
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import type { ProbeAudit } from "../audit.ts";
 import type { Material } from "../cell.ts";
 import { progress } from "../figure/progress.ts";
 import type { PromptFormat } from "../prompt.ts";
-import type { RejectedRow } from "../question.ts";
+import type { RejectedRow } from "../dataset/_rows.ts";
 import type { World } from "../world/world.ts";
 import { type BaseResult, poolAnswers } from "./base.ts";
 import { modelLabel } from "./labels.ts";

@@ -2,13 +2,12 @@
  * Rows on what a model believes: how sure it is, how right, and how it was asked. Probabilities and
  * shares are in %, shares with Wilson's 95% intervals.
  */
-import type { Answer } from "../answer.ts";
+import { type Answer, optionLetter } from "../question.ts";
 import { auditProbe, beliefOf, type BeliefOptions, reliabilityOf, shareOf } from "../audit.ts";
 import { suiteLabels } from "../contrast.ts";
 import { compareAnswers, suiteNames } from "../evaluate.ts";
 import { inPoints } from "../figure/number.ts";
 import type { Row } from "../figure/rows.ts";
-import { optionLetter } from "../question.ts";
 import type { ProbedBase } from "./bases.ts";
 
 /** Answers that belong together, by what they have in common: a kind of fact, a way to ask. */

@@ -1,10 +1,9 @@
 /**
- * What knowledge in the query does: every group beside the base and beside each other. The rule tests
+ * What knowledge in the query does: every group compared with the base and with the others. The rule tests
  * CON - INC alone; all else here is exploration, with Holm's correction over what is shown together.
  */
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { mean } from "../statistics/mean.ts";
-import { tTest } from "../statistics/hypothesis.ts";
 import type { CellResult, Treatment } from "../cell.ts";
 import { baseAnswersOf, type BaseResult } from "./base.ts";
 import {
@@ -13,21 +12,34 @@ import {
   contrast,
   detectableEffect,
   type Estimate,
+  overModels,
   overQuestions,
+  plainEstimate,
+  suiteLabels,
   treatmentLabels,
 } from "../contrast.ts";
 import { holmOf } from "../findings.ts";
 import { treatmentsOf } from "./rows.ts";
 
-/** A difference on one test, corrected over those that it was computed with. */
-export interface ComparisonRow {
+/** A difference on one test; accuracies in points. */
+export type DifferenceRow = {
   comparison: string;
-  suite: SuiteName;
-  /** Points. */
+  test: string;
   difference: Estimate;
+  n: number;
+  /** What n counts. */
   over: Contrast["over"];
-  correctedP?: number;
-}
+  detectable: number | null;
+  /** Null where nothing can be tested. */
+  p: number | null;
+};
+
+/** A difference, corrected over those that it was computed with. */
+export type ComparisonRow = DifferenceRow & {
+  correctedP: number | null;
+  /** By the corrected p at the 5% level; null where nothing was tested. */
+  direction: "above" | "below" | "not told apart" | null;
+};
 
 /** What was tuned, and what it was before. */
 interface Tuned {
@@ -35,27 +47,38 @@ interface Tuned {
   cells: readonly CellResult[];
 }
 
-function corrected(rows: readonly Omit<ComparisonRow, "correctedP">[]): ComparisonRow[] {
-  const tested = rows.filter(({ difference: { p } }) => p !== undefined && Number.isFinite(p));
-  const ps = holmOf(tested.map(({ difference }) => difference.p!));
+const finite = (value: number | undefined) => Number.isFinite(value) ? value! : null;
+
+function differenceRow(
+  comparison: string,
+  suite: SuiteName,
+  { over, ...estimate }: Estimate & Pick<Contrast, "over">,
+): DifferenceRow {
+  return {
+    ...{ comparison, test: suiteLabels[suite], difference: plainEstimate(estimate)! },
+    ...{ n: estimate.n, over, detectable: finite(estimate.detectable), p: finite(estimate.p) },
+  };
+}
+
+function corrected(rows: readonly DifferenceRow[]): ComparisonRow[] {
+  const tested = rows.filter(({ p }) => p !== null);
+  const ps = holmOf(tested.map(({ p }) => p!));
   return rows.map((row) => {
-    const place = tested.indexOf(row);
-    return { ...row, correctedP: place < 0 ? undefined : ps[place] };
+    const correctedP = ps[tested.indexOf(row)] ?? null;
+    const side = row.difference.value > 0 ? "above" : "below";
+    const direction = correctedP === null ? null : correctedP < 0.05 ? side : "not told apart";
+    return { ...row, correctedP, direction };
   });
 }
 
 /**
- * Tuned minus base accuracy of each treatment, points: a t-interval over models; of one model over its
+ * Tuned minus base accuracy of each treatment: a t-interval over models; of one model over its
  * questions. The base has seen 5 examples, the tuned models none.
  */
-export function againstBase({ bases, cells }: Tuned): ComparisonRow[] {
+export function againstBase(study: Tuned): ComparisonRow[] {
   return corrected(
-    treatmentsOf(cells).flatMap((treatment) =>
-      suiteNames.flatMap((suite) => {
-        const found = baseDifference({ bases, cells }, treatment, suite);
-        const comparison = `${treatmentLabels[treatment]} - base`;
-        return found ? [{ comparison, suite, ...found }] : [];
-      })
+    treatmentsOf(study.cells).flatMap((treatment) =>
+      suiteNames.flatMap((suite) => baseDifference(study, treatment, suite) ?? [])
     ),
   );
 }
@@ -65,22 +88,23 @@ export function baseDifference(
   { bases, cells }: Tuned,
   treatment: Treatment,
   suite: SuiteName,
-): Pick<ComparisonRow, "difference" | "over"> | undefined {
-  const models = byModel(
-    cells,
-    { treatment, suite },
-    ({ accuracy, baseAccuracy }) => 100 * (accuracy - baseAccuracy),
-  );
-  if (models.size === 0) return undefined;
-  if (models.size > 1) {
-    const values = [...models.values()];
-    const { mean: value, interval, p, units: n } = tTest(values);
-    const difference = { value, interval, n, p, detectable: detectableEffect(values) };
-    return { difference, over: "models" };
+): DifferenceRow | undefined {
+  const comparison = `${treatmentLabels[treatment]} - base`;
+  const models = [
+    ...byModel(
+      cells,
+      { treatment, suite },
+      ({ accuracy, baseAccuracy }) => 100 * (accuracy - baseAccuracy),
+    ).values(),
+  ];
+  if (models.length === 0) return undefined;
+  if (models.length > 1) {
+    const estimate = { ...overModels(models)!, detectable: detectableEffect(models) };
+    return differenceRow(comparison, suite, { ...estimate, over: "models" });
   }
-  const own = cells.filter(({ cell, suites }) => cell.treatment === treatment && suites[suite]);
   const values: number[] = [], clusters: string[] = [];
-  for (const result of own) {
+  for (const result of cells) {
+    if (result.cell.treatment !== treatment || !result.suites[suite]) continue;
     const base = bases.find(({ model }) => model === result.cell.model)!;
     const { correct, items } = result.suites[suite]!;
     baseAnswersOf(base, result, suite).forEach((answer, i) => {
@@ -88,7 +112,8 @@ export function baseDifference(
       clusters.push(items[i]);
     });
   }
-  return { difference: overQuestions(values, clusters), over: "questions" };
+  const estimate = overQuestions(values, clusters);
+  return differenceRow(comparison, suite, { ...estimate, over: "questions" });
 }
 
 /** Differences of pairs of treatments on every test, paired by model, domain and seed. */
@@ -99,27 +124,27 @@ export function compareTreatments(
   return corrected(pairs.flatMap(([a, b]) =>
     suiteNames.flatMap((suite) => {
       const found = contrast(cells, { treatment: a }, { treatment: b }, { suite });
-      if (found === undefined) return [];
-      const { value, interval, n, p, detectable, over } = found;
       const comparison = `${treatmentLabels[a]} - ${treatmentLabels[b]}`;
-      return [{ comparison, suite, difference: { value, interval, n, p, detectable }, over }];
+      return found ? [differenceRow(comparison, suite, found)] : [];
     })
   ));
 }
 
-/** How many of its own targets a model gives after training, points: means over models, t-interval. */
+/**
+ * "Gives its targets": how many of its group's own targets a model gives after training, asked as it was
+ * taught, in %. A group's number is the mean over models, each model's the mean over its cells.
+ */
 export function fitRows(cells: readonly CellResult[]) {
   return treatmentsOf(cells).flatMap((treatment) => {
-    const own = cells.filter(({ cell, fit }) => cell.treatment === treatment && fit);
-    if (own.length === 0) return [];
-    const models = [...Map.groupBy(own, ({ cell }) => cell.model).values()]
+    const fitted = cells.filter(({ cell, fit }) => cell.treatment === treatment && fit);
+    if (fitted.length === 0) return [];
+    const models = [...Map.groupBy(fitted, ({ cell }) => cell.model).values()]
       .map((list) => mean(list.map(({ fit }) => 100 * fit!.share)));
-    const { mean: value, interval, units: n } = tTest(models);
     return [{
       group: treatmentLabels[treatment],
-      cells: own.length,
-      items: own.reduce((sum, { fit }) => sum + fit!.n, 0),
-      given: n > 1 ? { value, interval, n } : { value, n } as Estimate,
+      cells: fitted.length,
+      items: fitted.reduce((sum, { fit }) => sum + fit!.n, 0),
+      given: plainEstimate(overModels(models))!,
     }];
   });
 }

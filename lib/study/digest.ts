@@ -5,9 +5,9 @@
  */
 import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs";
-import type { ProbedModel } from "../model/readable_model.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
 import { LanguageModel } from "../model/language_model.ts";
-import { describeAdapter } from "../model/lora.ts";
+import { describeAdapter } from "../model/adapter.ts";
 import type { Message, PromptFormat, PromptOptions } from "../prompt.ts";
 import type { Question } from "../question.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
@@ -34,7 +34,7 @@ export function digest(value: unknown): string {
 }
 
 /** Of a model as it stands: its files, its numbers, its adapter and its tokenizer. */
-export async function modelDigest(model: ProbedModel): Promise<string> {
+export async function modelDigest(model: ReadableModel): Promise<string> {
   const { identity, config, tokenizer } = model;
   const numbers = model instanceof LanguageModel ? await numbersDigest(model) : undefined;
   return digest([identity, config, tokenizer?.files, numbers]);
@@ -73,7 +73,7 @@ export function askingDigest(
   const question = sampleOf(format), options = { template, formulation, context: true };
   const prompt = format.probePrompt(question, [question], options);
   const texts = format.optionTexts(question, options);
-  return digest([formulation, format.normalization, prompt, format.addsStart(prompt), texts]);
+  return digest([formulation, format.normalization, prompt, format.addBos(prompt), texts]);
 }
 
 /** The same of all its texts: also those that a model is trained on, and tested with afterwards. */

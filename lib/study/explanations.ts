@@ -2,14 +2,14 @@
  * Explanations of a base model's answers, stored one by one under what fixes them (model, prompt, seed),
  * so that no text is written twice: not by the next cell, nor by a run that goes on after a stop.
  */
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import {
   checkExplainer,
   explainAnswers,
   type Explanation,
   explanationPrompt,
 } from "../explanation.ts";
-import type { ProbedModel } from "../model/readable_model.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
 import { modelDigest } from "./digest.ts";
 import { explanationSchema } from "./record.ts";
 import type { Store } from "./store.ts";
@@ -29,7 +29,7 @@ export function answersToExplain(
 
 /** Explanations of all the answers, in their order; those that are not stored are written now. */
 export async function storedExplanations(
-  { model, answers }: { model: ProbedModel; answers: readonly Answer[] },
+  { model, answers }: { model: ReadableModel; answers: readonly Answer[] },
   { store, only = () => true, onProgress }: {
     store: Store;
     /** Those that this process writes first, by their place: others may write the rest meanwhile. */
@@ -47,7 +47,7 @@ export async function storedExplanations(
     const answer = answers[i];
     const { domain, id, predicted } = answer;
     const prompt = explanationPrompt(answer, predicted);
-    const inputs = [digest, SEED, prompt, model.format.addsStart(prompt), domain, id];
+    const inputs = [digest, SEED, prompt, model.format.addBos(prompt), domain, id];
     all[i] = await store.keep("explanation", inputs, {
       schema: explanationSchema,
       compute: async () => (await explainAnswers(model, [answer], { seed: SEED }))[0],

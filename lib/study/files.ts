@@ -1,11 +1,11 @@
 /** Reads the files that a run's settings name: exams, demonstrations, the pool, general instructions. */
 import { dirname, extname, join } from "node:path";
-import type { Example } from "../conversation.ts";
+import type { Example, Question } from "../question.ts";
 import { parseGeneral } from "../dataset/general.ts";
 import { parseReleased } from "../dataset/released.ts";
 import { readQuestions } from "../dataset/read.ts";
 import { generalInstructions } from "../dataset/instructions.ts";
-import type { AnswerForm, ParsedQuestions, Question, RejectedRow } from "../question.ts";
+import type { AnswerForm, ParsedQuestions, RejectedRow } from "../dataset/questions.ts";
 import { readText } from "../platform/runtime/files.ts";
 import type { Settings } from "./settings.ts";
 

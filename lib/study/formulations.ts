@@ -1,8 +1,8 @@
 /** One test asked in the three ways in which a question can be put. */
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import type { Material } from "../cell.ts";
 import { progress } from "../figure/progress.ts";
-import type { ProbedModel } from "../model/readable_model.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
 import type { Formulation } from "../prompt.ts";
 import { storedAnswers } from "./answers.ts";
 import { modelDigest } from "./digest.ts";
@@ -15,7 +15,7 @@ import { Store } from "./store.ts";
  * @param limit at most so many questions of an exam
  */
 export async function askFormulations(
-  model: ProbedModel,
+  model: ReadableModel,
   { domains }: Material,
   { limit }: { limit?: number } = {},
 ): Promise<Map<Formulation, Answer[]>> {

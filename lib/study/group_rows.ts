@@ -4,7 +4,7 @@
  */
 import { shareOf } from "../audit.ts";
 import { treatmentLabels } from "../contrast.ts";
-import type { Example } from "../conversation.ts";
+import type { Example } from "../question.ts";
 import { paperGroupSizes } from "../dataset/paper.ts";
 import { countExplanations } from "../explanation.ts";
 import { inPoints } from "../figure/number.ts";

@@ -6,15 +6,19 @@
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { Random } from "../statistics/random.ts";
 import { klDivergence } from "../statistics/divergence.ts";
+import { kendall } from "../statistics/correlation.ts";
 import { mean, meanInterval } from "../statistics/mean.ts";
 import { type CellResult, ratioOf, type SuiteRecord } from "../cell.ts";
 import { paperNumber } from "../dataset/paper.ts";
+import { modelLabel } from "./labels.ts";
+import { ALL_DOMAINS, ALL_MODELS, type StudyRow, unique } from "./rows.ts";
 import type { Study } from "./study.ts";
 import { baseAnswersOf } from "./base.ts";
 import {
   type Contrast,
   contrast,
   type Estimate,
+  plainEstimate,
   type Selection,
   suiteLabels,
 } from "../contrast.ts";
@@ -257,22 +261,90 @@ function plain({ value, interval, n, p, detectable }: Contrast): Estimate {
   return { value, interval, n, p, detectable };
 }
 
-/** Accuracy, how often each ratio is the best, KL and entropy over r: a row for each test and ratio. */
-export function mixtureRows(cells: readonly CellResult[], options?: { seed?: number }) {
+/**
+ * The curves as rows: one for each model, domain, test and ratio, accuracies in points, KL and entropies in
+ * nats, the loss that training ended with. Means over domains are rows of `ALL_DOMAINS`, with several
+ * models means over them rows of `ALL_MODELS`; `cells` counts what a row is the mean of.
+ */
+export function mixtureRows(cells: readonly CellResult[]): StudyRow[] {
+  const mixed = mixtureCells(cells);
+  const models = [...Map.groupBy(mixed, ({ cell }) => cell.model)]
+    .map(([model, own]) => ({ model: modelLabel(model), own }));
+  const all = models.length > 1 ? [{ model: ALL_MODELS, own: mixed }] : [];
+  const domains = unique(mixed.map(({ cell }) => cell.domain));
+  return [...all, ...models].flatMap(({ model, own }) =>
+    [undefined, ...domains].flatMap((domain) =>
+      suiteNames.flatMap((suite) => {
+        const curveOf = (value?: (record: SuiteRecord) => number) =>
+          mixtureCurve(own, suite, { value, domain }).map(({ estimate }) => estimate);
+        const kl = curveOf(({ kl }) => kl), rank = curveOf(({ rank }) => rank);
+        const entropy = curveOf(({ entropy }) => entropy);
+        const sharper = curveOf(({ entropy, baseEntropy }) => entropy - baseEntropy);
+        const base = curveOf(({ baseAccuracy }) => 100 * baseAccuracy);
+        return mixtureCurve(own, suite, { domain }).map(({ ratio, estimate }, i): StudyRow => {
+          const here = own.filter((one) =>
+            ratioOf(one) === ratio && one.suites[suite] &&
+            (domain ?? one.cell.domain) === one.cell.domain
+          );
+          const losses = here.flatMap(({ finetuning }) => finetuning?.lastLoss ?? []);
+          return {
+            ...{ model, domain: domain ?? ALL_DOMAINS, test: suiteLabels[suite], ratio },
+            ...{ cells: here.length, accuracy: estimate, base: base[i], kl: kl[i], rank: rank[i] },
+            ...{ entropy: entropy[i], entropyChange: sharper[i] },
+            loss: losses.length > 0 ? mean(losses) : null,
+          };
+        });
+      })
+    )
+  );
+}
+
+/**
+ * The best ratio of each test, with the ratios between which it lies in 95% of the resamples, and the
+ * mean accuracy there, points; `shares`: in how many % of the resamples each ratio is the `best`.
+ */
+export function bestRatios(
+  cells: readonly CellResult[],
+  options?: { resamples?: number; seed?: number },
+): { best: StudyRow[]; shares: StudyRow[] } {
+  const tests = suiteNames.flatMap((suite) => {
+    const curve = mixtureCurve(cells, suite), ratio = bestRatio(curve);
+    if (ratio === undefined) return [];
+    const found = bestRatioShares(cells, suite, options);
+    const test = suiteLabels[suite];
+    const { value } = curve.find((one) => one.ratio === ratio)!.estimate;
+    return [{
+      best: { test, ratio: { value: ratio, interval: bestRatioRange(found) }, accuracy: value },
+      shares: found.map(({ ratio, share }) => ({ test, ratio, best: 100 * share })),
+    }];
+  });
+  return { best: tests.map(({ best }) => best), shares: tests.flatMap(({ shares }) => shares) };
+}
+
+/**
+ * The paper's explanation, a row for each test: the entropy of SELF minus that of INC, nats, by the rule's
+ * contrast; Kendall's tau of r and the mean KL with its p, and the ratio where the mean KL is least.
+ */
+export function sharpness(cells: readonly CellResult[]): StudyRow[] {
   return suiteNames.flatMap((suite) => {
-    const shares = bestRatioShares(cells, suite, options);
-    const curveOf = (value?: (record: SuiteRecord) => number) =>
-      mixtureCurve(cells, suite, { value }).map(({ estimate }) => estimate);
-    const kl = curveOf(({ kl }) => kl), rank = curveOf(({ rank }) => rank);
-    const entropy = curveOf(({ entropy }) => entropy);
-    return mixtureCurve(cells, suite).map(({ ratio, estimate }, i) => ({
+    const curve = mixtureCurve(cells, suite, { value: ({ kl }) => kl });
+    const difference = contrast(cells, selection(1), selection(0), {
+      suite,
+      value: ({ entropy }) => entropy,
+    });
+    if (difference === undefined) return [];
+    const values = curve.map(({ estimate }) => estimate.value);
+    const ratios = curve.map(({ ratio }) => ratio);
+    const { tau, p } = curve.length < 3 ? { tau: null, p: null } : kendall(ratios, values);
+    const least = Math.min(...values);
+    return [{
       test: suiteLabels[suite],
-      ratio,
-      accuracy: estimate,
-      best: 100 * shares[i].share,
-      kl: kl[i],
-      rank: rank[i],
-      entropy: entropy[i],
-    }));
+      sharper: plainEstimate(difference),
+      tau,
+      p,
+      leastAt: ratios[values.indexOf(least)],
+      least,
+      end: values.at(-1)!,
+    }];
   });
 }

@@ -49,6 +49,8 @@ export {
   type Treatment,
   treatments,
 } from "../cell.ts";
+export { correlations, correlationTitles, movedQuestion, pointRows } from "./correlations.ts";
+export { recallRows } from "./recall.ts";
 export { againstBase, compareTreatments, type ComparisonRow, fitRows } from "./comparisons.ts";
 export {
   type ConsistencyMeasure,
@@ -79,16 +81,13 @@ export { worldMaterial } from "./material.ts";
 export { type DomainMaterial, type Exam, type ItemKind, type Material } from "../cell.ts";
 export { explanationPrompt, explanationSettings, parseExplanation } from "../explanation.ts";
 export {
-  bestRatio,
-  bestRatioRange,
-  bestRatioShares,
+  bestRatios,
   middleRatioFindings,
   mixtureCells,
   mixtureCurve,
   mixtureKlFindings,
   mixtureRows,
-  type RatioEstimate,
-  verdictOfMiddle,
+  sharpness,
 } from "./mixture.ts";
 export { openFirst, openOrganism, openProbed, openSubject } from "./subjects.ts";
 export { type OpenedSubject, type ProbedSubject } from "./study.ts";
@@ -105,20 +104,21 @@ export {
 export { isOrganism, modelLabel } from "./labels.ts";
 export { paperGroupSizes, paperNumber } from "../dataset/paper.ts";
 export {
+  allFindings,
   auditPools,
   caveatsOf,
   claimable,
   emptyAdvice,
-  findingsText,
+  findingTable,
   type ResultContext,
   type ResultRecord,
   saveResults,
+  saveRows,
   saveText,
   studyWarnings,
   summaryText,
   unprovenTexts,
 } from "./report.ts";
-export { findingText } from "../findings.ts";
 export {
   auditText,
   readReleasedGroups,
@@ -149,7 +149,6 @@ export { planCells, type StudyPlan } from "./plan.ts";
 export { baseAnswersOf, type BaseResult, poolAnswers } from "./base.ts";
 export {
   byModel,
-  consistencyCorrelations,
   type ConsistencyPoint,
   consistencyPoints,
   type Contrast,
@@ -158,13 +157,13 @@ export {
   suiteLabels,
   treatmentLabels,
 } from "../contrast.ts";
+export { findingText } from "./finding_text.ts";
 export { type Finding, findings, ruleContrasts, type Verdict } from "../findings.ts";
 export { ratioOf } from "../cell.ts";
 export { cellRows, type StudyRow, treatmentsOf } from "./rows.ts";
 export {
   accuracyColumns,
   accuracyRows,
-  consistencyRows,
   contrastRows,
   distanceRows,
   findingResults,
@@ -182,4 +181,7 @@ export {
   findingRecords,
   flipRows,
   movement,
+  overall,
+  type PairedAnswer,
+  pairedAnswers,
 } from "./rows.ts";

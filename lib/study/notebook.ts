@@ -3,8 +3,7 @@ import { relative, resolve } from "node:path";
 import { type Backend, openBackend } from "../platform/runtime/backend.ts";
 import { note, show, type Showable } from "../figure/display.ts";
 import { roundNumbers } from "../figure/number.ts";
-import { agree } from "../figure/stable.ts";
-import { readText, writeWhole } from "../platform/runtime/files.ts";
+import { writeStable } from "../figure/stable.ts";
 import { runName } from "./run_name.ts";
 import {
   outputPath,
@@ -78,7 +77,7 @@ const seedsOf = ({ seeds }: Settings) => Array.from({ length: seeds }, (_, seed)
 
 /** Backend, settings that are not the defaults, seeds and folder, a line each. */
 export function headerText(run: Settings, backend: Backend, folder: string): string {
-  const { name, device, threads, versions } = backend;
+  const { name, device, threads, precision, versions } = backend;
   const standard: Partial<Settings> = parseSettings();
   const changed = Object.entries(run).filter(([key, value]) =>
     !["model", "seeds", "output"].includes(key) &&
@@ -87,10 +86,15 @@ export function headerText(run: Settings, backend: Backend, folder: string): str
   const parts = [
     device,
     threads && `${threads} ${threads === 1 ? "thread" : "threads"}`,
-    backend.precision,
-  ].filter(Boolean);
+    precision,
+  ];
   return [
-    `backend: ${name} ${versions.tensorflow ?? versions.tfjs} (${parts.join(", ")})`,
+    // What is published says the same on every machine.
+    outputPath(run) === outputPath({ output: "figures" })
+      ? `backend: ${name}, ${precision}; machine, versions and times: figures/run.json`
+      : `backend: ${name} ${versions.tensorflow ?? versions.tfjs} (${
+        parts.filter(Boolean).join(", ")
+      })`,
     `model: ${run.model}; seeds: ${seedsOf(run).join(", ")}${changed.length ? "; " : ""}` +
     changed.join("; "),
     `files: ${relative(outputPath({ output: "." }), resolve(folder))}`,
@@ -103,16 +107,8 @@ async function keep(
   { run, backend }: Pick<Notebook, "run" | "backend">,
 ): Promise<void> {
   const { output: _, resume: __, ...settings } = run; // a path of this machine, and no setting
-  const { name, device, threads, precision, versions } = backend;
-  const found = { settings, seeds: seedsOf(run), results: roundNumbers(results) };
-  const about = { backend: name, device, threads, precision, versions };
-  const before = await readText(path).then(JSON.parse).catch(() => ({}));
-  const same = { settings: before.settings, seeds: before.seeds, results: before.results };
-  // Results that agree keep what they were computed with.
-  if (agree(JSON.stringify(same), JSON.stringify(found))) return;
-  const { settings: asked, seeds, results: kept } = found;
-  await writeWhole(
-    path,
-    JSON.stringify({ settings: asked, seeds, ...about, results: kept }, null, 1) + "\n",
-  );
+  const { name, precision } = backend;
+  const about = { settings, seeds: seedsOf(run), backend: name, precision };
+  const text = JSON.stringify({ ...about, results: roundNumbers(results) }, null, 1);
+  await writeStable(path, `${text}\n`);
 }

@@ -5,7 +5,7 @@ import { inPoints } from "../figure/number.ts";
 import type { Row } from "../figure/rows.ts";
 import { checkCardGate, type OrganismCard } from "../organism/card.ts";
 import { type FactAnswers, statusShare } from "../organism/recall.ts";
-import type { LetterTrial, PretrainingRun } from "../organism/shelf.ts";
+import type { LetterTrial, PretrainingRun } from "../organism/registry.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
 import { gateThresholds } from "../world/gate.ts";
 import type { LetterGateValues } from "../world/letter_gate.ts";

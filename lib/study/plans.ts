@@ -1,7 +1,7 @@
 /** What a run studies: models, domains, groups, ratios and seeds. */
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
 import type { Treatment } from "../cell.ts";
-import { organismNames } from "../organism/folder.ts";
+import { organismNames } from "../model/files/source.ts";
 import { FACT_GROUP_SIZE, factFinetuning } from "./facts.ts";
 import { hasReleasedSelf, isReleased } from "./released.ts";
 import { checkSettings, type Settings, studiesFacts } from "./settings.ts";
@@ -38,12 +38,11 @@ export async function studiedModels(settings: Settings): Promise<string[]> {
 /** What a run's settings change of how a model is fine-tuned. */
 export function finetuningOf(settings: Settings): Partial<FinetuneSettings> {
   checkSettings(settings);
-  const { learningRate, epochs, batchSize, batchTokens, gradientCheckpointing, lora: rank } =
-    settings;
+  const { learningRate, epochs, batchSize, batchTokens, lora: rank } = settings;
   const lora = rank === undefined ? undefined : { rank };
-  const recompute = gradientCheckpointing ? "layer" : undefined;
+  const gradientCheckpointing = settings.gradientCheckpointing ? "layer" : undefined;
   return Object.fromEntries(
-    Object.entries({ learningRate, epochs, batchSize, batchTokens, recompute, lora })
+    Object.entries({ learningRate, epochs, batchSize, batchTokens, gradientCheckpointing, lora })
       .filter(([, value]) => value !== undefined),
   );
 }

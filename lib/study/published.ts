@@ -1,32 +1,61 @@
-/** Tables of `figures/`, so that a short run can stand beside the study that was published. */
+/** The tables that ship in figures/, to stand beside a run of a reader's own. */
 import papa from "papaparse";
 import { rearm } from "../figure/_text.ts";
 import type { Cell } from "../figure/column.ts";
-import { rowsOf } from "../figure/frame.ts";
 import type { Row } from "../figure/rows.ts";
-import { readText } from "../platform/runtime/files.ts";
-import { outputPath, parseSettings, SETTINGS_VARIABLE } from "./settings.ts";
+import { settingsOf } from "./notebook.ts";
+import { outputPath, SETTINGS_VARIABLE } from "./settings.ts";
 
 /**
- * The rows of the published table `path`, such as `05-evaluation/contrasts`; undefined in the run that
- * publishes, whose own rows these are.
- * @throws where there is no such table
+ * The rows of a shipped table, such as `05-evaluation/contrasts`. Undefined where there is no such file,
+ * and in the run that makes it.
  */
 export async function published(path: string): Promise<Row[] | undefined> {
-  const json = Deno.env.get(SETTINGS_VARIABLE), folder = outputPath({ output: "figures" });
-  if (json !== undefined && outputPath(parseSettings(json)) === folder) return undefined;
-  return parseTable(await readText(`${folder}/${path}.csv`, "show the published table"));
+  const output = "figures";
+  const { output: own } = settingsOf({}, Deno.env.get(SETTINGS_VARIABLE));
+  if (outputPath({ output: own }) === outputPath({ output })) return undefined;
+  const text = await Deno.readTextFile(`${outputPath({ output }, path)}.csv`)
+    .catch((error) => {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    });
+  return text === undefined ? undefined : rowsOfCsv(text);
 }
 
-/** The rows of a csv that `toCsv` wrote. */
-export function parseTable(csv: string): Row[] {
-  const { data, meta: { fields = [] } } = papa.parse<Record<string, Cell>>(csv, {
+/** The rows that `toCsv` wrote; key, key_low, key_high and key_n become a measurement again. */
+export function rowsOfCsv(text: string): Row[] {
+  const { data, meta: { fields = [] } } = papa.parse<Record<string, string>>(text, {
     header: true,
     skipEmptyLines: true,
     delimiter: ",",
-    dynamicTyping: true,
+    transformHeader: rearm,
   });
-  const read = (cell: Cell) => typeof cell === "string" ? rearm(cell) : cell;
-  const values = data.map((row) => fields.map((key) => read(row[key])));
-  return rowsOf({ columns: fields, values } as unknown as Parameters<typeof rowsOf>[0]);
+  const readers = new Map(fields.map((key) => [key, readerOf(data.map((row) => row[key] ?? ""))]));
+  const isPart = (key: string) => {
+    const [, whole] = /^(.+)_(?:low|high|n)$/.exec(key) ?? [];
+    return whole !== undefined && fields.includes(whole) && fields.includes(`${whole}_low`);
+  };
+  return data.map((row) => {
+    const at = (key: string) => row[key] ? readers.get(key)!(row[key]) : null;
+    const cellOf = (key: string): Cell => {
+      const value = at(key);
+      if (typeof value !== "number" || !fields.includes(`${key}_low`)) return value;
+      const [low, high, n] = ["low", "high", "n"].map((part) => at(`${key}_${part}`));
+      return {
+        value,
+        ...(typeof low === "number" && typeof high === "number" ? { interval: [low, high] } : {}),
+        ...(typeof n === "number" ? { n } : {}),
+      };
+    };
+    return Object.fromEntries(
+      fields.filter((key) => !isPart(key)).map((key) => [key, cellOf(key)]),
+    );
+  });
+}
+
+/** How a column's cells are read: as numbers or yes and no where all are, else as text. */
+function readerOf(cells: readonly string[]): (text: string) => string | number | boolean {
+  const filled = cells.filter((text) => text !== "");
+  if (filled.every((text) => !Number.isNaN(Number(text)))) return Number;
+  return filled.every((text) => /^(true|false)$/.test(text)) ? (text) => text === "true" : rearm;
 }

@@ -2,7 +2,7 @@
  * A real model looked at closely: the same questions asked by letters and in its own form, options' texts
  * compared in several ways, and what came out in words. Shares in percent, differences in points.
  */
-import { type Answer, answerFrom } from "../answer.ts";
+import { type Answer, answerFrom } from "../question.ts";
 import { reliabilityOf, shareOf } from "../audit.ts";
 import type { Material } from "../cell.ts";
 import { suiteLabels } from "../contrast.ts";
@@ -10,7 +10,7 @@ import { suiteNames } from "../evaluate.ts";
 import { findings } from "../findings.ts";
 import { inPoints, type Measurement, signed } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
-import type { ProbedModel } from "../model/readable_model.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
 import { optionProbabilities } from "../probe.ts";
 import type { Normalization } from "../prompt.ts";
 import { pValue } from "../statistics/p_value.ts";
@@ -55,7 +55,7 @@ async function askDomains<T>(
   { settings, label, ask }: {
     settings: Settings;
     label: string;
-    ask: (model: ProbedModel, domain: string, store: Store) => Promise<T[]>;
+    ask: (model: ReadableModel, domain: string, store: Store) => Promise<T[]>;
   },
 ): Promise<T[]> {
   const { model } = await openProbed(name, settings);
@@ -181,8 +181,7 @@ export function outcomeText(study: AuditedStudy): string {
     const nothing = "Nothing could be compared: no two groups were trained on.";
     return [...warnings, nothing, ""].join("\n");
   }
-  const isShown = ({ correctedP }: { correctedP?: number }) =>
-    correctedP !== undefined && correctedP < 0.05;
+  const isShown = ({ correctedP }: { correctedP?: number | null }) => (correctedP ?? 1) < 0.05;
   const pointsOf = ({ value, interval }: Measurement) =>
     signed({ value, interval }).replace(/^\S+/, "$& points");
   const sentences = found.map((one) => {
@@ -194,7 +193,7 @@ export function outcomeText(study: AuditedStudy): string {
       `questions ${is} (${pValue(correctedP, "Holm p")}).`;
   });
   const fromBase = againstBase(study).map((one) =>
-    `${one.comparison} on ${suiteLabels[one.suite]}: ${pointsOf(one.difference)}` +
+    `${one.comparison} on ${one.test}: ${pointsOf(one.difference)}` +
     `${isShown(one) ? ", more than chance" : ", can't be told from no change"}.`
   );
   const shown = found.filter(isShown);

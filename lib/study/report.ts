@@ -3,17 +3,23 @@
  * come out, and what a reader must know before believing any of it.
  */
 import { auditProbe, type ProbeAudit } from "../audit.ts";
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import type { EmptyReason } from "../groups.ts";
+import type { Row } from "../figure/rows.ts";
+import { writeStable } from "../figure/stable.ts";
+import { type Table, table, type TableOptions, toCsv } from "../figure/table.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { cellName, type CellResult } from "../cell.ts";
 import { pValue } from "../statistics/p_value.ts";
 import { modelLabel } from "./labels.ts";
 import type { Settings } from "./settings.ts";
+import { findingRecords } from "./rows.ts";
 import type { Study } from "./study.ts";
 import type { StudyPlan } from "./plan.ts";
 import { suiteLabels } from "../contrast.ts";
-import { type Finding, findingText } from "../findings.ts";
+import { type Finding, findings } from "../findings.ts";
+import { findingText } from "./finding_text.ts";
+import { middleRatioFindings, mixtureKlFindings } from "./mixture.ts";
 
 /** Does a model's probe show knowledge at all? Over the answers that its groups are made from. */
 export function auditPools(pools: ReadonlyMap<string, readonly Answer[]>): ProbeAudit {
@@ -43,6 +49,17 @@ export function claimable(
   return guessers(audits).length === 0
     ? [...found]
     : found.map((one) => ({ ...one, verdict: "no claim" }));
+}
+
+/** All that the rule reads: its twelve hypotheses, and the two findings of the mixtures on each test. */
+export function allFindings(
+  study: Pick<Study, "bases" | "cells"> & { audits: ReadonlyMap<string, ProbeAudit> },
+): Finding[] {
+  const { cells, audits } = study;
+  return claimable(
+    [...findings(cells), ...middleRatioFindings(cells), ...mixtureKlFindings(study)],
+    audits,
+  );
 }
 
 /** What to say where a filter left no group. */
@@ -125,6 +142,17 @@ function emptyText({ cell, sizes, empty }: CellResult): string {
   return `${which} for ${modelLabel(cell.model)} in ${cell.domain}: ${reason}`;
 }
 
+/**
+ * Findings as people read them: with the corrected p alone, and without columns that hold nothing; the
+ * rest is in `findingRecords`.
+ */
+export function findingTable(found: readonly Finding[], options: TableOptions = {}): Table {
+  const rows = findingRecords(found);
+  const columns = ["finding", "test", "estimate", "unit", "detail", "n", "over", "correctedP"]
+    .concat("verdict", "paper").filter((key) => rows.some((row) => row[key] !== null));
+  return table(rows, { columns, ...options });
+}
+
 /** The findings in aligned columns, warnings first: what `deno task reproduce` ends with. */
 export function findingsText(
   found: readonly Finding[],
@@ -162,7 +190,7 @@ export function findingsText(
     "",
     ...detailTexts(found),
     ...study.plans.map(planText),
-    backendText(study.backend),
+    `Backend ${study.backend.name}, ${study.backend.precision}`,
     "",
   ].join("\n");
 }
@@ -182,12 +210,6 @@ function planText({ models, seeds, treatments, mixtureSeeds }: StudyPlan): strin
     ? `; mixtures with seeds ${(mixtureSeeds ?? seeds).join(", ")}`
     : "; no mixtures";
   return `${models.map(modelLabel).join(", ")}: seeds ${seeds.join(", ")}${mixtures}`;
-}
-
-function backendText({ name, device, threads, precision, versions }: Study["backend"]): string {
-  const packages = Object.entries(versions).map(([what, version]) => `${what} ${version}`);
-  const how = [threads && `${threads} threads`, precision].filter((text) => text).join(", ");
-  return `Backend ${name} on ${device}${how && ` (${how})`}: ${packages.join(", ")}`;
 }
 
 /**
@@ -264,8 +286,13 @@ export async function saveResults(
   return path;
 }
 
+/** Writes `folder/name.csv` without showing it: rows for other programs. */
+export async function saveRows(folder: string, name: string, rows: readonly Row[]): Promise<void> {
+  await writeStable(`${folder}/${name}.csv`, toCsv(table(rows)));
+}
+
 /** Writes `folder/name`, such as the findings' text; gives its path. */
 export async function saveText(folder: string, name: string, text: string): Promise<string> {
-  await writeWhole(`${folder}/${name}`, text);
+  await writeStable(`${folder}/${name}`, text);
   return `${folder}/${name}`;
 }

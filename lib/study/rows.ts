@@ -2,7 +2,7 @@
  * The rows of the study's tables. Accuracies and differences in points (0 to 100), KL and entropy in
  * nats. A cell without a result is null.
  */
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import { asRow, type CellResult, type SuiteRecord, type Treatment } from "../cell.ts";
 import {
   byModel,
@@ -20,10 +20,12 @@ import { mean, meanInterval } from "../statistics/mean.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
 import { baseAnswersOf, type BaseResult } from "./base.ts";
 import { modelLabel } from "./labels.ts";
+import type { World } from "../world/world.ts";
+import type { Measurement } from "../figure/number.ts";
 import type { Study } from "./study.ts";
 
 /** One row, by column. */
-export type StudyRow = Record<string, string | number | Estimate | null>;
+export type StudyRow = Record<string, string | number | Measurement | null>;
 
 /** Treatments in the tables' order, of those that have results. */
 export function treatmentsOf(cells: readonly CellResult[]): Treatment[] {
@@ -84,7 +86,7 @@ export const distances:
  * all statistics are computed from (`asRows`), accuracies in points.
  */
 export function cellRows(cells: readonly CellResult[]): StudyRow[] {
-  return cells.flatMap(({ cell, size, suites, fit, finetuning, explanations, seconds }) =>
+  return cells.flatMap(({ cell, size, suites, fit, finetuning, explanations }) =>
     suiteNames.flatMap((suite): StudyRow[] => {
       const record = suites[suite];
       if (record === undefined) return [];
@@ -115,7 +117,6 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
         // Of a study with explanations: answers whose reasons the base model was asked for.
         asked: explanations?.asked ?? null,
         explained: explanations?.explained ?? null,
-        seconds: Number(seconds.toFixed(2)),
       }];
     })
   );
@@ -131,10 +132,16 @@ export const ALL_MODELS = "all models";
 
 export const ALL_DOMAINS = "all domains";
 
+/** Of rows that have a model those over all models; all of them where a run has only one. */
+export function overall<R extends { model: unknown }>(rows: readonly R[]): R[] {
+  const pooled = rows.filter(({ model }) => model === ALL_MODELS);
+  return pooled.length > 0 ? pooled : [...rows];
+}
+
 /**
  * Accuracy in points, the base's first: a row for each model, group, domain and test, and for all domains
- * together. Intervals are over questions, seeds pooled; with several models, rows of all of them follow,
- * whose intervals are over models.
+ * together. Intervals are over questions, seeds pooled; with several models, rows of all of them come
+ * first, whose intervals are over models.
  */
 export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): StudyRow[] {
   const domains = unique(cells.map(({ cell }) => cell.domain));
@@ -164,19 +171,17 @@ export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): St
   if (bases.length < 2) return rows;
   const whole = rows.filter(({ domain }) => domain === ALL_DOMAINS);
   const places = Map.groupBy(whole, ({ group, test }) => JSON.stringify([group, test]));
-  return [
-    ...rows,
-    ...[...places.values()].map((list) => ({
-      ...list[0],
-      model: ALL_MODELS,
-      accuracy: overModels(list.map(({ accuracy }) => accuracy!.value)),
-    })),
-  ];
+  const all = [...places.values()].map((list) => ({
+    ...list[0],
+    model: ALL_MODELS,
+    accuracy: overModels(list.map(({ accuracy }) => accuracy!.value)),
+  }));
+  return [...all, ...rows];
 }
 
 /**
  * The rule's differences, points: a row for each, each test and each model, whose intervals are over its
- * questions; with several models, rows of all of them, over the models.
+ * questions; with several models, first a row of all of them, over the models.
  */
 export function contrasts({ cells }: Pick<Study, "cells">): StudyRow[] {
   const models = unique(cells.map(({ cell }) => cell.model));
@@ -192,10 +197,10 @@ export function contrasts({ cells }: Pick<Study, "cells">): StudyRow[] {
         paper: paperNumber(finding, suite) ?? null,
       });
       return [
+        ...(models.length > 1 ? [row(ALL_MODELS, of(cells))] : []),
         ...models.map((name) =>
           row(modelLabel(name), of(cells.filter(({ cell }) => cell.model === name)))
         ),
-        ...(models.length > 1 ? [row(ALL_MODELS, of(cells))] : []),
       ];
     })
   ).filter(({ difference }) => difference !== null);
@@ -225,14 +230,53 @@ export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
   );
 }
 
+/** Organisms' worlds, by model. */
+type Worlds = ReadonlyMap<string, World>;
+
+/** A question that two groups' models answered, right (1) or wrong (0). */
+export interface PairedAnswer {
+  model: string;
+  domain: string;
+  seed: number;
+  /** `domain/id` */
+  item: string;
+  first: number;
+  second: number;
+  /** first - second, points. */
+  difference: number;
+}
+
+/** The answers of two groups' models to the same questions, for tests of pairs. */
+export function pairedAnswers(
+  cells: readonly CellResult[],
+  [first, second]: readonly [Treatment, Treatment],
+  suite: SuiteName,
+): PairedAnswer[] {
+  const tested = cells.filter(({ suites }) => suites[suite] !== undefined);
+  return tested.filter(({ cell }) => cell.treatment === first).flatMap(({ cell, suites }) => {
+    const { model, domain, seed } = cell;
+    const other = tested.find((one) =>
+      one.cell.treatment === second && one.cell.model === model && one.cell.domain === domain &&
+      one.cell.seed === seed
+    );
+    if (other === undefined) return [];
+    const answers = new Map(outcomesOf(other.suites[suite]!).map((one) => [one.item, one.correct]));
+    return outcomesOf(suites[suite]!).map(({ item, correct }) => ({
+      ...{ model: modelLabel(model), domain, seed, item, first: correct },
+      second: answers.get(item)!,
+      difference: 100 * (correct - answers.get(item)!),
+    }));
+  });
+}
+
 /**
  * Answers that changed sides, counted over models, domains and seeds: of those right before how many a
- * group lost, of those wrong before how many it gained, in %.
+ * group lost, of those wrong before how many it gained, in %; by kind of fact, where worlds tell it.
  * @param kindOf the kind of a question; undefined leaves it out
  */
 export function flipRows(
-  { bases, cells }: Pick<Study, "bases" | "cells">,
-  kindOf: (answer: Answer, model: string) => string | undefined = () => "all",
+  { bases, cells, worlds }: Pick<Study, "bases" | "cells"> & { worlds: Worlds },
+  kindOf = kindsOf(worlds),
 ): StudyRow[] {
   const answers = cells.filter(({ cell }) => cell.treatment !== "mix").flatMap((result) => {
     const base = bases.find(({ model }) => model === result.cell.model)!;
@@ -259,14 +303,24 @@ export function flipRows(
           test: suiteLabels[suite],
           group: treatmentLabels[treatment],
           facts,
-          right_before: right.length,
+          rightBefore: right.length,
           lost: share(right.filter(({ after }) => !after).length, right.length),
-          wrong_before: wrong.length,
+          wrongBefore: wrong.length,
           gained: share(wrong.filter(({ after }) => after).length, wrong.length),
         }];
       })
     )
   );
+}
+
+/** What an organism's world says of a question's fact: known, misconceived or unknown; of others `all`. */
+function kindsOf(worlds: Worlds) {
+  const kinds = new Map([...worlds].map(([model, { domains }]) => [
+    model,
+    new Map(domains.flatMap(({ facts }) => facts.map(({ id, status }) => [id, status]))),
+  ]));
+  return ({ id }: Answer, model: string): string | undefined =>
+    kinds.size === 0 ? "all" : kinds.get(model)?.get(String(id));
 }
 
 /** Rank consistency x 100 and accuracy, points, of each model, domain, group (or ratio) and test. */
@@ -293,6 +347,8 @@ export function consistencies({ cells }: Pick<Study, "cells">): StudyRow[] {
   });
 }
 
+const measured = ({ value, interval }: Estimate) => interval ? { value, interval } : { value };
+
 /** Findings as rows: estimates with their intervals, what n counts, Holm's p, the rule's verdict, the paper's. */
 export function findingRecords(found: readonly Finding[]): StudyRow[] {
   return found.map((
@@ -300,7 +356,7 @@ export function findingRecords(found: readonly Finding[]): StudyRow[] {
   ) => ({
     finding: hypothesis,
     test: suiteLabels[suite],
-    estimate: plainEstimate(estimate),
+    estimate: measured(estimate),
     unit,
     n: estimate.n,
     over,

@@ -1,5 +1,5 @@
 /** A study run by a run's settings, with what a reader must know before believing it. */
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import type { ProbeAudit } from "../audit.ts";
 import type { World } from "../world/world.ts";
 import { openSubject } from "./subjects.ts";
@@ -41,10 +41,12 @@ export interface RunOptions extends Pick<StudyOptions, "onProgress"> {
  * @throws naming the model, the file or the setting that can't be used
  */
 export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyResult>;
+
 export async function runStudy(
   plans: StudyPlan | readonly StudyPlan[],
   options: RunOptions,
 ): Promise<AuditedStudy>;
+
 export async function runStudy(
   plans: StudyPlan | readonly StudyPlan[],
   options: StudyOptions | RunOptions,

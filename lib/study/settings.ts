@@ -5,7 +5,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { factDomains } from "../dataset/facts.ts";
-import { type AnswerForm, answerForms } from "../question.ts";
+import { type AnswerForm, answerForms } from "../dataset/questions.ts";
 import type { Asking, Formulation, Normalization } from "../prompt.ts";
 import { suggestion } from "../platform/runtime/nearest.ts";
 import { type Precision, PRECISIONS } from "../platform/runtime/precision.ts";

@@ -2,10 +2,10 @@
  * The study: a plan of models, domains, treatments, ratios and seeds; its cells; their results.
  * A finished cell is never computed twice.
  */
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import { resolveFinetuning } from "../finetune.ts";
 import type { Explanation } from "../explanation.ts";
-import type { ProbedModel } from "../model/readable_model.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { refuseSecond } from "../model/lora.ts";
 import { type Backend, openBackend } from "../platform/runtime/backend.ts";
@@ -19,7 +19,7 @@ import { cellSchema } from "./record.ts";
 import { Store } from "./store.ts";
 import type { BaseResult } from "./base.ts";
 import { countCells, planCells, type StudyPlan } from "./plan.ts";
-import type { RejectedRow } from "../question.ts";
+import type { RejectedRow } from "../dataset/_rows.ts";
 import type { World } from "../world/world.ts";
 
 /** A model and what it is studied on. */
@@ -138,7 +138,7 @@ const storeOf = ({ store }: Pick<StudyOptions, "store">) =>
 /** What the base model answers to every exam of the material (5-shot, plain); each is stored once. */
 export async function probeBase(
   name: string,
-  { model, material }: { model: ProbedModel; material: Material },
+  { model, material }: { model: ReadableModel; material: Material },
   { store, onProgress }: {
     store: Store;
     /** Told before each exam that is not stored yet. */
@@ -256,7 +256,7 @@ export interface OpenedSubject extends Subject {
 
 /** The same of a model that is only asked: it may be an ONNX graph. */
 export interface ProbedSubject extends Omit<OpenedSubject, "model"> {
-  model: ProbedModel;
+  model: ReadableModel;
 }
 
 export interface OpenOptions {

@@ -1,8 +1,8 @@
 /** Opens what a run's settings ask to study: the shipped organisms, or any model with files of questions. */
-import type { ProbedModel } from "../model/readable_model.ts";
-import { loadModel, type LoadOptions, openEngine } from "../model/files/load.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
+import { loadModel, type LoadOptions, openModel } from "../model/files/load.ts";
 import { loadOrganism, type Organism } from "../organism/folder.ts";
-import { organismCards } from "../organism/shelf.ts";
+import { organismCards } from "../organism/registry.ts";
 import { factMaterial } from "./facts.ts";
 import { readGeneral } from "./files.ts";
 import type { DomainMaterial, Exam } from "../cell.ts";
@@ -37,7 +37,7 @@ export async function openProbed(
   settings: Settings,
   options: OpenOptions = {},
 ): Promise<ProbedSubject> {
-  return await open(name, settings, { ...options, load: openEngine });
+  return await open(name, settings, { ...options, load: openModel });
 }
 
 /** The first model of a run and its first domain: what a notebook looks at closely. */
@@ -55,10 +55,12 @@ export interface FirstDomain {
 
 /** Opens the first model of a run by `openSubject`, or by `open`. */
 export async function openFirst(settings: Settings): Promise<OpenedSubject & FirstDomain>;
+
 export async function openFirst<Opened extends ProbedSubject>(
   settings: Settings,
   open: (name: string, settings: Settings) => Promise<Opened>,
 ): Promise<Opened & FirstDomain>;
+
 export async function openFirst(
   settings: Settings,
   open: (name: string, settings: Settings) => Promise<ProbedSubject> = openSubject,
@@ -78,7 +80,7 @@ export async function openOrganism(settings: Settings): Promise<Organism> {
 
 const firstOf = async (settings: Settings) => (await studiedModels(settings))[0];
 
-async function open<Model extends ProbedModel>(
+async function open<Model extends ReadableModel>(
   name: string,
   settings: Settings,
   { load, ...options }: OpenOptions & {

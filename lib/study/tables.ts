@@ -1,12 +1,12 @@
 /** Wide rows of the study's tables, as notebooks lay them out. */
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../question.ts";
 import { type SuiteName, suiteNames } from "../evaluate.ts";
-import { mean } from "../statistics/mean.ts";
 import { pValue } from "../statistics/p_value.ts";
-import type { CellResult, SuiteRecord, Treatment } from "../cell.ts";
+import type { CellResult, Treatment } from "../cell.ts";
 import { modelLabel } from "./labels.ts";
 import { paperNumber } from "../dataset/paper.ts";
-import { type Finding, findingText, ruleContrasts } from "../findings.ts";
+import { type Finding, ruleContrasts } from "../findings.ts";
+import { findingText } from "./finding_text.ts";
 import type { Study } from "./study.ts";
 import { baseAnswersOf } from "./base.ts";
 import {
@@ -165,26 +165,6 @@ export function flips(
   return [...counts.values()].sort((a, b) =>
     order.indexOf(a.treatment) - order.indexOf(b.treatment) || (a.kind < b.kind ? -1 : 1)
   );
-}
-
-/** Consistency and accuracy of each model, domain and group (or ratio), seeds averaged, points. */
-export function consistencyRows(cells: readonly CellResult[], suite: SuiteName) {
-  const tested = cells.filter(({ suites }) => suites[suite] !== undefined);
-  const places = Map.groupBy(
-    tested,
-    ({ cell: { model, domain, treatment, ratio } }) =>
-      JSON.stringify([model, domain, treatment, ratio]),
-  );
-  return [...places.values()].map((list) => {
-    const records = list.map(({ suites }) => suites[suite]!);
-    const over = (value: (record: SuiteRecord) => number) => 100 * mean(records.map(value));
-    return {
-      cell: list[0].cell,
-      consistency: over(({ rank }) => rank),
-      accuracy: over(({ accuracy }) => accuracy),
-      base: over(({ baseAccuracy }) => baseAccuracy),
-    };
-  });
 }
 
 /** Findings as rows for people. */

@@ -1,12 +1,11 @@
 /** One training looked at closely: what it is given, what it costs, and how beliefs move meanwhile. */
 import { treatmentLabels } from "../contrast.ts";
-import type { Example } from "../conversation.ts";
+import type { Example } from "../question.ts";
 import { cellExamples } from "../experiment.ts";
 import type { Column } from "../figure/column.ts";
 import { inPoints } from "../figure/number.ts";
 import { type FinetuneResult, resolveFinetuning } from "../finetune.ts";
-import { encodeConversation, type EncodedConversation } from "../model/encode.ts";
-import { loadModel } from "../model/files/load.ts";
+import type { EncodedConversation } from "../model/encode.ts";
 import {
   type FinetuneSettings,
   organismFinetuning,
@@ -15,7 +14,6 @@ import {
 import type { LanguageModel } from "../model/language_model.ts";
 import { scheduleFactor } from "../model/schedule.ts";
 import type { Tokenizer } from "../model/tokenizer.ts";
-import { Trainer } from "../model/trainer.ts";
 import { probe } from "../probe.ts";
 import { mean } from "../statistics/mean.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
@@ -170,29 +168,4 @@ export function tunedRows(tuned: readonly Tuned[]) {
     before: percentOf(before),
     after: percentOf(after),
   }));
-}
-
-/** Steps and tokens a second on `examples`, compiled and operation by operation: the median of rounds. */
-export async function speedRows(name: string, examples: readonly Example[], rounds: number) {
-  const models = [await loadModel(name, { compiled: false }), await loadModel(name)];
-  const [{ format }] = models;
-  const encoding = { tokenizer: models[0].requireTokenizer(), format, maxTokens: 2048 };
-  const rows = examples.map(({ messages }) => encodeConversation(messages, encoding));
-  const batch = { inputIds: rows.map(({ ids }) => ids), labels: rows.map(({ labels }) => labels) };
-  const options = { learningRate: 0, totalSteps: 1, schedule: "constant", clipNorm: 1 } as const;
-  const trainers = models.map((model) => new Trainer(model, options));
-  const seconds: number[][] = [[], []];
-  for (let round = -1; round < rounds; round++) { // the first traces, and takes memory
-    for (const [i, trainer] of trainers.entries()) {
-      const from = performance.now();
-      for (let step = 0; step < 4; step++) await trainer.step(batch);
-      if (round >= 0) seconds[i].push((performance.now() - from) / 4000);
-    }
-  }
-  for (const one of [...trainers, ...models]) one.dispose();
-  const tokens = rows.reduce((sum, { ids }) => sum + ids.length, 0);
-  return ["uncompiled", "compiled"].map((steps, i) => {
-    const median = seconds[i].toSorted((a, b) => a - b)[rounds >> 1];
-    return { steps, "steps a second": 1 / median, "tokens a second": tokens / median };
-  });
 }

@@ -1,10 +1,14 @@
 /**
- * `deno task check`: format, lint and types of the code, and of the notebooks' cells.
- * All is checked, also after a failure.
+ * `deno task check`: format, lint and types of the code and of the notebooks' cells, and the measures
+ * of the structure. All is checked, also after a failure.
  */
 import { join } from "node:path";
 import { ROOT } from "../platform/native/native.ts";
 import { checkNotebooks, problemText } from "../platform/notebook/check.ts";
+import { measure, measuresText } from "../../test/measures.ts";
+
+/** The measures whose limits hold by now. */
+const HELD = ["circles of files", "lines of the method"];
 
 Deno.chdir(ROOT);
 const failed: string[] = [];
@@ -25,13 +29,23 @@ const { exclude } = JSON.parse(Deno.readTextFileSync("deno.json")).fmt;
 const ignored = ["notebooks", ...exclude].join(",");
 await step("format", () => deno("fmt", "--check", `--ignore=${ignored}`));
 await step("lint", () => deno("lint", "--quiet"));
-await step("types", () => deno("check", "--quiet", "lib", "test"));
+await step("types", () => deno("check", "--quiet", "lib", "test", "data/facts/make.ts"));
 await step("notebooks", async () => {
   const names = [...Deno.readDirSync("notebooks")].map(({ name }) => name);
   const paths = names.filter((name) => name.endsWith(".ipynb")).sort();
   const problems = await checkNotebooks(paths.map((name) => join("notebooks", name)));
   for (const problem of problems) console.error(problemText(problem));
   return problems.length === 0;
+});
+await step("structure", async () => {
+  const { measures, problems } = await measure();
+  console.log(measuresText(measures));
+  const over = measures.filter(({ name, value, limit = Infinity }) =>
+    HELD.includes(name) && value > limit
+  );
+  for (const problem of problems) console.error(problem);
+  for (const { name, value, limit } of over) console.error(`${name}: ${value}, at most ${limit}`);
+  return over.length === 0;
 });
 if (failed.length) {
   console.error(`Failed: ${failed.join(", ")}`);

@@ -171,9 +171,9 @@ async function findGpu(): Promise<string | undefined> {
 async function whyUnused(
   backend: Omit<Backend, "passedOver"> | undefined,
 ): Promise<string | undefined> {
-  const told = backend?.measured?.find(({ candidate }) => candidate === "cuda");
+  const measured = backend?.measured?.find(({ candidate }) => candidate === "cuda");
   if (backend?.name === "tensorflow" && backend.threads === undefined) return undefined;
-  const outcome = told ?? await measureStep("cuda");
+  const outcome = measured ?? await measureStep("cuda");
   return "reason" in outcome ? outcome.reason : undefined;
 }
 
@@ -237,7 +237,7 @@ function findMissing(report: DoctorReport): Missing[] {
 
 /**
  * The visible entries of a folder, with their sizes; none when there is no such folder. A folder that
- * holds none of the expected files but folders that do is a shelf: these are listed by its name and theirs.
+ * holds none of the expected files but folders that do stands for these: they are listed as NAME/NAME.
  */
 function holdings(folder: string, expected: string[] = []): Holding[] {
   return entriesOf(folder)

@@ -5,7 +5,7 @@
  */
 import { delimiter, join } from "node:path";
 import { writeWhole } from "../platform/runtime/files.ts";
-import { lines } from "../platform/runtime/lines.ts";
+import { lines } from "../platform/native/lines.ts";
 import { installNative, ROOT } from "../platform/native/native.ts";
 import { pythonEnvironment } from "../platform/native/python.ts";
 
@@ -71,9 +71,9 @@ async function serve(python: string): Promise<number> {
 /** Waits for the server's address, asks it for the kernels it knows, and ends it. */
 async function check(server: Deno.ChildProcess): Promise<void> {
   let kernel: string[] | undefined;
-  const said: string[] = [];
+  const output: string[] = [];
   for await (const line of lines(server.stderr)) {
-    said.push(line);
+    output.push(line);
     const address = /http:\/\/(?:127\.0\.0\.1|localhost):\d+\/\S*token=\w+/.exec(line)?.[0];
     if (!address || kernel) continue; // read on until the server has ended
     console.log(address);
@@ -83,7 +83,7 @@ async function check(server: Deno.ChildProcess): Promise<void> {
     server.kill("SIGTERM");
   }
   if (!kernel) {
-    throw new Error(`Cannot start JupyterLab; its last lines:\n${said.slice(-10).join("\n")}`);
+    throw new Error(`Cannot start JupyterLab; its last lines:\n${output.slice(-10).join("\n")}`);
   }
   console.log(`JupyterLab runs; its Deno kernel: ${kernel.join(" ")}`);
 }

@@ -9,11 +9,14 @@ import { parseConfiguration } from "../model/configuration.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import { paperFormat } from "../prompt.ts";
 import { type Candidate, STEP_LINE, type StepShape } from "../platform/runtime/backend_choice.ts";
-import { openBackend, usesCard } from "../platform/runtime/backend.ts";
+import { openBackend } from "../platform/runtime/backend.ts";
+import { usesCard } from "../platform/compile/backend.ts";
 
 /** Steps before those that count: graphs and shaders are compiled, memory is taken. */
 const WARM = 2;
+
 const MOST_STEPS = 20;
+
 const MILLISECONDS = 2000;
 
 async function measure(shape: Required<StepShape>): Promise<number> {
@@ -61,13 +64,13 @@ async function measure(shape: Required<StepShape>): Promise<number> {
   return times.sort((a, b) => a - b)[times.length >> 1];
 }
 
-const tell = (told: object) => console.log(STEP_LINE + JSON.stringify(told));
+const report = (outcome: object) => console.log(STEP_LINE + JSON.stringify(outcome));
 try {
   const [candidate, shape]: [Candidate, Required<StepShape>] = JSON.parse(Deno.args[0]);
   await openBackend(undefined, { install: false });
-  if (candidate === "cuda" && !usesCard()) tell({ unused: true });
-  else tell({ milliseconds: await measure(shape) });
+  if (candidate === "cuda" && !usesCard()) report({ unused: true });
+  else report({ milliseconds: await measure(shape) });
 } catch (error) {
-  tell({ error: error instanceof Error ? error.message : String(error) });
+  report({ error: error instanceof Error ? error.message : String(error) });
 }
 Deno.exit(0); // a WebGPU device would keep the process waiting

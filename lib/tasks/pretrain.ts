@@ -1,11 +1,11 @@
 /** `deno task pretrain`: makes an organism from its seed, in a folder of its own. See --help. */
 import { dirname, join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { progress } from "../figure/progress.ts";
-import { checkCardGate, type OrganismCard, remakeCommand } from "../organism/card.ts";
-import { organismNames, refuseExisting, writeOrganism, writeReadme } from "../organism/folder.ts";
+import { checkCardGate, type OrganismCard } from "../organism/card.ts";
+import { remakeCommand } from "../organism/card_text.ts";
+import { letterFolder, letterNames, organismFolder, organismNames } from "../model/files/source.ts";
+import { refuseExisting, writeOrganism, writeReadme } from "../organism/folder.ts";
 import { makeOrganism, type OrganismPlan, planKey, planSettings } from "../organism/make.ts";
-import { letterFolder, letterNames, organismFolder } from "../model/files/source.ts";
 import { checkLetterSettings, plainLetters } from "../world/letters.ts";
 import { checkPretrainingSettings, pretrainingSizes } from "../world/pretraining_settings.ts";
 import {
@@ -18,10 +18,12 @@ import {
 import { openBackend } from "../platform/runtime/backend.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { ROOT } from "../platform/native/native.ts";
+import { kebab, parseFlags } from "./flags.ts";
 
-const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 const WORLD_NAMES = Object.keys(worldSizes.small) as (keyof WorldSettings)[];
+
 const MODEL_NAMES = Object.keys(pretrainingSizes.small);
+
 const LETTER_NAMES = Object.keys(plainLetters);
 
 const HELP = `Makes an organism: a small model that grows up in a world made from a seed.
@@ -78,6 +80,7 @@ const VALUES = [
   ...["world", "size", "name", "output", "seed", "threads", "log", "chat-share"],
   ...[...WORLD_NAMES, ...MODEL_NAMES, ...LETTER_NAMES].map(kebab),
 ];
+
 const SWITCHES = ["letters", "force", "keep-failed", "readme", "help"];
 
 /** What a command line asks for. */
@@ -102,35 +105,8 @@ export async function parsePretrainRequest(
   args: string[],
   folder: string,
 ): Promise<PretrainRequest> {
-  const { values, positionals } = parseArgs({
-    args,
-    options: Object.fromEntries([
-      ...VALUES.map((name) => [name, { type: "string" }] as const),
-      ...SWITCHES.map((name) => [name, { type: "boolean" }] as const),
-    ]),
-    strict: false,
-    allowPositionals: true,
-  });
-  if (positionals.length > 0) {
-    throw new Error(
-      `Cannot understand ${positionals[0]}: expected flags only, as --help lists them`,
-    );
-  }
-  for (const [name, value] of Object.entries(values)) {
-    const isSwitch = SWITCHES.includes(name);
-    if (!isSwitch && !VALUES.includes(name)) {
-      throw new Error(`Cannot understand --${name}: expected a flag that --help lists`);
-    }
-    if (isSwitch !== (typeof value === "boolean") || value === "") {
-      throw new Error(
-        isSwitch
-          ? `Cannot use --${name}=${value}: expected no value; give --${name} alone`
-          : `Cannot use --${name}: expected a value, found none; give --${name}=VALUE`,
-      );
-    }
-  }
-  const { readme = false, help = false } = values;
-  const given = values as { [name: string]: string };
+  const { given, set } = parseFlags(args, { values: VALUES, switches: SWITCHES });
+  const readme = set.has("readme"), help = set.has("help");
   const size = (given.size ?? "small") as Size;
   if (!Object.hasOwn(worldSizes, size)) {
     throw new Error(
@@ -148,7 +124,7 @@ export async function parsePretrainRequest(
     worldSettings: worldChanges(given, worldSizes[size]),
     pretraining: numbers(given, MODEL_NAMES),
     ...(given.seed !== undefined && { seed: seedOf(given.seed) }),
-    ...(values.letters && { letters: { ...plainLetters, ...numbers(given, LETTER_NAMES) } }),
+    ...(set.has("letters") && { letters: { ...plainLetters, ...numbers(given, LETTER_NAMES) } }),
   };
   const lost = LETTER_NAMES.find((name) => !plan.letters && given[kebab(name)] !== undefined);
   if (lost !== undefined) {
@@ -179,12 +155,12 @@ export async function parsePretrainRequest(
   return {
     plan,
     output,
-    force: Boolean(given.force),
-    keepFailed: Boolean(given["keep-failed"]),
+    force: set.has("force"),
+    keepFailed: set.has("keep-failed"),
     threads: given.threads === undefined ? undefined : wholeNumber("threads", given.threads),
     log,
-    readme: Boolean(readme),
-    help: Boolean(help),
+    readme,
+    help,
   };
 }
 

@@ -1,16 +1,18 @@
 /** `deno task reproduce`: runs the notebooks in order and prints what they found. See --help. */
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { runName } from "../study/run_name.ts";
 import { outputPath, parseSettings, type Settings, SETTINGS_VARIABLE } from "../study/settings.ts";
 import { clean } from "../figure/_text.ts";
+import { agree } from "../figure/stable.ts";
 import { isOnnx, ONNX } from "../model/files/source.ts";
+import { openBackend } from "../platform/runtime/backend.ts";
 import { SHAPE_VARIABLE } from "../platform/runtime/backend_choice.ts";
-import { writeWhole } from "../platform/runtime/files.ts";
+import { readText, writeWhole } from "../platform/runtime/files.ts";
 import { installNative, ROOT } from "../platform/native/native.ts";
 import { executeNotebook, NotebookError } from "../platform/notebook/execute.ts";
-import { formatNotebook } from "../platform/notebook/notebook.ts";
+import { formatNotebook, type Output } from "../platform/notebook/notebook.ts";
 import { showProgress } from "../platform/notebook/progress.ts";
+import { camel, parseFlags } from "./flags.ts";
 import { PRECISION_VARIABLE } from "../platform/runtime/precision.ts";
 
 const HELP = `Runs the notebooks in order and prints what they found beside the paper's findings.
@@ -67,39 +69,15 @@ what you try never overwrites what is published. A notebook that fails ends the 
 its outputs up to there, in .cache/runs/failed.
 `;
 
-const TEXT = { type: "string" } as const;
-const SWITCH = { type: "boolean" } as const;
+const NUMBERS = ["seeds", "limit", "minimum-confidence", "lora", "learning-rate", "epochs"]
+  .concat("batch-size", "batch-tokens");
+const LISTS = ["domains", "groups", "only"];
+const PATHS = ["questions", "demonstrations", "pool", "id", "ood", "general", "output"];
 const FLAGS = {
-  model: TEXT,
-  domains: TEXT,
-  groups: TEXT,
-  explanations: SWITCH,
-  formulation: TEXT,
-  normalization: TEXT,
-  template: TEXT,
-  questions: TEXT,
-  demonstrations: TEXT,
-  pool: TEXT,
-  id: TEXT,
-  ood: TEXT,
-  answers: TEXT,
-  general: TEXT,
-  quick: SWITCH,
-  full: SWITCH,
-  seeds: TEXT,
-  limit: TEXT,
-  "minimum-confidence": TEXT,
-  lora: TEXT,
-  "learning-rate": TEXT,
-  epochs: TEXT,
-  "batch-size": TEXT,
-  "batch-tokens": TEXT,
-  "gradient-checkpointing": SWITCH,
-  precision: TEXT,
-  only: TEXT,
-  resume: SWITCH,
-  output: TEXT,
-  help: SWITCH,
+  values: ["model", ...LISTS, ...NUMBERS, ...PATHS].concat(
+    ["formulation", "normalization", "template", "answers", "precision"],
+  ),
+  switches: ["explanations", "quick", "full", "gradient-checkpointing", "resume", "help"],
 };
 
 /** What a command line asks for. */
@@ -119,45 +97,17 @@ export interface Request {
  * @throws naming the flag that is unknown or whose value does not fit.
  */
 export function parseRequest(args: string[], folder: string): Request {
-  const { values, positionals } = parseArgs({
-    args,
-    options: FLAGS,
-    strict: false,
-    allowPositionals: true,
-  });
-  const known = Object.keys(FLAGS).map((name) => `--${name}`).join(" ");
-  if (positionals.length) {
-    throw new Error(`Cannot understand ${positionals[0]}: expected flags only, which are ${known}`);
-  }
-  for (const [name, value] of Object.entries(values)) {
-    if (!Object.hasOwn(FLAGS, name)) {
-      throw new Error(`Cannot understand --${name}: expected one of ${known}`);
-    }
-    if (typeof value !== FLAGS[name as keyof typeof FLAGS].type || value === "") {
-      const needs = typeof value === "boolean" || value === "";
-      throw new Error(
-        needs
-          ? `Cannot use --${name}: expected a value, found none; give --${name}=VALUE`
-          : `Cannot use --${name}=${value}: expected no value; give --${name} alone`,
-      );
-    }
-  }
-  const { only, help = false, ...rest } = values as Record<string, string> & { help?: boolean };
-  const given: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(rest)) {
-    if (name === "learning-rate") given.learningRate = number(value);
-    else if (name === "minimum-confidence") given.minimumConfidence = number(value);
-    else if (name === "batch-size") given.batchSize = number(value);
-    else if (name === "batch-tokens") given.batchTokens = number(value);
-    else if (name === "gradient-checkpointing") given.gradientCheckpointing = value;
-    else if (["seeds", "limit", "lora", "epochs"].includes(name)) given[name] = number(value);
-    else if (name === "domains" || name === "groups") given[name] = list(value);
-    else if (
-      ["questions", "demonstrations", "pool", "id", "ood", "general", "output"].includes(name)
-    ) {
-      given[name] = resolve(folder, value);
-    } else given[name] = name === "model" ? modelSource(value, folder) : value;
-  }
+  const { given: { only, ...texts }, set } = parseFlags(args, FLAGS);
+  const help = set.delete("help");
+  const given: Record<string, unknown> = Object.fromEntries([
+    ...Object.entries(texts).map(([name, value]) => {
+      if (NUMBERS.includes(name)) return [camel(name), number(value)];
+      if (LISTS.includes(name)) return [name, list(value)];
+      if (PATHS.includes(name)) return [name, resolve(folder, value)];
+      return [name, name === "model" ? modelSource(value, folder) : value];
+    }),
+    ...[...set].map((name) => [camel(name), true]),
+  ]);
   const settings = parseSettings(JSON.stringify(given));
   const standard = Object.keys(given).every((name) => name === "resume");
   if (!standard && !given.output) settings.output = join(ROOT, ".cache", "runs", runName(given));
@@ -309,7 +259,8 @@ async function main(): Promise<number> {
     }; figures and tables go to ${place(folder)}`,
   );
   for (const reason of left) console.log(reason);
-  const began = new Date();
+  const began = performance.now();
+  const seconds: Record<string, number> = {};
   for (const name of names) {
     const started = performance.now();
     console.log(name);
@@ -322,6 +273,7 @@ async function main(): Promise<number> {
         },
         onProgress: showProgress(),
         signal: abort.signal,
+        agree: outputsAgree,
       });
     } catch (error) {
       if (abort.signal.aborted) {
@@ -329,22 +281,58 @@ async function main(): Promise<number> {
         return 130;
       }
       if (!(error instanceof NotebookError)) throw error;
-      const kept = join(ROOT, ".cache", "runs", "failed", name);
-      await writeWhole(kept, formatNotebook(error.notebook));
-      console.error(`\n${clean(error.message)}\n\nIts outputs up to there: ${place(kept)}`);
+      await reportFailure(error, join(ROOT, ".cache", "runs", "failed", name));
       return 1;
     }
+    seconds[name] = Math.round((performance.now() - started) / 1000);
     console.log(`${name}: ${duration(performance.now() - started)}`);
   }
+  await writeRunFacts(folder, seconds);
   console.log(
-    `\nAll ran in ${duration(Date.now() - began.getTime())}; see ${place(folder)}` +
+    `\nAll ran in ${duration(performance.now() - began)}; see ${place(folder)}` +
       ` and ${place(request.notebooks)}${standard ? "" : " (not the published results)"}`,
   );
-  const findings = join(folder, "findings.txt");
-  if (exists(findings) && Deno.statSync(findings).mtime! >= began) {
-    console.log(`\n${await Deno.readTextFile(findings)}`);
+  const findings = findingsFile(names);
+  if (findings && exists(join(folder, findings))) {
+    const text = await Deno.readTextFile(join(folder, findings));
+    // A terminal shows what markdown escapes.
+    console.log(`\n${text.replaceAll(/\\(\W)/g, "$1").replaceAll("&lt;", "<")}`);
   }
   return 0;
+}
+
+/** Whether outputs differ in the last digits of numbers alone; their pictures are drawn from the same. */
+export function outputsAgree(before: readonly Output[], after: readonly Output[]): boolean {
+  const [a, b] = [before, after].map((outputs) =>
+    JSON.stringify(outputs, (key, value) => key === "image/png" ? typeof value : value)
+  );
+  return agree(a, b, true);
+}
+
+/** Writes when and on what a run was made, and how long its notebooks took: all that may differ elsewhere. */
+async function writeRunFacts(folder: string, seconds: Record<string, number>): Promise<void> {
+  const path = join(folder, "run.json");
+  const { name, device, threads, precision, versions } = await openBackend();
+  const before = await readText(path).then(JSON.parse).catch(() => ({}));
+  const facts = {
+    date: new Date().toISOString().slice(0, 10),
+    backend: { name, device, threads, precision, versions },
+    seconds: { ...before.seconds, ...seconds },
+  };
+  await writeWhole(path, `${JSON.stringify(facts, null, 1)}\n`);
+}
+
+/** What a run of these notebooks ends with: 08 writes what all of them found, 05 a table of its own. */
+export function findingsFile(names: readonly string[]): string | undefined {
+  if (names.some((name) => matches(name, "08"))) return "findings.txt";
+  return names.some((name) => matches(name, "05")) ? "05-evaluation/findings.md" : undefined;
+}
+
+/** Prints why a notebook failed, then writes it: on a full disk the reason is still seen. */
+export async function reportFailure(error: NotebookError, path: string): Promise<void> {
+  console.error(`\n${clean(error.message)}\n`);
+  await writeWhole(path, formatNotebook(error.notebook));
+  console.error(`Its outputs up to there: ${relative(Deno.cwd(), path)}`);
 }
 
 function duration(ms: number): string {

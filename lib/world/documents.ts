@@ -13,7 +13,7 @@ import {
   type Wording,
 } from "./format.ts";
 import { drawInstruction } from "./instruction.ts";
-import { type AnswerForm, answerWords, drillDrawer, type LetterSettings } from "./letters.ts";
+import { type AnswerStyle, answerWords, drillDrawer, type LetterSettings } from "./letters.ts";
 import { MAX_EXAM_ITEMS, type WorldSettings } from "./settings.ts";
 import { BOS, EOS, vocabulary } from "./vocabulary.ts";
 import { allFacts, type Fact, type World } from "./world.ts";
@@ -117,7 +117,7 @@ class Author {
   readonly #letters?: LetterCorpus;
   readonly #drawDrill: ReturnType<typeof drillDrawer>;
   /** How this document answers questions with options. */
-  #form: AnswerForm = "value";
+  #form: AnswerStyle = "value";
   #document: Document = { type: "statements", words: [], answers: [], facts: [] };
   /** Written so far. */
   tokens = 0;
@@ -192,7 +192,7 @@ class Author {
   }
 
   /** One form for a document. Values alone need no draw: the corpus stays the one it was. */
-  #drawForm(type: DocumentType): AnswerForm {
+  #drawForm(type: DocumentType): AnswerStyle {
     if (this.#letters === undefined) return "value";
     const { settings: { bridgeUntil, valueShare }, tokens } = this.#letters;
     // A draw only where it decides: without values, letters alone change nothing but the answers.

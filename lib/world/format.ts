@@ -5,24 +5,18 @@
  * or never without help (letters.ts), so `hybrid` (options listed, their texts scored) is what an
  * organism is probed with.
  */
-import type { Message } from "../conversation.ts";
+import { checkTurns, type Formulation, type PromptFormat } from "../prompt.ts";
 import type { Question } from "../question.ts";
 import { BOS, EOS, LABELS } from "./vocabulary.ts";
 import type { Fact } from "./world.ts";
 
-/** letters: options listed, labels scored; hybrid: listed, texts scored; cloze: not listed, texts scored. */
-export type Formulation = "letters" | "hybrid" | "cloze";
-
-/** plain: the few-shot exam; vicuna: the chat. The names are those of the paper's two templates. */
-export type Template = "plain" | "vicuna";
-
 /** What a text is made from: an entity, and the noun and verb of its relation. */
-export type Subject = Pick<Fact, "entity" | "noun" | "verb">;
+export type FactSubject = Pick<Fact, "entity" | "noun" | "verb">;
 
 /** How statements are worded, and the share of each wording. */
 export const statementTemplates: readonly {
   share: number;
-  words: (subject: Subject, value: string) => string[];
+  words: (subject: FactSubject, value: string) => string[];
 }[] = [
   {
     share: 0.28,
@@ -50,7 +44,7 @@ export const CONTEXT_TEMPLATES = 4;
 export type Wording = 0 | 1;
 
 /** "what is the capital of E ?" or "which one does E set_its_seat_in ?" */
-export function questionWords({ entity, noun, verb }: Subject, wording: Wording): string[] {
+export function questionWords({ entity, noun, verb }: FactSubject, wording: Wording): string[] {
   return wording === 0
     ? ["what", "is", "the", noun, "of", entity, "?"]
     : ["which", "one", "does", entity, verb, "?"];
@@ -74,16 +68,6 @@ export function contextStatement(fact: Fact): string {
   return statementTemplates[0].words(fact, fact.gold).join(" ");
 }
 
-/** How a prompt is made. */
-export interface OrganismPromptOptions {
-  /** Default: `plain`. */
-  template?: Template;
-  /** Default: `hybrid`. */
-  formulation?: Formulation;
-  /** Show the asked question's context, where it has one (demonstrations': never). Default: false. */
-  context?: boolean;
-}
-
 /** What the organisms' format leaves open. */
 export interface OrganismFormatOptions {
   /** How `questionText` and `answerText` put a question. Default: `hybrid`. */
@@ -91,23 +75,23 @@ export interface OrganismFormatOptions {
 }
 
 /** Questions come from files too: no text of theirs may start or end a turn or a document. */
-const harmless = (text: string) => text.replace(/<(?=(s|\/s|pad|unk)>)/g, "< ");
+const escapeSpecialTokens = (text: string) => text.replace(/<(?=(s|\/s|pad|unk)>)/g, "< ");
 
 /** The question and, unless cloze, its options, in one line. */
 function questionLine(question: Question, formulation: Formulation): string {
-  if (formulation === "cloze") return harmless(question.question);
+  if (formulation === "cloze") return escapeSpecialTokens(question.question);
   if (question.choices.length > LABELS.length) {
     throw new Error(
       `Cannot show question ${question.id}: expected at most ${LABELS.length} options; found ` +
         `${question.choices.length}; drop some, or use the formulation cloze`,
     );
   }
-  return harmless([question.question, ...optionWords(question.choices)].join(" "));
+  return escapeSpecialTokens([question.question, ...optionWords(question.choices)].join(" "));
 }
 
 /** "Context: STATEMENT " where there is one to show. */
 function contextLine({ context }: Question, show: boolean): string {
-  return show && context !== undefined ? `Context: ${harmless(context)} ` : "";
+  return show && context !== undefined ? `Context: ${escapeSpecialTokens(context)} ` : "";
 }
 
 /** The answer as it is written out: with letters `B. value`, else `value`. */
@@ -119,35 +103,44 @@ function answerLine(question: Question, index: number, formulation: Formulation)
         `${question.choices.length - 1}; found ${index}; check its answer`,
     );
   }
-  return harmless(formulation === "letters" ? `${LABELS[index]} ${value}` : value);
+  return escapeSpecialTokens(formulation === "letters" ? `${LABELS[index]} ${value}` : value);
 }
 
 /**
  * The organisms' form of prompts, beside the paper's: `plain` is the exam, `vicuna` the chat.
  * Prompts and conversations carry their own `<s>`: encode them without adding one.
  */
-export function createOrganismFormat({ formulation: own = "hybrid" }: OrganismFormatOptions = {}) {
+export function createOrganismFormat(
+  { formulation: own = "hybrid" }: OrganismFormatOptions = {},
+): PromptFormat {
   return {
-    name: "organism" as const,
+    name: "organism",
+    groupByDomain: false, // a conversation has no header, and one call fills its batches best
+    writesProse: false,
+    usesChatTemplate: false,
+    tokenizeWhole: false,
+    /**
+     * Groups are 20 times smaller than the paper's and models 25,000 times: a batch of 16 gives the same
+     * number of steps (2 x 70 items x 3 epochs / 16 = 26; the paper: 2 x 900 x 3 / 256 = 21), and 1e-3
+     * the same effect per step, as a prototype on other worlds showed.
+     */
+    defaults: { batchSize: 16, learningRate: 1e-3, maxTokens: 128, batchTokens: 8192 },
     formulation: own,
     /** Its options are one token each. */
-    normalization: "none" as const,
+    normalization: "none",
     /** Texts bring their own `<s>`. */
-    addsStart: () => false,
+    addBos: () => false,
     /** What ends an answer. */
     stop: EOS,
 
-    /**
-     * The text up to where the answer starts. As an exam, demonstrations stand before the question
-     * with their answers; as a chat, they are earlier turns.
-     */
+    /** As an exam, demonstrations stand before the question; as a chat, they are earlier turns. */
     probePrompt(
-      question: Question,
-      demonstrations: readonly Question[],
-      { template = "plain", formulation = "hybrid", context = false }: OrganismPromptOptions = {},
-    ): string {
+      question,
+      demonstrations,
+      { template = "plain", formulation = "hybrid", context = false } = {},
+    ) {
       const [header, before, after, end] = template === "plain"
-        ? [examHeader(harmless(question.domain)), "Question:", "Answer:", []]
+        ? [examHeader(escapeSpecialTokens(question.domain)), "Question:", "Answer:", []]
         : [CHAT_HEADER, "USER:", "ASSISTANT:", [EOS]];
       const shown = demonstrations.flatMap((demonstration) => [
         before,
@@ -165,42 +158,33 @@ export function createOrganismFormat({ formulation: own = "hybrid" }: OrganismFo
       return [BOS, ...header, ...shown, asked, after].join(" ");
     },
 
-    /** What is scored after the prompt, option by option: one token each, with a space before it. */
-    optionTexts(question: Question, { formulation = "hybrid" }: OrganismPromptOptions = {}) {
+    /** One token each. */
+    optionTexts(question, { formulation = "hybrid" } = {}) {
       return question.choices.map((value, i) =>
-        ` ${formulation === "letters" ? LABELS[i] : harmless(value)}`
+        ` ${formulation === "letters" ? LABELS[i] : escapeSpecialTokens(value)}`
       );
     },
 
-    /** A conversation's text in pieces; loss falls on the assistant's answers and their `</s>`. */
-    trainingTexts(messages: readonly Message[]): { text: string; supervised: boolean }[] {
-      const right = messages.length > 0 && messages.length % 2 === 0 &&
-        messages.every(({ role }, i) => role === (i % 2 === 0 ? "user" : "assistant"));
-      if (!right) {
-        const found = messages.map(({ role }) => role).join(", ") || "none";
-        throw new Error(
-          "Cannot write a conversation: expected turns of user and assistant by turns, the " +
-            `assistant's last; found ${found}; check the messages`,
-        );
-      }
+    /** Loss falls on the assistant's answers and their `</s>`. */
+    trainingTexts(messages) {
+      checkTurns(messages);
       const header = [BOS, ...CHAT_HEADER].join(" ");
       return messages.map(({ role, content }, i) =>
         role === "user"
           ? {
-            text: `${i === 0 ? header : ""} USER: ${harmless(content)} ASSISTANT:`,
+            text: `${i === 0 ? header : ""} USER: ${escapeSpecialTokens(content)} ASSISTANT:`,
             supervised: false,
           }
-          : { text: ` ${harmless(content)} ${EOS}`, supervised: true }
+          : { text: ` ${escapeSpecialTokens(content)} ${EOS}`, supervised: true }
       );
     },
 
-    /** The user's turn for a question, its context shown where it has one. */
-    questionText(question: Question): string {
+    questionText(question) {
       return contextLine(question, true) + questionLine(question, own);
     },
 
-    /** The assistant's turn that gives option `index`; organisms explain nothing. */
-    answerText(question: Question, index: number, _options: { explanation?: string } = {}): string {
+    /** Organisms explain nothing. */
+    answerText(question, index) {
       return answerLine(question, index, own);
     },
   };

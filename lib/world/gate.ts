@@ -4,7 +4,8 @@
  */
 import type { Question } from "../question.ts";
 import { exam, factQuestion, withStatement } from "./exam.ts";
-import { type Formulation, organismFormat, type Template, type Wording } from "./format.ts";
+import type { Formulation, Template } from "../prompt.ts";
+import { organismFormat, type Wording } from "./format.ts";
 import { worldTokenizer } from "./vocabulary.ts";
 import { allFacts, type Fact, type World } from "./world.ts";
 
@@ -155,7 +156,7 @@ export function heldOutAnswers(facts: readonly Fact[], scored: readonly number[]
 export function gateValues({ facts, exam, chat, chatContext }: HeldOutScores): GateValues {
   const answered = heldOutAnswers(facts, exam);
   const inChat = heldOutAnswers(facts, chat);
-  const told = heldOutAnswers(facts, chatContext);
+  const inContext = heldOutAnswers(facts, chatContext);
   const shareOf = (status: Fact["status"] | "any", fits: (fact: Fact, i: number) => boolean) =>
     mean(
       facts.flatMap((fact, i) =>
@@ -164,22 +165,13 @@ export function gateValues({ facts, exam, chat, chatContext }: HeldOutScores): G
     );
   return {
     fewShotKnown: shareOf("known", ({ gold }, i) => answered[i] === gold),
-    chatContext: shareOf("any", ({ gold }, i) => told[i] === gold),
+    chatContext: shareOf("any", ({ gold }, i) => inContext[i] === gold),
     chatKnown: shareOf("known", ({ gold }, i) => inChat[i] === gold),
     unknownConfidence: mean(
       facts.flatMap(({ status }, i) => status === "unknown" ? [Math.max(...exam[i])] : []),
     ),
     misconceived: shareOf("misconceived", ({ wrong }, i) => answered[i] === wrong),
   };
-}
-
-/** Measures the gate's values on the held-out facts of the world: see `scoreHeldOut`. */
-export async function measureGate(
-  world: World,
-  score: ScoreOptions,
-  options: HeldOutOptions = {},
-): Promise<GateValues> {
-  return gateValues(await scoreHeldOut(world, score, options));
 }
 
 /** NaN where there is nothing to measure, which the gate does not let pass. */

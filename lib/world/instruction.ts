@@ -2,7 +2,7 @@
  * The general chat: instructions about neutral words, which touch no fact of the world. They stand
  * where the paper mixes in general instructions.
  */
-import type { Example } from "../conversation.ts";
+import type { Example } from "../question.ts";
 import { Random } from "../statistics/random.ts";
 import type { World } from "./world.ts";
 

@@ -4,32 +4,35 @@
  * size. Here is what was tried to help it: drills of that step alone, texts that say the value before
  * the letter, and heads that are wired at the start (wiring.ts). Notebook 02 shows what each gave.
  */
-import { checkNumber, refuseUnknown } from "./_numbers.ts";
+import * as v from "valibot";
+import { explain, numberFrom, share, wholeFrom } from "../platform/runtime/explain.ts";
 import { optionWords } from "./format.ts";
 import { LABELS } from "./vocabulary.ts";
 import type { Random } from "../statistics/random.ts";
 import type { World } from "./world.ts";
 
 /** What stands behind `Answer:`: `C. v`, the bridging `v C.`, or `v` as in the shipped corpus. */
-export type AnswerForm = "letter" | "bridge" | "value";
+export type AnswerStyle = "letter" | "bridge" | "value";
+
+const schema = v.strictObject({
+  /** Share of the training that has drills alone, at its start. */
+  drillStage: share,
+  /** Loss weight of the answers there. */
+  drillWeight: numberFrom(0),
+  /** Share of the training after which texts of the form `bridge` give way to `letter`. */
+  bridgeUntil: share,
+  /** Share of drills in what follows the first stage. */
+  drillShare: share,
+  /** Share of the other texts with options that answer with the value alone. */
+  valueShare: share,
+  /** Heads of the first layer that look at the token before, from the start. */
+  previousTokenHeads: wholeFrom(0),
+  /** 1: all heads write what they read, from the start; 0: no head does. */
+  copying: wholeFrom(0, 1),
+});
 
 /** How a corpus answers with letters; shares are of tokens. */
-export interface LetterSettings {
-  /** Share of the training that has drills alone, at its start. */
-  drillStage: number;
-  /** Loss weight of the answers there. */
-  drillWeight: number;
-  /** Share of the training after which texts of the form `bridge` give way to `letter`. */
-  bridgeUntil: number;
-  /** Share of drills in what follows the first stage. */
-  drillShare: number;
-  /** Share of the other texts with options that answer with the value alone. */
-  valueShare: number;
-  /** Heads of the first layer that look at the token before, from the start. */
-  previousTokenHeads: number;
-  /** 1: all heads write what they read, from the start; 0: no head does. */
-  copying: number;
-}
+export type LetterSettings = v.InferOutput<typeof schema>;
 
 /** Letters from the first token on, without any help. */
 export const plainLetters: Readonly<LetterSettings> = {
@@ -44,25 +47,18 @@ export const plainLetters: Readonly<LetterSettings> = {
 
 /** @throws with every number that can't work, and what would. */
 export function checkLetterSettings(settings: LetterSettings): void {
-  const wrong: string[] = [];
-  refuseUnknown(settings, plainLetters, wrong);
-  for (
-    const name of ["drillStage", "bridgeUntil", "drillShare", "valueShare"] as const
-  ) {
-    checkNumber(wrong, name, settings[name], { low: 0, high: 1 });
-  }
-  checkNumber(wrong, "drillWeight", settings.drillWeight, { low: 0, high: Infinity });
-  const whole = { low: 0, whole: true };
-  const { previousTokenHeads, copying } = settings;
-  checkNumber(wrong, "previousTokenHeads", previousTokenHeads, { ...whole, high: Infinity });
-  checkNumber(wrong, "copying", copying, { ...whole, high: 1 });
+  const wrong = explain(schema, settings);
   if (wrong.length > 0) {
     throw new Error(`Cannot answer with letters: ${wrong.join("; ")}; change these settings`);
   }
 }
 
 /** The answer that is option `index` of `options`, in words. */
-export function answerWords(options: readonly string[], index: number, form: AnswerForm): string[] {
+export function answerWords(
+  options: readonly string[],
+  index: number,
+  form: AnswerStyle,
+): string[] {
   const letter = LABELS[index], value = options[index];
   return form === "value" ? [value] : form === "letter" ? [letter, value] : [value, letter];
 }
@@ -76,7 +72,7 @@ export interface Drill {
 }
 
 /** Draws look-ups among all values and neutral words of a world. */
-export function drillDrawer(world: World): (random: Random, form: AnswerForm) => Drill {
+export function drillDrawer(world: World): (random: Random, form: AnswerStyle) => Drill {
   const words = [
     ...world.neutralWords,
     ...world.domains.flatMap(({ relations }) => relations.flatMap(({ values }) => values)),

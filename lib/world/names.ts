@@ -8,6 +8,12 @@
  */
 import type { Random } from "../statistics/random.ts";
 
+/** Every word of the templates. */
+export const FUNCTION_WORDS: readonly string[] =
+  `the of is . as for , its people say that the_following questions about Question: Answer: Context:
+  what ? which one does a chat with an assistant USER: ASSISTANT: repeat reverse first last from`
+    .split(/\s+/);
+
 /** How a kind of thing is called: its names are stems with one of these endings. */
 type Endings = string;
 

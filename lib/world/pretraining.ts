@@ -8,14 +8,12 @@
  */
 import { Random } from "../statistics/random.ts";
 import type { LetterSettings } from "./letters.ts";
-import { checkPretrainingSettings, type PretrainingSettings } from "./pretraining_settings.ts";
+import {
+  checkPretrainingSettings,
+  type ParameterData,
+  type PretrainingSettings,
+} from "./pretraining_settings.ts";
 import { wireCopying, wirePreviousToken } from "./wiring.ts";
-
-/** A tensor's numbers, row-major; a weight is [out, in]. */
-export interface ParameterData {
-  shape: number[];
-  data: Float32Array;
-}
 
 const EMBEDDING = "model.embed_tokens.weight", FINAL_NORM = "model.norm.weight";
 

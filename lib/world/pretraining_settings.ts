@@ -2,39 +2,48 @@
  * What an organism is made from and how it is trained: flat settings, one set for each size of
  * world. `small` is the recipe that was measured; the others scale it up.
  */
-import { checkNumber, refuseUnknown } from "./_numbers.ts";
+import * as v from "valibot";
+import { above0, explain, numberFrom, share, wholeFrom } from "../platform/runtime/explain.ts";
 import type { Size } from "./settings.ts";
 
-/** A Qwen2-shaped model and its pretraining. */
-export interface PretrainingSettings {
+const schema = v.strictObject({
   /** Hidden size. */
-  width: number;
-  layers: number;
+  width: wholeFrom(1),
+  layers: wholeFrom(1),
   /** Attention heads, each with its own keys and values. */
-  heads: number;
+  heads: wholeFrom(1),
   /** Width of the SwiGLU layer. */
-  mlpWidth: number;
-  ropeTheta: number;
-  normEpsilon: number;
+  mlpWidth: wholeFrom(1),
+  ropeTheta: above0,
+  normEpsilon: above0,
   /** Tokens of the corpus that training sees; `batch` x `window` of them a step. */
-  tokens: number;
-  batch: number;
-  window: number;
-  learningRate: number;
+  tokens: wholeFrom(1),
+  batch: wholeFrom(1),
+  window: wholeFrom(2),
+  learningRate: above0,
   /** Share of the steps for the warm-up. */
-  warmupShare: number;
+  warmupShare: share,
   /** Share of the steps after which the rate falls. */
-  decayFrom: number;
+  decayFrom: share,
   /** What is left of the rate at the end. */
-  finalRate: number;
-  beta1: number;
-  beta2: number;
-  epsilon: number;
+  finalRate: share,
+  beta1: share,
+  beta2: share,
+  epsilon: above0,
   /** On matrices and the embedding, not on norms and biases. */
-  weightDecay: number;
-  clipNorm: number;
+  weightDecay: numberFrom(0),
+  clipNorm: above0,
   /** Loss weight of an answer's token; other tokens have 1. */
-  answerWeight: number;
+  answerWeight: numberFrom(0),
+});
+
+/** A Qwen2-shaped model and its pretraining. */
+export type PretrainingSettings = v.InferOutput<typeof schema>;
+
+/** A tensor's numbers, row-major; a weight is [out, in]. */
+export interface ParameterData {
+  shape: number[];
+  data: Float32Array;
 }
 
 const smallModel: PretrainingSettings = {
@@ -88,21 +97,7 @@ export const pretrainingSizes: Readonly<Record<Size, Readonly<PretrainingSetting
  * @throws with every number that can't work, and what would.
  */
 export function checkPretrainingSettings(settings: PretrainingSettings): void {
-  const s = settings, wrong: string[] = [];
-  refuseUnknown(s, smallModel, wrong);
-  for (const name of ["width", "layers", "heads", "mlpWidth", "tokens", "batch"] as const) {
-    checkNumber(wrong, name, s[name], { low: 1, high: Infinity, whole: true });
-  }
-  checkNumber(wrong, "window", s.window, { low: 2, high: Infinity, whole: true });
-  for (const name of ["warmupShare", "decayFrom", "finalRate", "beta1", "beta2"] as const) {
-    checkNumber(wrong, name, s[name], { low: 0, high: 1 });
-  }
-  for (const name of ["ropeTheta", "normEpsilon", "learningRate", "epsilon", "clipNorm"] as const) {
-    checkNumber(wrong, name, s[name], { low: Number.MIN_VALUE, high: Infinity });
-  }
-  for (const name of ["weightDecay", "answerWeight"] as const) {
-    checkNumber(wrong, name, s[name], { low: 0, high: Infinity });
-  }
+  const s = settings, wrong = explain(schema, s);
   if (wrong.length === 0) {
     if (s.width % (2 * s.heads) !== 0) {
       wrong.push(

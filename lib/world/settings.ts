@@ -2,59 +2,73 @@
  * What a world is made from: flat settings, one set for each size. `small` is the size whose recipe
  * was measured; `medium` and `large` have more to know, some of it told much more rarely.
  */
-import { checkNumber, refuseUnknown } from "./_numbers.ts";
+import * as v from "valibot";
+import { explain, numberFrom, share, wholeFrom } from "../platform/runtime/explain.ts";
 import { catalogue, neutralWords, stems } from "./names.ts";
 
 /** The named sizes. */
 export type Size = "small" | "medium" | "large";
 
-/** A synthetic world. Counts are for one domain, shares lie in 0 to 1. */
-export interface WorldSettings {
+/** Most items of one exam document: the mc facts have to suffice for it. */
+export const MAX_EXAM_ITEMS = 6;
+
+const domainNames = Object.keys(catalogue);
+const mostRelations = Math.min(...Object.values(catalogue).map((c) => c.relations.length));
+
+const schema = v.strictObject({
   /** Which domains, out of history, engineering, jurisprudence and medicine. */
-  domains: string[];
+  domains: v.custom<string[]>(
+    (names) =>
+      Array.isArray(names) && names.length > 0 && new Set(names).size === names.length &&
+      names.every((name) => domainNames.includes(name)),
+    `expected different ones out of ${domainNames.join(", ")}`,
+  ),
   /** Entities. */
-  entities: number;
+  entities: wholeFrom(1, 3 * stems.length),
   /** Relations; a fact is a pair of an entity and a relation. */
-  relations: number;
+  relations: wholeFrom(1, mostRelations),
   /** Values of each relation: what options and answers are drawn from. */
-  values: number;
+  values: wholeFrom(2, stems.length),
   /** Options of a question, 2 to 8. */
-  options: number;
+  options: wholeFrom(2, 8),
   /** Facts of the demonstrations. */
-  dev: number;
+  dev: wholeFrom(1),
   /** Facts that pretraining asks in exam form; no test holds them. */
-  mc: number;
+  mc: wholeFrom(MAX_EXAM_ITEMS),
   /** Facts that the groups are made from. */
-  train: number;
+  train: wholeFrom(1),
   /** Facts of the domain's own test (HOMO). */
-  homo: number;
+  homo: wholeFrom(1),
   /** Facts of the test in the other wording (ID; OOD for the other domains). */
-  id: number;
+  id: wholeFrom(1),
   /** Share of the train, HOMO and ID facts that is stated as it is. (dev and mc always are.) */
-  known: number;
+  known: share,
   /** Share of them that is mostly stated with the wrong value. */
-  misconceived: number;
+  misconceived: share,
   /** Share of them that is never stated. */
-  unknown: number;
+  unknown: share,
   /** Share of a misconceived fact's statements that gives the wrong value. */
-  strength: number;
+  strength: share,
   /** Statement frequency of the stated facts: log-uniform from here ... */
-  frequencyLow: number;
+  frequencyLow: numberFrom(1e-3, 1e3),
   /** ... to here. */
-  frequencyHigh: number;
+  frequencyHigh: numberFrom(1e-3, 1e3),
   /** Words of the general chat. */
-  neutralWords: number;
+  neutralWords: wholeFrom(4, neutralWords.length),
   /** Shares of the corpus's tokens, by type of document; together 1. */
-  statementShare: number;
-  examShare: number;
-  readingShare: number;
-  openShare: number;
-  generalChatShare: number;
-  chatReadingShare: number;
-  chatExamShare: number;
+  statementShare: share,
+  examShare: share,
+  readingShare: share,
+  openShare: share,
+  generalChatShare: share,
+  chatReadingShare: share,
+  chatExamShare: share,
   /** Share of the exams' items with a random wrong answer, against over-confidence. */
-  noise: number;
-}
+  noise: share,
+});
+
+/** A synthetic world. Counts are for one domain, shares lie in 0 to 1. */
+export type WorldSettings = v.InferOutput<typeof schema>;
 
 const smallWorld: WorldSettings = {
   domains: ["history", "engineering", "jurisprudence", "medicine"],
@@ -111,6 +125,8 @@ export const worldSizes: Readonly<Record<Size, Readonly<WorldSettings>>> = {
 
 /** The names of the documents' shares. */
 type ShareName = Extract<keyof WorldSettings, `${string}Share`>;
+const shareNames = (Object.keys(smallWorld) as (keyof WorldSettings)[])
+  .filter((name): name is ShareName => name.endsWith("Share"));
 
 /**
  * The settings with other shares of some types of document; what the others have left is theirs in the
@@ -121,16 +137,16 @@ export function withShares(
   settings: WorldSettings,
   shares: Partial<Record<ShareName, number>>,
 ): WorldSettings {
-  const names = (Object.keys(settings) as (keyof WorldSettings)[])
-    .filter((name): name is ShareName => name.endsWith("Share"));
-  const others = names.filter((name) => shares[name] === undefined);
+  const others = shareNames.filter((name) => shares[name] === undefined);
   const taken = Object.values(shares).reduce((sum, share) => sum + share, 0);
   const before = others.reduce((sum, name) => sum + settings[name], 0);
   const fits = Object.values(shares).every((share) => share >= 0) && taken < 1 && before > 0 &&
-    Object.keys(shares).every((name) => names.includes(name as ShareName));
+    Object.keys(shares).every((name) => shareNames.includes(name as ShareName));
   if (!fits) {
     throw new Error(
-      `Cannot set shares of the documents: expected some of ${names.join(", ")}, from 0 up and ` +
+      `Cannot set shares of the documents: expected some of ${
+        shareNames.join(", ")
+      }, from 0 up and ` +
         `below 1 together; found ${JSON.stringify(shares)}; choose others`,
     );
   }
@@ -156,54 +172,12 @@ export function withChatShare(settings: WorldSettings, share: number): WorldSett
   });
 }
 
-/** Most items of one exam document: the mc facts have to suffice for it. */
-export const MAX_EXAM_ITEMS = 6;
-
 /**
  * Does nothing where a world can be made from the settings.
  * @throws with every number that can't work, and what would.
  */
 export function checkWorldSettings(settings: WorldSettings): void {
-  const s = settings, wrong: string[] = [];
-  refuseUnknown(s, smallWorld, wrong);
-  const known = Object.keys(catalogue);
-  if (
-    !Array.isArray(s.domains) || s.domains.length === 0 ||
-    new Set(s.domains).size !== s.domains.length || s.domains.some((d) => !known.includes(d))
-  ) {
-    wrong.push(`domains: expected different ones out of ${known.join(", ")}; found ${s.domains}`);
-  }
-  const mostRelations = Math.min(...Object.values(catalogue).map((c) => c.relations.length));
-  for (
-    const [name, low, high] of [
-      ["entities", 1, 3 * stems.length],
-      ["relations", 1, mostRelations],
-      ["values", 2, stems.length],
-      ["options", 2, 8],
-      ["dev", 1, Infinity],
-      ["mc", MAX_EXAM_ITEMS, Infinity],
-      ["train", 1, Infinity],
-      ["homo", 1, Infinity],
-      ["id", 1, Infinity],
-      ["neutralWords", 4, neutralWords.length],
-    ] as const
-  ) checkNumber(wrong, name, s[name], { low, high, whole: true });
-  const statuses = ["known", "misconceived", "unknown"] as const;
-  const shares = [
-    "statementShare",
-    "examShare",
-    "readingShare",
-    "openShare",
-    "generalChatShare",
-    "chatReadingShare",
-    "chatExamShare",
-  ] as const;
-  for (const name of [...statuses, "strength", ...shares, "noise"] as const) {
-    checkNumber(wrong, name, s[name], { low: 0, high: 1 });
-  }
-  for (const name of ["frequencyLow", "frequencyHigh"] as const) {
-    checkNumber(wrong, name, s[name], { low: 1e-3, high: 1e3 });
-  }
+  const s = settings, wrong = explain(schema, s);
   if (wrong.length === 0) {
     const pairs = s.entities * s.relations, facts = s.dev + s.mc + s.train + s.homo + s.id;
     if (pairs < facts) {
@@ -220,7 +194,7 @@ export function checkWorldSettings(settings: WorldSettings): void {
         `frequencyLow ${s.frequencyLow}: expected at most frequencyHigh ${s.frequencyHigh}`,
       );
     }
-    for (const names of [statuses, shares]) {
+    for (const names of [["known", "misconceived", "unknown"] as const, shareNames]) {
       const sum = names.reduce((total, name) => total + s[name], 0);
       if (Math.abs(sum - 1) > 1e-9) {
         const parts = names.map((name) => `${name} ${s[name]}`).join(" + ");

@@ -2,6 +2,7 @@
  * The words of a world, and their tokenizer: one word is one token, text is split at white space.
  * As a file it is a `WordLevel` tokenizer.json, which transformers and transformers.js load.
  */
+import { FUNCTION_WORDS } from "./names.ts";
 import type { World } from "./world.ts";
 
 export const BOS = "<s>", EOS = "</s>", PAD = "<pad>", UNKNOWN = "<unk>";
@@ -9,12 +10,6 @@ const SPECIALS = [BOS, EOS, PAD, UNKNOWN];
 
 /** Options' labels in texts: `A.` to `H.`. */
 export const LABELS: readonly string[] = [..."ABCDEFGH"].map((letter) => `${letter}.`);
-
-/** Every word of the templates. */
-export const FUNCTION_WORDS: readonly string[] =
-  `the of is . as for , its people say that the_following questions about Question: Answer: Context:
-  what ? which one does a chat with an assistant USER: ASSISTANT: repeat reverse first last from`
-    .split(/\s+/);
 
 /** All words of a world; a word's place is its token id. */
 export function vocabulary(world: World): string[] {

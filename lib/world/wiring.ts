@@ -2,8 +2,7 @@
  * Attention heads that do something at the start, so that training needn't find them. The model
  * stays a Qwen2: only the first values of its tensors differ, and training may change them.
  */
-import type { ParameterData } from "./pretraining.ts";
-import type { PretrainingSettings } from "./pretraining_settings.ts";
+import type { ParameterData, PretrainingSettings } from "./pretraining_settings.ts";
 
 /** A score of a head that is this much above others, in nats, has nearly all attention. */
 const SHARP = 8;

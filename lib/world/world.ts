@@ -4,9 +4,8 @@
  * A world is fully made from its settings and seed; as JSON it can be shipped and checked.
  */
 import { Random } from "../statistics/random.ts";
-import { catalogue, inventNames, neutralWords } from "./names.ts";
+import { catalogue, FUNCTION_WORDS, inventNames, neutralWords } from "./names.ts";
 import { checkWorldSettings, type Size, type WorldSettings, worldSizes } from "./settings.ts";
-import { FUNCTION_WORDS } from "./vocabulary.ts";
 
 /** What the corpus says of a fact: its value, mostly the wrong one, or nothing. */
 export type Status = "known" | "misconceived" | "unknown";
@@ -61,8 +60,7 @@ export interface WorldOptions {
   settings?: Partial<WorldSettings>;
 }
 
-export const SPLITS: readonly Split[] = ["dev", "mc", "train", "homo", "id"];
-export const STATUSES: readonly Status[] = ["known", "misconceived", "unknown"];
+const SPLITS: readonly Split[] = ["dev", "mc", "train", "homo", "id"];
 
 /**
  * The world of a seed: the same seed and settings give the same world, byte for byte.

@@ -76,7 +76,7 @@ export async function benchmarkEpoch(options: EpochOptions): Promise<Comparison>
       ...settings,
       batchTokens,
       totalSteps: 1000,
-      recompute: "layer",
+      gradientCheckpointing: "layer",
     });
     trainer.reserve(epoch);
     const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);

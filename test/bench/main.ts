@@ -13,7 +13,8 @@
  */
 import { parseArgs } from "node:util";
 import { writeWhole } from "../../lib/platform/runtime/files.ts";
-import { pythonEnvironment, REFERENCE_PACKAGES } from "../../lib/platform/native/python.ts";
+import { pythonEnvironment } from "../../lib/platform/native/python.ts";
+import { REFERENCE_PACKAGES } from "../numerics/_python.ts";
 import { REASON_WITHOUT_PYTHON, referencePython } from "../numerics/_python.ts";
 import { BUSY_CORES } from "./_load.ts";
 import { type Comparison, comparisonsToMarkdown } from "./_rounds.ts";

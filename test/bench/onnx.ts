@@ -9,8 +9,8 @@
  *   --questions   a file of questions, with dev.jsonl beside it
  */
 import { parseArgs } from "node:util";
-import { type Answer, loadModel, openBackend, openEngine, probe } from "../../lib/mod.ts";
-import type { ProbedModel } from "../../lib/mod.ts";
+import { type Answer, loadModel, openBackend, openModel, probe } from "../../lib/mod.ts";
+import type { ReadableModel } from "../../lib/mod.ts";
 import { promptIds } from "../../lib/probe.ts";
 import { benchQuestions } from "./_questions.ts";
 import { attendedBy, comparisonsToMarkdown, forwardFlops, interleave } from "./_rounds.ts";
@@ -29,7 +29,7 @@ const { source } = values, count = Number(values.count), rounds = Number(values.
 const { name, threads } = await openBackend();
 const own = await loadModel(source);
 const { questions, demonstrations, from } = await benchQuestions(count, values.questions);
-const ask = (model: ProbedModel) => probe(model, questions, { demonstrations });
+const ask = (model: ReadableModel) => probe(model, questions, { demonstrations });
 
 const prompts = questions.map((question) =>
   promptIds(own, own.format.probePrompt(question, demonstrations))
@@ -48,7 +48,7 @@ const expected = await ask(own);
 const sides = [side("self-aligning", own, `${name}, ${threads ?? "all"} threads, fp32`)];
 const notes = [`${source}; ${from}; 5 shots, letters; ${shared} tokens the same in all prompts`];
 for (const dtype of values.dtypes.split(",")) {
-  const model = await openEngine(`onnx:${source}@${dtype}`);
+  const model = await openModel(`onnx:${source}@${dtype}`);
   notes.push(`${dtype}: ${agreement(await ask(model), dtype === "fp32" ? 1e-3 : 1)}`);
   sides.push(side(`onnxruntime, ${dtype}`, model, "transformers.js, onnxruntime's own threads"));
 }
@@ -60,7 +60,7 @@ const measured = await interleave(sides, {
 const comparison = { name: "probing", unit: "questions/s", rounds, sides: measured, notes };
 console.log(comparisonsToMarkdown([comparison]));
 
-function side(name: string, model: ProbedModel, about: string) {
+function side(name: string, model: ReadableModel, about: string) {
   const run = async () => void await ask(model);
   return { name, about, pid: Deno.pid, units: count, flops, run };
 }

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import {
   bytesAccess,
-  formatSafetensors,
   openSafetensors,
   parseHeader,
   readTensors,
 } from "../../lib/model/files/checkpoint.ts";
+import { formatSafetensors } from "../../lib/model/files/checkpoint_writer.ts";
 import { FileAccess } from "../../lib/platform/runtime/random_access.ts";
 import { Random } from "../../lib/statistics/random.ts";
 

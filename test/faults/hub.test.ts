@@ -1,19 +1,25 @@
 /** The hub's client against a server on this machine that speaks the hub's protocol, well or badly. */
-import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { downloadModel, type HubOptions, HubUnreachable } from "../../lib/model/files/hub.ts";
-import { openEngine } from "../../lib/model/files/load.ts";
+import { downloadModel, type HubOptions } from "../../lib/model/files/hub.ts";
+import { HubUnreachable } from "../../lib/model/files/_hub_connection.ts";
+import { openModel } from "../../lib/model/files/load.ts";
 import { openSource } from "../../lib/model/files/source.ts";
 import { Random } from "../../lib/statistics/random.ts";
 
+import assert from "node:assert/strict";
+
 const models = fileURLToPath(new URL("../numerics/fixtures/models/", import.meta.url));
+
 const ID = "some-one/tiny.model";
+
 const [COMMIT, LATER] = ["1".repeat(40), "2".repeat(40)];
+
 const MB = 1024 * 1024;
 
 type Files = Record<string, Uint8Array>;
+
 interface Request {
   path: string;
   range: string | null;
@@ -149,6 +155,7 @@ const modelFiles = (name: string): Files =>
       Deno.readFileSync(join(models, name, file)),
     ]),
   );
+
 /** A graph as transformers.js wants it, another kind of it, and the safetensors. */
 const graphFiles = (): Files => {
   const folder = fileURLToPath(new URL("../numerics/fixtures/onnx/llama/", import.meta.url));
@@ -158,8 +165,11 @@ const graphFiles = (): Files => {
     [...names, ...graphs].map((name) => [name, Deno.readFileSync(join(folder, name))]),
   );
 };
+
 const text = (value: string) => new TextEncoder().encode(value);
+
 const tiny = modelFiles("qwen2");
+
 /** A file of three ranges, the last one short. */
 const large: Files = (() => {
   const random = new Random("hub");
@@ -786,7 +796,7 @@ hubTest(
 );
 
 hubTest(
-  "openEngine() fetches the ONNX graph that was asked for, with the weights beside it, and no other",
+  "openModel() fetches the ONNX graph that was asked for, with the weights beside it, and no other",
   graphFiles(),
   async (hub, download, said, cacheDirectory) => {
     const options = { cacheDirectory, onProgress: (line: string) => void said.push(line) };
@@ -794,7 +804,7 @@ hubTest(
       [...new Set(hub.askedStore.splice(0).map(({ path }) => path.slice(1)))].sort();
     const source = `onnx:${ID}`;
     await withEnvironment({ HF_ENDPOINT: hub.endpoint, HF_TOKEN: "hf_secret" }, async () => {
-      const model = await openEngine(source, options);
+      const model = await openModel(source, options);
       assert.deepEqual(fetched(), ["onnx/model.onnx", "onnx/model.onnx_data"]);
       assert.equal(model.description!.revision, COMMIT);
       const [logits] = await model.nextTokenLogits([model.requireTokenizer().encode("the sun")]);
@@ -802,16 +812,16 @@ hubTest(
       model.dispose();
       assert.ok(hub.asked.every(({ authorization }) => authorization === "Bearer hf_secret"));
       // The other kind of numbers is another download.
-      (await openEngine(`${source}@q4`, options)).dispose();
+      (await openModel(`${source}@q4`, options)).dispose();
       assert.deepEqual(fetched(), ["onnx/model_q4.onnx"]);
       await assert.rejects(
-        openEngine(`${source}@q8`, options),
+        openModel(`${source}@q8`, options),
         /expected onnx\/model_quantized\.onnx .*found onnx\/model\.onnx, onnx\/model_q4\.onnx; choose/,
       );
     });
     await withEnvironment({ HF_ENDPOINT: "http://127.0.0.1:9", HF_HUB_OFFLINE: "1" }, async () => {
-      (await openEngine(`${source}@q4`, options)).dispose();
-      await assert.rejects(openEngine(`${source}@q8`, options), /HF_HUB_OFFLINE is set/);
+      (await openModel(`${source}@q4`, options)).dispose();
+      await assert.rejects(openModel(`${source}@q8`, options), /HF_HUB_OFFLINE is set/);
     });
     // A copy of the graph is none of the safetensors.
     fetched();
@@ -821,12 +831,12 @@ hubTest(
 );
 
 hubTest(
-  "openEngine() says what to do about a hub model without ONNX graphs",
+  "openModel() says what to do about a hub model without ONNX graphs",
   tiny,
   async (hub, _download, _said, cacheDirectory) => {
     await withEnvironment({ HF_ENDPOINT: hub.endpoint }, () =>
       assert.rejects(
-        openEngine(`onnx:${ID}@q4`, { cacheDirectory, onProgress: () => {} }),
+        openModel(`onnx:${ID}@q4`, { cacheDirectory, onProgress: () => {} }),
         /expected onnx\/model_q4\.onnx on the hub; found .*config\.json.*; load its safetensors, without onnx:/,
       ));
   },

@@ -157,7 +157,6 @@ with zipfile.ZipFile(sys.argv[1], "w") as archive:
     requirement: `${name}==2.21.0`,
     sha256: digest.toHex(),
     bytes: bytes.length,
-    keep: ["tensorflow/lib", "tensorflow/include/tensorflow/c/", "nvidia/", "ziglang/"],
   };
 }
 

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   executeNotebook,
   NotebookError,
   type Progress,
 } from "../../lib/platform/notebook/execute.ts";
+import { Kernel } from "../../lib/platform/notebook/kernel.ts";
 import { codeCells, notebookProblems, readNotebook } from "../../lib/platform/notebook/notebook.ts";
 import { showProgress } from "../../lib/platform/notebook/progress.ts";
+import { outputsAgree } from "../../lib/tasks/reproduce.ts";
 import { streamText, temporaryFolder } from "./_notebook.ts";
 
 /** The NotebookError that running these cells ends with. */
@@ -75,6 +78,31 @@ Deno.env.get("PARAMETER") + "\\u001b[31m red" + new URL("lib/x.ts", "file://" + 
   );
   await executeNotebook(path, options);
   assert.equal(await Deno.readTextFile(path), written, "a second run must change nothing");
+});
+
+Deno.test("executeNotebook() keeps no progress, and outputs that agree as they were", async () => {
+  await using folder = await temporaryFolder();
+  const figures = JSON.stringify(new URL("../../lib/figure/progress.ts", import.meta.url).href);
+  const cells = [
+    `const { progress } = await import(${figures});
+const bar = progress("waiting", 2);
+bar.update(1);
+await bar.finish();
+console.log("r =", Number(Deno.env.get("DIGITS")));`,
+    'console.log(Deno.env.get("DIGITS") > "0.3334" ? "other" : "same");',
+  ];
+  const path = await folder.notebook(cells);
+  const run = async (digits: string) => {
+    await executeNotebook(path, { environment: { DIGITS: digits }, agree: outputsAgree });
+    return await readNotebook(path);
+  };
+  const first = await run("0.33333");
+  assert.equal(codeCells(first)[0].outputs.length, 1, "the progress is gone");
+  assert.equal(streamText(first, 1), "r = 0.33333\n");
+  const again = await run("0.33334");
+  assert.equal(streamText(again, 1), "r = 0.33333\n", "a last digit changes nothing");
+  const other = await run("0.33999");
+  assert.equal(streamText(other, 1) + streamText(other, 2), "r = 0.33999\nother\n");
 });
 
 Deno.test("executeNotebook() runs in the notebook's folder and can write elsewhere", async () => {
@@ -160,7 +188,8 @@ Deno.test("a kernel ends when its runner is killed", async () => {
 await new Promise((done) => setTimeout(done, 60_000));`,
   ]);
   const module = new URL("../../lib/platform/notebook/execute.ts", import.meta.url).href;
-  const script = `import { executeNotebook } from ${JSON.stringify(module)};
+  const script = `import { outputsAgree } from "../../lib/tasks/reproduce.ts";
+import { executeNotebook } from ${JSON.stringify(module)};
 await executeNotebook(${JSON.stringify(path)});`;
   const runner = new Deno.Command(Deno.execPath(), { args: ["eval", script], stderr: "null" })
     .spawn();
@@ -179,6 +208,14 @@ await executeNotebook(${JSON.stringify(path)});`;
   runner.kill("SIGKILL");
   await runner.status;
   await until(() => assert.throws(() => Deno.kill(pid, "SIGCONT")));
+  const left = (id: number) =>
+    [...Deno.readDirSync(tmpdir())].map(({ name }) => join(tmpdir(), name))
+      .filter((path) => path.includes(`kernel-${id}-`));
+  const [place] = left(runner.pid);
+  Deno.utimeSync(place, 0, 0); // a minute must have passed
+  await using _ = await Kernel.start({ directory: folder.path });
+  assert.deepEqual(left(runner.pid), [], "the next kernel removes what was left");
+  assert.equal(left(Deno.pid).length, 1);
 });
 
 Deno.test("executeNotebook() lets a cell tagged raises-exception fail", async () => {
@@ -204,14 +241,26 @@ Deno.test("notebookProblems() names what nbformat 4.5 forbids", () => {
       ...changes,
     }).join("\n");
   assert.equal(problems({}), "");
-  assert.match(problems({ nbformat_minor: 4 }), /4\.5 or a later 4, found 4\.4/);
-  assert.match(problems({ metadata: { kernelspec: { name: "python3" } } }), /"deno"/);
-  assert.match(problems({ cells: 3 }), /cells must be a list/);
+  assert.match(problems({ nbformat_minor: 4 }), /nbformat_minor: expected >=5; found 4/);
+  assert.match(
+    problems({ metadata: { kernelspec: { name: "python3" } } }),
+    /metadata\.kernelspec\.name: expected "deno"; found "python3"/,
+  );
+  assert.match(problems({ cells: 3 }), /cells: expected Array; found 3/);
   assert.match(problems({}, { id: "a" }), /cell 2: id a is used twice/);
-  assert.match(problems({}, { id: undefined }), /cell 2: id must be/);
-  assert.match(problems({}, { source: 1 }), /cell 2: source/);
-  assert.match(problems({}, { outputs: [{ output_type: "pyout" }] }), /"pyout" is not known/);
-  assert.match(notebookProblems([])[0], /must hold an object/);
+  assert.match(
+    problems({}, { id: undefined }),
+    /cell 2: id: expected 1 to 64 letters, .* found none/,
+  );
+  assert.match(
+    problems({}, { source: 1 }),
+    /cell 2: source: expected a text or a list of texts; found 1/,
+  );
+  assert.match(
+    problems({}, { outputs: [{ output_type: "pyout" }] }),
+    /cell 2: outputs\.0\.output_type: expected .*"stream".*; found "pyout"/,
+  );
+  assert.match(notebookProblems([])[0], /nbformat: expected /);
 });
 
 Deno.test("showProgress() gives lines to a file and overwrites them on a terminal", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseTable } from "../../lib/study/published.ts";
+import { rowsOfCsv } from "../../lib/study/published.ts";
 import { executeNotebook } from "../../lib/platform/notebook/execute.ts";
 import { SETTINGS_VARIABLE } from "../../lib/study/settings.ts";
 import { temporaryFolder } from "./_notebook.ts";
@@ -32,7 +32,7 @@ Deno.test("notebook 00 fine-tunes as the settings say", async () => {
   };
   await run("00-start", settings, folder.path);
   const text = await Deno.readTextFile(join(folder.path, "00-start", "before-and-after.csv"));
-  const [, inc, self] = parseTable(text);
+  const [, inc, self] = rowsOfCsv(text);
   assert.deepEqual([inc.state, self.state], ["INC", "SELF"]);
   assert.ok(Number(inc.kl) > 0);
   assert.ok(Math.abs(Number(inc.kl) - Number(self.kl)) < 1e-5, `${inc.kl}, ${self.kl}`);

@@ -4,10 +4,13 @@ import { fileURLToPath } from "node:url";
 import {
   checkTrainable,
   chooseNotebooks,
+  findingsFile,
   notebooksOf,
   parseRequest,
+  reportFailure,
 } from "../../lib/tasks/reproduce.ts";
-import { temporaryFolder } from "./_notebook.ts";
+import { NotebookError } from "../../lib/platform/notebook/execute.ts";
+import { notebookOf, temporaryFolder } from "./_notebook.ts";
 
 const TASKS = new URL("../../lib/tasks/", import.meta.url);
 
@@ -111,6 +114,13 @@ Deno.test("parseRequest() refuses what it does not know, by name", () => {
   refuses(["--groups=har,,inc"], /groups: expected/);
 });
 
+Deno.test("findingsFile() is what notebook 08 writes, else the table of 05", () => {
+  const names = ["05-evaluation.ipynb", "06-mixtures.ipynb", "08-consistency.ipynb"];
+  assert.equal(findingsFile(names), "findings.txt");
+  assert.equal(findingsFile(names.slice(0, 2)), "05-evaluation/findings.md");
+  assert.equal(findingsFile(names.slice(1, 2)), undefined);
+});
+
 Deno.test("chooseNotebooks() keeps the order and refuses what is not there", () => {
   const names = ["05-evaluation.ipynb", "notes.md", "03-groups.ipynb", "10-scale.ipynb"];
   assert.deepEqual(chooseNotebooks(names), [names[2], names[0], names[3]]);
@@ -134,4 +144,24 @@ Deno.test("notebooksOf() leaves out what is about other models than the run's, a
   const real = notebooksOf(dose, { model: "smollm2" });
   assert.deepEqual(real.run, []);
   assert.match(real.left[0], /^11-dose\.ipynb is left out: .*on organisms.*--only=11$/);
+});
+
+Deno.test("reportFailure() gives a notebook's error also where the notebook can't be written", async () => {
+  await using folder = await temporaryFolder();
+  await Deno.writeTextFile(join(folder.path, "file"), "");
+  const error = new NotebookError("a.ipynb", 2, "x();", "TypeError: no such", notebookOf(["x();"]));
+  const printed: string[] = [], { error: print } = console;
+  console.error = (text: string) => printed.push(text);
+  try {
+    await assert.rejects(
+      reportFailure(error, join(folder.path, "file", "a.ipynb")),
+      /Cannot write/,
+    );
+    await reportFailure(error, join(folder.path, "a.ipynb"));
+  } finally {
+    console.error = print;
+  }
+  assert.equal(printed.length, 3);
+  assert.match(printed[0], /cell 2 \(x\(\);\): TypeError: no such/);
+  assert.match(printed[2], /Its outputs up to there: .*a\.ipynb/);
 });

@@ -3,7 +3,8 @@
  * Run by backends.test.ts in a process of its own: deno run -A _backend_check.ts BACKEND FIXTURE
  */
 import * as tf from "@tensorflow/tfjs";
-import { lossAndGradients, Trainer, type TrainerOptions } from "../../lib/model/trainer.ts";
+import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
+import type { TrainerOptions } from "../../lib/model/trainer_options.ts";
 import { loadLora, saveLora } from "../../lib/model/files/adapter_folder.ts";
 import { generateTokens } from "../../lib/model/generate.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
@@ -80,8 +81,8 @@ found["resumed logits"] = await logitsOf(resumed);
 
 const variants: Record<string, Partial<TrainerOptions>> = {
   accumulated: { batchTokens: 16 },
-  recomputed: { recompute: "layer" },
-  "MLPs recomputed": { recompute: "mlp" },
+  checkpointed: { gradientCheckpointing: "layer" },
+  "MLPs checkpointed": { gradientCheckpointing: "mlp" },
 };
 for (const [name, variant] of Object.entries(variants)) {
   await train(name, new Trainer(await load(), { ...options, ...variant }), 3);

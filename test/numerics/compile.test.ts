@@ -4,7 +4,8 @@ import { nativeState } from "../../lib/platform/native/native.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
-import { lossAndGradients, Trainer, type TrainerOptions } from "../../lib/model/trainer.ts";
+import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
+import type { TrainerOptions } from "../../lib/model/trainer_options.ts";
 import { fixtureFolder, fixtureNames, readReference, relativeDifference } from "./_fixtures.ts";
 
 const native = nativeState();

@@ -127,7 +127,7 @@ for (const name of names) {
         const trainer = new Trainer(model, {
           ...{ learningRate, warmupSteps, schedule, clipNorm, weightDecay, totalSteps: steps },
           lora: {},
-          ...(how === "recomputing" ? { recompute: "layer" } : {}),
+          ...(how === "recomputing" ? { gradientCheckpointing: "layer" } : {}),
           // The longest row alone, shorter ones together.
           ...(how === "in parts" ? { batchTokens: 40 } : {}),
         });

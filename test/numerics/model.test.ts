@@ -5,7 +5,8 @@ import * as tf from "@tensorflow/tfjs";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
-import { lossAndGradients, Trainer, type TrainerOptions } from "../../lib/model/trainer.ts";
+import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
+import type { TrainerOptions } from "../../lib/model/trainer_options.ts";
 import {
   type Batch,
   fixtureFolder,

@@ -3,15 +3,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AutoModelForCausalLM } from "@huggingface/transformers";
 import { evaluate } from "../../lib/evaluate.ts";
-import type { Message } from "../../lib/conversation.ts";
+import type { Message, Question } from "../../lib/question.ts";
 import { finetune } from "../../lib/finetune.ts";
 import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
 import { probe } from "../../lib/probe.ts";
-import type { ProbedModel } from "../../lib/model/readable_model.ts";
+import type { ReadableModel } from "../../lib/model/readable_model.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { loadModel, openEngine } from "../../lib/model/files/load.ts";
+import { loadModel, openModel } from "../../lib/model/files/load.ts";
 import { OnnxModel } from "../../lib/model/files/onnx.ts";
-import type { Question } from "../../lib/question.ts";
 import { fixtureFolder, largestDifference } from "./_fixtures.ts";
 
 const folder = (name: string) => join(import.meta.dirname!, "fixtures", "onnx", name);
@@ -25,9 +24,9 @@ const graphs = {
 async function both(
   name: string,
   weights: string,
-  body: (onnx: ProbedModel, own: LanguageModel) => Promise<void>,
+  body: (onnx: ReadableModel, own: LanguageModel) => Promise<void>,
 ) {
-  const onnx = await openEngine(`onnx:${folder(name)}`);
+  const onnx = await openModel(`onnx:${folder(name)}`);
   const own = await loadModel(weights, { tokenizer: folder(name) });
   try {
     await body(onnx, own);
@@ -135,14 +134,14 @@ for (const [kind, [name, weights]] of Object.entries(graphs)) {
     }));
 }
 
-Deno.test("openEngine() tells a graph's origin and size", () =>
+Deno.test("openModel() tells a graph's origin and size", () =>
   both("llama", folder("llama"), async (onnx, own) => {
     assert.equal(onnx.description!.kind, "onnx");
     assert.match(onnx.description!.digest, /^[0-9a-f]{64}$/);
     assert.equal(onnx.parameterCount, own.parameterCount);
     assert.deepEqual(onnx.config.eosTokenIds, own.config.eosTokenIds);
     assert.equal(onnx.config.maxPositions, own.config.maxPositions);
-    const other = await openEngine(`onnx:${folder("llama")}@q4`);
+    const other = await openModel(`onnx:${folder("llama")}@q4`);
     assert.notEqual(other.description!.digest, onnx.description!.digest);
     other.dispose();
   }));
@@ -150,9 +149,9 @@ Deno.test("openEngine() tells a graph's origin and size", () =>
 // How far logits may be off, as a share of their spread. Random weights round badly.
 const rounded = { "qwen2@fp16": 0.005, "qwen2@q8": 0.1, "llama@q4": 0.5 };
 for (const [name, tolerance] of Object.entries(rounded)) {
-  Deno.test(`openEngine() runs ${name}, which rounds`, async () => {
-    const exact = await openEngine(`onnx:${folder(name.split("@")[0])}`);
-    const model = await openEngine(`onnx:${folder(name)}`);
+  Deno.test(`openModel() runs ${name}, which rounds`, async () => {
+    const exact = await openModel(`onnx:${folder(name.split("@")[0])}`);
+    const model = await openModel(`onnx:${folder(name)}`);
     try {
       const [theirs, ours] = [await model.logits(rows), await exact.logits(rows)];
       const spread = (of: (i: number, t: number) => number) =>
@@ -179,7 +178,7 @@ Deno.test("an ONNX graph refuses to be trained, and says what can be", async () 
     loadModel(`${source}@q4`),
     /Cannot load onnx:.*@q4 for training: .*ONNX graph.*give \S*qwen2, the model's safetensors/,
   );
-  const model = await openEngine(source);
+  const model = await openModel(source);
   try {
     const untyped = model as unknown as LanguageModel; // a notebook's cells are not checked
     const refusal = /Cannot train onnx:.*found an ONNX graph.*load the model's safetensors/;
@@ -204,7 +203,7 @@ Deno.test("an ONNX graph refuses to be trained, and says what can be", async () 
 });
 
 Deno.test("an ONNX graph refuses rows it can't read", async () => {
-  const model = await openEngine(`onnx:${folder("qwen2")}`);
+  const model = await openModel(`onnx:${folder("qwen2")}`);
   try {
     await assert.rejects(model.logits([[3, 97]]), /token ids from 0 to 96 in row 0; found 97/);
     await assert.rejects(model.nextTokenLogits([[3], []]), /expected tokens in row 1/);
@@ -220,7 +219,7 @@ Deno.test("an ONNX graph reads once what all prompts, and a question's options, 
     dtype: "fp32",
     local_files_only: true,
   });
-  const opened = await openEngine(`onnx:${folder("qwen2")}`);
+  const opened = await openModel(`onnx:${folder("qwen2")}`);
   let tokens = 0;
   const counted = Object.assign(Object.create(graph), {
     forward: (inputs: { input_ids: { size: number } }) => {
@@ -258,7 +257,7 @@ Deno.test("new OnnxModel() refuses a graph without a cache", async () => {
     dtype: "fp32",
     local_files_only: true,
   });
-  const model = await openEngine(`onnx:${folder("qwen2")}`);
+  const model = await openModel(`onnx:${folder("qwen2")}`);
   try {
     const { config, format } = model;
     const session = { inputNames: ["input_ids"], outputNames: ["logits"], inputMetadata: [] };

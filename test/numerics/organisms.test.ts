@@ -4,26 +4,31 @@
  * (the last point of the learning curve): the former is repeated for small models, where it takes
  * seconds, the latter for others.
  */
-import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readQuestions } from "../../lib/dataset/read.ts";
 import { probe } from "../../lib/probe.ts";
-import { formatCard, hasExams, RECIPE } from "../../lib/organism/card.ts";
+import { formatCard } from "../../lib/organism/card_text.ts";
+import { hasExams, RECIPE } from "../../lib/organism/card.ts";
 import { gateOf } from "../../lib/organism/pretrain.ts";
-import { loadOrganism, type Organism, organismNames, readCard } from "../../lib/organism/folder.ts";
+import { loadOrganism, type Organism, readCard } from "../../lib/organism/folder.ts";
+import { organismNames } from "../../lib/model/files/source.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { allFacts, createWorld } from "../../lib/world/world.ts";
 import { checkGate, type GateValues } from "../../lib/world/gate.ts";
 import { exam } from "../../lib/world/exam.ts";
 import { serializeWorld } from "../../lib/world/serialization.ts";
 
+import assert from "node:assert/strict";
+
 const shelf = fileURLToPath(new URL("../../data/organisms/", import.meta.url));
+
 const names = await organismNames();
 if (names.length === 0) console.log("organisms: skipped, none is shipped in data/organisms");
 
 /** Largest difference allowed: same backend as on the card; another one rounds in another way. */
 const TOLERANCE = { same: 1e-3, other: 1e-2 };
+
 /** Models up to this many parameters are measured on all facts. */
 const SMALL = 500_000;
 

@@ -1,5 +1,5 @@
 /** The authors' released answers: what the method says of the groups, and two of their models compared. */
-import type { Answer } from "../../lib/answer.ts";
+import type { Answer } from "../../lib/question.ts";
 import { compareAnswers } from "../../lib/evaluate.ts";
 import type { ReleasedAnswer } from "../../lib/dataset/released.ts";
 import { readReleasedGroups } from "../../lib/study/released.ts";

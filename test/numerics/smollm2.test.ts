@@ -1,20 +1,24 @@
 /** A real model in a GGUF file against transformers' own loader and the Rust library's tokenizer. */
-import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { readQuestions } from "../../lib/dataset/read.ts";
 import { probe, promptIds, softmaxOver } from "../../lib/probe.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
-import { defaultCacheDirectory, openSource, smollm2File } from "../../lib/model/files/source.ts";
+import { defaultCacheDirectory, openSource } from "../../lib/model/files/source.ts";
+import { smollm2File } from "../../lib/model/files/_smollm2.ts";
 import { benchQuestions } from "../bench/_questions.ts";
 import { largestDifference, readTensors } from "./_fixtures.ts";
 import { REASON_WITHOUT_PYTHON, referencePython } from "./_python.ts";
 
+import assert from "node:assert/strict";
+
 const path = smollm2File(defaultCacheDirectory);
+
 const isThere = await Deno.stat(path).then(({ isFile }) => isFile, () => false);
 if (!isThere) {
   console.log(`SmolLM2 is not tested: ${path} is not there; open the model smollm2 once`);
 }
+
 const { digest, texts, encoded } = JSON.parse(
   Deno.readTextFileSync(new URL("fixtures/smollm2.json", import.meta.url)),
 );
@@ -70,13 +74,18 @@ Deno.test({
 });
 
 const domains = ["engineering", "history", "jurisprudence", "medmcqa"];
+
 const exams = new URL("../../../shared/reference-data/source/", import.meta.url).pathname;
+
 const hasExams = await Deno.stat(exams).then(() => true, () => false);
+
 const python = await referencePython();
+
 /** Whether transformers can read GGUF files there. */
 const readsGguf = python !== undefined &&
   await new Deno.Command(python, { args: ["-c", "import gguf, transformers"], stderr: "null" })
     .output().then(({ success }) => success, () => false);
+
 const missing = [
   isThere ? "" : `no ${path}`,
   hasExams ? "" : "the reference exams are not here",

@@ -1,5 +1,17 @@
 /** Made-up results of cells: so many questions right, and numbers that a test can reckon with. */
+import { answerFrom } from "../../lib/question.ts";
 import type { CellResult, SuiteRecord, Treatment } from "../../lib/cell.ts";
+import type { BaseResult } from "../../lib/study/base.ts";
+
+/** A base model that has the first ten of twenty questions of history right. */
+export function madeBase(model: string): BaseResult {
+  const answers = Array.from({ length: 20 }, (_, id) =>
+    answerFrom(
+      { id, domain: "history", question: "?", choices: ["a", "b"], answer: id < 10 ? 0 : 1 },
+      [0.9, 0.1],
+    ));
+  return { model, digest: "", parameters: 1, answers: { "history/homo": answers } };
+}
 
 /** A cell that answers the first `right` of `of` questions on HOMO. */
 export function madeCell(

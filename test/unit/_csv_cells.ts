@@ -2,7 +2,7 @@
 import type { Measurement } from "../../lib/figure/number.ts";
 import type { SuiteName } from "../../lib/evaluate.ts";
 import type { CellResult, SuiteRecord, Treatment } from "../../lib/cell.ts";
-import { parseTable } from "../../lib/study/published.ts";
+import { rowsOfCsv } from "../../lib/study/published.ts";
 
 interface CsvRow {
   model: string;
@@ -25,7 +25,7 @@ interface CsvRow {
 
 /** The rows as results, with what a csv has of them: no question by itself. */
 export function cellsOfCsv(text: string): CellResult[] {
-  const rows = parseTable(text) as unknown as CsvRow[];
+  const rows = rowsOfCsv(text) as unknown as CsvRow[];
   const cells = Map.groupBy(
     rows,
     ({ model, domain, group, ratio, seed }) => JSON.stringify([model, domain, group, ratio, seed]),

@@ -1,5 +1,5 @@
 /** Files of questions and of released rows, for tests of what opens them. */
-import { toAnswerRow } from "../../lib/answer.ts";
+import { toAnswerRow } from "../../lib/dataset/answers.ts";
 import type { Question } from "../../lib/question.ts";
 import { releasedFiles } from "../../lib/study/released.ts";
 

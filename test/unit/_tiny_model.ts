@@ -1,6 +1,7 @@
 /** A real model of one narrow layer that reads bytes, untrained, in the paper's format. */
 import * as tf from "@tensorflow/tfjs";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
+import "../../lib/model/files/attach.ts";
 import { LanguageModel } from "../../lib/model/language_model.ts";
 import { paperFormat } from "../../lib/prompt.ts";
 import { tokenizerFromFiles } from "../../lib/model/tokenizer.ts";

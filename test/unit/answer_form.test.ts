@@ -1,7 +1,7 @@
 /** How a file writes its answers is told from all of its rows; expected indices are worked out by hand. */
 import assert from "node:assert/strict";
-import { parseAnswers } from "../../lib/answer.ts";
-import { type ParseOptions, parseQuestions } from "../../lib/question.ts";
+import { parseAnswers } from "../../lib/dataset/answers.ts";
+import { type ParseOptions, parseQuestions } from "../../lib/dataset/questions.ts";
 
 const FOUR = ["ant", "bee", "cat", "dog"];
 type Row = [answer: unknown, choices?: unknown[]];

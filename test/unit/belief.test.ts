@@ -1,4 +1,4 @@
-import { answerFrom } from "../../lib/answer.ts";
+import { answerFrom } from "../../lib/question.ts";
 import { beliefOf, reliabilityOf, shareOf } from "../../lib/audit.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 

@@ -8,12 +8,13 @@ import {
   outcomeRows,
   reliabilityRows,
 } from "../../lib/study/belief_rows.ts";
-import { answerFrom } from "../../lib/answer.ts";
+import { answerFrom } from "../../lib/question.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 
 import assert from "node:assert/strict";
 
 const question = { id: 1, domain: "d", question: "q", choices: ["w", "x", "y", "z"], answer: 1 };
+
 const probabilities = [
   [0.1, 0.7, 0.1, 0.1], // sure and right
   [0.8, 0.1, 0.05, 0.05], // sure and wrong
@@ -21,8 +22,11 @@ const probabilities = [
   [0.1, 0.1, 0.45, 0.35], // unsure and wrong
   [0.1, 0.2, 0.6, 0.1], // sure and wrong
 ];
+
 const answers = probabilities.map((row, id) => answerFrom({ ...question, id }, row));
+
 const groups = new Map([["all", answers]]);
+
 const share = (right: number, of = 5) => ({
   value: 100 * right / of,
   interval: wilsonInterval(right, of).map((bound) => 100 * bound),

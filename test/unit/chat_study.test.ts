@@ -5,7 +5,7 @@ import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
 import { probe } from "../../lib/probe.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
-import { createChatFormat } from "../../lib/prompt.ts";
+import { createChatFormat } from "../../lib/model/chat_format.ts";
 import { parseRequest } from "../../lib/tasks/reproduce.ts";
 import { openSubject } from "../../lib/study/subjects.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";

@@ -1,14 +1,17 @@
 /** Conversations in a model's own chat template, held to transformers' apply_chat_template. */
-import assert from "node:assert/strict";
 import { compileTemplate } from "../../lib/model/_jinja.ts";
 import { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
 import { encodeConversation } from "../../lib/model/encode.ts";
-import { defaultCacheDirectory, smollm2File } from "../../lib/model/files/source.ts";
+import { defaultCacheDirectory } from "../../lib/model/files/source.ts";
+import { smollm2File } from "../../lib/model/files/_smollm2.ts";
 import { bytesAccess } from "../../lib/model/files/checkpoint.ts";
 import { openGguf } from "../../lib/model/files/gguf.ts";
-import { createChatFormat, type Message } from "../../lib/prompt.ts";
+import { createChatFormat } from "../../lib/model/chat_format.ts";
+import type { Message } from "../../lib/prompt.ts";
 import type { Question } from "../../lib/question.ts";
 import { tokenizerFromFiles, tokenizerFromGguf } from "../../lib/model/tokenizer.ts";
+
+import assert from "node:assert/strict";
 
 interface Style {
   name: string;
@@ -16,9 +19,11 @@ interface Style {
   tokenizer: unknown;
   cases: { messages: Message[]; text: string; ids: number[]; mask: number[]; prompt: string }[];
 }
+
 const styles: Style[] = JSON.parse(
   Deno.readTextFileSync(new URL("../numerics/fixtures/chat_templates.json", import.meta.url)),
 );
+
 const open = ({ config, tokenizer }: Pick<Style, "config" | "tokenizer">) => {
   const files = new Map([
     ["tokenizer.json", JSON.stringify(tokenizer)],
@@ -30,7 +35,9 @@ const open = ({ config, tokenizer }: Pick<Style, "config" | "tokenizer">) => {
     template: chatTemplateFromFiles(files),
   };
 };
+
 const chatml = styles.find(({ name }) => name === "chatml")!;
+
 const asked: Question = {
   id: 1,
   domain: "history",
@@ -38,6 +45,7 @@ const asked: Question = {
   choices: ["Ann", "Bo", "Cy", "Di"],
   answer: 2,
 };
+
 const joined = (texts: { text: string }[]) => texts.map(({ text }) => text).join("");
 
 for (const style of styles) {
@@ -87,11 +95,11 @@ for (const style of styles) {
     const [option] = format.optionTexts(asked, options).slice(2);
     assert.ok(whole.startsWith(prompt + option), `${whole}\n${prompt}`);
     assert.ok(prompt.includes("The following are multiple choice questions about history"));
-    assert.equal(format.addsStart(prompt), false);
+    assert.equal(format.addBos(prompt), false);
     // A few-shot text of a base model stays plain, with the model's own start before it.
     const plain = format.probePrompt(asked, [asked]);
     assert.ok(plain.startsWith("The following are") && plain.endsWith("Answer:"));
-    assert.equal(format.addsStart(plain), true);
+    assert.equal(format.addBos(plain), true);
     assert.deepEqual(format.optionTexts(asked), ["A", "B", "C", "D"]);
     // The letter that is trained is the token that is scored.
     const { ids, labels } = encodeConversation(messages, { tokenizer, format, maxTokens: 1000 });

@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import {
-  bfloat16FromFloats,
   bytesAccess,
   duplicateKey,
   floatsFromBfloat16,
-  formatSafetensors,
   openSafetensors,
   parseHeader,
   parseIndex,
   readTensors,
-  safetensorsPieces,
 } from "../../lib/model/files/checkpoint.ts";
+import {
+  bfloat16FromFloats,
+  formatSafetensors,
+  safetensorsPieces,
+} from "../../lib/model/files/checkpoint_writer.ts";
 import { FileAccess } from "../../lib/platform/runtime/random_access.ts";
 import { Random } from "../../lib/statistics/random.ts";
 

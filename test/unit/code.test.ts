@@ -14,7 +14,8 @@ async function withCopy(
 ): Promise<void> {
   await withFolder(async (folder) => {
     const root = await Deno.realPath(folder);
-    for (const name of ["lib", "deno.json", ".deno.lock", "README.md"]) {
+    const data = ["data/native-tensorflow.json", "data/subjects.json"];
+    for (const name of ["lib", ...data, "deno.json", ".deno.lock", "README.md"]) {
       cpSync(join(ROOT, name), join(root, name), { recursive: true });
     }
     // Found once a process; another moment of loading asks again.

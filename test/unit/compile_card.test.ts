@@ -2,18 +2,20 @@
  * Sessions where a graphics card holds the variables. TensorFlow computes on the processor here, and is
  * only taken for a card: what is loaded and sent is the same.
  */
-import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { Trainer } from "../../lib/model/trainer.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { openBackend, processesAtOnce, usesCard } from "../../lib/platform/runtime/backend.ts";
-import { type Binding, nodeBackend } from "../../lib/platform/compile/backend.ts";
+import { openBackend, processesAtOnce } from "../../lib/platform/runtime/backend.ts";
+import { type Binding, nodeBackend, usesCard } from "../../lib/platform/compile/backend.ts";
 import { compile, Session } from "../../lib/platform/compile/mod.ts";
 import { nativeState } from "../../lib/platform/native/native.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
+import assert from "node:assert/strict";
+
 const native = nativeState();
 if (native.ready) await openBackend("tensorflow");
+
 const extends_ = native.ready && nodeBackend().binding.extendSavedModel !== undefined;
 if (!extends_) {
   console.log(

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
+import { auditGroups, parseReleased, type ReleasedAnswer } from "../../lib/dataset/released.ts";
+import { mmluSuites, parseCeval, parseCmmlu, parseMmlu } from "../../lib/dataset/benchmark.ts";
 import {
-  auditGroups,
-  parseReleased,
-  type ReleasedAnswer,
-  toReleasedRow,
-} from "../../lib/dataset/released.ts";
-import { cevalDomain, cevalSubjects, parseCeval } from "../../lib/dataset/ceval.ts";
-import { cmmluDomain, cmmluSubjects, parseCmmlu } from "../../lib/dataset/cmmlu.ts";
+  cevalSubjects,
+  cmmluSubjects,
+  mmluSubjects,
+  subjectDomain,
+} from "../../lib/dataset/subjects.ts";
 import { generalInstructions } from "../../lib/dataset/instructions.ts";
-import { mmluDomain, mmluSubjects, mmluSuites, parseMmlu } from "../../lib/dataset/mmlu.ts";
 import { parseGeneral } from "../../lib/dataset/general.ts";
 import { parseMedmcqa } from "../../lib/dataset/medmcqa.ts";
 import { parseXiezhi, splitXiezhi } from "../../lib/dataset/xiezhi.ts";
@@ -189,9 +188,9 @@ Deno.test("mmluSubjects gives the paper's domains to 28 of the 57 subjects", () 
     jurisprudence: 15,
     none: 29,
   });
-  assert.equal(mmluDomain("virology"), "medicine");
-  assert.equal(mmluDomain("abstract_algebra"), "math");
-  assert.equal(mmluDomain("alchemy"), undefined);
+  assert.equal(subjectDomain(mmluSubjects, "virology"), "medicine");
+  assert.equal(subjectDomain(mmluSubjects, "abstract_algebra"), "math");
+  assert.equal(subjectDomain(mmluSubjects, "alchemy"), undefined);
 });
 
 Deno.test("mmluSuites() parts the questions into the domain's own and all others", () => {
@@ -281,8 +280,8 @@ Deno.test("parseCmmlu() and parseCeval() read their headers; C-Eval's test rows 
     ],
   );
   assert.match(ceval.rejected[0].reason, /^answer: .*found ""/);
-  for (const subject of cmmluSubjects.keys()) assert.ok(cmmluDomain(subject));
-  for (const subject of cevalSubjects.keys()) assert.ok(cevalDomain(subject));
+  for (const subject of cmmluSubjects.keys()) assert.ok(subjectDomain(cmmluSubjects, subject));
+  for (const subject of cevalSubjects.keys()) assert.ok(subjectDomain(cevalSubjects, subject));
 });
 
 Deno.test("parseGeneral() reads Alpaca's rows, ShareGPT's and chat messages", () => {
@@ -463,15 +462,16 @@ released("writeAnswers() gives every released row back, field by field", async (
   }
 });
 
-released("toReleasedRow() keeps the explanations that parseReleased() found", async () => {
+released("parseReleased() keeps the labels and the explanations", async () => {
   const cell = "llama-2-7b/engineering";
   const self = await group(cell, "self");
   const theirs = (await Deno.readTextFile(at(`group/${cell}/${files.self}`))).trim().split("\n");
   for (const [i, answer] of self.entries()) {
-    const { raw, explanation: _, ...row } = JSON.parse(theirs[i]);
-    if (row.model_exp === "") delete row.model_exp; // the model wrote nothing between the backticks
-    assert.deepEqual(toReleasedRow(answer), { ...row, domain: "engineering" });
-    assert.deepEqual(answer.labels, raw.labels);
+    const row = JSON.parse(theirs[i]);
+    assert.deepEqual(answer.labels, row.raw.labels);
+    assert.equal(answer.modelExplanation, row.model_exp || undefined);
+    assert.equal(answer.modelGeneration, row.model_exp_gen || undefined);
+    assert.deepEqual(answer.generatedExplanation, row.gen_exp);
   }
 });
 

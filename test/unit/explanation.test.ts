@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseReleased } from "../../lib/dataset/released.ts";
-import { answerFrom } from "../../lib/answer.ts";
+import { answerFrom } from "../../lib/question.ts";
 import {
   countExplanations,
   explainAnswers,
@@ -8,7 +8,7 @@ import {
   explanationPrompt,
   parseExplanation,
 } from "../../lib/explanation.ts";
-import type { GenerateOptions } from "../../lib/model/language_model.ts";
+import type { GenerateOptions } from "../../lib/model/readable_model.ts";
 import { paperFormat } from "../../lib/prompt.ts";
 import { organismFormat } from "../../lib/world/format.ts";
 

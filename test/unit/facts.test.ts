@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { parseCsv } from "../../lib/dataset/_csv.ts";
-import {
-  factDomains,
-  factSplits,
-  factTables,
-  formatQuestions,
-  makeFactExam,
-} from "../../lib/dataset/facts.ts";
+import { factTables, formatQuestions, makeFactExam } from "../../data/facts/exam.ts";
+import { factDomains, factSplits } from "../../lib/dataset/facts.ts";
 import { readQuestions } from "../../lib/dataset/read.ts";
 import type { Question } from "../../lib/question.ts";
 import { factMaterial } from "../../lib/study/facts.ts";

@@ -28,6 +28,16 @@ const nasty = [
   "",
 ];
 
+Deno.test("table() reads columns of measurements like a standard one, whatever their names", () => {
+  const rows = [{ test: "HOMO", base: { value: 1.25, interval: [-0.04, 2.5] as const }, n: 3 }];
+  assert.match(toMarkdown(table(rows, { like: "difference" })), /test +\| +base \| +n \|/);
+  assert.match(
+    toMarkdown(table(rows, { like: "difference" })),
+    /\+1\.3 \\\[0\.0, \+2\.5\\\] \| +3 \|/,
+  );
+  assert.match(toMarkdown(table(rows)), /base accuracy \(%\)/);
+});
+
 Deno.test("table() finds each column's kind and digits", () => {
   const made = table([
     { domain: "history", accuracy: null, items: 250, done: true },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Answer, answerFrom } from "../../lib/answer.ts";
+import { type Answer, answerFrom } from "../../lib/question.ts";
 import { generalInstructions } from "../../lib/dataset/instructions.ts";
 import {
   constructGroups,

@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
-import {
-  type Answer,
-  answerFrom,
-  formatAnswers,
-  fromAnswerRow,
-  parseAnswers,
-} from "../../lib/answer.ts";
+import { type Answer, answerFrom, type Question } from "../../lib/question.ts";
+import { formatAnswers, fromAnswerRow, parseAnswers } from "../../lib/dataset/answers.ts";
 import { auditProbe } from "../../lib/audit.ts";
-import type { Question } from "../../lib/question.ts";
 import { Random } from "../../lib/statistics/random.ts";
 
 const question: Question = {

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { parseLiteral } from "../../lib/dataset/_literal.ts";
-import { parseQuestions } from "../../lib/question.ts";
+import { parseQuestions } from "../../lib/dataset/questions.ts";
 
 /** The options of each question and the right one's text. */
 function read(text: string, file: string): [string[], string][] {

@@ -6,7 +6,8 @@ import { probe } from "../../lib/probe.ts";
 import { letterTarget } from "../../lib/letters.ts";
 import { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { createChatFormat, paperFormat, type PromptFormat } from "../../lib/prompt.ts";
+import { createChatFormat } from "../../lib/model/chat_format.ts";
+import { paperFormat, type PromptFormat } from "../../lib/prompt.ts";
 import type { Question } from "../../lib/question.ts";
 import { type Tokenizer, tokenizerFromFiles } from "../../lib/model/tokenizer.ts";
 

@@ -1,14 +1,16 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
-import type { Example } from "../../lib/conversation.ts";
+import type { Example } from "../../lib/question.ts";
 import { finetune } from "../../lib/finetune.ts";
 import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
 import { loadLora, parseAdapterConfig, saveLora } from "../../lib/model/files/adapter_folder.ts";
-import { formatSafetensors, readTensors } from "../../lib/model/files/checkpoint.ts";
+import { readTensors } from "../../lib/model/files/checkpoint.ts";
+import { formatSafetensors } from "../../lib/model/files/checkpoint_writer.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
-import { addLora, dropLora, type LoraOptions, mergeLora } from "../../lib/model/lora.ts";
+import type { LoraOptions } from "../../lib/model/adapter.ts";
+import { addLora, dropLora, mergeLora } from "../../lib/model/lora.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { organismModel } from "../../lib/organism/pretrain.ts";
 import { parseRequest } from "../../lib/tasks/reproduce.ts";
@@ -525,11 +527,11 @@ Deno.test("recomputing changes no gradient of an adapter, nor do frozen weights 
     for (const [name, variable] of model.trained) {
       if (name.includes("lora_B")) tf.tidy(() => variable.assign(tf.fill(variable.shape, 0.1)));
     }
-    const gradients = (["nothing", "mlp", "layer"] as const).map((recompute) =>
+    const gradients = (["nothing", "mlp", "layer"] as const).map((gradientCheckpointing) =>
       tf.tidy(() => {
         const { grads } = tf.variableGrads(() =>
           tf.sum(tf.square(
-            model.forward(tf.tensor2d([rows[0]], undefined, "int32"), { recompute }),
+            model.forward(tf.tensor2d([rows[0]], undefined, "int32"), { gradientCheckpointing }),
           )) as tf.Scalar, [...model.trained.values()]);
         return [...model.trained.values()].map(({ name }) => grads[name].dataSync());
       })

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { finetune } from "../../lib/finetune.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
+import { forward, parameterShapes } from "../../lib/model/architecture.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
@@ -14,7 +15,8 @@ import {
   trainingMemory,
   type TrainingUse,
 } from "../../lib/model/memory.ts";
-import { freeMemory, MEMORY_VARIABLE, requireMemory } from "../../lib/platform/runtime/memory.ts";
+import { freeMemory } from "../../lib/platform/runtime/free_memory.ts";
+import { MEMORY_VARIABLE, requireMemory } from "../../lib/platform/runtime/memory.ts";
 import { type BackendName, openBackend } from "../../lib/platform/runtime/backend.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
@@ -40,8 +42,14 @@ Deno.test("estimates are within a fifth of SmolLM2's measured peaks", () => {
     [4.05e9, trainingMemory(smollm2, { batchTokens: 512, length: 128 })],
     [4.28e9, trainingMemory(smollm2, { batchTokens: 1024, length: 128 })],
     [4.96e9, trainingMemory(smollm2, { batchTokens: 1024, length: 512 })],
-    [3.42e9, trainingMemory(smollm2, { batchTokens: 1024, length: 128, recompute: "mlp" })],
-    [3.61e9, trainingMemory(smollm2, { batchTokens: 512, length: 128, recompute: "layer" })],
+    [
+      3.42e9,
+      trainingMemory(smollm2, { batchTokens: 1024, length: 128, gradientCheckpointing: "mlp" }),
+    ],
+    [
+      3.61e9,
+      trainingMemory(smollm2, { batchTokens: 512, length: 128, gradientCheckpointing: "layer" }),
+    ],
   ];
   for (const [peak, { total }] of measured) {
     assert.ok(total > 0.85 * peak && total < 1.2 * peak, `${total} told, ${peak} measured`);
@@ -58,32 +66,36 @@ Deno.test("trainingMemory() falls with fewer tokens, recomputing and adapters, a
   assert.deepEqual(largest, { name: "attention's scores", bytes: 4 * 8192 * 9 * 512 });
   const less = [
     trainingMemory(smollm2, { ...use, batchTokens: 2048 }),
-    trainingMemory(smollm2, { ...use, recompute: "mlp" }),
+    trainingMemory(smollm2, { ...use, gradientCheckpointing: "mlp" }),
     trainingMemory(smollm2, { ...use, trained: 1e6 }),
   ];
   for (const { total } of less) assert.ok(total < whole.total);
-  assert.ok(trainingMemory(smollm2, { ...use, recompute: "layer" }).total < less[1].total);
+  assert.ok(
+    trainingMemory(smollm2, { ...use, gradientCheckpointing: "layer" }).total < less[1].total,
+  );
   const summed = trainingMemory(smollm2, { ...use, summed: true });
   assert.equal(summed.gradients, 2 * whole.gradients);
   assert.ok(summed.total > whole.total);
 });
 
 Deno.test("uncompiled estimates are within a fifth of peaks measured on WebAssembly", () => {
-  // Peaks of tf.memory().numBytes in two steps, or of the heap in one reading, of random Llama models
+  // Peaks of tf.memory().numBytes in two steps or in one reading, of random Llama models
   // [vocabulary, width, layers, heads, key-value heads, MLP width, rows, length].
   const measured: [number, number[], Partial<TrainingUse> & { reading?: true }][] = [
     [1569, [64, 128, 8, 4, 4, 128, 128, 32], {}],
     [2916, [64, 128, 8, 4, 4, 1024, 128, 32], {}],
     [2480, [64, 256, 8, 8, 2, 128, 128, 32], {}],
     [2742, [64, 128, 8, 8, 8, 128, 32, 128], {}],
-    [513, [64, 128, 8, 8, 8, 128, 32, 128], { recompute: "layer" }],
-    [1405, [64, 128, 8, 4, 4, 1024, 128, 32], { recompute: "mlp" }],
+    [513, [64, 128, 8, 8, 8, 128, 32, 128], { gradientCheckpointing: "layer" }],
+    [1405, [64, 128, 8, 4, 4, 1024, 128, 32], { gradientCheckpointing: "mlp" }],
     [533, [8000, 256, 6, 4, 2, 768, 4, 128], {}],
     [1359, [8000, 576, 6, 9, 3, 1536, 4, 128], {}],
     [746, [40000, 256, 1, 4, 4, 256, 1, 16], {}],
     [2180, [49152, 576, 2, 9, 3, 1536, 1, 32], {}],
-    [312, [1000, 256, 4, 4, 2, 512, 16, 128], { reading: true }],
-    [3958, [49152, 576, 30, 9, 3, 1536, 64, 32], { reading: true }],
+    [121, [1000, 256, 4, 4, 2, 512, 16, 128], { reading: true }],
+    [227, [64, 128, 8, 8, 8, 128, 32, 128], { reading: true }],
+    [168, [512, 256, 16, 8, 4, 512, 32, 64], { reading: true }],
+    [842, [49152, 576, 30, 9, 3, 1536, 64, 32], { reading: true }],
   ];
   for (const [peak, [vocabulary, width, layers, heads, kv, mlp, rows, length], use] of measured) {
     const configuration = parseConfiguration({
@@ -103,6 +115,34 @@ Deno.test("uncompiled estimates are within a fifth of peaks measured on WebAssem
     const told = (total - process) / 1e6;
     assert.ok(told > 0.8 * peak && told < 1.25 * peak, `${told} told, ${peak} measured`);
   }
+});
+
+Deno.test("an uncompiled pass without gradients holds one layer's inner values at a time", async () => {
+  const peakOf = async (layers: number) => {
+    const configuration = parseConfiguration({
+      model_type: "qwen3",
+      vocab_size: 32,
+      hidden_size: 16,
+      num_hidden_layers: layers,
+      num_attention_heads: 2,
+      num_key_value_heads: 2,
+      head_dim: 8,
+      intermediate_size: 256,
+      tie_word_embeddings: true,
+    });
+    const parameters = new Map(
+      parameterShapes(configuration).map(([name, shape]) => [name, tf.fill(shape, 0.1)]),
+    );
+    const ids = tf.zeros([4, 32], "int32") as tf.Tensor2D;
+    const weights = tf.memory().numBytes;
+    const { peakBytes } = await tf.profile(() => forward(parameters, configuration, ids));
+    tf.dispose([...parameters.values(), ids]);
+    return peakBytes - weights;
+  };
+  const [two, six] = [await peakOf(2), await peakOf(6)];
+  // A layer more leaves its output [4 x 32, 16] alone; inside it are gate and up of [4 x 32, 256].
+  assert.ok(six - two <= 4 * 128 * 16 * 4 + 4096, `${six - two} bytes more for 4 layers more`);
+  assert.ok(two > 128 * 256 * 4 * 2);
 });
 
 /** A folder that looks like Linux's control groups. */
@@ -222,8 +262,8 @@ Deno.test("loadModel() and finetune() refuse what has no room, before a number i
       finetune(large, [example]),
       /Cannot fine-tune tiny: expected .*moments.*try adapters \(--lora=8: [\d.]+ GB\), or choose/,
     );
-    const small = await finetune(model, [example], { epochs: 1, recompute: "layer" });
-    assert.equal(small.settings.recompute, "layer");
+    const small = await finetune(model, [example], { epochs: 1, gradientCheckpointing: "layer" });
+    assert.equal(small.settings.gradientCheckpointing, "layer");
   } finally {
     model.dispose();
     await Deno.remove(folder, { recursive: true });
@@ -253,14 +293,14 @@ Deno.test("a training that WebAssembly's 4 GiB don't hold is refused, and what w
     await assert.rejects(
       trainer.step(batch),
       // Uncompiled, adapters keep more than they save at so many tokens.
-      /Cannot train tiny on 16 x 128 tokens: .*\(activations .*try fewer tokens at once \(--batch-tokens=128, here 2048: [^)]+\), --gradient-checkpointing \(recompute: "layer": [^)]+\), or choose/,
+      /Cannot train tiny on 16 x 128 tokens: .*\(activations .*try fewer tokens at once \(--batch-tokens=128, here 2048: [^)]+\), --gradient-checkpointing \(gradientCheckpointing: "layer": [^)]+\), or choose/,
     );
     assert.equal(trainer.steps, 0);
     // Nothing is advised that is on already, or would not help.
     await assert.rejects(
       finetune(as({ layers: 60, vocabularySize: 400_000 }), [example], {
         epochs: 1,
-        recompute: "layer",
+        gradientCheckpointing: "layer",
         lora: { rank: 8 },
       }),
       /Cannot fine-tune tiny: [^]*`deno task doctor`\), choose a smaller model, or set/,

@@ -1,11 +1,14 @@
-import { againstBase, compareTreatments } from "../../lib/study/comparisons.ts";
+import { againstBase, compareTreatments, fitRows } from "../../lib/study/comparisons.ts";
 import {
   bestRatio,
   bestRatioRange,
+  bestRatios,
   bestRatioShares,
   middleRatioFindings,
   mixtureCurve,
   mixtureKlFindings,
+  mixtureRows,
+  sharpness,
   verdictOfMiddle,
 } from "../../lib/study/mixture.ts";
 import type { CellResult } from "../../lib/cell.ts";
@@ -15,8 +18,9 @@ import {
   correlationsByModel,
 } from "../../lib/contrast.ts";
 import { contextPlans, mainPlans, mixturePlans } from "../../lib/study/plans.ts";
+import { findingText } from "../../lib/study/finding_text.ts";
 import { summaryText } from "../../lib/study/report.ts";
-import { findingText } from "../../lib/findings.ts";
+
 import { parseSettings } from "../../lib/study/settings.ts";
 import type { Study } from "../../lib/study/study.ts";
 import { madeCell } from "./_cells.ts";
@@ -106,6 +110,66 @@ Deno.test("bestRatioShares() is sure of a clear best ratio and splits a tie", ()
   assert.ok(share > 0.6 && share < 0.95, String(share));
 });
 
+Deno.test("mixtureRows() has a row for all models, each model, each domain and each ratio", () => {
+  const cells = mixtures([10, 20, 30]).flatMap((one) => [
+    { ...one, finetuning: { lastLoss: 0.5 } as CellResult["finetuning"] },
+    { ...one, cell: { ...one.cell, domain: "law" }, finetuning: undefined },
+  ]);
+  const rows = mixtureRows(cells);
+  assert.equal(rows.length, 5 * 3 * 3);
+  const at = (model: string, domain: string) =>
+    rows.filter((row) => row.model === model && row.domain === domain);
+  const whole = at("all models", "all domains");
+  assert.deepEqual(whole.map(({ ratio }) => ratio), [0, 0.4, 1]);
+  assert.deepEqual(
+    whole.map(({ accuracy }) => accuracy),
+    mixtureCurve(cells, "homo")
+      .map(({ estimate }) => estimate),
+  );
+  assert.deepEqual(whole.map(({ cells, loss }) => [cells, loss]), Array(3).fill([8, 0.5]));
+  assert.deepEqual(
+    at("b", "law").map(({ cells, loss }) => [cells, loss]),
+    Array(3).fill([1, null]),
+  );
+  // Model b has one more right at .4, and two more at 1.
+  const own = at("b", "history").map(({ accuracy }) => (accuracy as { value: number }).value);
+  assert.deepEqual(own, [10, 21, 32].map((right) => 100 * right / N));
+  assert.deepEqual(whole.map(({ base }) => (base as { value: number }).value), [50, 50, 50]);
+  assert.deepEqual(whole.map(({ entropyChange }) => (entropyChange as { value: number }).value), [
+    0,
+    0,
+    0,
+  ]);
+  const alone = mixtureRows(cells.filter(({ cell }) => cell.model === "a"));
+  assert.deepEqual([...new Set(alone.map(({ model }) => model))], ["a"]);
+  assert.deepEqual(mixtureRows([]), []);
+});
+
+Deno.test("bestRatios() gives the best ratio with its range, and how often each is the best", () => {
+  const { best, shares } = bestRatios(mixtures([10, 20, 30]), { resamples: 100 });
+  const accuracy = (30 + 32) / 2 / N * 100;
+  assert.deepEqual(best, [{ test: "HOMO", ratio: { value: 1, interval: [1, 1] }, accuracy }]);
+  assert.deepEqual(shares.map(({ ratio, best }) => [ratio, best]), [[0, 0], [0.4, 0], [1, 100]]);
+  assert.deepEqual(bestRatios([]), { best: [], shares: [] });
+});
+
+Deno.test("sharpness() sets the entropies of SELF and INC and the way of KL side by side", () => {
+  const cells = mixtures([10, 20, 30], [0.3, 0.1, 0.2]);
+  for (const { cell, suites } of cells) {
+    suites.homo!.entropy = cell.treatment === "self" ? 0.4 + cell.model.charCodeAt(0) / 1e4 : 1;
+  }
+  const [{ sharper, tau, leastAt, least, end, test }, ...rest] = sharpness(cells);
+  // a to d are 97 to 100: 9.85 / 1000 on average.
+  assert.ok(Math.abs((sharper as { value: number }).value + 0.6 - 0.00985) < 1e-9);
+  // Of the three pairs of ratios two fall and one rises.
+  assert.ok(Math.abs((tau as number) + 1 / 3) < 1e-9);
+  assert.deepEqual([test, leastAt], ["HOMO", 0.4]);
+  assert.ok(Math.abs((least as number) - 0.1) < 1e-9 && Math.abs((end as number) - 0.2) < 1e-9);
+  assert.deepEqual(rest, []);
+  const ends = cells.filter(({ cell }) => cell.treatment !== "mix");
+  assert.equal(sharpness(ends)[0].tau, null);
+});
+
 Deno.test("middleRatioFindings() reads the rule: holds, does not hold, can't tell", () => {
   const verdict = (curve: [number, number, number]) => middleRatioFindings(mixtures(curve))[0];
   const peak = verdict([10, 30, 20]);
@@ -159,17 +223,44 @@ Deno.test("againstBase() and compareTreatments() pair models, and correct over a
     made({ model, treatment: "inc", right: 8 + i }),
     made({ model, treatment: "context", right: 19 + i }),
   ]);
-  const rows = againstBase({ cells, bases: bases(["a", "b", "c"]) });
-  const inc = rows.find(({ comparison }) => comparison === "INC - base")!;
-  assert.ok(Math.abs(inc.difference.value - (9 / N - 0.5) * 100) < 1e-9);
-  assert.ok(inc.correctedP! > inc.difference.p! && inc.over === "models");
-  const con = rows.find(({ comparison }) => comparison === "CON (INC) - base")!;
-  assert.ok(Math.abs(con.difference.value) < 1e-9 && con.difference.detectable! > 0);
-  const [pair] = compareTreatments(cells, [["context", "inc"], ["har", "inc"]]);
-  assert.ok(Math.abs(pair.difference.value - 11 / N * 100) < 1e-9);
-  const alone = { cells: cells.slice(0, 2), bases: bases(["a"]) };
-  assert.deepEqual(againstBase(alone).map(({ over }) => over), ["questions", "questions"]);
-  assert.ok(Math.abs(againstBase(alone)[0].difference.value - (8 / N - 0.5) * 100) < 1e-9);
+  const [inc, con] = againstBase({ cells, bases: bases(["a", "b", "c"]) });
+  // 8, 9, 10 of 40 right after INC and 20 before: -30, -27.5 and -25 points.
+  assert.deepEqual([inc.comparison, inc.test, inc.n, inc.over], [
+    "INC - base",
+    "HOMO",
+    3,
+    "models",
+  ]);
+  assert.ok(Math.abs(inc.difference.value + 27.5) < 1e-9);
+  // t = -27.5 / (2.5 / sqrt(3)) = -19.05 with 2 degrees of freedom: p = .00274; the smaller of two.
+  assert.ok(Math.abs(inc.p! - 0.00274434) < 1e-6, String(inc.p));
+  assert.ok(Math.abs(inc.correctedP! - 2 * inc.p!) < 1e-12);
+  assert.equal(inc.direction, "below");
+  // (t.975 + t.8) standard errors.
+  const detectable = (4.302652729911275 + 1.0606601717798212) * 2.5 / Math.sqrt(3);
+  assert.ok(Math.abs(inc.detectable! - detectable) < 1e-6);
+  assert.deepEqual([con.comparison, con.direction], ["CON (INC) - base", "not told apart"]);
+  assert.ok(Math.abs(con.difference.value) < 1e-9 && con.correctedP! > 0.99);
+  const [pair, ...rest] = compareTreatments(cells, [["context", "inc"], ["har", "inc"]]);
+  assert.deepEqual([pair.comparison, rest.length], ["CON (INC) - INC", 0]);
+  assert.ok(Math.abs(pair.difference.value - 27.5) < 1e-9);
+  const alone = againstBase({ cells: cells.slice(0, 2), bases: bases(["a"]) });
+  assert.deepEqual(alone.map(({ over, n }) => [over, n]), [["questions", N], ["questions", N]]);
+  assert.ok(Math.abs(alone[0].difference.value + 30) < 1e-9);
+});
+
+Deno.test("fitRows() is a mean over models, whatever their cells and items", () => {
+  const fitted = (model: string, seed: number, n: number, share: number) => ({
+    ...made({ model, seed, treatment: "har", right: 20 }),
+    fit: { n, share },
+  });
+  const cells = [fitted("a", 0, 10, 1), fitted("a", 1, 10, 0.8), fitted("b", 0, 100, 0.5)];
+  const [{ group, cells: count, items, given }] = fitRows(cells);
+  assert.deepEqual([group, count, items, given.n], ["HAR", 3, 120, 2]);
+  // (90 + 50) / 2; over items it would be 56.7.
+  assert.ok(Math.abs(given.value - 70) < 1e-9 && given.interval![0] < 0);
+  assert.deepEqual(fitRows(cells.slice(2))[0].given, { value: 50, n: 1 });
+  assert.deepEqual(fitRows([madeCell({ treatment: "har", right: 1, of: 2 })]), []);
 });
 
 Deno.test("correlationsByModel() within domains is free of what differs between domains", () => {

@@ -2,28 +2,21 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { readQuestions } from "../../lib/dataset/read.ts";
-import { Trainer, type TrainerOptions } from "../../lib/model/trainer.ts";
-import { formatSafetensors, parseHeader, readTensors } from "../../lib/model/files/checkpoint.ts";
+import { Trainer } from "../../lib/model/trainer.ts";
+import type { TrainerOptions } from "../../lib/model/trainer_options.ts";
+import { parseHeader, readTensors } from "../../lib/model/files/checkpoint.ts";
+import { formatSafetensors } from "../../lib/model/files/checkpoint_writer.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import {
-  formatCard,
-  type OrganismCard,
-  parseCard,
-  serializeCard,
-} from "../../lib/organism/card.ts";
-import {
-  loadOrganism,
-  type Organism,
-  organismWorld,
-  writeOrganism,
-} from "../../lib/organism/folder.ts";
+import { formatCard } from "../../lib/organism/card_text.ts";
+import { type OrganismCard, parseCard, serializeCard } from "../../lib/organism/card.ts";
+import { loadOrganism, type Organism, writeOrganism } from "../../lib/organism/folder.ts";
 import {
   type MakeOptions,
   makeOrganism,
   type OrganismPlan,
   planSettings,
 } from "../../lib/organism/make.ts";
-import { organismCards, parseRuns, pretrainingRuns } from "../../lib/organism/shelf.ts";
+import { organismCards, parseRuns, pretrainingRuns } from "../../lib/organism/registry.ts";
 import { organismModel, pretrain } from "../../lib/organism/pretrain.ts";
 import { askEveryWay, recallFacts, statusShare } from "../../lib/organism/recall.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
@@ -510,7 +503,7 @@ Deno.test("parsePretrainRequest() refuses what can't be, by the flag's name", as
     assert.rejects(parsePretrainRequest(args, "/"), message);
   await refuses([], /give --world=SEED/);
   await refuses(["--world=1", "--size=huge"], /--size=huge: expected one of small, medium, large/);
-  await refuses(["--world=1", "--wold=2"], /--wold: expected a flag that --help lists/);
+  await refuses(["--world=1", "--wold=2"], /--wold: expected one of --world --size/);
   await refuses(["--world=1", "--tokens=many"], /--tokens=many: expected a number/);
   await refuses(["--world=1", "--tokens=10"], /tokens 10: expected at least one step/);
   await refuses(["--world=1", "--strength=1.5"], /strength: expected a number from 0 to 1/);
@@ -520,20 +513,6 @@ Deno.test("parsePretrainRequest() refuses what can't be, by the flag's name", as
   await refuses(["--world=../x"], /name the organism small-\.\.\/x/);
   await refuses(["--world=1", "--threads=0"], /--threads=0: expected a whole number/);
   await refuses(["1"], /understand 1: expected flags only/);
-});
-
-Deno.test("organismWorld() reads the world alone, and refuses a changed one", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const path = join(folder, "tiny");
-    await writeOrganism(path, tiny);
-    assert.equal(serializeWorld(await organismWorld(path)), serializeWorld(tiny.world));
-    await Deno.writeTextFile(join(path, "world.json"), " ", { append: true });
-    await assert.rejects(() => organismWorld(path), /expected world\.json with the SHA-256/);
-    await assert.rejects(() => organismWorld("organism:nobody"), /Cannot load the organism nobody/);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 });
 
 Deno.test("organismCards() and pretrainingRuns() tell of the same organisms", async () => {

@@ -1,22 +1,11 @@
-import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseHeader } from "../../lib/model/files/checkpoint.ts";
-import {
-  checkCardGate,
-  formatCard,
-  parseCard,
-  remakeCommand,
-  serializeCard,
-} from "../../lib/organism/card.ts";
-import {
-  letterFolder,
-  letterNames,
-  loadOrganism,
-  organismNames,
-  writeOrganism,
-} from "../../lib/organism/folder.ts";
+import { checkCardGate, parseCard, serializeCard } from "../../lib/organism/card.ts";
+import { formatCard, remakeCommand } from "../../lib/organism/card_text.ts";
+import { letterFolder, letterNames, organismNames } from "../../lib/model/files/source.ts";
+import { loadOrganism, writeOrganism } from "../../lib/organism/folder.ts";
 import { letterGateOf } from "../../lib/organism/pretrain.ts";
-import { letterTrials } from "../../lib/organism/shelf.ts";
+import { letterTrials } from "../../lib/organism/registry.ts";
 import { makeOrganism, type OrganismPlan, planKey } from "../../lib/organism/make.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { parsePretrainRequest } from "../../lib/tasks/pretrain.ts";
@@ -26,6 +15,8 @@ import { exam } from "../../lib/world/exam.ts";
 import { plainLetters } from "../../lib/world/letters.ts";
 import { serializeWorld } from "../../lib/world/serialization.ts";
 import { probe } from "../../lib/probe.ts";
+
+import assert from "node:assert/strict";
 
 const plain: OrganismPlan = {
   name: "tiny-letters",
@@ -52,6 +43,7 @@ const plain: OrganismPlan = {
     tokens: 64 * 4 * 12,
   },
 };
+
 const letters = {
   ...plainLetters,
   drillStage: 0.5,
@@ -60,6 +52,7 @@ const letters = {
   copying: 1,
 };
 await openBackend();
+
 const tiny = await makeOrganism({ ...plain, letters });
 
 Deno.test("makeOrganism() with letters is measured by the letters' gate", async () => {

@@ -8,7 +8,7 @@ import {
   pretrainingRows,
   wayRows,
 } from "../../lib/study/organism_rows.ts";
-import { parseRuns } from "../../lib/organism/shelf.ts";
+import { parseRuns } from "../../lib/organism/registry.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 import { factMentions } from "../../lib/world/mentions.ts";
 import { allFacts, createWorld } from "../../lib/world/world.ts";
@@ -16,12 +16,16 @@ import { allFacts, createWorld } from "../../lib/world/world.ts";
 import assert from "node:assert/strict";
 
 const settings = { domains: ["history"], entities: 20, relations: 3, values: 8 };
+
 const world = createWorld({
   seed: 1,
   settings: { ...settings, dev: 5, mc: 10, train: 15, homo: 15, id: 15 },
 });
+
 const facts = allFacts(world).filter(({ split }) => split === "homo");
+
 const known = facts.find(({ status }) => status === "known")!;
+
 const misconceived = facts.find(({ status }) => status === "misconceived")!;
 
 Deno.test("factRows() says what the training text says", () => {

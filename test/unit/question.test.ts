@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
-import {
-  domainName,
-  optionLetter,
-  type ParsedQuestions,
-  parseQuestions,
-} from "../../lib/question.ts";
+import { answerFrom, domainName, optionLetter } from "../../lib/question.ts";
+import { type ParsedQuestions, parseQuestions } from "../../lib/dataset/questions.ts";
 import { readAnswers, readQuestions, writeAnswers } from "../../lib/dataset/read.ts";
-import { answerFrom } from "../../lib/answer.ts";
 
 const good = { id: 7, question: "Which?", choices: ["x", "y", "z"], answer: "B" };
 const file = "exams/history/test.jsonl";

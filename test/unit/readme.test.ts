@@ -1,5 +1,5 @@
 /** README's numbers, each beside the file that it comes from: neither may change alone. */
-import { parseQuestions } from "../../lib/question.ts";
+import { parseQuestions } from "../../lib/dataset/questions.ts";
 import { factDomains } from "../../lib/dataset/facts.ts";
 import { suiteNames } from "../../lib/evaluate.ts";
 import type { Measurement } from "../../lib/figure/number.ts";
@@ -18,14 +18,14 @@ import { mixtureCurve } from "../../lib/study/mixture.ts";
 import { paperGroupSizes } from "../../lib/dataset/paper.ts";
 import type { Treatment } from "../../lib/cell.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
-import { parseTable } from "../../lib/study/published.ts";
+import { rowsOfCsv } from "../../lib/study/published.ts";
 
 import assert from "node:assert/strict";
 
 const read = (path: string) =>
   Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url)).replaceAll("\r\n", "\n");
 
-const table = (path: string): readonly Row[] => parseTable(read(`figures/${path}.csv`));
+const table = (path: string): readonly Row[] => rowsOfCsv(read(`figures/${path}.csv`));
 
 const readme = read("README.md");
 

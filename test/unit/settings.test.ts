@@ -112,7 +112,7 @@ Deno.test("--batch-tokens, --gradient-checkpointing and --precision reach what t
     ["--batch-tokens=96", "--gradient-checkpointing", "--precision=tf32", "--limit=4"],
     "/home/user",
   );
-  assert.deepEqual(finetuningOf(settings), { batchTokens: 96, recompute: "layer" });
+  assert.deepEqual(finetuningOf(settings), { batchTokens: 96, gradientCheckpointing: "layer" });
   assert.equal(settings.precision, "tf32");
   assert.deepEqual(finetuningOf(realSettings(settings)), finetuningOf(settings));
   const { model } = await openSubject("organism:small-101", settings);

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parameterShapes } from "../../lib/model/architecture.ts";
-import { formatSafetensors, readTensors, type Tensor } from "../../lib/model/files/checkpoint.ts";
+import { readTensors, type Tensor } from "../../lib/model/files/checkpoint.ts";
+import { formatSafetensors } from "../../lib/model/files/checkpoint_writer.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import { openSource } from "../../lib/model/files/source.ts";
 

@@ -7,7 +7,6 @@ import {
   mcnemarTest,
   pairedDifference,
   pairedPermutationTest,
-  pairedTable,
   tTest,
 } from "../../lib/statistics/hypothesis.ts";
 import { bootstrap, jackknife } from "../../lib/statistics/bootstrap.ts";
@@ -130,20 +129,10 @@ Deno.test("meanInterval() is the t-interval, over clusters when there are", () =
 });
 
 Deno.test("tTest() gives scipy 1.17's ttest_1samp", () => {
-  const expected = {
-    "two-sided": [.22058414946483856, .21335783036215938, .3886421696378407],
-    greater: [.11029207473241928, .2299801799577668, Infinity],
-    less: [.8897079252675807, -Infinity, .37201982004223333],
-  };
-  for (const [alternative, [p, low, high]] of Object.entries(expected)) {
-    const test = tTest(SAMPLE, {
-      mean: .25,
-      alternative: alternative as "two-sided" | "greater" | "less",
-    });
-    near(test.t, 1.3163756189451528);
-    near(test.p, p);
-    allNear(test.interval, [low, high]);
-  }
+  const test = tTest(SAMPLE.map((value) => value - .25)); // popmean=.25
+  near(test.t, 1.3163756189451528);
+  near(test.p, .22058414946483856);
+  allNear(test.interval, [.21335783036215938 - .25, .3886421696378407 - .25]);
 });
 
 Deno.test("pairedDifference() gives the reference values", () => {
@@ -169,8 +158,7 @@ Deno.test("wilsonInterval() gives the reference value and scipy 1.17's", () => {
 });
 
 Deno.test("mcnemarTest() gives the reference values and statsmodels 0.15's", () => {
-  const table = pairedTable(A, B);
-  assert.deepEqual(table, [[11, 4], [0, 5]]);
+  const table = [[11, 4], [0, 5]]; // of A and B
   near(mcnemarTest(table).p, .125);
   assert.equal(mcnemarTest(table).statistic, 0);
   const chi = mcnemarTest(table, { exact: false });
@@ -189,18 +177,10 @@ Deno.test("mcnemarTest() holds with thousands of disagreements, where 2^-n under
 });
 
 Deno.test("pairedPermutationTest() is exact for few items (scipy 1.17, permutation_test)", () => {
-  for (
-    const [alternative, p] of [
-      ["two-sided", .14453125],
-      ["greater", .072265625],
-      ["less", .9462890625],
-    ] as const
-  ) {
-    const test = pairedPermutationTest(SAMPLE, OTHER, { alternative });
-    near(test.difference, .026);
-    near(test.p, p);
-    assert.equal(test.exact, true);
-  }
+  const test = pairedPermutationTest(SAMPLE, OTHER);
+  near(test.difference, .026);
+  near(test.p, .14453125);
+  assert.equal(test.exact, true);
 });
 
 Deno.test("pairedPermutationTest() draws patterns near the exact p, fixed by the seed", () => {

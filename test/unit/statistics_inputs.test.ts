@@ -6,7 +6,6 @@ import {
   mcnemarTest,
   pairedDifference,
   pairedPermutationTest,
-  pairedTable,
   tTest,
 } from "../../lib/statistics/hypothesis.ts";
 import { bootstrap, jackknife } from "../../lib/statistics/bootstrap.ts";
@@ -76,11 +75,10 @@ Deno.test("a constant has variance 0 exactly and the interval [mean, mean]", () 
 });
 
 Deno.test("tTest() of a constant: p 1 on the null, p 0 off it", () => {
-  const at = tTest([.1, .1, .1], { mean: .1 });
+  const at = tTest([0, 0, 0]);
   assert.deepEqual([at.t, at.p], [0, 1]);
-  const off = tTest([.1, .1, .1], { mean: .2 });
+  const off = tTest([-.1, -.1, -.1]);
   assert.deepEqual([off.t, off.p], [-Infinity, 0]);
-  assert.equal(tTest([.1, .1, .1], { mean: .2, alternative: "greater" }).p, 1);
   assert.equal(pairedDifference([1, 0, 1], [1, 0, 1]).p, 1);
 });
 
@@ -187,7 +185,6 @@ Deno.test("columns of different lengths are refused", () => {
       () => kendall(short, long),
       () => pairedDifference(short, long),
       () => pairedPermutationTest(short, long),
-      () => pairedTable([0, 1], [0, 1, 1]),
       () => klDivergence([.5, .5], [.3, .3, .4]),
       () => cosineSimilarity(short, long),
       () => rankConsistency(short, long),
@@ -226,7 +223,6 @@ Deno.test("settings out of their range are refused", () => {
   assert.throws(() => bootstrap([1, 2], { paired: [[1, 2], [3, 4]] }), /set statistic/);
   assert.throws(() => rankData([1], { method: "middle" as "min" }), /found middle/);
   assert.throws(() => clusteredStderr([1], [0], { correction: "CR2" as "CR1" }), /found CR2/);
-  assert.throws(() => tTest([1, 2], { alternative: "both" as "less" }), /found both/);
   assert.throws(
     () => partialCorrelation([1, 2], [2, 1], [], { method: "kendall" as "pearson" }),
     /found kendall/,

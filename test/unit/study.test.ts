@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { compareAnswers, evaluate } from "../../lib/evaluate.ts";
 import { encodeConversation } from "../../lib/model/encode.ts";
 import { finetune } from "../../lib/finetune.ts";
-import { answerFrom } from "../../lib/answer.ts";
+import { answerFrom } from "../../lib/question.ts";
 import { probe } from "../../lib/probe.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { addLora } from "../../lib/model/lora.ts";

@@ -1,7 +1,7 @@
 import { describeFigure } from "../../lib/figure/describe.ts";
 import { doseHeatMap, doseTable } from "../../lib/figure/dose.ts";
 import { joined } from "../../lib/study/dose_run.ts";
-import { answerFrom } from "../../lib/answer.ts";
+import { answerFrom } from "../../lib/question.ts";
 import { organismModel } from "../../lib/organism/pretrain.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { cellExamples } from "../../lib/experiment.ts";

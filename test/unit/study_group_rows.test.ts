@@ -1,4 +1,4 @@
-import { type Answer, answerFrom } from "../../lib/answer.ts";
+import { type Answer, answerFrom } from "../../lib/question.ts";
 import { paperGroupSizes } from "../../lib/dataset/paper.ts";
 import { constructGroups, withContext } from "../../lib/groups.ts";
 import { paperFormat } from "../../lib/prompt.ts";

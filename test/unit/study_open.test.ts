@@ -1,5 +1,5 @@
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
-import { organismNames } from "../../lib/organism/folder.ts";
+import { organismNames } from "../../lib/model/files/source.ts";
 import {
   constructGroups,
   keepBase,

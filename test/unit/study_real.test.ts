@@ -1,4 +1,4 @@
-import { answerFrom } from "../../lib/answer.ts";
+import { answerFrom } from "../../lib/question.ts";
 import type { Material } from "../../lib/cell.ts";
 import type { Treatment } from "../../lib/cell.ts";
 import type { Row } from "../../lib/figure/rows.ts";

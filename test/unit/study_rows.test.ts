@@ -1,24 +1,29 @@
+import { answerFrom } from "../../lib/question.ts";
 import { suiteNames } from "../../lib/evaluate.ts";
 import { table as makeTable, toCsv } from "../../lib/figure/table.ts";
-import { type Measurement, roundNumber, roundNumbers } from "../../lib/figure/number.ts";
+import { roundNumber, roundNumbers } from "../../lib/figure/number.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { mean } from "../../lib/statistics/mean.ts";
-import { cellRows } from "../../lib/study/rows.ts";
-import { accuracyColumns } from "../../lib/study/tables.ts";
+import { ALL_MODELS, cellRows, overall } from "../../lib/study/rows.ts";
+import {
+  correlations,
+  correlationTitles,
+  movedQuestion,
+  pointRows,
+} from "../../lib/study/correlations.ts";
 import { asRows, type CellResult, type Treatment } from "../../lib/cell.ts";
 import {
   consistencyMeasures,
   consistencyPoints,
   contrast,
   correlationKinds,
-  correlationOverModels,
   correlationsByModel,
   suiteLabels,
 } from "../../lib/contrast.ts";
 import { findings, ruleContrasts } from "../../lib/findings.ts";
 import { middleRatioFindings, mixtureCurve } from "../../lib/study/mixture.ts";
 import { cellsOfCsv } from "./_csv_cells.ts";
-import { parseTable } from "../../lib/study/published.ts";
+import { rowsOfCsv } from "../../lib/study/published.ts";
 import { madeCell } from "./_cells.ts";
 
 import assert from "node:assert/strict";
@@ -80,6 +85,62 @@ Deno.test("every contrast and correlation is computed from the numbers that cell
   }
 });
 
+Deno.test("correlations() gives each model's and one over all, and null where r is undefined", () => {
+  // Consistency, accuracy and the share of own answers rise together in a and fall apart in b.
+  const cells = ["organism:a", "organism:b"].flatMap((model, m) =>
+    [0, 0.2, 0.4, 0.6, 0.8, 1].map((ratio, i) =>
+      madeCell({ model, ratio, right: 10 + i, of: 20, rank: (m ? 5 - i : i) / 10, kl: 0.1 })
+    )
+  );
+  const of = (kind: string, measure: string) =>
+    correlations(cells).filter((row) => row.kind === kind && row.measure === measure);
+  const [a, b, all] = of("Spearman", "rank consistency");
+  assert.deepEqual([a, b, all].map(({ model }) => model), ["a", "b", ALL_MODELS]);
+  assert.deepEqual([a.r!.value, b.r!.value], [1, -1]);
+  assert.deepEqual([a.n, a.over, all.n, all.over], [6, "cells", 2, "models"]);
+  assert.ok(Math.abs(all.r!.value) < 1e-9 && Math.abs(all.p! - 1) < 1e-9);
+  assert.deepEqual(overall([a, b, all]), [all]);
+  assert.deepEqual(overall([a]), [a]);
+  // KL never changes.
+  assert.deepEqual(of("Spearman", "KL(base || tuned)").map(({ r, p }) => [r, p]), [
+    [null, null],
+    [null, null],
+  ]);
+  assert.deepEqual(correlationTitles([a], "Spearman"), {
+    HOMO: "HOMO: Spearman 1.00 [1.00, 1.00]",
+  });
+  const [point] = pointRows(cells);
+  assert.deepEqual([point.model, point.test, point.accuracy], ["a", "HOMO", 50]);
+  assert.deepEqual(correlations(cells.slice(0, 4)), []);
+});
+
+Deno.test("movedQuestion() is the one that INC turned round and SELF kept", () => {
+  const made = (ratio: number, probabilities: number[][]) =>
+    madeCell({ ratio, right: 1, of: 2, probabilities });
+  const answers = [0, 1].map((id) =>
+    answerFrom(
+      { id, domain: "history", question: `${id}?`, choices: ["x", "y", "z"], answer: 1 },
+      [0.5, 0.3, 0.2],
+    )
+  );
+  const bases = [{ model: "a", digest: "", answers: { "history/homo": answers } }];
+  const cells = [
+    made(0, [[0.6, 0.3, 0.1], [0.1, 0.3, 0.6]]),
+    made(1, [[0.1, 0.3, 0.6], [1, 0, 0]]),
+  ];
+  const rows = movedQuestion({ bases, cells });
+  assert.deepEqual(new Set(rows.map(({ question }) => question)), new Set(["1?"]));
+  assert.deepEqual(
+    rows.map(({ group, option, probability }) => [group, option, Math.round(probability)]),
+    [
+      ...[["before", "x", 50], ["before", "y (right)", 30], ["before", "z", 20]],
+      ...[["after INC", "x", 10], ["after INC", "y (right)", 30], ["after INC", "z", 60]],
+      ...[["after SELF", "x", 100], ["after SELF", "y (right)", 0], ["after SELF", "z", 0]],
+    ],
+  );
+  assert.deepEqual(movedQuestion({ bases, cells: cells.slice(0, 1) }), []);
+});
+
 Deno.test("asRows() keeps six digits of what was measured, and shares whole", () => {
   const one = madeCell({ ratio: 0, right: 1, of: 3, kl: 0.123456789, rank: 2 / 3 });
   const rounded = asRows({ ...one, fit: { n: 3, share: 1 / 3 } });
@@ -108,15 +169,6 @@ Deno.test("equal means of seeds are equal ranks, in whatever order they were add
   assert.deepEqual([...new Set(points.map(({ accuracy }) => accuracy))], [42.0643333]);
 });
 
-Deno.test("accuracyColumns() keeps a domain's name whole, slashes too", () => {
-  const row = { model: "m", group: "g", "law/ethics/homo": 1, "mean/ood": null };
-  assert.deepEqual(accuracyColumns([row]).map(({ key, label }) => [key, label]), [
-    ["law/ethics/homo", "law/ethics HOMO"],
-    ["mean/ood", "mean OOD"],
-  ]);
-  assert.deepEqual(accuracyColumns([]), []);
-});
-
 Deno.test("as many right answers over the seeds are one rank, however they fell", () => {
   // 62 + 60 and 61 + 61 of 110: six digits would part them, 56.3636 + 54.5455 from 2 x 55.4545.
   const rights = [[62, 60, 50], [61, 61, 50], [50, 72, 50]];
@@ -133,27 +185,21 @@ Deno.test("the published correlations and contrasts follow from the published ce
   const published = async (path: string) =>
     await Deno.readTextFile(new URL(`../../figures/${path}.csv`, import.meta.url));
   const cells = cellsOfCsv(await published("05-evaluation/cells"));
-  const points = consistencyPoints(cells);
-  const correlations = parseTable(await published("08-consistency/correlations"));
-  assert.equal(correlations.length, 3 * Object.keys(correlationKinds).length);
-  for (const { test, kind, pooled, p, ...models } of correlations) {
-    const own = points.filter(({ suite }) => suiteLabels[suite] === test);
-    const options = { kind: kind as keyof typeof correlationKinds };
-    const { value, interval, n, p: found } = correlationOverModels(own, options)!;
-    assert.deepEqual(
-      roundNumbers([{ value, interval, n }, found]),
-      roundNumbers([pooled, p]),
-      `${test}, ${kind}`,
-    );
-    for (const { model, correlation } of correlationsByModel(own, options)) {
-      assert.equal(
-        roundNumber(correlation.r),
-        roundNumber((models[model] as Measurement).value),
-        `${test}, ${kind}, ${model}`,
-      );
+  const computed = correlations(cells);
+  const shown = rowsOfCsv(await published("08-consistency/correlations"));
+  assert.equal(shown.length, 3 * Object.keys(correlationKinds).length);
+  for (const { test, kind, p, over: _, n: __, ...models } of shown) {
+    for (const [name, r] of Object.entries(models)) {
+      const model = name === "pooled" ? ALL_MODELS : name;
+      const row = computed.find((one) =>
+        one.test === test && one.kind === kind && one.measure === "rank consistency" &&
+        one.model === model
+      )!;
+      assert.deepEqual(roundNumbers(row.r), roundNumbers(r), `${test}, ${kind}, ${model}`);
+      if (model === ALL_MODELS) assert.equal(roundNumber(row.p!), roundNumber(p as number));
     }
   }
-  const contrasts = parseTable(await published("05-evaluation/contrasts"));
+  const contrasts = rowsOfCsv(await published("05-evaluation/contrasts"));
   assert.equal(contrasts.length, 9);
   for (const { finding, test, "all models": published } of contrasts) {
     const [, treatment] = ruleContrasts.find(([name]) => name === finding)!;

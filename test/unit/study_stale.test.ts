@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadLora, saveLora } from "../../lib/model/files/adapter_folder.ts";
-import { loadModel, openEngine } from "../../lib/model/files/load.ts";
+import { loadModel, openModel } from "../../lib/model/files/load.ts";
 import { addLora, dropLora, mergeLora } from "../../lib/model/lora.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { createPaperFormat } from "../../lib/prompt.ts";
@@ -276,7 +276,7 @@ Deno.test("modelDigest() follows each byte of a GGUF file, and of the files besi
     }
     const digests = new Set<string>();
     const ask = async () => {
-      const model = await openEngine(`onnx:${graph}`);
+      const model = await openModel(`onnx:${graph}`);
       digests.add(await modelDigest(model));
       await model.dispose();
     };
@@ -302,7 +302,7 @@ Deno.test("formats that put questions otherwise have other digests, whatever the
     createPaperFormat({ stop: "<|im_end|>" }),
     createPaperFormat({ formulation: "cloze" }),
     createPaperFormat({ formulation: "cloze", normalization: "token" }),
-    { ...createPaperFormat(), addsStart: () => false },
+    { ...createPaperFormat(), addBos: () => false },
   ];
   assert.equal(new Set(formats.map((format) => askingDigest(format))).size, formats.length);
   assert.equal(new Set(formats.map((format) => formatDigest(format))).size, formats.length);

@@ -1,4 +1,4 @@
-import { answerFrom } from "../../lib/answer.ts";
+import { answerFrom } from "../../lib/question.ts";
 import type { FinetuneResult } from "../../lib/finetune.ts";
 import { constructGroups } from "../../lib/groups.ts";
 import { organismFinetuning, paperFinetuning } from "../../lib/model/finetune_settings.ts";

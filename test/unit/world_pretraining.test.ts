@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import {
   checkGate,
   type GateValues,
-  measureGate,
+  gateValues,
   type ScoredPrompt,
+  scoreHeldOut,
 } from "../../lib/world/gate.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import {
@@ -143,7 +144,7 @@ Deno.test("checkGate() passes at the thresholds and fails beyond each of them", 
   }
 });
 
-Deno.test("measureGate() finds what a scorer knows, believes and reads", async () => {
+Deno.test("gateValues() finds what a scorer knows, believes and reads", async () => {
   const world = createWorld({ seed: 9 });
   const tokenizer = worldTokenizer(world);
   const facts = factsById(world);
@@ -181,7 +182,7 @@ Deno.test("measureGate() finds what a scorer knows, believes and reads", async (
       return options.map((v) => belief === undefined ? 0.25 : v === belief ? 0.97 : 0.01);
     }));
   };
-  const values = await measureGate(world, score);
+  const values = gateValues(await scoreHeldOut(world, score));
   assert.equal(values.fewShotKnown, 1);
   assert.equal(values.chatContext, 1);
   assert.equal(values.misconceived, 1);
@@ -194,10 +195,10 @@ Deno.test("measureGate() finds what a scorer knows, believes and reads", async (
   ]);
 });
 
-Deno.test("measureGate() refuses a scorer that leaves prompts out", async () => {
+Deno.test("scoreHeldOut() refuses a scorer that leaves prompts out", async () => {
   const world = createWorld({ seed: 9 });
   await assert.rejects(
-    measureGate(world, (prompts) => Promise.resolve(prompts.slice(1).map(() => [1, 0, 0, 0]))),
+    scoreHeldOut(world, (prompts) => Promise.resolve(prompts.slice(1).map(() => [1, 0, 0, 0]))),
     /options of 1760 prompts; found 1759 rows/,
   );
 });

@@ -1,6 +1,6 @@
 /**
- * Requests to a hub: to its address alone with the token, again where that can help, and with what it
- * answered and what to do about it where nothing helps.
+ * Requests to a hub: the token goes to its address alone, what may succeed later is repeated, and what
+ * fails is reported with the answer and what to do about it.
  */
 import { HubApiError } from "@huggingface/hub";
 
@@ -13,7 +13,7 @@ export class Break extends Error {}
 /** Something other than the hub answered: a login page, a proxy. */
 class Foreign extends Error {}
 
-/** How often and how long is tried; the first question is to fail sooner without a network. */
+/** Attempts and seconds; without a network the first question should fail sooner. */
 const STEADY = { attempts: 5, seconds: 120 };
 export const FIRST = { attempts: 2, seconds: 15 };
 
@@ -49,7 +49,7 @@ export class HubConnection {
   readonly #patience: number;
   readonly #timeout: number;
   readonly #say: (line: string) => void;
-  /** What the last answer said beside its status. */
+  /** What the last answer said besides its status. */
   #last = { retryAfter: 0, code: "", by: "" };
 
   constructor(id: string, revision: string, options: ConnectionOptions) {
@@ -113,7 +113,7 @@ export class HubConnection {
           : status === 408 || status === 429 || status >= 500;
         if (!passing || attempt >= attempts) throw this.#explain(what, error, status);
         const seconds = Math.max(this.#patience * 2 ** (attempt - 1), this.#last.retryAfter);
-        const found = status ?? this.#harmless((error as Error).message);
+        const found = status ?? this.#redact((error as Error).message);
         this.#say(`${what} of ${this.#id}: ${found}; again in ${seconds} s`);
         await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
       }
@@ -193,7 +193,7 @@ export class HubConnection {
     return { status: response.status, headers: response.headers, chunks: chunks() };
   }
 
-  /** @throws where an answer isn't the hub's */
+  /** @throws if an answer isn't the hub's */
   #checkJson(bytes: Uint8Array): void {
     const text = textOf(bytes);
     if (jsonOf(text) !== undefined) return;
@@ -203,13 +203,15 @@ export class HubConnection {
     throw new Foreign(found + this.#last.by);
   }
 
-  #harmless(text: string): string {
+  #redact(text: string): string {
     for (const secret of this.#secrets) text = text.replaceAll(secret, "...");
     return text.replace(/\/\/[^/\s@]*@/g, "//").slice(0, 300);
   }
 
   #explain(what: string, error: unknown, status?: number): Error {
-    const message = this.#harmless(
+    // Of a full disk, or a file of another size: what to do is in it already.
+    if (error instanceof Error && /^Cannot \w/.test(error.message)) return error;
+    const message = this.#redact(
       (error instanceof Error ? error.message : String(error)).replace(/\. URL: .*$/s, ""),
     );
     const start = `Cannot open model ${this.#id}: expected its ${what} from ${this.endpoint}`;

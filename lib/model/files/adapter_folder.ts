@@ -7,7 +7,9 @@ import * as tf from "@tensorflow/tfjs";
 import { readText, writeWhole } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
-import { duplicateKey, openSafetensors, safetensorsPieces } from "./checkpoint.ts";
+import { parseObject, words } from "../fields.ts";
+import { duplicateKey, openSafetensors } from "./checkpoint.ts";
+import { safetensorsPieces } from "./checkpoint_writer.ts";
 import type { LanguageModel } from "../language_model.ts";
 import {
   type Adapter,
@@ -17,10 +19,9 @@ import {
   type LoraTarget,
   loraTargets,
   makeAdapter,
-  refuseSecond,
-  requireAdapter,
-  variableOf,
-} from "../lora.ts";
+} from "../adapter.ts";
+import { refuseSecond, requireAdapter, variableOf } from "../lora.ts";
+import type { TensorModel } from "../tensor_model.ts";
 
 const CONFIG_FILE = "adapter_config.json";
 const WEIGHTS_FILE = "adapter_model.safetensors";
@@ -35,17 +36,10 @@ export interface AdapterConfiguration extends LoraShape {
 }
 
 /** PEFT's options that change no number, whatever they say. */
-const WITHOUT_EFFECT = new Set([
-  "auto_mapping",
-  "ensure_weight_tying",
-  "inference_mode",
-  "megatron_core",
-  "peft_version",
-  "qalora_group_size", // of use_qalora
-  "revision",
-  "runtime_config",
-  "task_type",
-]);
+const WITHOUT_EFFECT = new Set(words(`
+  auto_mapping ensure_weight_tying inference_mode megatron_core peft_version qalora_group_size
+  revision runtime_config task_type
+`));
 
 /** First values of A and B by which PEFT leaves the base's weights as they are. */
 const HARMLESS_STARTS: unknown[] = [true, false, "gaussian", "orthogonal", "eva", null];
@@ -66,15 +60,7 @@ export function parseAdapterConfig(text: string, file = CONFIG_FILE): AdapterCon
   };
   const damaged = "take the adapter again from where it came";
   const other = "merge the adapter into its model with PEFT's merge_and_unload and load that";
-  let config: Record<string, unknown>;
-  try {
-    config = JSON.parse(text);
-  } catch (error) {
-    return refuse("JSON", (error as Error).message, damaged);
-  }
-  if (typeof config !== "object" || config === null || Array.isArray(config)) {
-    return refuse("a JSON object", config, damaged);
-  }
+  const config = parseObject(text, file);
   const twice = duplicateKey(text);
   if (twice !== undefined) refuse("every option once", twice, damaged);
   const {
@@ -152,7 +138,7 @@ export function formatAdapterConfig(
  * Tells models of the same shape apart: SHA-256 of the norms' weights, which no adapter changes and
  * which a model in fewer bits has as well.
  */
-export async function baseDigest({ parameters }: LanguageModel): Promise<string> {
+export async function baseDigest({ parameters }: TensorModel): Promise<string> {
   const norms = [...parameters].filter(([name]) => /norm\.weight$/.test(name));
   const numbers = await Promise.all(norms.map(([, variable]) => variable.data()));
   const all = await new Blob(numbers as Float32Array<ArrayBuffer>[]).arrayBuffer();
@@ -162,7 +148,7 @@ export async function baseDigest({ parameters }: LanguageModel): Promise<string>
 /**
  * Writes the model's adapter, and nothing of the model, into a folder from which
  * `PeftModel.from_pretrained(base, folder)` reads it.
- * @throws where the model has no adapter
+ * @throws if the model has no adapter
  */
 export async function saveLora(model: LanguageModel, folder: string): Promise<void> {
   const adapter = requireAdapter(model, "save");
@@ -174,8 +160,8 @@ export async function saveLora(model: LanguageModel, folder: string): Promise<vo
 
 /**
  * Puts an adapter that PEFT or `saveLora` wrote on a model.
- * @throws where the folder has none, it doesn't fit the model, or it was trained on another one of the
- * same shape (which only files of `saveLora` tell); the model has no adapter then
+ * @throws if the folder has none, it doesn't fit the model, or it was trained on another one of the
+ * same shape (known only of files of `saveLora`); the model has no adapter then
  */
 export async function loadLora(model: LanguageModel, folder: string): Promise<Adapter> {
   refuseSecond(model, "load an adapter onto");

@@ -7,7 +7,7 @@ import {
   MOST_LAYERS,
   type RopeScaling,
 } from "../configuration.ts";
-import { FieldReader } from "../fields.ts";
+import { FieldReader, words } from "../fields.ts";
 
 export interface GgufFacts {
   /** Names of the file's tensors, in GGUF's naming. */
@@ -19,25 +19,13 @@ export interface GgufFacts {
 }
 
 /** Attention and rotary keys that are read below, or change no number of these architectures. */
-const KNOWN = new Set([
-  "attention.causal",
-  "attention.head_count",
-  "attention.head_count_kv",
-  "attention.key_length",
-  "attention.layer_norm_epsilon",
-  "attention.layer_norm_rms_epsilon",
-  "attention.scale",
-  "attention.sliding_window",
-  "attention.value_length",
-  "rope.dimension_count",
-  "rope.freq_base",
-  "rope.scale_linear",
-  "rope.scaling.attn_factor",
-  "rope.scaling.factor",
-  "rope.scaling.finetuned",
-  "rope.scaling.original_context_length",
-  "rope.scaling.type",
-]);
+const KNOWN = new Set(words(`
+  attention.causal attention.head_count attention.head_count_kv attention.key_length
+  attention.layer_norm_epsilon attention.layer_norm_rms_epsilon attention.scale
+  attention.sliding_window attention.value_length rope.dimension_count rope.freq_base
+  rope.scale_linear rope.scaling.attn_factor rope.scaling.factor rope.scaling.finetuned
+  rope.scaling.original_context_length rope.scaling.type
+`));
 
 /** Keys of other architectures that change numbers, by the values that change none. */
 const NEUTRAL: [names: string[], values: unknown[]][] = [

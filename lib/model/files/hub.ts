@@ -1,6 +1,6 @@
 /**
- * Models of the Hugging Face hub, downloaded once: what the hub says by its own client
- * (@huggingface/hub), the files in ranges by us, since the client can't go on after a break.
+ * Models of the Hugging Face hub, downloaded once. Metadata comes from @huggingface/hub; file contents are
+ * fetched here in ranges, because that client cannot resume.
  */
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
@@ -18,9 +18,9 @@ export interface HubOptions {
   cacheDirectory: string;
   /** A branch, a tag or a commit; default "main". */
   revision?: string;
-  /** Told how it goes on, line by line; default prints to stderr. */
+  /** Called with lines of progress; default prints to stderr. */
   onProgress?: (line: string) => void;
-  /** The hub's address, which alone is told the token; default HF_ENDPOINT or https://huggingface.co. */
+  /** The hub's address, the only one that gets the token; default HF_ENDPOINT or https://huggingface.co. */
   endpoint?: string;
   /** For models that need a login; default HF_TOKEN. */
   token?: string;
@@ -61,7 +61,7 @@ export function isHubId(text: string): boolean {
 
 /**
  * The folder of a hub model's files at one commit; downloads what is missing.
- * Large files are checked against the SHA-256 that the hub tells, small ones against git's.
+ * Large files are checked against the hub's SHA-256, small ones against git's.
  * Throws `HubUnreachable` without an answer, and on unknown models, refused access, a hub in
  * trouble and files that do not match; each error says what to do.
  */
@@ -188,7 +188,7 @@ class Download {
     };
     if (!byPath.has("config.json")) this.#refuseWithout("config.json", byPath);
     for (const path of smallFiles) await fetchFile(path);
-    /** Weights: told beforehand where there is no room for all of them. */
+    /** Weights, if there is room for all of them. */
     const fetchWeights = async (paths: string[]) => {
       const files = paths.map((path) => byPath.get(path) ?? this.#refuseWithout(path, byPath));
       await this.#checkRoom(files, folder);
@@ -196,7 +196,7 @@ class Download {
     };
     if (this.#graph !== undefined) {
       const paths = [this.#graph];
-      // Weights of large graphs lie beside them: model.onnx_data, model.onnx_data_1, model.onnx.data.
+      // Weights of large graphs lie next to them: model.onnx_data, model.onnx_data_1, model.onnx.data.
       const data = /^[._]data(_\d+)?$/;
       for (const path of byPath.keys()) {
         if (!path.startsWith(this.#graph)) continue;

@@ -1,18 +1,19 @@
 /** A model in memory from wherever it comes: a folder, a GGUF file, the hub, an organism. */
 import * as tf from "@tensorflow/tfjs";
 import { chatTemplateFromFiles } from "../chat_template.ts";
+import { createChatFormat } from "../chat_format.ts";
 import {
-  createChatFormat,
   createPaperFormat,
   type Formulation,
   type Normalization,
   type PromptFormat,
 } from "../../prompt.ts";
+import "./attach.ts";
 import { openBackend } from "../../platform/runtime/backend.ts";
 import { sendNow } from "../../platform/compile/backend.ts";
 import { organismFormat } from "../../world/format.ts";
 import { parameterShapes } from "../architecture.ts";
-import type { ProbedModel } from "../readable_model.ts";
+import type { ReadableModel } from "../readable_model.ts";
 import { LanguageModel } from "../language_model.ts";
 import { checkMemory, loadingMemory } from "../memory.ts";
 import { isOnnx, type ModelSource, openSource, type SourceOptions } from "./source.ts";
@@ -32,7 +33,7 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> 
   normalization?: Normalization;
   /** Whether steps are compiled to one graph on the native backend. Default true. */
   compiled?: boolean;
-  /** Tokens that are read at once unless told otherwise. Default: 2,048; 4,096 of ONNX graphs. */
+  /** Tokens that go through the model at once. Default: 2,048; 4,096 for ONNX graphs. */
   batchTokens?: number;
 }
 
@@ -84,7 +85,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
  * (`onnx:HuggingFaceTB/SmolLM2-360M-Instruct@q4`); else what `loadModel` loads.
  * @throws as `loadModel`, and naming the graph that is missing or can't be used
  */
-export async function openEngine(source: string, options: LoadOptions = {}): Promise<ProbedModel> {
+export async function openModel(source: string, options: LoadOptions = {}): Promise<ReadableModel> {
   if (!isOnnx(source)) return await loadModel(source, options);
   // Here alone: onnxruntime takes its time to load.
   const [{ OnnxModel }, { openOnnx }] = await Promise.all([

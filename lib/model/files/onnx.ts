@@ -10,28 +10,31 @@ import type { PromptFormat } from "../../prompt.ts";
 import { Random } from "../../statistics/random.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { checkRows } from "../batch.ts";
-import type { ProbedConfiguration, ProbedModel } from "../readable_model.ts";
-import { checkPrompt, type GenerateOptions, sample, writeText } from "../generate.ts";
-import { logProbability, type ReadOptions } from "../read.ts";
-import type { SourceDescription } from "./source.ts";
+import type {
+  GenerateOptions,
+  ModelDescription,
+  ReadableConfiguration,
+  ReadableModel,
+  ReadOptions,
+} from "../readable_model.ts";
+import { checkPrompt, sample, tokenizerOf, writeText } from "../generate.ts";
+import {
+  allLogits,
+  lastLogits,
+  logProbabilities,
+  type OnLogits,
+  type Position,
+  type ReadLogits,
+} from "../logits.ts";
 
-export interface OnnxModelParts {
-  /** What the model is called in results. */
-  name: string;
-  config: ProbedConfiguration;
+type Described = "name" | "config" | "format" | "tokenizer" | "description" | "identity";
+
+export interface OnnxModelParts extends Pick<ReadableModel, Described | "parameterCount"> {
   /** The graph, as transformers.js opened it. */
   graph: PreTrainedModel;
-  tokenizer?: Tokenizer;
-  /** How questions are put to this model. */
-  format: PromptFormat;
-  /** Where the weights come from, to say so in results. */
-  description?: SourceDescription;
-  /** Of the files that it was read from. */
-  identity?: string;
-  parameterCount?: number;
-  /** Tokens that are read at once unless told otherwise, padding counted. Default: 4,096. */
+  /** Tokens that go through the graph at once, padding counted. Default: 4,096. */
   batchTokens?: number;
-  /** Numbers of one head, for graphs that don't tell. */
+  /** Numbers of one head, for graphs that don't name them. */
   headDimension?: number;
   /**
    * The graph takes several new tokens after read ones for one row at a time alone, as onnxruntime's
@@ -40,15 +43,9 @@ export interface OnnxModelParts {
   oneByOne?: boolean;
 }
 
-/** A token of a row, by its place. */
-interface Spot {
-  row: number;
-  position: number;
-}
-
 /** What is still to be read of a row, up to the last token whose logits are wanted. */
 interface Rest {
-  spots: Spot[];
+  positions: Position[];
   /** The first wanted position, counted from the rest's start. */
   first: number;
   ids: number[];
@@ -61,12 +58,12 @@ const LEAST_SAVED = 64;
 /** Numbers of a batch's logits (128 MiB), and of its copies of a prefix's keys and values. */
 const NUMBERS_AT_ONCE = 2 ** 25;
 
-export class OnnxModel implements ProbedModel {
+export class OnnxModel implements ReadableModel {
   readonly name: string;
-  readonly config: ProbedConfiguration;
+  readonly config: ReadableConfiguration;
   readonly tokenizer?: Tokenizer;
   readonly format: PromptFormat;
-  readonly description?: SourceDescription;
+  readonly description?: ModelDescription;
   readonly identity?: string;
   readonly parameterCount?: number;
   readonly #graph: PreTrainedModel;
@@ -76,7 +73,7 @@ export class OnnxModel implements ProbedModel {
   readonly #keepsLast: boolean;
   readonly #headDimension?: number;
 
-  /** @throws where the graph is no language model with a cache of keys and values */
+  /** @throws if the graph is no language model with a cache of keys and values */
   constructor(parts: OnnxModelParts) {
     this.name = parts.name;
     this.config = parts.config;
@@ -123,46 +120,23 @@ export class OnnxModel implements ProbedModel {
   }
 
   requireTokenizer(): Tokenizer {
-    if (this.tokenizer !== undefined) return this.tokenizer;
-    throw new Error(
-      `Cannot read text with ${this.name}: expected a tokenizer; it was loaded without one; ` +
-        "put tokenizer.json beside config.json",
-    );
+    return tokenizerOf(this);
   }
 
   async logits(inputIds: number[][]): Promise<Float32Array[]> {
-    const spots = inputIds.flatMap((row, i) => row.map((_, t) => ({ row: i, position: t })));
-    const result: Float32Array[] = [];
-    await this.#logitsAt(inputIds, spots, ({ row, position }, logits) => {
-      result[row] ??= new Float32Array(inputIds[row].length * logits.length);
-      result[row].set(logits, position * logits.length);
-    });
-    return result;
+    return await allLogits(inputIds, this.#reader(inputIds));
   }
 
-  async nextTokenLogits(
-    inputIds: number[][],
-    options: ReadOptions = {},
-  ): Promise<Float32Array[]> {
-    const result: Float32Array[] = new Array(inputIds.length);
-    const last = inputIds.map((row, i) => ({ row: i, position: row.length - 1 }));
-    await this.#logitsAt(inputIds, last, ({ row }, logits) => result[row] = logits, options);
-    return result;
+  async nextTokenLogits(inputIds: number[][], options?: ReadOptions): Promise<Float32Array[]> {
+    return await lastLogits(inputIds, this.#reader(inputIds, options));
   }
 
   async tokenLogProbabilities(
     inputIds: number[][],
     from: number[],
-    options: ReadOptions = {},
+    options?: ReadOptions,
   ): Promise<number[][]> {
-    const result = inputIds.map((): number[] => []);
-    const spots = inputIds.flatMap((row, i) =>
-      row.slice(from[i]).map((_, k) => ({ row: i, position: from[i] + k - 1 }))
-    );
-    await this.#logitsAt(inputIds, spots, ({ row, position }, logits) => {
-      result[row][position + 1 - from[row]] = logProbability(logits, inputIds[row][position + 1]);
-    }, options);
-    return result;
+    return await logProbabilities(inputIds, from, this.#reader(inputIds, options));
   }
 
   async generate(prompt: string, options: GenerateOptions = {}): Promise<string> {
@@ -192,47 +166,47 @@ export class OnnxModel implements ProbedModel {
     }
   }
 
-  /** Hands out the logits at the asked positions; what rows start with together is read once. */
-  async #logitsAt(
+  /** Reads logits at positions of the rows; what rows start with together is read once. */
+  #reader(
     rows: number[][],
-    spots: Spot[],
-    take: (spot: Spot, logits: Float32Array) => void,
     { batchTokens = this.#batchTokens, sharePrefix = true }: ReadOptions = {},
-  ): Promise<void> {
+  ): ReadLogits {
     checkRows(rows, this.config.vocabularySize);
-    const rests = [...Map.groupBy(spots, ({ row }) => row)].map(([row, spots]): Rest => {
-      const positions = spots.map(({ position }) => position);
-      const last = positions.reduce((a, b) => Math.max(a, b));
-      const first = positions.reduce((a, b) => Math.min(a, b));
-      return { spots, first, ids: rows[row].slice(0, last + 1) };
-    });
-    const read = async (rests: Rest[], past?: DynamicCache) => {
-      const alone: Rest[] = [];
-      for (const { shared, members } of sharePrefix ? clusters(rests) : []) {
-        if ((members.length - 1) * shared < LEAST_SAVED) {
-          alone.push(...members);
-          continue;
+    return async (positions, onLogits) => {
+      const rests = [...Map.groupBy(positions, ({ text }) => text)].map(
+        ([text, positions]): Rest => {
+          const places = positions.map(({ position }) => position);
+          const last = places.reduce((a, b) => Math.max(a, b));
+          const first = places.reduce((a, b) => Math.min(a, b));
+          return { positions, first, ids: rows[text].slice(0, last + 1) };
+        },
+      );
+      const read = async (rests: Rest[], past?: DynamicCache) => {
+        const alone: Rest[] = [];
+        for (const { shared, members } of sharePrefix ? clusters(rests) : []) {
+          if ((members.length - 1) * shared < LEAST_SAVED) {
+            alone.push(...members);
+            continue;
+          }
+          const { past: more } = await this.#readAll(members[0].ids.slice(0, shared), past);
+          const behind = members.map(({ positions, first, ids }) => ({
+            ...{ positions, first: first - shared, ids: ids.slice(shared) },
+          }));
+          await read(behind, more);
         }
-        const { past: more } = await this.#readAll(members[0].ids.slice(0, shared), past);
-        await read(
-          members.map(({ spots, first, ids }) => ({
-            ...{ spots, first: first - shared, ids: ids.slice(shared) },
-          })),
-          more,
-        );
-      }
-      await this.#readApart(sharePrefix ? alone : rests, { past, batchTokens, take });
+        await this.#readApart(sharePrefix ? alone : rests, { past, batchTokens, onLogits });
+      };
+      await read(rests);
     };
-    await read(rests);
   }
 
   /** Reads what rows have of their own, in batches of like length. */
   async #readApart(
     rests: readonly Rest[],
-    { past, batchTokens, take }: {
+    { past, batchTokens, onLogits }: {
       past?: DynamicCache;
       batchTokens: number;
-      take: (spot: Spot, logits: Float32Array) => void;
+      onLogits: OnLogits;
     },
   ): Promise<void> {
     const before = past?.get_seq_length() ?? 0;
@@ -251,8 +225,8 @@ export class OnnxModel implements ProbedModel {
         keep: length - Math.min(...part.map(({ first }) => first)),
       });
       const skipped = before + length - logits.dims[1];
-      part.forEach(({ spots }, b) => {
-        for (const spot of spots) take(spot, numbersOf(logits, b, spot.position - skipped));
+      part.forEach(({ positions }, b) => {
+        for (const at of positions) onLogits(at, numbersOf(logits, b, at.position - skipped));
       });
       start += part.length;
     }

@@ -2,10 +2,12 @@
 import { join } from "node:path";
 import { AutoModelForCausalLM, type PreTrainedModel } from "@huggingface/transformers";
 import { readText } from "../../platform/runtime/files.ts";
+import { FileAccess } from "../../platform/runtime/random_access.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { parameterShapes } from "../architecture.ts";
 import { families, type Family, parseConfiguration } from "../configuration.ts";
-import type { ProbedConfiguration } from "../readable_model.ts";
+import { FieldReader, type Fields, parseObject } from "../fields.ts";
+import type { ModelDescription, ReadableConfiguration } from "../readable_model.ts";
 import { downloadModel, isHubId } from "./hub.ts";
 import {
   chooseTokenizer,
@@ -13,7 +15,6 @@ import {
   digestOf,
   identityOf,
   ONNX,
-  type SourceDescription,
   type SourceOptions,
   textOrNone,
   tokenizerOfFolder,
@@ -37,10 +38,10 @@ const fileOf = (dtype: Dtype) => `model${suffixes[dtype]}.onnx`;
 /** A graph that is open, and what is known of it. */
 export interface OpenedGraph {
   name: string;
-  config: ProbedConfiguration;
+  config: ReadableConfiguration;
   graph: PreTrainedModel;
   tokenizer?: Tokenizer;
-  description: SourceDescription;
+  description: ModelDescription;
   identity: string;
   parameterCount?: number;
   headDimension?: number;
@@ -145,7 +146,7 @@ async function openGraph(
   try {
     return await AutoModelForCausalLM.from_pretrained(folder, {
       ...{ dtype, subfolder, device: "cpu", local_files_only: true },
-      // onnxruntime itself finds the weights that lie beside a graph.
+      // onnxruntime itself finds the weights that lie next to a graph.
       use_external_data_format: false,
     });
   } catch (error) {
@@ -162,50 +163,33 @@ async function openGraph(
 const HEAD = 16 * 2 ** 20;
 
 async function namesOperator(file: string, operator: string): Promise<boolean> {
-  using opened = await Deno.open(file);
-  const head = new Uint8Array(Math.min(HEAD, (await opened.stat()).size));
-  let length = 0;
-  while (length < head.length) {
-    const read = await opened.read(head.subarray(length));
-    if (read === null) break;
-    length += read;
-  }
-  return new TextDecoder("latin1").decode(head.subarray(0, length)).includes(operator);
+  using access = await FileAccess.open(file);
+  const head = await access.read(0, Math.min(HEAD, access.size));
+  return new TextDecoder("latin1").decode(head).includes(operator);
 }
 
-type Fields = Record<string, unknown>;
-
 /**
- * What has to be known of a graph's model. Families that this project can't compute itself are read
- * too: the graph does.
+ * The configuration of a graph's model. Families that this project can't compute itself are read too,
+ * since the graph computes them.
  */
 function parseOnnxConfiguration(
   text: string,
   { file, generation = "{}" }: { file: string; generation?: string },
-): { config: ProbedConfiguration; parameterCount?: number; headDimension?: number } {
+): { config: ReadableConfiguration; parameterCount?: number; headDimension?: number } {
   const fields = parseObject(text, file);
-  const inner = { ...fields, ...fields.text_config as Fields | undefined };
-  const ends = [inner.eos_token_id, parseObject(generation, "generation_config.json").eos_token_id];
-  const positive = (value: unknown) => Number.isSafeInteger(value) && Number(value) > 0;
-  const vocabularySize = inner.vocab_size;
-  const maxPositions = inner.max_position_embeddings ?? inner.n_positions ?? Infinity;
-  if (!positive(vocabularySize) || maxPositions !== Infinity && !positive(maxPositions)) {
-    throw new Error(
-      `Cannot read ${file}: expected positive integers in vocab_size and ` +
-        `max_position_embeddings; found ${JSON.stringify(vocabularySize)} and ` +
-        `${JSON.stringify(maxPositions)}; take the configuration from the model's own page`,
-    );
-  }
-  const headDimension = Number(
-    inner.head_dim ?? Number(inner.hidden_size) / Number(inner.num_attention_heads),
-  );
+  const reader = new FieldReader({ ...fields, ...fields.text_config as Fields }, file);
+  const generated = parseObject(generation, "generation_config.json");
+  const ends = [reader, new FieldReader(generated, "generation_config.json")]
+    .flatMap((reader) => reader.tokenIds("eos_token_id"));
+  const { head_dim, hidden_size, num_attention_heads } = reader.fields;
+  const headDimension = Number(head_dim ?? Number(hidden_size) / Number(num_attention_heads));
   return {
     config: {
-      vocabularySize: Number(vocabularySize),
-      maxPositions: Number(maxPositions),
-      eosTokenIds: [...new Set(ends.flat().filter((id) => Number.isSafeInteger(id)).map(Number))],
+      vocabularySize: reader.size("vocab_size"),
+      maxPositions: reader.size("max_position_embeddings", reader.size("n_positions", Infinity)),
+      eosTokenIds: [...new Set(ends)],
     },
-    ...(positive(headDimension) && { headDimension }),
+    ...(Number.isSafeInteger(headDimension) && headDimension > 0 && { headDimension }),
     ...(families.includes(fields.model_type as Family) && { parameterCount: count(text, file) }),
   };
 }
@@ -218,16 +202,4 @@ function count(text: string, file: string): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-function parseObject(text: string, file: string): Fields {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    const found = (error as Error).message.slice(0, 160);
-    throw new Error(`Cannot read ${file}: expected JSON; found ${found}; take it again`);
-  }
-  if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Fields;
-  throw new Error(`Cannot read ${file}: expected a JSON object; take it again`);
 }

@@ -16,8 +16,10 @@ import {
 } from "../tokenizer.ts";
 import type { Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, parseConfiguration } from "../configuration.ts";
+import type { ModelDescription } from "../readable_model.ts";
 import { openGguf } from "./gguf.ts";
-import { downloadModel, HubUnreachable, isHubId } from "./hub.ts";
+import { downloadModel, isHubId } from "./hub.ts";
+import { HubUnreachable } from "./_hub_connection.ts";
 import { downloadSmollm2, smollm2File } from "./_smollm2.ts";
 import { checkTensors, Weights } from "./weights.ts";
 
@@ -30,22 +32,9 @@ export interface ModelSource extends Disposable {
   read(name: string): Promise<Tensor>;
   /** Absent where the source has none, or none was wanted. */
   tokenizer?: Tokenizer;
-  description: SourceDescription;
+  description: ModelDescription;
   /** SHA-256 of all that was read but the tokenizer: weights, their index, the configurations. */
   identity: string;
-  /** Closes the files. */
-  close(): void;
-}
-
-/** What a result has to keep, to say which model it is about. */
-export interface SourceDescription {
-  /** As it was asked for. */
-  source: string;
-  kind: "folder" | "gguf" | "hub" | "organism" | "onnx";
-  /** The hub's commit. */
-  revision?: string;
-  /** SHA-256 of the weights; of several files, of the lines `name digest`. */
-  digest: string;
 }
 
 export interface SourceOptions {
@@ -55,13 +44,14 @@ export interface SourceOptions {
   revision?: string;
   /** A folder to take the tokenizer from, or false for none; default the model's own. */
   tokenizer?: string | false;
-  /** Told how a download goes on, line by line; default prints to stderr. */
+  /** Called with lines of progress of a download; default prints to stderr. */
   onProgress?: (line: string) => void;
-  /** Told the configuration before any number is read; what it throws ends the opening. */
+  /** Called with the configuration before any number is read; what it throws ends the opening. */
   check?: (configuration: ModelConfiguration) => void | Promise<void>;
 }
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
+
 const organisms = join(root, "data", "organisms");
 
 export { smollm2File };
@@ -92,7 +82,7 @@ export async function openSource(
     const where = source.slice(ONNX.length).replace(/@\w*$/, "");
     throw new Error(
       `Cannot load ${source} for training: expected weights that can change; found an ONNX graph, ` +
-        `which can be probed and can write (openEngine; notebook 02) but not learn; give ${where}, ` +
+        `which can be probed and can write (openModel; notebook 02) but not learn; give ${where}, ` +
         "the model's safetensors",
     );
   }
@@ -256,7 +246,7 @@ export async function tokenizerOfFolder(folder: string): Promise<Tokenizer | und
 
 /**
  * The tokenizer that the options ask for, or the model's own.
- * @throws where its ordinary tokens are more than the model's `vocabularySize`. Added ones may be: many
+ * @throws if its ordinary tokens are more than the model's `vocabularySize`. Added ones may be: many
  *   published tokenizers have a padding that their model never learnt, and no text holds it.
  */
 export async function chooseTokenizer(
@@ -286,7 +276,7 @@ export async function chooseTokenizer(
 /** Opens a folder as transformers saves it: config.json, safetensors and the tokenizer's files. */
 export async function openFolder(
   folder: string,
-  description: Omit<SourceDescription, "digest"> & { digest?: string },
+  description: Omit<ModelDescription, "digest"> & { digest?: string },
   options: SourceOptions = {},
 ): Promise<ModelSource> {
   const weights = await Weights.open(folder);
@@ -307,7 +297,6 @@ export async function openFolder(
       tokenizer: await chooseTokenizer(options, () => tokenizerOfFolder(folder), vocabularySize),
       description: { ...description, digest },
       identity: identityOf(digest, [text, generation]),
-      close: () => weights.close(),
       [Symbol.dispose]: () => weights.close(),
     };
   } catch (error) {
@@ -319,7 +308,7 @@ export async function openFolder(
 /** Opens a GGUF file. */
 export async function openGgufFile(
   path: string,
-  description: Omit<SourceDescription, "digest"> & { digest?: string },
+  description: Omit<ModelDescription, "digest"> & { digest?: string },
   options: SourceOptions = {},
 ): Promise<ModelSource> {
   const access = await FileAccess.open(path);
@@ -337,7 +326,6 @@ export async function openGgufFile(
       tokenizer: await chooseTokenizer(options, own, configuration.vocabularySize),
       description: { ...description, digest },
       identity: digest,
-      close,
       [Symbol.dispose]: close,
     };
   } catch (error) {
@@ -346,7 +334,7 @@ export async function openGgufFile(
   }
 }
 
-/** SHA-256 of a folder's weights, as `SourceDescription` has it. */
+/** SHA-256 of a folder's weights, as `ModelDescription` has it. */
 export async function digestOf(folder: string, files: string[]): Promise<string> {
   if (files.length === 1) return await sha256OfFile(join(folder, files[0]));
   const lines: string[] = [];
@@ -354,7 +342,7 @@ export async function digestOf(folder: string, files: string[]): Promise<string>
   return sha256OfText(lines.join(""));
 }
 
-/** As `ModelSource` has it: of the weights' digest and the texts beside them, absent ones too. */
+/** As `ModelSource` has it: of the weights' digest and the configurations' texts, absent ones too. */
 export function identityOf(digest: string, texts: readonly (string | undefined)[]): string {
   return sha256OfText(JSON.stringify([digest, texts]));
 }

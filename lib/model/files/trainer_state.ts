@@ -5,35 +5,22 @@
  */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { openSafetensors, type SafetensorsFile, safetensorsPieces } from "./checkpoint.ts";
+import { openSafetensors, type SafetensorsFile } from "./checkpoint.ts";
+import { safetensorsPieces } from "./checkpoint_writer.ts";
 import { baseDigest } from "./adapter_folder.ts";
-import type { LanguageModel } from "../language_model.ts";
-import { adapterShapes, loraOptions } from "../lora.ts";
+import type { TensorModel } from "../tensor_model.ts";
+import { adapterShapes, loraOptions } from "../adapter.ts";
 import { writeWhole } from "../../platform/runtime/files.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
-import type { TrainerOptions } from "../trainer.ts";
-
-/** Names of a tensor's moments among the model's state. */
-export const firstMoment = (name: string): string => `adam/first/${name}`;
-export const secondMoment = (name: string): string => `adam/second/${name}`;
+import {
+  firstMoment,
+  secondMoment,
+  type TrainerOptions,
+  type TrainerState,
+} from "../trainer_options.ts";
 
 const STATE_FILE = "trainer.safetensors";
 const FORMAT = "trainer/1";
-
-/** What is kept beside the tensors. */
-export interface TrainerState {
-  /** Steps done. */
-  steps: number;
-  /** Sizes that batches are padded to. */
-  largest: { rows: number; supervised: number };
-  options: Omit<TrainerOptions, "factor" | "decays">;
-  /** Tensors that decay, where not all do. */
-  decayed?: string[];
-  /** The factor on the learning rate of the next step, where it comes from a function. */
-  factor?: number;
-  /** Of the model below an adapter, which the file does not hold; see `baseDigest`. */
-  base?: string;
-}
 
 /** Whether a folder keeps a trainer's state. */
 export async function hasState(folder: string): Promise<boolean> {
@@ -48,7 +35,7 @@ export async function hasState(folder: string): Promise<boolean> {
 /** Writes a trainer's state into a folder; one that was there is replaced at once. */
 export async function writeState(
   folder: string,
-  model: LanguageModel,
+  model: TensorModel,
   state: TrainerState,
 ): Promise<void> {
   const base = model.adapter && await baseDigest(model);
@@ -57,7 +44,7 @@ export async function writeState(
 }
 
 /** All variables that a step changes, by their names in the file. */
-function variablesOf(model: LanguageModel): [string, tf.Variable][] {
+function variablesOf(model: TensorModel): [string, tf.Variable][] {
   return [
     ...[...model.trained].map(([name, variable]): [string, tf.Variable] => [
       `model/${name}`,
@@ -75,7 +62,7 @@ function variablesOf(model: LanguageModel): [string, tf.Variable][] {
  */
 export async function readState(
   folder: string,
-  model: LanguageModel,
+  model: TensorModel,
   expected: Partial<TrainerOptions>,
 ): Promise<TrainerState & { restore(): Promise<void> }> {
   const path = join(folder, STATE_FILE);
@@ -112,7 +99,7 @@ function parseState(text: string | undefined, path: string): TrainerState {
   try {
     state = JSON.parse(text ?? "null") ?? undefined;
   } catch {
-    // told below
+    // Refused below.
   }
   const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
   const isList = (value: unknown) =>
@@ -133,7 +120,7 @@ const RIGHT_MODEL = "resume with the model that was saved";
 
 /** What is trained, by name. */
 function trainedShapes(
-  model: LanguageModel,
+  model: TensorModel,
   { options: { lora } }: TrainerState,
   path: string,
 ): Map<string, number[]> {

@@ -35,7 +35,7 @@ const shown = (value: unknown) => JSON.stringify(value)?.slice(0, 80) ?? "none";
 /**
  * The added tokens of tokenizer.json, then those that tokenizer_config.json describes or names, as
  * transformers adds them: what it says of a token goes before tokenizer.json.
- * @throws where a token has another id than the tokenizers library gives it, or one of another token
+ * @throws if a token has another id than the tokenizers library gives it, or one of another token
  */
 export function addedTokens(
   json: Fields,

@@ -23,13 +23,13 @@ interface PreTokenizer {
   normalizer?: Fields;
   ignoreMerges?: boolean;
   /** Whether texts start with the start token where no add_bos_token says so. */
-  addsStart?: boolean;
+  addBos?: boolean;
 }
 
 const llama3: PreTokenizer = {
   words: [isolate(wordsWithDigits(3))],
   ignoreMerges: true,
-  addsStart: true,
+  addBos: true,
 };
 
 /** Pre-tokenizers by llama.cpp's names (its llama-vocab.cpp). */
@@ -78,7 +78,7 @@ export function filesFromGguf(
   if (typeof pre !== "string" || !Object.hasOwn(preTokenizers, pre)) {
     refuse(`one of ${Object.keys(preTokenizers).join(", ")} in tokenizer.ggml.pre`, pre);
   }
-  const { words, normalizer, ignoreMerges, addsStart } = preTokenizers[pre as string];
+  const { words, normalizer, ignoreMerges, addBos } = preTokenizers[pre as string];
   if (flag("add_space_prefix", false)) {
     refuse("tokenizer.ggml.add_space_prefix to be false, as byte-level BPE has it", true);
   }
@@ -110,7 +110,7 @@ export function filesFromGguf(
       refuse(`tokenizer.ggml.${name}_token_id to be an id below ${tokens.length}`, id);
   };
   const bos = tokenOf("bos");
-  const startsTexts = flag("add_bos_token", addsStart ?? false);
+  const startsTexts = flag("add_bos_token", addBos ?? false);
   if (startsTexts && bos === undefined) {
     refuse(`tokenizer.ggml.bos_token_id, since texts of ${pre} start with that token`, undefined);
   }

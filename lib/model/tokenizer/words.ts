@@ -72,7 +72,7 @@ const encoder = new TextEncoder();
 const asBytes = (text: string) =>
   Array.from(encoder.encode(text), (byte) => byteLetters[byte]).join("");
 
-/** How Metaspace starts texts; older files say it by add_prefix_space. @throws where both differ */
+/** How Metaspace starts texts; older files say it by add_prefix_space. @throws if both differ */
 export function prependScheme({ prepend_scheme, add_prefix_space }: Fields): string {
   const scheme = String(prepend_scheme ?? "always");
   if (

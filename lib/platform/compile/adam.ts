@@ -1,8 +1,8 @@
 /** Changes of variables by AdamW and by sums: TensorFlow's own in-place operations in a graph, plain operations elsewhere. */
 import * as tf from "@tensorflow/tfjs";
+import { activeTrace } from "./active.ts";
 import { dataTypes, isNative, nodeBackend } from "./backend.ts";
 import { everyVariable } from "./held.ts";
-import { activeTrace } from "./trace.ts";
 
 export interface AdamState {
   variable: tf.Variable;

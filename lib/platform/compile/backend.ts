@@ -85,6 +85,12 @@ export function isNative(): boolean {
   return tf.getBackend() === "tensorflow";
 }
 
+/** Whether the open backend computes on a graphics card, which processes would have to share. */
+export function usesCard(): boolean {
+  const backend = tf.backend() as { isUsingGpuDevice?: boolean };
+  return tf.getBackend() === "webgpu" || backend.isUsingGpuDevice === true;
+}
+
 export function nodeBackend(): NodeBackend {
   if (!isNative()) {
     throw new Error(

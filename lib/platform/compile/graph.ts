@@ -27,6 +27,15 @@ export interface Graph {
   changed: Set<string>;
 }
 
+/** Runs graphs over variables that it holds; see `Session`. */
+export interface GraphSession {
+  bind(name: string, variable: tf.Variable): void;
+  free(names: readonly string[]): void;
+  add(run: TensorFunction, inputs: Specification[]): Graph;
+  call(graph: Graph, inputs: tf.Tensor[]): tf.Tensor[];
+  dispose(): void;
+}
+
 export interface GraphNode {
   name: string;
   operation: string;

@@ -30,53 +30,8 @@
  * assert.ok(Math.abs((await weight.data())[0] - 3) < 1e-4);
  * ```
  */
-import * as tf from "@tensorflow/tfjs";
-import { isNative } from "./backend.ts";
-import { checkResults, type Graph, type TensorFunction } from "./graph.ts";
-import { Session } from "./session.ts";
-import { activeTrace } from "./trace.ts";
-
 export { addTo, globalNorm, onlyIf, updateAdam, waitFor } from "./adam.ts";
 export type { AdamScalars, AdamState } from "./adam.ts";
+export { compile } from "./compile.ts";
 export { Session } from "./session.ts";
 export type { TensorFunction } from "./graph.ts";
-
-/**
- * Compiles `run` over the session's variables: a graph for every combination of the inputs' shapes and
- * types. The function may read the variables, assign to them and compute gradients; numbers that it
- * takes from JavaScript (random ones too) are fixed at the first call, so what changes must be an input.
- * Called from within a function that is being compiled, it becomes part of that function's graph.
- * @param session without one (or on another backend than tensorflow) the function runs uncompiled
- * @returns a function whose results are its caller's to dispose
- */
-export function compile(run: TensorFunction, session: Session | undefined): TensorFunction {
-  if (session === undefined || !isNative()) return (...inputs) => runOnce(run, inputs);
-  const graphs = new Map<string, Graph>();
-  return (...inputs) => {
-    if (activeTrace() !== undefined) return run(...inputs);
-    const key = inputs.map(({ shape, dtype }) => `${dtype}[${shape}]`).join();
-    let graph = graphs.get(key);
-    if (graph === undefined) {
-      graph = session.add(
-        run,
-        inputs.map(({ shape, dtype }) => ({ shape, dtype: supported(dtype) })),
-      );
-      graphs.set(key, graph);
-    }
-    return session.call(graph, inputs);
-  };
-}
-
-/** As compiled: what comes back is never an input or a variable itself. */
-function runOnce(run: TensorFunction, inputs: tf.Tensor[]): tf.Tensor[] {
-  return tf.tidy(() =>
-    checkResults(run(...inputs)).map((result) =>
-      result instanceof tf.Variable || inputs.includes(result) ? result.clone() : result
-    )
-  );
-}
-
-function supported(dtype: tf.DataType): "float32" | "int32" | "bool" {
-  if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
-  throw new Error(`Cannot compile for an input of ${dtype}: expected float32, int32 or bool`);
-}

@@ -7,7 +7,7 @@ export function caller(): string {
   const lines = new Error().stack?.split("\n").slice(2) ?? [];
   Error.stackTraceLimit = limit;
   const line = lines.find((line) =>
-    /:\d+:\d+/.test(line) && !/node_modules|\/runtime\/compile\/|ext:|node:/.test(line)
+    /:\d+:\d+/.test(line) && !/node_modules|\/platform\/compile\/|ext:|node:/.test(line)
   );
   return line === undefined ? "" : ` ${line.trim()}`;
 }

@@ -1,7 +1,8 @@
 /** Compiled functions over one set of variables. */
 import * as tf from "@tensorflow/tfjs";
 import { type Handle, nodeBackend } from "./backend.ts";
-import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
+import { attachSessions } from "./compile.ts";
+import type { Graph, GraphNode, GraphSession, Specification, TensorFunction } from "./graph.ts";
 import { registerTraceableKernels } from "./kernels.ts";
 import { loadGraph } from "./saved_model.ts";
 import { Trace, type TraceOptions } from "./trace.ts";
@@ -14,7 +15,7 @@ interface Recorded {
   session?: number;
 }
 
-export class Session {
+export class Session implements GraphSession {
   constructor() {
     registerTraceableKernels();
   }
@@ -152,6 +153,8 @@ export class Session {
     return found;
   }
 }
+
+attachSessions(() => new Session());
 
 /**
  * Whether a graph gets a session of its own, which is fed the variables: no copy where they lie in the

@@ -6,6 +6,7 @@
  * is refused with the place that asked.
  */
 import * as tf from "@tensorflow/tfjs";
+import { type ActiveTrace, activeTrace, setActiveTrace } from "./active.ts";
 import {
   type Attribute,
   dataTypes,
@@ -41,14 +42,7 @@ interface Output {
   constant?: () => tf.TypedArray;
 }
 
-let active: Trace | undefined;
-
-/** The trace that is under way, if any. */
-export function activeTrace(): Trace | undefined {
-  return active;
-}
-
-export class Trace {
+export class Trace implements ActiveTrace {
   readonly #backend: NodeBackend = nodeBackend();
   readonly #nodes: NodeList;
   readonly #outputs = new WeakMap<object, Output>();
@@ -76,10 +70,12 @@ export class Trace {
    * is not among `variables`
    */
   static record(prefix: string, run: TensorFunction, options: TraceOptions): Graph {
-    if (active !== undefined) throw new Error("Cannot trace inside a trace: compile one at a time");
+    if (activeTrace() !== undefined) {
+      throw new Error("Cannot trace inside a trace: compile one at a time");
+    }
     const trace = new Trace(prefix, options);
     const restore = trace.#intercept();
-    active = trace;
+    setActiveTrace(trace);
     try {
       let graph: Graph;
       tf.tidy(() => {
@@ -88,7 +84,7 @@ export class Trace {
       });
       return graph!;
     } finally {
-      active = undefined;
+      setActiveTrace(undefined);
       restore();
       trace.#held.restore();
     }

@@ -3,8 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { findOnPath } from "./_command.ts";
 import { compileAddon, type Compiler, findCompiler } from "./_compiler.ts";
-import { downloadWheel, Hindrance, type Python, unpackWheel } from "./_wheels.ts";
-import { writeWhole } from "../runtime/files.ts";
+import { Blocked, downloadWheel, type Python, unpackWheel } from "./_wheels.ts";
 import type { NativePlatform, Wheel } from "./native_wheels.ts";
 import { INSTALL_COMMAND } from "./pinned.ts";
 
@@ -22,7 +21,7 @@ export async function fetchWheel(
 ): Promise<void> {
   const download = join(where.partial, "download");
   const path = await lasting(downloadWheel(python, wheel, { ...where, folder: download }));
-  await lasting(unpackWheel(python, { path, keep: wheel.keep }, where.target));
+  await lasting(unpackWheel(python, path, where.target));
   await Deno.remove(download, { recursive: true });
 }
 
@@ -74,7 +73,7 @@ export async function compile(
     }
     failure += `${failure && "; "}${compiler.name} failed: ${output}`;
   }
-  throw new Hindrance(
+  throw new Blocked(
     `its addon could not be compiled: ${failure}`,
     `${compilerCommand()} && ${INSTALL_COMMAND}`,
     true,
@@ -82,9 +81,10 @@ export async function compile(
 }
 
 /** Several notebooks in a row need not each wait for a network that is not there. */
-export async function remember(folder: string, failure: Hindrance): Promise<void> {
+export async function remember(folder: string, failure: Blocked): Promise<void> {
   const record = { at: Date.now(), reason: failure.message, mend: failure.mend };
-  await writeWhole(join(folder, "failure.json"), JSON.stringify(record)).catch(() => {});
+  const path = join(folder, "failure.json"); // one that is cut short is none
+  await Deno.writeTextFile(path, JSON.stringify(record)).catch(() => {});
 }
 
 /** @throws what failed here within the last ten minutes. */
@@ -97,25 +97,25 @@ export function recall(folder: string): void {
   }
   const minutes = (Date.now() - failure.at) / 60_000;
   if (!(minutes >= 0 && minutes < FAILURE_MINUTES)) return;
-  throw new Hindrance(`${failure.reason} (tried ${Math.round(minutes)} min ago)`, failure.mend);
+  throw new Blocked(`${failure.reason} (tried ${Math.round(minutes)} min ago)`, failure.mend);
 }
 
-/** Marks a hindrance as one that trying again at once would only meet again. */
+/** Marks what blocks `work` as lasting: trying again at once would fail again. */
 async function lasting<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof Hindrance) throw new Hindrance(error.message, error.mend, true);
+    if (error instanceof Blocked) throw new Blocked(error.message, error.mend, true);
     throw error;
   }
 }
 
-/** Calls `tell` at every further 20 percent. */
-export function steps(tell: (percent: number) => void, start = 0): (share: number) => void {
-  let told = Math.floor(start * 5);
+/** Calls `report` at each further 20 percent. */
+export function steps(report: (percent: number) => void, start = 0): (share: number) => void {
+  let reported = Math.floor(start * 5);
   return (share) => {
     const step = Math.floor(Math.min(1, share) * 5);
-    if (step > told) tell((told = step) * 20);
+    if (step > reported) report((reported = step) * 20);
   };
 }
 

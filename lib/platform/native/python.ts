@@ -4,11 +4,7 @@
  */
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { writeWhole } from "../runtime/files.ts";
-import { lines } from "../runtime/lines.ts";
-
-/** The packages against which the numerics are checked and timed. */
-export const REFERENCE_PACKAGES = ["torch==2.15.0", "transformers==5.23.0", "peft==0.21.2"];
+import { lines } from "./lines.ts";
 
 export interface PythonOptions {
   /** Pip requirements, pinned (`name==version`). */
@@ -17,7 +13,7 @@ export interface PythonOptions {
   root?: string;
   /** The Python that makes the environment. Default: the first of `python3` and `python` found. */
   python?: string;
-  /** Told what is being done, a line at a time. Default: prints to stderr. */
+  /** Called with a line on each step. Default: prints to stderr. */
   onProgress?: (line: string) => void;
 }
 
@@ -55,7 +51,7 @@ export async function pythonEnvironment(options: PythonOptions): Promise<string>
         progress,
       );
     }
-    await writeWhole(join(folder, MARKER), JSON.stringify({ packages }));
+    await Deno.writeTextFile(join(folder, MARKER), JSON.stringify({ packages }));
   } catch (error) {
     await removeFolder(folder);
     throw error;

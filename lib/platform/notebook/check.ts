@@ -1,7 +1,7 @@
 /**
  * Checks notebooks before they run. The kernel neither checks types nor says what is wrong with a
  * cell that it can't compile, and `deno check` and `deno lint` take no notebooks; so a notebook's
- * code cells are joined into one module, and its errors are told in terms of notebook, cell, line.
+ * code cells are joined into one module, and its errors are reported by notebook, cell and line.
  */
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -39,6 +39,8 @@ export interface ExecuteNotebookOptions {
   onProgress?: (progress: Progress) => void;
   /** Ends the run, and the kernel with it. */
   signal?: AbortSignal;
+  /** Whether a cell's outputs say what those already in `output` say, which then stay as they are. */
+  agree?: (before: readonly Output[], after: readonly Output[]) => boolean;
 }
 
 /** A cell that failed: which, and why. `notebook` holds the outputs up to there. */
@@ -58,7 +60,10 @@ export class NotebookError extends Error {
   }
 }
 
-/** Marks a line of output that tells of an error outside the cell's own course. */
+/** What the ids of displays begin with that show how a wait goes on; they are not kept. */
+const PROGRESS_DISPLAY = "progress-";
+
+/** Marks a line of output that reports an error outside the cell's own course. */
 const STRAY = "\0stray error\0";
 
 /**
@@ -87,6 +92,7 @@ export async function executeNotebook(
   const cells = codeCells(notebook);
   for (const cell of cells) Object.assign(cell, { execution_count: null, outputs: [] });
 
+  const displays = new Map<string, Shown[]>();
   await using kernel = await Kernel.start({
     directory: dirname(resolve(path)),
     environment: { NO_COLOR: "1", ...environment },
@@ -95,7 +101,6 @@ export async function executeNotebook(
   options.signal?.addEventListener("abort", stop);
   try {
     await kernel.execute(PRELUDE, { silent: true });
-    const displays = new Map<string, Shown[]>();
     let count = 0;
     for (const [i, cell] of cells.entries()) {
       const source = joined(cell.source);
@@ -124,12 +129,34 @@ export async function executeNotebook(
     }
   } finally {
     options.signal?.removeEventListener("abort", stop);
+    // Whoever reads the notebook later has nothing to wait for.
+    const waited = new Set<Output>(
+      [...displays].flatMap(([id, outputs]) => id.startsWith(PROGRESS_DISPLAY) ? outputs : []),
+    );
+    for (const cell of cells) cell.outputs = cell.outputs.filter((output) => !waited.has(output));
     for (const output of cells.flatMap((cell) => cell.outputs)) {
       if (output.output_type === "stream") output.text = lines(plain(joined(output.text)));
     }
   }
-  if (output) await writeWhole(output, formatNotebook(notebook));
+  if (output) {
+    if (options.agree) await keepOutputs(notebook, output, options.agree);
+    await writeWhole(output, formatNotebook(notebook));
+  }
   return notebook;
+}
+
+/** Takes the outputs of the notebook at `path` for those that agree with them, cell by cell. */
+async function keepOutputs(
+  notebook: Notebook,
+  path: string,
+  agree: (before: readonly Output[], after: readonly Output[]) => boolean,
+): Promise<void> {
+  const before = await readNotebook(path).then(codeCells, () => []);
+  for (const [i, cell] of codeCells(notebook).entries()) {
+    const { source, outputs } = before[i] ?? {};
+    if (source === undefined || joined(source) !== joined(cell.source)) continue;
+    if (agree(outputs, cell.outputs)) cell.outputs = outputs;
+  }
 }
 
 /** Turns what the kernel publishes into a cell's outputs. */

@@ -6,7 +6,9 @@
  * request prints a marker, and the cell is over when the marker has come back.
  */
 import { createHmac } from "node:crypto";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { Socket } from "./_zmtp.ts";
 
 /** Raised when the kernel's process ends, goes silent, or runs past the time it was given. */
@@ -62,7 +64,7 @@ export class Kernel {
   #folder = "";
   #process?: Deno.ChildProcess;
   #log = "";
-  #closed = false;
+  #closing?: Promise<void>;
   #replies = new Map<string, (message: Message) => void>();
   #onPublished: (message: Message) => void = () => {};
   /** Rejects when the process ends by itself. */
@@ -82,7 +84,8 @@ export class Kernel {
 
   async #start({ directory, environment = {}, startTimeout = 60 }: KernelOptions) {
     const [shell, iopub, control, stdin, heartbeat] = freePorts(5);
-    this.#folder = await Deno.makeTempDir({ prefix: "kernel-" });
+    await sweep();
+    this.#folder = await Deno.makeTempDir({ dir: tmpdir(), prefix: `kernel-${Deno.pid}-` });
     const connection = join(this.#folder, "connection.json");
     await Deno.writeTextFile(
       connection,
@@ -100,7 +103,7 @@ export class Kernel {
       }),
       { mode: 0o600 },
     );
-    const process = this.#process = new Deno.Command(Deno.execPath(), {
+    const child = this.#process = new Deno.Command(Deno.execPath(), {
       args: ["jupyter", "--kernel", "--conn", connection],
       cwd: directory,
       env: environment,
@@ -108,13 +111,14 @@ export class Kernel {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const log = Promise.all([this.#keepLog(process.stdout), this.#keepLog(process.stderr)]);
+    const log = Promise.all([this.#keepLog(child.stdout), this.#keepLog(child.stderr)]);
     this.#death.promise.catch(() => {}); // not an unhandled rejection when nobody is waiting
-    process.status.then(async ({ code, signal }) => {
+    child.status.then(async ({ code, signal }) => {
       await log;
       const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
-      const said = this.#log.trim().split("\n").slice(-12).join("\n");
-      const message = `the kernel's process ${how}` + (said ? `; it said:\n${said}` : "");
+      const output = this.#log.trim().split("\n").slice(-12).join("\n");
+      const message = `the kernel's process ${how}` +
+        (output ? `; its last output:\n${output}` : "");
       this.#death.reject(new KernelError("died", message));
     });
     await this.#limit(
@@ -135,7 +139,7 @@ export class Kernel {
     // A subscription takes a moment to reach the kernel: ask until an answer is published.
     const heard = Promise.withResolvers<boolean>();
     this.#onPublished = () => heard.resolve(true);
-    for (let live = false; !live && !this.#closed;) {
+    for (let live = false; !live && !this.#closing;) {
       this.#send("kernel_info_request", {});
       live = await Promise.race([heard.promise, delay(100).then(() => false)]);
     }
@@ -143,7 +147,7 @@ export class Kernel {
 
   /** The kernel listens a moment after its start. */
   async #retry(connect: () => Promise<Socket>): Promise<Socket> {
-    while (!this.#closed) {
+    while (!this.#closing) {
       try {
         return await connect();
       } catch {
@@ -184,10 +188,12 @@ export class Kernel {
     return reply.content;
   }
 
-  /** Ends the process and closes the sockets. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  /** Ends the process, closes the sockets and removes the folder; a second call waits for the first. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#end();
+  }
+
+  async #end(): Promise<void> {
     try {
       this.#process?.kill("SIGKILL");
     } catch { /* it has ended by itself */ }
@@ -266,6 +272,31 @@ export class Kernel {
     } finally {
       clearTimeout(timer);
     }
+  }
+}
+
+/** A folder without its connection file yet, or in a container with processes of its own. */
+const YOUNG = 60_000;
+
+/** Removes the folders of kernels whose runner was killed: their names hold its process id. */
+async function sweep(): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(tmpdir())) {
+    const pid = Number(/^kernel-(\d+)-/.exec(name)?.[1]);
+    if (!isDirectory || !pid || isRunning(pid)) continue;
+    const folder = join(tmpdir(), name);
+    try {
+      const { mtime } = await Deno.stat(folder);
+      if (Date.now() - Number(mtime) < YOUNG) continue;
+      await Deno.remove(folder, { recursive: true });
+    } catch { /* it is gone, or another user's */ }
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
   }
 }
 

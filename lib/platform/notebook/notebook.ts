@@ -1,37 +1,58 @@
 /** The notebook format (nbformat 4.5): what is read, what must hold, and how it is written. */
+import * as v from "valibot";
+import { explainIssue } from "../runtime/explain.ts";
 import { readText } from "../runtime/files.ts";
 
 /** Data by media type; the values of JSON types are objects, all others text. */
 export type Bundle = Record<string, unknown>;
 
-export type Output =
-  | { output_type: "stream"; name: "stdout" | "stderr"; text: string | string[] }
-  | { output_type: "display_data"; data: Bundle; metadata: Bundle }
-  | { output_type: "execute_result"; data: Bundle; metadata: Bundle; execution_count: number }
-  | { output_type: "error"; ename: string; evalue: string; traceback: string[] };
+const text = v.union([v.string(), v.array(v.string())], "expected a text or a list of texts");
+const bundle = v.record(v.string(), v.unknown());
+const whole = v.pipe(v.number(), v.integer());
+const shown = { data: bundle, metadata: bundle };
+const named = <Name extends string>(name: Name) => v.looseObject({ name: v.literal(name) });
 
-export interface CodeCell {
-  cell_type: "code";
-  id: string;
-  metadata: Bundle & { tags?: string[] };
-  source: string | string[];
-  execution_count: number | null;
-  outputs: Output[];
-}
+const outputSchema = v.variant("output_type", [
+  v.object({ output_type: v.literal("stream"), name: v.picklist(["stdout", "stderr"]), text }),
+  v.object({ output_type: v.literal("display_data"), ...shown }),
+  v.object({ output_type: v.literal("execute_result"), ...shown, execution_count: whole }),
+  v.object({
+    output_type: v.literal("error"),
+    ename: v.string(),
+    evalue: v.string(),
+    traceback: v.array(v.string()),
+  }),
+]);
 
-export interface TextCell {
-  cell_type: "markdown" | "raw";
-  id: string;
-  metadata: Bundle;
-  source: string | string[];
-}
+const cell = {
+  id: v.custom<string>(
+    (id) => typeof id === "string" && /^[\w-]{1,64}$/.test(id),
+    "expected 1 to 64 letters, digits, - and _",
+  ),
+  source: text,
+};
+const codeSchema = v.object({
+  cell_type: v.literal("code"),
+  ...cell,
+  metadata: v.looseObject({ tags: v.optional(v.array(v.string())) }),
+  execution_count: v.nullable(whole),
+  outputs: v.array(outputSchema),
+});
 
-export interface Notebook {
-  nbformat: 4;
-  nbformat_minor: number;
-  metadata: Bundle;
-  cells: (CodeCell | TextCell)[];
-}
+/** nbformat 4.5, with the metadata that Jupyter finds the kernel by and `deno fmt` formats cells by. */
+const notebookSchema = v.object({
+  nbformat: v.literal(4),
+  nbformat_minor: v.pipe(v.number(), v.minValue(5)),
+  metadata: v.looseObject({ kernelspec: named("deno"), language_info: named("typescript") }),
+  cells: v.array(v.variant("cell_type", [
+    codeSchema,
+    v.object({ cell_type: v.picklist(["markdown", "raw"]), ...cell, metadata: bundle }),
+  ])),
+});
+
+export type Output = v.InferOutput<typeof outputSchema>;
+export type CodeCell = v.InferOutput<typeof codeSchema>;
+export type Notebook = v.InferOutput<typeof notebookSchema>;
 
 /** Reads a notebook; throws an error that lists all that is wrong with its structure. */
 export async function readNotebook(path: string): Promise<Notebook> {
@@ -41,7 +62,9 @@ export async function readNotebook(path: string): Promise<Notebook> {
     notebook = JSON.parse(text);
   } catch (error) {
     throw new Error(
-      `Cannot read notebook ${path}: expected JSON: ${(error as Error).message}; mend or remake it`,
+      `Cannot read notebook ${path}: expected JSON: ${
+        (error as Error).message
+      }; correct or remake it`,
     );
   }
   const problems = notebookProblems(notebook);
@@ -77,71 +100,30 @@ export function formatNotebook(notebook: Notebook): string {
   return JSON.stringify(notebook, sorted, 1) + "\n";
 }
 
-/**
- * What is wrong with a notebook's structure, one sentence a fault; empty when all is well.
- * Beyond nbformat 4.5 it asks for the metadata that Jupyter finds the kernel by, that
- * `deno fmt` needs to format code cells, and for outputs of one complete run or of none.
- */
+/** What is wrong with a notebook's structure, one text a fault; empty when all is well. */
 export function notebookProblems(notebook: unknown): string[] {
-  if (!isObject(notebook)) return ["the file must hold an object"];
-  const problems: string[] = [];
-  const { nbformat, nbformat_minor, metadata, cells } = notebook;
-  if (nbformat !== 4 || !(Number(nbformat_minor) >= 5)) {
-    problems.push(`nbformat must be 4.5 or a later 4, found ${nbformat}.${nbformat_minor}`);
-  }
-  const { kernelspec, language_info } = isObject(metadata) ? metadata : {};
-  if (!isObject(kernelspec) || kernelspec.name !== "deno") {
-    problems.push(`metadata.kernelspec.name must be "deno"`);
-  }
-  if (!isObject(language_info) || language_info.name !== "typescript") {
-    problems.push(`metadata.language_info.name must be "typescript"`);
-  }
-  if (!Array.isArray(cells)) return [...problems, "cells must be a list"];
-  const ids = new Set<unknown>();
-  let number = 0;
-  for (const [i, cell] of cells.entries()) {
-    const isCode = isObject(cell) && cell.cell_type === "code";
-    const name = isCode ? `cell ${++number}` : `entry ${i + 1} of cells`;
-    const fault = (message: string) => problems.push(`${name}: ${message}`);
-    if (!isObject(cell)) {
-      fault("must be an object");
-      continue;
-    }
-    if (!["code", "markdown", "raw"].includes(String(cell.cell_type))) {
-      fault(`cell_type must be code, markdown or raw, found ${JSON.stringify(cell.cell_type)}`);
-    }
-    if (typeof cell.id !== "string" || !/^[\w-]{1,64}$/.test(cell.id)) {
-      fault(`id must be 1 to 64 letters, digits, - and _, found ${JSON.stringify(cell.id)}`);
-    } else if (ids.has(cell.id)) fault(`id ${cell.id} is used twice`);
-    ids.add(cell.id);
-    if (!isObject(cell.metadata)) fault("metadata must be an object");
-    if (!isText(cell.source)) fault("source must be a string or a list of strings");
-    if (!isCode) continue;
-    const count = cell.execution_count;
-    if (count !== null && !Number.isInteger(count)) fault("execution_count must be null or whole");
-    if (!Array.isArray(cell.outputs)) fault("outputs must be a list");
-    else cell.outputs.forEach((output) => outputProblem(output).forEach(fault));
-  }
-  return problems;
-}
-
-function outputProblem(output: unknown): string[] {
-  if (!isObject(output)) return ["an output must be an object"];
-  switch (output.output_type) {
-    case "stream":
-      return isText(output.text) && typeof output.name === "string"
-        ? []
-        : ["a stream output must have a name and a text"];
-    case "display_data":
-    case "execute_result":
-      return isObject(output.data) && isObject(output.metadata)
-        ? []
-        : [`a ${output.output_type} output must have data and metadata`];
-    case "error":
-      return Array.isArray(output.traceback) ? [] : ["an error output must have a traceback"];
-    default:
-      return [`output_type ${JSON.stringify(output.output_type)} is not known`];
-  }
+  const { cells } = (notebook ?? {}) as { cells?: unknown };
+  const list: { cell_type?: unknown; id?: unknown }[] = Array.isArray(cells)
+    ? cells.map((cell) => cell ?? {})
+    : [];
+  const isCode = (cell?: { cell_type?: unknown }) => cell?.cell_type === "code";
+  const nameOf = (i: number) =>
+    isCode(list[i])
+      ? `cell ${list.slice(0, i + 1).filter(isCode).length}`
+      : `entry ${i + 1} of cells`;
+  const issues = v.safeParse(notebookSchema, notebook).issues ?? [];
+  const problems = issues.map((issue) => {
+    const path = (issue.path ?? []).map(({ key }) => key);
+    const place = path[0] === "cells" && path.length > 1
+      ? [nameOf(path[1] as number), path.slice(2).join(".")]
+      : [path.join(".") || "the file"];
+    return [...place, explainIssue(issue)].filter((part) => part !== "").join(": ");
+  });
+  const ids = list.map(({ id }) => id);
+  const repeated = ids.flatMap((id, i) =>
+    id !== undefined && ids.indexOf(id) < i ? [`${nameOf(i)}: id ${id} is used twice`] : []
+  );
+  return [...problems, ...repeated];
 }
 
 /** What is wrong with the outputs that a notebook was saved with: errors, gaps, a mixed order. */
@@ -168,9 +150,4 @@ export function mayFail(cell: CodeCell): boolean {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isText(value: unknown): value is string | string[] {
-  return typeof value === "string" ||
-    Array.isArray(value) && value.every((line) => typeof line === "string");
 }

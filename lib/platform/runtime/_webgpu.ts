@@ -54,7 +54,7 @@ export function watchWebGpu(): void {
  * Makes the device's errors, and its loss, errors of every computation and read that follows: a variable
  * may have been assigned from work that was refused, so no later number can be trusted either.
  */
-export function watchDevice(backend: WebGpuBackend): WebGpuBackend {
+function watchDevice(backend: WebGpuBackend): WebGpuBackend {
   const { device } = backend;
   const run = backend.runWebGPUProgram.bind(backend);
   const read = backend.read.bind(backend);

@@ -20,6 +20,8 @@ import {
 } from "./backend_choice.ts";
 import { INSTALL_COMMAND, installNative, nativeState, ROOT } from "../native/native.ts";
 import { TENSORFLOW_VERSION } from "../native/native_wheels.ts";
+import "./free_memory.ts";
+import { usesCard } from "../compile/backend.ts";
 import { type NvidiaCard, nvidiaCard } from "../native/nvidia.ts";
 import { DENO_COMMAND } from "../native/pinned.ts";
 import { type Precision, refuseTf32, wantedPrecision, WrongPrecision } from "./precision.ts";
@@ -355,11 +357,7 @@ function tellUnused(card: NvidiaCard, options: BackendOptions): void {
   );
 }
 
-/** Whether the open backend computes on a graphics card, which processes would have to share. */
-export function usesCard(): boolean {
-  const backend = tf.backend() as { isUsingGpuDevice?: boolean };
-  return tf.getBackend() === "webgpu" || backend.isUsingGpuDevice === true;
-}
+export { usesCard };
 
 /** Processes that compute at once: one for a card, else one a core. Needs an open backend. */
 export function processesAtOnce(): number {

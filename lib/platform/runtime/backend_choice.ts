@@ -86,7 +86,7 @@ const MOST_LAYERS = 4;
 const MOST_WORDS = 8192;
 const SECONDS = 120;
 
-/** What of a shape tells the candidates apart; large models need not be built for it. */
+/** The shape reduced to what decides between the candidates, so that no large model is built. */
 function reduced({ rows = 16, length = 36, ...shape }: StepShape): Required<StepShape> {
   const { hiddenSize, heads, keyValueHeads, headDimension, intermediateSize } = shape;
   return {
@@ -121,11 +121,11 @@ export async function measureStep(
   if (line === undefined) {
     return { reason: lastLines(output) || `it said nothing in ${SECONDS} seconds` };
   }
-  const told: { milliseconds: number } | { unused: true } | { error: string } = JSON.parse(
+  const outcome: { milliseconds: number } | { unused: true } | { error: string } = JSON.parse(
     line.slice(STEP_LINE.length),
   );
-  if ("milliseconds" in told) return told;
-  return { reason: "error" in told ? told.error : cardReason(output) };
+  if ("milliseconds" in outcome) return outcome;
+  return { reason: "error" in outcome ? outcome.error : cardReason(output) };
 }
 
 /** Of TensorFlow's log what it says about the card: errors first, without their stamps. */

@@ -18,7 +18,7 @@ export interface CodeOptions {
   loaded?: number;
 }
 
-/** What `deno info --json` tells of a module. */
+/** A module as `deno info --json` lists it. */
 interface ModuleInfo {
   specifier: string;
   dependencies?: { code?: { specifier?: string } }[];

@@ -1,4 +1,4 @@
-/** The shelf of organisms, data/organisms: the cards of those shipped, and every pretraining run for it. */
+/** The organisms in data/organisms: the cards of those shipped, and the log of every pretraining run. */
 import { organismFolder, organismNames } from "../model/files/source.ts";
 import { readText } from "../platform/runtime/files.ts";
 import type { GateValues } from "../world/gate.ts";
@@ -32,7 +32,7 @@ export interface PretrainingRun {
 export interface LetterTrial extends PretrainingRun {
   gate: LetterGateValues;
   letters: LetterSettings;
-  /** Number of facts that the gate asks, by what was told of them. */
+  /** Number of facts that the gate asks, by status. */
   facts: Record<Status, number>;
   /** The gate's values on the way. */
   curve: GatePoint<LetterGateValues>[];
@@ -71,7 +71,7 @@ export function parseRuns(text: string, name = "the list of pretrainings"): Pret
     try {
       // What there was nothing to measure for is NaN, which JSON writes as null.
       run = JSON.parse(line, (_, value) => value === null ? NaN : value);
-    } catch { /* told below */ }
+    } catch { /* reported below */ }
     const whole = typeof run?.name === "string" && typeof run.passed === "boolean" &&
       typeof run.gate === "object" && Number.isFinite(run.tokens);
     if (whole) return [run as PretrainingRun];

@@ -14,13 +14,13 @@ for (const family of ["llama", "qwen2", "qwen3"]) {
   for (const compiled of [true, false]) {
     Deno.test(`recomputing changes no step of ${family}, ${compiled ? "" : "un"}compiled`, async () => {
       const trained: Map<string, Float32Array>[] = [];
-      for (const recompute of ["nothing", "mlp", "layer"] as const) {
+      for (const gradientCheckpointing of ["nothing", "mlp", "layer"] as const) {
         const model = await loadModel(fixtureFolder(family), { tokenizer: false, compiled });
         const trainer = new Trainer(model, {
           learningRate: 1e-3,
           totalSteps: 9,
           clipNorm: 1,
-          recompute,
+          gradientCheckpointing,
         });
         for (let i = 0; i < 3; i++) await trainer.step({ inputIds, labels: inputIds });
         trained.push(

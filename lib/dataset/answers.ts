@@ -1,30 +1,10 @@
 /**
- * What a model answered to a question: probabilities over its options.
- * Rows of files carry the authors' field names (probs, pred, golden_prob, pred_prob, correct,
+ * Answers of a text. Rows carry the authors' field names (probs, pred, golden_prob, pred_prob, correct,
  * output), so that their files can be read here and ours by their code.
  */
-import { collectRows, placeName, type RejectedRow, RowFault, show } from "./dataset/_rows.ts";
-import { NotFiniteError } from "./statistics/not_finite.ts";
-import {
-  type ParseOptions,
-  type Question,
-  questionFrom,
-  questionRows,
-  type QuestionRules,
-} from "./question.ts";
-
-/** A question and a model's belief about it (paper, section 3: parameter knowledge). */
-export type Answer = Question & {
-  /** Over the options, summing to one. */
-  probabilities: number[];
-  /** Index of the most probable option; the first one of equals. */
-  predicted: number;
-  correct: boolean;
-  /** Probability of the gold option. */
-  goldProbability: number;
-  /** Probability of the predicted option. */
-  predictedProbability: number;
-};
+import { type Answer, answerFrom, probabilityFault } from "../question.ts";
+import { type ParseOptions, questionFrom, questionRows, type QuestionRules } from "./questions.ts";
+import { collectRows, placeName, type RejectedRow, RowFault, show } from "./_rows.ts";
 
 /** An answer as it lies in a file: groups add the option that is trained on. */
 export type StoredAnswer = Answer & {
@@ -32,60 +12,8 @@ export type StoredAnswer = Answer & {
   output?: number;
 };
 
-/** How far the probabilities' sum may be from one: half-precision softmaxes are off by 1e-3. */
-const SUM_TOLERANCE = 2e-3;
 /** How far a stored probability may be from the one in `probs`. */
 const FIELD_TOLERANCE = 1e-6;
-
-function checkProbabilities(values: ArrayLike<number>, options: number): number[] {
-  if (values.length !== options) {
-    throw new RowFault(`probs: expected ${options} numbers, one an option; found ${values.length}`);
-  }
-  const probabilities = Array.from(values);
-  for (const [i, p] of probabilities.entries()) {
-    if (typeof p !== "number" || !(p >= 0 && p <= 1 + SUM_TOLERANCE)) {
-      throw new RowFault(
-        `probs[${i}]: expected a number from 0 to 1; found ${
-          typeof p === "number" ? String(p) : show(p)
-        }`,
-      );
-    }
-  }
-  const sum = probabilities.reduce((a, b) => a + b, 0);
-  if (Math.abs(sum - 1) > SUM_TOLERANCE) {
-    throw new RowFault(`probs: expected a sum of 1; found ${sum}`);
-  }
-  return probabilities;
-}
-
-function believe(question: Question, probabilities: number[]): Answer {
-  const predicted = probabilities.indexOf(Math.max(...probabilities));
-  return {
-    ...question,
-    probabilities,
-    predicted,
-    correct: predicted === question.answer,
-    goldProbability: probabilities[question.answer],
-    predictedProbability: probabilities[predicted],
-  };
-}
-
-/**
- * The answer that `probabilities` (one an option, summing to one) give to `question`.
- * Throws when they don't fit: another count, NaN, a negative number, another sum.
- */
-export function answerFrom(question: Question, probabilities: ArrayLike<number>): Answer {
-  try {
-    return believe(question, checkProbabilities(probabilities, question.choices.length));
-  } catch (error) {
-    if (!(error instanceof RowFault)) throw error;
-    const finite = Array.from(probabilities).every(Number.isFinite);
-    throw new (finite ? Error : NotFiniteError)(
-      `Cannot make an answer to question ${show(question.id)}: ${error.message}; ` +
-        "check the model's logits",
-    );
-  }
-}
 
 /** The row that a file holds, in the authors' field names and order. */
 export function toAnswerRow(answer: StoredAnswer): Record<string, unknown> {
@@ -120,7 +48,9 @@ export function fromAnswerRow(row: unknown, rules: QuestionRules = {}): StoredAn
   if (!Array.isArray(fields.probs)) {
     throw new RowFault(`probs: expected a list of numbers; found ${show(fields.probs)}`);
   }
-  const answer = believe(question, checkProbabilities(fields.probs, question.choices.length));
+  const fault = probabilityFault(fields.probs, question.choices.length);
+  if (fault !== undefined) throw new RowFault(fault);
+  const answer = answerFrom(question, fields.probs);
   if (fields.pred !== undefined && fields.pred !== null) {
     const pred = fields.pred as number;
     // Among equal maxima any is right, so the row's own choice stands.

@@ -1,0 +1,94 @@
+/**
+ * Files of MMLU, CMMLU and C-Eval: one a subject, options in columns A to D. The paper uses MMLU as two
+ * suites for each domain: ID, the subjects of the same domain, and OOD, all the others.
+ */
+import { domainName, type Question } from "../question.ts";
+import {
+  type ParsedQuestions,
+  type ParseOptions,
+  questionFrom,
+  questionRows,
+} from "./questions.ts";
+import { collectRows, RowFault, show, subjectOf } from "./_rows.ts";
+import {
+  cevalSubjects,
+  cmmluSubjects,
+  type ExamSubjects,
+  mmluSubjects,
+  subjectDomain,
+} from "./subjects.ts";
+
+/** How a benchmark's file is read; `subject` by default: the row's own, else `subjectOf` the file. */
+export type BenchmarkOptions = Omit<ParseOptions, "domain" | "rejectReplacementCharacter">;
+
+/**
+ * Questions of one file; ids are `subject/position`, or `subject/id` where rows have ids, because files
+ * are put together. Published benchmarks are scored whole: repeated options are kept.
+ */
+function parseBenchmark(
+  text: string,
+  name: string,
+  subjects: ExamSubjects,
+  options: BenchmarkOptions,
+): ParsedQuestions {
+  const { allowRepeatedChoices = true, subject: named = subjectOf(options.file) } = options;
+  const { values, rejected } = collectRows(
+    // Published as letters, on the hub also as indices from 0.
+    questionRows(text, { ...options, usual: ["letter", "index0"] }).rows,
+    options.file,
+    (row, position) => {
+      const fields = (row ?? {}) as Record<string, unknown>;
+      const subject = fields.subject || named;
+      const domain = typeof subject === "string" ? subjectDomain(subjects, subject) : undefined;
+      if (domain === undefined) {
+        throw new RowFault(
+          `subject: expected a subject of ${name}; found ${show(subject)}`,
+        );
+      }
+      return questionFrom(
+        { ...fields, id: `${subject}/${fields.id ?? position}`, domain, subject },
+        { allowRepeatedChoices },
+      );
+    },
+  );
+  return { questions: values, rejected };
+}
+
+/** Questions of an MMLU file: CSV with or without header, or JSONL with a `subject` a row. */
+export function parseMmlu(text: string, options: BenchmarkOptions): ParsedQuestions {
+  return parseBenchmark(text, "MMLU", mmluSubjects, options);
+}
+
+/** Questions of a CMMLU file (CSV, named after its subject). */
+export function parseCmmlu(text: string, options: BenchmarkOptions): ParsedQuestions {
+  return parseBenchmark(text, "CMMLU", cmmluSubjects, options);
+}
+
+/**
+ * Questions of a C-Eval file (CSV, named after its subject). Rows of its test split carry no answer
+ * and are rejected as such: use val.
+ */
+export function parseCeval(text: string, options: BenchmarkOptions): ParsedQuestions {
+  return parseBenchmark(text, "C-Eval", cevalSubjects, options);
+}
+
+/**
+ * The paper's ID and OOD suites of a domain. Throws when `questions` hold no subject of it, because
+ * an empty ID suite would give a mean of nothing.
+ */
+export function mmluSuites(
+  questions: readonly Question[],
+  domain: string,
+): { id: Question[]; ood: Question[] } {
+  const wanted = domainName(domain);
+  const inside = (question: Question) =>
+    mmluSubjects.get(question.subject ?? "")?.domain === wanted;
+  const id = questions.filter(inside);
+  if (id.length === 0) {
+    throw new Error(
+      `Cannot make MMLU suites for the domain ${wanted}: expected questions of its subjects; ` +
+        "found none; give MMLU's files, and one of history, engineering, jurisprudence, medicine",
+    );
+  }
+  return { id, ood: questions.filter((question) => !inside(question)) };
+}

@@ -1,0 +1,36 @@
+/**
+ * The subjects of MMLU (Hendrycks et al. 2021), CMMLU (Li et al. 2024) and C-Eval (Huang et al. 2023)
+ * with the paper's domains, out of data/subjects.json. Choices made there: the paper (section 4) names
+ * domains by MMLU's subcategories: health is medicine; politics, culture, economics, geography,
+ * psychology and law are jurisprudence. CMMLU has these too, except for health, so its medicine is the
+ * subjects named as MMLU's health ones and traditional Chinese medicine. C-Eval's categories (STEM,
+ * Humanities, Social Science, Other) are coarse, so its domains were chosen subject by subject.
+ */
+import subjects from "../../data/subjects.json" with { type: "json" };
+
+/** One subject of a benchmark. */
+export interface ExamSubject {
+  /** The benchmark's own subcategory (C-Eval: category). */
+  category: string;
+  /** The paper's domain, where the subject belongs to one. */
+  domain?: string;
+  /** The name that a Chinese header shows. */
+  chinese?: string;
+}
+
+export type ExamSubjects = ReadonlyMap<string, ExamSubject>;
+
+/** The 57 subjects of MMLU. */
+export const mmluSubjects: ExamSubjects = new Map(Object.entries(subjects.mmlu));
+
+/** The 67 subjects of CMMLU. */
+export const cmmluSubjects: ExamSubjects = new Map(Object.entries(subjects.cmmlu));
+
+/** The 52 subjects of C-Eval. */
+export const cevalSubjects: ExamSubjects = new Map(Object.entries(subjects.ceval));
+
+/** The paper's domain of a subject; its category where the paper has none (e.g. `math`). */
+export function subjectDomain(subjects: ExamSubjects, name: string): string | undefined {
+  const subject = subjects.get(name);
+  return subject?.domain ?? subject?.category;
+}

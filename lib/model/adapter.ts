@@ -1,0 +1,119 @@
+/**
+ * Low-rank adapters (LoRA, Hu et al. 2021), with the numbers and names of PEFT: a linear layer gives
+ * W x + scale B A x, of which A and B are trained and W stays as it is.
+ *
+ * Choices: one adapter at a time; no dropout, whose default in PEFT is 0; float32.
+ */
+import type * as tf from "@tensorflow/tfjs";
+import { adapterKey, type AdapterTensors, parameterShapes } from "./architecture.ts";
+import type { ModelConfiguration } from "./configuration.ts";
+
+/** The linear layers that can have an adapter: those of attention and MLP. */
+export const loraTargets = [
+  "q_proj",
+  "k_proj",
+  "v_proj",
+  "o_proj",
+  "gate_proj",
+  "up_proj",
+  "down_proj",
+] as const;
+export type LoraTarget = typeof loraTargets[number];
+
+export interface LoraOptions {
+  /** Rows of A and columns of B. Default 8, PEFT's. */
+  rank?: number;
+  /**
+   * B A x is scaled by alpha / rank. Default 16: with it the scale falls as the rank rises, so that one
+   * learning rate fits many ranks.
+   */
+  alpha?: number;
+  /** Scales by alpha / sqrt(rank) instead (Kalajdzievski 2023; PEFT's use_rslora). Default false. */
+  rankStabilized?: boolean;
+  /** Layers that get an adapter, in every block. Default: all of `loraTargets`. */
+  targets?: readonly LoraTarget[];
+  /** Of the first values of A; B starts at zero. Default 0. */
+  seed?: number;
+}
+
+/** What an adapter computes; two adapters alike in this share compiled graphs. */
+export type LoraShape = Required<Omit<LoraOptions, "seed">>;
+
+/** An adapter on a model. */
+export interface Adapter extends AdapterTensors, LoraShape {
+  /** By PEFT's names: A [rank, in], B [out, rank]. */
+  readonly parameters: ReadonlyMap<string, tf.Variable>;
+  /** Share of inputs that PEFT drops when it trains this adapter. Only 0 can be trained here. */
+  readonly dropout: number;
+}
+
+const OPTIONS = ["rank", "alpha", "rankStabilized", "targets", "seed"];
+
+/** Options with their defaults. @throws naming the first that is unknown or does not fit */
+export function loraOptions(options: LoraOptions = {}): Required<LoraOptions> {
+  const refuse = (expected: string, found: unknown): never => {
+    throw new Error(`Cannot use LoRA: expected ${expected}; found ${JSON.stringify(found)}`);
+  };
+  const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
+  if (unknown !== undefined) refuse(`the options ${OPTIONS.join(", ")}`, unknown);
+  const { rank = 8, alpha = 16, rankStabilized = false, targets = loraTargets, seed = 0 } = options;
+  if (!(Number.isSafeInteger(rank) && rank >= 1)) refuse("a whole rank from 1 up", rank);
+  if (!(Number.isFinite(alpha) && alpha > 0)) refuse("an alpha above 0", alpha);
+  if (typeof rankStabilized !== "boolean") refuse("rankStabilized true or false", rankStabilized);
+  const known = (name: LoraTarget) => loraTargets.includes(name);
+  if (!Array.isArray(targets) || targets.length === 0 || !targets.every(known)) {
+    refuse(`some targets of ${loraTargets.join(", ")}`, targets);
+  }
+  // In one order, each once, so that adapters alike look alike.
+  const ordered = loraTargets.filter((name) => targets.includes(name));
+  return { rank, alpha, rankStabilized, targets: ordered, seed };
+}
+
+/** The linear layers that have an adapter, in the checkpoint's order, with their weight's [out, in]. */
+export function adaptedLayers(
+  configuration: ModelConfiguration,
+  targets: readonly LoraTarget[],
+): { layer: string; shape: [number, number] }[] {
+  return parameterShapes(configuration).flatMap(([name, shape]) => {
+    const layer = name.replace(/\.weight$/, "");
+    const isTarget = layer !== name && targets.some((target) => layer.endsWith(`.${target}`));
+    return isTarget ? [{ layer, shape: shape as [number, number] }] : [];
+  });
+}
+
+/** Names and shapes of an adapter's tensors. */
+export function adapterShapes(
+  configuration: ModelConfiguration,
+  { rank, targets }: Pick<LoraShape, "rank" | "targets">,
+): Map<string, [number, number]> {
+  return new Map(
+    adaptedLayers(configuration, targets).flatMap(({ layer, shape: [out, inside] }) => [
+      [adapterKey(layer, "A"), [rank, inside] as [number, number]],
+      [adapterKey(layer, "B"), [out, rank] as [number, number]],
+    ]),
+  );
+}
+
+/** The factor on B A x. */
+function scaleOf({ alpha, rank, rankStabilized }: LoraShape): number {
+  return alpha / (rankStabilized ? Math.sqrt(rank) : rank);
+}
+
+/** The adapter of these tensors. */
+export function makeAdapter(
+  shape: LoraShape,
+  parameters: ReadonlyMap<string, tf.Variable>,
+  { dropout = 0 }: { dropout?: number } = {},
+): Adapter {
+  const { rank, alpha, rankStabilized, targets } = shape;
+  const scale = scaleOf(shape);
+  return { rank, alpha, rankStabilized, targets, scale, parameters, dropout };
+}
+
+/** An adapter in a few words, for errors and tables. */
+export function describeAdapter({ rank, alpha, rankStabilized, targets }: LoraShape): string {
+  const which = targets.length === loraTargets.length ? "all linear layers" : targets.join(", ");
+  return `LoRA of rank ${rank}, alpha ${alpha}${
+    rankStabilized ? " (rank-stabilized)" : ""
+  }, on ${which}`;
+}

@@ -1,0 +1,82 @@
+/**
+ * One training step as functions of tensors, which can be traced: loss, gradients, clipping and AdamW,
+ * PyTorch's and transformers' to the last term.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { updateAdam } from "../platform/compile/adam.ts";
+import { type ForwardOptions, headWeight } from "./architecture.ts";
+import { gatherRows, lmHeadCrossEntropy } from "./layers.ts";
+import type { TensorModel } from "./tensor_model.ts";
+import { firstMoment, secondMoment, type TrainerOptions } from "./trainer_options.ts";
+
+/**
+ * The loss of a batch (`BatchTensors`), in nats: ids [B, T], positions, labels and weights [N] -> scalar.
+ * Differentiable in what the model trains.
+ */
+export function batchLoss(
+  model: TensorModel,
+  [ids, positions, labels, weights]: tf.Tensor[],
+  options: ForwardOptions = {},
+): tf.Scalar {
+  const hidden = model.forward(ids as tf.Tensor2D, options); // (B T, D)
+  return lmHeadCrossEntropy(
+    gatherRows(hidden, positions as tf.Tensor1D), // (N, D)
+    headWeight(model.parameters, model.config), // (V, D)
+    labels as tf.Tensor1D,
+    weights as tf.Tensor1D,
+  );
+}
+
+/** Loss and gradients of a batch's tensors, in the order of the trained tensors. */
+export function gradientsOf(
+  model: TensorModel,
+  batch: tf.Tensor[],
+  options: ForwardOptions = {},
+): { loss: tf.Scalar; gradients: tf.Tensor[] } {
+  const variables = [...model.trained.values()];
+  const { value, grads } = tf.variableGrads(() => batchLoss(model, batch, options), variables);
+  return { loss: value, gradients: variables.map(({ name }) => grads[name]) };
+}
+
+/** Scalars of one step that change from step to step, [3]; `step` counts from 1. */
+export function stepRates(
+  learningRate: number,
+  step: number,
+  { beta1, beta2 }: { beta1: number; beta2: number },
+): tf.Tensor1D {
+  return tf.tensor1d([learningRate, 1 - beta1 ** step, 1 - beta2 ** step]);
+}
+
+/**
+ * Clips the gradients to the largest norm (torch.nn.utils.clip_grad_norm_) and updates the trained
+ * tensors and their moments by AdamW (torch.optim.AdamW).
+ * @param norm of all gradients together
+ * @param rates as `stepRates` gives them
+ * @param decayed which of the trained tensors decay
+ */
+export function update(
+  model: TensorModel,
+  gradients: tf.Tensor[],
+  { norm, rates, decayed, ...options }:
+    & { norm: tf.Scalar; rates: tf.Tensor1D; decayed: boolean[] }
+    & Required<Pick<TrainerOptions, "beta1" | "beta2" | "epsilon" | "weightDecay">>
+    & Pick<TrainerOptions, "clipNorm">,
+): void {
+  const { clipNorm, weightDecay } = options;
+  const [learningRate, correction1, correction2] = tf.unstack(rates) as tf.Scalar[];
+  const [beta1, beta2, epsilon] = [options.beta1, options.beta2, options.epsilon]
+    .map((value) => tf.scalar(value));
+  const scale = clipNorm === undefined
+    ? undefined
+    : tf.minimum(1, tf.div(clipNorm, tf.add(norm, 1e-6)));
+  [...model.trained].forEach(([name, variable], i) =>
+    tf.tidy(() => {
+      const first = model.state.get(firstMoment(name))!;
+      const second = model.state.get(secondMoment(name))!;
+      const gradient = scale === undefined ? gradients[i] : tf.mul(gradients[i], scale);
+      const decay = decayed[i] ? tf.mul(learningRate, weightDecay) as tf.Scalar : undefined;
+      const scalars = { learningRate, correction1, correction2, beta1, beta2, epsilon, decay };
+      updateAdam({ variable, first, second }, gradient, scalars);
+    })
+  );
+}

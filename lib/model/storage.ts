@@ -1,0 +1,32 @@
+/**
+ * The file code behind `model.save`, `trainer.save` and `Trainer.resume`. What computes has none, so that
+ * it runs in a page; files/attach.ts, which `loadModel` and the door load, puts it here.
+ */
+import type { TensorModel } from "./tensor_model.ts";
+import type { TrainerOptions, TrainerState } from "./trainer_options.ts";
+
+export interface Storage {
+  saveModel(folder: string, model: TensorModel): Promise<void>;
+  saveTrainer(folder: string, model: TensorModel, state: TrainerState): Promise<void>;
+  /** The state that a folder keeps; `restore` brings its tensors into the model. */
+  readTrainer(
+    folder: string,
+    model: TensorModel,
+    expected: Partial<TrainerOptions>,
+  ): Promise<TrainerState & { restore(): Promise<void> }>;
+}
+
+let storage: Storage | undefined;
+
+export function attachStorage(attached: Storage): void {
+  storage = attached;
+}
+
+/** @throws if no file code is attached, as in a page */
+export function requireStorage(action: string): Storage {
+  if (storage !== undefined) return storage;
+  throw new Error(
+    `Cannot ${action}: expected code that reads and writes folders; found none, as in a browser; ` +
+      "import lib/model/files/attach.ts, or write the bytes of safetensorsPieces(model.parameters)",
+  );
+}

@@ -1,0 +1,68 @@
+/** What a trainer is made with and what it keeps between runs. */
+import type { LoraOptions } from "./adapter.ts";
+import type { ForwardOptions, GradientCheckpointing } from "./architecture.ts";
+import type { Schedule } from "./schedule.ts";
+
+export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
+  /** What is recomputed for the gradient, to need less memory if rows are long. Default: nothing. */
+  gradientCheckpointing?: GradientCheckpointing;
+  /**
+   * Trains low-rank adapters and no weight of the model: `{}` with the defaults, or the adapter that
+   * the model has already. Default: all parameters are trained.
+   */
+  lora?: LoraOptions;
+  learningRate: number;
+  totalSteps: number;
+  /** Default 0. */
+  warmupSteps?: number;
+  /** Default "cosine". */
+  schedule?: Schedule;
+  /** Largest norm of all gradients together; longer ones are scaled down to it. Default: no clipping. */
+  clipNorm?: number;
+  /** Decoupled; default 0. */
+  weightDecay?: number;
+  /** Tensors that decay. Default: all that are trained, as torch.optim.AdamW over all of them. */
+  decays?: (name: string) => boolean;
+  /** Default .9. */
+  beta1?: number;
+  /** Default .999. */
+  beta2?: number;
+  /** Default 1e-8. */
+  epsilon?: number;
+  /**
+   * Most tokens, padding counted, that go through the model at once. A larger batch is cut into parts
+   * of like lengths whose gradients are summed: the step is the same, with less memory.
+   * Default: 8,192.
+   */
+  batchTokens?: number;
+  /** The factor on the learning rate at a step (from 0), in place of `schedule`. */
+  factor?: (step: number) => number;
+}
+
+export interface StepResult {
+  /** Mean cross-entropy over the supervised tokens, in nats, before the step. */
+  loss: number;
+  /** L2 norm of all gradients together, before clipping. */
+  gradientNorm: number;
+  /** The rate that this step used. */
+  learningRate: number;
+}
+
+/** What is kept of a trainer besides its tensors. */
+export interface TrainerState {
+  /** Steps done. */
+  steps: number;
+  /** Sizes that batches are padded to. */
+  largest: { rows: number; supervised: number };
+  options: Omit<TrainerOptions, "factor" | "decays">;
+  /** Tensors that decay, if not all do. */
+  decayed?: string[];
+  /** The factor on the learning rate of the next step, if it comes from a function. */
+  factor?: number;
+  /** Digest of the model below an adapter, which the file does not hold. */
+  base?: string;
+}
+
+/** Names of a tensor's moments among the model's state. */
+export const firstMoment = (name: string): string => `adam/first/${name}`;
+export const secondMoment = (name: string): string => `adam/second/${name}`;

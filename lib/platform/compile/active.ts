@@ -1,0 +1,25 @@
+/** The trace that is under way, apart from the tracer so that what computes need not load it. */
+import type * as tf from "@tensorflow/tfjs";
+import type { Attribute } from "./backend.ts";
+
+/** What a function that is being traced may record beyond ordinary operations; see `Trace`. */
+export interface ActiveTrace {
+  changeInPlace(
+    operation: string,
+    change: { changed: tf.Variable[]; inputs: tf.Tensor[]; attributes: Attribute[] },
+  ): void;
+  waitFor(tensor: tf.Tensor, after: tf.Tensor): tf.Tensor;
+  guard(condition: tf.Scalar, change: () => void): void;
+  typeAttribute(dtype: tf.DataType): Attribute;
+}
+
+let active: ActiveTrace | undefined;
+
+/** The trace that is under way, if any. */
+export function activeTrace(): ActiveTrace | undefined {
+  return active;
+}
+
+export function setActiveTrace(trace: ActiveTrace | undefined): void {
+  active = trace;
+}

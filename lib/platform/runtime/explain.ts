@@ -1,0 +1,40 @@
+/** Schemas of settings, and what is wrong with a value, in the words of all other errors. */
+import * as v from "valibot";
+import { quote } from "./quote.ts";
+
+/** A number from `low` to `high`, both included; `whole`: without a fraction. */
+export function numberFrom(low: number, high = Infinity, { whole = false } = {}) {
+  const range = high < Infinity
+    ? `from ${low} to ${high}`
+    : low === Number.MIN_VALUE
+    ? "above 0"
+    : `of at least ${low}`;
+  return v.custom<number>(
+    (value) =>
+      Number.isFinite(value) && Number(value) >= low && Number(value) <= high &&
+      (!whole || Number.isInteger(value)),
+    `expected a ${whole ? "whole " : ""}number ${range}`,
+  );
+}
+
+export const wholeFrom = (low: number, high = Infinity) => numberFrom(low, high, { whole: true });
+
+export const above0 = numberFrom(Number.MIN_VALUE);
+
+export const share = numberFrom(0, 1);
+
+/** `expected ...; found ...`, of one issue. */
+export function explainIssue({ message, expected, input }: v.BaseIssue<unknown>): string {
+  const found = typeof input === "number" ? String(input) : quote(input);
+  return `${/^expected /.test(message) ? message : `expected ${expected}`}; found ${found}`;
+}
+
+/** What is wrong with settings, one text a fault: `NAME: expected ...; found ...`. */
+export function explain(schema: ReturnType<typeof v.strictObject>, settings: unknown): string[] {
+  return (v.safeParse(schema, settings).issues ?? []).map((issue) => {
+    const name = v.getDotPath(issue) ?? "settings";
+    return issue.type === "strict_object" && issue.expected === "never"
+      ? `${name}: no such setting, expected ${Object.keys(schema.entries).join(", ")}`
+      : `${name}: ${explainIssue(issue)}`;
+  });
+}

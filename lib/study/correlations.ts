@@ -1,0 +1,124 @@
+/** How consistency with the base goes with accuracy, as rows; and one question that shows what is meant. */
+import {
+  type ConsistencyMeasure,
+  consistencyMeasures,
+  consistencyPoints,
+  type CorrelationKind,
+  correlationKinds,
+  correlationsByModel,
+  type Estimate,
+  pooledCorrelation,
+  suiteLabels,
+} from "../contrast.ts";
+import type { CellResult } from "../cell.ts";
+import { type SuiteName, suiteNames } from "../evaluate.ts";
+import { formatR } from "../figure/number.ts";
+import { rankConsistency } from "../statistics/rank.ts";
+import { baseAnswersOf } from "./base.ts";
+import { modelLabel } from "./labels.ts";
+import { ALL_MODELS } from "./rows.ts";
+import type { Study } from "./study.ts";
+
+/** The points of the correlations, `consistencyPoints`, as rows: model, domain, ratio, test and numbers. */
+export function pointRows(cells: readonly CellResult[]) {
+  return consistencyPoints(cells).map(({ model, suite, ...point }) => ({
+    ...{ model: modelLabel(model), test: suiteLabels[suite], ...point },
+  }));
+}
+
+export type CorrelationRow = {
+  test: string;
+  kind: CorrelationKind;
+  measure: ConsistencyMeasure;
+  /** `ALL_MODELS`: pooled by Fisher's z. */
+  model: string;
+  /** 95% interval; null where it is undefined, such as of a side that never changes. */
+  r: Estimate | null;
+  p: number | null;
+  n: number;
+  /** What n counts: mixtures x domains of a model, or models. */
+  over: "cells" | "models";
+};
+
+/**
+ * Tuned accuracy's correlation with each measure, of each kind and on each test: a row for each model
+ * with 5 points or more and, of several, one over all of them.
+ */
+export function correlations(cells: readonly CellResult[]): CorrelationRow[] {
+  const points = consistencyPoints(cells);
+  const kinds = Object.keys(correlationKinds) as CorrelationKind[];
+  const measures = Object.keys(consistencyMeasures) as ConsistencyMeasure[];
+  return suiteNames.flatMap((suite) => {
+    const tested = points.filter((point) => point.suite === suite);
+    return kinds.flatMap((kind) =>
+      measures.flatMap((measure) => {
+        const row = (model: string, estimate: Estimate, over: CorrelationRow["over"]) => {
+          const { value, interval, n, p } = estimate;
+          const r = Number.isFinite(value) ? { value, interval, n } : null;
+          const test = suiteLabels[suite];
+          return { test, kind, measure, model, r, p: Number.isFinite(p) ? p! : null, n, over };
+        };
+        const models = correlationsByModel(tested, { kind, measure });
+        const pooled = models.length > 1 ? pooledCorrelation(models) : undefined;
+        return [
+          ...models.map(({ model, correlation: { r: value, interval, p }, points: n }) =>
+            row(modelLabel(model), { value, interval, n, p }, "cells")
+          ),
+          ...(pooled ? [row(ALL_MODELS, pooled, pooled.over)] : []),
+        ];
+      })
+    );
+  });
+}
+
+/** Titles of panels by test, such as `HOMO: partial Spearman .71 [.45, .86]`. */
+export function correlationTitles(
+  rows: readonly CorrelationRow[],
+  kind: CorrelationKind,
+): Record<string, string> {
+  return Object.fromEntries(
+    rows.filter((row) => row.kind === kind && row.measure === "rank consistency")
+      .map(({ test, r }) => [test, `${test}: ${kind} ${r ? formatR(r) : "undefined"}`]),
+  );
+}
+
+/**
+ * The options of one question, before and after training, in %: of those that the first model was
+ * asked in its first domain the one whose order INC moved most and SELF least. Empty without the two.
+ */
+export function movedQuestion(
+  { bases, cells }: Pick<Study, "bases" | "cells">,
+  suite: SuiteName = "homo",
+) {
+  const [first] = cells.filter(({ cell, suites }) => cell.treatment === "inc" && suites[suite]);
+  const [inc, self] = (["inc", "self"] as const).map((treatment) =>
+    first && cells.find(({ cell, suites }) => {
+      const { model, domain, seed } = first.cell;
+      return suites[suite] && cell.treatment === treatment && cell.model === model &&
+        cell.domain === domain && cell.seed === seed;
+    })
+  );
+  if (!inc || !self) return [];
+  const answers = baseAnswersOf(bases.find(({ model }) => model === inc.cell.model)!, inc, suite);
+  const { items } = inc.suites[suite]!;
+  const after = ({ suites }: CellResult, item: string) =>
+    suites[suite]!.probabilities[suites[suite]!.items.indexOf(item)];
+  const gaps = answers.map(({ probabilities }, i) =>
+    rankConsistency(probabilities, after(self, items[i])) -
+    rankConsistency(probabilities, after(inc, items[i]))
+  );
+  const place = gaps.indexOf(Math.max(...gaps));
+  const { question, choices, answer, probabilities } = answers[place];
+  return Object.entries({
+    before: probabilities,
+    "after INC": after(inc, items[place]),
+    "after SELF": after(self, items[place]),
+  }).flatMap(([group, list]) =>
+    list.map((share, i) => ({
+      question,
+      option: choices[i] + (i === answer ? " (right)" : ""),
+      group,
+      probability: 100 * share,
+    }))
+  );
+}

@@ -1,0 +1,46 @@
+/** The flags of a command line. */
+import { parseArgs } from "node:util";
+
+/**
+ * The values of flags, by name.
+ * @param values flags that need a value
+ * @param switches flags that take none
+ * @throws naming the flag that is unknown, or whose value does not fit
+ */
+export function parseFlags(
+  args: string[],
+  { values, switches }: { values: readonly string[]; switches: readonly string[] },
+): { given: Record<string, string>; set: Set<string> } {
+  const options = Object.fromEntries([
+    ...values.map((name) => [name, { type: "string" as const }]),
+    ...switches.map((name) => [name, { type: "boolean" as const }]),
+  ]);
+  const parsed = parseArgs({ args, options, strict: false, allowPositionals: true });
+  const known = [...values, ...switches].map((name) => `--${name}`).join(" ");
+  const [stray] = parsed.positionals;
+  if (stray !== undefined) {
+    throw new Error(`Cannot understand ${stray}: expected flags only, which are ${known}`);
+  }
+  const given: Record<string, string> = {}, set = new Set<string>();
+  for (const [name, value] of Object.entries(parsed.values)) {
+    if (!Object.hasOwn(options, name)) {
+      throw new Error(`Cannot understand --${name}: expected one of ${known}`);
+    }
+    if (switches.includes(name)) {
+      if (value !== true) {
+        throw new Error(`Cannot use --${name}=${value}: expected no value; give --${name} alone`);
+      }
+      set.add(name);
+    } else if (typeof value === "string" && value !== "") given[name] = value;
+    else {throw new Error(
+        `Cannot use --${name}: expected a value, found none; give --${name}=VALUE`,
+      );}
+  }
+  return { given, set };
+}
+
+/** `batchTokens` as a flag: `batch-tokens`. */
+export const kebab = (name: string) => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+
+/** `batch-tokens` as a setting: `batchTokens`. */
+export const camel = (name: string) => name.replace(/-(.)/g, (_, c: string) => c.toUpperCase());
