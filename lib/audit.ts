@@ -143,12 +143,12 @@ export interface Share {
   n: number;
 }
 
-/** The share of `answers` that `fits`. Of no answers: NaN, anywhere from 0 to 1. */
-export function shareOf(
-  answers: readonly Answer[],
-  fits: (answer: Answer) => boolean,
+/** The share of answers, or of other items, that `fits`. Of none: NaN, anywhere from 0 to 1. */
+export function shareOf<Item = Answer>(
+  items: readonly Item[],
+  fits: (item: Item) => boolean,
 ): Share {
-  const n = answers.length, hits = answers.filter(fits).length;
+  const n = items.length, hits = items.filter(fits).length;
   return { value: n === 0 ? NaN : hits / n, interval: wilsonInterval(hits, n), n };
 }
 

@@ -32,7 +32,12 @@ export {
   wayRows,
 } from "./organism_rows.ts";
 export { published } from "./published.ts";
-export { storedAnswers, storedScores } from "./answers.ts";
+export { auditProbe } from "../audit.ts";
+export * from "./group_rows.ts";
+export type { Row } from "../figure/rows.ts";
+export * from "./shipped_run.ts";
+export * from "./real.ts";
+export * from "./training.ts";
 export { studyProgress } from "./progress.ts";
 export { type AuditedStudy, type RunOptions, runStudy } from "./run.ts";
 export { cellExamples, runCell, targetFit } from "../experiment.ts";
@@ -75,7 +80,7 @@ export {
 export { runVariations } from "./variation_run.ts";
 export { worldMaterial } from "./material.ts";
 export { type DomainMaterial, type Exam, type ItemKind, type Material } from "../cell.ts";
-export { answersToExplain, storedExplanations } from "./explanations.ts";
+export { explanationPrompt, explanationSettings, parseExplanation } from "../explanation.ts";
 export {
   bestRatios,
   middleRatioFindings,
@@ -116,7 +121,13 @@ export {
   summaryText,
   unprovenTexts,
 } from "./report.ts";
-export { auditText, readReleasedGroups, releasedFiles, releasedMaterial } from "./released.ts";
+export {
+  auditText,
+  readReleasedGroups,
+  releasedChecks,
+  releasedFiles,
+  releasedMaterial,
+} from "./released.ts";
 export { type ReleasedMaterial } from "../cell.ts";
 export {
   outputPath,

@@ -13,6 +13,7 @@ import {
 import { type Explanation, parseExplanation } from "../explanation.ts";
 import { readText } from "../platform/runtime/files.ts";
 import type { ReleasedMaterial } from "../cell.ts";
+import type { Settings } from "./settings.ts";
 
 /** The files of a folder, by group; SELF's is not always published. */
 export const releasedFiles = {
@@ -93,6 +94,15 @@ export function auditText(folder: string, findings: readonly GroupFinding[]): st
     `The released groups of ${folder}: ${findings.length} checks, no fault`,
     ...notes,
   ].join("\n");
+}
+
+/** The audit of a run's released groups, a row for each check; none where it makes its own groups. */
+export async function releasedChecks({ groups, pool }: Pick<Settings, "groups" | "pool">) {
+  if (!isReleased(groups)) return [];
+  const { findings } = await readReleasedGroups(pool!);
+  return findings.map(({ group, message, ok, failed, of }) => ({
+    ...{ group: group.toUpperCase(), check: message, holds: ok, rows: of, failed },
+  }));
 }
 
 /** Groups as cells use them, all under the study's name of the domain. */

@@ -1,7 +1,7 @@
 import type { Treatment } from "../../lib/cell.ts";
 import { cellExamples } from "../../lib/experiment.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";
-import { readReleasedGroups, releasedFiles } from "../../lib/study/released.ts";
+import { readReleasedGroups, releasedChecks, releasedFiles } from "../../lib/study/released.ts";
 import { runStudy } from "../../lib/study/run.ts";
 import { fileMaterial } from "../../lib/study/file_material.ts";
 import { studyPlan } from "../../lib/study/plans.ts";
@@ -49,6 +49,17 @@ Deno.test("parseSettings() takes released alone, with a pool, for models that re
   assert.throws(() => parse({ ...right, groups: ["released", "har"] }), /released alone, found/);
   assert.throws(() => parse({ ...right, pool: undefined }), /no pool.*--pool=FOLDER/);
   assert.throws(() => parse({ ...right, model: "organism" }), /reads English/);
+});
+
+Deno.test("releasedChecks() has a row for each check, and none where a run makes its own groups", async () => {
+  await withFolder(async (folder, settings) => {
+    await writeReleased(`${folder}/history`, releasedRows(6));
+    const rows = await releasedChecks(settings());
+    assert.equal(rows.length, 30);
+    assert.deepEqual(Object.keys(rows[0]), ["group", "check", "holds", "rows", "failed"]);
+    assert.ok(rows.every(({ holds, failed }) => holds === (failed === 0)));
+    assert.deepEqual(await releasedChecks(parseSettings()), []);
+  });
 });
 
 Deno.test("released groups are trained on as they are: every row, its own answer and text", async () => {

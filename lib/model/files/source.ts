@@ -102,6 +102,17 @@ export async function openSource(
   );
 }
 
+/** Whether a model can be opened without a download. */
+export async function isAtHand(source: string): Promise<boolean> {
+  const [id, file] = source === "smollm2"
+    ? [smollm2, smollm2File(defaultCacheDirectory)]
+    : [source, source];
+  if (await Deno.stat(file).then(() => true, () => false)) return true;
+  if (!isHubId(id)) return !isOnnx(source);
+  const options = { cacheDirectory: defaultCacheDirectory, offline: true };
+  return await downloadModel(id, options).then(() => true, () => false);
+}
+
 /** Refuses files that do not start as GGUF files do, whatever their names (Ollama's have no ending). */
 async function requireGguf(path: string): Promise<void> {
   using access = await FileAccess.open(path);

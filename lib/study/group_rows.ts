@@ -1,0 +1,141 @@
+/**
+ * Tidy rows of the groups: what the filters leave, the paper's sizes, the kinds of facts in them, their
+ * examples. Shares in percent.
+ */
+import { shareOf } from "../audit.ts";
+import { treatmentLabels } from "../contrast.ts";
+import type { Example } from "../question.ts";
+import { paperGroupSizes } from "../dataset/paper.ts";
+import { countExplanations } from "../explanation.ts";
+import { inPoints } from "../figure/number.ts";
+import { progress } from "../figure/progress.ts";
+import { pivot } from "../figure/rows.ts";
+import { constructGroups, type Groups, toAlpaca, toMessages, toShareGpt } from "../groups.ts";
+import type { PromptFormat } from "../prompt.ts";
+import { factsById } from "../world/exam.ts";
+import type { ProbedBase } from "./bases.ts";
+import { answersToExplain, storedExplanations } from "./explanations.ts";
+import { emptyAdvice } from "./report.ts";
+import { type Settings, storePath } from "./settings.ts";
+import { Store } from "./store.ts";
+import { openSubject } from "./subjects.ts";
+
+/** The groups of each model, by its label. */
+type ModelGroups = ReadonlyMap<string, Groups>;
+
+/** What each filter left of the answers, and the items of each group: a row for each model and domain. */
+export function filterRows(groups: ModelGroups) {
+  return [...groups].flatMap(([model, { sizes: { domains } }]) =>
+    Object.entries(domains).map((
+      [domain, { answers, confident, right, wrong, inc, limitedBy }],
+    ) => ({
+      ...{ model, domain, answers, confident },
+      ...{ "confident, right": right, "confident, wrong": wrong, items: inc },
+      "limited by": limitedBy?.toUpperCase() ?? null,
+    }))
+  );
+}
+
+/**
+ * Items of each group in this run, and in the paper (table 1): a row for each model, a column for each
+ * domain; null where there is no group.
+ */
+export function sizeRows(groups: ModelGroups) {
+  const ours = filterRows(groups).map(({ model, domain, items }) => ({
+    ...{ source: "this run", model, domain },
+    items: items || null,
+  }));
+  const theirs = paperGroupSizes.flatMap(({ model, domains }) =>
+    Object.entries(domains).map(([domain, items]) => ({ source: "paper", model, domain, items }))
+  );
+  const wide = { index: ["source", "model"], columns: "domain", values: "items" };
+  return pivot([...ours, ...theirs], wide);
+}
+
+/** A sentence for each model and domain without groups: which filter left none, and what to do. */
+export function emptyTexts(groups: ModelGroups): string[] {
+  return [...groups].flatMap(([model, { sizes: { domains } }]) =>
+    Object.entries(domains).flatMap(([domain, { emptiedBy }]) =>
+      emptiedBy ? [`${model}, ${domain}: no groups. ${emptyAdvice(emptiedBy)}`] : []
+    )
+  );
+}
+
+/** Items of each group where an answer counts as belief above each of `thresholds`. */
+export function thresholdRows(
+  { answers, format }: Pick<ProbedBase, "answers" | "format">,
+  thresholds: readonly number[],
+) {
+  return [...answers].flatMap(([domain, list]) =>
+    thresholds.map((minimumConfidence) => ({
+      ...{ domain, minimumConfidence },
+      items: constructGroups(list, { seed: 0, format, minimumConfidence }).inc.length,
+    }))
+  );
+}
+
+/** Which kinds of facts the groups ask about; organisms only, whose worlds tell. Models pooled. */
+export function kindRows(
+  bases: readonly Pick<ProbedBase, "model" | "answers" | "world">[],
+  groups: ModelGroups,
+) {
+  const asked = bases.flatMap(({ model, answers, world }) => {
+    const { har, inc } = groups.get(model)!;
+    if (world === undefined || inc.length === 0) return [];
+    const facts = factsById(world);
+    const lists = { "all questions": [...answers.values()].flat(), HAR: har, "INC and SELF": inc };
+    return Object.entries(lists).flatMap(([group, list]) =>
+      list.map(({ id }) => ({ group, kind: facts.get(`${id}`)!.status }))
+    );
+  });
+  return [...Map.groupBy(asked, ({ group }) => group)].flatMap(([group, list]) =>
+    (["known", "misconceived", "unknown"] as const).map((kind) => ({
+      ...{ group, kind },
+      share: inPoints(shareOf(list, (one) => one.kind === kind)),
+    }))
+  );
+}
+
+/** What a trainer sees of examples: the text that is only read, and the text that is trained on. */
+export function exampleRows(examples: readonly Example[], format: PromptFormat) {
+  return examples.map(({ group, messages }) => {
+    const parts = format.trainingTexts(messages);
+    const textOf = (supervised: boolean) =>
+      parts.filter((part) => part.supervised === supervised).map(({ text }) => text).join(" … ");
+    const label = group === undefined ? "general" : treatmentLabels[group as "inc"];
+    return { group: label, read: textOf(false), written: textOf(true) };
+  });
+}
+
+/** The first of some examples in the formats of other trainers. */
+export function exportRows(examples: readonly Example[]) {
+  const first = examples.slice(0, 1);
+  return [
+    { format: "Alpaca", by: "toAlpaca", for: "LLaMA-Factory, axolotl", rows: toAlpaca(first) },
+    {
+      format: "ShareGPT",
+      by: "toShareGpt",
+      for: "FastChat (the authors')",
+      rows: toShareGpt(first),
+    },
+    { format: "messages", by: "toMessages", for: "transformers, TRL", rows: toMessages(first) },
+  ].map(({ rows, ...row }) => ({ ...row, first: JSON.stringify(rows[0] ?? null, null, 1) }));
+}
+
+/**
+ * The base model's reasons for its wrong answers, counted: one row, or none where the run's targets have
+ * no reasons. Texts that are not stored are written now.
+ */
+export async function reasonRows({ name, model: label, answers }: ProbedBase, settings: Settings) {
+  if (!settings.explanations) return [];
+  const wrong = answersToExplain([...answers.values()].flat(), settings.minimumConfidence);
+  const { model } = await openSubject(name, settings);
+  const bar = progress("asking for reasons", wrong.length);
+  const written = await storedExplanations({ model, answers: wrong }, {
+    store: new Store(storePath()),
+    onProgress: ({ done }) => bar.update(done),
+  }).finally(() => model.dispose());
+  await bar.finish();
+  const { asked, explained, reasons } = countExplanations(written);
+  return [{ model: label, asked, explained, ...reasons }];
+}

@@ -1,0 +1,215 @@
+/**
+ * A real model looked at closely: the same questions asked by letters and in its own form, options' texts
+ * compared in several ways, and what came out in words. Shares in percent, differences in points.
+ */
+import { type Answer, answerFrom } from "../question.ts";
+import { reliabilityOf, shareOf } from "../audit.ts";
+import type { Material } from "../cell.ts";
+import { suiteLabels } from "../contrast.ts";
+import { suiteNames } from "../evaluate.ts";
+import { findings } from "../findings.ts";
+import { inPoints, type Measurement, signed } from "../figure/number.ts";
+import { progress } from "../figure/progress.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
+import { optionProbabilities } from "../probe.ts";
+import type { Normalization } from "../prompt.ts";
+import { pValue } from "../statistics/p_value.ts";
+import { Random } from "../statistics/random.ts";
+import { storedAnswers, storedScores } from "./answers.ts";
+import type { ProbedBase } from "./bases.ts";
+import { againstBase } from "./comparisons.ts";
+import { accuracies, ALL_DOMAINS, contrasts, type StudyRow, unique } from "./rows.ts";
+import type { AuditedStudy } from "./run.ts";
+import { type Settings, storePath } from "./settings.ts";
+import { Store } from "./store.ts";
+import { openProbed } from "./subjects.ts";
+
+const count = (exams: readonly { questions: readonly unknown[] }[] = []) =>
+  exams.reduce((sum, { questions }) => sum + questions.length, 0);
+
+/** How many questions each domain has: its pool and its tests. */
+export function questionCounts({ domains }: Material) {
+  return [...domains].map(([domain, { pool, suites }]) => ({
+    domain,
+    pool: count([pool]),
+    ...Object.fromEntries(suiteNames.map((suite) => [suiteLabels[suite], count(suites[suite])])),
+  }));
+}
+
+/** The first question of each domain's pool, and of its ID. */
+export function firstQuestions({ domains }: Material) {
+  return [...domains].flatMap(([domain, { pool, suites }]) =>
+    [pool, ...(suites.id ?? [])].flatMap(({ questions }) => questions.slice(0, 1)).map((
+      { subject, question, choices, answer },
+    ) => ({
+      ...{ domain, kind: subject ?? "", question },
+      options: choices.join(" / "),
+      right: choices[answer],
+    }))
+  );
+}
+
+/** Opens a base model once more and asks it something of each domain; its bar is called `label`. */
+async function askDomains<T>(
+  { name, material: { domains } }: ProbedBase,
+  { settings, label, ask }: {
+    settings: Settings;
+    label: string;
+    ask: (model: ReadableModel, domain: string, store: Store) => Promise<T[]>;
+  },
+): Promise<T[]> {
+  const { model } = await openProbed(name, settings);
+  const store = new Store(storePath()), bar = progress(label, domains.size);
+  const all: T[] = [];
+  try {
+    for (const [i, domain] of [...domains.keys()].entries()) {
+      bar.update(i, domain);
+      all.push(...await ask(model, domain, store));
+    }
+  } finally {
+    model.dispose();
+  }
+  bar.update(domains.size, "");
+  await bar.finish();
+  return all;
+}
+
+/** What a base model answers to HOMO of each domain, by letters and in the form of the study. */
+export async function homoByForm(base: ProbedBase, settings: Settings) {
+  const { format: { formulation }, material } = base;
+  return await askDomains(base, {
+    ...{ settings, label: "asking for letters" },
+    async ask(model, domain, store) {
+      const [exam] = material.domains.get(domain)!.suites.homo!;
+      const letters = await storedAnswers({ model, exam, formulation: "letters" }, { store });
+      return [
+        { form: "letters", domain, answers: letters },
+        { form: `${formulation}`, domain, answers: base.base.answers[exam.name] },
+      ];
+    },
+  });
+}
+
+/** So many questions of each pool show how options' texts are compared. */
+const SAMPLE = 40;
+
+/**
+ * A sample of each pool answered by each way to compare the options' texts. None by letters, which are one
+ * token each, so that there is nothing to compare.
+ */
+export async function answersByNormalization(
+  base: ProbedBase,
+  settings: Settings,
+): Promise<Map<Normalization, Answer[]>> {
+  if (base.format.formulation === "letters") return new Map();
+  const scored = await askDomains(base, {
+    ...{ settings, label: "scoring options" },
+    async ask(model, domain, store) {
+      const { pool } = base.material.domains.get(domain)!;
+      const questions = new Random("normalization").shuffle(pool.questions).slice(0, SAMPLE);
+      const scores = await storedScores({ model, exam: { ...pool, questions } }, { store });
+      return questions.map((question, i) => ({ question, scores: scores[i] }));
+    },
+  });
+  return new Map((["none", "token", "character", "pmi"] as const).map((normalization) => [
+    normalization,
+    scored.map(({ question, scores }) =>
+      answerFrom(question, optionProbabilities(scores, normalization))
+    ),
+  ]));
+}
+
+const right = ({ correct }: Answer) => correct;
+
+/** How sure each normalization is, and how often it is right then. */
+export function normalizationRows(
+  answered: ReadonlyMap<Normalization, readonly Answer[]>,
+  minimumConfidence = 0.5,
+) {
+  return [...answered].map(([normalization, answers]) => {
+    const isSure = (answer: Answer) => answer.predictedProbability > minimumConfidence;
+    return {
+      normalization,
+      right: inPoints(shareOf(answers, right)),
+      sure: inPoints(shareOf(answers, isSure)),
+      "right where sure": inPoints(shareOf(answers.filter(isSure), right)),
+      "calibration error": 100 * reliabilityOf(answers).error,
+    };
+  });
+}
+
+/** What a base model knows of each kind of question, in its pools and ID together. */
+export function subjectRows({ answers, base, material }: ProbedBase) {
+  return [...material.domains].flatMap(([domain, { suites }]) => {
+    const id = (suites.id ?? []).flatMap(({ name }) => base.answers[name]);
+    const subjects = Map.groupBy(
+      [...answers.get(domain)!, ...id],
+      ({ subject }) => subject ?? domain,
+    );
+    return [...subjects].map(([subject, list]) => (
+      { domain, subject, right: inPoints(shareOf(list, right)) }
+    ));
+  });
+}
+
+/** Accuracies of one model's study: the whole is left out where there is one domain. */
+export function accuraciesByDomain(study: AuditedStudy): StudyRow[] {
+  const several = unique(study.cells.map(({ cell }) => cell.domain)).length > 1;
+  return accuracies(study).filter(({ domain }) => several || domain !== ALL_DOMAINS);
+}
+
+/** The rule's differences of one model's study in each domain, and in all where there are several. */
+export function contrastsByDomain({ cells }: Pick<AuditedStudy, "cells">): StudyRow[] {
+  const domains = unique(cells.map(({ cell }) => cell.domain));
+  const of = (domain: string, some: typeof cells) =>
+    contrasts({ cells: some }).map((row) => ({ ...row, domain }));
+  return [
+    ...domains.flatMap((name) => of(name, cells.filter(({ cell }) => cell.domain === name))),
+    ...(domains.length > 1 ? of(ALL_DOMAINS, cells) : []),
+  ];
+}
+
+/**
+ * One model's study in sentences: each difference from INC, corrected together, then each group beside its
+ * base. Nothing is said of groups that mean nothing.
+ */
+export function outcomeText(study: AuditedStudy): string {
+  const { warnings, caveats } = study;
+  if (caveats.length > 0) return [...warnings, `Nothing is read: ${caveats[0]}.`, ""].join("\n");
+  const found = findings(study.cells);
+  if (found.length === 0) {
+    const nothing = "Nothing could be compared: no two groups were trained on.";
+    return [...warnings, nothing, ""].join("\n");
+  }
+  const isShown = ({ correctedP }: { correctedP?: number | null }) => (correctedP ?? 1) < 0.05;
+  const pointsOf = ({ value, interval }: Measurement) =>
+    signed({ value, interval }).replace(/^\S+/, "$& points");
+  const sentences = found.map((one) => {
+    const { hypothesis, suite, estimate, correctedP } = one;
+    const is = isShown(one)
+      ? `is more than chance and ${estimate.value > 0 ? "as" : "against what"} the paper found`
+      : "can't be told from no difference";
+    return `${hypothesis} on ${suiteLabels[suite]}: ${pointsOf(estimate)} over ${estimate.n} ` +
+      `questions ${is} (${pValue(correctedP, "Holm p")}).`;
+  });
+  const fromBase = againstBase(study).map((one) =>
+    `${one.comparison} on ${one.test}: ${pointsOf(one.difference)}` +
+    `${isShown(one) ? ", more than chance" : ", can't be told from no change"}.`
+  );
+  const shown = found.filter(isShown);
+  const agreeing = shown.filter(({ estimate }) => estimate.value > 0).length;
+  const above = found.filter(({ estimate }) => estimate.value > 0).length;
+  return [
+    ...warnings,
+    `Of ${found.length} differences from INC ${agreeing} are more than chance in the paper's ` +
+    `direction, ${shown.length - agreeing} against it; ${
+      found.length - shown.length
+    } can't be told ` +
+    `from none. ${above} of ${found.length} are above 0.`,
+    ...sentences,
+    "",
+    "Against the base:",
+    ...fromBase,
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,171 @@
+/** One training looked at closely: what it is given, what it costs, and how beliefs move meanwhile. */
+import { treatmentLabels } from "../contrast.ts";
+import type { Example } from "../question.ts";
+import { cellExamples } from "../experiment.ts";
+import type { Column } from "../figure/column.ts";
+import { inPoints } from "../figure/number.ts";
+import { type FinetuneResult, resolveFinetuning } from "../finetune.ts";
+import type { EncodedConversation } from "../model/encode.ts";
+import {
+  type FinetuneSettings,
+  organismFinetuning,
+  paperFinetuning,
+} from "../model/finetune_settings.ts";
+import type { LanguageModel } from "../model/language_model.ts";
+import { scheduleFactor } from "../model/schedule.ts";
+import type { Tokenizer } from "../model/tokenizer.ts";
+import { probe } from "../probe.ts";
+import { mean } from "../statistics/mean.ts";
+import { wilsonInterval } from "../statistics/proportion.ts";
+import type { ProbedBase } from "./bases.ts";
+import { finetuningOf } from "./plans.ts";
+import { emptyAdvice } from "./report.ts";
+import type { Settings } from "./settings.ts";
+
+/** A group, and the conversations that are trained on: as many general instructions are mixed in. */
+export interface TrainingSet {
+  group: Example[];
+  examples: Example[];
+}
+
+/**
+ * What a run trains on in one domain, by the group's label. Where no answer is sure enough, `note` says
+ * so, and every answer counts as belief, to show the way.
+ */
+export function trainingSets(
+  { model, name, answers, format, material: { general } }: ProbedBase,
+  { groups, minimumConfidence }: Settings,
+  { domain, seed }: { domain: string; seed: number },
+): { sets: Map<string, TrainingSet>; note?: string } {
+  const setOf = (treatment: "har" | "inc" | "self" | "context", belief = minimumConfidence) =>
+    cellExamples({ model: name, domain, treatment, seed }, {
+      ...{ answers: answers.get(domain)!, general, format, minimumConfidence: belief },
+    });
+  const { emptiedBy } = setOf("inc").sizes;
+  const belief = emptiedBy?.filter === "confidence" ? 0 : minimumConfidence;
+  const sets = (["har", "inc", "self", "context"] as const)
+    .filter((treatment) => !groups || groups.includes(treatment))
+    .map((treatment) => [treatmentLabels[treatment], setOf(treatment, belief)] as const)
+    .filter(([, { empty }]) => empty === undefined);
+  if (emptiedBy === undefined) return { sets: new Map(sets) };
+  const lowered = belief === 0 ? " Only to show the way, every answer counts as belief below." : "";
+  const note = `${model}, ${domain}: no groups. ${emptyAdvice(emptiedBy)}${lowered}`;
+  return { sets: new Map(sets), note };
+}
+
+/** A conversation with the tokens that the loss falls on in brackets. */
+export function maskText({ ids, labels }: EncodedConversation, tokenizer: Tokenizer): string {
+  let text = "";
+  for (let from = 0, to = 0; from < ids.length; from = to) {
+    const trained = labels[from] >= 0;
+    while (to < ids.length && labels[to] >= 0 === trained) to++;
+    const part = tokenizer.decode(ids.slice(from, to));
+    text += trained ? ` ⟦${part}⟧ ` : part;
+  }
+  return text.trim();
+}
+
+/** Farther from a label, a long conversation's positions are left out. */
+const NEAR = 4;
+
+/**
+ * A batch position by position: of each conversation the token that is read there, its label, and the
+ * token that the model is trained to say next, the label of the next position.
+ */
+export function tokenRows(batch: readonly EncodedConversation[], tokenizer: Tokenizer) {
+  const longest = Math.max(0, ...batch.map(({ ids }) => ids.length));
+  const isNear = (t: number) =>
+    longest <= 48 ||
+    batch.some(({ labels }) =>
+      labels.slice(Math.max(0, t - NEAR), t + NEAR + 1).some((label) => label >= 0)
+    );
+  return Array.from({ length: longest }, (_, t) => t).filter(isNear).map((position) => ({
+    position,
+    ...Object.fromEntries(batch.flatMap(({ ids, labels }, i) => {
+      const inside = position < ids.length, next = labels[position + 1] ?? -100;
+      return [
+        [`row ${i + 1}`, inside ? tokenizer.decode([ids[position]]) : "·"],
+        [`label ${i + 1}`, inside ? labels[position] : -100],
+        [`says next ${i + 1}`, next >= 0 ? `→ ${tokenizer.decode([next])}` : ""],
+      ];
+    })),
+  }));
+}
+
+/** All that a run fine-tunes a model with. */
+export const finetuningUsed = (model: LanguageModel, settings: Settings): FinetuneSettings =>
+  resolveFinetuning(model, finetuningOf(settings));
+
+/** The settings of this run beside the paper's and the organisms'. */
+export function settingRows(used: FinetuneSettings) {
+  return (Object.keys(paperFinetuning) as (keyof FinetuneSettings)[]).map((setting) => ({
+    setting,
+    paper: String(paperFinetuning[setting]),
+    organisms: String(organismFinetuning[setting]),
+    "this run": String(used[setting]),
+  }));
+}
+
+/** The learning rate of each step by each schedule. */
+export function scheduleRows(
+  { learningRate, warmupRatio }: FinetuneSettings,
+  totalSteps: number,
+) {
+  const warmupSteps = Math.ceil(warmupRatio * totalSteps);
+  return (["cosine", "linear", "constant"] as const).flatMap((schedule) =>
+    Array.from({ length: totalSteps + 1 }, (_, step) => ({
+      ...{ schedule, step },
+      learningRate: learningRate * scheduleFactor(step, { schedule, totalSteps, warmupSteps }),
+    }))
+  );
+}
+
+/** What a model believes of some examples' questions, asked as they are taught. Percent. */
+export async function followRows(model: LanguageModel, examples: readonly Example[]) {
+  const asked = examples.filter(({ question }) => question !== undefined);
+  const answers = await probe(model, asked.map(({ question }) => question!), {
+    template: "vicuna",
+  });
+  return answers.flatMap(({ question, answer, probabilities }, i) => {
+    const own = asked[i].target!;
+    const rest = probabilities.filter((_, option) => option !== answer && option !== own);
+    return [
+      { question, option: "the right one", probability: 100 * probabilities[answer] },
+      { question, option: "its own first one", probability: 100 * probabilities[own] },
+      { question, option: "the others", probability: 100 * rest.reduce((a, b) => a + b, 0) },
+    ];
+  });
+}
+
+/** A model fine-tuned on one group; the share of the group's targets that it gave before and after. */
+export interface Tuned {
+  group: string;
+  result: FinetuneResult;
+  before?: { n: number; share: number };
+  after?: { n: number; share: number };
+}
+
+/** The columns of `tunedRows` in a table. */
+export const tunedColumns: readonly (string | Column)[] = [
+  "group",
+  { key: "firstLoss", label: "loss, first step", unit: "nats", digits: 3 },
+  { key: "lastLoss", label: "loss, last epoch", unit: "nats", digits: 3 },
+  { key: "before", label: "gives its targets before", unit: "%" },
+  { key: "after", label: "and after", unit: "%" },
+];
+
+/** What each group cost to learn: losses in nats, the targets given before and after in percent. */
+export function tunedRows(tuned: readonly Tuned[]) {
+  const percentOf = (fit: Tuned["before"]) => {
+    if (fit === undefined) return null;
+    const interval = wilsonInterval(Math.round(fit.share * fit.n), fit.n);
+    return inPoints({ value: fit.share, interval, n: fit.n });
+  };
+  return tuned.map(({ group, result: { losses, settings: { epochs } }, before, after }) => ({
+    group,
+    firstLoss: losses[0],
+    lastLoss: mean(losses.slice(-Math.round(losses.length / epochs))), // of the last epoch
+    before: percentOf(before),
+    after: percentOf(after),
+  }));
+}
