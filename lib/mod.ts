@@ -1,6 +1,6 @@
 /**
- * The public door: everything that a notebook or a script of one's own needs, in the order in which
- * a question becomes a figure.
+ * The public door: what a notebook or a script of one's own calls, in the order in which a question
+ * becomes a finding. The namespaces at its end hold the rest, folder by folder.
  *
  * @example
  * ```ts
@@ -9,91 +9,22 @@
  * assert.ok(klDivergence([.7, .3], [.5, .5]) > 0);
  * ```
  */
-export { type Answer, answerFrom, type Message, optionLetter, type Question } from "./question.ts";
-export { parseQuestions } from "./dataset/questions.ts";
-export * from "./dataset/mod.ts";
-export * from "./world/mod.ts";
-export { createChatFormat } from "./model/chat_format.ts";
-export { type ChatTemplate, chatTemplateFromFiles } from "./model/chat_template.ts";
-export {
-  type Asking,
-  createPaperFormat,
-  type Formulation,
-  type Normalization,
-  paperFormat,
-  type PromptFormat,
-  type Template,
-} from "./prompt.ts";
-export { type Tokenizer, tokenizerFromFiles } from "./model/tokenizer.ts";
-export type { ModelConfiguration } from "./model/configuration.ts";
-export {
-  loadingMemory,
-  type MemoryEstimate,
-  probingMemory,
-  trainingMemory,
-  type TrainingUse,
-} from "./model/memory.ts";
+
+// A question, and what a model believes about it.
+export { type Answer, answerFrom, type Example, type Message, type Question } from "./question.ts";
+export { readAnswers, readQuestions, writeAnswers } from "./dataset/read.ts";
+export { paperFormat, type PromptFormat } from "./prompt.ts";
+export { type Backend, type BackendName, openBackend } from "./platform/runtime/backend.ts";
+export { loadModel, type LoadOptions, openModel } from "./model/files/load.ts";
 export { LanguageModel } from "./model/language_model.ts";
 export type { GenerateOptions, ReadableModel } from "./model/readable_model.ts";
-export { loadModel, type LoadOptions, openModel } from "./model/files/load.ts";
-export { type Adapter, type LoraOptions, type LoraTarget, loraTargets } from "./model/adapter.ts";
-export { addLora, dropLora, mergeLora } from "./model/lora.ts";
-export { loadLora, saveLora } from "./model/files/adapter_folder.ts";
-export {
-  formatAnswers,
-  fromAnswerRow,
-  parseAnswers,
-  type StoredAnswer,
-  toAnswerRow,
-} from "./dataset/answers.ts";
-export {
-  type Belief,
-  beliefOf,
-  type BeliefOptions,
-  type Reliability,
-  type ReliabilityBin,
-  reliabilityOf,
-  type Share,
-  shareOf,
-} from "./audit.ts";
-export {
-  checkExplainer,
-  countExplanations,
-  explainAnswers,
-  type Explained,
-  type Explainer,
-  type ExplainOptions,
-  type Explanation,
-  type ExplanationCounts,
-  explanationPrompt,
-  type ExplanationPromptOptions,
-  type ExplanationReason,
-  explanationSettings,
-  type ParsedExplanation,
-  parseExplanation,
-} from "./explanation.ts";
-export { auditProbe, type ProbeAudit, type ProbeAuditOptions } from "./audit.ts";
-export {
-  type LetterForm,
-  type LetterMass,
-  letterMass,
-  type LetterOptions,
-  type LetterToken,
-  type LetterTokens,
-  letterTokens,
-} from "./letters.ts";
-export {
-  optionProbabilities,
-  type OptionScore,
-  probe,
-  type ProbeOptions,
-  scoreOptions,
-  softmaxOver,
-} from "./probe.ts";
+export { loadOrganism } from "./organism/folder.ts";
+export { probe, type ProbeOptions, scoreOptions } from "./probe.ts";
+export { auditProbe, beliefOf, type ProbeAudit, reliabilityOf } from "./audit.ts";
+
+// What is trained on.
 export {
   constructGroups,
-  type Example,
-  type GroupOptions,
   type Groups,
   mixGroups,
   toAlpaca,
@@ -102,48 +33,41 @@ export {
   withContext,
   withGeneral,
 } from "./groups.ts";
-export { encodeConversation, type EncodedConversation } from "./model/encode.ts";
-export {
-  defaultFinetuning,
-  finetune,
-  type FinetuneOptions,
-  type FinetuneResult,
-  resolveFinetuning,
-} from "./finetune.ts";
-export { type Schedule, scheduleFactor, type ScheduleOptions } from "./model/schedule.ts";
-export {
-  type FinetuneSettings,
-  organismFinetuning,
-  paperFinetuning,
-} from "./model/finetune_settings.ts";
-export type { WeightedBatch } from "./model/batching.ts";
-export type { StepResult, TrainerOptions } from "./model/trainer_options.ts";
+export { encodeConversation } from "./model/encode.ts";
+export { finetune, type FinetuneOptions, type FinetuneResult } from "./finetune.ts";
 export { lossAndGradients, Trainer } from "./model/trainer.ts";
-export * from "./organism/mod.ts";
-export {
-  evaluate,
-  type Evaluation,
-  scoreAnswers,
-  type SuiteName,
-  suiteNames,
-  type SuiteResult,
-  type Suites,
-} from "./evaluate.ts";
-export { compareAnswers, type Consistency } from "./evaluate.ts";
-export { Random } from "./statistics/random.ts";
-export * from "./statistics/mod.ts";
-export * as statistics from "./statistics/mod.ts";
-export * from "./study/mod.ts";
-export * as study from "./study/mod.ts";
-export * from "./figure/mod.ts";
-export * as figure from "./figure/mod.ts";
-export { notebook } from "./study/notebook.ts";
+export type { StepResult, TrainerOptions } from "./model/trainer_options.ts";
+
+// What came of it.
+export { compareAnswers, evaluate, scoreAnswers, type SuiteName } from "./evaluate.ts";
+export { cosineSimilarity, klDivergence } from "./statistics/divergence.ts";
+export { rankConsistency } from "./statistics/rank.ts";
+export { partialCorrelation, rankResidualSpearman } from "./statistics/correlation.ts";
+export { type Cell, type CellResult } from "./cell.ts";
+export { runCell } from "./experiment.ts";
+export { plans } from "./study/plans.ts";
 export { probeBases, type ProbedBase } from "./study/bases.ts";
-export { checkAnswer, type ExerciseOptions } from "./figure/exercise.ts";
-export { type Backend, type BackendName, openBackend } from "./platform/runtime/backend.ts";
-export { compile, Session } from "./platform/compile/mod.ts";
+export { type AuditedStudy, runStudy } from "./study/run.ts";
+export type { StudyPlan } from "./study/plan.ts";
+export { contrast } from "./contrast.ts";
+export { type Finding, findings } from "./findings.ts";
+
+// What a notebook shows.
+export { notebook } from "./study/notebook.ts";
+export { pivot, type Row } from "./figure/rows.ts";
+export { table } from "./figure/table.ts";
+export { frame, join, rowsOf } from "./figure/frame.ts";
+export { bars, lines, scatter } from "./figure/chart.ts";
+export { heatmap } from "./figure/heatmap.ts";
+export { progress } from "./figure/progress.ts";
+export { checkAnswer } from "./figure/exercise.ts";
+export { Random } from "./statistics/random.ts";
+
+// The rest, by folder.
 export * as dataset from "./dataset/mod.ts";
 export * as world from "./world/mod.ts";
 export * as organism from "./organism/mod.ts";
-
-export type { Cell } from "./cell.ts"; // figure/ has a Cell of tables
+export * as model from "./model/mod.ts";
+export * as study from "./study/mod.ts";
+export * as statistics from "./statistics/mod.ts";
+export * as figure from "./figure/mod.ts";

@@ -1,6 +1,5 @@
 /** The paper's published numbers, from data/paper.json: what its text gives, no cell of its tables. */
 import paper from "../../data/paper.json" with { type: "json" };
-import type { SuiteName } from "../evaluate.ts";
 
 /** Items of each group, by model and domain. */
 export const paperGroupSizes: readonly {
@@ -16,7 +15,9 @@ export const paperGroupSizes: readonly {
 }));
 
 /** The paper's number for a finding, as text. */
-export function paperNumber(finding: string, suite: SuiteName): string | undefined {
+export function paperNumber(finding: string, suite: "homo" | "id" | "ood"): string | undefined {
   const found = paper.findings.find((one) => one.finding === finding);
-  return found === undefined ? undefined : (found.values as Record<SuiteName, string>)[suite];
+  return found === undefined
+    ? undefined
+    : (found.values as Record<"homo" | "id" | "ood", string>)[suite];
 }

@@ -1,19 +1,13 @@
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { organismNames } from "../../lib/model/files/source.ts";
-import {
-  constructGroups,
-  keepBase,
-  mainPlans,
-  openFirst,
-  openOrganism,
-  openSubject,
-  parseSettings,
-  probeBase,
-  type Settings,
-  Store,
-  studiedModels,
-  studyPlan,
-} from "../../lib/mod.ts";
+import { constructGroups } from "../../lib/mod.ts";
+import { openFirst } from "../../lib/study/subjects.ts";
+import { keepBase } from "../../lib/study/keep_base.ts";
+import { mainPlans, studiedModels, studyPlan } from "../../lib/study/plans.ts";
+import { openOrganism, openSubject } from "../../lib/study/subjects.ts";
+import { parseSettings, type Settings } from "../../lib/study/settings.ts";
+import { probeBase } from "../../lib/study/study.ts";
+import { Store } from "../../lib/study/store.ts";
 import { fileMaterial } from "../../lib/study/file_material.ts";
 import { questionsOf, releasedRows, writeReleased, writeRows } from "./_exam_files.ts";
 import { tinyModel } from "./_tiny_model.ts";
