@@ -76,6 +76,9 @@ const FEW_STEPS = 5;
 /** So many failed cells are named one by one. */
 const SHOWN_CELLS = 3;
 
+/** Nats: two batches of one epoch differ by less, also where the model gave the targets before. */
+const RISEN = 1;
+
 /** What a reader must know first; the worst comes first. */
 export function studyWarnings(
   study: Pick<Study, "plans" | "cells" | "bases">,
@@ -95,7 +98,7 @@ export function studyWarnings(
     warnings.push(`failed too: ${failed.length - SHOWN_CELLS} more of ${study.cells.length} cells`);
   }
   const risen = study.cells.filter(({ finetuning }) =>
-    finetuning !== undefined && finetuning.lastLoss > finetuning.firstLoss
+    finetuning !== undefined && finetuning.lastLoss > finetuning.firstLoss + RISEN
   );
   if (risen.length > 0) {
     const [{ cell, finetuning }] = risen;
