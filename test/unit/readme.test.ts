@@ -223,11 +223,11 @@ Deno.test("README's numbers by letters are those of notebook 02", () => {
 
 Deno.test("README's real model is that of figures/09-real-models", () => {
   const differences = table("09-real-models/differences").map((row) => ({
-    finding: String(row.difference),
+    finding: String(row.finding),
     test: String(row.test),
-    points: row.points as Measurement,
-    smallest: Number(row.smallest_to_be_found),
-    p: String(row.Holm_p),
+    points: { ...row.estimate as Measurement, n: Number(row.n) },
+    smallest: Number(row.detectable),
+    p: Number(row.correctedP),
   }));
   assert.equal(differences.length, 9);
   for (const finding of new Set(differences.map((one) => one.finding))) {
@@ -242,7 +242,7 @@ Deno.test("README's real model is that of figures/09-real-models", () => {
     differences.slice(0, 3).map(({ points }) => String(points.n)),
   );
   assert.deepEqual(
-    differences.filter(({ p }) => Number(p) < 0.05).map(({ finding, test }) => [finding, test]),
+    differences.filter(({ p }) => p < 0.05).map(({ finding, test }) => [finding, test]),
     [["CON - INC", "ID"]],
   );
   const fits = cellsOfCsv(read("figures/09-real-models/cells.csv"))
@@ -261,7 +261,7 @@ Deno.test("README's real model is that of figures/09-real-models", () => {
 
 Deno.test("what README says the real model's intervals exclude, they exclude", () => {
   const intervals = table("09-real-models/differences").slice(0, 3)
-    .map(({ points }) => (points as Measurement).interval!);
+    .map(({ estimate }) => (estimate as Measurement).interval!);
   const found = findingsOf("figures/full/findings.txt").slice(0, 3);
   const [homo, id, ood] = said(
     /the organisms' \((\S+), (\S+)\); on OOD the organisms' (\S+) lies inside/,
