@@ -156,7 +156,7 @@ function notebookSize(path: string) {
   };
 }
 
-/** All measures, and the circles by name. */
+/** All measures, and what breaks a limit, by name. */
 export async function measure(): Promise<{ measures: Measure[]; problems: string[] }> {
   const all = [...filesOf("lib")].filter((path) =>
     path.endsWith(".ts") && !path.includes("/links/")
@@ -223,7 +223,9 @@ export async function measure(): Promise<{ measures: Measure[]; problems: string
       `README's way names ${path}: no file`
     ),
   ];
-  return { measures, problems };
+  const over = measures.filter(({ value, limit = Infinity }) => value > limit)
+    .map(({ name, value, limit }) => `${name}: ${value}, at most ${limit}`);
+  return { measures, problems: [...problems, ...over] };
 }
 
 /** The files that README lists under "The way of one number". */
@@ -244,8 +246,6 @@ export function measuresText(measures: readonly Measure[]): string {
 if (import.meta.main) {
   const { measures, problems } = await measure();
   console.log(measuresText(measures));
-  const over = measures.filter(({ value, limit = Infinity }) => value > limit)
-    .map(({ name, value, limit }) => `${name}: ${value}, at most ${limit}`);
-  for (const problem of [...problems, ...over]) console.error(problem);
-  Deno.exit(problems.length + over.length > 0 ? 1 : 0);
+  for (const problem of problems) console.error(problem);
+  Deno.exit(problems.length > 0 ? 1 : 0);
 }
