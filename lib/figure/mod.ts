@@ -36,11 +36,3 @@ export {
   showLinks,
 } from "./display.ts";
 export { type Progress, progress, type ProgressOptions } from "./progress.ts";
-
-// Names that go when no notebook uses them.
-export { table as makeTable } from "./table.ts";
-export { note as showNote } from "./display.ts";
-export * from "./plot.ts";
-export * from "./panels.ts";
-export { type AxisOptions, type FigureLayout, type PlotOptions } from "./theme.ts";
-export { studyProgress } from "../study/progress.ts";
