@@ -35,7 +35,6 @@ export * from "./report.ts";
 export * from "./rows.ts";
 export * from "./run.ts";
 export * from "./settings.ts";
-export * from "./shipped_run.ts";
 export * from "./store.ts";
 export * from "./study.ts";
 export * from "./subjects.ts";

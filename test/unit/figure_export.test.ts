@@ -8,7 +8,7 @@ import { table } from "../../lib/figure/table.ts";
 import { roundNumbers } from "../../lib/figure/number.ts";
 import { saveFigure, saveTable, toPng, toSvg } from "../../lib/figure/export.ts";
 import { openBrowser } from "../../lib/figure/_browser.ts";
-import { encodeBase64, encodePng } from "../../lib/figure/_canvas.ts";
+import { encodePng } from "../../lib/figure/_canvas.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { assertApart } from "./_texts.ts";
 
@@ -84,7 +84,7 @@ function decode(png: Uint8Array) {
   const view = new DataView(png.buffer, png.byteOffset);
   const [width, height] = [view.getUint32(16), view.getUint32(20)];
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">` +
-    `<image href="data:image/png;base64,${encodeBase64(png)}" width="${width}" height="${height}"` +
+    `<image href="data:image/png;base64,${png.toBase64()}" width="${width}" height="${height}"` +
     ` image-rendering="optimizeSpeed"/></svg>`;
   return { width, height, pixels: new Resvg(svg).render().pixels };
 }
