@@ -1,25 +1,12 @@
 /** The exams, instructions and released rows that the method works on. */
-export {
-  formatAnswers,
-  fromAnswerRow,
-  parseAnswers,
-  type StoredAnswer,
-  toAnswerRow,
-} from "./answers.ts";
+export * from "./answers.ts";
 export * from "./benchmark.ts";
 export * from "./facts.ts";
 export * from "./general.ts";
 export * from "./instructions.ts";
 export * from "./medmcqa.ts";
 export * from "./published_order.ts";
-export {
-  type AnswerForm,
-  answerForms,
-  type ParsedQuestions,
-  type ParseOptions,
-  parseQuestions,
-  type RejectedRow,
-} from "./questions.ts";
+export * from "./questions.ts";
 export * from "./read.ts";
 export * from "./released.ts";
 export * from "./subjects.ts";

@@ -35,14 +35,6 @@ export function encodePng(pixels: Uint8Array, width: number, height: number): Ui
   return file;
 }
 
-export function encodeBase64(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 8192) {
-    text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  }
-  return btoa(text);
-}
-
 /** The "2d" context of one canvas element; `element` gives the size. */
 export class MemoryCanvas {
   fillStyle = "rgba(0,0,0,1)";
@@ -91,8 +83,7 @@ export class MemoryCanvas {
 
   toDataUrl(): string {
     this.#fit();
-    return `data:image/png;base64,${
-      encodeBase64(encodePng(this.#pixels, this.#width, this.#height))
-    }`;
+    const png = encodePng(this.#pixels, this.#width, this.#height);
+    return `data:image/png;base64,${png.toBase64()}`;
   }
 }

@@ -2,7 +2,6 @@
  * What all plots over tidy rows share: their options, the marks that rows become, the panels that marks
  * are drawn in, and the words told at a mark.
  */
-import { finite, unique, withGaps } from "./_marks.ts";
 import { wrapPlot } from "./_text.ts";
 import { type Cell, type Column, columnOf, digitsOf, formatCell, headerOf } from "./column.ts";
 import { grid, type GridOptions, type Panel, type Reference } from "./grid.ts";
@@ -65,6 +64,9 @@ export interface Plan {
   options: ChartOptions & { references: readonly Reference[] };
 }
 
+export const unique = (names: readonly string[]) => [...new Set(names)];
+/** JSON has no infinity and no NaN: null is plotly's gap. */
+export const finite = (value: number) => Number.isFinite(value) ? value : null;
 export const nameOf = (cell: Cell | undefined) => formatCell(cell, { format: "plain" }) || "none";
 
 /** @throws where a column is missing or holds no numbers */
@@ -105,6 +107,14 @@ export function plan(what: string, rows: readonly Row[], options: ChartOptions):
       references: all.length ? [...levels, ...references] : [],
     },
   };
+}
+
+/** Says in the subtitle how many values no picture can show, rather than dropping them silently. */
+function withGaps(options: ChartOptions, values: readonly number[]) {
+  const gaps = values.filter((value) => !Number.isFinite(value)).length;
+  if (gaps === 0) return options;
+  const note = `${gaps} of ${values.length} values infinite or undefined, not shown.`;
+  return { ...options, subtitle: options.subtitle ? `${options.subtitle} ${note}` : note };
 }
 
 /** A place that no picture has: not a number, infinite; a name is as good as 0. */

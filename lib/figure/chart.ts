@@ -8,6 +8,7 @@ import {
   type ChartOptions,
   checkPlaces,
   errorBars,
+  finite,
   hover,
   type Mark,
   measured,
@@ -16,8 +17,8 @@ import {
   placeOf,
   plan,
   tell,
+  unique,
 } from "./_chart.ts";
-import { finite, unique } from "./_marks.ts";
 import { escapePlot } from "./_text.ts";
 import { columnOf } from "./column.ts";
 import { legendName } from "./grid.ts";

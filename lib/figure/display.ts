@@ -4,7 +4,6 @@
  * (everywhere else) and as text, and never as HTML.
  */
 import { extname, join } from "node:path";
-import { encodeBase64 } from "./_canvas.ts";
 import { clean, escapeHtml } from "./_text.ts";
 import { describeFigure, titleOf } from "./describe.ts";
 import { fileName, saveFigure, saveTable, toPng } from "./export.ts";
@@ -44,7 +43,7 @@ export async function mimeBundle(item: FigureDescription | Table): Promise<MimeB
   if (isTable(item)) return { "text/html": toHtml(item), "text/plain": toMarkdown(item) };
   return {
     "application/vnd.plotly.v1+json": { data: item.data, layout: item.layout },
-    "image/png": encodeBase64(await toPng(item, pngScale)),
+    "image/png": (await toPng(item, pngScale)).toBase64(),
     "text/plain": describeFigure(item),
   };
 }

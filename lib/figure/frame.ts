@@ -8,7 +8,7 @@
 import type { DataFrame } from "danfojs-node";
 import type { Cell } from "./column.ts";
 import type { Row } from "./rows.ts";
-import { flatten, type Table, table, toHtml, toMarkdown } from "./table.ts";
+import { flatten, type Table, table, toHtml, toMarkdown, unflatten } from "./table.ts";
 
 const SHOWN = 10; // rows of a frame that a notebook shows
 
@@ -36,40 +36,26 @@ export async function frame(rows: readonly Row[]): Promise<DataFrame> {
   );
 }
 
+/** A frame's columns and its rows, whose missing numbers are null. */
+function contentOf(frame: Frame) {
+  const columns = frame.columns.map(String);
+  const rows = (frame.values as (string | number | boolean)[][]).map((cells) =>
+    Object.fromEntries(
+      columns.map((key, i) => [key, Number.isNaN(cells[i]) ? null : cells[i] ?? null]),
+    )
+  );
+  return { columns, rows };
+}
+
 /** Rows of a frame; NaN becomes null, and key, key_low, key_high a measurement again. */
 export function rowsOf(frame: Frame): Record<string, Cell>[] {
-  const columns = frame.columns.map(String);
-  const measured = columns.filter((key) =>
-    ["low", "high"].every((part) => columns.includes(`${key}_${part}`))
-  );
-  const parts = new Set(measured.flatMap((key) => [`${key}_low`, `${key}_high`, `${key}_n`]));
-  return (frame.values as (Cell | undefined)[][]).map((cells) => {
-    const at = (key: string) => {
-      const cell = cells[columns.indexOf(key)];
-      return cell === undefined || Number.isNaN(cell) ? null : cell;
-    };
-    const measurement = (key: string): Cell => {
-      const [value, low, high, n] = ["", "_low", "_high", "_n"].map((part) => at(key + part));
-      if (typeof value !== "number") return value;
-      return {
-        value,
-        ...(typeof low === "number" && typeof high === "number" ? { interval: [low, high] } : {}),
-        ...(typeof n === "number" ? { n } : {}),
-      };
-    };
-    return Object.fromEntries(
-      columns.filter((key) => !parts.has(key))
-        .map((key) => [key, measured.includes(key) ? measurement(key) : at(key)]),
-    );
-  });
+  const { columns, rows } = contentOf(frame);
+  return unflatten(rows, columns);
 }
 
 /** The frame's first rows as a table that says how many there are. */
 export function frameTable(frame: Frame): Table {
-  const columns = frame.columns.map(String);
-  const rows = (frame.values as Cell[][]).map((cells) =>
-    Object.fromEntries(columns.map((key, i) => [key, Number.isNaN(cells[i]) ? null : cells[i]]))
-  );
+  const { columns, rows } = contentOf(frame);
   const shown = rows.length > SHOWN ? `, the first ${SHOWN} shown` : "";
   return table(rows.slice(0, SHOWN), {
     columns,

@@ -3,7 +3,14 @@
  * rows of its own under the title, and as much room below each panel as its names take.
  */
 import { escapePlot, wrap, wrapPlot } from "./_text.ts";
-import { type FigureDescription, heading, ink, layoutOf, type PlotTrace } from "./theme.ts";
+import {
+  type FigureDescription,
+  heading,
+  ink,
+  layoutOf,
+  type PlotTrace,
+  type Titles,
+} from "./theme.ts";
 
 /** A level to compare with, drawn as a dashed line. */
 export interface Reference {
@@ -13,10 +20,7 @@ export interface Reference {
   facet?: string;
 }
 
-export interface GridOptions {
-  title?: string;
-  /** A smaller line below the title, e.g. what the error bars are. */
-  subtitle?: string;
+export interface GridOptions extends Titles {
   /** Panels in a row. @default 2, or 1 where there is one */
   columns?: 1 | 2;
   /** One y axis for all panels, so that they can be compared. @default true */
@@ -124,15 +128,19 @@ export function grid(
   const plots = rows * panelHeight + (rows - 1) * gapY;
   const height = Math.round(above + plots + below);
 
-  const layout = layoutOf({ ...options, width, height }, {
+  const layout = layoutOf({
+    title: options.title,
+    subtitle: options.subtitle,
+    width,
+    height,
     margin: { l: left, r: right, t: above, b: below },
+    legend: shown.length ? legendOf(shown, { width, height, top }).layout : undefined,
+  }, {
     showlegend: shown.length > 0,
     annotations: [],
     shapes: [],
     ...axes.layout,
   });
-  layout.legend = shown.length ? legendOf(shown, { width, height, top }).layout : undefined;
-  if (!layout.legend) delete layout.legend;
   const levelNames = [...new Set(references.map(({ name }) => name))];
   const named = new Set<string>();
   const once = (name: string) => named.size < named.add(name).size;

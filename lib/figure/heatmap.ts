@@ -3,14 +3,15 @@ import {
   assemble,
   type ChartOptions,
   checkPlaces,
+  finite,
   hover,
   type Mark,
   nameOf,
   placed,
   plan,
   tell,
+  unique,
 } from "./_chart.ts";
-import { finite, unique } from "./_marks.ts";
 import { escapePlot, wrapPlot } from "./_text.ts";
 import { columnOf, formatCell, headerOf } from "./column.ts";
 import type { Row } from "./rows.ts";

@@ -1,46 +1,15 @@
 /** Tables and plots over tidy rows: described as plain data, shown in notebooks, saved as files. */
-export * from "./number.ts";
-export {
-  type Cell,
-  type Column,
-  type ColumnKind,
-  columns as columnDictionary,
-  type NumberFormat,
-} from "./column.ts";
-export { melt, pivot, type Row } from "./rows.ts";
-export {
-  flatten,
-  type Table,
-  table,
-  type TableOptions,
-  toCsv,
-  toHtml,
-  toMarkdown,
-} from "./table.ts";
-export { checkAnswer, type ExerciseOptions } from "./exercise.ts";
-export { frame, join, rowsOf } from "./frame.ts";
 export type { ChartOptions } from "./_chart.ts";
-export { bars, lines, scatter } from "./chart.ts";
-export { heatmap } from "./heatmap.ts";
-export type { Reference } from "./grid.ts";
-export { type FigureDescription, groupColors, palette, type PlotTrace } from "./theme.ts";
-export { describeFigure } from "./describe.ts";
+export * from "./chart.ts";
+export { type Cell, type Column, columns as columnDictionary } from "./column.ts";
+export * from "./describe.ts";
+export { note, show, type Showable, showLinks } from "./display.ts";
+export * from "./exercise.ts";
 export { saveFigure, saveTable, toPng, toSvg } from "./export.ts";
-export {
-  type Link,
-  type MimeBundle,
-  mimeBundle,
-  note,
-  show,
-  type Showable,
-  showLinks,
-} from "./display.ts";
-export { type Progress, progress, type ProgressOptions } from "./progress.ts";
-
-// Names that go when no notebook uses them.
-export { table as makeTable } from "./table.ts";
-export { note as showNote } from "./display.ts";
-export * from "./plot.ts";
-export * from "./panels.ts";
-export { type AxisOptions, type FigureLayout, type PlotOptions } from "./theme.ts";
-export { studyProgress } from "../study/progress.ts";
+export { frame, join, rowsOf } from "./frame.ts";
+export * from "./heatmap.ts";
+export * from "./number.ts";
+export * from "./progress.ts";
+export { melt, pivot, type Row } from "./rows.ts";
+export * from "./table.ts";
+export { type FigureDescription, groupColors, palette } from "./theme.ts";

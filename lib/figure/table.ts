@@ -177,6 +177,28 @@ export function flatten(table: Table): FlatTable {
   return flat;
 }
 
+/** Flat rows as they were: key, key_low, key_high and key_n become a measurement again. */
+export function unflatten(
+  rows: readonly Readonly<Record<string, string | number | boolean | null>>[],
+  columns: readonly string[],
+): Record<string, Cell>[] {
+  const measured = columns.filter((key) =>
+    columns.includes(`${key}_low`) && columns.includes(`${key}_high`)
+  );
+  const parts = new Set(measured.flatMap((key) => [`${key}_low`, `${key}_high`, `${key}_n`]));
+  const cellOf = (row: typeof rows[0], key: string): Cell => {
+    const [value, low, high, n] = ["", "_low", "_high", "_n"].map((part) => row[key + part]);
+    if (typeof value !== "number" || !measured.includes(key)) return value;
+    return {
+      value,
+      ...(typeof low === "number" && typeof high === "number" ? { interval: [low, high] } : {}),
+      ...(typeof n === "number" ? { n } : {}),
+    };
+  };
+  const keys = columns.filter((key) => !parts.has(key));
+  return rows.map((row) => Object.fromEntries(keys.map((key) => [key, cellOf(row, key)])));
+}
+
 /** csv with six digits of each number; an empty cell is a missing one. */
 export function toCsv(table: Table): string {
   const flat = flatten(table);

@@ -1,7 +1,6 @@
 /**
  * How every figure looks: one font, one palette that colour-blind readers can tell apart (Okabe and
- * Ito 2008, yellow left out as too pale on white), the same colour for the same group everywhere,
- * the legend beside the data and never over it.
+ * Ito 2008, yellow left out as too pale on white), the same colour for the same group everywhere.
  */
 import { escapePlot, wrapPlot } from "./_text.ts";
 
@@ -70,30 +69,16 @@ export interface FigureLayout {
 /** One axis. */
 export interface AxisOptions {
   label?: string;
-  /** Shown after the label in brackets. */
-  unit?: string;
   /** @default what the data need */
   range?: readonly [number, number];
   /** Logarithmic. @default false */
   log?: boolean;
-  /** Where the ticks are. @default plotly's choice */
-  ticks?: readonly number[];
 }
 
-export interface PlotOptions {
+export interface Titles {
   title?: string;
   /** A smaller line below the title, e.g. what the error bars are. */
   subtitle?: string;
-  x?: AxisOptions;
-  y?: AxisOptions;
-  /** px. @default 720 */
-  width?: number;
-  /** px. @default 440 */
-  height?: number;
-  /** Colours (#RRGGBB) by series name. @default the groups' own, then the palette in order */
-  colors?: Readonly<Record<string, string>>;
-  /** Heading of the legend. */
-  legend?: string;
 }
 
 /** A colour for each name: the given one, the group's own, or the next one of the palette. */
@@ -109,7 +94,7 @@ export function colorsOf(
 
 /** Title and subtitle as plotly's one title text, and the height they take, px. */
 export function heading(
-  options: Pick<PlotOptions, "title" | "subtitle">,
+  options: Titles,
   width: number,
 ): { text: string; height: number } {
   const lines: [string, number][] = [];
@@ -126,9 +111,8 @@ export function heading(
 }
 
 /** An axis in plotly's terms. */
-export function axis(options: AxisOptions = {}): Record<string, unknown> {
-  const label = [options.label ?? "", options.unit ? `(${options.unit})` : ""].join(" ").trim();
-  const range = options.log ? options.range?.map(Math.log10) : options.range;
+export function axis({ label = "", range, log }: AxisOptions = {}): Record<string, unknown> {
+  const ends = log ? range?.map(Math.log10) : range;
   return {
     title: { text: escapePlot(label), standoff: 12, font: { size: 13 } },
     automargin: true,
@@ -138,23 +122,29 @@ export function axis(options: AxisOptions = {}): Record<string, unknown> {
     zeroline: false,
     ticks: "outside",
     tickcolor: "#777777",
-    ...(range ? { range } : {}),
-    ...(options.log ? { type: "log" } : {}),
-    ...(options.ticks ? { tickvals: options.ticks } : {}),
+    ...(ends ? { range: ends } : {}),
+    ...(log ? { type: "log" } : {}),
   };
 }
 
 /** The layout that all figures share. */
-export function layoutOf(options: PlotOptions, more: Record<string, unknown> = {}): FigureLayout {
-  const { width = 720, height = 440 } = options;
-  const { text, height: top } = heading(options, width);
+export function layoutOf(
+  { width, height, margin, legend, ...titles }: Titles & {
+    width: number;
+    height: number;
+    margin: Record<"l" | "r" | "t" | "b", number>;
+    legend?: Record<string, unknown>;
+  },
+  more: Record<string, unknown>,
+): FigureLayout {
+  const { text } = heading(titles, width);
   return {
     width,
     height,
     font: { family: "DejaVu Sans, Verdana, sans-serif", size: 13, color: ink },
     paper_bgcolor: "#FFFFFF",
     plot_bgcolor: "#FFFFFF",
-    margin: { l: 60, r: 24, t: top ? top + 26 : 24, b: 52 },
+    margin,
     title: {
       text,
       font: { size: 16 },
@@ -165,19 +155,10 @@ export function layoutOf(options: PlotOptions, more: Record<string, unknown> = {
       yanchor: "top",
       yref: "container",
     },
-    legend: {
-      x: 1.02,
-      xanchor: "left",
-      y: 1,
-      yanchor: "top",
-      tracegroupgap: 0,
-      ...(options.legend
-        ? { title: { text: wrapPlot(options.legend, 24), font: { size: 13 } } }
-        : {}),
-    },
+    ...(legend ? { legend } : {}),
     hoverlabel: { font: { family: "DejaVu Sans, Verdana, sans-serif" } },
-    xaxis: { ...axis(options.x), autotickangles: [0, -35, -90] }, // a slanted label ends at its tick
-    yaxis: axis(options.y),
+    xaxis: axis(),
+    yaxis: axis(),
     ...more,
   };
 }

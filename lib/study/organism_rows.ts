@@ -70,7 +70,8 @@ export function factOptionRows({ facts, ways }: FactAnswers, chosen: readonly Fa
   );
 }
 
-const gateLabels: Readonly<Record<keyof LetterGateValues, string>> = {
+/** What the gates' values are called. */
+export const gateLabels: Readonly<Record<keyof LetterGateValues, string>> = {
   fewShotKnown: "known, exam",
   chatContext: "stated in the chat",
   chatKnown: "known, chat",

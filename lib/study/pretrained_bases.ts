@@ -17,6 +17,7 @@ import { checkGate, gateThresholds, type GateValues } from "../world/gate.ts";
 import type { PretrainingSettings } from "../world/pretraining_settings.ts";
 import { withShares, type WorldSettings, worldSizes } from "../world/settings.ts";
 import { isOrganism, ORGANISM } from "./labels.ts";
+import { gateColumns, gateLabels } from "./organism_rows.ts";
 import { organismSettings } from "./plans.ts";
 import type { StudyRow } from "./rows.ts";
 import type { Settings } from "./settings.ts";
@@ -145,34 +146,23 @@ function described(
   };
 }
 
-const gateLabels: readonly (readonly [keyof GateValues, string])[] = [
-  ["fewShotKnown", "known, exam"],
-  ["chatContext", "stated in the chat"],
-  ["chatKnown", "known, chat"],
-  ["unknownConfidence", "sureness on unknown"],
-  ["misconceived", "misconceptions"],
-];
-
 /** What the gate measured of each base, 0 to 1, means over worlds: a row a base, a column a check. */
 export function baseGateRows(bases: readonly PretrainedBase[]): StudyRow[] {
-  const value = (cards: readonly OrganismCard[], name: keyof GateValues) =>
-    mean(cards.map(({ gate }) => (gate.values as GateValues)[name]));
   return bases.map(({ columns, cards }) => ({
     ...columns,
-    ...Object.fromEntries(gateLabels.map(([name, label]) => [label, value(cards, name)])),
+    ...Object.fromEntries(gateNames.map((name) => [
+      gateLabels[name],
+      mean(cards.map(({ gate }) => (gate.values as GateValues)[name])),
+    ])),
   }));
 }
 
+const gateNames = Object.keys(gateThresholds) as (keyof GateValues)[];
+
 /** A table of `baseGateRows` that says what each value must be. */
 export function gateTable(rows: readonly Row[], caption: string): Table {
-  const needed = new Map(gateLabels.map(([name, label]) => {
-    const threshold = gateThresholds[name];
-    const bound = "atLeast" in threshold ? `>= ${threshold.atLeast}` : `<= ${threshold.atMost}`;
-    return [label, `${label} (${bound})`];
-  }));
-  const columns = Object.keys(rows[0] ?? {}).map((key) =>
-    needed.has(key) ? { key, label: needed.get(key), digits: 2 } : key
-  );
+  const needed = new Map(gateNames.map((name, i) => [gateLabels[name], gateColumns[i]]));
+  const columns = Object.keys(rows[0] ?? {}).map((key) => ({ ...needed.get(key), key }));
   return table(rows, { columns, caption });
 }
 

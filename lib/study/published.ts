@@ -1,8 +1,8 @@
 /** The tables that ship in figures/, to stand beside a run of a reader's own. */
 import papa from "papaparse";
 import { rearm } from "../figure/_text.ts";
-import type { Cell } from "../figure/column.ts";
 import type { Row } from "../figure/rows.ts";
+import { unflatten } from "../figure/table.ts";
 import { settingsOf } from "./notebook.ts";
 import { outputPath, SETTINGS_VARIABLE } from "./settings.ts";
 
@@ -31,26 +31,10 @@ export function rowsOfCsv(text: string): Row[] {
     transformHeader: rearm,
   });
   const readers = new Map(fields.map((key) => [key, readerOf(data.map((row) => row[key] ?? ""))]));
-  const isPart = (key: string) => {
-    const [, whole] = /^(.+)_(?:low|high|n)$/.exec(key) ?? [];
-    return whole !== undefined && fields.includes(whole) && fields.includes(`${whole}_low`);
-  };
-  return data.map((row) => {
-    const at = (key: string) => row[key] ? readers.get(key)!(row[key]) : null;
-    const cellOf = (key: string): Cell => {
-      const value = at(key);
-      if (typeof value !== "number" || !fields.includes(`${key}_low`)) return value;
-      const [low, high, n] = ["low", "high", "n"].map((part) => at(`${key}_${part}`));
-      return {
-        value,
-        ...(typeof low === "number" && typeof high === "number" ? { interval: [low, high] } : {}),
-        ...(typeof n === "number" ? { n } : {}),
-      };
-    };
-    return Object.fromEntries(
-      fields.filter((key) => !isPart(key)).map((key) => [key, cellOf(key)]),
-    );
-  });
+  const rows = data.map((row) =>
+    Object.fromEntries(fields.map((key) => [key, row[key] ? readers.get(key)!(row[key]) : null]))
+  );
+  return unflatten(rows, fields);
 }
 
 /** How a column's cells are read: as numbers or yes and no where all are, else as text. */

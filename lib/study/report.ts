@@ -8,7 +8,6 @@ import type { EmptyReason } from "../groups.ts";
 import type { Row } from "../figure/rows.ts";
 import { writeStable } from "../figure/stable.ts";
 import { type Table, table, type TableOptions, toCsv } from "../figure/table.ts";
-import { writeWhole } from "../platform/runtime/files.ts";
 import { cellName, type CellResult } from "../cell.ts";
 import { pValue } from "../statistics/p_value.ts";
 import { modelLabel } from "./labels.ts";
@@ -248,45 +247,6 @@ export function summaryText(
   if (unproven.length === 0) return findingsText(found, about);
   return [findingsText(found, about), "What did not come out as in the paper:", ...unproven, ""]
     .join("\n");
-}
-
-/** One measured number with what it rests on. */
-export interface ResultRecord {
-  /** What was measured, e.g. `HAR - INC, HOMO`. */
-  name: string;
-  value: number;
-  unit: string;
-  /** 95%. */
-  interval?: readonly [number, number];
-  n: number;
-  /** What n counts, e.g. `models`. */
-  over: string;
-}
-
-/** How the numbers of one file came about. */
-export interface ResultContext {
-  settings: Settings;
-  seeds: readonly number[];
-  backend: Study["backend"];
-  /** That the computations took. */
-  seconds: number;
-}
-
-/** Writes `folder/name.json`: results with seeds, settings, versions and backend; gives its path. */
-export async function saveResults(
-  folder: string,
-  name: string,
-  { results, ...context }: ResultContext & { results: readonly ResultRecord[] },
-): Promise<string> {
-  const { settings, seeds, seconds, backend: { name: backend, ...computed } } = context;
-  const { device, threads, precision, versions } = computed;
-  const { output: _, ...asked } = settings; // a path of this machine
-  const path = `${folder}/${name}.json`;
-  const rounded = Number(seconds.toFixed(1));
-  const about = { seeds, settings: asked, backend, device, threads, precision, versions };
-  const all = { ...about, seconds: rounded, results };
-  await writeWhole(path, JSON.stringify(all, null, 1) + "\n");
-  return path;
 }
 
 /** Writes `folder/name.csv` without showing it: rows for other programs. */

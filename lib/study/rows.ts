@@ -16,7 +16,7 @@ import {
 import { paperNumber } from "../dataset/paper.ts";
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { type Finding, ruleContrasts } from "../findings.ts";
-import { mean, meanInterval } from "../statistics/mean.ts";
+import { meanInterval } from "../statistics/mean.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
 import { baseAnswersOf, type BaseResult } from "./base.ts";
 import { modelLabel } from "./labels.ts";
@@ -70,16 +70,6 @@ export function before(base: BaseResult, cell: CellResult, suite: SuiteName): Ou
     correct: Number(correct),
   }));
 }
-
-/** What else a cell measures beside accuracy. */
-export const distances:
-  readonly (readonly [column: string, value: (record: SuiteRecord) => number])[] = [
-    ["kl", ({ kl }) => kl],
-    ["rank", ({ rank }) => rank],
-    ["cosine", ({ cosine }) => cosine],
-    ["entropy", ({ entropy }) => entropy],
-    ["baseEntropy", ({ baseEntropy }) => baseEntropy],
-  ];
 
 /**
  * Every cell and test as one row of plain values, for a csv and for other programs: the numbers that
@@ -321,30 +311,6 @@ function kindsOf(worlds: Worlds) {
   ]));
   return ({ id }: Answer, model: string): string | undefined =>
     kinds.size === 0 ? "all" : kinds.get(model)?.get(String(id));
-}
-
-/** Rank consistency x 100 and accuracy, points, of each model, domain, group (or ratio) and test. */
-export function consistencies({ cells }: Pick<Study, "cells">): StudyRow[] {
-  return suiteNames.flatMap((suite) => {
-    const tested = cells.filter(({ suites }) => suites[suite] !== undefined);
-    const places = Map.groupBy(
-      tested,
-      ({ cell: { model, domain, treatment, ratio } }) =>
-        JSON.stringify([model, domain, treatment, ratio]),
-    );
-    return [...places.values()].map((list): StudyRow => {
-      const { model, domain, treatment, ratio = null } = list[0].cell;
-      const over = (value: (record: SuiteRecord) => number) =>
-        100 * mean(list.map(({ suites }) => value(suites[suite]!)));
-      return {
-        ...{ model: modelLabel(model), domain, group: treatmentLabels[treatment], ratio },
-        test: suiteLabels[suite],
-        consistency: over(({ rank }) => rank),
-        accuracy: over(({ accuracy }) => accuracy),
-        base: over(({ baseAccuracy }) => baseAccuracy),
-      };
-    });
-  });
 }
 
 const measured = ({ value, interval }: Estimate) => interval ? { value, interval } : { value };

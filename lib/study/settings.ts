@@ -198,7 +198,7 @@ export function parseSettings(json?: string): Settings {
 }
 
 /**
- * What takes settings asks this first, for they may be written by hand: `{ ...settings(), seeds: 5 }`.
+ * What takes settings asks this first, for they may be written by hand: `{ ...run, seeds: 5 }`.
  * A setting that is undefined counts as not given.
  * @throws as `parseSettings`
  */
@@ -301,11 +301,6 @@ function checkTogether(values: Partial<Settings>): void {
         "another --model, or leave --template out",
     );
   }
-}
-
-/** The settings that this process was started with. */
-export function settings(): Settings {
-  return parseSettings(Deno.env.get(SETTINGS_VARIABLE));
 }
 
 /** The full path of a run's figures, or of a file in it. */

@@ -3,7 +3,7 @@
  * that disk; prints what came of each as JSON. Arguments: the folder, and the hub's address.
  */
 import { join } from "node:path";
-import { table as makeTable } from "../../lib/figure/table.ts";
+import { table } from "../../lib/figure/table.ts";
 import { saveFigure, saveTable } from "../../lib/figure/export.ts";
 import { downloadModel } from "../../lib/model/files/hub.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
@@ -44,7 +44,6 @@ async function attempt(name: string, write: (folder: string) => Promise<unknown>
 await openBackend("cpu");
 const model = tinyModel();
 const long = "x".repeat(100_000);
-const table = makeTable([{ a: long }]);
 const figure = {
   data: [{ type: "scatter", x: Array.from({ length: 9999 }, (_, i) => i), y: [1, 2, 3] }],
   layout: { title: { text: "t" }, width: 300, height: 200 },
@@ -65,7 +64,7 @@ await attempt("overwritten", async (own) => {
 });
 await attempt("model", (own) => model.save(own));
 await attempt("cell", (own) => new Store(own).write("cell-1", { answers: long }));
-await attempt("table", (own) => saveTable(own, "t", table));
+await attempt("table", (own) => saveTable(own, "t", table([{ a: long }])));
 await attempt("figure", (own) => saveFigure(own, "f", figure as never));
 for (const id of ["some-one/large", "some-one/wordy"]) {
   await attempt(id.slice("some-one/".length), (own) =>

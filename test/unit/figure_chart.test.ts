@@ -6,7 +6,8 @@ import { heatmap } from "../../lib/figure/heatmap.ts";
 import { toSvg } from "../../lib/figure/export.ts";
 import type { FigureDescription } from "../../lib/figure/theme.ts";
 import { openBrowser } from "../../lib/figure/_browser.ts";
-import { palette } from "../../lib/figure/theme.ts";
+import { escapePlot, plainPlot, wrap } from "../../lib/figure/_text.ts";
+import { colorsOf, groupColors, palette } from "../../lib/figure/theme.ts";
 import { assertApart } from "./_texts.ts";
 
 const measured = (value: number) => ({
@@ -211,6 +212,37 @@ Deno.test("bars are never as black as their error bars", () => {
   assert.ok(palette.includes("#000000") && !colors.includes("#000000"));
 });
 
+Deno.test("colorsOf() gives a group its own colour everywhere and no colour twice", () => {
+  const colors = colorsOf(["base", "Inc", "SELF", "x", "y", "z"], { z: "#123456" });
+  assert.equal(colors.get("Inc"), groupColors.inc);
+  assert.equal(colors.get("z"), "#123456");
+  assert.equal(new Set(colors.values()).size, 6);
+});
+
+Deno.test("the palette's colours stay apart for readers without red or green cones", () => {
+  // Vienot, Brettel and Mollon 1999: linear RGB as a protanope and as a deuteranope sees it.
+  const matrices = [
+    [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+    [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+  ];
+  const linear = (hex: string) =>
+    [1, 3, 5].map((at) => (parseInt(hex.slice(at, at + 2), 16) / 255) ** 2.2);
+  for (const matrix of matrices) {
+    const seen = palette.slice(0, 7).map((color) => {
+      const rgb = linear(color);
+      return matrix.map((row) =>
+        255 * Math.max(0, row.reduce((sum, share, i) => sum + share * rgb[i], 0)) ** (1 / 2.2)
+      );
+    });
+    for (const [i, a] of seen.entries()) {
+      for (const b of seen.slice(i + 1)) {
+        const distance = Math.hypot(...a.map((value, k) => value - b[k]));
+        assert.ok(distance > 30, `${distance} between ${a} and ${b}`);
+      }
+    }
+  }
+});
+
 Deno.test("rows that cannot be drawn as asked are refused by name", () => {
   const rows = [{ test: "ID", group: "INC", value: 1 }, { test: "ID", group: "SELF", value: 2 }];
   assert.throws(() => bars(rows, { x: "test" }), /one row for each test; found two for ID/);
@@ -288,4 +320,18 @@ Deno.test("describeFigure() tells panels, levels and values", () => {
       "  INC | HOMO: 50.8 [47, 54.6], ID: 51.8 [48, 55.6], OOD: 52.8 [49, 56.6]",
     ].join("\n"),
   );
+});
+
+Deno.test("plainPlot() takes back what escapePlot() did", () => {
+  for (const text of ["a < b & c > d", "&lt;b&gt; $x$", "<b>x</b>"]) {
+    assert.equal(plainPlot(escapePlot(text)), text);
+  }
+});
+
+Deno.test("wrap() keeps to its width and loses no word", () => {
+  const text = "the  quick brown fox jumpsoverthelazydog at once";
+  const lines = wrap(text, 10);
+  assert.ok(lines.every((line) => line.length <= 10 && line.length > 0), lines.join("|"));
+  assert.equal(lines.join("").replaceAll(" ", ""), text.replaceAll(" ", ""));
+  assert.deepEqual(wrap("", 5), [""]);
 });

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { groupedBars } from "../../lib/figure/plot.ts";
-import { table as makeTable } from "../../lib/figure/table.ts";
-import { mimeBundle, note as showNote, show, showLinks } from "../../lib/figure/display.ts";
+import { bars } from "../../lib/figure/chart.ts";
+import { table as tableOf } from "../../lib/figure/table.ts";
+import { mimeBundle, note, show, showLinks } from "../../lib/figure/display.ts";
 import { progress } from "../../lib/figure/progress.ts";
 import { studyProgress } from "../../lib/study/progress.ts";
 
-const figure = groupedBars([{ category: "law", series: "INC", value: 40 }], { title: "A title" });
-const table = makeTable([{ text: "<img src=x>", value: 1 }]);
+const rows = [{ domain: "law", group: "INC", value: 40 }];
+const figure = bars(rows, { x: "domain", color: "group", title: "A title" });
+const table = tableOf([{ text: "<img src=x>", value: 1 }]);
 
 Deno.test("mimeBundle() gives a figure as plotly's JSON, png and text, and never as HTML", async () => {
   const bundle = await mimeBundle(figure);
@@ -17,7 +18,7 @@ Deno.test("mimeBundle() gives a figure as plotly's JSON, png and text, and never
   ]);
   assert.deepEqual(bundle["application/vnd.plotly.v1+json"], figure);
   assert.match(atob(bundle["image/png"] as string), /^\x89PNG\r\n/);
-  assert.match(bundle["text/plain"] as string, /^Figure: A title\n {2}INC \| law: 40$/);
+  assert.match(bundle["text/plain"] as string, /^Figure: A title\nx: domain\n {2}INC \| law: 40$/);
 });
 
 Deno.test("mimeBundle() gives a table as escaped HTML and as markdown", async () => {
@@ -48,7 +49,7 @@ Deno.test("show() sends a figure to the notebook at its own size", async () => {
   assert.equal(rest.length, 0);
   assert.equal(message.type, "display_data");
   assert.deepEqual(message.content.metadata, {
-    "image/png": { width: 720, height: 440, alt: "Figure: A title" },
+    "image/png": { width: 720, height: figure.layout.height, alt: "Figure: A title" },
   });
   assert.equal(message.content.data["text/html"], undefined);
 });
@@ -67,8 +68,8 @@ Deno.test("show() prints text where there is no notebook", async () => {
   assert.match(printed[1] as string, /^Figure: A title/);
 });
 
-Deno.test("showNote() shows a bold line, escaped", async () => {
-  const [message] = await inKernel(() => showNote("a <b>\n note"));
+Deno.test("note() shows a bold line, escaped", async () => {
+  const [message] = await inKernel(() => note("a <b>\n note"));
   assert.deepEqual(message.content.data, {
     "text/html": "<p><strong>a &lt;b&gt; note</strong></p>",
     "text/plain": "a <b> note",

@@ -14,7 +14,7 @@ Deno.test("rowsOfCsv() reads back what toCsv() wrote", () => {
     rowsOfCsv(toCsv(table(rows.map((row) => ({ ...row, r: 0.25 }))))),
     rows.map((row) => ({ ...row, r: 0.25 })),
   );
-  assert.deepEqual(rowsOfCsv("n,n_low\n3,\n"), [{ n: { value: 3 } }]);
+  assert.deepEqual(rowsOfCsv("n,n_low,n_high\n3,,\n"), [{ n: { value: 3 } }]);
   assert.deepEqual(rowsOfCsv("a\n"), []);
 });
 

@@ -6,7 +6,6 @@ import {
   emptyAdvice,
   findingsText,
   findingTable,
-  saveResults,
   studyWarnings,
   summaryText,
   unprovenTexts,
@@ -160,26 +159,6 @@ Deno.test("modelLabel() is an organism's name, a path's last part, a hub id whol
   assert.equal(modelLabel("organism:small-101"), "small-101");
   assert.equal(modelLabel("/models/mine.gguf"), "mine.gguf");
   assert.equal(modelLabel("HuggingFaceTB/SmolLM2-360M"), "HuggingFaceTB/SmolLM2-360M");
-});
-
-Deno.test("saveResults() keeps settings, seeds and versions, but no path of this machine", async () => {
-  const folder = await Deno.makeTempDir();
-  const settings = parseSettings(JSON.stringify({ output: "/somewhere/else", seeds: 2 }));
-  const results = [{ name: "x", value: 1, unit: "points", n: 3, over: "models" }];
-  const { backend } = study;
-  const path = await saveResults(folder, "results", {
-    results,
-    settings,
-    seeds: [0, 1],
-    backend: { ...backend, precision: "tf32" },
-    seconds: 1.26,
-  });
-  const written = JSON.parse(await Deno.readTextFile(path));
-  assert.deepEqual(written.results, results);
-  assert.deepEqual([written.seeds, written.seconds, written.backend], [[0, 1], 1.3, "cpu"]);
-  assert.equal(written.precision, "tf32");
-  assert.ok(!JSON.stringify(written).includes("somewhere"));
-  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("where a probe shows no knowledge, tables say so and no finding is claimed", () => {

@@ -1,6 +1,6 @@
 import { answerFrom } from "../../lib/question.ts";
 import { suiteNames } from "../../lib/evaluate.ts";
-import { table as makeTable, toCsv } from "../../lib/figure/table.ts";
+import { table, toCsv } from "../../lib/figure/table.ts";
 import { roundNumber, roundNumbers } from "../../lib/figure/number.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { mean } from "../../lib/statistics/mean.ts";
@@ -59,7 +59,7 @@ function measured(): CellResult[] {
 
 Deno.test("every contrast and correlation is computed from the numbers that cells.csv shows", () => {
   const cells = measured();
-  const read = cellsOfCsv(toCsv(makeTable(cellRows(cells))));
+  const read = cellsOfCsv(toCsv(table(cellRows(cells))));
   assert.equal(read.length, cells.length);
   assert.deepEqual(findings(read), findings(cells));
   assert.equal(findings(cells).length, 8);

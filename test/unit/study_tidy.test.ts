@@ -5,7 +5,6 @@ import {
   ALL_DOMAINS,
   ALL_MODELS,
   cellRows,
-  consistencies,
   contrasts,
   findingRecords,
   flipRows,
@@ -180,21 +179,6 @@ Deno.test("pairedAnswers() pairs what two groups answered to the same question",
   assert.deepEqual(pairedAnswers([cells[0], turned], ["har", "inc"], "homo"), first);
   assert.deepEqual(pairedAnswers(cells, ["har", "context"], "homo"), []);
   assert.deepEqual(pairedAnswers(cells, ["har", "inc"], "id"), []);
-});
-
-Deno.test("consistencies() averages seeds, and tells ratios apart", () => {
-  const mix = (ratio: number, seed: number, right: number, rank: number) =>
-    madeCell({ model: "organism:a", ratio, seed, right, rank, of: 20 });
-  const rows = consistencies({
-    cells: [mix(0.4, 0, 8, 0.5), mix(0.4, 1, 10, 0.7), mix(1, 0, 12, 0.9)],
-  });
-  assert.deepEqual(
-    rows,
-    [
-      { group: "mixture", ratio: 0.4, consistency: 60, accuracy: 45 },
-      { group: "SELF", ratio: null, consistency: 90, accuracy: 60 },
-    ].map((row) => ({ model: "a", domain: "history", test: "HOMO", ...row, base: 50 })),
-  );
 });
 
 Deno.test("findingRecords() keeps numbers as numbers", () => {

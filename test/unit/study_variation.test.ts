@@ -93,11 +93,11 @@ Deno.test("cellExamples() takes wrong answers about facts of one kind, and right
 });
 
 Deno.test("a variation changes a plan; all of a group is the plan's own cell", () => {
-  assert.deepEqual(learningRateSweep().slice(0, 2), [
+  assert.deepEqual(learningRateSweep({ learningRates: [1e-4, 1e-3], epochs: [1, 3] }).slice(0, 2), [
     { learningRate: 1e-4, epochs: 1 },
     { learningRate: 1e-4, epochs: 3 },
   ]);
-  assert.deepEqual(groupSizeSweep(), [{ size: 0.25 }, { size: 0.5 }, { size: 1 }]);
+  assert.deepEqual(groupSizeSweep({ sizes: [0.25, 1] }), [{ size: 0.25 }, { size: 1 }]);
   assert.deepEqual(factKindSweep({ count: 5 }).map(({ items }) => items), [
     undefined,
     "misconceived",
@@ -191,7 +191,7 @@ const near = (found: unknown, expected: readonly number[]) =>
 Deno.test("variationRows() of one model are over its questions", () => {
   const cells = [made("a", "inc", 6), made("a", "har", 10)];
   const variation = { learningRate: 1e-3, epochs: 3 };
-  const [row] = variationRows([{ variation, cells, bases: [base("a")] }], ["homo"]);
+  const [row] = variationRows([{ variation, cells, bases: [base("a")] }]);
   assert.deepEqual(Object.keys(row).slice(0, 3), ["learningRate", "epochs", "test"]);
   const change = row["INC - base"] as { value: number; interval: [number, number]; n: number };
   near([change.value, ...change.interval], [-20, ...lostInterval(4)]);

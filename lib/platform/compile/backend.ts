@@ -69,17 +69,6 @@ export interface NodeBackend extends tf.KernelBackend {
 /** TensorFlow's DataType of tfjs's. */
 export const dataTypes: Record<string, number> = { float32: 1, int32: 3, string: 7, bool: 10 };
 
-/** tfjs's of TensorFlow's DataType. */
-export function jsType(dataType: number): tf.DataType {
-  const found = Object.entries(dataTypes).find(([, value]) => value === dataType);
-  if (found === undefined) {
-    throw new Error(
-      `Cannot record a tensor: expected float32, int32 or bool; found TensorFlow's type ${dataType}`,
-    );
-  }
-  return found[0] as tf.DataType;
-}
-
 /** Whether tensors are TensorFlow's own now, so that graphs can be compiled. */
 export function isNative(): boolean {
   return tf.getBackend() === "tensorflow";
