@@ -123,6 +123,7 @@ export function reach(graph: ImportGraph, file: string): Set<string> {
 
 function* filesOf(folder: string): Generator<string> {
   for (const { name, isDirectory } of Deno.readDirSync(join(ROOT, folder))) {
+    if (name.startsWith(".")) continue; // such as .ipynb_checkpoints
     const path = `${folder}/${name}`;
     if (isDirectory) yield* filesOf(path);
     else yield path;

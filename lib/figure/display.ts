@@ -11,13 +11,11 @@ import { type Frame, frameTable, isFrame, rowsOf } from "./frame.ts";
 import type { Row } from "./rows.ts";
 import { writeStable } from "./stable.ts";
 import { type Table, table, toHtml, toMarkdown } from "./table.ts";
-import type { FigureDescription } from "./theme.ts";
+import { type FigureDescription, pngScale } from "./theme.ts";
 
 export type MimeBundle = Record<string, string | object>;
 /** What can be shown. */
 export type Showable = Table | FigureDescription | readonly Row[] | Frame | string;
-
-const pngScale = 1.5; // sharp enough for most screens; notebooks stay small
 
 /** The part of Deno.jupyter used here; Deno types it in the kernel only. */
 export interface Kernel {

@@ -4,6 +4,9 @@
  */
 import { escapePlot, wrapPlot } from "./_text.ts";
 
+/** Pixels of a notebook's png for each of its figure: sharp on most screens, and notebooks stay small. */
+export const pngScale = 1.5;
+
 export const palette = [
   "#0072B2",
   "#D55E00",

@@ -4,6 +4,7 @@
  * ends.
  */
 import { delimiter, join } from "node:path";
+import { pngScale } from "../figure/theme.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { lines } from "../platform/native/lines.ts";
 import { installNative, ROOT } from "../platform/native/native.ts";
@@ -24,6 +25,14 @@ const KERNELSPEC = {
   env: { DENO_V8_FLAGS: "--max-old-space-size=8192" },
 };
 
+/**
+ * Until the mouse enters a figure, plotly's extension shows its png at natural size, one and a half
+ * times the figure's, and the notebook cuts off what is wider than the page.
+ */
+const STYLE = `.jp-RenderedPlotly { overflow-x: auto; }
+.jp-RenderedPlotly img { zoom: calc(1 / ${pngScale}); max-width: 100%; height: auto; }
+`;
+
 const checking = Deno.args.includes("--check");
 const passedOn = Deno.args.filter((arg) => arg !== "--check");
 
@@ -38,6 +47,7 @@ try {
     join(SHARE, "kernels", "deno", "kernel.json"),
     JSON.stringify(KERNELSPEC, null, 2) + "\n",
   );
+  await writeWhole(join(SHARE, "custom", "custom.css"), STYLE);
   Deno.exit(await serve(python));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
@@ -51,6 +61,8 @@ async function serve(python: string): Promise<number> {
       "jupyterlab",
       `--ServerApp.root_dir=${ROOT}`,
       "--LabApp.default_url=/lab/tree/notebooks",
+      "--LabApp.custom_css=True",
+      `--ServerApp.tornado_settings=static_custom_path=${join(SHARE, "custom")}`,
       // Jupyter refuses to run as root, as in a container, unless told.
       ...Deno.build.os !== "windows" && Deno.uid() === 0 ? ["--allow-root"] : [],
       ...checking ? ["--no-browser", "--ServerApp.port=0"] : [],
