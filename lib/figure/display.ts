@@ -102,7 +102,8 @@ function leftOut(item: Table | FigureDescription | undefined, place: Place | und
   const title = item && (isTable(item) ? item.caption : titleOf(item).title);
   const which = title || place?.name;
   const what = !item ? "nothing to show" : isTable(item) ? "no rows for it" : "no values to draw";
-  return `Left out${which ? `: ${which}` : ""}. This run has ${what}.`;
+  const end = /[.?!]$/.test(which ?? "") ? "" : ".";
+  return `Left out${which ? `: ${which}` : ""}${end} This run has ${what}.`;
 }
 
 const endings = [".csv", ".md", ".svg", ".png", ".json"];

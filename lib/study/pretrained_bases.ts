@@ -179,7 +179,8 @@ export async function chatAccuracies(
   for (const { columns, models } of bases) {
     const asked: Record<"homo" | "id", Estimate[]> = { homo: [], id: [] };
     for (const name of models) {
-      const { model, material } = await openSubject(name, ours);
+      // Whether they passed their gate is a column of their rows.
+      const { model, material } = await openSubject(name, ours, { warn: () => {} });
       const questions = (suite: "homo" | "id") =>
         [...material.domains.values()].flatMap(({ suites }) =>
           suites[suite]!.flatMap(({ questions }) => [...questions])

@@ -91,7 +91,10 @@ async function open<Model extends ReadableModel>(
   const limit = settings.limit ?? (settings.quick ? QUICK_LIMIT : undefined);
   if (isOrganism(name)) {
     const { batchTokens } = settings;
-    const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1), { batchTokens });
+    const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1), {
+      batchTokens,
+      warn: options.warn,
+    });
     const all = world.domains.map(({ name }) => name);
     const domains = settings.domains ?? (settings.quick ? all.slice(0, QUICK_DOMAINS) : all);
     const material = worldMaterial(world, { domains, limit });

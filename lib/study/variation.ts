@@ -125,9 +125,10 @@ function variedColumns({ learningRate, epochs, size, count, items, bases }: Vari
 /** What a row is called in a sentence, such as `learning rate 1e-3, epochs 3`. */
 export function variationLabel(row: Row, varied: readonly string[]): string {
   return varied.map((key) => {
-    const { [key]: cell } = row, { label = key, format } = dictionary[key] ?? {};
+    const { [key]: cell } = row, { label = key, format, unit } = dictionary[key] ?? {};
     if (typeof cell !== "number") return String(cell);
-    return `${label} ${typeof format === "function" ? format(cell) : formatPlain(cell)}`;
+    if (typeof format === "function") return `${label} ${format(cell)}`;
+    return `${label} ${formatPlain(cell)}${unit === "%" ? "%" : ""}`;
   }).join(", ");
 }
 

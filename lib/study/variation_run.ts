@@ -24,6 +24,8 @@ export async function runVariations(
   // Base models that an experiment has made are few: all their domains are studied.
   const made = variations.some(({ bases }) => bases !== undefined);
   const ours = { ...organismSettings(settings), ...(made ? { domains: undefined } : {}) };
+  // Some are made to fail their gate, which is a column of their rows.
+  const warn = made ? () => {} : undefined;
   const bar = options.onProgress ? undefined : studyProgress();
   const onProgress = options.onProgress ?? bar!.onProgress;
   const plans = variations.map((variation) => variedPlan(plan, variation));
@@ -37,12 +39,19 @@ export async function runVariations(
       const { cells, bases } = await runPlan(varied, {
         store,
         async open(name) {
-          const subject = opened.get(name) ?? await (open?.(name) ?? openSubject(name, ours));
+          const subject = opened.get(name) ??
+            await (open?.(name) ?? openSubject(name, ours, { warn }));
           opened.set(name, subject);
           return subject;
         },
         close() {}, // another variation may ask for it
-        onProgress: (state) => onProgress({ ...state, done: before + state.done, total }),
+        onProgress: (state) =>
+          onProgress({
+            ...state,
+            done: before + state.done,
+            // How many domains there are is known once a model is open.
+            total: Math.round(total * state.total / countCells(varied)),
+          }),
       });
       before += cells.length;
       results.push({ variation: variations[i], cells, bases });

@@ -281,6 +281,7 @@ Deno.test("runVariations() stores its cells as the study does; the study's own i
         done++;
         reused += Number(state.reused);
         assert.equal(state.done, (done - 1) % 3 + 1);
+        assert.equal(state.total, 3);
       },
     };
     const variations = [
