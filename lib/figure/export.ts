@@ -3,7 +3,7 @@
  * browser, so that every machine makes the same pictures. Whole files or none.
  */
 import { join } from "node:path";
-import { writeWhole } from "../platform/runtime/files.ts";
+import { exists, writeWhole } from "../platform/runtime/files.ts";
 import { escapeXml } from "./_text.ts";
 import { titleOf } from "./describe.ts";
 import { roundNumbers } from "./number.ts";
@@ -94,8 +94,6 @@ export function fileName(name: string): string {
   );
 }
 
-const exists = (path: string) => Deno.stat(path).then(() => true, () => false);
-
 /**
  * Writes `folder/name.svg`, `.png` and `.json` (the figure itself), its numbers to six digits; all
  * three are left where they are there and the figure's numbers agree. Gives their paths.
@@ -110,7 +108,7 @@ export async function saveFigure(
   const [svg, png, json] = ["svg", "png", "json"].map((kind) => `${path}.${kind}`);
   assertDrawable(rounded);
   const text = JSON.stringify(rounded) + "\n";
-  if (await isStable(json, text) && await exists(svg) && await exists(png)) return [svg, png, json];
+  if (await isStable(json, text) && exists(svg) && exists(png)) return [svg, png, json];
   const picture = await toSvg(rounded);
   const pixels = await rasterize(picture, 2);
   await writeWhole(svg, picture);

@@ -6,6 +6,7 @@ import { roundNumbers } from "../figure/number.ts";
 import { writeStable } from "../figure/stable.ts";
 import { runName } from "./run_name.ts";
 import {
+  isPublished,
   outputPath,
   parseSettings,
   realSettings,
@@ -62,11 +63,12 @@ export function settingsOf(defaults: Partial<Settings>, json?: string): Settings
   const chosen = parseSettings(own);
   const settings = json === undefined ? chosen : realSettings(parseSettings(json), chosen.model);
   const given = JSON.parse(json ?? own) as Partial<Settings>;
-  const published = outputPath({ output: "figures" });
   if (given.output === undefined) return { ...settings, output: `.cache/runs/${runName(given)}` };
-  if (json === undefined && outputPath(settings) === published) {
+  if (json === undefined && isPublished(settings)) {
     throw new Error(
-      `Cannot use the setting output: expected a folder other than the published ${published}, which ` +
+      `Cannot use the setting output: expected a folder other than the published ${
+        outputPath(settings)
+      }, which ` +
         "deno task reproduce alone writes; found it; give another, or leave output out",
     );
   }
@@ -90,7 +92,7 @@ export function headerText(run: Settings, backend: Backend, folder: string): str
   ];
   return [
     // What is published says the same on every machine.
-    outputPath(run) === outputPath({ output: "figures" })
+    isPublished(run)
       ? `backend: ${name}, ${precision}; machine, versions and times: figures/run.json`
       : `backend: ${name} ${versions.tensorflow ?? versions.tfjs} (${
         parts.filter(Boolean).join(", ")

@@ -4,17 +4,15 @@ import { rearm } from "../figure/_text.ts";
 import type { Row } from "../figure/rows.ts";
 import { unflatten } from "../figure/table.ts";
 import { settingsOf } from "./notebook.ts";
-import { outputPath, SETTINGS_VARIABLE } from "./settings.ts";
+import { isPublished, outputPath, SETTINGS_VARIABLE } from "./settings.ts";
 
 /**
  * The rows of a shipped table, such as `05-evaluation/contrasts`. Undefined where there is no such file,
  * and in the run that makes it.
  */
 export async function published(path: string): Promise<Row[] | undefined> {
-  const output = "figures";
-  const { output: own } = settingsOf({}, Deno.env.get(SETTINGS_VARIABLE));
-  if (outputPath({ output: own }) === outputPath({ output })) return undefined;
-  const text = await Deno.readTextFile(`${outputPath({ output }, path)}.csv`)
+  if (isPublished(settingsOf({}, Deno.env.get(SETTINGS_VARIABLE)))) return undefined;
+  const text = await Deno.readTextFile(`${outputPath({ output: "figures" }, path)}.csv`)
     .catch((error) => {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;

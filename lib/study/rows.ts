@@ -44,7 +44,7 @@ interface Outcome {
 }
 
 /** Share of right answers, points; its 95% interval over questions, seeds and domains pooled. */
-export function accuracyOf(outcomes: readonly Outcome[]): Estimate | null {
+function accuracyOf(outcomes: readonly Outcome[]): Estimate | null {
   if (outcomes.length === 0) return null;
   const right = outcomes.reduce((sum, { correct }) => sum + correct, 0);
   const items = outcomes.map(({ item }) => item);
@@ -58,13 +58,13 @@ export function accuracyOf(outcomes: readonly Outcome[]): Estimate | null {
   return { value, interval: [interval[0], interval[1]], n: units };
 }
 
-export const outcomesOf = ({ items, correct }: SuiteRecord): Outcome[] =>
+const outcomesOf = ({ items, correct }: SuiteRecord): Outcome[] =>
   items.map((item, i) => ({ item, correct: correct[i] }));
 
-export const groupLabel = (group: Treatment | "base") =>
+const groupLabel = (group: Treatment | "base") =>
   group === "base" ? "base" : treatmentLabels[group];
 
-export function before(base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[] {
+function before(base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[] {
   return baseAnswersOf(base, cell, suite).map(({ domain, id, correct }) => ({
     item: `${domain}/${id}`,
     correct: Number(correct),

@@ -308,6 +308,11 @@ export function outputPath({ output }: Pick<Settings, "output">, ...parts: strin
   return resolve(fileURLToPath(new URL("../..", import.meta.url)), output, ...parts);
 }
 
+/** Whether a run's figures are those that ship with the project. */
+export function isPublished(run: Pick<Settings, "output">): boolean {
+  return outputPath(run) === outputPath({ output: "figures" });
+}
+
 /** Folder of finished cells, which git ignores; all notebooks share it. */
 export function storePath(): string {
   return outputPath({ output: ".cache" }, "study");

@@ -7,7 +7,7 @@ import { agree } from "../figure/stable.ts";
 import { isOnnx, ONNX } from "../model/files/source.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import { SHAPE_VARIABLE } from "../platform/runtime/backend_choice.ts";
-import { readText, writeWhole } from "../platform/runtime/files.ts";
+import { exists, readText, writeWhole } from "../platform/runtime/files.ts";
 import { installNative, ROOT } from "../platform/native/native.ts";
 import { executeNotebook, NotebookError } from "../platform/notebook/execute.ts";
 import { formatNotebook, type Output } from "../platform/notebook/notebook.ts";
@@ -133,14 +133,6 @@ function modelSource(value: string, folder: string): string {
   const path = resolve(folder, value);
   const isPath = isAbsolute(value) || /^\.{1,2}([\\/]|$)|\.gguf$/.test(value);
   return isPath || exists(path) ? path : value;
-}
-
-function exists(path: string): boolean {
-  try {
-    return Boolean(Deno.statSync(path));
-  } catch {
-    return false;
-  }
 }
 
 /** What a run is about. */

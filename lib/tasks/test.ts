@@ -6,6 +6,7 @@
 import { resolve } from "node:path";
 import { installNative, ROOT } from "../platform/native/native.ts";
 import { lines } from "../platform/native/lines.ts";
+import { exists } from "../platform/runtime/files.ts";
 
 const FOLDERS = ["test/unit", "test/numerics", "test/notebooks", "test/faults"];
 
@@ -40,14 +41,6 @@ export async function runTests(args: string[], { cwd = ROOT } = {}): Promise<num
   const skipped = count.skipped ? `, ${count.skipped} skipped` : "";
   console.log(`${count.passed} passed, ${count.failed} failed${skipped}`);
   return code || (count.failed ? 1 : 0);
-}
-
-function exists(path: string): boolean {
-  try {
-    return Boolean(Deno.statSync(path));
-  } catch {
-    return false;
-  }
 }
 
 if (import.meta.main) {

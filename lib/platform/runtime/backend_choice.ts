@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { lastLines, run } from "../native/_command.ts";
+import { sha256OfText } from "./digest.ts";
 import { writeWhole } from "./files.ts";
 
 /** `cuda` and `processor` are TensorFlow's two, from one library. */
@@ -158,7 +159,7 @@ export async function fasterOf(
     measure?: (candidate: Candidate, shape: StepShape) => Promise<Outcome>;
   },
 ): Promise<Choice> {
-  const key = await sha256(JSON.stringify([candidates, about, reduced(shape)]));
+  const key = sha256OfText(JSON.stringify([candidates, about, reduced(shape)]));
   const path = join(folder, `${key.slice(0, 16)}.json`);
   const kept = await readChoice(path);
   if (kept !== undefined) return kept;
@@ -184,11 +185,6 @@ async function readChoice(path: string): Promise<Choice | undefined> {
   } catch {
     return undefined;
   }
-}
-
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return new Uint8Array(digest).toHex();
 }
 
 /** The outcomes, in a line: `cuda 9.4 ms a step, processor 17 ms`. */

@@ -3,6 +3,15 @@ import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { formatBytes } from "./memory.ts";
 
+/** Whether a file or a folder is there, and can be seen. */
+export function exists(path: string): boolean {
+  try {
+    return Boolean(Deno.statSync(path));
+  } catch {
+    return false;
+  }
+}
+
 /** Bytes that can still be written where `path` is or will be; undefined where the system does not tell. */
 export function roomAt(path: string): number | undefined {
   for (let folder = path;; folder = dirname(folder)) {
