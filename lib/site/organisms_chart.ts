@@ -1,0 +1,86 @@
+/** The other organisms, computed beforehand: accuracy over the share of SELF in a mixture. */
+import type { SuiteName } from "../evaluate.ts";
+import { html, percent } from "./dom.ts";
+import type { Line, LineChart } from "./line_chart.ts";
+
+/** Mean over the seeds of one organism's cells. */
+export interface OrganismRow {
+  model: string;
+  domain: string;
+  test: SuiteName;
+  /** Share of SELF; undefined of HAR. */
+  ratio?: number;
+  /** Accuracies from 0 to 1. */
+  accuracy: number;
+  base: number;
+  /** Questions of the test, and seeds. */
+  n: number;
+  seeds: number;
+}
+
+export interface OrganismsChoice {
+  domain: string;
+  test: SuiteName;
+  /** The organism of the page. */
+  own: string;
+  /** The visitor's run, as a point. */
+  run?: { ratio: number; accuracy: number };
+}
+
+export function drawOrganisms(
+  chart: LineChart,
+  table: HTMLElement,
+  { rows, domain, test, own, run }: OrganismsChoice & { rows: readonly OrganismRow[] },
+): void {
+  const chosen = rows.filter((row) => row.domain === domain && row.test === test);
+  const models = [...Map.groupBy(chosen, ({ model }) => model)];
+  const lines = models.map(([model, cells]): Line => ({
+    name: model,
+    points: cells.filter(({ ratio }) => ratio !== undefined).sort((a, b) => a.ratio! - b.ratio!)
+      .map(({ ratio, accuracy }) => [ratio!, accuracy]),
+    look: model === own ? "organism own" : "organism",
+    label: model.replace("small-", "s-").replace("medium-", "m-").replace("large-", "l-"),
+  })).toSorted((a, b) => Number(a.name === own) - Number(b.name === own));
+  if (run) {
+    lines.push({
+      name: "your run",
+      points: [[run.ratio, run.accuracy]],
+      look: "yours",
+      label: "you",
+    });
+  }
+  chart.draw({
+    ...{ lines, steps: 1, bottom: 0.3, top: 0.9, format: (share) => percent(share, 0) },
+    description: `Accuracy on ${test.toUpperCase()} of ${domain} over the share of SELF, of ` +
+      `${models.length} organisms; the table below holds the numbers`,
+  });
+  const ratios = [...new Set(chosen.map(({ ratio }) => ratio))]
+    .sort((a, b) => (a ?? 2) - (b ?? 2));
+  const head = [
+    "organism",
+    "base",
+    ...ratios.map((ratio) => ratio === undefined ? "HAR" : `r ${ratio}`),
+  ];
+  table.replaceChildren(html(
+    "table",
+    { class: "runs" },
+    html("tr", {}, ...head.map((name) => html("th", { scope: "col" }, name))),
+    ...models.map(([model, cells]) =>
+      html(
+        "tr",
+        {},
+        html(
+          "th",
+          { scope: "row" },
+          model,
+          html("small", {}, `n = ${cells[0].n}, seeds ${cells[0].seeds}`),
+        ),
+        html("td", { class: "number" }, percent(cells[0].base)),
+        ...ratios.map((ratio) => {
+          const cell = cells.find((one) => one.ratio === ratio);
+          return html("td", { class: "number" }, cell ? percent(cell.accuracy) : "–");
+        }),
+      )
+    ),
+  ));
+}
