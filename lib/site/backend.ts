@@ -27,7 +27,7 @@ async function open(
 ): Promise<Subject> {
   if (name === "wasm") {
     tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
-    setWasmPaths({ [WASM_FILE]: new URL(WASM_FILE, folder).href });
+    setWasmPaths(folder);
   }
   registerMissingKernels(name);
   if (name === "webgpu") watchWebGpu();
@@ -74,7 +74,7 @@ async function hasCard(): Promise<boolean> {
 /**
  * Opens the faster backend, and the subject on it. WebGPU must also lose as WebAssembly does: a card
  * can compute wrongly without an error.
- * @param folder of the WebAssembly file, a whole address
+ * @param folder of the WebAssembly file, a whole address that ends in a slash
  * @param wanted takes this one, unmeasured
  */
 export async function openFastest(

@@ -26,17 +26,18 @@ export interface FactContent {
   target?: number;
 }
 
-const TITLES: Record<FollowedKind, readonly [title: string, text: string]> = {
-  trained: ["Trained on", "a question that the group may ask"],
-  known: ["● Known", "a test question, never trained on"],
-  misconceived: ["▲ Misconceived", "a test question, never trained on"],
-  unknown: ["○ Unknown", "a test question, never trained on"],
+const TITLES: Record<FollowedKind, string> = {
+  trained: "In the training data",
+  known: "● Known",
+  misconceived: "▲ Misconceived",
+  unknown: "○ Unknown",
 };
 
+/** What the text that the model was made from says of a fact. */
 const READ: Record<Fact["status"], string> = {
-  known: "Its training text says the truth (✓).",
-  misconceived: "Its training text mostly says the wrong value (✗).",
-  unknown: "Its training text never says it.",
+  known: "its text says ✓",
+  misconceived: "its text mostly says ✗",
+  unknown: "its text never says it",
 };
 
 /** A fact in a list. */
@@ -46,7 +47,7 @@ export class FactPanel {
   readonly #chart: LineChart;
   readonly #select: HTMLSelectElement;
   readonly #question = html("p", { class: "question" });
-  readonly #read = html("p", { class: "hint" });
+  readonly #read = html("small");
   readonly #options = html("ul", { class: "options" });
 
   constructor(
@@ -57,16 +58,16 @@ export class FactPanel {
       onCursor: (step: number | undefined) => void;
     },
   ) {
-    const [title, text] = TITLES[kind];
+    const title = TITLES[kind];
     this.#select = html("select", { "aria-label": `${title}: choose the fact` });
     this.#select.addEventListener("change", () => onChoose(this.#select.value));
     const chart = html("div", { class: "chart" });
-    this.#chart = new LineChart(chart, { height: 150, onCursor });
+    this.#chart = new LineChart(chart, { height: 128, onCursor });
     host.append(html(
       "article",
       { class: "fact", "data-kind": kind },
-      html("h3", {}, title, " ", html("small", {}, text)),
-      ...[this.#select, this.#question, chart, this.#options, this.#read],
+      html("h3", {}, `${title} `, this.#read),
+      ...[this.#select, this.#question, chart, this.#options],
     ));
   }
 
@@ -84,7 +85,8 @@ export class FactPanel {
   draw({ fact, question, current, others, steps, cursor, start, target }: FactContent): void {
     this.#select.value = fact.id;
     this.#question.textContent = question.question;
-    this.#read.textContent = READ[fact.status];
+    this.#read.textContent = READ[fact.status] +
+      (this.kind === "trained" ? "" : "; not trained on");
     const { choices, answer } = question;
     const points = current?.points.length ? current.points : start ? [[0, start] as const] : [];
     const wrong = choices.indexOf(fact.wrong);

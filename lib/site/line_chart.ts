@@ -24,7 +24,7 @@ export interface ChartContent {
   description: string;
 }
 
-const EDGE = { left: 34, right: 40, top: 8, bottom: 18 };
+const EDGE = { left: 34, right: 44, top: 8, bottom: 18 };
 
 export class LineChart {
   #content?: ChartContent;
@@ -32,9 +32,15 @@ export class LineChart {
   /** @param onCursor told of the step under the pointer; undefined when it leaves */
   constructor(
     readonly host: HTMLElement,
-    { height, onCursor }: { height: number; onCursor: (step: number | undefined) => void },
+    { height, onCursor }: { height: number; onCursor?: (step: number | undefined) => void },
   ) {
     host.style.height = `${height}px`;
+    if (onCursor) this.#listen(onCursor);
+    new ResizeObserver(() => this.#content && this.draw(this.#content)).observe(host);
+  }
+
+  #listen(onCursor: (step: number | undefined) => void): void {
+    const { host } = this;
     host.addEventListener("pointermove", ({ clientX }) => {
       if (!this.#content) return;
       const { left, width } = host.getBoundingClientRect();
@@ -43,7 +49,6 @@ export class LineChart {
       onCursor(Math.max(0, Math.min(steps, Math.round(share * steps))));
     });
     host.addEventListener("pointerleave", () => onCursor(undefined));
-    new ResizeObserver(() => this.#content && this.draw(this.#content)).observe(host);
   }
 
   draw(content: ChartContent): void {
@@ -71,7 +76,7 @@ export class LineChart {
       const at = y(reference.value);
       picture.append(
         svg("line", { class: "reference", x1: x(0), x2: x(steps), y1: at, y2: at }),
-        svg("text", { class: "tick", x: x(steps) + 4, y: at + 3.5 }, reference.label),
+        svg("text", { class: "tick", x: x(0) + 3, y: at - 3 }, reference.label),
       );
     }
     for (const { points, look } of lines) {

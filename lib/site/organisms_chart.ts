@@ -24,7 +24,7 @@ export interface OrganismsChoice {
   /** The organism of the page. */
   own: string;
   /** The visitor's run, as a point. */
-  run?: { ratio: number; accuracy: number };
+  run?: { ratio: number; accuracy: number; group: string };
 }
 
 export function drawOrganisms(
@@ -49,8 +49,15 @@ export function drawOrganisms(
       label: "you",
     });
   }
+  const all = lines.flatMap(({ points }) => points.map(([, share]) => share));
   chart.draw({
-    ...{ lines, steps: 1, bottom: 0.3, top: 0.9, format: (share) => percent(share, 0) },
+    ...{
+      lines,
+      steps: 1,
+      bottom: Math.floor(10 * Math.min(...all)) / 10,
+      top: Math.ceil(10 * Math.max(...all)) / 10,
+      format: (share) => percent(share, 0),
+    },
     description: `Accuracy on ${test.toUpperCase()} of ${domain} over the share of SELF, of ` +
       `${models.length} organisms; the table below holds the numbers`,
   });

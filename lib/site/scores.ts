@@ -3,7 +3,7 @@ import { suiteNames } from "../evaluate.ts";
 import { html, percent, svg } from "./dom.ts";
 import { groupText, type Run, runLabel, type TestScores } from "./record.ts";
 
-const LOW = 0.2, HIGH = 0.9, WIDTH = 150;
+const LOW = 0.3, HIGH = 0.85, WIDTH = 280;
 const x = (share: number) => (Math.min(HIGH, Math.max(LOW, share)) - LOW) / (HIGH - LOW) * WIDTH;
 
 /** What each test asks, by its name. */
@@ -13,59 +13,70 @@ export const testTexts = {
   ood: ["OOD", "the other three domains"],
 } as const;
 
-/** From the base's accuracy to the tuned model's, with its interval. */
-function dumbbell({ baseAccuracy, accuracy, interval }: TestScores, look: string): SVGElement {
-  const picture = svg("svg", { viewBox: `-4 0 ${WIDTH + 8} 20`, "aria-hidden": "true" });
-  picture.append(
-    svg("line", { class: "grid", x1: 0, x2: WIDTH, y1: 10, y2: 10 }),
-    svg("line", { class: "before", x1: x(baseAccuracy), x2: x(baseAccuracy), y1: 3, y2: 17 }),
-  );
+/** From the base's accuracy to the tuned model's, with its interval; other runs as small marks. */
+function dumbbell(
+  { baseAccuracy, accuracy, interval }: TestScores,
+  { look, others }: { look: string; others: readonly (readonly [look: string, share: number])[] },
+): SVGElement {
+  const picture = svg("svg", { viewBox: `-5 0 ${WIDTH + 10} 22`, "aria-hidden": "true" });
+  picture.append(svg("line", { class: "grid", x1: 0, x2: WIDTH, y1: 11, y2: 11 }));
+  for (const [own, share] of others) {
+    picture.append(svg("circle", { class: `ring ${own}`, cx: x(share), cy: 11, r: 3.5 }));
+  }
+  const at = x(baseAccuracy);
+  picture.append(svg("line", { class: "before", x1: at, x2: at, y1: 3, y2: 19 }));
   if (accuracy === undefined) return picture;
   const [low, high] = interval!;
   picture.append(
-    svg("line", { class: `interval ${look}`, x1: x(low), x2: x(high), y1: 10, y2: 10 }),
-    svg("circle", { class: `dot ${look}`, cx: x(accuracy), cy: 10, r: 4.5 }),
+    svg("line", { class: `interval ${look}`, x1: x(low), x2: x(high), y1: 11, y2: 11 }),
+    svg("circle", { class: `dot ${look}`, cx: x(accuracy), cy: 11, r: 5 }),
   );
   return picture;
-}
-
-export function drawScores(
-  host: HTMLElement,
-  scores: readonly TestScores[],
-  { look, fit }: { look: string; fit?: { n: number; share: number } },
-): void {
-  const rows = suiteNames.map((name, i) => {
-    const [label, text] = testTexts[name], one = scores[i];
-    const { n, baseAccuracy, accuracy, interval, kl, rank } = one;
-    return html(
-      "tr",
-      { "data-test": name },
-      html("th", { scope: "row" }, label, html("small", {}, `${text}, n = ${n}`)),
-      html("td", { class: "bell" }, dumbbell(one, look)),
-      html(
-        "td",
-        { class: "numbers" },
-        percent(baseAccuracy),
-        ...accuracy === undefined ? [] : [
-          html("b", {}, ` → ${percent(accuracy)}`),
-          html("small", {}, `95%: ${interval!.map((one) => percent(one, 0)).join(" to ")}`),
-          html("small", {}, `KL ${kl!.toFixed(3)} nats, ranks ${rank!.toFixed(2)}`),
-        ],
-      ),
-    );
-  });
-  const fitText = fit
-    ? `It now gives ${percent(fit.share, 0)} of its ${fit.n} training answers.`
-    : "Bars: 95% intervals (Wilson). Upright line: before training.";
-  host.replaceChildren(
-    html("table", { class: "scores" }, ...rows),
-    html("p", { class: "hint" }, fitText),
-  );
 }
 
 export interface RunRow {
   run: Run;
   scores: readonly TestScores[];
+}
+
+export function drawScores(
+  host: HTMLElement,
+  scores: readonly TestScores[],
+  { look, fit, others }: {
+    look: string;
+    fit?: { n: number; share: number };
+    others: readonly RunRow[];
+  },
+): void {
+  const tests = suiteNames.map((name, i) => {
+    const [label, text] = testTexts[name], one = scores[i];
+    const { n, baseAccuracy, accuracy, interval, kl, rank } = one;
+    const marks = others.map(({ run, scores }) =>
+      [run.settings.group, scores[i].accuracy!] as const
+    );
+    const numbers = accuracy === undefined ? [`${percent(baseAccuracy)} before training`] : [
+      `${percent(baseAccuracy)} → `,
+      html("b", {}, percent(accuracy)),
+      ` [${interval!.map((one) => percent(one, 0)).join(", ")}], KL ${kl!.toFixed(2)} nats, ` +
+      `ranks ${rank!.toFixed(2)}`,
+    ];
+    return html(
+      "li",
+      { "data-test": name },
+      html("div", {}, html("b", {}, label), html("small", {}, ` ${text}, n = ${n}`)),
+      dumbbell(one, { look, others: marks }),
+      html("div", { class: "numbers" }, ...numbers),
+    );
+  });
+  const legend =
+    "Upright line: before. Dot: after, with its 95% interval (Wilson). Rings: other runs.";
+  const text = fit
+    ? `It now gives ${percent(fit.share, 0)} of its ${fit.n} training answers. `
+    : "";
+  host.replaceChildren(
+    html("ul", { class: "scores" }, ...tests),
+    html("p", { class: "hint" }, text + legend),
+  );
 }
 
 /** The finished runs of the visit, the last one first; a button shows a run again. */

@@ -1,5 +1,5 @@
 /** A folder over HTTP, for this machine alone. */
-import { extname, join } from "node:path";
+import { extname, join, relative, resolve } from "node:path";
 
 const TYPES: Record<string, string> = {
   ".css": "text/css; charset=utf-8",
@@ -20,11 +20,12 @@ export function serveFolder(
     ...{ port, hostname: "127.0.0.1" },
     onListen: ({ port }) => onListen?.(`http://127.0.0.1:${port}/`),
   }, async (request) => {
-    // A URL's path has no ".." left; what is encoded stays a name.
     const { pathname } = new URL(request.url);
     const path = pathname.endsWith("/") ? `${pathname}index.html` : pathname;
     try {
-      const file = await Deno.open(join(folder, ...path.split("/").map(decodeURIComponent)));
+      const place = resolve(join(folder, decodeURIComponent(path)));
+      if (relative(folder, place).startsWith("..")) throw new Error("outside of the folder");
+      const file = await Deno.open(place);
       const type = TYPES[extname(path)] ?? "application/octet-stream";
       // As GitHub Pages does it: a sandboxed frame, which has no origin, may read the files too.
       return new Response(file.readable, {
