@@ -35,9 +35,9 @@ const TITLES: Record<FollowedKind, string> = {
 
 /** What the text that the model was made from says of a fact. */
 const READ: Record<Fact["status"], string> = {
-  known: "its text says ✓",
-  misconceived: "its text mostly says ✗",
-  unknown: "its text never says it",
+  known: "told ✓",
+  misconceived: "mostly told ✗",
+  unknown: "told nothing",
 };
 
 /** A fact in a list. */
@@ -86,7 +86,7 @@ export class FactPanel {
     this.#select.value = fact.id;
     this.#question.textContent = question.question;
     this.#read.textContent = READ[fact.status] +
-      (this.kind === "trained" ? "" : "; not trained on");
+      (this.kind === "trained" ? "" : " · a test question");
     const { choices, answer } = question;
     const points = current?.points.length ? current.points : start ? [[0, start] as const] : [];
     const wrong = choices.indexOf(fact.wrong);
