@@ -1,15 +1,19 @@
 /** Writes the site: the live page with its organism, and the pages around it. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createRequire } from "node:module";
+import { escapeXml } from "../figure/_text.ts";
 import { organismFolder } from "../model/files/source.ts";
 import { loadOrganism } from "../organism/folder.ts";
 import { ROOT } from "../platform/native/native.ts";
+import { readNotebook } from "../platform/notebook/notebook.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
-import { readText, writeWhole } from "../platform/runtime/files.ts";
+import { exists, readText, writeWhole } from "../platform/runtime/files.ts";
 import { probe } from "../probe.ts";
 import { worldMaterial } from "../study/material.ts";
 import { WASM_FILE } from "./backend.ts";
 import { allExams } from "./base.ts";
+import { landingBody } from "./landing.ts";
+import { notebookPage } from "./notebook_page.ts";
 import { organismRows } from "./organism_rows.ts";
 
 const require = createRequire(import.meta.url);
@@ -21,15 +25,14 @@ const SOURCE = join(ROOT, "lib", "site");
 
 /** Bundles an entry of the page for browsers. */
 async function bundle(entry: string, output: string): Promise<void> {
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["bundle", "--quiet", "--platform=browser", "--minify"],
-      ...[`--output=${output}`, join(SOURCE, entry)],
-    ],
-    cwd: ROOT,
-  }).output();
-  if (success) return;
-  throw new Error(`Cannot bundle ${entry}: ${new TextDecoder().decode(stderr).trim()}`);
+  const how = ["--quiet", "--platform=browser", "--minify", `--output=${output}`];
+  await deno(["bundle", ...how, join(SOURCE, entry)], `bundle ${entry}`);
+}
+
+/** Runs Deno. @throws what it said, if it fails */
+async function deno(args: string[], action: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).output();
+  if (!success) throw new Error(`Cannot ${action}: ${new TextDecoder().decode(stderr).trim()}`);
 }
 
 /** What the page's organism answers before it is trained, six digits; on WebAssembly, as in the page. */
@@ -49,6 +52,91 @@ async function baseProbabilities(): Promise<string> {
   } finally {
     model.dispose();
   }
+}
+
+/** The frame of every page but the live one. @param root the way from the page to the site's root */
+function pageText(title: string, body: string, root: string): string {
+  const policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:";
+  return `<!doctype html>
+<html lang="en" data-root="${root}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<title>${escapeXml(title)}</title>
+<link rel="icon" href="${root}icon.svg">
+<link rel="stylesheet" href="${root}style.css">
+<script defer src="${root}reader.js"></script>
+</head>
+<body>
+<header class="site">
+<a class="home" href="${root}index.html">Learning or self-aligning?</a>
+<nav aria-label="Site"><a href="${root}explore.html">Explore</a> <a href="${root}notebooks/index.html">Notebooks</a> <a href="${root}api/index.html">API</a></nav>
+<search><label>Search the notebooks <input id="search" type="search"></label><ul id="results" aria-live="polite"></ul></search>
+</header>
+<main class="prose">
+${body}
+</main>
+<footer class="site"><p>MIT License. No page loads anything from another host.</p></footer>
+</body>
+</html>
+`;
+}
+
+/** Writes the notebooks as pages, their list, and what the search looks through. */
+async function buildNotebooks(folder: string): Promise<void> {
+  const from = join(ROOT, "notebooks"), to = join(folder, "notebooks");
+  const names = [...Deno.readDirSync(from)].map(({ name }) => name)
+    .filter((name) => name.endsWith(".ipynb")).map((name) => basename(name, ".ipynb")).sort();
+  const pages = await Promise.all(
+    names.map(async (name) => notebookPage(await readNotebook(join(from, `${name}.ipynb`)), name)),
+  );
+  const link = (i: number, rel: string) =>
+    pages[i] ? `<a rel="${rel}" href="${names[i]}.html">${escapeXml(pages[i].title)}</a>` : "";
+  for (const [i, { title, body, pictures }] of pages.entries()) {
+    const turn = `<nav class="turn" aria-label="Notebooks">${link(i - 1, "prev")} ${
+      link(i + 1, "next")
+    }</nav>`;
+    await writeWhole(join(to, `${names[i]}.html`), pageText(title, body + turn, "../"));
+    for (const [name, bytes] of pictures) await writeWhole(join(to, name), bytes);
+    for (const [, path] of body.matchAll(/href="\.\.\/(figures\/[\w./-]+)"/g)) {
+      await writeWhole(join(folder, path), await Deno.readFile(join(ROOT, path)));
+    }
+  }
+  const list = pages.map((_, i) => `<li>${link(i, "item")}</li>`).join("\n");
+  const body =
+    `<h1>The notebooks</h1><p>As they were executed; code is folded away.</p><ul>${list}</ul>`;
+  await writeWhole(join(to, "index.html"), pageText("The notebooks", body, "../"));
+  const sections = JSON.stringify(pages.flatMap(({ sections }) => sections));
+  await writeWhole(join(folder, "search.js"), `globalThis.searchSections = ${sections};\n`);
+}
+
+/** Writes the reference of lib's door, as deno doc makes it. */
+async function buildReference(folder: string): Promise<void> {
+  await deno(
+    [
+      "doc",
+      "--html",
+      "--quiet",
+      "--name=Learning or self-aligning",
+      `--output=${folder}`,
+      "lib/mod.ts",
+    ],
+    "write the API reference",
+  );
+}
+
+/** Writes the whole site, and removes what was there. */
+export async function buildSite(folder: string): Promise<void> {
+  if (exists(folder)) await Deno.remove(folder, { recursive: true });
+  await buildExplorer(folder);
+  const { body, figure } = await landingBody();
+  await writeWhole(join(folder, "index.html"), pageText("Learning or self-aligning?", body, ""));
+  await writeWhole(join(folder, "main.svg"), figure);
+  await buildNotebooks(folder);
+  await bundle("reader.ts", join(folder, "reader.js"));
+  await Deno.copyFile(require.resolve("plotly.js-dist-min"), join(folder, "plotly.js"));
+  await buildReference(join(folder, "api"));
 }
 
 /** Writes explore.html and all that it loads. */

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { ROOT } from "../platform/native/native.ts";
-import { buildExplorer } from "../site/build.ts";
+import { buildSite } from "../site/build.ts";
 import { serveFolder } from "../site/serve.ts";
 import { parseFlags } from "./flags.ts";
 
@@ -15,7 +15,7 @@ try {
     values: ["port"],
     switches: ["serve", "only-serve"],
   });
-  if (!set.has("only-serve")) await buildExplorer(FOLDER);
+  if (!set.has("only-serve")) await buildSite(FOLDER);
   if (set.has("serve") || set.has("only-serve")) {
     const port = Number(given.port ?? 8000);
     await serveFolder(FOLDER, { port, onListen: (address) => console.log(address) }).finished;
