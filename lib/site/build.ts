@@ -126,8 +126,11 @@ async function buildReference(folder: string): Promise<void> {
   );
 }
 
-/** Writes the whole site, and removes what was there. */
-export async function buildSite(folder: string): Promise<void> {
+/** Writes the whole site, and removes what was there. @param reference whether with the API reference */
+export async function buildSite(
+  folder: string,
+  { reference = true }: { reference?: boolean } = {},
+): Promise<void> {
   if (exists(folder)) await Deno.remove(folder, { recursive: true });
   await buildExplorer(folder);
   const { body, figure } = await landingBody();
@@ -136,7 +139,7 @@ export async function buildSite(folder: string): Promise<void> {
   await buildNotebooks(folder);
   await bundle("reader.ts", join(folder, "reader.js"));
   await Deno.copyFile(require.resolve("plotly.js-dist-min"), join(folder, "plotly.js"));
-  await buildReference(join(folder, "api"));
+  if (reference) await buildReference(join(folder, "api"));
 }
 
 /** Writes explore.html and all that it loads. */

@@ -31,18 +31,23 @@ const SENTENCES: Record<string, string> = {
   "KL, INC - best mixture": "Contradicting answers move the model farther than the best mixture:",
 };
 
-const FIGURE = "05-evaluation/contrasts";
+const FIGURE = "05-evaluation/accuracy";
 
-const rounded = (value: number, unit: string) =>
-  `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(unit === "points" ? 1 : 2)}`;
+function rounded(value: number, unit: string): string {
+  const text = Math.abs(value).toFixed(unit === "points" ? 1 : 2);
+  return Number(text) === 0 ? text : `${value > 0 ? "+" : "−"}${text}`;
+}
 
 function sentence(finding: string, rows: readonly ResultRow[]): string {
-  const numbers = rows.map(({ test, estimate: { value, interval }, unit, n, over, verdict }) => {
+  const papers = new Set(rows.map(({ paper }) => paper ?? ""));
+  const numbers = rows.map(({ test, estimate: { value, interval }, unit, n, over, ...row }) => {
     const range = interval ? ` [${interval.map((end) => rounded(end, unit)).join(", ")}]` : "";
+    const paper = papers.size > 1 && row.paper ? ` (the paper: ${escapeXml(row.paper)})` : "";
+    const verdict = row.verdict ? `: <i>${escapeXml(row.verdict)}</i>` : "";
     return `<li><b>${escapeXml(test)}</b> ${rounded(value, unit)}${range} ${escapeXml(unit)}, ` +
-      `n = ${n} ${escapeXml(over)}${verdict ? `: <i>${escapeXml(verdict)}</i>` : ""}</li>`;
+      `n = ${n} ${escapeXml(over)}${verdict}${paper}</li>`;
   });
-  const { paper } = rows[0];
+  const [paper] = papers.size === 1 ? papers : [];
   const beside = paper ? ` <small>The paper: ${escapeXml(paper)}.</small>` : "";
   return `<li><p>${escapeXml(SENTENCES[finding] ?? `${finding}:`)}${beside}</p>` +
     `<ul class="numbers">${numbers.join("")}</ul></li>`;
