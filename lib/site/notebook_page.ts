@@ -54,8 +54,12 @@ export function notebookPage(notebook: Notebook, name: string): NotebookPage {
   const pictures = new Map<string, Uint8Array>();
   const sections: Section[] = [];
   const output = (output: Output): string => {
-    if (output.output_type === "stream") return `<pre>${escapeXml(textOf(output.text))}</pre>`;
-    if (output.output_type === "error") return `<pre>${escapeXml(output.evalue)}</pre>`;
+    if (output.output_type === "stream") {
+      return `<pre tabindex="0">${escapeXml(textOf(output.text))}</pre>`;
+    }
+    if (output.output_type === "error") {
+      return `<pre tabindex="0">${escapeXml(output.evalue)}</pre>`;
+    }
     const { data } = output;
     if ("application/vnd.plotly.v1+json" in data && "image/png" in data) {
       const picture = `${name}-${pictures.size + 1}.png`;
@@ -67,12 +71,12 @@ export function notebookPage(notebook: Notebook, name: string): NotebookPage {
         cleaned(textOf(html))
       }</div>`;
     }
-    return `<pre>${escapeXml(textOf(data["text/plain"] as string ?? ""))}</pre>`;
+    return `<pre tabindex="0">${escapeXml(textOf(data["text/plain"] as string ?? ""))}</pre>`;
   };
   const cell = (cell: Notebook["cells"][number]): string => {
     const source = textOf(cell.source);
     if (cell.cell_type === "code") {
-      const code = `<details class="code"><summary>Code</summary><pre><code>${
+      const code = `<details class="code"><summary>Code</summary><pre tabindex="0"><code>${
         escapeXml(source)
       }</code></pre></details>`;
       return code + cell.outputs.map(output).join("\n");

@@ -28,13 +28,12 @@ const read = async (name: string) => {
 
 /** In a sandboxed frame the page has no origin, and may start a worker from its text alone. */
 async function startWorker(): Promise<Worker> {
-  const address = new URL("worker.js", document.baseURI);
-  try {
-    return new Worker(address, { type: "module" });
-  } catch {
-    const code = new Blob([await (await fetch(address)).text()], { type: "text/javascript" });
-    return new Worker(URL.createObjectURL(code), { type: "module" });
+  let address = new URL("worker.js", document.baseURI).href;
+  if (origin === "null") {
+    const code = await (await fetch(address)).text();
+    address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   }
+  return new Worker(address, { type: "module" });
 }
 
 const [world, base, organisms, card, worker] = await Promise.all([
@@ -349,7 +348,10 @@ worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   if (!calm && opening.get("start") !== "no" && visit.groups.inc.length > 0) visit.train();
 });
-worker.addEventListener("error", ({ message }) => say(`The worker failed: ${message}`));
+worker.addEventListener(
+  "error",
+  ({ message }) => say(`The worker failed: ${message ?? "it could not start"}`),
+);
 worker.postMessage({
   type: "open",
   folder: folder.href,
