@@ -33,7 +33,7 @@ async function startWorker(): Promise<Worker> {
     const code = await (await fetch(address)).text();
     address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   }
-  return new Worker(address, { type: "module" });
+  return new Worker(address); // such a page may start no module
 }
 
 const [world, base, organisms, card, worker] = await Promise.all([
