@@ -86,7 +86,7 @@ export class FactPanel {
     this.#select.value = fact.id;
     this.#question.textContent = question.question;
     this.#read.textContent = READ[fact.status] +
-      (this.kind === "trained" ? "" : " · a test question");
+      (this.kind === "trained" ? "" : " · test question");
     const { choices, answer } = question;
     const points = current?.points.length ? current.points : start ? [[0, start] as const] : [];
     const wrong = choices.indexOf(fact.wrong);

@@ -18,22 +18,31 @@ export interface ChartContent {
   bottom?: number;
   format: (value: number) => string;
   cursor?: number;
+  /** What stands below the first and the last step. Default: their numbers. */
+  ends?: readonly [string, string];
   /** A value to compare with. */
   reference?: { value: number; label: string };
   /** What is shown, for those who can't see it. */
   description: string;
 }
 
-const EDGE = { left: 34, right: 44, top: 8, bottom: 18 };
+const EDGE = { left: 34, top: 8, bottom: 18 };
 
 export class LineChart {
   #content?: ChartContent;
+  readonly #right: number;
 
   /** @param onCursor told of the step under the pointer; undefined when it leaves */
   constructor(
     readonly host: HTMLElement,
-    { height, onCursor }: { height: number; onCursor?: (step: number | undefined) => void },
+    { height, right = 44, onCursor }: {
+      height: number;
+      /** Room for the lines' labels, px. */
+      right?: number;
+      onCursor?: (step: number | undefined) => void;
+    },
   ) {
+    this.#right = right;
     host.style.height = `${height}px`;
     if (onCursor) this.#listen(onCursor);
     new ResizeObserver(() => this.#content && this.draw(this.#content)).observe(host);
@@ -44,7 +53,7 @@ export class LineChart {
     host.addEventListener("pointermove", ({ clientX }) => {
       if (!this.#content) return;
       const { left, width } = host.getBoundingClientRect();
-      const share = (clientX - left - EDGE.left) / (width - EDGE.left - EDGE.right);
+      const share = (clientX - left - EDGE.left) / (width - EDGE.left - this.#right);
       const { steps } = this.#content;
       onCursor(Math.max(0, Math.min(steps, Math.round(share * steps))));
     });
@@ -54,10 +63,11 @@ export class LineChart {
   draw(content: ChartContent): void {
     this.#content = content;
     const { lines, steps, top, bottom = 0, format, cursor, reference, description } = content;
+    const { ends = ["0", String(steps)] } = content;
     const width = this.host.clientWidth, height = this.host.clientHeight;
     if (width === 0) return;
     const x = (step: number) =>
-      EDGE.left + (width - EDGE.left - EDGE.right) * step / Math.max(1, steps);
+      EDGE.left + (width - EDGE.left - this.#right) * step / Math.max(1, steps);
     const y = (value: number) =>
       EDGE.top +
       (height - EDGE.top - EDGE.bottom) *
@@ -69,14 +79,15 @@ export class LineChart {
         svg("text", { class: "tick end", x: EDGE.left - 5, y: y(value) + 3.5 }, format(value)),
       );
     }
-    for (const step of [0, steps]) {
-      picture.append(svg("text", { class: "tick mid", x: x(step), y: height - 4 }, String(step)));
-    }
+    ends.forEach((text, i) => {
+      const look = ends[1].length < 5 ? "mid" : i === 0 ? "" : "end";
+      picture.append(svg("text", { class: `tick ${look}`, x: x(i * steps), y: height - 4 }, text));
+    });
     if (reference) {
       const at = y(reference.value);
       picture.append(
         svg("line", { class: "reference", x1: x(0), x2: x(steps), y1: at, y2: at }),
-        svg("text", { class: "tick", x: x(0) + 3, y: at - 3 }, reference.label),
+        svg("text", { class: "tick end", x: EDGE.left - 5, y: at + 3.5 }, reference.label),
       );
     }
     for (const { points, look } of lines) {

@@ -39,13 +39,13 @@ export function drawOrganisms(
     points: cells.filter(({ ratio }) => ratio !== undefined).sort((a, b) => a.ratio! - b.ratio!)
       .map(({ ratio, accuracy }) => [ratio!, accuracy]),
     look: model === own ? "organism own" : "organism",
-    label: model.replace("small-", "s-").replace("medium-", "m-").replace("large-", "l-"),
+    label: model,
   })).toSorted((a, b) => Number(a.name === own) - Number(b.name === own));
   if (run) {
     lines.push({
       name: "your run",
       points: [[run.ratio, run.accuracy]],
-      look: "yours",
+      look: `yours ${run.group}`,
       label: "you",
     });
   }

@@ -70,7 +70,7 @@ const panels = new Map(followedKinds.map((kind) => [
   }),
 ]));
 const lossChart = new LineChart(byId("loss"), { height: 120, onCursor: setCursor });
-const organismsChart = new LineChart(byId("organisms"), { height: 260 });
+const organismsChart = new LineChart(byId("organisms"), { height: 260, right: 76 });
 const map = new FactMap(byId("map"), (fact) => choose(fact.status, fact));
 
 type Beside = ReturnType<Visit["runsBeside"]>;
@@ -116,7 +116,8 @@ function drawStep(beside: Beside): void {
   drawFacts(beside, steps);
   drawLoss(beside, steps);
   const last = current?.steps.at(-1)?.step ?? 0, step = Math.min(cursor ?? last, last);
-  byId("step").textContent = `step ${step} of ${steps}`;
+  const which = current ? `${groupText(current.settings)}, ` : "";
+  byId("step").textContent = `${which}step ${step} of ${steps}`;
   input("scrub").max = String(steps);
   input("scrub").value = String(step);
   byId<HTMLProgressElement>("progress").value = visit.running ? last / steps : 0;

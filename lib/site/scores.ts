@@ -69,7 +69,7 @@ export function drawScores(
     );
   });
   const legend =
-    "Upright line: before. Dot: after, with its 95% interval (Wilson). Rings: other runs.";
+    "Upright line: before. Dot: after, with its 95% interval (Wilson). Rings: other runs. The line goes from 30% to 85%.";
   const text = fit
     ? `It now gives ${percent(fit.share, 0)} of its ${fit.n} training answers. `
     : "";
