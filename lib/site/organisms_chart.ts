@@ -51,13 +51,9 @@ export function drawOrganisms(
   }
   const all = lines.flatMap(({ points }) => points.map(([, share]) => share));
   chart.draw({
-    ...{
-      lines,
-      steps: 1,
-      bottom: Math.floor(10 * Math.min(...all)) / 10,
-      top: Math.ceil(10 * Math.max(...all)) / 10,
-      format: (share) => percent(share, 0),
-    },
+    ...{ lines, steps: 1, ends: ["r = 0 (INC)", "r = 1 (SELF)"], format: (p) => percent(p, 0) },
+    bottom: Math.floor(10 * Math.min(...all)) / 10,
+    top: Math.ceil(10 * Math.max(...all)) / 10,
     description: `Accuracy on ${test.toUpperCase()} of ${domain} over the share of SELF, of ` +
       `${models.length} organisms; the table below holds the numbers`,
   });

@@ -70,7 +70,7 @@ const panels = new Map(followedKinds.map((kind) => [
   }),
 ]));
 const lossChart = new LineChart(byId("loss"), { height: 120, onCursor: setCursor });
-const organismsChart = new LineChart(byId("organisms"), { height: 260, right: 76 });
+const organismsChart = new LineChart(byId("organisms"), { height: 260, right: 84 });
 const map = new FactMap(byId("map"), (fact) => choose(fact.status, fact));
 
 type Beside = ReturnType<Visit["runsBeside"]>;
