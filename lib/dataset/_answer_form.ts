@@ -1,7 +1,6 @@
 /**
  * How a file writes its answers. One row rarely tells: 1 is the second option, the first one, or an
- * option that reads "1". So all rows of a file are looked at together, and a file that leaves it open
- * is refused with what was found.
+ * option that reads "1". So all rows are looked at together; a file that leaves it open is refused.
  */
 import { LETTERS } from "../question.ts";
 import { RowFault, show } from "./_rows.ts";
@@ -12,10 +11,7 @@ export type AnswerForm = typeof answerForms[number];
 
 /** How answers are read. */
 export interface AnswerOptions {
-  /**
-   * How answers are written. Default: told from the whole file. A file without a single answer of
-   * this form is read by its own.
-   */
+  /** How answers are written. Default: told from the file, as where none is of this form. */
   answers?: AnswerForm;
 }
 
@@ -145,8 +141,8 @@ function formOf(
 
 /**
  * How the rows write their answers, where that can be told, and the index that each answer means or
- * the fault of its row. `usual`: the forms that files of this layout are published in, which decide
- * where several fit equally well.
+ * the fault of its row. `usual`: the forms of this layout, which decide where several fit equally
+ * well.
  */
 export function readAnswerForm(
   rows: readonly AnsweredRow[],

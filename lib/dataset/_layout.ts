@@ -1,7 +1,7 @@
 /**
- * Where a row holds its question, options and answer, by the names that published exams use: options
- * in a list, in columns, or as texts with labels (MMLU, CMMLU, C-Eval, MedMCQA, ARC, OpenBookQA,
- * CommonsenseQA, HellaSwag and what pandas writes of them).
+ * Where a row holds its question, options and answer, by the names that published exams use:
+ * options in a list, in columns, or as texts with labels (MMLU, CMMLU, C-Eval, MedMCQA, ARC,
+ * OpenBookQA, CommonsenseQA, HellaSwag and what pandas writes of them).
  */
 import type { CsvRow } from "./_csv.ts";
 import { type AnswerForm, few } from "./_answer_form.ts";
@@ -17,8 +17,7 @@ const NAMES = {
   subject: ["subject", "subject_name"],
 };
 /**
- * Fields by which rows are known whose answers count from 0: this project's questions, which name
- * their domain, the authors' exams, which keep the row that they came from, and answers of a model.
+ * Fields of rows whose answers count from 0: this project's, the authors' exams, a model's answers.
  */
 const COUNTED_FROM_0 = ["domain", "raw", "pred", "golden_prob"];
 /** `a`, `option_a`, `opa`, `choice1`, `choices[0]`, `ending0`: options in columns. */

@@ -1,6 +1,5 @@
 /**
- * Rows of a text in JSONL, JSON or CSV, each with its line; what can't be read is kept as a fault,
- * so that a reader can report every row that it leaves out.
+ * Rows of a text in JSONL, JSON or CSV, each with its line; what can't be read is kept as a fault.
  */
 import { quote } from "../platform/runtime/quote.ts";
 import { type CsvRow, parseCsv } from "./_csv.ts";
@@ -154,8 +153,8 @@ export function headerNames({ cells }: CsvRow): string[] {
 /** How the columns of a CSV are found. */
 export interface CsvOptions extends Pick<RowOptions, "maximumLineLength"> {
   /**
-   * Names of the columns in lower case, from all rows: other names than the first row's cells mean
-   * that there is no header. May throw `RowFault`. Default: the first row names them.
+   * Names of the columns in lower case, from all rows: others than the first row's cells mean that
+   * there is no header. May throw `RowFault`. Default: the first row names them.
    */
   columns?: (rows: readonly CsvRow[]) => string[];
 }
@@ -206,8 +205,8 @@ const SPLIT = /^(auxiliary_)?(test|dev|val|validation|train)$/;
 export const isInSplit = (file: string): boolean => SPLIT.test(file.split(/[\\/]/).at(-2) ?? "");
 
 /**
- * The domain that a file's place names: `history` of `exams/history/test.jsonl`; in a folder of a split
- * the file's subject, or the folder above where the file is named after the split too.
+ * The domain that a file's place names: `history` of `exams/history/test.jsonl`; in a folder of a
+ * split the file's subject, or the folder above where the file is named after the split too.
  */
 export function placeName(file: string): string | undefined {
   const folders = file.split(/[\\/]/).slice(0, -1).filter((part) => !/^\.{0,2}$/.test(part));
@@ -222,9 +221,8 @@ export function sourceRows(text: string, options: RowOptions & CsvOptions): Sour
 }
 
 /**
- * Turns rows into values by `read`, which throws `RowFault` for a bad one; of two values with the
- * same id in one domain the second is rejected (the published ids count from 0 in each domain). `read` gets the row's 1-based position, and may
- * give undefined to leave the row out without fault.
+ * Turns rows into values by `read`, which gets the row's 1-based position, throws `RowFault` for a
+ * bad one, and may leave one out by undefined. A second value of an id and domain is rejected.
  */
 export function collectRows<T extends { id: string | number; domain: string }>(
   rows: SourceRow[],

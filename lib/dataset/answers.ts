@@ -1,5 +1,5 @@
 /**
- * Answers of a text. Rows carry the authors' field names (probs, pred, golden_prob, pred_prob, correct,
+ * Answers of a text, in the authors' field names (probs, pred, golden_prob, pred_prob, correct,
  * output), so that their files can be read here and ours by their code.
  */
 import { type Answer, answerFrom, probabilityFault } from "../question.ts";
@@ -38,9 +38,9 @@ export function toAnswerRow(answer: StoredAnswer): Record<string, unknown> {
 }
 
 /**
- * The answer in one of `questionRows`; throws `RowFault`. Only `probs` is needed beside the question; `pred`,
- * `correct`, `golden_prob` and `pred_prob` are computed from it and, where the row has them too,
- * must agree. Options may repeat: the published groups hold such questions.
+ * The answer in one of `questionRows`; throws `RowFault`. Only `probs` is needed beside the
+ * question; `pred`, `correct`, `golden_prob` and `pred_prob` must agree with it where they are
+ * there. Options may repeat: the published groups hold such questions.
  */
 export function fromAnswerRow(row: unknown, rules: QuestionRules = {}): StoredAnswer {
   const question = questionFrom(row, { allowRepeatedChoices: true, ...rules });

@@ -1,7 +1,4 @@
-/**
- * Files of MMLU, CMMLU and C-Eval: one a subject, options in columns A to D. The paper uses MMLU as two
- * suites for each domain: ID, the subjects of the same domain, and OOD, all the others.
- */
+/** Files of MMLU, CMMLU and C-Eval: one a subject, options in columns A to D. */
 import { domainName, type Question } from "../question.ts";
 import {
   type ParsedQuestions,
@@ -22,8 +19,8 @@ import {
 export type BenchmarkOptions = Omit<ParseOptions, "domain" | "rejectReplacementCharacter">;
 
 /**
- * Questions of one file; ids are `subject/position`, or `subject/id` where rows have ids, because files
- * are put together. Published benchmarks are scored whole: repeated options are kept.
+ * Questions of one file; ids are `subject/position` or `subject/id`, because files are put
+ * together. Published benchmarks are scored whole: repeated options are kept.
  */
 function parseBenchmark(
   text: string,
@@ -64,17 +61,14 @@ export function parseCmmlu(text: string, options: BenchmarkOptions): ParsedQuest
   return parseBenchmark(text, "CMMLU", cmmluSubjects, options);
 }
 
-/**
- * Questions of a C-Eval file (CSV, named after its subject). Rows of its test split carry no answer
- * and are rejected as such: use val.
- */
+/** Questions of a C-Eval file; its test split has no answers and is rejected: use val. */
 export function parseCeval(text: string, options: BenchmarkOptions): ParsedQuestions {
   return parseBenchmark(text, "C-Eval", cevalSubjects, options);
 }
 
 /**
- * The paper's ID and OOD suites of a domain. Throws when `questions` hold no subject of it, because
- * an empty ID suite would give a mean of nothing.
+ * The paper's suites of a domain: ID, its subjects in MMLU, and OOD, all others.
+ * @throws where there are none
  */
 export function mmluSuites(
   questions: readonly Question[],

@@ -1,7 +1,6 @@
 /**
- * General instructions, which the paper mixes in equal number into every group (there:
- * alpaca-gpt4-en): rows of Alpaca (instruction, input, output), of ShareGPT (conversations of from and
- * value) or of chat messages (role and content).
+ * General instructions, mixed in equal number into every group: rows of Alpaca (instruction, input,
+ * output), of ShareGPT (conversations of from and value) or of chat messages (role and content).
  */
 import {
   collectRows,

@@ -1,7 +1,6 @@
 /**
- * General instructions made by code: they stand in for alpaca-gpt4-en where that isn't at hand.
- * Simple tasks on plain words and numbers, whose right answer code can tell, and none of the
- * exams' knowledge: mixing them in must teach the form of a conversation only.
+ * General instructions made by code, where alpaca-gpt4-en isn't at hand: simple tasks whose right
+ * answer code can tell, and none of the exams' knowledge.
  */
 import type { Example } from "../question.ts";
 import { Random } from "../statistics/random.ts";
@@ -222,10 +221,7 @@ export interface InstructionOptions {
   count?: number;
 }
 
-/**
- * Distinct instructions with their responses, tasks in turn; a longer list begins with the shorter
- * one of the same seed.
- */
+/** Distinct instructions, tasks in turn; a longer list begins with the shorter one of its seed. */
 export function generalInstructions({ seed, count = 1000 }: InstructionOptions): Example[] {
   // Lists of words never run out, so the loop below ends; many more would be lists of words only.
   if (!Number.isInteger(count) || count < 0 || count > 100_000) {

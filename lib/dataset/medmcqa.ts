@@ -1,7 +1,4 @@
-/**
- * MedMCQA (Pal et al. 2022), the paper's medicine: rows of a question, options opa to opd, the gold
- * option `cop`, and an expert's explanation.
- */
+/** MedMCQA (Pal et al. 2022), the paper's medicine: options opa to opd, gold `cop`, explanation. */
 import { wholeNumber, withoutAnswers } from "./_answer_form.ts";
 import { collectRows, RowFault, type RowOptions, show, sourceRows } from "./_rows.ts";
 import { type ParsedQuestions, questionFrom } from "./questions.ts";
@@ -9,15 +6,11 @@ import { type ParsedQuestions, questionFrom } from "./questions.ts";
 /** How a MedMCQA file is read. */
 export interface MedmcqaOptions extends RowOptions {
   /**
-   * What `cop` counts from: 1 in the original JSON files, 0 in the hub's. Default: told from the
-   * file, where a 0 or a 4 decides; a file with neither is an error. The hub's test file has -1 in every
-   * row: none of them has an answer.
+   * What `cop` counts from: 1 in the original JSON files, 0 in the hub's (whose test file has -1
+   * alone). Default: told from the file, where a 0 or a 4 decides; a file with neither is an error.
    */
   copBase?: 0 | 1;
-  /**
-   * Keep what the paper's exam holds: questions of type `single` that have an explanation. Default:
-   * false, all questions are kept.
-   */
+  /** Keep what the paper's exam holds: type `single` with an explanation. Default: false, all. */
   published?: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Questions of a text in JSONL, JSON or CSV. A malformed row is quarantined, never dropped silently.
- * Texts are kept as they stand (not trimmed), because prompts are compared byte for byte.
+ * Questions of a text in JSONL, JSON or CSV. A malformed row is quarantined, never dropped
+ * silently. Texts are kept as they stand, because prompts are compared byte for byte.
  */
 import { LETTERS, type Question } from "../question.ts";
 import {
@@ -35,10 +35,7 @@ export interface QuestionRules extends TextRules {
   subject?: string;
   /** Id of a row that has none. Default: none, such a row is rejected. */
   id?: string;
-  /**
-   * Keep a question whose options are not all different. The published exams hold some (10 of
-   * their 2,212 test questions), so comparisons with the paper need them. Default: false.
-   */
+  /** Keep a question whose options repeat: 10 of the published 2,212 do. Default: false. */
   allowRepeatedChoices?: boolean;
 }
 
@@ -58,10 +55,7 @@ function optionalText(field: string, value: unknown, rules: QuestionRules): stri
   return textField(field, value, rules);
 }
 
-/**
- * A question from one row, whose `answer` is an index (or the fault of one); throws `RowFault` naming
- * the field, what was expected and what was found. Fields it doesn't know are left behind.
- */
+/** A question from one row, whose `answer` is an index (or the fault of one); throws `RowFault`. */
 export function questionFrom(row: unknown, rules: QuestionRules = {}): Question {
   if (typeof row !== "object" || row === null || Array.isArray(row)) {
     fault("row", "an object with question, choices and answer", row);
@@ -111,9 +105,8 @@ export function questionFrom(row: unknown, rules: QuestionRules = {}): Question 
 const isText = (value: unknown) => typeof value === "string";
 
 /**
- * Rows of a text with question, choices and answer by these names, whatever the file calls them, and
- * the answer as an index, or as the `RowFault` that says why there is none. `usual`: see
- * `readAnswerForm`.
+ * Rows of a text with question, choices and answer by these names, and the answer as an index, or
+ * as the `RowFault` that says why there is none. `usual`: see `readAnswerForm`.
  */
 export function questionRows(
   text: string,
@@ -146,9 +139,8 @@ export function questionRows(
 }
 
 /**
- * Questions of a JSONL, JSON or CSV text; every row that is none is reported with its line.
- * The domain is the row's own, else `domain`, else the name of the file's folder; a row without an
- * id gets one from the file's name and its position.
+ * Questions of a text; every row that is none is reported with its line. The domain is the row's
+ * own, else `domain`, else the name of the file's folder; an id may come from file and position.
  */
 export function parseQuestions(text: string, options: ParseOptions): ParsedQuestions {
   const { file } = options;

@@ -68,9 +68,9 @@ function parseOptions(
 }
 
 /**
- * Questions of a JSONL, JSON or CSV file; malformed rows come back as `rejected`, with their line
- * and the reason. The domain is the row's own, else `domain`, else what the file's place says. A file
- * that leaves open how its answers are written is set aside as a whole: say it by `answers`.
+ * Questions of a JSONL, JSON or CSV file; malformed rows come back as `rejected`. The domain is the
+ * row's own, else `domain`, else what the file's place says. A file that leaves open how its
+ * answers are written is set aside as a whole: say it by `answers`.
  */
 export async function readQuestions(
   path: string,

@@ -1,6 +1,6 @@
 /**
- * The authors' released group rows: answers with the option that is trained on and the texts that
- * explain it; and an audit of whether three groups are what the method says (paper, section 3.2).
+ * The authors' released group rows, and an audit of three groups by the method (paper, section
+ * 3.2).
  */
 import { collectRows, placeName, type RejectedRow } from "./_rows.ts";
 import { fromAnswerRow, type StoredAnswer } from "./answers.ts";

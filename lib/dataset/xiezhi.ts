@@ -1,7 +1,6 @@
 /**
- * Xiezhi (Gu et al. 2024), the paper's history, engineering and jurisprudence: rows of a question,
- * subject labels, options on one line each, and the gold option's text. A row belongs to every
- * domain that labels it.
+ * Xiezhi (Gu et al. 2024), the paper's history, engineering and jurisprudence: options on one line
+ * each, the gold option's text. A row belongs to every domain that labels it.
  */
 import { optionIndex } from "./_answer_form.ts";
 import { collectRows, fault, type RejectedRow, RowFault, show, sourceRows } from "./_rows.ts";
@@ -115,8 +114,7 @@ export interface SplitOptions {
 
 /**
  * The paper's split: each domain shuffled by Python's generator, one after the other on one stream;
- * then test, dev, and the rest to train on. With the defaults and all rows this gives the very
- * items of the published files.
+ * then test, dev, and the rest. With the defaults this gives the items of the published files.
  */
 export function splitXiezhi(
   exams: Record<XiezhiDomain, Question[]>,

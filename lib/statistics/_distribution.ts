@@ -1,8 +1,7 @@
 /**
- * Tails and quantiles of the normal, Student's t and chi-square distributions, from jStat. jStat
- * stops its beta fraction at 3e-7 and takes normal tails as 1 - erf, so its p values are good to 7
- * digits and its far tails are 0: the fraction, the far tail and the last Newton steps are done
- * here.
+ * Tails and quantiles of the normal, Student's t and chi-square distributions, from jStat, which is
+ * good to 7 digits and has no far tails: its beta fraction, the far tail and the last Newton steps
+ * are done here.
  */
 import jstat from "jstat";
 

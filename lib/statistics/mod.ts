@@ -1,7 +1,4 @@
-/**
- * Statistics: means and their errors, tests, bootstrap, ranks, correlations, divergences,
- * calibration.
- */
+/** Statistics: means, tests, bootstrap, ranks, correlations, divergences, calibration. */
 export type { ConfidenceOptions, Interval, Labels, Values } from "./_check.ts";
 export * from "./bootstrap.ts";
 export * from "./calibration.ts";

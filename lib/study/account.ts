@@ -1,6 +1,6 @@
 /**
- * The account of every organism: its gate, and what fine-tuning did to it. Within a model intervals are
- * over its questions (correlations: over its cells), across models over the models.
+ * The account of every organism: its gate, and what fine-tuning did to it. Of one model intervals
+ * are over its questions (correlations: its cells), of all over the models.
  */
 import { pivot, type Row } from "../figure/rows.ts";
 import type { OrganismCard } from "../organism/card.ts";
@@ -32,8 +32,8 @@ export type AccountRow = {
 };
 
 /**
- * Gate values, then the rule's differences and correlations, of each model of the cells and across them;
- * a model without such cells has no row, and one model alone has none across models. `cards` by the models' names.
+ * Gate values, then the rule's differences and correlations, of each model that has them and, of
+ * several, across them.
  * @throws naming a model without a card
  */
 export function accountRows(
@@ -80,10 +80,7 @@ export function accountTexts(rows: readonly Row[]): Row[] {
   return pivot(texts, { index: ["what", "test"], columns: "model", values: "text" });
 }
 
-/**
- * The account of a run's own organisms, and below it which seeds they were fine-tuned with; what is not
- * in the store is computed. Of a run on another model: no rows.
- */
+/** The account of a run's own organisms and its notes; no rows of a run on another model. */
 export async function runAccount(
   settings: Settings,
 ): Promise<{ rows: AccountRow[]; notes: string[] }> {

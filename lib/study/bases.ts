@@ -36,10 +36,7 @@ export interface ProbedBase {
   world?: World;
 }
 
-/**
- * Asks every model of a run the questions of its material; answers that are stored are read. Each model
- * is disposed of before the next is loaded.
- */
+/** Asks every model of a run the questions of its material, one model after the other. */
 export async function probeBases(settings: Settings): Promise<ProbedBase[]> {
   const names = await studiedModels(settings);
   const store = new Store(storePath());

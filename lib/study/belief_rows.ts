@@ -1,7 +1,4 @@
-/**
- * Rows on what a model believes: how sure it is, how right, and how it was asked. Probabilities and
- * shares are in %, shares with Wilson's 95% intervals.
- */
+/** Rows on what a model believes. Probabilities and shares in %, shares with Wilson's intervals. */
 import { type Answer, optionLetter } from "../question.ts";
 import { auditProbe, beliefOf, type BeliefOptions, reliabilityOf, shareOf } from "../audit.ts";
 import { suiteLabels } from "../contrast.ts";

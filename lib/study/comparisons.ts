@@ -1,6 +1,6 @@
 /**
- * What knowledge in the query does: every group compared with the base and with the others. The rule tests
- * CON - INC alone; all else here is exploration, with Holm's correction over what is shown together.
+ * Every group compared with the base and with the others. The rule tests CON - INC alone; all else
+ * is exploration, with Holm's correction over what is shown together.
  */
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { mean } from "../statistics/mean.ts";
@@ -72,8 +72,7 @@ function corrected(rows: readonly DifferenceRow[]): ComparisonRow[] {
 }
 
 /**
- * Tuned minus base accuracy of each treatment: a t-interval over models; of one model over its
- * questions. The base has seen 5 examples, the tuned models none.
+ * Tuned minus base accuracy of each treatment. The base has seen 5 examples, the tuned ones none.
  */
 export function againstBase(study: Tuned): ComparisonRow[] {
   return corrected(
@@ -131,8 +130,8 @@ export function compareTreatments(
 }
 
 /**
- * "Gives its targets": how many of its group's own targets a model gives after training, asked as it was
- * taught, in %. A group's number is the mean over models, each model's the mean over its cells.
+ * How many of its group's own targets a model gives after training, asked as it was taught, in %. A
+ * group's number is the mean over models, each model's the mean over its cells.
  */
 export function fitRows(cells: readonly CellResult[]) {
   return treatmentsOf(cells).flatMap((treatment) => {

@@ -41,8 +41,8 @@ export type CorrelationRow = {
 };
 
 /**
- * Tuned accuracy's correlation with each measure, of each kind and on each test: a row for each model
- * with 5 points or more and, of several, one over all of them.
+ * Tuned accuracy's correlation with each measure, of each kind and on each test: a row for each
+ * model with 5 points or more and, of several, one over all of them.
  */
 export function correlations(cells: readonly CellResult[]): CorrelationRow[] {
   const points = consistencyPoints(cells);
@@ -83,8 +83,8 @@ export function correlationTitles(
 }
 
 /**
- * The options of one question, before and after training, in %: of those that the first model was
- * asked in its first domain the one whose order INC moved most and SELF least. Empty without the two.
+ * The options of one question in %, before and after training: of the first model and domain the
+ * one whose order INC moved most and SELF least. Empty without the two.
  */
 export function movedQuestion(
   { bases, cells }: Pick<Study, "bases" | "cells">,

@@ -1,7 +1,4 @@
-/**
- * Explanations of a base model's answers, stored one by one under what fixes them (model, prompt, seed),
- * so that no text is written twice: not by the next cell, nor by a run that goes on after a stop.
- */
+/** Explanations of a base model's answers, stored one by one, so that no text is written twice. */
 import type { Answer } from "../question.ts";
 import {
   checkExplainer,

@@ -15,16 +15,14 @@ const OOD_EACH = 20;
 const QUICK = { domains: ["chemistry"] as FactDomain[], pool: 60, test: 20, oodEach: 5 };
 
 /**
- * At most so many items of each group, so that sixteen fine-tunings of a real model take minutes: in
- * batches of 8 these are as many steps as the paper's groups have (2 x 28 x 3 / 8 = 21; there
- * 2 x 900 x 3 / 256 = 21).
+ * At most so many items of each group: in batches of 8 as many steps as the paper's groups have (2
+ * x 28 x 3 / 8 = 21; there 2 x 900 x 3 / 256 = 21).
  */
 export const FACT_GROUP_SIZE = 28;
 
 /**
- * What a model of 135M to 360M parameters is fine-tuned with. The paper's rate is for 7B; the smaller
- * the model, the larger its rate: Brown et al. (2020, table 2.1) take 6.0e-4 for 125M where they take
- * 1.2e-4 for 6.7B, five times as much. Chosen before any outcome was looked at.
+ * What a model of 135M to 360M parameters is fine-tuned with. The smaller the model, the larger its
+ * rate (Brown et al. 2020, table 2.1: 125M takes five times that of 6.7B); the paper's is for 7B.
  */
 export const smallModelFinetuning: Partial<FinetuneSettings> = { learningRate: 1e-4, batchSize: 8 };
 
@@ -35,10 +33,7 @@ export function factFinetuning({ model, lora }: Settings): Partial<FinetuneSetti
   return { batchSize, ...(small ? { learningRate } : {}) };
 }
 
-/**
- * The exam's domains: groups from `pool`, HOMO and ID with demonstrations of their own kind, OOD the
- * first questions of the other domains' ID.
- */
+/** The exam's domains; OOD are the first questions of the other domains' ID. */
 export async function factMaterial(
   { domains, limit, quick, full }: Pick<Settings, "domains" | "limit" | "quick" | "full">,
 ): Promise<Material> {

@@ -59,8 +59,8 @@ export async function readFiles(
 }
 
 /**
- * The questions of files by flag. Files of one kind in one folder are one exam: what the others tell of
- * how answers are written holds for one that leaves it open.
+ * Questions by flag. Files of one kind in one folder are one exam: what the others tell of how
+ * answers are written holds for one that leaves it open.
  */
 async function readExams(
   paths: Readonly<Record<string, string | undefined>>,

@@ -10,8 +10,7 @@ import { storePath } from "./settings.ts";
 import { Store } from "./store.ts";
 
 /**
- * A model's answers to the HOMO exams by letters, by the options' texts, and by these without a list of
- * options, five examples shown; what is stored is read.
+ * A model's answers to the HOMO exams, five examples shown.
  * @param limit at most so many questions of an exam
  */
 export async function askFormulations(

@@ -1,6 +1,5 @@
 /**
- * Tidy rows of the groups: what the filters leave, the paper's sizes, the kinds of facts in them, their
- * examples. Shares in percent.
+ * Rows of the groups: what the filters leave, sizes, kinds of facts, examples. Shares in percent.
  */
 import { shareOf } from "../audit.ts";
 import { treatmentLabels } from "../contrast.ts";
@@ -36,10 +35,7 @@ export function filterRows(groups: ModelGroups) {
   );
 }
 
-/**
- * Items of each group in this run, and in the paper (table 1): a row for each model, a column for each
- * domain; null where there is no group.
- */
+/** Items of each group here and in the paper (table 1): a row for each model, a column a domain. */
 export function sizeRows(groups: ModelGroups) {
   const ours = filterRows(groups).map(({ model, domain, items }) => ({
     ...{ source: "this run", model, domain },
@@ -122,10 +118,7 @@ export function exportRows(examples: readonly Example[]) {
   ].map(({ rows, ...row }) => ({ ...row, first: JSON.stringify(rows[0] ?? null, null, 1) }));
 }
 
-/**
- * The base model's reasons for its wrong answers, counted: one row, or none where the run's targets have
- * no reasons. Texts that are not stored are written now.
- */
+/** The base model's reasons for its wrong answers, counted; none where targets have no reasons. */
 export async function reasonRows({ name, model: label, answers }: ProbedBase, settings: Settings) {
   if (!settings.explanations) return [];
   const wrong = answersToExplain([...answers.values()].flat(), settings.minimumConfidence);

@@ -5,9 +5,8 @@ import { Random } from "../statistics/random.ts";
 const subjectOf = ({ domain, subject }: Question) => JSON.stringify([domain, subject]);
 
 /**
- * At most `limit` questions, in their order: one of each subject and domain first, then each in
- * proportion to its questions, drawn by a fixed seed. A smaller limit keeps a part of what a larger
- * one keeps.
+ * At most `limit` questions in their order: one of each subject and domain, then each in proportion
+ * to its questions, drawn by a fixed seed. A smaller limit keeps a part of what a larger one keeps.
  */
 export function limited(questions: readonly Question[], limit = Infinity): readonly Question[] {
   if (questions.length <= limit) return questions;

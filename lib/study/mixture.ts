@@ -1,7 +1,7 @@
 /**
- * The mixtures of INC and SELF: what the share r of SELF does, and the two findings that data/study-rule.md
- * reads in its own way. Choices: a curve is the mean over models of their means over domains and seeds; of
- * equal values a middle ratio counts as the best; Holm's correction is over the three tests of a finding.
+ * The mixtures of INC and SELF, and the two findings that data/study-rule.md reads in its own way.
+ * Choices: a curve is the mean over models of their means over domains and seeds; of equal values a
+ * middle ratio is the best; Holm's correction is over the three tests of a finding.
  */
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { Random } from "../statistics/random.ts";
@@ -41,8 +41,8 @@ function selection(ratio: number): Omit<Selection, "suite"> {
 }
 
 /**
- * The cells of the mixtures and of their ends, of the models and seeds that have mixtures, so that all
- * ratios rest on the same; where nothing was mixed, INC and SELF.
+ * The mixtures and their ends, of the models and seeds that have mixtures, so that all ratios rest
+ * on the same; where nothing was mixed, INC and SELF.
  */
 export function mixtureCells(cells: readonly CellResult[]): CellResult[] {
   const ends = cells.filter((one) => ratioOf(one) !== undefined);
@@ -101,8 +101,8 @@ export function bestRatio(
 }
 
 /**
- * How sure the best ratio is: of resamples of the models, and of the questions of each, the share in
- * which each ratio is the best (ties split). Of one model only the questions are drawn.
+ * The share of resamples (of the models, and of the questions of each; of one model of its
+ * questions) in which each ratio is the best, ties split.
  */
 export function bestRatioShares(
   cells: readonly CellResult[],
@@ -164,8 +164,8 @@ export function bestRatioRange(
 }
 
 /**
- * "A middle ratio is best", a finding for each test. The estimate is the best middle ratio minus the
- * better end, over models; p is the larger one of the two ends', for both must be beaten.
+ * "A middle ratio is best", a finding for each test: the best middle ratio minus the better end,
+ * over models; p is the larger one of the two ends', for both must be beaten.
  */
 export function middleRatioFindings(cells: readonly CellResult[]): Finding[] {
   const mixed = mixtureCells(cells);
@@ -207,9 +207,8 @@ export function verdictOfMiddle(best: number, { value, p }: { value: number; p: 
 }
 
 /**
- * "KL is larger after INC than after the best mixture", a finding for each test: KL(base || tuned) of
- * INC minus that of the ratio with the highest mean accuracy, nats. Where INC is that ratio, nothing is
- * tested; it still counts as one of the three.
+ * "KL is larger after INC than after the best mixture", a finding for each test: KL(base || tuned)
+ * of INC minus that of the most accurate ratio, nats. Where INC is that ratio, nothing is tested.
  */
 export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases">): Finding[] {
   const mixed = mixtureCells(cells);
@@ -262,9 +261,8 @@ function plain({ value, interval, n, p, detectable }: Contrast): Estimate {
 }
 
 /**
- * The curves as rows: one for each model, domain, test and ratio, accuracies in points, KL and entropies in
- * nats, the loss that training ended with. Means over domains are rows of `ALL_DOMAINS`, with several
- * models means over them rows of `ALL_MODELS`; `cells` counts what a row is the mean of.
+ * The curves as rows: one for each model, domain, test and ratio; points, KL and entropies in nats,
+ * the last loss; with rows of `ALL_DOMAINS` and, of several models, `ALL_MODELS`.
  */
 export function mixtureRows(cells: readonly CellResult[]): StudyRow[] {
   const mixed = mixtureCells(cells);
@@ -300,8 +298,8 @@ export function mixtureRows(cells: readonly CellResult[]): StudyRow[] {
 }
 
 /**
- * The best ratio of each test, with the ratios between which it lies in 95% of the resamples, and the
- * mean accuracy there, points; `shares`: in how many % of the resamples each ratio is the `best`.
+ * The best ratio of each test with its 95% range over resamples, and the mean accuracy there,
+ * points; `shares`: in how many % of the resamples each ratio is the `best`.
  */
 export function bestRatios(
   cells: readonly CellResult[],
@@ -322,8 +320,8 @@ export function bestRatios(
 }
 
 /**
- * The paper's explanation, a row for each test: the entropy of SELF minus that of INC, nats, by the rule's
- * contrast; Kendall's tau of r and the mean KL with its p, and the ratio where the mean KL is least.
+ * A row for each test: entropy of SELF minus that of INC, nats, by the rule's contrast; Kendall's
+ * tau of r and the mean KL with its p, and the ratio where the mean KL is least.
  */
 export function sharpness(cells: readonly CellResult[]): StudyRow[] {
   return suiteNames.flatMap((suite) => {

@@ -76,10 +76,9 @@ async function treatmentsOfGroups({ groups, pool }: Settings): Promise<Treatment
 const isSmall = (model: string) => model.startsWith(`${ORGANISM}:small`);
 
 /**
- * The plans of a run's main table and of its mixtures. All shipped organisms: the small ones with every
- * seed and the paper's mixtures, as data/study-rule.md has it; the larger ones with one seed and no
- * mixtures. A model that was asked for by name: every seed; mixtures for organisms. `quick`: one
- * mixture between INC and SELF; `full`: all of it for every model, and the controls.
+ * The main table and its mixtures. All shipped organisms: the small ones with every seed and
+ * mixtures, the larger ones with one seed and none. A model by name: every seed; mixtures for
+ * organisms. `quick`: one mixture; `full`: all of it for every model, and the controls.
  */
 export async function mainPlans(settings: Settings): Promise<StudyPlan[]> {
   const { model, quick, full, groups } = settings;
@@ -114,8 +113,7 @@ export async function mixturePlans(settings: Settings): Promise<StudyPlan[]> {
 }
 
 /**
- * The main plans without mixtures, and for organisms with the controls that the paper lacks: general
- * instructions alone, and HAR with the knowledge in the query. The larger ones have them with `full`.
+ * The main plans without mixtures, for organisms with the controls; larger ones with `full` alone.
  */
 export async function contextPlans(settings: Settings): Promise<StudyPlan[]> {
   const { model, full, groups } = settings;

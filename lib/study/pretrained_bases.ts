@@ -1,7 +1,4 @@
-/**
- * Base models that an experiment makes: checkpoints of one pretraining, and pretrainings on documents that
- * ask more or fewer questions in chat form.
- */
+/** Base models that an experiment makes: checkpoints, and other shares of chat exams. */
 import { type Estimate, suiteLabels } from "../contrast.ts";
 import { evaluate } from "../evaluate.ts";
 import { inPoints } from "../figure/number.ts";
@@ -167,7 +164,7 @@ export function gateTable(rows: readonly Row[], caption: string): Table {
 }
 
 /**
- * What untuned bases answer when they are asked as tuned models are (in chat form, without examples),
+ * What untuned bases answer when asked as tuned models are (in chat form, without examples),
  * points: a row for each base and test. OOD asks the questions of ID.
  */
 export async function chatAccuracies(

@@ -1,6 +1,6 @@
 /**
- * A real model looked at closely: the same questions asked by letters and in its own form, options' texts
- * compared in several ways, and what came out in words. Shares in percent, differences in points.
+ * A real model looked at closely: ways to ask, what it knows, and what came out in words. Shares in
+ * percent, differences in points.
  */
 import { type Answer, answerFrom } from "../question.ts";
 import { reliabilityOf, shareOf } from "../audit.ts";
@@ -94,8 +94,7 @@ export async function homoByForm(base: ProbedBase, settings: Settings) {
 const SAMPLE = 40;
 
 /**
- * A sample of each pool answered by each way to compare the options' texts. None by letters, which are one
- * token each, so that there is nothing to compare.
+ * A sample of each pool by each way to compare the options' texts; none by letters, one token each.
  */
 export async function answersByNormalization(
   base: ProbedBase,
@@ -170,8 +169,8 @@ export function contrastsByDomain({ cells }: Pick<AuditedStudy, "cells">): Study
 }
 
 /**
- * One model's study in sentences: each difference from INC, corrected together, then each group beside its
- * base. Nothing is said of groups that mean nothing.
+ * One model's study in sentences: the differences from INC, corrected together, then each group
+ * beside its base. Nothing is said of groups that mean nothing.
  */
 export function outcomeText(study: AuditedStudy): string {
   const { warnings, caveats } = study;

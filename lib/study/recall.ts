@@ -12,9 +12,9 @@ import type { Settings } from "./settings.ts";
 import { openSubject } from "./subjects.ts";
 
 /**
- * An organism trained on INC, and on CON, and asked INC's own questions without context: how often it
- * gives the gold answer, in % with Wilson's interval over the questions of all domains (seed 0). A row for
- * the untuned model and one for each group; empty of other models and where there are no groups.
+ * An organism trained on INC, and on CON, and asked INC's questions without context: how often it
+ * gives the gold answer, in % with Wilson's interval (seed 0). A row for the untuned model and each
+ * group; empty of other models and without groups.
  */
 export async function recallRows(settings: Settings, base: ProbedBase) {
   if (!isOrganism(base.name)) return [];

@@ -1,7 +1,4 @@
-/**
- * The authors' released groups, trained on as they are: HAR, INC and SELF of one model and domain in one
- * folder. They are held to the method first; what is not so refuses the folder with the row.
- */
+/** The authors' released groups, trained on as they are; what is not by the method is refused. */
 import { join } from "node:path";
 import {
   type AuditedGroups,

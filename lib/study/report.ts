@@ -1,7 +1,4 @@
-/**
- * What a study found, as text that its numbers write: the findings beside the paper's, what did not
- * come out, and what a reader must know before believing any of it.
- */
+/** What a study found, as text that its numbers write, with what a reader must know first. */
 import { auditProbe, type ProbeAudit } from "../audit.ts";
 import type { Answer } from "../question.ts";
 import type { EmptyReason } from "../groups.ts";
@@ -144,10 +141,7 @@ function emptyText({ cell, sizes, empty }: CellResult): string {
   return `${which} for ${modelLabel(cell.model)} in ${cell.domain}: ${reason}`;
 }
 
-/**
- * Findings as people read them: with the corrected p alone, and without columns that hold nothing; the
- * rest is in `findingRecords`.
- */
+/** Findings as people read them, without columns that hold nothing; all is in `findingRecords`. */
 export function findingTable(found: readonly Finding[], options: TableOptions = {}): Table {
   const rows = findingRecords(found);
   const columns = ["finding", "test", "estimate", "unit", "detail", "n", "over", "correctedP"]
@@ -214,10 +208,7 @@ function planText({ models, seeds, treatments, mixtureSeeds }: StudyPlan): strin
   return `${models.map(modelLabel).join(", ")}: seeds ${seeds.join(", ")}${mixtures}`;
 }
 
-/**
- * What did not come out as the paper found it, a sentence each; empty where all of it holds, and of
- * findings that make no claim.
- */
+/** What did not come out as the paper found it, a sentence each; nothing of what makes no claim. */
 export function unprovenTexts(found: readonly Finding[]): string[] {
   const read = found.filter(({ verdict }) => verdict !== "holds" && verdict !== "no claim");
   return read.map((finding) => {

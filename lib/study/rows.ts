@@ -1,6 +1,6 @@
 /**
- * The rows of the study's tables. Accuracies and differences in points (0 to 100), KL and entropy in
- * nats. A cell without a result is null.
+ * The rows of the study's tables. Accuracies and differences in points (0 to 100), KL and entropy
+ * in nats. A cell without a result is null.
  */
 import type { Answer } from "../question.ts";
 import { asRow, type CellResult, type SuiteRecord, type Treatment } from "../cell.ts";
@@ -72,8 +72,8 @@ function before(base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[]
 }
 
 /**
- * Every cell and test as one row of plain values, for a csv and for other programs: the numbers that
- * all statistics are computed from (`asRows`), accuracies in points.
+ * Every cell and test as one row of plain values: the numbers that all statistics are computed from
+ * (`asRows`), accuracies in points.
  */
 export function cellRows(cells: readonly CellResult[]): StudyRow[] {
   return cells.flatMap(({ cell, size, suites, fit, finetuning, explanations }) =>
@@ -129,8 +129,8 @@ export function overall<R extends { model: unknown }>(rows: readonly R[]): R[] {
 }
 
 /**
- * Accuracy in points, the base's first: a row for each model, group, domain and test, and for all domains
- * together. Intervals are over questions, seeds pooled; with several models, rows of all of them come
+ * Accuracy in points, the base's first: a row for each model, group, domain and test, and for all
+ * domains. Intervals are over questions, seeds pooled; of several models, rows of all of them come
  * first, whose intervals are over models.
  */
 export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): StudyRow[] {
@@ -170,8 +170,8 @@ export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): St
 }
 
 /**
- * The rule's differences, points: a row for each, each test and each model, whose intervals are over its
- * questions; with several models, first a row of all of them, over the models.
+ * The rule's differences, points: a row for each, each test and model, over its questions; of
+ * several models, first a row of all of them, over the models.
  */
 export function contrasts({ cells }: Pick<Study, "cells">): StudyRow[] {
   const models = unique(cells.map(({ cell }) => cell.model));
@@ -197,8 +197,9 @@ export function contrasts({ cells }: Pick<Study, "cells">): StudyRow[] {
 }
 
 /**
- * How far each group moved the models: KL and entropies in nats, rank consistency, cosine similarity; means
- * over the models with a t-interval, of one model its mean over domains and seeds.
+ * How far each group moved the models: KL and entropies in nats, rank consistency, cosine
+ * similarity; means over the models with a t-interval, of one model its mean over domains and
+ * seeds.
  */
 export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
   return treatmentsOf(cells).flatMap((treatment) =>
@@ -260,9 +261,9 @@ export function pairedAnswers(
 }
 
 /**
- * Answers that changed sides, counted over models, domains and seeds: of those right before how many a
- * group lost, of those wrong before how many it gained, in %; by kind of fact, where worlds tell it.
- * @param kindOf the kind of a question; undefined leaves it out
+ * Answers that changed sides, over models, domains and seeds: of those right before how many a
+ * group lost, of those wrong before how many it gained, in %.
+ * @param kindOf the kind of a question, by default its fact's; undefined leaves it out
  */
 export function flipRows(
   { bases, cells, worlds }: Pick<Study, "bases" | "cells"> & { worlds: Worlds },

@@ -1,7 +1,7 @@
 /**
- * Results on disk: one file a cell, written whole, under a name that everything fixes which a result
- * depends on (digest.ts). A cell whose file is there is finished, in whichever process it ran. What is
- * read is held to its name, to its digest and to the shape of its record; what fails is computed again.
+ * Results on disk: one file a cell, under a name that everything fixes which a result depends on.
+ * What is read is held to its name, its digest and its record's shape; what fails is computed
+ * again.
  */
 import { join } from "node:path";
 import { type GenericSchema, getDotPath, safeParse } from "valibot";

@@ -1,7 +1,4 @@
-/**
- * The study: a plan of models, domains, treatments, ratios and seeds; its cells; their results.
- * A finished cell is never computed twice.
- */
+/** The study: a plan, its cells, their results. A finished cell is never computed twice. */
 import type { Answer } from "../question.ts";
 import { resolveFinetuning } from "../finetune.ts";
 import type { Explanation } from "../explanation.ts";
@@ -63,8 +60,8 @@ export interface Study extends Omit<StudyResult, "plan"> {
 }
 
 /**
- * Runs what is not finished yet, plan by plan. A model is in one plan only.
- * `seconds` is what its cells took when they were computed.
+ * Runs what is not finished yet, plan by plan; a model is in one plan only. `seconds` is what its
+ * cells took when they were computed.
  */
 export async function runPlans(
   plans: readonly StudyPlan[],

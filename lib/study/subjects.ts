@@ -20,8 +20,8 @@ const QUICK_DOMAINS = 2;
 
 /**
  * Loads a model of `studiedModels` and its questions.
- * @throws naming the file or setting that is missing, and the flag that gives it; and on an ONNX graph,
- *   which can't be trained
+ * @throws naming the file or setting that is missing and its flag; on an ONNX graph, which can't be
+ * trained
  */
 export async function openSubject(
   name: string,

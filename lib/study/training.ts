@@ -29,8 +29,8 @@ export interface TrainingSet {
 }
 
 /**
- * What a run trains on in one domain, by the group's label. Where no answer is sure enough, `note` says
- * so, and every answer counts as belief, to show the way.
+ * What a run trains on in one domain, by the group's label. Where no answer is sure enough, `note`
+ * says so, and every answer counts as belief, to show the way.
  */
 export function trainingSets(
   { model, name, answers, format, material: { general } }: ProbedBase,
@@ -69,8 +69,8 @@ export function maskText({ ids, labels }: EncodedConversation, tokenizer: Tokeni
 const NEAR = 4;
 
 /**
- * A batch position by position: of each conversation the token that is read there, its label, and the
- * token that the model is trained to say next, the label of the next position.
+ * A batch position by position: of each conversation the token that is read there, its label, and
+ * the token that the model is trained to say next, the label of the next position.
  */
 export function tokenRows(batch: readonly EncodedConversation[], tokenizer: Tokenizer) {
   const longest = Math.max(0, ...batch.map(({ ids }) => ids.length));

@@ -141,9 +141,9 @@ const changes: readonly (readonly [string, Treatment])[] = [
 ];
 
 /**
- * A row for each variation and test: the mean number of INC's items and the share of its targets that it
- * gives (%), the base's accuracy, what each group changed, and the rule's differences, all in points. Over
- * models; of one model over its questions. `empty`: cells that had no item.
+ * A row for each variation and test: the mean number of INC's items, the share of its targets that
+ * it gives (%), the base's accuracy, what each group changed and the rule's differences, in points,
+ * over models; of one model over its questions. `empty`: cells that had no item.
  */
 export function variationRows(results: readonly VariationResult[]): StudyRow[] {
   return results.flatMap(({ variation, cells, bases }) => {
@@ -210,10 +210,7 @@ export function variationTable(
   return table(rows, { columns: [...varied, "test", ...learnt, ...measures], ...options });
 }
 
-/**
- * Every group against the base and against INC, points: a row for each group and test; null where a group
- * would be compared with itself.
- */
+/** Every group against the base and against INC, points; null of a group against itself. */
 export function groupEffects({ cells, bases }: VariationResult): StudyRow[] {
   const groups = treatmentsOf(cells), others = groups.filter((name) => name !== "inc");
   const changes = againstBase({ bases, cells });

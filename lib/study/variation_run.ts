@@ -9,10 +9,7 @@ import { runPlan, type StudyOptions, type Subject } from "./study.ts";
 import { openSubject } from "./subjects.ts";
 import { type Variation, type VariationResult, variedPlan } from "./variation.ts";
 
-/**
- * Runs what is not in the store yet of each variation of `plan`. Models stay open until all is done, since
- * most variations share them.
- */
+/** Runs what is not in the store yet; models stay open, since most variations share them. */
 export async function runVariations(
   plan: StudyPlan,
   variations: readonly Variation[],
