@@ -74,12 +74,9 @@ interface Data {
 function prepare(action: string, values: Values, options: ResampleOptions): Data {
   const { statistic, paired, clusters } = options;
   const first = finite(action, values), n = first.length;
-  // One column of numbers, or a list of columns.
-  const others = typeof paired?.[0] === "number" ? [paired] : Array.from(paired ?? []);
-  const columns = [
-    first,
-    ...others.map((column) => finite(action, column as Values, "paired values")),
-  ];
+  const others = typeof paired?.[0] === "object" ? paired as readonly Values[] : [paired as Values];
+  const given = paired?.length ? Array.from(others) : [];
+  const columns = [first, ...given.map((column) => finite(action, column, "paired values"))];
   columns.forEach((column) => sameLength(action, first, column));
   if (!statistic && columns.length > 2) {
     fail(action, "a statistic for more than one paired column", "none", "set statistic");

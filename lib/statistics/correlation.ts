@@ -146,13 +146,8 @@ function checkControls(action: string, controls: readonly Values[], n: number): 
   return Array.from(controls, (control, i) => {
     const column = finite(action, control, `values of control ${i}`);
     if (column.length === n) return column;
-    const expected = `a column of ${n} values for every control`;
-    return fail(
-      action,
-      expected,
-      `${column.length} in control ${i}`,
-      "give columns: [z], not rows",
-    );
+    const found = `${column.length} in control ${i}`, next = "give controls as columns: [z]";
+    return fail(action, `a column of ${n} values for every control`, found, next);
   });
 }
 
