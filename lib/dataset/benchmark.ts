@@ -6,7 +6,7 @@ import {
   questionFrom,
   questionRows,
 } from "./questions.ts";
-import { collectRows, RowFault, show, subjectOf } from "./_rows.ts";
+import { collectRows, fault, subjectOf } from "./_rows.ts";
 import {
   cevalSubjects,
   cmmluSubjects,
@@ -19,52 +19,34 @@ import {
 export type BenchmarkOptions = Omit<ParseOptions, "domain" | "rejectReplacementCharacter">;
 
 /**
- * Questions of one file; ids are `subject/position` or `subject/id`, because files are put
- * together. Published benchmarks are scored whole: repeated options are kept.
+ * Questions of one file; ids are `subject/position` or `subject/id`, because files are put together.
+ * Published benchmarks are scored whole: repeated options are kept.
  */
-function parseBenchmark(
-  text: string,
-  name: string,
-  subjects: ExamSubjects,
-  options: BenchmarkOptions,
-): ParsedQuestions {
-  const { allowRepeatedChoices = true, subject: named = subjectOf(options.file) } = options;
-  const { values, rejected } = collectRows(
+function parserOf(name: string, subjects: ExamSubjects) {
+  return (text: string, options: BenchmarkOptions): ParsedQuestions => {
+    const { allowRepeatedChoices = true, subject: named = subjectOf(options.file), file } = options;
     // Published as letters, on the hub also as indices from 0.
-    questionRows(text, { ...options, usual: ["letter", "index0"] }).rows,
-    options.file,
-    (row, position) => {
+    const { rows } = questionRows(text, { ...options, usual: ["letter", "index0"] });
+    const { values, rejected } = collectRows(rows, file, (row, position) => {
       const fields = (row ?? {}) as Record<string, unknown>;
       const subject = fields.subject || named;
       const domain = typeof subject === "string" ? subjectDomain(subjects, subject) : undefined;
-      if (domain === undefined) {
-        throw new RowFault(
-          `subject: expected a subject of ${name}; found ${show(subject)}`,
-        );
-      }
-      return questionFrom(
-        { ...fields, id: `${subject}/${fields.id ?? position}`, domain, subject },
-        { allowRepeatedChoices },
-      );
-    },
-  );
-  return { questions: values, rejected };
+      if (domain === undefined) fault("subject", `a subject of ${name}`, subject);
+      const id = `${subject}/${fields.id ?? position}`;
+      return questionFrom({ ...fields, id, domain, subject }, { allowRepeatedChoices });
+    });
+    return { questions: values, rejected };
+  };
 }
 
 /** Questions of an MMLU file: CSV with or without header, or JSONL with a `subject` a row. */
-export function parseMmlu(text: string, options: BenchmarkOptions): ParsedQuestions {
-  return parseBenchmark(text, "MMLU", mmluSubjects, options);
-}
+export const parseMmlu = parserOf("MMLU", mmluSubjects);
 
 /** Questions of a CMMLU file (CSV, named after its subject). */
-export function parseCmmlu(text: string, options: BenchmarkOptions): ParsedQuestions {
-  return parseBenchmark(text, "CMMLU", cmmluSubjects, options);
-}
+export const parseCmmlu = parserOf("CMMLU", cmmluSubjects);
 
 /** Questions of a C-Eval file; its test split has no answers and is rejected: use val. */
-export function parseCeval(text: string, options: BenchmarkOptions): ParsedQuestions {
-  return parseBenchmark(text, "C-Eval", cevalSubjects, options);
-}
+export const parseCeval = parserOf("C-Eval", cevalSubjects);
 
 /**
  * The paper's suites of a domain: ID, its subjects in MMLU, and OOD, all others.

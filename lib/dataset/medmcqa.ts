@@ -40,18 +40,13 @@ export function parseMedmcqa(
     const fields = (row ?? {}) as Record<string, unknown>;
     const cop = wholeNumber(fields.cop);
     if (cop === undefined || cop < base || cop > base + 3) {
-      throw new RowFault(
-        `cop: expected an integer ${base}..${base + 3}; found ${show(fields.cop)}${none}`,
-      );
+      const expected = `cop: expected an integer ${base}..${base + 3}`;
+      throw new RowFault(`${expected}; found ${show(fields.cop)}${none}`);
     }
+    const { id, question: asked, subject_name: subject, exp: explanation } = fields;
     const question = questionFrom({
-      id: fields.id,
-      domain: "medicine",
-      subject: fields.subject_name,
-      question: fields.question,
+      ...{ id, domain: "medicine", subject, question: asked, answer: cop - base, explanation },
       choices: [fields.opa, fields.opb, fields.opc, fields.opd],
-      answer: cop - base,
-      explanation: fields.exp,
     }, { allowRepeatedChoices: true });
     if (options.published && (fields.choice_type !== "single" || !question.explanation)) {
       dropped++;

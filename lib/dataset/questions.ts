@@ -50,11 +50,6 @@ export interface ParsedQuestions {
   answers?: AnswerForm;
 }
 
-function optionalText(field: string, value: unknown, rules: QuestionRules): string | undefined {
-  if (value === undefined || value === null || value === "") return undefined;
-  return textField(field, value, rules);
-}
-
 /** A question from one row, whose `answer` is an index (or the fault of one); throws `RowFault`. */
 export function questionFrom(row: unknown, rules: QuestionRules = {}): Question {
   if (typeof row !== "object" || row === null || Array.isArray(row)) {
@@ -68,17 +63,14 @@ export function questionFrom(row: unknown, rules: QuestionRules = {}): Question 
   const question = textField("question", fields.question, rules);
   if (!Array.isArray(fields.choices)) fault("choices", "a list of 2 to 26 texts", fields.choices);
   if (fields.choices.length < 2 || fields.choices.length > LETTERS.length) {
-    throw new RowFault(`choices: expected 2 to 26 options; found ${fields.choices.length}`);
+    fault("choices", "2 to 26 options", fields.choices.length);
   }
   const choices = fields.choices.map((choice, i) => textField(`choices[${i}]`, choice, rules));
   if (!rules.allowRepeatedChoices) {
-    const seen = new Map<string, number>();
-    for (const [i, choice] of choices.entries()) {
-      const first = seen.get(choice.trim());
-      if (first !== undefined) {
-        fault(`choices[${i}]`, `another text than choices[${first}]`, choice);
-      }
-      seen.set(choice.trim(), i);
+    const plain = choices.map((choice) => choice.trim());
+    const i = plain.findIndex((choice, i) => plain.indexOf(choice) < i);
+    if (i > 0) {
+      fault(`choices[${i}]`, `another text than choices[${plain.indexOf(plain[i])}]`, choices[i]);
     }
   }
   const { answer } = fields;
@@ -87,18 +79,16 @@ export function questionFrom(row: unknown, rules: QuestionRules = {}): Question 
     fault("answer", `an index 0..${choices.length - 1}`, answer);
   }
   const domain = textField("domain", fields.domain || rules.domain, rules);
-  const subject = optionalText("subject", fields.subject || rules.subject, rules);
-  const explanation = optionalText("explanation", fields.explanation, rules);
-  const context = optionalText("context", fields.context, rules);
+  const optional = (field: "subject" | "explanation" | "context", value = fields[field]) =>
+    value === undefined || value === null || value === ""
+      ? {}
+      : { [field]: textField(field, value, rules) };
   return {
-    id: id as string | number,
-    domain,
-    ...(subject === undefined ? {} : { subject }),
-    question,
-    choices,
-    answer: answer as number,
-    ...(explanation === undefined ? {} : { explanation }),
-    ...(context === undefined ? {} : { context }),
+    ...{ id: id as string | number, domain },
+    ...optional("subject", fields.subject || rules.subject),
+    ...{ question, choices, answer: answer as number },
+    ...optional("explanation"),
+    ...optional("context"),
   };
 }
 
@@ -130,10 +120,8 @@ export function questionRows(
       throw error;
     }
   });
-  const { form, indices } = readAnswerForm(answered, {
-    answers: options.answers,
-    usual: [...usual],
-  });
+  const { answers } = options;
+  const { form, indices } = readAnswerForm(answered, { answers, usual: [...usual] });
   for (const [i, { value }] of answered.entries()) value.answer = indices[i];
   return { rows, ...(form ? { answers: form } : {}) };
 }
@@ -146,11 +134,8 @@ export function parseQuestions(text: string, options: ParseOptions): ParsedQuest
   const { file } = options;
   const domain = options.domain ?? placeName(file);
   const { rows, ...form } = questionRows(text, options);
-  const { values, rejected } = collectRows(
-    rows,
-    file,
-    (row, position) =>
-      questionFrom(row, { ...options, domain, id: `${fileStem(file)}:${position}` }),
-  );
+  const { values, rejected } = collectRows(rows, file, (row, position) => {
+    return questionFrom(row, { ...options, domain, id: `${fileStem(file)}:${position}` });
+  });
   return { questions: values, rejected, ...form };
 }
