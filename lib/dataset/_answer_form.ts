@@ -70,20 +70,10 @@ export function optionIndex(
 }
 
 function expected({ choices, labels }: AnsweredRow, form?: AnswerForm): string {
-  const last = choices.length - 1;
-  const named = labels ? `a label ${labels.join(", ")}` : `a letter A..${LETTERS[last]}`;
-  switch (form) {
-    case "letter":
-      return named;
-    case "index0":
-      return `an index 0..${last}`;
-    case "index1":
-      return `a number 1..${last + 1}`;
-    case "text":
-      return "an option's text";
-    default:
-      return `an index 0..${last}, ${named} or an option's text`;
-  }
+  const last = choices.length - 1, index0 = `an index 0..${last}`, text = "an option's text";
+  const letter = labels ? `a label ${labels.join(", ")}` : `a letter A..${LETTERS[last]}`;
+  const forms = { letter, index0, index1: `a number 1..${last + 1}`, text };
+  return form ? forms[form] : `${index0}, ${letter} or ${text}`;
 }
 
 /** The form of all rows; a fault where they leave it open; undefined where no row has an answer. */
@@ -132,11 +122,10 @@ function formOf(
     const index = optionIndex(form, unlike);
     return `${form} (${index === undefined ? "no option" : show(unlike.choices[index])})`;
   });
-  return new RowFault(
-    `${start} ${show(unlike.answer)} on line ${unlike.line}, which may be ${
-      readings.join(" or ")
-    }, and the other rows do not tell; ${say}`,
-  );
+  const found = `${show(unlike.answer)} on line ${unlike.line}, which may be ${
+    readings.join(" or ")
+  }`;
+  return new RowFault(`${start} ${found}, and the other rows do not tell; ${say}`);
 }
 
 /**

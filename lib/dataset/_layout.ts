@@ -54,10 +54,9 @@ function optionColumns(names: readonly string[]): string[] | undefined {
     return columns.length > 1 ? [columns] : [];
   });
   if (found.length > 1) {
+    const sets = found.map((columns) => columns.join(",")).join(" and ");
     throw new RowFault(
-      `choices: expected one set of option columns; found ${
-        found.map((columns) => columns.join(",")).join(" and ")
-      }; leave out all but one`,
+      `choices: expected one set of option columns; found ${sets}; leave out all but one`,
     );
   }
   return found[0];
@@ -99,9 +98,7 @@ function optionsOf(given: unknown): { choices: unknown; labels?: string[] } {
   const fit = Array.isArray(labels) && Array.isArray(choices) && labels.length === choices.length &&
     new Set(labels).size === labels.length && labels.every((one) => typeof one === "string");
   if (!fit) {
-    throw new RowFault(
-      `choices: expected a text and a label of its own for each option; found ${show(given)}`,
-    );
+    fault("choices", "a text and a label of its own for each option", given);
   }
   return { choices, labels: labels as string[] };
 }
@@ -157,21 +154,14 @@ export function layOut(row: Row): LaidOutRow {
     usual.push("index0");
   }
   const part = (name: "id" | "domain" | "context") => row[names.get(name) ?? name];
-  return {
-    value: {
-      ...row,
-      id: part("id"),
-      domain: part("domain"),
-      context: part("context"),
-      subject: field("subject"),
-      explanation: field("explanation"),
-      question: nested ? nested.stem : asked,
-      answer,
-      choices: options.choices,
-    },
-    ...(options.labels ? { labels: options.labels } : {}),
-    usual,
+  const { labels, choices } = options, question = nested ? nested.stem : asked;
+  const value = {
+    ...row,
+    ...{ id: part("id"), domain: part("domain"), context: part("context") },
+    ...{ subject: field("subject"), explanation: field("explanation") },
+    ...{ question, answer, choices },
   };
+  return { value, ...(labels ? { labels } : {}), usual };
 }
 
 /**
@@ -195,9 +185,9 @@ export function questionColumns(rows: readonly CsvRow[]): string[] {
   if (!isHeader && answered[0] === first && damaged <= few(whole.length)) {
     return ["question", "a", "b", "c", "d", "answer"];
   }
+  const found = show(first.cells.join(","));
   throw new RowFault(
-    `header: expected question,A,B,C,D,answer, or other names of option columns; found ${
-      show(first.cells.join(","))
-    }; name the columns so`,
+    `header: expected question,A,B,C,D,answer, or other names of option columns; found ${found}; ` +
+      "name the columns so",
   );
 }
