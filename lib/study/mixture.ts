@@ -18,19 +18,17 @@ import {
   type Contrast,
   contrast,
   type Estimate,
+  overModels,
   plainEstimate,
   type Selection,
   suiteLabels,
 } from "../contrast.ts";
 import { type Finding, holmOf, type Verdict, verdictOf } from "../findings.ts";
 
-/** One ratio of a curve. */
+/** One ratio of a curve, the share of SELF: over models, each one's mean over domains and seeds; of one over its questions. */
 export interface RatioEstimate {
-  /** Share of SELF: 0 is INC, 1 is SELF. */
   ratio: number;
-  /** Over models; of one model over its questions. */
   estimate: Estimate;
-  /** Each model's mean over domains and seeds. */
   models: { model: string; value: number }[];
 }
 
@@ -51,16 +49,11 @@ export function mixtureCells(cells: readonly CellResult[]): CellResult[] {
   return mixing.size === 0 ? ends : ends.filter((one) => mixing.has(place(one)));
 }
 
-/** The mean over r, rising; empty where there is no such cell. */
+/** The mean over r, rising, of `value` (accuracy, points) in one domain or over all. */
 export function mixtureCurve(
   cells: readonly CellResult[],
   suite: SuiteName,
-  { value, domain }: {
-    /** Default: accuracy, points. */
-    value?: (record: SuiteRecord) => number;
-    /** One domain's. Default: the mean over all. */
-    domain?: string;
-  } = {},
+  { value, domain }: { value?: (record: SuiteRecord) => number; domain?: string } = {},
 ): RatioEstimate[] {
   const tested = mixtureCells(cells).filter(({ cell, suites }) =>
     suites[suite] && (domain === undefined || cell.domain === domain)
@@ -72,12 +65,9 @@ export function mixtureCurve(
       model,
       value: mean(own.map(({ suites }) => number(suites[suite]!))),
     }));
-    if (models.length > 1) {
-      const { mean: centre, interval } = meanInterval(models.map((one) => one.value));
-      return { ratio, models, estimate: { value: centre, interval, n: models.length } };
-    }
-    if (value !== undefined) {
-      return { ratio, models, estimate: { value: models[0].value, n: 1 } };
+    if (models.length > 1 || value !== undefined) {
+      const estimate = plainEstimate(overModels(models.map((one) => one.value)))!;
+      return { ratio, models, estimate };
     }
     const records = list.map(({ suites }) => suites[suite]!);
     const { interval, units } = meanInterval(
@@ -136,18 +126,17 @@ function questionMeans(
   cells: readonly CellResult[],
   { suite, ratios }: { suite: SuiteName; ratios: readonly number[] },
 ): number[][] {
-  const sums = new Map<string, { sum: number; n: number }[]>();
-  for (const one of cells) {
-    const column = ratios.indexOf(ratioOf(one)!);
-    const { items, correct } = one.suites[suite]!;
-    items.forEach((item, i) => {
-      if (!sums.has(item)) sums.set(item, ratios.map(() => ({ sum: 0, n: 0 })));
-      const place = sums.get(item)![column];
-      place.sum += correct[i];
-      place.n++;
-    });
-  }
-  return [...sums.values()].map((row) => row.map(({ sum, n }) => n > 0 ? sum / n : 0));
+  const answered = cells.flatMap((one) => {
+    const { items, correct } = one.suites[suite]!, ratio = ratioOf(one)!;
+    return items.map((item, i) => ({ item, ratio, correct: correct[i] }));
+  });
+  const questions = Map.groupBy(answered, ({ item }) => item);
+  return [...questions.values()].map((list) =>
+    ratios.map((ratio) => {
+      const own = list.filter((one) => one.ratio === ratio);
+      return own.reduce((sum, { correct }) => sum + correct, 0) / Math.max(1, own.length);
+    })
+  );
 }
 
 /** The ratios between which the best one lies in 95% of the resamples. */
@@ -188,10 +177,7 @@ export function middleRatioFindings(cells: readonly CellResult[]): Finding[] {
     found.map(({ best, p }) => isMiddle(best) && Number.isFinite(p) ? p : 1),
   );
   return found.map(({ suite, best, least, detail }, i): Finding => ({
-    hypothesis: "middle ratio",
-    suite,
-    estimate: plain(least),
-    unit: "points",
+    ...{ hypothesis: "middle ratio", suite, estimate: plain(least), unit: "points" },
     over: least.over,
     correctedP: isMiddle(best) && least.p !== undefined ? corrected[i] : undefined,
     detail,
@@ -226,19 +212,12 @@ export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases
     const estimate: Estimate = best === 0 ? { value, n } : plain(difference);
     return [{ suite, best, estimate, over }];
   });
-  const corrected = holmOf(
-    found.map(({ estimate: { p } }) => p !== undefined && Number.isFinite(p) ? p : 1),
-  );
+  const corrected = holmOf(found.map(({ estimate: { p } }) => Number.isFinite(p) ? p! : 1));
   return found.map(({ suite, best, estimate, over }, i): Finding => {
     const correctedP = Number.isFinite(estimate.p) ? corrected[i] : undefined;
     return {
-      hypothesis: "KL, INC - best mixture",
-      suite,
-      estimate,
-      unit: "nats",
-      over,
-      correctedP,
-      detail: best === 0 ? "best r = 0, INC itself" : `best r = ${best}`,
+      ...{ hypothesis: "KL, INC - best mixture", suite, estimate, unit: "nats", over, correctedP },
+      detail: `best r = ${best}${best === 0 ? ", INC itself" : ""}`,
       verdict: verdictOf({ estimate, unit: "nats" }, correctedP),
       paper: paperNumber("KL, INC against the best mixture", suite),
     };
@@ -256,9 +235,18 @@ function questionKl(
     .map((answer, i) => klDivergence(answer.probabilities, probabilities[i]));
 }
 
-function plain({ value, interval, n, p, detectable }: Contrast): Estimate {
-  return { value, interval, n, p, detectable };
-}
+const plain = ({ value, interval, n, p, detectable }: Contrast): Estimate => (
+  { value, interval, n, p, detectable }
+);
+
+/** What the curves' rows show beside the accuracy. */
+const curveValues: Readonly<Record<string, (record: SuiteRecord) => number>> = {
+  base: ({ baseAccuracy }) => 100 * baseAccuracy,
+  kl: ({ kl }) => kl,
+  rank: ({ rank }) => rank,
+  entropy: ({ entropy }) => entropy,
+  entropyChange: ({ entropy, baseEntropy }) => entropy - baseEntropy,
+};
 
 /**
  * The curves as rows: one for each model, domain, test and ratio; points, KL and entropies in nats,
@@ -273,12 +261,9 @@ export function mixtureRows(cells: readonly CellResult[]): StudyRow[] {
   return [...all, ...models].flatMap(({ model, own }) =>
     [undefined, ...domains].flatMap((domain) =>
       suiteNames.flatMap((suite) => {
-        const curveOf = (value?: (record: SuiteRecord) => number) =>
-          mixtureCurve(own, suite, { value, domain }).map(({ estimate }) => estimate);
-        const kl = curveOf(({ kl }) => kl), rank = curveOf(({ rank }) => rank);
-        const entropy = curveOf(({ entropy }) => entropy);
-        const sharper = curveOf(({ entropy, baseEntropy }) => entropy - baseEntropy);
-        const base = curveOf(({ baseAccuracy }) => 100 * baseAccuracy);
+        const curves = Object.entries(curveValues).map(([name, value]) =>
+          [name, mixtureCurve(own, suite, { value, domain })] as const
+        );
         return mixtureCurve(own, suite, { domain }).map(({ ratio, estimate }, i): StudyRow => {
           const here = own.filter((one) =>
             ratioOf(one) === ratio && one.suites[suite] &&
@@ -287,8 +272,8 @@ export function mixtureRows(cells: readonly CellResult[]): StudyRow[] {
           const losses = here.flatMap(({ finetuning }) => finetuning?.lastLoss ?? []);
           return {
             ...{ model, domain: domain ?? ALL_DOMAINS, test: suiteLabels[suite], ratio },
-            ...{ cells: here.length, accuracy: estimate, base: base[i], kl: kl[i], rank: rank[i] },
-            ...{ entropy: entropy[i], entropyChange: sharper[i] },
+            ...{ cells: here.length, accuracy: estimate },
+            ...Object.fromEntries(curves.map(([name, curve]) => [name, curve[i].estimate])),
             loss: losses.length > 0 ? mean(losses) : null,
           };
         });

@@ -64,12 +64,10 @@ const outcomesOf = ({ items, correct }: SuiteRecord): Outcome[] =>
 const groupLabel = (group: Treatment | "base") =>
   group === "base" ? "base" : treatmentLabels[group];
 
-function before(base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[] {
-  return baseAnswersOf(base, cell, suite).map(({ domain, id, correct }) => ({
-    item: `${domain}/${id}`,
-    correct: Number(correct),
-  }));
-}
+const before = (base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[] =>
+  baseAnswersOf(base, cell, suite).map(({ domain, id, correct }) => (
+    { item: `${domain}/${id}`, correct: Number(correct) }
+  ));
 
 /**
  * Every cell and test as one row of plain values: the numbers that all statistics are computed from
@@ -80,28 +78,23 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
     suiteNames.flatMap((suite): StudyRow[] => {
       const record = suites[suite];
       if (record === undefined) return [];
-      const { n, accuracy, interval, baseAccuracy, lost, gained } = record;
+      const { n, accuracy, interval: [low, high], baseAccuracy, lost, gained } = record;
+      const { kl, rank, cosine, entropy, baseEntropy } = record;
+      const moved = { kl, rank, cosine, entropy, baseEntropy };
       return [{
-        model: modelLabel(cell.model),
-        domain: cell.domain,
-        group: cell.treatment,
-        ratio: cell.ratio ?? null,
-        seed: cell.seed,
+        ...{ model: modelLabel(cell.model), domain: cell.domain, group: cell.treatment },
+        ...{ ratio: cell.ratio ?? null, seed: cell.seed },
         // What a dose changes.
-        share: cell.size ?? 1,
-        at_most: cell.count ?? null,
-        facts: cell.items ?? "all",
-        test: suite,
-        size,
-        accuracy: { value: asRow(100 * accuracy), interval: pointsOf(interval), n },
+        ...{ share: cell.size ?? 1, at_most: cell.count ?? null, facts: cell.items ?? "all" },
+        ...{ test: suite, size },
+        accuracy: {
+          value: asRow(100 * accuracy),
+          interval: [asRow(100 * low), asRow(100 * high)],
+          n,
+        },
         base: asRow(100 * baseAccuracy),
-        kl: asRow(record.kl),
-        rank: asRow(record.rank),
-        cosine: asRow(record.cosine),
-        entropy: asRow(record.entropy),
-        baseEntropy: asRow(record.baseEntropy),
-        lost,
-        gained,
+        ...Object.fromEntries(Object.entries(moved).map(([name, value]) => [name, asRow(value)])),
+        ...{ lost, gained },
         fit: fit === undefined ? null : asRow(100 * fit.share),
         lastLoss: finetuning === undefined ? null : asRow(finetuning.lastLoss),
         // Of a study with explanations: answers whose reasons the base model was asked for.
@@ -111,11 +104,6 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
     })
   );
 }
-
-const pointsOf = ([low, high]: readonly [number, number]): [number, number] => [
-  asRow(100 * low),
-  asRow(100 * high),
-];
 
 /** The model and the domain of rows over all of them. */
 export const ALL_MODELS = "all models";
@@ -149,11 +137,8 @@ export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): St
         const parts = domains.map((domain) => ({ domain, list: outcomes(group, domain, suite) }));
         const whole = { domain: ALL_DOMAINS, list: parts.flatMap(({ list }) => list) };
         return [...parts, whole].map(({ domain, list }) => ({
-          model: modelLabel(base.model),
-          group: groupLabel(group),
-          domain,
-          test: suiteLabels[suite],
-          accuracy: accuracyOf(list),
+          ...{ model: modelLabel(base.model), group: groupLabel(group), domain },
+          ...{ test: suiteLabels[suite], accuracy: accuracyOf(list) },
         }));
       })
     );
@@ -179,13 +164,10 @@ export function contrasts({ cells }: Pick<Study, "cells">): StudyRow[] {
     suiteNames.flatMap((suite) => {
       const of = (some: readonly CellResult[]) =>
         plainEstimate(contrast(some, { treatment }, { treatment: "inc" }, { suite }));
-      const row = (model: string, difference: Estimate | null) => ({
-        finding,
-        test: suiteLabels[suite],
-        model,
-        difference,
-        paper: paperNumber(finding, suite) ?? null,
-      });
+      const paper = paperNumber(finding, suite) ?? null;
+      const row = (model: string, difference: Estimate | null) => (
+        { finding, test: suiteLabels[suite], model, difference, paper }
+      );
       return [
         ...(models.length > 1 ? [row(ALL_MODELS, of(cells))] : []),
         ...models.map((name) =>
@@ -204,19 +186,15 @@ export function contrasts({ cells }: Pick<Study, "cells">): StudyRow[] {
 export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
   return treatmentsOf(cells).flatMap((treatment) =>
     suiteNames.flatMap((suite): StudyRow[] => {
-      const mean = (value: (record: SuiteRecord) => number) =>
-        overModels([...byModel(cells, { treatment, suite }, value).values()]);
-      const kl = mean(({ kl }) => kl);
-      if (kl === null) return [];
-      return [{
-        group: treatmentLabels[treatment],
-        test: suiteLabels[suite],
-        kl,
-        rank: mean(({ rank }) => rank),
-        cosine: mean(({ cosine }) => cosine),
-        entropy: mean(({ entropy }) => entropy),
-        baseEntropy: mean(({ baseEntropy }) => baseEntropy),
-      }];
+      const means = (["kl", "rank", "cosine", "entropy", "baseEntropy"] as const).map((
+        name,
+      ) => [
+        name,
+        overModels([...byModel(cells, { treatment, suite }, (one) => one[name]).values()]),
+      ]);
+      if (means[0][1] === null) return [];
+      const place = { group: treatmentLabels[treatment], test: suiteLabels[suite] };
+      return [{ ...place, ...Object.fromEntries(means) }];
     })
   );
 }
@@ -224,25 +202,12 @@ export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
 /** Organisms' worlds, by model. */
 type Worlds = ReadonlyMap<string, World>;
 
-/** A question that two groups' models answered, right (1) or wrong (0). */
-export interface PairedAnswer {
-  model: string;
-  domain: string;
-  seed: number;
-  /** `domain/id` */
-  item: string;
-  first: number;
-  second: number;
-  /** first - second, points. */
-  difference: number;
-}
-
-/** The answers of two groups' models to the same questions, for tests of pairs. */
+/** The answers of two groups' models to the same questions: right 1, wrong 0; difference in points. */
 export function pairedAnswers(
   cells: readonly CellResult[],
   [first, second]: readonly [Treatment, Treatment],
   suite: SuiteName,
-): PairedAnswer[] {
+) {
   const tested = cells.filter(({ suites }) => suites[suite] !== undefined);
   return tested.filter(({ cell }) => cell.treatment === first).flatMap(({ cell, suites }) => {
     const { model, domain, seed } = cell;
@@ -291,9 +256,7 @@ export function flipRows(
         const right = list.filter(({ before }) => before);
         const wrong = list.filter(({ before }) => !before);
         return [{
-          test: suiteLabels[suite],
-          group: treatmentLabels[treatment],
-          facts,
+          ...{ test: suiteLabels[suite], group: treatmentLabels[treatment], facts },
           rightBefore: right.length,
           lost: share(right.filter(({ after }) => !after).length, right.length),
           wrongBefore: wrong.length,
@@ -321,17 +284,8 @@ export function findingRecords(found: readonly Finding[]): StudyRow[] {
   return found.map((
     { hypothesis, suite, estimate, unit, over, correctedP = null, verdict, paper = null, detail },
   ) => ({
-    finding: hypothesis,
-    test: suiteLabels[suite],
-    estimate: measured(estimate),
-    unit,
-    n: estimate.n,
-    over,
-    p: estimate.p ?? null,
-    correctedP,
-    detectable: estimate.detectable ?? null,
-    verdict,
-    paper,
-    detail: detail ?? null,
+    ...{ finding: hypothesis, test: suiteLabels[suite], estimate: measured(estimate), unit },
+    ...{ n: estimate.n, over, p: estimate.p ?? null, correctedP },
+    ...{ detectable: estimate.detectable ?? null, verdict, paper, detail: detail ?? null },
   }));
 }
