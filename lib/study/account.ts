@@ -44,9 +44,9 @@ export function accountRows(
   const own = models.map((model) => {
     const card = cards.get(model);
     if (card === undefined) {
+      const found = [...cards.keys()].join(", ") || "none";
       throw new Error(
-        `Cannot account for ${model}: expected its card; found those of ` +
-          `${[...cards.keys()].join(", ") || "none"}; give the cards of all models of the cells`,
+        `Cannot account for ${model}: expected its card; found those of ${found}; give all models'`,
       );
     }
     const rows = [
@@ -60,10 +60,10 @@ export function accountRows(
     ({ what }) => what,
   );
   const across = [
-    ...[...gates.values()].map((list) => ({
-      ...list[0],
-      estimate: plainEstimate(overModels(list.map(({ estimate }) => estimate.value)))!,
-    })),
+    ...[...gates.values()].map((list) => {
+      const values = list.map(({ estimate }) => estimate.value);
+      return { ...list[0], estimate: plainEstimate(overModels(values))! };
+    }),
     ...effectRows(cells),
   ];
   if (models.length < 2) return own.flat();
@@ -91,10 +91,8 @@ export async function runAccount(
       [name, await organismCard(name)] as const
     ),
   );
-  const seeds = plans.map(({ models, seeds }) =>
-    `${models.length} organism${models.length > 1 ? "s" : ""}: fine-tuning seeds ${
-      seeds.join(", ")
-    }`
+  const seeds = plans.map(({ models: { length }, seeds }) =>
+    `${length} organism${length > 1 ? "s" : ""}: fine-tuning seeds ${seeds.join(", ")}`
   );
   return { rows: accountRows(cells, new Map(cards)), notes: [...seeds, ...caveats] };
 }
@@ -127,22 +125,15 @@ function gateRows({ gate: { values, facts }, knowledge }: Gated): Numbers[] {
     const interval = name === "unknownConfidence" ? {} : {
       interval: wilsonInterval(Math.round(value * n), n),
     };
-    return {
-      what: gateLabels[name],
-      test: needed,
-      estimate: { value, ...interval, n },
-      unit: "share",
-    };
+    const estimate = { value, ...interval, n };
+    return { what: gateLabels[name], test: needed, estimate, unit: "share" };
   });
 }
 
 function effectRows(cells: readonly CellResult[]): Numbers[] {
-  return [...findings(cells), ...middleRatioFindings(cells)].map((
-    { hypothesis, suite, estimate, unit },
-  ) => ({
-    what: hypothesis === "middle ratio" ? "best middle r - better end" : hypothesis,
-    test: suiteLabels[suite],
-    estimate: plainEstimate(estimate)!,
-    unit,
-  }));
+  const found = [...findings(cells), ...middleRatioFindings(cells)];
+  return found.map(({ hypothesis, suite, estimate, unit }) => {
+    const what = hypothesis === "middle ratio" ? "best middle r - better end" : hypothesis;
+    return { what, test: suiteLabels[suite], estimate: plainEstimate(estimate)!, unit };
+  });
 }

@@ -4,7 +4,7 @@
  */
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { mean } from "../statistics/mean.ts";
-import type { CellResult, Treatment } from "../cell.ts";
+import type { CellResult, SuiteRecord, Treatment } from "../cell.ts";
 import { baseAnswersOf, type BaseResult } from "./base.ts";
 import {
   byModel,
@@ -89,13 +89,8 @@ export function baseDifference(
   suite: SuiteName,
 ): DifferenceRow | undefined {
   const comparison = `${treatmentLabels[treatment]} - base`;
-  const models = [
-    ...byModel(
-      cells,
-      { treatment, suite },
-      ({ accuracy, baseAccuracy }) => 100 * (accuracy - baseAccuracy),
-    ).values(),
-  ];
+  const change = ({ accuracy, baseAccuracy }: SuiteRecord) => 100 * (accuracy - baseAccuracy);
+  const models = [...byModel(cells, { treatment, suite }, change).values()];
   if (models.length === 0) return undefined;
   if (models.length > 1) {
     const estimate = { ...overModels(models)!, detectable: detectableEffect(models) };
@@ -139,11 +134,8 @@ export function fitRows(cells: readonly CellResult[]) {
     if (fitted.length === 0) return [];
     const models = [...Map.groupBy(fitted, ({ cell }) => cell.model).values()]
       .map((list) => mean(list.map(({ fit }) => 100 * fit!.share)));
-    return [{
-      group: treatmentLabels[treatment],
-      cells: fitted.length,
-      items: fitted.reduce((sum, { fit }) => sum + fit!.n, 0),
-      given: plainEstimate(overModels(models))!,
-    }];
+    const items = fitted.reduce((sum, { fit }) => sum + fit!.n, 0);
+    const given = plainEstimate(overModels(models))!;
+    return [{ group: treatmentLabels[treatment], cells: fitted.length, items, given }];
   });
 }
