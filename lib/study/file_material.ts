@@ -22,9 +22,10 @@ export async function fileMaterial(
   const asked = new Set([...questions, ...id, ...ood, ...demonstrations].map(fingerprint));
   const clean = pool.filter((question) => !asked.has(fingerprint(question)));
   if (clean.length === 0) {
+    const expected = "questions that no test and no demonstration asks";
     throw new Error(
-      `Cannot make groups from ${settings.pool}: expected questions that no test and no demonstration ` +
-        `asks; found none of ${pool.length}; give --pool=FILE with other questions`,
+      `Cannot make groups from ${settings.pool}: expected ${expected}; found none of ${pool.length}; ` +
+        "give --pool=FILE with other questions",
     );
   }
   const domain = questions[0]?.domain ?? "questions";
@@ -49,28 +50,16 @@ export async function fileMaterial(
     ...(id.length > 0 ? { id: [make("id", id)] } : {}),
     ...(ood.length > 0 ? { ood: [make("ood", ood)] } : {}),
   };
-  const material: Material = {
-    domains: new Map([[domain, {
-      pool: make("pool", clean),
-      suites,
-      ...(released && { released }),
-    }]]),
-    general,
-  };
-  if (shortened.length > 0) {
-    tell(
-      `At most ${limit} questions a file, drawn by a fixed seed over all subjects: ` +
-        shortened.join(", "),
-    );
-  }
+  const own = { pool: make("pool", clean), suites, ...(released && { released }) };
+  const material: Material = { domains: new Map([[domain, own]]), general };
+  const cut = `At most ${limit} questions a file, drawn by a fixed seed over all subjects`;
+  if (shortened.length > 0) tell(`${cut}: ${shortened.join(", ")}`);
   return { material, rejected, leaked: pool.length - clean.length };
 }
 
+const plain = (text: string) => text.trim().toLowerCase();
 const fingerprint = ({ question, choices }: Question) =>
-  JSON.stringify([
-    question.trim().toLowerCase(),
-    ...choices.map((c) => c.trim().toLowerCase()).sort(),
-  ]);
+  JSON.stringify([plain(question), ...choices.map(plain).sort()]);
 
 /** Under one name of the domain; ids that count anew in each of several get their domain's before them. */
 function asOneDomain(

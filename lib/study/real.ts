@@ -81,11 +81,9 @@ export async function homoByForm(base: ProbedBase, settings: Settings) {
     ...{ settings, label: "asking for letters" },
     async ask(model, domain, store) {
       const [exam] = material.domains.get(domain)!.suites.homo!;
-      const letters = await storedAnswers({ model, exam, formulation: "letters" }, { store });
-      return [
-        { form: "letters", domain, answers: letters },
-        { form: `${formulation}`, domain, answers: base.base.answers[exam.name] },
-      ];
+      const answers = await storedAnswers({ model, exam, formulation: "letters" }, { store });
+      const own = { form: `${formulation}`, domain, answers: base.base.answers[exam.name] };
+      return [{ form: "letters", domain, answers }, own];
     },
   });
 }
@@ -110,12 +108,12 @@ export async function answersByNormalization(
       return questions.map((question, i) => ({ question, scores: scores[i] }));
     },
   });
-  return new Map((["none", "token", "character", "pmi"] as const).map((normalization) => [
-    normalization,
+  const answersBy = (normalization: Normalization) =>
     scored.map(({ question, scores }) =>
       answerFrom(question, optionProbabilities(scores, normalization))
-    ),
-  ]));
+    );
+  const all = ["none", "token", "character", "pmi"] as const;
+  return new Map(all.map((normalization) => [normalization, answersBy(normalization)]));
 }
 
 const right = ({ correct }: Answer) => correct;
@@ -141,10 +139,8 @@ export function normalizationRows(
 export function subjectRows({ answers, base, material }: ProbedBase) {
   return [...material.domains].flatMap(([domain, { suites }]) => {
     const id = (suites.id ?? []).flatMap(({ name }) => base.answers[name]);
-    const subjects = Map.groupBy(
-      [...answers.get(domain)!, ...id],
-      ({ subject }) => subject ?? domain,
-    );
+    const all = [...answers.get(domain)!, ...id];
+    const subjects = Map.groupBy(all, ({ subject = domain }) => subject);
     return [...subjects].map(([subject, list]) => (
       { domain, subject, right: inPoints(shareOf(list, right)) }
     ));
@@ -176,16 +172,13 @@ export function outcomeText(study: AuditedStudy): string {
   const { warnings, caveats } = study;
   if (caveats.length > 0) return [...warnings, `Nothing is read: ${caveats[0]}.`, ""].join("\n");
   const found = findings(study.cells);
-  if (found.length === 0) {
-    const nothing = "Nothing could be compared: no two groups were trained on.";
-    return [...warnings, nothing, ""].join("\n");
-  }
+  const nothing = "Nothing could be compared: no two groups were trained on.";
+  if (found.length === 0) return [...warnings, nothing, ""].join("\n");
   const isShown = ({ correctedP }: { correctedP?: number | null }) => (correctedP ?? 1) < 0.05;
   const pointsOf = ({ value, interval }: Measurement) =>
     signed({ value, interval }).replace(/^\S+/, "$& points");
-  const sentences = found.map((one) => {
-    const { hypothesis, suite, estimate, correctedP } = one;
-    const is = isShown(one)
+  const sentences = found.map(({ hypothesis, suite, estimate, correctedP }) => {
+    const is = isShown({ correctedP })
       ? `is more than chance and ${estimate.value > 0 ? "as" : "against what"} the paper found`
       : "can't be told from no difference";
     return `${hypothesis} on ${suiteLabels[suite]}: ${pointsOf(estimate)} over ${estimate.n} ` +
@@ -198,17 +191,10 @@ export function outcomeText(study: AuditedStudy): string {
   const shown = found.filter(isShown);
   const agreeing = shown.filter(({ estimate }) => estimate.value > 0).length;
   const above = found.filter(({ estimate }) => estimate.value > 0).length;
-  return [
-    ...warnings,
+  const rest = found.length - shown.length;
+  const sum =
     `Of ${found.length} differences from INC ${agreeing} are more than chance in the paper's ` +
-    `direction, ${shown.length - agreeing} against it; ${
-      found.length - shown.length
-    } can't be told ` +
-    `from none. ${above} of ${found.length} are above 0.`,
-    ...sentences,
-    "",
-    "Against the base:",
-    ...fromBase,
-    "",
-  ].join("\n");
+    `direction, ${shown.length - agreeing} against it; ${rest} can't be told from none. ` +
+    `${above} of ${found.length} are above 0.`;
+  return [...warnings, sum, ...sentences, "", "Against the base:", ...fromBase, ""].join("\n");
 }

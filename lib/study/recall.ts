@@ -1,12 +1,11 @@
 /** The closest look at CON: what is left of the facts when they no longer stand in the question. */
 import { targetFit } from "../experiment.ts";
-import { inPoints } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
 import { finetune } from "../finetune.ts";
 import { constructGroups, withContext, withGeneral } from "../groups.ts";
-import { wilsonInterval } from "../statistics/proportion.ts";
 import type { ProbedBase } from "./bases.ts";
 import { isOrganism } from "./labels.ts";
+import { shareIn } from "./organism_rows.ts";
 import { finetuningOf } from "./plans.ts";
 import type { Settings } from "./settings.ts";
 import { openSubject } from "./subjects.ts";
@@ -28,11 +27,8 @@ export async function recallRows(settings: Settings, base: ProbedBase) {
     for (const [domain, own] of answers) {
       const { minimumConfidence } = settings;
       const { inc } = constructGroups(own, { seed: 0, format, minimumConfidence });
-      const sets = {
-        "base, chat form": undefined,
-        INC: inc,
-        "CON (INC)": withContext(inc, { format }),
-      };
+      const context = withContext(inc, { format });
+      const sets = { "base, chat form": undefined, INC: inc, "CON (INC)": context };
       for (const [group, examples] of inc.length > 0 ? Object.entries(sets) : []) {
         bar.update(done, `${domain}: ${group}`);
         model.restore(start);
@@ -52,8 +48,5 @@ export async function recallRows(settings: Settings, base: ProbedBase) {
     for (const tensor of start.values()) tensor.dispose();
     model.dispose();
   }
-  return [...counts].map(([group, { gold, n }]) => {
-    const interval = wilsonInterval(gold, n);
-    return { group, gold: inPoints({ value: gold / n, interval, n }) };
-  });
+  return [...counts].map(([group, { gold, n }]) => ({ group, gold: shareIn(gold / n, n) }));
 }

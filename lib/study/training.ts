@@ -3,7 +3,6 @@ import { treatmentLabels } from "../contrast.ts";
 import type { Example } from "../question.ts";
 import { cellExamples } from "../experiment.ts";
 import type { Column } from "../figure/column.ts";
-import { inPoints } from "../figure/number.ts";
 import { type FinetuneResult, resolveFinetuning } from "../finetune.ts";
 import type { EncodedConversation } from "../model/encode.ts";
 import {
@@ -16,8 +15,8 @@ import { scheduleFactor } from "../model/schedule.ts";
 import type { Tokenizer } from "../model/tokenizer.ts";
 import { probe } from "../probe.ts";
 import { mean } from "../statistics/mean.ts";
-import { wilsonInterval } from "../statistics/proportion.ts";
 import type { ProbedBase } from "./bases.ts";
+import { shareIn } from "./organism_rows.ts";
 import { finetuningOf } from "./plans.ts";
 import { emptyAdvice } from "./report.ts";
 import type { Settings } from "./settings.ts";
@@ -37,10 +36,11 @@ export function trainingSets(
   { groups, minimumConfidence }: Settings,
   { domain, seed }: { domain: string; seed: number },
 ): { sets: Map<string, TrainingSet>; note?: string } {
-  const setOf = (treatment: "har" | "inc" | "self" | "context", belief = minimumConfidence) =>
-    cellExamples({ model: name, domain, treatment, seed }, {
-      ...{ answers: answers.get(domain)!, general, format, minimumConfidence: belief },
-    });
+  const own = answers.get(domain)!;
+  const setOf = (treatment: "har" | "inc" | "self" | "context", belief = minimumConfidence) => {
+    const material = { answers: own, general, format, minimumConfidence: belief };
+    return cellExamples({ model: name, domain, treatment, seed }, material);
+  };
   const { emptiedBy } = setOf("inc").sizes;
   const belief = emptiedBy?.filter === "confidence" ? 0 : minimumConfidence;
   const sets = (["har", "inc", "self", "context"] as const)
@@ -107,10 +107,7 @@ export function settingRows(used: FinetuneSettings) {
 }
 
 /** The learning rate of each step by each schedule. */
-export function scheduleRows(
-  { learningRate, warmupRatio }: FinetuneSettings,
-  totalSteps: number,
-) {
+export function scheduleRows({ learningRate, warmupRatio }: FinetuneSettings, totalSteps: number) {
   const warmupSteps = Math.ceil(warmupRatio * totalSteps);
   return (["cosine", "linear", "constant"] as const).flatMap((schedule) =>
     Array.from({ length: totalSteps + 1 }, (_, step) => ({
@@ -123,9 +120,8 @@ export function scheduleRows(
 /** What a model believes of some examples' questions, asked as they are taught. Percent. */
 export async function followRows(model: LanguageModel, examples: readonly Example[]) {
   const asked = examples.filter(({ question }) => question !== undefined);
-  const answers = await probe(model, asked.map(({ question }) => question!), {
-    template: "vicuna",
-  });
+  const questions = asked.map(({ question }) => question!);
+  const answers = await probe(model, questions, { template: "vicuna" });
   return answers.flatMap(({ question, answer, probabilities }, i) => {
     const own = asked[i].target!;
     const rest = probabilities.filter((_, option) => option !== answer && option !== own);
@@ -156,11 +152,7 @@ export const tunedColumns: readonly (string | Column)[] = [
 
 /** What each group cost to learn: losses in nats, the targets given before and after in percent. */
 export function tunedRows(tuned: readonly Tuned[]) {
-  const percentOf = (fit: Tuned["before"]) => {
-    if (fit === undefined) return null;
-    const interval = wilsonInterval(Math.round(fit.share * fit.n), fit.n);
-    return inPoints({ value: fit.share, interval, n: fit.n });
-  };
+  const percentOf = (fit: Tuned["before"]) => fit ? shareIn(fit.share, fit.n) : null;
   return tuned.map(({ group, result: { losses, settings: { epochs } }, before, after }) => ({
     group,
     firstLoss: losses[0],
