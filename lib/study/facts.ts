@@ -57,11 +57,9 @@ export async function factMaterial(
       const [dev, pool, homo, idDev, id] = await Promise.all(
         (["dev", "pool", "homo", "id-dev", "id"] as const).map((split) => read(domain, split)),
       );
-      const make = (name: string, demonstrations: typeof dev, questions: typeof dev): Exam => ({
-        name: `${domain}/${name}`,
-        questions,
-        demonstrations,
-      });
+      const make = (name: string, demonstrations: typeof dev, questions: typeof dev): Exam => (
+        { name: `${domain}/${name}`, questions, demonstrations }
+      );
       return [domain, {
         pool: make("pool", dev, pool.slice(0, most.pool)),
         homo: make("homo", dev, homo.slice(0, most.test)),

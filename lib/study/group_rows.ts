@@ -25,22 +25,19 @@ type ModelGroups = ReadonlyMap<string, Groups>;
 /** What each filter left of the answers, and the items of each group: a row for each model and domain. */
 export function filterRows(groups: ModelGroups) {
   return [...groups].flatMap(([model, { sizes: { domains } }]) =>
-    Object.entries(domains).map((
-      [domain, { answers, confident, right, wrong, inc, limitedBy }],
-    ) => ({
-      ...{ model, domain, answers, confident },
-      ...{ "confident, right": right, "confident, wrong": wrong, items: inc },
-      "limited by": limitedBy?.toUpperCase() ?? null,
+    Object.entries(domains).map(([domain, size]) => ({
+      ...{ model, domain, answers: size.answers, confident: size.confident },
+      ...{ "confident, right": size.right, "confident, wrong": size.wrong, items: size.inc },
+      "limited by": size.limitedBy?.toUpperCase() ?? null,
     }))
   );
 }
 
 /** Items of each group here and in the paper (table 1): a row for each model, a column a domain. */
 export function sizeRows(groups: ModelGroups) {
-  const ours = filterRows(groups).map(({ model, domain, items }) => ({
-    ...{ source: "this run", model, domain },
-    items: items || null,
-  }));
+  const ours = filterRows(groups).map(({ model, domain, items }) => (
+    { source: "this run", model, domain, items: items || null }
+  ));
   const theirs = paperGroupSizes.flatMap(({ model, domains }) =>
     Object.entries(domains).map(([domain, items]) => ({ source: "paper", model, domain, items }))
   );
@@ -106,16 +103,14 @@ export function exampleRows(examples: readonly Example[], format: PromptFormat) 
 /** The first of some examples in the formats of other trainers. */
 export function exportRows(examples: readonly Example[]) {
   const first = examples.slice(0, 1);
-  return [
-    { format: "Alpaca", by: "toAlpaca", for: "LLaMA-Factory, axolotl", rows: toAlpaca(first) },
-    {
-      format: "ShareGPT",
-      by: "toShareGpt",
-      for: "FastChat (the authors')",
-      rows: toShareGpt(first),
-    },
-    { format: "messages", by: "toMessages", for: "transformers, TRL", rows: toMessages(first) },
-  ].map(({ rows, ...row }) => ({ ...row, first: JSON.stringify(rows[0] ?? null, null, 1) }));
+  const formats = [
+    ["Alpaca", toAlpaca, "LLaMA-Factory, axolotl"],
+    ["ShareGPT", toShareGpt, "FastChat (the authors')"],
+    ["messages", toMessages, "transformers, TRL"],
+  ] as const;
+  return formats.map(([format, write, user]) => (
+    { format, by: write.name, for: user, first: JSON.stringify(write(first)[0] ?? null, null, 1) }
+  ));
 }
 
 /** The base model's reasons for its wrong answers, counted; none where targets have no reasons. */

@@ -16,10 +16,7 @@ export interface VariantProgress {
 }
 
 /** What a process tells of its plan. */
-interface Step {
-  step: number;
-  loss?: number;
-}
+type Step = { step: number; loss?: number };
 
 /**
  * Makes what is not there yet of the plans' organisms, each plan in a process of its own.

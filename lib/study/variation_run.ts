@@ -42,13 +42,11 @@ export async function runVariations(
           return subject;
         },
         close() {}, // another variation may ask for it
-        onProgress: (state) =>
-          onProgress({
-            ...state,
-            done: before + state.done,
-            // How many domains there are is known once a model is open.
-            total: Math.round(total * state.total / countCells(varied)),
-          }),
+        onProgress(state) {
+          // How many domains there are is known once a model is open.
+          const all = Math.round(total * state.total / countCells(varied));
+          onProgress({ ...state, done: before + state.done, total: all });
+        },
       });
       before += cells.length;
       results.push({ variation: variations[i], cells, bases });
