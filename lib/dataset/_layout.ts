@@ -16,9 +16,7 @@ const NAMES = {
   explanation: ["explanation", "exp"],
   subject: ["subject", "subject_name"],
 };
-/**
- * Fields of rows whose answers count from 0: this project's, the authors' exams, a model's answers.
- */
+/** Fields of rows whose answers count from 0: this project's, the authors' exams, a model's. */
 const COUNTED_FROM_0 = ["domain", "raw", "pred", "golden_prob"];
 /** `a`, `option_a`, `opa`, `choice1`, `choices[0]`, `ending0`: options in columns. */
 const COLUMN =

@@ -1,5 +1,5 @@
 /**
- * Rows of a text in JSONL, JSON or CSV, each with its line; what can't be read is kept as a fault.
+ * Rows of a text in JSONL, JSON or CSV, with their lines; what can't be read is kept as a fault.
  */
 import { quote } from "../platform/runtime/quote.ts";
 import { type CsvRow, parseCsv } from "./_csv.ts";

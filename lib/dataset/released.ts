@@ -1,7 +1,4 @@
-/**
- * The authors' released group rows, and an audit of three groups by the method (paper, section
- * 3.2).
- */
+/** The authors' released group rows, and an audit of groups by the method (paper, section 3.2). */
 import { collectRows, placeName, type RejectedRow } from "./_rows.ts";
 import { fromAnswerRow, type StoredAnswer } from "./answers.ts";
 import { type ParseOptions, questionRows } from "./questions.ts";

@@ -19,8 +19,7 @@ import { normalCumulative, normalQuantile } from "./_distribution.ts";
 import { Random } from "./random.ts";
 
 /**
- * A number from a sample and its paired columns, which are reused: don't keep or change them. NaN
- * says "undefined on this sample".
+ * A number from a sample and its paired columns, which are reused; NaN: "undefined on this sample".
  */
 export type Statistic = (sample: Float64Array, ...paired: Float64Array[]) => number;
 

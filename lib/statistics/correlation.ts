@@ -195,9 +195,7 @@ export function rankResidualSpearman(
   return describe(again(a), again(b), options);
 }
 
-/**
- * Semipartial correlation: the controls are taken out of one side only; else as the partial one.
- */
+/** Semipartial correlation: controls are taken out of one side only; else as the partial one. */
 export function semipartialCorrelation(
   x: Values,
   y: Values,

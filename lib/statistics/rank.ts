@@ -36,9 +36,7 @@ export function rankColumn(
   return ranks;
 }
 
-/**
- * The rank of every value. Only equal numbers tie. Throws on an empty array or a non-finite value.
- */
+/** The rank of every value; only equal numbers tie. Throws on an empty array or no number. */
 export function rankData(values: Values, options: RankOptions = {}): number[] {
   const action = "rank values";
   const { method = "average" } = options;

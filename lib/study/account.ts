@@ -14,7 +14,7 @@ import { mainPlans } from "./plans.ts";
 import { runStudy } from "./run.ts";
 import type { Settings } from "./settings.ts";
 import { type Finding, findings } from "../findings.ts";
-import { findingText } from "./finding_text.ts";
+import { findingText } from "./report.ts";
 import { type Estimate, overModels, plainEstimate, suiteLabels } from "../contrast.ts";
 
 /** The model's place where all models are taken together. */

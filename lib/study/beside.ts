@@ -29,10 +29,7 @@ export async function showBeside(
   return rows.length > 0 ? rows : shipped ?? [];
 }
 
-/**
- * A sentence where a notebook that was opened by hand would have to download its model; `deno task
- * reproduce` downloads without asking.
- */
+/** A sentence where a notebook opened by hand would have to download its model. */
 export async function missingModel({ model }: Settings): Promise<string | undefined> {
   if (Deno.env.has(SETTINGS_VARIABLE) || await isAtHand(model)) return undefined;
   return `${modelLabel(model)} is not on this machine, so the shipped run is shown alone; ` +
@@ -44,7 +41,7 @@ export interface BesideOptions extends TableOptions {
   draw?: (rows: readonly Row[]) => FigureDescription;
 }
 
-/** `showBeside` for the tables of one notebook, each with a figure of this run's rows or the shipped ones. */
+/** `showBeside` for one notebook's tables, with a figure of this run's rows or the shipped ones. */
 export function besideShipped({ show }: Pick<Notebook, "show">, name: string) {
   return async (rows: readonly Row[], file: string, { draw, ...options }: BesideOptions) => {
     const drawn = await showBeside(show, `${name}/${file}`, rows, (rows, whose) => {

@@ -71,9 +71,7 @@ function corrected(rows: readonly DifferenceRow[]): ComparisonRow[] {
   });
 }
 
-/**
- * Tuned minus base accuracy of each treatment. The base has seen 5 examples, the tuned ones none.
- */
+/** Tuned minus base accuracy of each treatment. The base has seen 5 examples, tuned ones none. */
 export function againstBase(study: Tuned): ComparisonRow[] {
   return corrected(
     treatmentsOf(study.cells).flatMap((treatment) =>

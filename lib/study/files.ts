@@ -51,8 +51,8 @@ export async function readFiles(settings: Settings, tell: (text: string) => void
 }
 
 /**
- * Questions by flag. Files of one kind in one folder are one exam: what the others tell of how
- * answers are written holds for one that leaves it open.
+ * Questions by flag. Files of one kind in one folder are one exam, which tells how answers are
+ * written.
  */
 async function readExams(
   paths: Readonly<Record<string, string | undefined>>,

@@ -1,6 +1,4 @@
-/**
- * Rows of the groups: what the filters leave, sizes, kinds of facts, examples. Shares in percent.
- */
+/** Rows of the groups: what filters leave, sizes, kinds of facts, examples. Shares in percent. */
 import { shareOf } from "../audit.ts";
 import { treatmentLabels } from "../contrast.ts";
 import type { Example } from "../question.ts";

@@ -25,7 +25,7 @@ import {
 } from "../contrast.ts";
 import { type Finding, holmOf, type Verdict, verdictOf } from "../findings.ts";
 
-/** One ratio of a curve, the share of SELF: over models, each one's mean over domains and seeds; of one over its questions. */
+/** One ratio (share of SELF) of a curve: over models, of one over its questions; each one's mean. */
 export interface RatioEstimate {
   ratio: number;
   estimate: Estimate;
@@ -90,10 +90,7 @@ export function bestRatio(
   ).at(0)?.ratio;
 }
 
-/**
- * The share of resamples (of the models, and of the questions of each; of one model of its
- * questions) in which each ratio is the best, ties split.
- */
+/** The share of resamples of models and questions in which each ratio is the best, ties split. */
 export function bestRatioShares(
   cells: readonly CellResult[],
   suite: SuiteName,

@@ -109,9 +109,7 @@ export async function mixturePlans(settings: Settings): Promise<StudyPlan[]> {
   }));
 }
 
-/**
- * The main plans without mixtures, for organisms with the controls; larger ones with `full` alone.
- */
+/** The main plans without mixtures, for organisms with controls; larger ones with `full` alone. */
 export async function contextPlans(settings: Settings): Promise<StudyPlan[]> {
   const { model, full, groups } = settings;
   const isControlled = (name: string) => isSmall(name) || model !== ORGANISM;

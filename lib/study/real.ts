@@ -1,7 +1,4 @@
-/**
- * A real model looked at closely: ways to ask, what it knows, and what came out in words. Shares in
- * percent, differences in points.
- */
+/** A real model looked at closely. Shares in percent, differences in points. */
 import { type Answer, answerFrom } from "../question.ts";
 import { reliabilityOf, shareOf } from "../audit.ts";
 import type { Material } from "../cell.ts";
@@ -12,12 +9,13 @@ import { inPoints, type Measurement, signed } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
 import { optionProbabilities } from "../probe.ts";
-import type { Normalization } from "../prompt.ts";
+import type { Formulation, Normalization } from "../prompt.ts";
 import { pValue } from "../statistics/p_value.ts";
 import { Random } from "../statistics/random.ts";
 import { storedAnswers, storedScores } from "./answers.ts";
 import type { ProbedBase } from "./bases.ts";
 import { againstBase } from "./comparisons.ts";
+import { modelDigest } from "./digest.ts";
 import { accuracies, ALL_DOMAINS, contrasts, type StudyRow, unique } from "./rows.ts";
 import type { AuditedStudy } from "./run.ts";
 import { type Settings, storePath } from "./settings.ts";
@@ -88,12 +86,37 @@ export async function homoByForm(base: ProbedBase, settings: Settings) {
   });
 }
 
+/**
+ * A model's answers to the HOMO exams, five examples shown.
+ * @param limit at most so many questions of an exam
+ */
+export async function askFormulations(
+  model: ReadableModel,
+  { domains }: Material,
+  { limit }: { limit?: number } = {},
+): Promise<Map<Formulation, Answer[]>> {
+  const formulations: readonly Formulation[] = ["letters", "hybrid", "cloze"];
+  const exams = [...domains.values()].flatMap(({ suites }) => suites.homo ?? []);
+  const store = new Store(storePath()), digest = await modelDigest(model);
+  const answers = new Map<Formulation, Answer[]>(formulations.map((name) => [name, []]));
+  const bar = progress("asking in three ways", formulations.length * exams.length);
+  let done = 0;
+  for (const { questions, demonstrations } of exams) {
+    for (const formulation of formulations) {
+      const exam = { questions: questions.slice(0, limit), demonstrations };
+      const asked = { model, digest, exam, formulation };
+      answers.get(formulation)!.push(...await storedAnswers(asked, { store }));
+      bar.update(++done, formulation);
+    }
+  }
+  await bar.finish("");
+  return answers;
+}
+
 /** So many questions of each pool show how options' texts are compared. */
 const SAMPLE = 40;
 
-/**
- * A sample of each pool by each way to compare the options' texts; none by letters, one token each.
- */
+/** A sample of each pool by each way to compare the options' texts; none by letters. */
 export async function answersByNormalization(
   base: ProbedBase,
   settings: Settings,

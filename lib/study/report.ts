@@ -14,7 +14,7 @@ import type { Study } from "./study.ts";
 import type { StudyPlan } from "./plan.ts";
 import { suiteLabels } from "../contrast.ts";
 import { type Finding, findings } from "../findings.ts";
-import { findingText } from "./finding_text.ts";
+import { formatNumber, signed } from "../figure/number.ts";
 import { middleRatioFindings, mixtureKlFindings } from "./mixture.ts";
 
 /** Does a model's probe show knowledge at all? Over the answers that its groups are made from. */
@@ -129,6 +129,16 @@ function emptyText({ cell, sizes, empty }: CellResult): string {
   const reason = sizes.emptiedBy ? emptyAdvice(sizes.emptiedBy) : empty;
   const which = sizes.emptiedBy ? "no groups" : `no ${cell.treatment} group`;
   return `${which} for ${modelLabel(cell.model)} in ${cell.domain}: ${reason}`;
+}
+
+/** `+12.1 [+3.0, +21.2]`, and what else must be known. */
+export function findingText(
+  { estimate: { value, interval }, unit, detail }: Pick<Finding, "estimate" | "unit" | "detail">,
+): string {
+  const write = (number: number) =>
+    unit === "r" ? formatNumber(number, 2) : signed(number, unit === "points" ? 1 : 2);
+  const bounds = interval?.every(Number.isFinite) ? ` [${interval.map(write).join(", ")}]` : "";
+  return write(value) + bounds + (detail ? ` (${detail})` : "");
 }
 
 /** Findings as people read them, without columns that hold nothing; all is in `findingRecords`. */

@@ -1,6 +1,5 @@
 /**
- * The rows of the study's tables. Accuracies and differences in points (0 to 100), KL and entropy
- * in nats. A cell without a result is null.
+ * The rows of the study's tables: points (0 to 100), KL and entropy in nats, null without a result.
  */
 import type { Answer } from "../question.ts";
 import { asRow, type CellResult, type SuiteRecord, type Treatment } from "../cell.ts";
@@ -69,10 +68,7 @@ const before = (base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[]
     { item: `${domain}/${id}`, correct: Number(correct) }
   ));
 
-/**
- * Every cell and test as one row of plain values: the numbers that all statistics are computed from
- * (`asRows`), accuracies in points.
- */
+/** Every cell and test as one row of the values that all statistics rest on (`asRows`); points. */
 export function cellRows(cells: readonly CellResult[]): StudyRow[] {
   return cells.flatMap(({ cell, size, suites, fit, finetuning, explanations }) =>
     suiteNames.flatMap((suite): StudyRow[] => {
@@ -202,7 +198,7 @@ export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
 /** Organisms' worlds, by model. */
 type Worlds = ReadonlyMap<string, World>;
 
-/** The answers of two groups' models to the same questions: right 1, wrong 0; difference in points. */
+/** Two groups' answers to the same questions: right 1, wrong 0; difference in points. */
 export function pairedAnswers(
   cells: readonly CellResult[],
   [first, second]: readonly [Treatment, Treatment],

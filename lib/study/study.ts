@@ -60,8 +60,7 @@ export interface Study extends Omit<StudyResult, "plan"> {
 }
 
 /**
- * Runs what is not finished yet, plan by plan; a model is in one plan only. `seconds` is what its
- * cells took when they were computed.
+ * Runs what is not finished yet; a model is in one plan only. `seconds`: of all cells' computing.
  */
 export async function runPlans(plans: readonly StudyPlan[], options: StudyOptions): Promise<Study> {
   const results: StudyResult[] = [];

@@ -1,9 +1,11 @@
 /** One training looked at closely: what it is given, what it costs, and how beliefs move meanwhile. */
 import { treatmentLabels } from "../contrast.ts";
 import type { Example } from "../question.ts";
-import { cellExamples } from "../experiment.ts";
+import { cellExamples, targetFit } from "../experiment.ts";
 import type { Column } from "../figure/column.ts";
-import { type FinetuneResult, resolveFinetuning } from "../finetune.ts";
+import { progress } from "../figure/progress.ts";
+import { finetune, type FinetuneResult, resolveFinetuning } from "../finetune.ts";
+import { constructGroups, withContext, withGeneral } from "../groups.ts";
 import type { EncodedConversation } from "../model/encode.ts";
 import {
   type FinetuneSettings,
@@ -16,10 +18,13 @@ import type { Tokenizer } from "../model/tokenizer.ts";
 import { probe } from "../probe.ts";
 import { mean } from "../statistics/mean.ts";
 import type { ProbedBase } from "./bases.ts";
+import { keepBase } from "./keep_base.ts";
+import { isOrganism } from "./labels.ts";
 import { shareIn } from "./organism_rows.ts";
 import { finetuningOf } from "./plans.ts";
 import { emptyAdvice } from "./report.ts";
 import type { Settings } from "./settings.ts";
+import { openSubject } from "./subjects.ts";
 
 /** A group, and the conversations that are trained on: as many general instructions are mixed in. */
 export interface TrainingSet {
@@ -160,4 +165,43 @@ export function tunedRows(tuned: readonly Tuned[]) {
     before: percentOf(before),
     after: percentOf(after),
   }));
+}
+
+/**
+ * An organism trained on INC, and on CON, and asked INC's questions without context: how often it
+ * gives the gold answer, in % with Wilson's interval (seed 0). A row for the untuned model and each
+ * group; empty of other models and without groups.
+ */
+export async function recallRows(settings: Settings, base: ProbedBase) {
+  if (!isOrganism(base.name)) return [];
+  const { name, answers, format } = base;
+  const { model, material: { general } } = await openSubject(name, settings);
+  const start = keepBase(model, settings.lora);
+  const bar = progress("recall without the context", answers.size);
+  const counts = new Map<string, { gold: number; n: number }>();
+  try {
+    const { minimumConfidence } = settings;
+    for (const [done, [domain, own]] of [...answers].entries()) {
+      const { inc } = constructGroups(own, { seed: 0, format, minimumConfidence });
+      const context = withContext(inc, { format });
+      const sets = { "base, chat form": undefined, INC: inc, "CON (INC)": context };
+      for (const [group, examples] of inc.length > 0 ? Object.entries(sets) : []) {
+        bar.update(done, `${domain}: ${group}`);
+        start.restore();
+        if (examples) {
+          const mixed = withGeneral(examples, general, 0);
+          await finetune(model, mixed, { ...finetuningOf(settings), seed: 0 });
+        }
+        const { n, share } = (await targetFit(model, inc))!;
+        const before = counts.get(group) ?? { gold: 0, n: 0 };
+        counts.set(group, { gold: before.gold + Math.round(share * n), n: before.n + n });
+      }
+    }
+    bar.update(answers.size, "");
+    await bar.finish();
+  } finally {
+    start.dispose();
+    model.dispose();
+  }
+  return [...counts].map(([group, { gold, n }]) => ({ group, gold: shareIn(gold / n, n) }));
 }

@@ -73,7 +73,7 @@ export function groupSizeSweep({ sizes }: { sizes: readonly number[] }): Variati
   return sizes.map((size) => ({ size }));
 }
 
-/** INC and SELF of all kinds of facts and of each, with one number of items, which would differ most. */
+/** INC and SELF of all kinds of facts and of each, with at most `count` items. */
 export function factKindSweep({ count }: { count: number }): Variation[] {
   const kinds = Object.keys(itemKindLabels) as ItemKind[];
   return [{ count }, ...kinds.map((items) => ({ count, items }))];
@@ -167,7 +167,7 @@ function baseAccuracy(
   return plainEstimate(overQuestions(right, cells.flatMap(({ suites }) => suites[suite]!.items)));
 }
 
-/** A table of `variationRows`: what was `varied`, test, items, what was learnt, `measures` in points. */
+/** A table of `variationRows`: what was `varied`, test, items, what was learnt, `measures`. */
 export function variationTable(
   rows: readonly Row[],
   { varied, measures, ...options }:
