@@ -34,11 +34,8 @@ const LONGEST_ROW = 1_000_000;
 const tooLong = (length: number) =>
   length > LONGEST_ROW ? `line: expected at most ${LONGEST_ROW} characters; found ${length}` : "";
 
-/** What a row's texts are checked against. */
-export interface TextRules {
-  /** Reject texts with U+FFFD: set by readers of files that are not clean UTF-8. Default: false. */
-  rejectReplacementCharacter?: boolean;
-}
+/** Whether texts with U+FFFD are rejected: those of files that are not clean UTF-8. Default: false. */
+export type TextRules = { rejectReplacementCharacter?: boolean };
 
 /** A value as a reason shows it: short, quoted, on one line. */
 export const show = (value: unknown): string => value === undefined ? "nothing" : quote(value);

@@ -2,6 +2,7 @@
  * The account of every organism: its gate, and what fine-tuning did to it. Of one model intervals
  * are over its questions (correlations: its cells), of all over the models.
  */
+import labels from "../../data/labels.json" with { type: "json" };
 import { pivot, type Row } from "../figure/rows.ts";
 import type { OrganismCard } from "../organism/card.ts";
 import { organismCard } from "../organism/folder.ts";
@@ -99,15 +100,6 @@ export async function runAccount(
 
 type Numbers = Omit<AccountRow, "model">;
 
-const gateLabels: Readonly<Record<ReturnType<typeof checkGate>["checks"][number]["name"], string>> =
-  {
-    fewShotKnown: "gate: known facts, exam",
-    chatContext: "gate: stated in the chat",
-    chatKnown: "gate: known facts, chat",
-    unknownConfidence: "gate: sureness on unknown facts",
-    misconceived: "gate: misconceptions given",
-  };
-
 /** What a card tells of an organism's gate. */
 type Gated = Pick<OrganismCard, "gate" | "knowledge">;
 
@@ -126,7 +118,7 @@ function gateRows({ gate: { values, facts }, knowledge }: Gated): Numbers[] {
       interval: wilsonInterval(Math.round(value * n), n),
     };
     const estimate = { value, ...interval, n };
-    return { what: gateLabels[name], test: needed, estimate, unit: "share" };
+    return { what: labels.accountGate[name], test: needed, estimate, unit: "share" };
   });
 }
 

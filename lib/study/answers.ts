@@ -31,14 +31,10 @@ const fits = <T>(rows: readonly T[][], { questions }: Asked["exam"]): boolean =>
 
 const UNFIT = "expected a number for each option of each question; found others";
 
-/** Its answers, demonstrations shown before each question. */
+/** Its answers, demonstrations shown; `onStart` is told where they are not stored yet. */
 export async function storedAnswers(
   asked: Asked,
-  { store, onStart }: {
-    store: Store;
-    /** Told where they are not stored yet. */
-    onStart?: () => void;
-  },
+  { store, onStart }: { store: Store; onStart?: () => void },
 ): Promise<Answer[]> {
   const { model, exam, formulation } = asked;
   const { probabilities } = await store.keep("base", await inputsOf(asked), {

@@ -9,7 +9,7 @@ import type { Exam, Material } from "../cell.ts";
 import type { Settings } from "./settings.ts";
 
 /** Questions of each other domain in OOD; `--full` takes their whole ID exams. */
-const OOD_EACH = 20;
+const USUAL = { pool: undefined, test: undefined, oodEach: 20 };
 
 /** With `quick`: one domain, of which less is known than of others, so that its groups are not empty. */
 const QUICK = { domains: ["chemistry"] as FactDomain[], pool: 60, test: 20, oodEach: 5 };
@@ -21,16 +21,15 @@ const QUICK = { domains: ["chemistry"] as FactDomain[], pool: 60, test: 20, oodE
 export const FACT_GROUP_SIZE = 28;
 
 /**
- * What a model of 135M to 360M parameters is fine-tuned with. The smaller the model, the larger its
- * rate (Brown et al. 2020, table 2.1: 125M takes five times that of 6.7B); the paper's is for 7B.
+ * The learning rate of models of 135M to 360M parameters, chosen before any outcome. The smaller the model,
+ * the larger its rate (Brown et al. 2020, table 2.1: 125M takes five times that of 6.7B).
  */
-export const smallModelFinetuning: Partial<FinetuneSettings> = { learningRate: 1e-4, batchSize: 8 };
+const SMALL_RATE = 1e-4;
 
 /** What facts change of how a model is fine-tuned; a rate is known for small models alone. */
 export function factFinetuning({ model, lora }: Settings): Partial<FinetuneSettings> {
-  const { learningRate, batchSize } = smallModelFinetuning;
   const small = /(^|\W)smollm2?(-(135|360)m.*)?$/i.test(model) && lora === undefined;
-  return { batchSize, ...(small ? { learningRate } : {}) };
+  return { batchSize: 8, ...(small ? { learningRate: SMALL_RATE } : {}) };
 }
 
 /** The exam's domains; OOD are the first questions of the other domains' ID. */
@@ -47,11 +46,9 @@ export async function factMaterial(
         `${reason}; make it again with deno run -A data/facts/make.ts`,
     );
   };
-  const most = {
-    pool: limit ?? (quick ? QUICK.pool : undefined),
-    test: limit ?? (quick ? QUICK.test : undefined),
-    each: full ? limit : Math.min(quick ? QUICK.oodEach : OOD_EACH, limit ?? Infinity),
-  };
+  const { pool, test, oodEach } = quick ? QUICK : USUAL;
+  const each = full ? limit : Math.min(oodEach, limit ?? Infinity);
+  const most = { pool: limit ?? pool, test: limit ?? test, each };
   const exams = new Map(
     await Promise.all(factDomains.map(async (domain) => {
       const [dev, pool, homo, idDev, id] = await Promise.all(
@@ -73,13 +70,8 @@ export async function factMaterial(
   const material: Material["domains"] = new Map(studied.map((domain) => {
     const { pool, homo, id } = exams.get(domain)!;
     const others = factDomains.filter((other) => other !== domain);
-    return [domain, {
-      pool,
-      suites: { homo: [homo], id: [id], ood: others.map((other) => exams.get(other)!.sample) },
-    }];
+    const ood = others.map((other) => exams.get(other)!.sample);
+    return [domain, { pool, suites: { homo: [homo], id: [id], ood } }];
   }));
-  return {
-    domains: material,
-    general: generalInstructions({ seed: "general", count: 2000 }),
-  };
+  return { domains: material, general: generalInstructions({ seed: "general", count: 2000 }) };
 }

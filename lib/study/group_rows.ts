@@ -58,10 +58,10 @@ export function thresholdRows(
   thresholds: readonly number[],
 ) {
   return [...answers].flatMap(([domain, list]) =>
-    thresholds.map((minimumConfidence) => ({
-      ...{ domain, minimumConfidence },
-      items: constructGroups(list, { seed: 0, format, minimumConfidence }).inc.length,
-    }))
+    thresholds.map((minimumConfidence) => {
+      const { inc } = constructGroups(list, { seed: 0, format, minimumConfidence });
+      return { domain, minimumConfidence, items: inc.length };
+    })
   );
 }
 
@@ -80,10 +80,9 @@ export function kindRows(
     );
   });
   return [...Map.groupBy(asked, ({ group }) => group)].flatMap(([group, list]) =>
-    (["known", "misconceived", "unknown"] as const).map((kind) => ({
-      ...{ group, kind },
-      share: inPoints(shareOf(list, (one) => one.kind === kind)),
-    }))
+    (["known", "misconceived", "unknown"] as const).map((kind) => (
+      { group, kind, share: inPoints(shareOf(list, (one) => one.kind === kind)) }
+    ))
   );
 }
 

@@ -1,4 +1,5 @@
 /** Rows on the organisms: their facts, their gates, what they know, and how they learnt it. */
+import labels from "../../data/labels.json" with { type: "json" };
 import { suiteLabels } from "../contrast.ts";
 import type { Column } from "../figure/column.ts";
 import { inPoints } from "../figure/number.ts";
@@ -71,16 +72,7 @@ export function factOptionRows({ facts, ways }: FactAnswers, chosen: readonly Fa
 }
 
 /** What the gates' values are called. */
-export const gateLabels: Readonly<Record<keyof LetterGateValues, string>> = {
-  fewShotKnown: "known, exam",
-  chatContext: "stated in the chat",
-  chatKnown: "known, chat",
-  unknownConfidence: "sureness on unknown",
-  misconceived: "misconceptions",
-  drill: "look-ups",
-  letterMass: "probability on letters",
-  majority: "on one letter",
-};
+export const gateLabels: Readonly<Record<keyof LetterGateValues, string>> = labels.gate;
 
 /** The gate's columns, with what each value must be. */
 export const gateColumns: readonly Column[] = Object.entries(gateThresholds).map((

@@ -249,8 +249,9 @@ export function flipRows(
           one.suite === suite && one.treatment === treatment && one.kind === facts
         );
         if (list.length === 0) return [];
-        const right = list.filter(({ before }) => before);
-        const wrong = list.filter(({ before }) => !before);
+        const [right, wrong] = [true, false].map((side) =>
+          list.filter(({ before }) => before === side)
+        );
         return [{
           ...{ test: suiteLabels[suite], group: treatmentLabels[treatment], facts },
           rightBefore: right.length,

@@ -12,16 +12,11 @@ import { digest, resultBasis } from "./digest.ts";
 /** Nobody writes a file for so long: what a process that was killed left behind, ms. */
 const STALE = 6 * 3600 * 1000;
 
-export interface StoreOptions {
-  /** What all results rest on. Default: the code and the precision of the arithmetic. */
-  basis?: () => Promise<string>;
-}
-
 export class Store {
   readonly #basis: () => Promise<string>;
 
   /** Removes the leftovers of processes that were killed while they wrote. */
-  constructor(readonly folder: string, { basis = resultBasis }: StoreOptions = {}) {
+  constructor(readonly folder: string, { basis = resultBasis } = {}) {
     this.#basis = basis;
     try {
       for (const { name } of Deno.readDirSync(folder)) {

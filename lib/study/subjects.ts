@@ -33,14 +33,12 @@ export const openProbed = (name: string, settings: Settings): Promise<ProbedSubj
 
 /** The first model of a run and its first domain: what a notebook looks at closely. */
 export interface FirstDomain {
-  /** What plans call the model. */
+  /** What plans call the model, and what tables do. */
   name: string;
-  /** What tables call it. */
   label: string;
   domain: string;
-  /** Groups are made from it. */
+  /** What groups are made from, and the domain's own test (HOMO). */
   pool: DomainMaterial["pool"];
-  /** The domain's own test (HOMO). */
   test: Exam;
 }
 
