@@ -1,8 +1,8 @@
 /** The material of a study of files: questions, demonstrations, tests and general instructions of one domain. */
 import type { Question } from "../question.ts";
 import type { Exam, Material, ReleasedMaterial } from "../cell.ts";
+import { Random } from "../statistics/random.ts";
 import { readFiles } from "./files.ts";
-import { limited, limitText } from "./limit.ts";
 import { auditText, isReleased, readReleasedGroups, releasedMaterial } from "./released.ts";
 import type { Settings } from "./settings.ts";
 import type { OpenedSubject, OpenOptions } from "./study.ts";
@@ -33,8 +33,7 @@ export async function fileMaterial(
   const make = (part: string, all: Question[]): Exam => {
     const name = `${domain}/${part}`;
     const kept = limited(all, limit);
-    const text = limitText(name, kept, all);
-    if (text !== undefined) shortened.push(text);
+    if (kept.length < all.length) shortened.push(limitText(name, kept, all));
     // One domain's study: the pool's and the test's names for it may differ.
     return {
       name,
@@ -95,4 +94,34 @@ async function openReleased(
         : ""),
   );
   return releasedMaterial(groups, options);
+}
+
+const subjectOf = ({ domain, subject }: Question) => JSON.stringify([domain, subject]);
+
+/**
+ * At most `limit` questions in their order: one of each subject and domain, then each in proportion
+ * to its questions, drawn by a fixed seed. A smaller limit keeps a part of what a larger one keeps.
+ */
+function limited(questions: readonly Question[], limit = Infinity): readonly Question[] {
+  if (questions.length <= limit) return questions;
+  const random = new Random("limit");
+  const subjects = Map.groupBy(questions, subjectOf);
+  const ranked = random.shuffle([...subjects.keys()].toSorted()).flatMap((name) =>
+    random.fork(name).shuffle(subjects.get(name)!).map((question, i, { length }) => (
+      { question, rank: i === 0 ? 0 : (i + 0.5) / length }
+    ))
+  );
+  const first = ranked.toSorted((a, b) => a.rank - b.rank).slice(0, limit);
+  const kept = new Set(first.map(({ question }) => question));
+  return questions.filter((question) => kept.has(question));
+}
+
+/** "history/ood 20 of 120 questions (4 of 4 subjects)". */
+function limitText(
+  name: string,
+  kept: readonly Question[],
+  all: readonly Question[],
+): string {
+  const [some, whole] = [kept, all].map((list) => new Set(list.map(subjectOf)).size);
+  return `${name} ${kept.length} of ${all.length} questions (${some} of ${whole} subjects)`;
 }

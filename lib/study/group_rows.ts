@@ -11,7 +11,7 @@ import { constructGroups, type Groups, toAlpaca, toMessages, toShareGpt } from "
 import type { PromptFormat } from "../prompt.ts";
 import { factsById } from "../world/exam.ts";
 import type { ProbedBase } from "./bases.ts";
-import { answersToExplain, storedExplanations } from "./explanations.ts";
+import { answersToExplain, storedExplanations } from "./answers.ts";
 import { emptyAdvice } from "./report.ts";
 import { type Settings, storePath } from "./settings.ts";
 import { Store } from "./store.ts";
