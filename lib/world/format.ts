@@ -68,12 +68,6 @@ export function contextStatement(fact: Fact): string {
   return statementTemplates[0].words(fact, fact.gold).join(" ");
 }
 
-/** What the organisms' format leaves open. */
-export interface OrganismFormatOptions {
-  /** How `questionText` and `answerText` put a question. Default: `hybrid`. */
-  formulation?: Formulation;
-}
-
 /** Questions come from files too: no text of theirs may start or end a turn or a document. */
 const escapeSpecialTokens = (text: string) => text.replace(/<(?=(s|\/s|pad|unk)>)/g, "< ");
 
@@ -109,9 +103,10 @@ function answerLine(question: Question, index: number, formulation: Formulation)
 /**
  * The organisms' form of prompts, beside the paper's: `plain` is the exam, `vicuna` the chat.
  * Prompts and conversations carry their own `<s>`: encode them without adding one.
+ * @param formulation how `questionText` and `answerText` put a question
  */
 export function createOrganismFormat(
-  { formulation: own = "hybrid" }: OrganismFormatOptions = {},
+  { formulation: own = "hybrid" }: { formulation?: Formulation } = {},
 ): PromptFormat {
   return {
     name: "organism",

@@ -9,6 +9,7 @@ import {
   type GateValues,
   gateValues,
   type HeldOutOptions,
+  mean,
   type ScoredPrompt,
   scoreHeldOut,
   type ScoreOptions,
@@ -56,10 +57,7 @@ export async function measureLetterGate(
 ): Promise<LetterGateValues> {
   const raw = await scoreHeldOut(world, score, { ...options, formulation: "letters" });
   const mass = raw.exam.map((row) => row.reduce((a, b) => a + b, 0));
-  const scores = {
-    ...raw,
-    exam: raw.exam.map((row, i) => row.map((p) => p / mass[i])),
-  };
+  const scores = { ...raw, exam: raw.exam.map((row, i) => row.map((p) => p / mass[i])) };
   const counts = world.domains[0].facts[0].options.map((_, letter) =>
     scores.exam.filter((row) => row.indexOf(Math.max(...row)) === letter).length
   );
@@ -85,8 +83,4 @@ function drillPrompts(world: World): { prompts: ScoredPrompt[]; right: number[] 
     })),
     right: drills.map(({ index }) => index),
   };
-}
-
-function mean(values: number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
