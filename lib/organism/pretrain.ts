@@ -15,20 +15,14 @@ import {
   pretrainingRate,
   pretrainingSteps,
 } from "../world/pretraining.ts";
-import {
-  type GateValues,
-  gateValues,
-  type HeldOutOptions,
-  type HeldOutScores,
-  scoreHeldOut,
-  type ScoreOptions,
-} from "../world/gate.ts";
+import { type GateValues, gateValues, scoreHeldOut, type ScoreOptions } from "../world/gate.ts";
+import type { HeldOutOptions, HeldOutScores } from "../world/gate.ts";
 import { type LetterGateValues, measureLetterGate } from "../world/letter_gate.ts";
-import { type LetterSettings } from "../world/letters.ts";
+import type { LetterSettings } from "../world/letters.ts";
 import { organismFormat } from "../world/format.ts";
-import { type ParameterData, type PretrainingSettings } from "../world/pretraining_settings.ts";
+import type { ParameterData, PretrainingSettings } from "../world/pretraining_settings.ts";
 import { type Window, windows } from "../world/documents.ts";
-import { type World } from "../world/world.ts";
+import type { World } from "../world/world.ts";
 import { worldTokenizer } from "../world/vocabulary.ts";
 import { softmaxOver } from "../probe.ts";
 
@@ -100,12 +94,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
   const { window: length, answerWeight, batch, learningRate } = settings;
   const { beta1, beta2, epsilon, weightDecay, clipNorm } = settings;
   const training: TrainerOptions = {
-    learningRate,
-    beta1,
-    beta2,
-    epsilon,
-    weightDecay,
-    clipNorm,
+    ...{ learningRate, beta1, beta2, epsilon, weightDecay, clipNorm },
     totalSteps: steps,
     factor: (step) => pretrainingRate(step, settings) / learningRate,
     decays: (name) => isDecayed({ shape: shapes.get(name)! }),
@@ -153,13 +142,18 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
   }
 }
 
-/** Asks the model for the probabilities of prompts' options. */
-function scorer(model: LanguageModel): ScoreOptions {
+/** Asks the model for the probabilities of prompts' options, out of these or out of all words. */
+function scorer(model: LanguageModel, outOf: "options" | "words" = "options"): ScoreOptions {
+  const words = Array.from({ length: model.config.vocabularySize }, (_, id) => id);
   return async (prompts) => {
     const logits = await model.nextTokenLogits(prompts.map(({ ids }) => ids), {
       batchTokens: 16_384,
     });
-    return prompts.map(({ optionIds }, i) => softmaxOver(logits[i], optionIds));
+    return prompts.map(({ optionIds }, i) => {
+      if (outOf === "options") return softmaxOver(logits[i], optionIds);
+      const shares = softmaxOver(logits[i], words);
+      return optionIds.map((id) => shares[id]);
+    });
   };
 }
 
@@ -188,15 +182,5 @@ export async function letterGateOf(
   options: Pick<HeldOutOptions, "limit"> = {},
 ): Promise<LetterGateValues> {
   // Out of all words: how much is on letters at all is one of the values.
-  const all = Array.from({ length: model.config.vocabularySize }, (_, id) => id);
-  const score: ScoreOptions = async (prompts) => {
-    const logits = await model.nextTokenLogits(prompts.map(({ ids }) => ids), {
-      batchTokens: 16_384,
-    });
-    return prompts.map(({ optionIds }, i) => {
-      const shares = softmaxOver(logits[i], all);
-      return optionIds.map((id) => shares[id]);
-    });
-  };
-  return await measureLetterGate(world, score, options);
+  return await measureLetterGate(world, scorer(model, "words"), options);
 }

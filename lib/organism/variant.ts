@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { variantFolder } from "../model/files/source.ts";
+import { exists } from "../platform/runtime/files.ts";
 import type { OrganismCard } from "./card.ts";
 import { organismCard, writeOrganism } from "./folder.ts";
 import {
@@ -35,9 +36,8 @@ export async function variantsOf(plan: VariantPlan): Promise<Variant[]> {
   const { checkpoints = [] } = plan;
   if (checkpoints.some((share) => !(share > 0 && share < 1))) {
     throw new RangeError(
-      `Cannot keep ${plan.name} at ${
-        checkpoints.join(", ")
-      }: expected shares of its pretraining above 0 and below 1; the whole is kept anyway`,
+      `Cannot keep ${plan.name} at ${checkpoints.join(", ")}: expected shares of its pretraining ` +
+        "above 0 and below 1; the whole is kept anyway",
     );
   }
   const name = `${plan.name}-${(await planKey(plan)).slice(0, 12)}`;
@@ -50,8 +50,7 @@ export async function variantsOf(plan: VariantPlan): Promise<Variant[]> {
 
 /** The card of a variant; undefined where it was not made yet. */
 export async function variantCard({ name }: Variant): Promise<OrganismCard | undefined> {
-  const card = await Deno.stat(join(variantFolder(name), "organism.json")).catch(() => undefined);
-  return card?.isFile ? await organismCard(name) : undefined;
+  return exists(join(variantFolder(name), "organism.json")) ? await organismCard(name) : undefined;
 }
 
 /** Looks on the way ask so many facts at most: they are for the card's curve, and take time. */

@@ -96,7 +96,8 @@ export function withShares(
   const others = shareNames.filter((name) => shares[name] === undefined);
   const taken = Object.values(shares).reduce((sum, share) => sum + share, 0);
   const before = others.reduce((sum, name) => sum + settings[name], 0);
-  const fits = Object.values(shares).every((share) => share >= 0) && taken < 1 - 1e-9 && before > 0 &&
+  const fits = Object.values(shares).every((share) => share >= 0) && taken < 1 - 1e-9 &&
+    before > 0 &&
     Object.keys(shares).every((name) => shareNames.includes(name as ShareName));
   if (!fits) {
     throw new Error(

@@ -43,38 +43,28 @@ export async function compile(
     scratch: join(partial, "compiler"),
   };
   await Deno.mkdir(job.scratch, { recursive: true });
-  const own = await findCompiler(job.scratch);
-  const compilers: (() => Promise<Compiler>)[] = own ? [() => Promise.resolve(own)] : [];
-  compilers.push(async () => {
-    const { zig } = platform;
+  const download = async (): Promise<Compiler> => {
+    const { zig, tags } = platform;
     progress(`No C++ compiler serves here: downloading one (${megabytes(zig.bytes)})`);
-    await fetchWheel(python, zig, {
-      partial,
-      target: job.scratch,
-      tags: platform.tags,
-      progress: () => {},
-    });
-    return { command: [join(job.scratch, "ziglang", "zig"), "c++"], name: "zig" };
-  });
-  let failure = "";
-  for (const obtain of compilers) {
-    let compiler: Compiler;
+    const target = job.scratch;
+    await fetchWheel(python, zig, { partial, target, tags, progress: () => {} });
+    return { command: [join(target, "ziglang", "zig"), "c++"], name: "zig" };
+  };
+  const failures: string[] = [];
+  for (const obtain of [() => findCompiler(job.scratch), download]) {
     try {
-      compiler = await obtain();
+      const compiler = await obtain();
+      if (compiler === undefined) continue;
+      progress(`Compiling the addon with ${compiler.name}; up to two minutes`);
+      const { ok, output } = await compileAddon(compiler, job);
+      if (ok) return await Deno.remove(job.scratch, { recursive: true });
+      failures.push(`${compiler.name} failed: ${output}`);
     } catch (error) {
-      failure += `${failure && "; "}${error instanceof Error ? error.message : error}`;
-      continue;
+      failures.push(error instanceof Error ? error.message : String(error));
     }
-    progress(`Compiling the addon with ${compiler.name}; up to two minutes`);
-    const { ok, output } = await compileAddon(compiler, job);
-    if (ok) {
-      await Deno.remove(job.scratch, { recursive: true });
-      return;
-    }
-    failure += `${failure && "; "}${compiler.name} failed: ${output}`;
   }
   throw new Blocked(
-    `its addon could not be compiled: ${failure}`,
+    `its addon could not be compiled: ${failures.join("; ")}`,
     `${compilerCommand()} && ${INSTALL_COMMAND}`,
     true,
   );

@@ -4,21 +4,19 @@
  * at the root of the repository; the npm package gets a link to the addon, which finds the library
  * beside itself, so that moving the repository or making node_modules anew breaks nothing.
  */
-import { statfsSync } from "node:fs";
+import { readdirSync, statfsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { filesBelow } from "./below.ts";
 import { findOnPath } from "./_command.ts";
 import { addonDigest } from "./_compiler.ts";
 import { ADDON, compile, fetchWheel, megabytes, recall, remember, steps } from "./_native_build.ts";
 import { Blocked, findPip } from "./_wheels.ts";
-import {
-  NATIVE_PLATFORMS,
-  type NativeKind,
-  type NativePlatform,
-  TENSORFLOW_VERSION,
-} from "./native_wheels.ts";
+import { NATIVE_PLATFORMS, type NativeKind, type NativePlatform } from "./native_wheels.ts";
+import { TENSORFLOW_VERSION } from "./native_wheels.ts";
 import { seesNvidiaGpu } from "./nvidia.ts";
 import { DENO_COMMAND, INSTALL_COMMAND } from "./pinned.ts";
 
@@ -30,14 +28,8 @@ export { INSTALL_COMMAND } from "./pinned.ts";
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 export type NativeState =
-  | {
-    ready: true;
-    kind: NativeKind;
-    folder: string;
-    addon: string;
-    /** The addon lacks what addon.cc adds now; it works, slower on a graphics card. */
-    outdated: boolean;
-  }
+  /** `outdated`: the addon lacks what addon.cc adds now; it works, slower on a graphics card. */
+  | { ready: true; kind: NativeKind; folder: string; addon: string; outdated: boolean }
   | { ready: false; reason: string; mend: string };
 
 export interface NativeOptions {
@@ -76,9 +68,8 @@ const PLATFORM = `${Deno.build.os}-${Deno.build.arch}`;
  * What stands in the way is returned, never thrown, so that a run can go on without it.
  */
 export async function installNative(options: NativeOptions = {}): Promise<NativeState> {
-  const progress = options.progress ?? ((line: string) => console.error(line));
   try {
-    const state = await ready(options, progress);
+    const state = await ready(options, options.progress ?? console.error);
     placeAddon(state.addon, options.package);
     return state;
   } catch (error) {
@@ -130,8 +121,7 @@ async function ready(
       Deno.build.os === "windows" ? "run in WSL 2" : "run on Linux, or on a Mac with Apple silicon",
     );
   }
-  const kind = options.kind ??
-    (platform.kinds.cuda && await seesNvidiaGpu() ? "cuda" : "cpu");
+  const kind = options.kind ?? (platform.kinds.cuda && await seesNvidiaGpu() ? "cuda" : "cpu");
   if (isGood(found, options) && found.kind === kind) return found;
   try {
     return await install(kind, platform, { ...options, folder, progress });
@@ -162,8 +152,8 @@ async function install(
   if (plan === undefined) {
     throw new Blocked(`there is no ${kind} wheel for ${PLATFORM}`, "leave the kind out");
   }
-  const offline = Deno.env.get("SELF_ALIGNING_OFFLINE");
-  if (!(options.download ?? (offline === undefined || offline === "" || offline === "0"))) {
+  const isOffline = !["", "0"].includes(Deno.env.get("SELF_ALIGNING_OFFLINE") ?? "");
+  if (!(options.download ?? !isOffline)) {
     const why = options.download === false ? "" : " and SELF_ALIGNING_OFFLINE forbids to fetch it";
     throw new Blocked(
       `it is not installed in ${folder}${why}`,
@@ -181,8 +171,7 @@ async function install(
   const packageFolder = options.package ?? tfjsPackage();
 
   await Deno.mkdir(folder, { recursive: true });
-  const space = statfsSync(folder);
-  const free = space.bavail * space.bsize;
+  const { bavail, bsize } = statfsSync(folder), free = bavail * bsize;
   if (free < plan.diskBytes) {
     throw new Blocked(
       `it needs ${gigabytes(plan.diskBytes)} of disk and ${folder} has ${gigabytes(free)} free`,
@@ -198,7 +187,10 @@ async function install(
   }
   const meanwhile = nativeState({ ...options, kind });
   if (isGood(meanwhile, options)) return meanwhile;
-  await sweep(folder);
+  // What killed installations left; a download that still runs into it may keep a little.
+  for (const name of readdirSync(folder).filter((name) => name.startsWith("partial-"))) {
+    await Deno.remove(join(folder, name), { recursive: true }).catch(() => {});
+  }
 
   const name = `TensorFlow ${TENSORFLOW_VERSION} (${kind})`;
   const total = plan.wheels.reduce((sum, wheel) => sum + wheel.bytes, 0);
@@ -207,10 +199,8 @@ async function install(
   try {
     let before = 0;
     for (const wheel of plan.wheels) {
-      const share = steps(
-        (percent) => progress(`${name}: ${percent} % downloaded`),
-        before / total,
-      );
+      const tell = (percent: number) => progress(`${name}: ${percent} % downloaded`);
+      const share = steps(tell, before / total);
       await fetchWheel(python, wheel, {
         partial,
         target: partial,
@@ -227,13 +217,15 @@ async function install(
       platform: PLATFORM,
       wheels: plan.wheels.map(({ requirement, sha256 }) => `${requirement} sha256:${sha256}`),
       source: addonDigest(),
-      files: librarySizes(partial),
+      files: Object.fromEntries(
+        [...filesBelow(partial)].filter(([path]) => /\.(so(\.\d+)*|dylib|node)$/.test(path)),
+      ),
     };
     await Deno.writeTextFile(join(partial, STAMP), JSON.stringify(stamp, null, 1) + "\n");
     const home = homeOf(folder, kind);
-    await Deno.remove(home, { recursive: true }).catch(ignoreAbsent);
+    await rm(home, { recursive: true, force: true });
     await Deno.rename(partial, home);
-    await Deno.remove(join(folder, "failure.json")).catch(ignoreAbsent);
+    await rm(join(folder, "failure.json"), { force: true });
     progress(`${name} is installed`);
     return { ready: true, kind, folder: home, addon: join(home, ADDON), outdated: false };
   } finally {
@@ -248,12 +240,10 @@ function placeAddon(addon: string, packageFolder = tfjsPackage()): void {
     if (Deno.realPathSync(place) === Deno.realPathSync(addon)) return;
   } catch { /* nothing there yet, or a link to nothing */ }
   Deno.mkdirSync(dirname(place), { recursive: true });
-  const repository = Deno.realPathSync(ROOT);
-  const real = Deno.realPathSync(addon);
+  const real = Deno.realPathSync(addon), way = relative(Deno.realPathSync(ROOT), real);
   // Relative within the repository, so that it can be moved whole.
-  const inside = !relative(repository, real).startsWith("..") &&
-    !isAbsolute(relative(repository, real));
-  const target = inside ? relative(Deno.realPathSync(dirname(place)), real) : real;
+  const isOutside = way.startsWith("..") || isAbsolute(way);
+  const target = isOutside ? real : relative(Deno.realPathSync(dirname(place)), real);
   const partial = `${place}.${crypto.randomUUID()}.partial`;
   Deno.symlinkSync(target, partial);
   Deno.renameSync(partial, place);
@@ -271,27 +261,6 @@ function wholeStamp(home: string): Stamp | undefined {
     return whole ? stamp : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** Sizes of the shared libraries under a folder, by path relative to it. */
-function librarySizes(home: string, inside = ""): Record<string, number> {
-  const sizes: Record<string, number> = {};
-  for (const { name, isDirectory } of Deno.readDirSync(join(home, inside))) {
-    const path = inside ? `${inside}/${name}` : name;
-    if (isDirectory) Object.assign(sizes, librarySizes(home, path));
-    else if (/\.(so(\.\d+)*|dylib|node)$/.test(name)) {
-      sizes[path] = Deno.statSync(join(home, path)).size;
-    }
-  }
-  return sizes;
-}
-
-/** Removes what killed installations left; a download still running into it may keep a little. */
-async function sweep(folder: string): Promise<void> {
-  for await (const { name } of Deno.readDir(folder)) {
-    if (!name.startsWith("partial-")) continue;
-    await Deno.remove(join(folder, name), { recursive: true }).catch(() => {});
   }
 }
 
@@ -321,7 +290,3 @@ function pythonCommand(): string {
 }
 
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
-
-function ignoreAbsent(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
-}
