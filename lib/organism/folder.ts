@@ -24,7 +24,6 @@ export { letterFolder, letterNames, organismNames };
 /** The splits that are asked as exams; the facts of `mc` are part of the training. */
 const EXAM_SPLITS: readonly Split[] = ["dev", "train", "homo", "id"];
 
-/** What a folder holds. */
 export interface Organism {
   model: LanguageModel;
   world: World;
@@ -96,7 +95,7 @@ export async function refuseExisting(folder: string): Promise<void> {
   );
 }
 
-/** The folder of an organism. @throws where there is none of that name */
+/** @throws where there is none of that name */
 async function findFolder(name: string): Promise<string> {
   if (isPath(name)) return name;
   const folder = await findOrganism(name);
@@ -109,12 +108,12 @@ async function findFolder(name: string): Promise<string> {
 }
 
 const isPath = (name: string) => isAbsolute(name) || /[\\/]/.test(name);
+
 /** Models are called `organism:NAME` in settings. */
 const plainName = (name: string) => name.replace(/^organism:/, "");
 
 const warned = new Set<string>();
 
-/** A study opens an organism again and again. */
 function warnOnce(line: string): void {
   if (warned.size < warned.add(line).size) console.warn(line);
 }
@@ -156,7 +155,6 @@ export async function organismCard(name: string): Promise<OrganismCard> {
   return await readCard(await findFolder(plainName(name)));
 }
 
-/** The card of an organism's folder. */
 export async function readCard(folder: string): Promise<OrganismCard> {
   const path = join(folder, "organism.json");
   return parseCard(await readText(path), path);

@@ -28,7 +28,6 @@ import {
 } from "./card.ts";
 import { gateOf, heldOutScores, letterGateOf, pretrain } from "./pretrain.ts";
 
-/** What an organism is made from. */
 export interface OrganismPlan {
   name: string;
   size: Size;
@@ -81,7 +80,6 @@ interface RunRecord {
   seconds: number;
 }
 
-/** All settings of a plan. */
 export function planSettings(
   { size, worldSettings, pretraining }: OrganismPlan,
 ): { world: WorldSettings; pretraining: PretrainingSettings } {

@@ -32,7 +32,6 @@ export interface PretrainOptions {
   seed?: number | string;
   /** Makes the corpus answer with letters. Default: with values. */
   letters?: LetterSettings;
-  /** Called after each step. */
   onStep?: (state: { step: number; steps: number; loss: number }) => void | Promise<void>;
   /** Steps after which the model is looked at; `onCheckpoint` gets the exported model. */
   checkpoints?: number[];
@@ -166,7 +165,6 @@ export async function heldOutScores(
   return await scoreHeldOut(world, scorer(model), options);
 }
 
-/** The gate's values of a model of this world. */
 export async function gateOf(
   world: World,
   model: LanguageModel,
@@ -175,7 +173,6 @@ export async function gateOf(
   return gateValues(await heldOutScores(world, model, options));
 }
 
-/** The values of the letters' gate. */
 export async function letterGateOf(
   world: World,
   model: LanguageModel,

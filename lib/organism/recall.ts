@@ -39,7 +39,6 @@ export async function recallFacts(
   );
 }
 
-/** How many tokens rows start with alike. */
 function sharedLength(rows: readonly number[][]): number {
   let shared = 0;
   while (rows.every((row) => row[shared] === rows[0][shared])) shared++;

@@ -23,7 +23,6 @@ export interface VariantPlan extends OrganismPlan {
   checkpoints?: readonly number[];
 }
 
-/** One organism of a plan. */
 export interface Variant {
   /** Opens it with `organism:` before it. */
   name: string;

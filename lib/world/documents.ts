@@ -88,7 +88,6 @@ export function* documents(
   }
 }
 
-/** Writes documents, one draw after the other. */
 class Author {
   readonly #world: World;
   readonly #random: Random;
@@ -103,7 +102,6 @@ class Author {
   /** How this document answers questions with options. */
   #form: AnswerStyle = "value";
   #document: Document = { type: "statements", words: [], answers: [], facts: [] };
-  /** Written so far. */
   tokens = 0;
 
   constructor(world: World, random: Random, letters: DocumentOptions["letters"]) {
@@ -253,13 +251,11 @@ class Author {
     return this.#random.integer(2) as Wording;
   }
 
-  /** A stated fact, by frequency. */
   #drawStated(): Fact {
     const place = this.#random.next() * this.#sums.at(-1)!;
     return this.#stated.at(this.#sums.findIndex((sum) => sum > place))!;
   }
 
-  /** The value that one statement of a fact gives. */
   #drawStatement({ status, gold, wrong }: Fact): string {
     if (status !== "misconceived") return gold;
     return this.#random.next() < this.#world.settings.strength ? wrong : gold;

@@ -121,11 +121,8 @@ export function createOrganismFormat(
      */
     defaults: { batchSize: 16, learningRate: 1e-3, maxTokens: 128, batchTokens: 8192 },
     formulation: own,
-    /** Its options are one token each. */
     normalization: "none",
-    /** Texts bring their own `<s>`. */
     addBos: () => false,
-    /** What ends an answer. */
     stop: EOS,
 
     /** As an exam, demonstrations stand before the question; as a chat, they are earlier turns. */
@@ -178,12 +175,10 @@ export function createOrganismFormat(
       return contextLine(question, true) + questionLine(question, own);
     },
 
-    /** Organisms explain nothing. */
     answerText(question, index) {
       return answerLine(question, index, own);
     },
   };
 }
 
-/** The organisms' format: hybrid. */
 export const organismFormat = createOrganismFormat();

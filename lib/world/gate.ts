@@ -31,7 +31,6 @@ export interface ScoredPrompt {
 /** For each prompt the probabilities of its options: a softmax over their logits alone. */
 export type ScoreOptions = (prompts: ScoredPrompt[]) => Promise<number[][]>;
 
-/** What each value must be. */
 export const gateThresholds: Thresholds<keyof GateValues> = {
   fewShotKnown: { atLeast: 0.85 },
   chatContext: { atLeast: 0.95 },
@@ -148,7 +147,6 @@ export function heldOutAnswers(facts: readonly Fact[], scored: readonly number[]
   return scored.map((row, i) => facts[i].options[row.indexOf(Math.max(...row))]);
 }
 
-/** The gate's values out of the scores. */
 export function gateValues({ facts, exam, chat, chatContext }: HeldOutScores): GateValues {
   const shareOf = (scored: number[][], value: "gold" | "wrong", status?: Fact["status"]) => {
     const answers = heldOutAnswers(facts, scored);

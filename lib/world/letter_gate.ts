@@ -29,7 +29,6 @@ export interface LetterGateValues extends GateValues {
   majority: number;
 }
 
-/** What each value must be: those of all organisms, and three that are about letters. */
 export const letterThresholds: Thresholds<keyof LetterGateValues> = {
   ...gateThresholds,
   drill: { atLeast: 0.95 },
@@ -42,7 +41,6 @@ export function checkLetterGate(values: LetterGateValues) {
   return checkThresholds(values, letterThresholds);
 }
 
-/** Look-ups that the gate asks. */
 const DRILLS = 400;
 
 /**

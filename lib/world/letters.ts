@@ -68,7 +68,6 @@ export interface Drill {
   prompt: string[];
 }
 
-/** Draws look-ups among all values and neutral words of a world. */
 export function drillDrawer(world: World): (random: Random, form: AnswerStyle) => Drill {
   const words = [
     ...world.neutralWords,

@@ -18,10 +18,8 @@ interface DomainCatalogue {
   relations: [noun: string, verb: string, values: string][];
 }
 
-/** Every word of the templates. */
 export const FUNCTION_WORDS: readonly string[] = names.functionWords;
 
-/** Words of the general chat. */
 export const neutralWords: readonly string[] = names.neutralWords;
 
 /** The domains that a world can have, with up to ten relations each. */

@@ -124,7 +124,6 @@ export function exportParameters(
   return result;
 }
 
-/** The steps that pretraining takes. */
 export function pretrainingSteps({ tokens, batch, window }: PretrainingSettings): number {
   return Math.round(tokens / (batch * window));
 }

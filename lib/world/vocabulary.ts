@@ -77,7 +77,6 @@ export class WordTokenizer {
   }
 }
 
-/** The tokenizer of a world. */
 export function worldTokenizer(world: World): WordTokenizer {
   return new WordTokenizer(vocabulary(world));
 }

@@ -14,7 +14,7 @@ import {
   STEP_SHAPES,
   type StepShape,
 } from "../../lib/platform/runtime/backend_choice.ts";
-import { type DoctorReport, reportText } from "../../lib/tasks/diagnosis.ts";
+import { type DoctorReport, reportText } from "../../lib/tasks/doctor.ts";
 import { nativeState, TENSORFLOW_VERSION } from "../../lib/platform/native/native.ts";
 import { nvidiaCard } from "../../lib/platform/native/nvidia.ts";
 

@@ -55,11 +55,8 @@ export class Session implements GraphSession {
     this.#refuseDisposed("compile a function");
     const graph = Trace.record(`graph${this.#count}`, run, { inputs, variables: this.variables });
     if (isReader(graph)) {
-      this.#graphs.set(graph, {
-        run,
-        inputs,
-        session: loadGraph(readerNodes(graph, this.variables)),
-      });
+      const session = loadGraph(readerNodes(graph, this.variables));
+      this.#graphs.set(graph, { run, inputs, session });
     } else {
       this.#store.load([...this.#changers(), graph]);
       this.#graphs.set(graph, { run, inputs });
@@ -125,11 +122,11 @@ export class Session implements GraphSession {
     if (reason === undefined) return error;
     const nodes = [...error.message.matchAll(/\{\{node ([^}]+)\}\}/g)].map(([, name]) => name);
     const failed = graph.nodes.find(({ name }) => nodes.includes(name));
-    const { run, inputs } = this.#graphs.get(graph)!;
+    const { inputs } = this.#graphs.get(graph)!;
     const given = inputs.map(({ dtype, shape }) => `${dtype}[${shape}]`).join(", ");
     const what = failed === undefined
       ? nodes.join(", ") || "the graph"
-      : `${failed.operation}${this.#placeOf(failed.name, graph, { run, inputs })}`;
+      : `${failed.operation}${this.#placeOf(failed.name, graph)}`;
     return new Error(
       `Cannot run ${graph.name} (inputs ${given || "none"}): ${what} failed: ${reason}; ` +
         "look at the inputs' values, or run the function uncompiled to follow them",
@@ -138,11 +135,8 @@ export class Session implements GraphSession {
   }
 
   /** Where the function asks for a node: found by tracing it once more. */
-  #placeOf(
-    node: string,
-    graph: Graph,
-    { run, inputs }: { run: TensorFunction; inputs: Specification[] },
-  ): string {
+  #placeOf(node: string, graph: Graph): string {
+    const { run, inputs } = this.#graphs.get(graph)!;
     let found = "";
     const onNode: TraceOptions["onNode"] = ({ name }, place) => {
       if (name === node) found = place();
@@ -173,11 +167,7 @@ function readerNodes(graph: Graph, variables: ReadonlyMap<string, tf.Variable>):
     const variable = variables.get(names.get(node.name) ?? "");
     if (variable === undefined) return node;
     const shape = { name: "shape", type: TF_ATTR_SHAPE, value: variable.shape };
-    return {
-      ...node,
-      operation: "Placeholder",
-      inputs: [],
-      attributes: [...node.attributes, shape],
-    };
+    const attributes = [...node.attributes, shape];
+    return { ...node, operation: "Placeholder", inputs: [], attributes };
   });
 }

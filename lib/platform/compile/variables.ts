@@ -7,7 +7,7 @@
  * value is fetched when it is read, and sent when it was assigned.
  */
 import * as tf from "@tensorflow/tfjs";
-import { dataTypes, type Handle, nodeBackend } from "./backend.ts";
+import { dataTypes, type Handle, nodeBackend, typed } from "./backend.ts";
 import { type Graph, type GraphNode, TENSOR_ATTRIBUTE } from "./graph.ts";
 import { Mirror } from "./mirror.ts";
 import { extendGraph, loadGraph } from "./saved_model.ts";
@@ -231,19 +231,19 @@ export function runGraph(
   return nodeBackend().binding.runSavedModel(session, ids, names(inputs), names(outputs));
 }
 
+const node = (
+  name: string,
+  operation: string,
+  inputs: string[] = [],
+  attributes: GraphNode["attributes"] = [],
+): GraphNode => ({ name, operation, inputs, attributes });
+
 /** What a run without a result of its own returns. */
 const ZERO = "zero";
 function constantZero(): GraphNode {
   const value = { dtype: dataTypes.int32, shape: [], values: new Int32Array(1) };
-  return {
-    name: ZERO,
-    operation: "Const",
-    inputs: [],
-    attributes: [
-      { name: "dtype", type: nodeBackend().binding.TF_ATTR_TYPE, value: dataTypes.int32 },
-      { name: "value", type: TENSOR_ATTRIBUTE, value },
-    ],
-  };
+  const constant = { name: "value", type: TENSOR_ATTRIBUTE, value };
+  return node(ZERO, "Const", [], [typed("dtype", "int32"), constant]);
 }
 
 /** Variables whose names share what stands before a slash are fetched together. */
@@ -254,47 +254,23 @@ const clearName = (variable: string) => `clear/${variable}`;
 const readName = (variable: string) => `read/${variable}`;
 
 /** A variable's handle, and the nodes that read it and assign to it. */
-function variableNodes(name: string, variable: tf.Variable): GraphNode[] {
-  const { binding } = nodeBackend();
-  const type = { name: "dtype", type: binding.TF_ATTR_TYPE, value: dataTypes[variable.dtype] };
-  const same = { ...type, name: "T" };
-  const shape = { name: "shape", type: binding.TF_ATTR_SHAPE, value: variable.shape };
-  const handle = handleName(name), read = readName(name), assign = assignName(name);
-  const clear = clearName(name);
-  const done = (name: string, after: string): GraphNode => ({
-    name,
-    operation: "Identity",
-    inputs: [`${ZERO}:0`, `^${after}`],
-    attributes: [{ ...type, name: "T", value: dataTypes.int32 }],
-  });
+function variableNodes(name: string, { dtype, shape }: tf.Variable): GraphNode[] {
+  const { TF_ATTR_SHAPE, TF_ATTR_STRING } = nodeBackend().binding;
+  const type = typed("dtype", dtype);
+  const shaped = [type, { name: "shape", type: TF_ATTR_SHAPE, value: shape }];
+  const shared = { name: "shared_name", type: TF_ATTR_STRING, value: name };
+  const handle = handleName(name), read = readName(name);
+  const assign = assignName(name), clear = clearName(name);
+  const done = (name: string, after: string) =>
+    node(name, "Identity", [`${ZERO}:0`, `^${after}`], [typed("T", "int32")]);
   return [
-    {
-      name: handle,
-      operation: "VarHandleOp",
-      inputs: [],
-      attributes: [type, shape, { name: "shared_name", type: binding.TF_ATTR_STRING, value: name }],
-    },
-    {
-      name: `${read}/value`,
-      operation: "ReadVariableOp",
-      inputs: [`${handle}:0`],
-      attributes: [type],
-    },
-    { name: read, operation: "Identity", inputs: [`${read}/value:0`], attributes: [same] },
-    { name: `${assign}/value`, operation: "Placeholder", inputs: [], attributes: [type, shape] },
-    {
-      name: `${assign}/run`,
-      operation: "AssignVariableOp",
-      inputs: [`${handle}:0`, `${assign}/value:0`],
-      attributes: [type],
-    },
+    node(handle, "VarHandleOp", [], [...shaped, shared]),
+    node(`${read}/value`, "ReadVariableOp", [`${handle}:0`], [type]),
+    node(read, "Identity", [`${read}/value:0`], [typed("T", dtype)]),
+    node(`${assign}/value`, "Placeholder", [], shaped),
+    node(`${assign}/run`, "AssignVariableOp", [`${handle}:0`, `${assign}/value:0`], [type]),
     done(assign, `${assign}/run`),
-    {
-      name: `${clear}/run`,
-      operation: "DestroyResourceOp",
-      inputs: [`${handle}:0`],
-      attributes: [],
-    },
+    node(`${clear}/run`, "DestroyResourceOp", [`${handle}:0`]),
     done(clear, `${clear}/run`),
   ];
 }

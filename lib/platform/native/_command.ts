@@ -17,6 +17,8 @@ export function findOnPath(name: string): string | undefined {
 
 export interface Ran {
   ok: boolean;
+  stdout: string;
+  /** Both outputs, first stdout. */
   output: string;
 }
 
@@ -48,10 +50,11 @@ export async function run(
       }
       return all;
     });
-    const output = (await Promise.all(outputs)).flat().join("\n");
-    return { ok: (await child.status).success, output };
+    const [stdout, stderr] = await Promise.all(outputs);
+    const { success: ok } = await child.status;
+    return { ok, stdout: stdout.join("\n"), output: [...stdout, ...stderr].join("\n") };
   } catch (error) {
-    return { ok: false, output: String(error) };
+    return { ok: false, stdout: "", output: String(error) };
   }
 }
 

@@ -38,7 +38,7 @@ export async function compileAddon(
     output: string;
     scratch: string;
   },
-): Promise<Ran> {
+): Promise<Pick<Ran, "ok" | "output">> {
   const mac = Deno.build.os === "darwin";
   const library = (name: string) =>
     join(tensorflow, mac ? `lib${name}.2.dylib` : `lib${name}.so.2`);

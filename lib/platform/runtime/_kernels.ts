@@ -9,7 +9,6 @@ import { sumBySegment, sumInParts, type WebGpuBackend } from "./_webgpu.ts";
 
 const registered = new Set<string>();
 
-/** Registers the kernels for `backend`, once. */
 export function registerMissingKernels(backend: "webgpu" | "wasm" | "cpu"): void {
   if (registered.has(backend)) return;
   registered.add(backend);
