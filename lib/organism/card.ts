@@ -2,8 +2,8 @@
 import * as v from "valibot";
 import { faultsOf } from "../platform/runtime/explain.ts";
 import { factQuestion } from "../world/exam.ts";
-import { checkGate, type GateCheck, type GateValues } from "../world/gate.ts";
-import { heldOutAnswers, type HeldOutScores } from "../world/gate.ts";
+import { checkGate, heldOutAnswers } from "../world/gate.ts";
+import type { GateCheck, GateValues, HeldOutScores } from "../world/gate.ts";
 import { checkLetterGate, type LetterGateValues } from "../world/letter_gate.ts";
 import type { LetterSettings } from "../world/letters.ts";
 import type { PretrainingSettings } from "../world/pretraining_settings.ts";

@@ -26,7 +26,7 @@ import {
   RECIPE,
   sampleAnswers,
 } from "./card.ts";
-import { gateOf, heldOutScores, letterGateOf, pretrain } from "./pretrain.ts";
+import { gateOf, heldOutScores, letterGateOf, pretrain, type PretrainOptions } from "./pretrain.ts";
 
 export interface OrganismPlan {
   name: string;
@@ -43,11 +43,7 @@ export interface OrganismPlan {
   letters?: LetterSettings;
 }
 
-export interface MakeOptions {
-  /** A folder that keeps the state, so that a run that was stopped goes on. Default: none. */
-  folder?: string;
-  /** The state is saved every so many steps. Default: 200. */
-  saveEvery?: number;
+export interface MakeOptions extends Pick<PretrainOptions, "folder" | "saveEvery"> {
   /** Facts that a look on the way asks at most. Default: 600. */
   limit?: number;
   /** Called before the first step with the number of steps that are done, and of all. */
@@ -80,13 +76,10 @@ interface RunRecord {
   seconds: number;
 }
 
-export function planSettings(
-  { size, worldSettings, pretraining }: OrganismPlan,
-): { world: WorldSettings; pretraining: PretrainingSettings } {
-  return {
-    world: { ...worldSizes[size], ...worldSettings },
-    pretraining: { ...pretrainingSizes[size], ...pretraining },
-  };
+export function planSettings({ size, worldSettings, pretraining }: OrganismPlan) {
+  const world: WorldSettings = { ...worldSizes[size], ...worldSettings };
+  const training: PretrainingSettings = { ...pretrainingSizes[size], ...pretraining };
+  return { world, pretraining: training };
 }
 
 /**
@@ -148,10 +141,12 @@ export async function makeOrganism(
     };
     return { world, model, card };
   };
-  const stepsAt = (shares: readonly number[]) =>
-    shares.map((share) => Math.round(share * steps)).filter((step) => step < steps);
-  const looks = stepsAt(LOOKS), keeps = stepsAt(checkpoints);
-  const kept = path ? await readRecord(path) : undefined;
+  const [looks, keeps] = [LOOKS, checkpoints].map((shares) =>
+    shares.map((share) => Math.round(share * steps)).filter((step) => step < steps)
+  );
+  const kept: RunRecord | undefined = path && exists(path)
+    ? JSON.parse(await Deno.readTextFile(path))
+    : undefined;
   const model = await pretrain(world, {
     settings,
     seed,
@@ -200,10 +195,6 @@ async function roundWeights(model: LanguageModel): Promise<void> {
     variable.assign(rounded);
     rounded.dispose();
   }
-}
-
-async function readRecord(path: string): Promise<RunRecord | undefined> {
-  return exists(path) ? JSON.parse(await Deno.readTextFile(path)) : undefined;
 }
 
 /** The same name for the same settings and code: where a run that was stopped is found again. */

@@ -15,8 +15,8 @@ import {
   pretrainingRate,
   pretrainingSteps,
 } from "../world/pretraining.ts";
-import { type GateValues, gateValues, scoreHeldOut, type ScoreOptions } from "../world/gate.ts";
-import type { HeldOutOptions, HeldOutScores } from "../world/gate.ts";
+import { gateValues, scoreHeldOut } from "../world/gate.ts";
+import type { GateValues, HeldOutOptions, HeldOutScores, ScoreOptions } from "../world/gate.ts";
 import { type LetterGateValues, measureLetterGate } from "../world/letter_gate.ts";
 import type { LetterSettings } from "../world/letters.ts";
 import { organismFormat } from "../world/format.ts";
@@ -102,7 +102,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
   const exported = async () => {
     const parameters = new Map<string, ParameterData>();
     for (const [name, variable] of model.parameters) {
-      parameters.set(name, { shape: variable.shape, data: await variable.data() as Float32Array });
+      parameters.set(name, { shape: variable.shape, data: await variable.data<"float32">() });
     }
     return organismModel(world, settings, exportParameters(parameters, settings));
   };

@@ -8,14 +8,8 @@ import { variantFolder } from "../model/files/source.ts";
 import { exists } from "../platform/runtime/files.ts";
 import type { OrganismCard } from "./card.ts";
 import { organismCard, writeOrganism } from "./folder.ts";
-import {
-  type MadeOrganism,
-  type MakeOptions,
-  makeOrganism,
-  type OrganismPlan,
-  planKey,
-  planSettings,
-} from "./make.ts";
+import type { MadeOrganism, MakeOptions, OrganismPlan } from "./make.ts";
+import { makeOrganism, planKey, planSettings } from "./make.ts";
 
 /** What a variant is made from; its `name` is the first part of those of the organisms made. */
 export interface VariantPlan extends OrganismPlan {

@@ -91,7 +91,7 @@ export function reportText(report: DoctorReport): string {
     ["backend", backend ? `${backend.name} on ${describe(backend)}` : "none works"],
     ["", backend?.measured ? `a training step: ${measuredText(backend.measured)}` : ""],
     ...report.passedOver.map(({ name, reason }) => ["", `not ${name}: ${reason}`]),
-    ["versions", backend ? versions(backend) : ""],
+    ["versions", backend ? versionsOf(backend) : ""],
     ["processor", `${machine.processor}, ${machine.cores} cores, ${machine.system}`],
     ["graphics card", machine.nvidiaGpu ?? "no NVIDIA card"],
     ["", machine.gpuUnused ? `not used by TensorFlow: ${machine.gpuUnused}` : ""],
@@ -230,9 +230,8 @@ function describe({ device, threads }: Found): string {
   return threads === undefined ? device : `${device}, ${threads} thread${threads > 1 ? "s" : ""}`;
 }
 
-function versions({ versions }: Found): string {
-  const native = versions.tensorflow ? `, TensorFlow ${versions.tensorflow}` : "";
-  return `TensorFlow.js ${versions.tfjs}, ${versions.package}${native}`;
+function versionsOf({ versions: { tfjs, package: own, tensorflow } }: Found): string {
+  return `TensorFlow.js ${tfjs}, ${own}${tensorflow ? `, TensorFlow ${tensorflow}` : ""}`;
 }
 
 async function main(): Promise<number> {

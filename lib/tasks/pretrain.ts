@@ -8,8 +8,8 @@ import { refuseExisting, writeOrganism, writeReadme } from "../organism/folder.t
 import { makeOrganism, type OrganismPlan, planKey, planSettings } from "../organism/make.ts";
 import { checkLetterSettings, plainLetters } from "../world/letters.ts";
 import { checkPretrainingSettings, pretrainingSizes } from "../world/pretraining_settings.ts";
-import { checkWorldSettings, type Size, withChatShare, worldSizes } from "../world/settings.ts";
-import type { WorldSettings } from "../world/settings.ts";
+import { checkWorldSettings, withChatShare, worldSizes } from "../world/settings.ts";
+import type { Size, WorldSettings } from "../world/settings.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import { exists, writeWhole } from "../platform/runtime/files.ts";
 import { ROOT } from "../platform/native/native.ts";

@@ -40,9 +40,7 @@ export function documentShares(settings: WorldSettings): Record<SharedType, numb
   return { statements: settings.statementShare, ...Object.fromEntries(others) };
 }
 
-const STATEMENTS_EACH = 6;
-const OPEN_QUESTIONS_EACH = 3;
-const DRILLS_EACH = 6;
+const STATEMENTS_EACH = 6, OPEN_QUESTIONS_EACH = 3, DRILLS_EACH = 6;
 
 export interface DocumentOptions {
   /** Default: the world's. */

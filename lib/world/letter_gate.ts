@@ -3,18 +3,8 @@
  * other organisms' gate, asked by letters, and what shows that letters are read and not guessed.
  */
 import { Random } from "../statistics/random.ts";
-import {
-  checkThresholds,
-  gateThresholds,
-  type GateValues,
-  gateValues,
-  type HeldOutOptions,
-  mean,
-  type ScoredPrompt,
-  scoreHeldOut,
-  type ScoreOptions,
-  type Thresholds,
-} from "./gate.ts";
+import type { GateValues, HeldOutOptions, ScoredPrompt, ScoreOptions, Thresholds } from "./gate.ts";
+import { checkThresholds, gateThresholds, gateValues, mean, scoreHeldOut } from "./gate.ts";
 import { drillDrawer } from "./letters.ts";
 import { BOS, LABELS, worldTokenizer } from "./vocabulary.ts";
 import type { World } from "./world.ts";
@@ -74,11 +64,9 @@ function drillPrompts(world: World): { prompts: ScoredPrompt[]; right: number[] 
   const tokenizer = worldTokenizer(world);
   const draw = drillDrawer(world), random = new Random(`${world.seed}/letter gate`);
   const drills = Array.from({ length: DRILLS }, () => draw(random, "letter"));
-  return {
-    prompts: drills.map(({ prompt, options }) => ({
-      ids: tokenizer.encode([BOS, ...prompt].join(" ")),
-      optionIds: options.map((_, i) => tokenizer.tokenId(LABELS[i])!),
-    })),
-    right: drills.map(({ index }) => index),
-  };
+  const prompts = drills.map(({ prompt, options }) => ({
+    ids: tokenizer.encode([BOS, ...prompt].join(" ")),
+    optionIds: options.map((_, i) => tokenizer.tokenId(LABELS[i])!),
+  }));
+  return { prompts, right: drills.map(({ index }) => index) };
 }

@@ -9,11 +9,8 @@
 import files from "../../data/world/model.json" with { type: "json" };
 import { Random } from "../statistics/random.ts";
 import type { LetterSettings } from "./letters.ts";
-import {
-  checkPretrainingSettings,
-  type ParameterData,
-  type PretrainingSettings,
-} from "./pretraining_settings.ts";
+import type { ParameterData, PretrainingSettings } from "./pretraining_settings.ts";
+import { checkPretrainingSettings } from "./pretraining_settings.ts";
 import { wireCopying, wirePreviousToken } from "./wiring.ts";
 
 const EMBEDDING = "model.embed_tokens.weight", FINAL_NORM = "model.norm.weight";

@@ -8,7 +8,6 @@ export interface AdamState {
   variable: tf.Variable;
   /** First moment, of the variable's shape. */
   first: tf.Variable;
-  /** Second moment. */
   second: tf.Variable;
 }
 

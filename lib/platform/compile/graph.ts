@@ -10,7 +10,6 @@ export interface Specification {
 
 export type TensorFunction = (...inputs: tf.Tensor[]) => tf.Tensor[];
 
-/** A recorded function. */
 export interface Graph {
   /** What its nodes' names start with. */
   name: string;
@@ -23,7 +22,6 @@ export interface Graph {
   results: number;
   /** Variables that the graph reads, and the nodes that do. */
   reads: ReadonlyMap<string, string>;
-  /** Variables that it changes. */
   changed: Set<string>;
 }
 
@@ -68,7 +66,11 @@ export function checkResults(results: tf.Tensor[]): tf.Tensor[] {
 
 /** Operations whose type attribute T is that of another input than the first. */
 const TYPED_BY: Record<string, number> = {
-  ...{ Fill: 1, OneHot: 2, ScatterNd: 1, Select: 1, SelectV2: 1 },
+  Fill: 1,
+  OneHot: 2,
+  ScatterNd: 1,
+  Select: 1,
+  SelectV2: 1,
 };
 
 /**

@@ -14,7 +14,6 @@ export class NodeList {
   /** @param prefix what all names start with */
   constructor(readonly prefix: string, readonly onNode?: (node: GraphNode) => void) {}
 
-  /** Adds a node and gives its name. */
   add(operation: string, inputs: string[], attributes: Attribute[]): string {
     const name = `${this.prefix}/${this.list.length}_${operation}`;
     const node = { name, operation, inputs, attributes };
@@ -33,7 +32,6 @@ export class NodeList {
     return name;
   }
 
-  /** A constant's node. */
   constant(constant: ConstantValue): string {
     const { dtype, shape, values } = constant;
     const kind = `${dtype}[${shape}]`;

@@ -25,24 +25,16 @@ export class Session implements GraphSession {
   #count = 0;
   #disposed = false;
 
-  /** The variables by name, but for those that were disposed. */
   get variables(): ReadonlyMap<string, tf.Variable> {
     return this.#store.variables;
   }
 
-  /**
-   * Puts a variable under a name. A variable that had the name keeps its value and leaves.
-   * @throws where the shape or type differs from that of the variable that had the name
-   */
+  /** See `VariableStore`, which holds the variables. */
   bind(name: string, variable: tf.Variable): void {
     this.#refuseDisposed("bind a variable");
     this.#store.bind(name, variable);
   }
 
-  /**
-   * Frees variables' memory in the session. Variables that live keep their values; names and graphs
-   * stay for the next `bind` or `call`.
-   */
   free(names: readonly string[]): void {
     this.#store.free(names);
   }
@@ -72,21 +64,19 @@ export class Session implements GraphSession {
   call(graph: Graph, inputs: tf.Tensor[]): tf.Tensor[] {
     this.#refuseDisposed("run a graph");
     const { session } = this.#graphs.get(graph)!;
-    let outputs: Handle[];
     if (session === undefined) this.#store.load(this.#changers());
     try {
-      outputs = session === undefined
+      const outputs = session === undefined
         ? this.#store.run(graph, inputs)
         : this.#read(session, graph, inputs);
+      const tensors = outputs.map((handle) => nodeBackend().createOutputTensor(handle));
+      if (graph.results === 0) tf.dispose(tensors.splice(0));
+      return tensors;
     } catch (error) {
       throw this.#explain(graph, error as Error);
     }
-    const tensors = outputs.map((handle) => nodeBackend().createOutputTensor(handle));
-    if (graph.results === 0) tf.dispose(tensors.splice(0));
-    return tensors;
   }
 
-  /** Ends the session; the variables that live keep their values. */
   dispose(): void {
     this.#store.dispose();
     for (const { session } of this.#graphs.values()) {
@@ -98,17 +88,13 @@ export class Session implements GraphSession {
 
   /** The graphs that change variables, which must share a session. */
   #changers(): Graph[] {
-    return [...this.#graphs].filter(([, { session }]) => session === undefined)
-      .map(([graph]) => graph);
+    return [...this.#graphs.keys()].filter((one) => this.#graphs.get(one)!.session === undefined);
   }
 
-  #read(session: number, graph: Graph, inputs: tf.Tensor[]): Handle[] {
-    const variables = this.#store.get(graph.reads.keys());
-    return runGraph(session, {
-      ids: nodeBackend().getInputTensorIds([...inputs, ...variables]),
-      inputs: [...graph.inputs, ...graph.reads.values()],
-      outputs: graph.outputs,
-    });
+  #read(session: number, { reads, inputs: names, outputs }: Graph, inputs: tf.Tensor[]): Handle[] {
+    const variables = this.#store.get(reads.keys());
+    const ids = nodeBackend().getInputTensorIds([...inputs, ...variables]);
+    return runGraph(session, { ids, inputs: [...names, ...reads.values()], outputs });
   }
 
   #refuseDisposed(action: string): void {

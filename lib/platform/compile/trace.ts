@@ -59,9 +59,7 @@ export class Trace implements ActiveTrace {
    * is not among `variables`
    */
   static record(prefix: string, run: TensorFunction, options: TraceOptions): Graph {
-    if (activeTrace !== undefined) {
-      throw new Error("Cannot trace inside a trace: compile one at a time");
-    }
+    if (activeTrace) throw new Error("Cannot trace inside a trace: compile one at a time");
     const trace = new Trace(prefix, options);
     const restore = trace.#intercept();
     setActiveTrace(trace);
@@ -96,11 +94,8 @@ export class Trace implements ActiveTrace {
     const values = (results.length > 0 ? results : [tf.scalar(0)])
       .map((tensor) => ({ tensor, value: this.#output(tensor).name }));
     for (const { name, variable, value } of assigned) {
-      const node = this.#nodes.add("AssignVariableOp", [
-        `${handleName(name)}:0`,
-        value,
-        ...this.#before([name]),
-      ], [typed("dtype", variable.dtype)]);
+      const sources = [`${handleName(name)}:0`, value, ...this.#before([name])];
+      const node = this.#nodes.add("AssignVariableOp", sources, [typed("dtype", variable.dtype)]);
       this.#changed.set(name, node);
     }
     // Each output waits for all the changes, so that one fetch runs them.
@@ -242,16 +237,12 @@ export class Trace implements ActiveTrace {
   }
 
   /**
-   * Records an operation that changes variables in place (such as ResourceApplyAdam).
-   * @param changed the variables behind the operation's first inputs
+   * Records an operation that changes variables in place (such as ResourceApplyAdam); `changed` are those
+   * behind its first inputs.
    */
   changeInPlace(
     operation: string,
-    { changed, inputs, attributes }: {
-      changed: tf.Variable[];
-      inputs: tf.Tensor[];
-      attributes: Attribute[];
-    },
+    { changed, inputs, attributes }: Parameters<ActiveTrace["changeInPlace"]>[1],
   ): void {
     const names = changed.map((variable) => {
       const name = this.#names.get(variable);
@@ -325,12 +316,9 @@ export class Trace implements ActiveTrace {
   }
 }
 
-const arrays: Record<string, typeof Float32Array | typeof Int32Array | typeof Uint8Array> = {
-  ...{ float32: Float32Array, int32: Int32Array, bool: Uint8Array },
-};
-
 function toTyped(values: tf.TypedArray, dtype: tf.DataType): tf.TypedArray {
-  const array = arrays[dtype];
+  const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
+  const array = arrays[dtype as keyof typeof arrays];
   if (array !== undefined) return values instanceof array ? values : array.from(values);
   throw new Error(`Cannot record a constant: expected float32, int32 or bool; found ${dtype}`);
 }

@@ -33,10 +33,8 @@ export class VariableStore {
 
   /** The variables by name, but for those that were disposed. */
   get variables(): ReadonlyMap<string, tf.Variable> {
-    return new Map(
-      [...this.#slots].filter(([, { variable }]) => !variable.isDisposed)
-        .map(([name, { variable }]) => [name, variable]),
-    );
+    const living = [...this.#slots.values()].filter(({ variable }) => !variable.isDisposed);
+    return new Map(living.map(({ name, variable }) => [name, variable]));
   }
 
   /**
@@ -53,11 +51,10 @@ export class VariableStore {
     const slot = this.#slots.get(name);
     if (slot?.variable === variable) return;
     if (slot !== undefined) {
-      const kind = ({ dtype, shape }: tf.Variable) => `${dtype}[${shape}]`;
-      if (kind(slot.variable) !== kind(variable)) {
+      const [former, own] = [slot.variable, variable].map((one) => `${one.dtype}[${one.shape}]`);
+      if (former !== own) {
         throw new Error(
-          `Cannot bind ${name}: expected ${kind(slot.variable)}, as the variable before; ` +
-            `found ${kind(variable)}; use another name`,
+          `Cannot bind ${name}: expected ${former}, as the variable before; found ${own}; use another name`,
         );
       }
       this.#bring(slot);
@@ -70,11 +67,10 @@ export class VariableStore {
    * stay for the next `bind` or `call`.
    */
   free(names: readonly string[]): void {
-    const held = names.filter((name) => this.#slots.get(name)?.dataId !== undefined);
-    if (held.length === 0) return;
-    const slots = held.map((name) => this.#slots.get(name)!);
+    const slots = names.map((name) => this.#slots.get(name)!).filter((slot) => slot?.dataId);
+    if (slots.length === 0) return;
     for (const slot of slots) this.#bring(slot);
-    this.#run([], [], held.map(clearName))
+    this.#run([], [], slots.map(({ name }) => clearName(name)))
       .forEach(({ id }) => nodeBackend().binding.deleteTensor(id));
     for (const slot of slots) slot.dataId = slot.mirror = undefined;
   }
@@ -110,9 +106,11 @@ export class VariableStore {
     for (const slot of this.#slots.values()) this.#bring(slot); // from the former session
     this.#session = session;
     if (former !== undefined) nodeBackend().binding.deleteSavedModel(former);
-    const held = [...this.#slots].filter(([, slot]) => this.#holds(slot));
-    this.#assign(held.map(([name, { mirror }]) => [name, mirror!.id]));
-    for (const [, { mirror }] of held) mirror!.drop();
+    const held = [...this.#slots.values()].filter(({ variable, dataId }) =>
+      !variable.isDisposed && variable.dataId === dataId
+    );
+    this.#assign(held.map(({ name, mirror }) => [name, mirror!.id]));
+    for (const { mirror } of held) mirror!.drop();
   }
 
   /** One run of a graph of the session: its outputs, and its variables changed. */
@@ -153,17 +151,11 @@ export class VariableStore {
     return runGraph(this.#session!, { ids, inputs, outputs });
   }
 
-  /** Whether the session has the variable's present value. */
-  #holds(slot: Slot): boolean {
-    return !slot.variable.isDisposed && slot.variable.dataId === slot.dataId;
-  }
-
   /** Whether somebody can still ask for the session's value: the variable, or a clone of it. */
   #isWanted({ dataId }: Slot): boolean {
     return dataId !== undefined && nodeBackend().tensorMap.has(dataId);
   }
 
-  /** Brings the session's value over before it goes. */
   #bring(slot: Slot): void {
     if (this.#isWanted(slot)) slot.mirror!.pull();
   }
@@ -196,7 +188,6 @@ export class VariableStore {
   #send(names: Iterable<string>): void {
     const assigned = [...new Set(names)].map((name) => this.#slots.get(name)!)
       .filter(({ variable, dataId }) => variable.dataId !== dataId);
-    if (assigned.length === 0) return;
     const variables = this.get(assigned.map(({ name }) => name));
     for (const slot of assigned) this.#bring(slot);
     const ids = nodeBackend().getInputTensorIds(variables);

@@ -7,7 +7,6 @@ import { Blocked, downloadWheel, type Python, unpackWheel } from "./_wheels.ts";
 import type { NativePlatform, Wheel } from "./native_wheels.ts";
 import { INSTALL_COMMAND } from "./pinned.ts";
 
-/** The addon, within an installation. */
 export const ADDON = "tensorflow/tfjs_binding.node";
 
 const FAILURE_MINUTES = 10;
@@ -100,7 +99,6 @@ async function lasting<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** Calls `report` at each further 20 percent. */
 export function steps(report: (percent: number) => void, start = 0): (share: number) => void {
   let reported = Math.floor(start * 5);
   return (share) => {

@@ -15,8 +15,8 @@ import { findOnPath } from "./_command.ts";
 import { addonDigest } from "./_compiler.ts";
 import { ADDON, compile, fetchWheel, megabytes, recall, remember, steps } from "./_native_build.ts";
 import { Blocked, findPip } from "./_wheels.ts";
-import { NATIVE_PLATFORMS, type NativeKind, type NativePlatform } from "./native_wheels.ts";
-import { TENSORFLOW_VERSION } from "./native_wheels.ts";
+import type { NativeKind, NativePlatform } from "./native_wheels.ts";
+import { NATIVE_PLATFORMS, TENSORFLOW_VERSION } from "./native_wheels.ts";
 import { seesNvidiaGpu } from "./nvidia.ts";
 import { DENO_COMMAND, INSTALL_COMMAND } from "./pinned.ts";
 
@@ -24,7 +24,6 @@ export type { NativeKind } from "./native_wheels.ts";
 export { TENSORFLOW_VERSION } from "./native_wheels.ts";
 export { INSTALL_COMMAND } from "./pinned.ts";
 
-/** The root of this repository. */
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 export type NativeState =
@@ -54,7 +53,6 @@ interface Stamp {
   kind: NativeKind;
   platform: string;
   wheels: string[];
-  /** Of addon.cc. */
   source?: string;
   /** Sizes of the libraries and the addon, by path. */
   files: Record<string, number>;

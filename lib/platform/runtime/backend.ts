@@ -10,8 +10,8 @@ import { registerMissingKernels } from "./_kernels.ts";
 import { selfTest } from "./_self_test.ts";
 import { withQuietStderr } from "../native/_stderr.ts";
 import { watchWebGpu } from "./_webgpu.ts";
-import { type Candidate, type Choice, fasterOf, measuredText } from "./backend_choice.ts";
-import type { Measured, StepShape } from "./backend_choice.ts";
+import { fasterOf, measuredText } from "./backend_choice.ts";
+import type { Candidate, Choice, Measured, StepShape } from "./backend_choice.ts";
 import { INSTALL_COMMAND, installNative, nativeState, ROOT } from "../native/native.ts";
 import { TENSORFLOW_VERSION } from "../native/native_wheels.ts";
 import { exists } from "./files.ts";
@@ -37,7 +37,6 @@ export interface Backend {
   threads?: number;
   /** Versions of Deno, of TensorFlow.js, of the backend's package, of native TensorFlow. */
   versions: { deno: string; tfjs: string; package: string; tensorflow?: string };
-  /** What was tried before, and why it was not taken. */
   passedOver: PassedOver[];
 }
 

@@ -84,7 +84,6 @@ function reduced({ rows = 16, length = 36, ...shape }: StepShape): Required<Step
   };
 }
 
-/** What the measuring process prints. */
 export const STEP_LINE = "measured step: ";
 
 /** One training step by a candidate, in a process of its own, where it may crash. */

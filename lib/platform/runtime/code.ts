@@ -12,7 +12,6 @@ import { run } from "../native/_command.ts";
 import { ROOT } from "../native/native.ts";
 import { sha256OfFile, sha256OfText } from "./digest.ts";
 
-/** A module as `deno info --json` lists it. */
 interface ModuleInfo {
   specifier: string;
   dependencies?: { code?: { specifier?: string } }[];
