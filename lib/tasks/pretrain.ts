@@ -33,28 +33,11 @@ const VALUES = [
 
 const SWITCHES = ["letters", "force", "keep-failed", "readme", "help"];
 
-/** What a command line asks for. */
-export interface PretrainRequest {
-  plan: OrganismPlan;
-  output: string;
-  force: boolean;
-  keepFailed: boolean;
-  threads?: number;
-  /** File that gets a line on the run. */
-  log?: string;
-  /** Write the READMEs alone. */
-  readme: boolean;
-  help: boolean;
-}
-
 /**
- * Reads the command line; paths in it are taken from `folder`, where the user stands.
+ * What a command line asks for; paths in it are taken from `folder`, where the user stands.
  * @throws naming the flag that is unknown or whose value does not fit.
  */
-export async function parsePretrainRequest(
-  args: string[],
-  folder: string,
-): Promise<PretrainRequest> {
+export async function parsePretrainRequest(args: string[], folder: string) {
   const { given, set } = parseFlags(args, { values: VALUES, switches: SWITCHES });
   const readme = set.has("readme"), isHelp = set.has("help");
   const size = (given.size ?? "small") as Size;
@@ -102,16 +85,9 @@ export async function parsePretrainRequest(
     : dirname(output) === shelf
     ? organismFolder(plan.letters ? "letters.jsonl" : "seeds.jsonl")
     : undefined;
-  return {
-    plan,
-    output,
-    force: set.has("force"),
-    keepFailed: set.has("keep-failed"),
-    threads: given.threads === undefined ? undefined : threadCount(given.threads),
-    log,
-    readme,
-    help: isHelp,
-  };
+  const [force, keepFailed] = ["force", "keep-failed"].map((name) => set.has(name));
+  const threads = given.threads === undefined ? undefined : threadCount(given.threads);
+  return { plan, output, force, keepFailed, threads, log, readme, help: isHelp };
 }
 
 function seedOf(value: string): number | string {

@@ -1,7 +1,7 @@
 /** `deno task reproduce`: runs the notebooks in order and prints what they found. See reproduce.txt. */
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 import { runName } from "../study/run_name.ts";
-import { outputPath, parseSettings, type Settings, SETTINGS_VARIABLE } from "../study/settings.ts";
+import { outputPath, parseSettings, SETTINGS_VARIABLE } from "../study/settings.ts";
 import { clean } from "../figure/_text.ts";
 import { agree } from "../figure/stable.ts";
 import { isOnnx, ONNX } from "../model/files/source.ts";
@@ -27,23 +27,11 @@ const FLAGS = {
   switches: ["explanations", "quick", "full", "gradient-checkpointing", "resume", "help"],
 };
 
-/** What a command line asks for. */
-export interface Request {
-  settings: Settings;
-  /** Numbers or names of notebooks. Undefined: all. */
-  only?: string[];
-  /** Whether all settings are the defaults, so that the results are those to publish. */
-  standard: boolean;
-  /** Where the executed notebooks go. */
-  notebooks: string;
-  help: boolean;
-}
-
 /**
- * Reads the command line; paths in it are taken from `folder`, where the user stands.
+ * What a command line asks for; paths in it are taken from `folder`, where the user stands.
  * @throws naming the flag that is unknown or whose value does not fit.
  */
-export function parseRequest(args: string[], folder: string): Request {
+export function parseRequest(args: string[], folder: string) {
   const { given: { only, ...texts }, set } = parseFlags(args, FLAGS);
   const isHelp = set.delete("help");
   const given: Record<string, unknown> = Object.fromEntries([
@@ -60,8 +48,11 @@ export function parseRequest(args: string[], folder: string): Request {
   if (!standard && !given.output) settings.output = join(ROOT, ".cache", "runs", runName(given));
   return {
     settings,
+    /** Numbers or names of notebooks; all where it is undefined. */
     only: only === undefined ? undefined : list(only),
+    /** Whether all settings are the defaults, so that the results are those to publish. */
     standard,
+    /** Where the executed notebooks go. */
     notebooks: join(standard ? ROOT : settings.output, "notebooks"),
     help: isHelp,
   };

@@ -15,7 +15,8 @@ import {
   type StepShape,
 } from "../../lib/platform/runtime/backend_choice.ts";
 import { type DoctorReport, reportText } from "../../lib/tasks/doctor.ts";
-import { nativeState, TENSORFLOW_VERSION } from "../../lib/platform/native/native.ts";
+import { nativeState } from "../../lib/platform/native/native.ts";
+import { TENSORFLOW_VERSION } from "../../lib/platform/native/native_wheels.ts";
 import { nvidiaCard } from "../../lib/platform/native/nvidia.ts";
 
 const native = nativeState();

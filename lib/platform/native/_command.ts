@@ -15,6 +15,12 @@ export function findOnPath(name: string): string | undefined {
   }
 }
 
+/** The command that installs a tool: Debian's package of that name, elsewhere what to look for. */
+export function toolCommand(debian: string, elsewhere: string): string {
+  if (Deno.build.os === "darwin") return "xcode-select --install";
+  return findOnPath("apt-get") ? `sudo apt-get install -y ${debian}` : `install ${elsewhere}`;
+}
+
 export interface Ran {
   ok: boolean;
   stdout: string;

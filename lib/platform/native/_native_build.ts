@@ -1,7 +1,7 @@
 /** The steps of installing the native library: wheels, addon, and what failed a moment ago. */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { findOnPath } from "./_command.ts";
+import { toolCommand } from "./_command.ts";
 import { compileAddon, type Compiler, findCompiler } from "./_compiler.ts";
 import { Blocked, downloadWheel, type Python, unpackWheel } from "./_wheels.ts";
 import type { NativePlatform, Wheel } from "./native_wheels.ts";
@@ -64,7 +64,7 @@ export async function compile(
   }
   throw new Blocked(
     `its addon could not be compiled: ${failures.join("; ")}`,
-    `${compilerCommand()} && ${INSTALL_COMMAND}`,
+    `${toolCommand("g++", "g++ or clang++")} && ${INSTALL_COMMAND}`,
     true,
   );
 }
@@ -105,11 +105,6 @@ export function steps(report: (percent: number) => void, start = 0): (share: num
     const step = Math.floor(Math.min(1, share) * 5);
     if (step > reported) report((reported = step) * 20);
   };
-}
-
-function compilerCommand(): string {
-  if (Deno.build.os === "darwin") return "xcode-select --install";
-  return findOnPath("apt-get") ? "sudo apt-get install -y g++" : "install g++ or clang++";
 }
 
 export const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;

@@ -11,7 +11,7 @@ import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { filesBelow } from "./below.ts";
-import { findOnPath } from "./_command.ts";
+import { toolCommand } from "./_command.ts";
 import { addonDigest } from "./_compiler.ts";
 import { ADDON, compile, fetchWheel, megabytes, recall, remember, steps } from "./_native_build.ts";
 import { Blocked, findPip } from "./_wheels.ts";
@@ -20,16 +20,14 @@ import { NATIVE_PLATFORMS, TENSORFLOW_VERSION } from "./native_wheels.ts";
 import { seesNvidiaGpu } from "./nvidia.ts";
 import { DENO_COMMAND, INSTALL_COMMAND } from "./pinned.ts";
 
-export type { NativeKind } from "./native_wheels.ts";
-export { TENSORFLOW_VERSION } from "./native_wheels.ts";
-export { INSTALL_COMMAND } from "./pinned.ts";
-
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 export type NativeState =
   /** `outdated`: the addon lacks what addon.cc adds now; it works, slower on a graphics card. */
   | { ready: true; kind: NativeKind; folder: string; addon: string; outdated: boolean }
   | { ready: false; reason: string; mend: string };
+
+type Ready = NativeState & { ready: true };
 
 export interface NativeOptions {
   /** Where it lies. Default: `SELF_ALIGNING_NATIVE`, or `.native` at the repository's root. */
@@ -103,10 +101,7 @@ export function addonPlace(packageFolder = tfjsPackage()): string {
   return resolve(packageFolder, place, `${binary.module_name}.node`);
 }
 
-async function ready(
-  options: NativeOptions,
-  progress: (line: string) => void,
-): Promise<NativeState & { ready: true }> {
+async function ready(options: NativeOptions, progress: (line: string) => void): Promise<Ready> {
   const folder = folderOf(options);
   const found = nativeState(options);
   // The CUDA build also runs on a CPU: with it in place nobody needs to look for a GPU.
@@ -133,10 +128,7 @@ async function ready(
   }
 }
 
-function isGood(
-  state: NativeState,
-  { retry }: NativeOptions,
-): state is NativeState & { ready: true } {
+function isGood(state: NativeState, { retry }: NativeOptions): state is Ready {
   return state.ready && !(retry && state.outdated);
 }
 
@@ -144,7 +136,7 @@ async function install(
   kind: NativeKind,
   platform: NativePlatform,
   options: NativeOptions & { folder: string; progress: (line: string) => void },
-): Promise<NativeState & { ready: true }> {
+): Promise<Ready> {
   const { folder, progress } = options;
   const plan = platform.kinds[kind];
   if (plan === undefined) {
@@ -163,7 +155,7 @@ async function install(
   if (python === undefined) {
     throw new Blocked(
       "fetching it needs Python 3 with pip (or uv), and none was found on the PATH",
-      pythonCommand(),
+      toolCommand("python3-pip", "Python 3 with pip, or uv (https://docs.astral.sh/uv)"),
     );
   }
   const packageFolder = options.package ?? tfjsPackage();
@@ -266,9 +258,8 @@ function folderOf(options: NativeOptions): string {
   return resolve(options.folder ?? (Deno.env.get("SELF_ALIGNING_NATIVE") || join(ROOT, ".native")));
 }
 
-function homeOf(folder: string, kind: NativeKind): string {
-  return join(folder, `tensorflow-${TENSORFLOW_VERSION}-${kind}`);
-}
+const homeOf = (folder: string, kind: NativeKind) =>
+  join(folder, `tensorflow-${TENSORFLOW_VERSION}-${kind}`);
 
 const require = createRequire(import.meta.url);
 
@@ -278,13 +269,6 @@ function tfjsPackage(): string {
   } catch {
     throw new Blocked("the npm packages are not installed", `${DENO_COMMAND} install`);
   }
-}
-
-function pythonCommand(): string {
-  if (Deno.build.os === "darwin") return "xcode-select --install";
-  return findOnPath("apt-get")
-    ? "sudo apt-get install -y python3-pip"
-    : "install Python 3 with pip, or uv (https://docs.astral.sh/uv)";
 }
 
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;

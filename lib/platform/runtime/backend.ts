@@ -12,13 +12,13 @@ import { withQuietStderr } from "../native/_stderr.ts";
 import { watchWebGpu } from "./_webgpu.ts";
 import { fasterOf, measuredText } from "./backend_choice.ts";
 import type { Candidate, Choice, Measured, StepShape } from "./backend_choice.ts";
-import { INSTALL_COMMAND, installNative, nativeState, ROOT } from "../native/native.ts";
+import { installNative, nativeState, ROOT } from "../native/native.ts";
 import { TENSORFLOW_VERSION } from "../native/native_wheels.ts";
 import { exists } from "./files.ts";
 import "./free_memory.ts";
 import { type NodeBackend, usesCard } from "../compile/backend.ts";
 import { type NvidiaCard, nvidiaCard } from "../native/nvidia.ts";
-import { DENO_COMMAND } from "../native/pinned.ts";
+import { DENO_COMMAND, INSTALL_COMMAND } from "../native/pinned.ts";
 import { type Precision, refuseTf32, wantedPrecision, WrongPrecision } from "./precision.ts";
 
 export type BackendName = "tensorflow" | "webgpu" | "wasm" | "cpu";
