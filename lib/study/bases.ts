@@ -36,10 +36,7 @@ export interface ProbedBase {
   world?: World;
 }
 
-/**
- * Asks every model of a run the questions of its material; answers that are stored are read. Each model
- * is disposed of before the next is loaded.
- */
+/** Asks every model of a run the questions of its material, one model after the other. */
 export async function probeBases(settings: Settings): Promise<ProbedBase[]> {
   const names = await studiedModels(settings);
   const store = new Store(storePath());
@@ -54,20 +51,9 @@ export async function probeBases(settings: Settings): Promise<ProbedBase[]> {
         store,
         onProgress: ({ done, total, exam }) => bar.update(i + done / total, `${label} ${exam}`),
       });
-      const answers = poolAnswers(base, material);
-      const audit = auditPools(answers), { format } = model;
-      bases.push({
-        model: label,
-        name,
-        answers,
-        base,
-        audit,
-        format,
-        material,
-        rejected,
-        leaked,
-        world,
-      });
+      const answers = poolAnswers(base, material), audit = auditPools(answers);
+      const { format } = model, asked = { answers, base, audit, format };
+      bases.push({ model: label, name, ...asked, material, rejected, leaked, world });
     } finally {
       model.dispose();
     }

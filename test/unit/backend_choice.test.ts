@@ -14,8 +14,9 @@ import {
   STEP_SHAPES,
   type StepShape,
 } from "../../lib/platform/runtime/backend_choice.ts";
-import { type DoctorReport, reportText } from "../../lib/tasks/diagnosis.ts";
-import { nativeState, TENSORFLOW_VERSION } from "../../lib/platform/native/native.ts";
+import { type DoctorReport, reportText } from "../../lib/tasks/doctor.ts";
+import { nativeState } from "../../lib/platform/native/native.ts";
+import { TENSORFLOW_VERSION } from "../../lib/platform/native/native_wheels.ts";
 import { nvidiaCard } from "../../lib/platform/native/nvidia.ts";
 
 const native = nativeState();

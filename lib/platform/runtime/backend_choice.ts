@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { lastLines, run } from "../native/_command.ts";
 import { sha256OfText } from "./digest.ts";
 import { writeWhole } from "./files.ts";
+import { PRECISION_VARIABLE } from "./precision.ts";
 
 /** `cuda` and `processor` are TensorFlow's two, from one library. */
 export type Candidate = "cuda" | "processor" | "webgpu" | "wasm";
@@ -32,24 +33,13 @@ export const SHAPE_VARIABLE = "SELF_ALIGNING_SHAPE";
 /** A small organism, on a batch of its fine-tuning; the smallest of the real models, SmolLM2-135M. */
 export const STEP_SHAPES = {
   organism: {
-    vocabularySize: 942,
-    hiddenSize: 64,
-    layers: 4,
-    heads: 2,
-    keyValueHeads: 2,
-    headDimension: 32,
-    intermediateSize: 192,
+    ...{ vocabularySize: 942, hiddenSize: 64, intermediateSize: 192 },
+    ...{ layers: 4, heads: 2, keyValueHeads: 2, headDimension: 32 },
   },
   real: {
-    vocabularySize: 49152,
-    hiddenSize: 576,
-    layers: 30,
-    heads: 9,
-    keyValueHeads: 3,
-    headDimension: 64,
-    intermediateSize: 1536,
-    rows: 4,
-    length: 128,
+    ...{ vocabularySize: 49152, hiddenSize: 576, intermediateSize: 1536 },
+    ...{ layers: 30, heads: 9, keyValueHeads: 3, headDimension: 64 },
+    ...{ rows: 4, length: 128 },
   },
 } satisfies Record<string, StepShape>;
 
@@ -57,18 +47,15 @@ function defaultShape(): StepShape {
   return Deno.env.get(SHAPE_VARIABLE) === "real" ? STEP_SHAPES.real : STEP_SHAPES.organism;
 }
 
-/** How a candidate did. */
-export type Outcome =
-  | { milliseconds: number }
-  /** Why it can't be used. */
-  | { reason: string };
+/** How a candidate did, or why it can't be used. */
+export type Outcome = { milliseconds: number } | { reason: string };
 
 export type Measured = { candidate: Candidate } & Outcome;
 
+/** `at`: milliseconds since 1970. */
 export interface Choice {
   candidate: Candidate;
   measured: Measured[];
-  /** Milliseconds since 1970. */
   at: number;
 }
 
@@ -97,7 +84,6 @@ function reduced({ rows = 16, length = 36, ...shape }: StepShape): Required<Step
   };
 }
 
-/** What the measuring process prints. */
 export const STEP_LINE = "measured step: ";
 
 /** One training step by a candidate, in a process of its own, where it may crash. */
@@ -110,11 +96,7 @@ export async function measureStep(
     [Deno.execPath(), "run", "-A", "--quiet", script, JSON.stringify([candidate, reduced(shape)])],
     {
       // TensorFlow says only at that level why it leaves a card alone.
-      env: {
-        ...environmentOf(candidate),
-        TF_CPP_MIN_LOG_LEVEL: "0",
-        SELF_ALIGNING_PRECISION: "float32",
-      },
+      env: { ...environmentOf(candidate), TF_CPP_MIN_LOG_LEVEL: "0", [PRECISION_VARIABLE]: "" },
       signal: AbortSignal.timeout(1000 * SECONDS),
     },
   );
