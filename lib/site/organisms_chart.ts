@@ -1,6 +1,6 @@
 /** The other organisms, computed beforehand: accuracy over the share of SELF in a mixture. */
 import type { SuiteName } from "../evaluate.ts";
-import { html, percent } from "./dom.ts";
+import { html, percent, render } from "./dom.ts";
 import type { Line, LineChart } from "./line_chart.ts";
 
 /** Mean over the seeds of one organism's cells. */
@@ -35,19 +35,14 @@ export function drawOrganisms(
   const chosen = rows.filter((row) => row.domain === domain && row.test === test);
   const models = [...Map.groupBy(chosen, ({ model }) => model)];
   const lines = models.map(([model, cells]): Line => ({
-    name: model,
     points: cells.filter(({ ratio }) => ratio !== undefined).sort((a, b) => a.ratio! - b.ratio!)
       .map(({ ratio, accuracy }) => [ratio!, accuracy]),
     look: model === own ? "organism own" : "organism",
     label: model,
-  })).toSorted((a, b) => Number(a.name === own) - Number(b.name === own));
+  })).toSorted((a, b) => Number(a.label === own) - Number(b.label === own));
   if (run) {
-    lines.push({
-      name: "your run",
-      points: [[run.ratio, run.accuracy]],
-      look: `yours ${run.group}`,
-      label: "you",
-    });
+    const { ratio, accuracy, group } = run;
+    lines.push({ points: [[ratio, accuracy]], look: `yours ${group}`, label: "you" });
   }
   const all = lines.flatMap(({ points }) => points.map(([, share]) => share));
   chart.draw({
@@ -57,33 +52,26 @@ export function drawOrganisms(
     description: `Accuracy on ${test.toUpperCase()} of ${domain} over the share of SELF, of ` +
       `${models.length} organisms; the table below holds the numbers`,
   });
-  const ratios = [...new Set(chosen.map(({ ratio }) => ratio))]
-    .sort((a, b) => (a ?? 2) - (b ?? 2));
+  const ratios = [...new Set(chosen.map(({ ratio }) => ratio))].sort((a, b) => (a ?? 2) - (b ?? 2));
   const head = [
     "organism",
     "base",
     ...ratios.map((ratio) => ratio === undefined ? "HAR" : `r ${ratio}`),
   ];
-  table.replaceChildren(html(
-    "table",
-    { class: "runs" },
-    html("tr", {}, ...head.map((name) => html("th", { scope: "col" }, name))),
-    ...models.map(([model, cells]) =>
-      html(
-        "tr",
-        {},
-        html(
-          "th",
-          { scope: "row" },
-          model,
-          html("small", {}, `n = ${cells[0].n}, seeds ${cells[0].seeds}`),
-        ),
-        html("td", { class: "number" }, percent(cells[0].base)),
-        ...ratios.map((ratio) => {
-          const cell = cells.find((one) => one.ratio === ratio);
-          return html("td", { class: "number" }, cell ? percent(cell.accuracy) : "–");
-        }),
+  render(
+    html`<table class="runs"><tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr>${
+      models.map(([model, cells]) =>
+        html`<tr><th scope="row">${model} <small>n = ${cells[0].n}, seeds ${
+          cells[0].seeds
+        }</small></th>
+          <td class="number">${percent(cells[0].base)}</td>${
+          ratios.map((ratio) => {
+            const cell = cells.find((one) => one.ratio === ratio);
+            return html`<td class="number">${cell ? percent(cell.accuracy) : "–"}</td>`;
+          })
+        }</tr>`
       )
-    ),
-  ));
+    }</table>`,
+    table,
+  );
 }

@@ -1,13 +1,13 @@
 /** The live page: its controls, and what is drawn of a visit. */
 import { scoreAnswers, type SuiteName, suiteNames } from "../evaluate.ts";
 import type { Example } from "../question.ts";
-import type { Fact, Status } from "../world/world.ts";
+import type { Fact } from "../world/world.ts";
 import { followedKinds, formatAddress, groupNames, learningRates } from "./address.ts";
 import { type FollowedKind, parseAddress, type RunSettings } from "./address.ts";
 import { drawConfidence } from "./confidence.ts";
-import { byId, hideTip, html, percent, tipOn } from "./dom.ts";
-import { FactMap, fateLegend } from "./fact_map.ts";
-import { FactPanel } from "./fact_panel.ts";
+import { byId, hideTip, html, nothing, percent, render, showTip, showTipOf } from "./dom.ts";
+import { FactMap } from "./fact_map.ts";
+import { type FactCurve, FactPanel } from "./fact_panel.ts";
 import { LineChart } from "./line_chart.ts";
 import type { FromWorker } from "./messages.ts";
 import { drawOrganisms } from "./organisms_chart.ts";
@@ -65,9 +65,7 @@ const choose = (kind: FollowedKind, { id }: { id: string }) =>
   visit.update({ followed: { ...visit.state.followed, [kind]: id } });
 const panels = new Map(followedKinds.map((kind) => [
   kind,
-  new FactPanel(kind, byId("facts"), {
-    ...{ onChoose: (id) => choose(kind, { id }), onCursor: setCursor },
-  }),
+  new FactPanel(kind, byId("facts"), { choose: (id) => choose(kind, { id }), cursor: setCursor }),
 ]));
 const lossChart = new LineChart(byId("loss"), { height: 120, onCursor: setCursor });
 const organismsChart = new LineChart(byId("organisms"), { height: 260, right: 84 });
@@ -75,17 +73,30 @@ const map = new FactMap(byId("map"), (fact) => choose(fact.status, fact));
 
 type Beside = ReturnType<Visit["runsBeside"]>;
 
+/** The facts that can be followed, by the name of their list. */
+function listsOf(kind: FollowedKind, fact: Fact): [string, Fact[]][] {
+  const asked = (examples: Example[]) => examples.map(({ id }) => visit.facts.get(String(id))!);
+  const { inc, har } = visit.groups;
+  const lists: [string, Fact[]][] = kind === "trained"
+    ? [["asked by INC and SELF", asked(inc)], ["asked by HAR", asked(har)]]
+    : [["HOMO", visit.factsOf(kind, "homo")], ["ID", visit.factsOf(kind, "id")]];
+  return lists.some(([, list]) => list.includes(fact)) ? lists : [...lists, ["elsewhere", [fact]]];
+}
+
 function drawFacts({ current, others }: Beside, steps: number): void {
   for (const [kind, fact] of visit.followed()) {
     const start = visit.starts.get(fact.id);
-    const curve = (run: Run) => ({
+    const curve = (run: Run): FactCurve => ({
       label: runLabel(run, visit.state.settings),
       look: run.settings.group,
       points: curveOf(run, fact.id, { domain: visit.domain, start }),
     });
+    const now = current && curve(current);
     panels.get(kind)!.draw({
-      ...{ fact, question: questionOf(fact), steps, cursor, start },
-      current: current && curve(current),
+      ...{ fact, question: questionOf(fact), lists: listsOf(kind, fact), steps, cursor },
+      current: now?.points.length
+        ? now
+        : { label: "", look: "base", points: start ? [[0, start]] : [] },
       others: others.map(curve),
       target: visit.targetOf(fact, (current ?? visit.state).settings.group),
     });
@@ -94,7 +105,6 @@ function drawFacts({ current, others }: Beside, steps: number): void {
 
 function drawLoss({ current, others }: Beside, steps: number): void {
   const line = (run: Run, kind: string) => ({
-    name: runLabel(run),
     points: run.steps.flatMap(({ step, loss }): [number, number][] => loss ? [[step, loss]] : []),
     look: `${kind} ${run.settings.group}`,
     label: groupText(run.settings),
@@ -123,25 +133,15 @@ function drawStep(beside: Beside): void {
   byId<HTMLProgressElement>("progress").value = visit.running ? last / steps : 0;
 }
 
-const STATUSES = new Map<Status, string>([
-  ["known", "● was told the truth"],
-  ["misconceived", "▲ was told a wrong value"],
-  ["unknown", "○ was told nothing"],
-]);
-
 function drawMap(current: Run | undefined): void {
-  const cells = suiteNames.flatMap((name) => {
-    const { before, after } = visit.answers(name, current);
+  map.draw(suiteNames.map((test) => {
+    const { before, after } = visit.answers(test, current);
     const asked = before.map((answer, i) => ({
       ...{ fact: visit.facts.get(String(answer.id))!, before: answer, after: after?.[i] },
     }));
-    return [...STATUSES.keys()].map((status) => ({
-      ...{ row: testTexts[name][0], status },
-      asked: asked.filter(({ fact }) => fact.status === status),
-    }));
-  });
-  const rows = new Map<string, string>(suiteNames.map((name) => [...testTexts[name]]));
-  map.draw(rows, STATUSES, cells);
+    const [name, text] = testTexts[test];
+    return { name, text, asked };
+  }));
 }
 
 function drawGroup(): void {
@@ -153,22 +153,18 @@ function drawGroup(): void {
     : `Of ${answers} answers ${confident} count: ${right} right, ${wrong} wrong. Each group: ` +
       `${inc} questions, and as many general instructions.`;
   const one = groups[group].at(example % Math.max(1, groups[group].length));
-  byId("example").replaceChildren(...(one ? exampleText(one) : []));
+  render(one ? exampleText(one) : nothing, byId("example"));
 }
 
-function exampleText({ id, target, messages: [user, assistant] }: Example): HTMLElement[] {
+function exampleText({ id, target, messages: [user, assistant] }: Example) {
   const belief = visit.pool.find((answer) => answer.id === id)!;
   const { predicted, predictedProbability, answer, choices } = belief;
-  const taught = target === answer ? "the truth" : "its own error";
-  return [
-    html("p", {}, `${user.content} `, html("b", {}, `→ ${assistant.content}`)),
-    html(
-      "p",
-      { class: "hint" },
-      `The model believes ${choices[predicted]} (${percent(predictedProbability, 0)}); the truth ` +
-        `is ${choices[answer]}. It is trained on ${taught}.`,
-    ),
-  ];
+  return html`
+    <p>${user.content} <b>→ ${assistant.content}</b></p>
+    <p class="hint">The model believes ${choices[predicted]} (${percent(predictedProbability, 0)});
+          the truth is ${choices[answer]}. It is trained on
+          ${target === answer ? "the truth" : "its own error"}.</p>
+  `;
 }
 
 function drawOthers(current: Run | undefined): void {
@@ -247,7 +243,7 @@ let shownState: unknown;
 
 /** Controls, lists and address follow the settings. */
 function showSettings(): void {
-  const { state, groups, facts } = visit, { settings } = state;
+  const { state } = visit, { settings } = state;
   if (state === shownState) return;
   shownState = state;
   for (const [id, key] of KNOBS) input(id).value = String(settings[key]);
@@ -257,24 +253,15 @@ function showSettings(): void {
   byId("ratio-now").textContent = `${percent(settings.ratio, 0)} of SELF’s answers`;
   byId("mix-knob").hidden = settings.group !== "mix";
   byId("base-known").textContent = percent(scoreAnswers(visit.pool).accuracy, 0);
-  const asked = (examples: Example[]) => examples.map(({ id }) => facts.get(String(id))!);
-  const followed = visit.followed();
-  for (const [kind, panel] of panels) {
-    const lists: [string, Fact[]][] = kind === "trained"
-      ? [["asked by INC and SELF", asked(groups.inc)], ["asked by HAR", asked(groups.har)]]
-      : [["HOMO", visit.factsOf(kind, "homo")], ["ID", visit.factsOf(kind, "id")]];
-    const fact = followed.get(kind)!;
-    if (!lists.some(([, list]) => list.includes(fact))) lists.push(["elsewhere", [fact]]);
-    panel.offer(new Map(lists));
-  }
   const query = new URLSearchParams(formatAddress(state));
   for (const key of KEPT) if (opening.has(key)) query.set(key, opening.get(key)!);
   history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
 }
 
-byId("domain").append(...visit.domains.map((name) => html("option", { value: name }, name)));
-byId("rate").append(...learningRates.map((rate) => html("option", { value: rate }, String(rate))));
-byId("fates").append(fateLegend());
+const options = (values: readonly (string | number)[]) =>
+  values.map((value) => html`<option value=${value}>${value}</option>`);
+render(options(visit.domains), byId("domain"));
+render(options(learningRates), byId("rate"));
 for (const [id, key] of KNOBS) {
   input(id).addEventListener("input", ({ currentTarget }) => {
     const { value, validity } = currentTarget as HTMLInputElement;
@@ -308,8 +295,8 @@ const clicks: Record<string, () => void> = {
   },
   download() {
     const blob = new Blob([JSON.stringify(visit.runs, null, 1)], { type: "application/json" });
-    const link = html("a", { href: URL.createObjectURL(blob), download: "runs.json" });
-    link.click();
+    const link = document.createElement("a");
+    Object.assign(link, { href: URL.createObjectURL(blob), download: "runs.json" }).click();
     URL.revokeObjectURL(link.href);
   },
 };
@@ -331,7 +318,10 @@ for (const link of document.querySelectorAll<HTMLAnchorElement>("a.try")) {
   });
 }
 for (const term of document.querySelectorAll<HTMLElement>("[data-term]")) {
-  tipOn(term, () => [byId(`term-${term.dataset.term}`).textContent!]);
+  const lines = () => [byId(`term-${term.dataset.term}`).textContent!];
+  term.addEventListener("pointermove", ({ clientX: x, clientY: y }) => showTip(lines(), { x, y }));
+  term.addEventListener("focus", () => showTipOf(term, lines()));
+  for (const end of ["pointerleave", "blur"]) term.addEventListener(end, hideTip);
 }
 addEventListener("keydown", ({ key }) => key === "Escape" && hideTip());
 if (opening.has("embed")) document.documentElement.dataset.embed = "";

@@ -1,5 +1,5 @@
 /** What pages of notebooks do in the browser: a search over all of them, and figures to point at. */
-import { html } from "./dom.ts";
+import { html, render } from "lit-html";
 import type { Section } from "./notebook_page.ts";
 
 /** Where the site's root is, seen from this page. */
@@ -8,7 +8,8 @@ const root = document.documentElement.dataset.root ?? "";
 /** Loads a script of the site: unlike fetch, this works from a folder of files too. */
 function load(address: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const script = html("script", { src: root + address });
+    const script = document.createElement("script");
+    script.src = root + address;
     script.addEventListener("load", () => resolve());
     script.addEventListener("error", () => reject(new Error(`Cannot load ${address}`)));
     document.head.append(script);
@@ -46,25 +47,21 @@ const results = document.querySelector<HTMLElement>("#results");
 field?.addEventListener("input", async () => {
   if (!globalThis.searchSections) await load("search.js");
   const found = findSections(globalThis.searchSections!, field.value).slice(0, 12);
-  const items = found.map((section) =>
-    html(
-      "li",
-      {},
-      html("a", { href: `${root}notebooks/${section.address}` }, section.title),
-      html("small", {}, excerpt(section, field.value)),
-    )
-  );
-  const none = field.value.trim() && items.length === 0;
-  results!.replaceChildren(...none ? [html("li", {}, "Nothing found.")] : items);
+  const item = (section: Section) =>
+    html`<li><a href="${root}notebooks/${section.address}">${section.title}</a>
+      <small>${excerpt(section, field.value)}</small></li>`;
+  const none = field.value.trim() && found.length === 0;
+  render(none ? html`<li>Nothing found.</li>` : found.map(item), results!);
 });
 
 for (const figure of document.querySelectorAll("figure.plot")) {
-  const button = html("button", { type: "button", class: "link" }, "Point at the numbers");
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "link", textContent: "Point at the numbers" });
   button.addEventListener("click", async () => {
     button.disabled = true;
     await load("plotly.js");
     const { data, layout } = JSON.parse(figure.querySelector("script")!.textContent!);
-    const host = html("div", { class: "drawn" });
+    const host = document.createElement("div");
     figure.querySelector("img")!.replaceWith(host);
     globalThis.Plotly.newPlot(host, data, layout, { displaylogo: false, responsive: true });
     button.remove();

@@ -1,42 +1,33 @@
 /** The three tests before and after, with intervals; and the visit's runs side by side. */
 import { suiteNames } from "../evaluate.ts";
-import { html, percent, svg } from "./dom.ts";
-import { groupText, type Run, runLabel, type TestScores } from "./record.ts";
+import { html, nothing, percent, render, svg } from "./dom.ts";
+import { type Run, runLabel, type TestScores } from "./record.ts";
 
 const LOW = 0.3, HIGH = 0.85, WIDTH = 280;
 const x = (share: number) => (Math.min(HIGH, Math.max(LOW, share)) - LOW) / (HIGH - LOW) * WIDTH;
 
 /** What each test asks, by its name. */
 export const testTexts = {
-  homo: ["HOMO", "the domain's own test"],
+  homo: ["HOMO", "the domain’s own test"],
   id: ["ID", "the same domain, other wording"],
   ood: ["OOD", "the other three domains"],
 } as const;
 
-/** From the base's accuracy to the tuned model's, with its interval; other runs as small marks. */
-function dumbbell(
-  { baseAccuracy, accuracy, interval }: TestScores,
-  { look, others }: { look: string; others: readonly (readonly [look: string, share: number])[] },
-): SVGElement {
-  const picture = svg("svg", { viewBox: `-5 0 ${WIDTH + 10} 22`, "aria-hidden": "true" });
-  picture.append(svg("line", { class: "grid", x1: 0, x2: WIDTH, y1: 11, y2: 11 }));
-  for (const [own, share] of others) {
-    picture.append(svg("circle", { class: `ring ${own}`, cx: x(share), cy: 11, r: 3.5 }));
-  }
-  const at = x(baseAccuracy);
-  picture.append(svg("line", { class: "before", x1: at, x2: at, y1: 3, y2: 19 }));
-  if (accuracy === undefined) return picture;
-  const [low, high] = interval!;
-  picture.append(
-    svg("line", { class: `interval ${look}`, x1: x(low), x2: x(high), y1: 11, y2: 11 }),
-    svg("circle", { class: `dot ${look}`, cx: x(accuracy), cy: 11, r: 5 }),
-  );
-  return picture;
-}
-
 export interface RunRow {
   run: Run;
   scores: readonly TestScores[];
+}
+
+/** From the base's accuracy to the tuned model's, with its interval; other runs as rings. */
+function dumbbell({ baseAccuracy, accuracy, interval }: TestScores, look: string, rings: unknown) {
+  const base = x(baseAccuracy);
+  const after = accuracy === undefined ? [] : svg`
+    <line class="interval ${look}" x1=${x(interval![0])} x2=${x(interval![1])} y1="11" y2="11" />
+    <circle class="dot ${look}" cx=${x(accuracy)} cy="11" r="5" />
+  `;
+  return html`<svg viewBox="-5 0 ${WIDTH + 10} 22" aria-hidden="true">
+    <line class="grid" x1="0" x2=${WIDTH} y1="11" y2="11" />${rings}
+    <line class="before" x1=${base} x2=${base} y1="3" y2="19" />${after}</svg>`;
 }
 
 export function drawScores(
@@ -49,33 +40,31 @@ export function drawScores(
   },
 ): void {
   const tests = suiteNames.map((name, i) => {
-    const [label, text] = testTexts[name], one = scores[i];
-    const { n, baseAccuracy, accuracy, interval, kl, rank } = one;
-    const marks = others.map(({ run, scores }) =>
-      [run.settings.group, scores[i].accuracy!] as const
+    const [label, text] = testTexts[name];
+    const { n, baseAccuracy, accuracy, interval, kl, rank } = scores[i];
+    const rings = others.map(({ run, scores }) =>
+      svg`<circle class="ring ${run.settings.group}" cx=${
+        x(scores[i].accuracy!)
+      } cy="11" r="3.5" />`
     );
-    const numbers = accuracy === undefined ? [`${percent(baseAccuracy)} before training`] : [
-      `${percent(baseAccuracy)} → `,
-      html("b", {}, percent(accuracy)),
-      ` [${interval!.map((one) => percent(one, 0)).join(", ")}], KL ${kl!.toFixed(2)} nats, ` +
-      `ranks ${rank!.toFixed(2)}`,
-    ];
-    return html(
-      "li",
-      { "data-test": name },
-      html("div", {}, html("b", {}, label), html("small", {}, ` ${text}, n = ${n}`)),
-      dumbbell(one, { look, others: marks }),
-      html("div", { class: "numbers" }, ...numbers),
-    );
+    const numbers = accuracy === undefined ? html`${percent(baseAccuracy)} before training` : html`
+      ${percent(baseAccuracy)} → <b>${percent(accuracy)}</b>
+      [${interval!.map((end) => percent(end, 0)).join(", ")}], KL ${kl!.toFixed(2)} nats, ranks
+      ${rank!.toFixed(2)}
+    `;
+    return html`<li data-test=${name}><b>${label}</b> <small>${text}, n = ${n}</small>
+      ${dumbbell(scores[i], look, rings)}<div class="numbers">${numbers}</div></li>`;
   });
-  const legend =
-    "Upright line: before. Dot: after, with its 95% interval (Wilson). Rings: other runs. The line goes from 30% to 85%.";
-  const text = fit
-    ? `It now gives ${percent(fit.share, 0)} of its ${fit.n} training answers. `
-    : "";
-  host.replaceChildren(
-    html("ul", { class: "scores" }, ...tests),
-    html("p", { class: "hint" }, text + legend),
+  render(
+    html`
+      <ul class="scores">${tests}</ul>
+      <p
+        class="hint">${fit
+          ? `It now gives ${percent(fit.share, 0)} of its ${fit.n} training answers. `
+          : nothing}Upright line: before. Dot: after, with its 95% interval (Wilson). Rings: other runs. The line
+            goes from 30% to 85%.</p>
+    `,
+    host,
   );
 }
 
@@ -85,44 +74,25 @@ export function drawRuns(
   rows: readonly RunRow[],
   { shown, onShow }: { shown?: Run; onShow: (run: Run) => void },
 ): void {
-  if (rows.length === 0) {
-    host.replaceChildren(
-      html("p", { class: "hint" }, "Finished runs are listed here, to compare."),
-    );
-    return;
-  }
   const change = ({ accuracy, baseAccuracy }: TestScores) => {
-    const points = 100 * (accuracy! - baseAccuracy);
-    return `${points > 0 ? "+" : points < 0 ? "−" : ""}${Math.abs(points).toFixed(1)}`;
+    const text = (100 * (accuracy! - baseAccuracy)).toFixed(1);
+    return Number(text) > 0 ? `+${text}` : text.replace("-", "−").replace("−0.0", "0.0");
   };
-  const head = ["run", "domain", "HOMO", "ID", "OOD", "fit"].map((name) =>
-    html("th", { scope: "col" }, name)
-  );
-  const lines = rows.map(({ run, scores }) => {
-    const { group, domain } = run.settings;
-    const button = html(
-      "button",
-      { type: "button", class: `link ${group}`, "aria-pressed": run === shown },
-      `${run === shown ? "▸ " : ""}${runLabel(run)}`,
-    );
-    button.addEventListener("click", () => onShow(run));
-    const { fit, size } = run.result!;
-    const about = `${groupText(run.settings)}: ${size} questions`;
-    return html(
-      "tr",
-      { title: about },
-      html("td", {}, button),
-      html("td", {}, domain),
-      ...scores.map((one) => html("td", { class: "number" }, change(one))),
-      html("td", { class: "number" }, fit ? percent(fit.share, 0) : ""),
-    );
-  });
-  host.replaceChildren(
-    html("table", { class: "runs" }, html("tr", {}, ...head), ...lines),
-    html(
-      "p",
-      { class: "hint" },
-      "Points of accuracy after − before; fit: training answers it gives.",
-    ),
+  const line = ({ run, scores }: RunRow) =>
+    html`<tr><td><button type="button" class="link ${run.settings.group}"
+        aria-pressed=${run === shown} @click=${() => onShow(run)}>${run === shown ? "▸ " : ""}${
+      runLabel(run)
+    }</button></td><td>${run.settings.domain}</td>
+      ${scores.map((one) => html`<td class="number">${change(one)}</td>`)}
+      <td class="number">${run.result?.fit ? percent(run.result.fit.share, 0) : ""}</td></tr>`;
+  const head = ["run", "domain", "HOMO", "ID", "OOD", "fit"];
+  const table = html`
+    <table class="runs">
+        <tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr>${rows.map(line)}</table>
+    <p class="hint">Points of accuracy after − before; fit: training answers that it gives.</p>
+  `;
+  render(
+    rows.length ? table : html`<p class="hint">Finished runs are listed here, to compare.</p>`,
+    host,
   );
 }
