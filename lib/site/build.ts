@@ -10,6 +10,7 @@ import { openBackend } from "../platform/runtime/backend.ts";
 import { exists, readText, writeWhole } from "../platform/runtime/files.ts";
 import { probe } from "../probe.ts";
 import { worldMaterial } from "../study/material.ts";
+import frame from "./page.html" with { type: "text" };
 import { WASM_FILE } from "./backend.ts";
 import { allExams } from "./base.ts";
 import { landingBody } from "./landing.ts";
@@ -56,31 +57,8 @@ async function baseProbabilities(): Promise<string> {
 
 /** The frame of every page but the live one. @param root the way from the page to the site's root */
 function pageText(title: string, body: string, root: string): string {
-  const policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:";
-  return `<!doctype html>
-<html lang="en" data-root="${root}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<title>${escapeXml(title)}</title>
-<link rel="icon" href="${root}icon.svg">
-<link rel="stylesheet" href="${root}style.css">
-<script defer src="${root}reader.js"></script>
-</head>
-<body>
-<header class="site">
-<a class="home" href="${root}index.html">Learning or self-aligning?</a>
-<nav aria-label="Site"><a href="${root}explore.html">Explore</a> <a href="${root}notebooks/index.html">Notebooks</a> <a href="${root}api/index.html">API</a></nav>
-<search><label>Search the notebooks <input id="search" type="search"></label><ul id="results" aria-live="polite"></ul></search>
-</header>
-<main class="prose">
-${body}
-</main>
-<footer class="site"><p>MIT License. No page loads anything from another host.</p></footer>
-</body>
-</html>
-`;
+  const parts: Record<string, string> = { title: escapeXml(title), body, root };
+  return frame.replaceAll(/\{(title|body|root)\}/g, (_, name) => parts[name]);
 }
 
 /** Writes the notebooks as pages, their list, and what the search looks through. */

@@ -5,7 +5,7 @@ import type { Fact } from "../world/world.ts";
 import { followedKinds, formatAddress, groupNames, learningRates } from "./address.ts";
 import { type FollowedKind, parseAddress, type RunSettings } from "./address.ts";
 import { drawConfidence } from "./confidence.ts";
-import { byId, hideTip, html, nothing, percent, render, showTip, showTipOf } from "./dom.ts";
+import { byId, hideTip, html, nothing, percent, render, showTipOf } from "./dom.ts";
 import { FactMap } from "./fact_map.ts";
 import { type FactCurve, FactPanel } from "./fact_panel.ts";
 import { LineChart } from "./line_chart.ts";
@@ -317,11 +317,15 @@ for (const link of document.querySelectorAll<HTMLAnchorElement>("a.try")) {
     byId("knobs").scrollIntoView({ block: "start" });
   });
 }
-for (const term of document.querySelectorAll<HTMLElement>("[data-term]")) {
-  const lines = () => [byId(`term-${term.dataset.term}`).textContent!];
-  term.addEventListener("pointermove", ({ clientX: x, clientY: y }) => showTip(lines(), { x, y }));
-  term.addEventListener("focus", () => showTipOf(term, lines()));
-  for (const end of ["pointerleave", "blur"]) term.addEventListener(end, hideTip);
+const termOf = ({ target }: Event) => (target as Element).closest<HTMLElement>("[data-term]");
+for (const start of ["pointerover", "focusin"]) {
+  addEventListener(start, (event) => {
+    const term = termOf(event);
+    if (term) showTipOf(term, [byId(`term-${term.dataset.term}`).textContent!]);
+  });
+}
+for (const end of ["pointerout", "focusout"]) {
+  addEventListener(end, (event) => termOf(event) && hideTip());
 }
 addEventListener("keydown", ({ key }) => key === "Escape" && hideTip());
 if (opening.has("embed")) document.documentElement.dataset.embed = "";

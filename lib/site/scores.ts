@@ -18,6 +18,10 @@ export interface RunRow {
   scores: readonly TestScores[];
 }
 
+/** A word that the page's list of terms explains. */
+const term = (name: string, text: string) =>
+  html`<span class="term" data-term=${name} tabindex="0">${text}</span>`;
+
 /** From the base's accuracy to the tuned model's, with its interval; other runs as rings. */
 function dumbbell({ baseAccuracy, accuracy, interval }: TestScores, look: string, rings: unknown) {
   const base = x(baseAccuracy);
@@ -49,10 +53,12 @@ export function drawScores(
     );
     const numbers = accuracy === undefined ? html`${percent(baseAccuracy)} before training` : html`
       ${percent(baseAccuracy)} → <b>${percent(accuracy)}</b>
-      [${interval!.map((end) => percent(end, 0)).join(", ")}], KL ${kl!.toFixed(2)} nats, ranks
-      ${rank!.toFixed(2)}
+      [${interval!.map((end) => percent(end, 0)).join(", ")}], ${term("kl", "KL")}
+      ${kl!.toFixed(2)} nats, ${term("ranks", "ranks")} ${rank!.toFixed(2)}
     `;
-    return html`<li data-test=${name}><b>${label}</b> <small>${text}, n = ${n}</small>
+    return html`<li data-test=${name}><b>${
+      term("tests", label)
+    }</b> <small>${text}, n = ${n}</small>
       ${dumbbell(scores[i], look, rings)}<div class="numbers">${numbers}</div></li>`;
   });
   render(
