@@ -183,11 +183,26 @@ Deno.test("the site in a browser", only, async (t) => {
 
       await page.selectOption("#domain", "medicine");
       await page.waitForFunction(() => location.search.includes("domain=medicine"));
-      await page.click("#train");
-      await ended(page);
-      const [{ result }] = await runsOf(page);
+      await page.check("#group-self");
+      await page.click("#compare");
+      await ended(page, 3);
+      const runs = await runsOf(page);
+      assert.deepEqual(runs.map(({ settings }) => settings.group), ["self", "har", "inc"]);
+      const [{ result }] = runs;
       assert.equal(result!.losses.length, Math.ceil(2 * result!.size / 16));
-      await page.locator("#map [data-mark]").first().click();
+      assert.equal(await page.locator("#facts .ghost.har.line").count(), 4);
+
+      const marks = page.locator("#map [data-mark]"), tip = page.locator("#tip");
+      await marks.nth(3).hover();
+      assert.match((await tip.textContent())!, /\d\.\d% → \d/);
+      await marks.first().focus();
+      await page.keyboard.press("ArrowRight");
+      assert.equal(
+        await page.evaluate(() => document.activeElement!.getAttribute("data-mark")),
+        "1",
+      );
+      await page.keyboard.press("Enter");
+      await page.waitForFunction(() => location.search.includes("known="));
       await page.check("#test-ood");
       await page.click("#reset");
       await page.waitForFunction(() => !location.search.includes("medicine"));
