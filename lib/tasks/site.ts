@@ -29,7 +29,10 @@ await runTask(async () => {
     if (!set.has("only-serve")) await buildSite(FOLDER);
     if (!set.has("serve") && !set.has("only-serve")) {
       console.log(`Written: ${FOLDER}; deno task site --only-serve shows it`);
-    } else await serveFolder(FOLDER, { port, onListen: console.log }).finished;
+    } else {
+      console.log((await serveFolder(FOLDER, port)).address);
+      await new Promise(() => {}); // until it is interrupted
+    }
   }
   return 0;
 });

@@ -41,8 +41,7 @@ async function withSite(run: (site: Site) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   const faults: string[] = [];
   await buildSite(folder, { reference: false });
-  const server = serveFolder(folder, { port: 0 });
-  const address = `http://127.0.0.1:${server.addr.port}/`;
+  const { address, close } = await serveFolder(folder);
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
   try {
     await run({
@@ -69,7 +68,7 @@ async function withSite(run: (site: Site) => Promise<void>): Promise<void> {
     assert.deepEqual(faults, []);
   } finally {
     await browser.close();
-    await server.shutdown();
+    await close();
     await Deno.remove(folder, { recursive: true });
   }
 }
