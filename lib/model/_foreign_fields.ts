@@ -1,7 +1,4 @@
-/**
- * Fields of config.json that other families have and that change numbers. A file of a family of ours
- * that has one, of a value that is not neutral, was written for a forward pass that is not here.
- */
+/** Fields of config.json that change numbers in other families: refused unless neutral. */
 import { type FieldReader, words } from "./fields.ts";
 
 /** Off in all families of ours. */

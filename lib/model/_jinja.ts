@@ -1,8 +1,7 @@
 /**
- * Jinja as transformers renders it, by @huggingface/jinja with bounds. What the package does otherwise
- * without a word is done here: what a loop's body sets is forgotten by its next round, what it wrote
- * before `break` and `continue` stays, texts are stripped, values compared and none, true and false written as
- * in Python.
+ * Jinja as transformers renders it, by @huggingface/jinja with bounds. Done here is what the
+ * package does otherwise without a word: the scope of a loop's round, what is written before
+ * `break` and `continue`, stripping, comparing, and none, true and false as Python writes them.
  */
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 
@@ -181,8 +180,8 @@ function written({ type, value }: Value, isStatement: boolean): string {
 }
 
 /**
- * A template to be filled with variables; what transformers passes where nothing is given is none.
- * @throws if it can't be parsed; its function where it can't be rendered, or not within bounds
+ * A template to be filled with variables; what transformers passes as none is none.
+ * @throws if it can't be parsed; its function where it can't be rendered within bounds
  */
 export function compileTemplate(text: string): (variables: Record<string, unknown>) => string {
   if (text.length > MOST_CHARACTERS) {

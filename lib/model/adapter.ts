@@ -1,8 +1,7 @@
 /**
- * Low-rank adapters (LoRA, Hu et al. 2021), with the numbers and names of PEFT: a linear layer gives
- * W x + scale B A x, of which A and B are trained and W stays as it is.
- *
- * Choices: one adapter at a time; no dropout, whose default in PEFT is 0; float32.
+ * Low-rank adapters (LoRA, Hu et al. 2021), with PEFT's numbers and names: a linear layer gives W x
+ * + scale B A x, of which A and B are trained. One adapter at a time; no dropout (PEFT's default);
+ * float32.
  */
 import type * as tf from "@tensorflow/tfjs";
 import { adapterKey, type AdapterTensors, parameterShapes } from "./architecture.ts";
@@ -23,10 +22,7 @@ export type LoraTarget = typeof loraTargets[number];
 export interface LoraOptions {
   /** Rows of A and columns of B. Default 8, PEFT's. */
   rank?: number;
-  /**
-   * B A x is scaled by alpha / rank. Default 16: with it the scale falls as the rank rises, so that one
-   * learning rate fits many ranks.
-   */
+  /** B A x is scaled by alpha / rank, so that one learning rate fits many ranks. Default 16. */
   alpha?: number;
   /** Scales by alpha / sqrt(rank) instead (Kalajdzievski 2023; PEFT's use_rslora). Default false. */
   rankStabilized?: boolean;

@@ -1,9 +1,6 @@
 /**
- * The forward pass of the Llama family: Llama, SmolLM2, Mistral, Qwen2 and Qwen3.
- *
- * Choices: RMSNorm before each block, rotary positions with paired halves, SwiGLU, grouped-query
- * attention, optional biases on q, k and v, optional norm of q and k, head tied or not. Parameters
- * keep the checkpoint's names and layout (weights [out, in]). Rows are padded on the right: a causal
+ * The forward pass of the Llama family: Llama, SmolLM2, Mistral, Qwen2 and Qwen3. Parameters keep
+ * the checkpoint's names and layout (weights [out, in]). Rows are padded on the right: a causal
  * position never sees what stands after it, so no padding mask is needed.
  */
 import * as tf from "@tensorflow/tfjs";
@@ -61,10 +58,7 @@ export interface ForwardOptions {
   onKeyValues?: (keys: tf.Tensor4D, values: tf.Tensor4D) => void;
 }
 
-/**
- * The shapes of all tensors of a checkpoint, in its order.
- * @returns [name, shape] pairs; weights are [out, in].
- */
+/** Names and shapes of all tensors of a checkpoint, in its order; weights are [out, in]. */
 export function parameterShapes(configuration: ModelConfiguration): [string, number[]][] {
   const { hiddenSize: d, intermediateSize: f, headDimension, vocabularySize } = configuration;
   const q = configuration.heads * headDimension;
@@ -207,10 +201,7 @@ function recomputed(part: typeof attention, names: RegExp): typeof attention {
   };
 }
 
-/**
- * Hidden states after the final norm: ids [B, T] (int32) -> [B T, D].
- * @throws if `parameters` lacks a tensor that the configuration asks for
- */
+/** Hidden states after the final norm: ids [B, T] (int32) -> [B T, D]. @throws without a tensor */
 export function forward(
   parameters: Parameters,
   configuration: ModelConfiguration,

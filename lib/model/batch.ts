@@ -6,10 +6,7 @@ export const IGNORED = -100;
 
 /** Numbers of one block of logits that is read (64 MiB). */
 export const LOGITS_AT_ONCE = 2 ** 24;
-/**
- * Texts of the mean length per packed row: with fewer, more of a row is padding; with more, attention
- * computes more scores that the mask hides.
- */
+/** Texts of the mean length per packed row: fewer leave padding, more cost masked scores. */
 export const TEXTS_A_ROW = 2;
 
 /** Token ids and labels of one step; `labels[i][t]` is what stands at position t (shifted inside). */
@@ -18,20 +15,13 @@ export interface Batch {
   labels: number[][];
 }
 
-/**
- * `n` rounded up by less than a quarter (7, 8, 10, 12, 14, 16, 20, ...), so that near sizes share a
- * graph.
- * @param parts a power of two: by less than its inverse
- */
+/** `n` rounded up by less than one in `parts`, a power of two, so that near sizes share a graph. */
 export function roundSize(n: number, parts = 4): number {
   const step = Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, n) / parts)));
   return Math.ceil(n / step) * step;
 }
 
-/**
- * Refuses rows that the model can't read.
- * @throws if there is no row, a row is empty or a token id lies outside the vocabulary
- */
+/** @throws if there is no row, a row is empty or a token id lies outside the vocabulary */
 export function checkRows(inputIds: number[][], vocabularySize: number): void {
   if (inputIds.length === 0) throw new Error("Cannot run the model: expected rows; found none");
   inputIds.forEach((row, i) => {
@@ -49,9 +39,8 @@ export function checkRows(inputIds: number[][], vocabularySize: number): void {
 }
 
 /**
- * Refuses batches that the model can't be trained on: a card does not check the ids that it is sent.
- * @throws as `checkRows`, and where labels are of another number than the rows' tokens, or neither
- * `IGNORED` nor of the vocabulary
+ * A card does not check the ids that it is sent.
+ * @throws as `checkRows`, and where labels don't fit the rows' tokens, `IGNORED` or the vocabulary
  */
 export function checkBatch({ inputIds, labels }: Batch, vocabularySize: number): void {
   checkRows(inputIds, vocabularySize);
@@ -96,9 +85,9 @@ export function padRows(rows: number[][], { batch = rows.length, length = 0 } = 
 }
 
 /**
- * Packs texts into rows of `width` tokens: each into the first row that has room, the longest first.
- * @returns the rows' texts, by their place in `lengths`
- * @throws if a text is longer than a row
+ * Packs texts into rows of `width` tokens: each into the first row that has room, the longest
+ * first.
+ * @returns the rows' texts, by their place in `lengths` @throws if a text is longer than a row
  */
 export function packTexts(lengths: readonly number[], width: number): number[][] {
   const order = lengths.map((_, i) => i).sort((a, b) => lengths[b] - lengths[a]);

@@ -1,6 +1,5 @@
 /**
- * Batches as the tensors of a step: cut into parts of at most so many tokens, and padded to few sizes,
- * each of which is a compiled graph.
+ * Batches as the tensors of a step: cut into parts, and padded to few sizes, each a compiled graph.
  */
 import * as tf from "@tensorflow/tfjs";
 import { type Batch, IGNORED, padRows, roundSize, supervision } from "./batch.ts";
@@ -42,14 +41,8 @@ interface BatchSizes {
   total?: number;
 }
 
-/**
- * A batch (see `checkBatch`) as the tensors of `batchLoss`, sizes rounded up; padding weighs nothing.
- * @param least sizes that the tensors have at least
- */
-export function batchTensors(
-  batch: WeightedBatch,
-  least: BatchSizes = {},
-): BatchTensors {
+/** A batch as the tensors of `batchLoss`, of at least the sizes `least`; padding weighs nothing. */
+export function batchTensors(batch: WeightedBatch, least: BatchSizes = {}): BatchTensors {
   const length = fittingLength(longestOf(batch), least.lengths);
   const rows = Math.max(batch.inputIds.length, least.rows ?? 0);
   const { positions, targets } = supervision(batch, length);
@@ -100,10 +93,9 @@ export class Batching {
   constructor(readonly batchTokens: number, readonly compiled: boolean) {}
 
   /**
-   * Fixes the sizes of the steps to come, so that compiled steps need few graphs. If batches go through
-   * the model whole: rows and supervised tokens of the largest, its length, and halves of that for
-   * batches of shorter rows. If they are cut into parts: a few lengths that leave the least padding, and
-   * for each the most supervised tokens.
+   * Fixes the sizes of the steps to come, so that compiled steps need few graphs. For whole
+   * batches: the largest one's rows and supervised tokens, its length and halves of it. For parts:
+   * few lengths that leave the least padding, and for each the most supervised tokens.
    */
   reserve(batches: readonly Batch[]): void {
     const longest = batches.map(longestOf);

@@ -8,9 +8,8 @@ import {
 import type { ChatTemplate } from "./chat_template.ts";
 
 /**
- * The paper's few-shot texts, and for conversations the model's own chat template in place of Vicuna's.
- * Few-shot texts stay plain; in a conversation (the template `vicuna` of `PromptOptions`) the same text
- * is the user's turn, up to where the assistant answers.
+ * The paper's few-shot texts; in a conversation (the template `vicuna` of `PromptOptions`) the same
+ * text is the user's turn in the model's own chat template.
  */
 export function createChatFormat(
   template: ChatTemplate,

@@ -1,10 +1,8 @@
 /**
- * A model's own chat template: the Jinja text in tokenizer_config.json, chat_template.jinja or a GGUF
- * file's metadata, rendered by @huggingface/jinja as transformers' apply_chat_template does.
- *
- * Where the assistant's words stand is not searched for in the rendered text, which may hold them
- * twice: the template is rendered once with marks in place of the words, and what it puts around them
- * is kept. Filled with the words, that must give the template's own rendering to the character.
+ * A model's own chat template, rendered by @huggingface/jinja as transformers' apply_chat_template
+ * does. It is rendered once with marks in place of the words, which a text may hold twice, and what
+ * it puts around them is kept. Filled with the words, that must give its own rendering to the
+ * character.
  */
 import { compileTemplate, strip } from "./_jinja.ts";
 import type { Message } from "../question.ts";
@@ -24,7 +22,7 @@ export interface ChatTemplate {
   /** The text up to where the assistant answers `text` (without `space`). */
   prompt(text: string): string;
   /**
-   * The whole rendered conversation in parts; the assistant's words and their end are supervised.
+   * The rendered conversation in parts; the assistant's words and their end are supervised.
    * @throws if the template refuses the conversation or writes other words than the turns'
    */
   trainingTexts(messages: readonly Message[]): TrainingText[];
@@ -82,9 +80,8 @@ const mark = (place: number) => `\uE000${place}\uE001`;
 const marks = /\uE000\d+\uE001/;
 
 /**
- * The chat template of a tokenizer's files.
- * @param from what errors call the model; default "the model"
- * Throws where there is none, where it can't be rendered, and where turns have no end or no beginning.
+ * The chat template of a tokenizer's files; errors call the model `from`.
+ * @throws where there is none, it can't be rendered, or turns have no end or no beginning
  */
 export function chatTemplateFromFiles(
   files: ChatTemplateFiles,

@@ -214,8 +214,8 @@ export interface ConfigurationOptions {
 
 /**
  * Reads config.json, as text or parsed.
- * @throws on an unknown family, and naming a field that is missing, impossible, or changes numbers in a
- *   way that this project lacks
+ * @throws on an unknown family, and naming a field that is missing, impossible, or not computed
+ * here
  */
 export function parseConfiguration(
   config: string | Record<string, unknown>,
@@ -333,10 +333,7 @@ export function toTransformersConfig(configuration: ModelConfiguration): Record<
   };
 }
 
-/**
- * Factors by which llama3 scaling divides each rotary frequency (Llama 3.1's rule), so that a
- * position's angle is `position * theta^(-2i/d) / factors[i]`. [headDimension / 2]
- */
+/** What llama3 scaling (Llama 3.1's) divides each rotary frequency by: [headDimension / 2]. */
 export function llama3Factors(
   scaling: RopeScaling & { type: "llama3" },
   { ropeTheta, headDimension }: { ropeTheta: number; headDimension: number },

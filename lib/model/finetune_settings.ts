@@ -24,17 +24,14 @@ export interface FinetuneSettings {
   batchTokens: number;
   /** What is recomputed for the gradient, to need less memory. Default: nothing. */
   gradientCheckpointing?: GradientCheckpointing;
-  /**
-   * Low-rank adapters are trained instead of the weights; the seed of their first values is the run's.
-   * Default: all weights are trained, as in the paper.
-   */
+  /** Low-rank adapters are trained, by the run's seed. Default: all weights, as in the paper. */
   lora?: LoraOptions;
 }
 
 /**
- * The default learning rate of an adapter over that of all weights: 2e-4 compared with the paper's 2e-5.
- * QLoRA (Dettmers et al. 2023, appendix B) trains 7B and 13B models with 2e-4; Schulman et al. ("LoRA Without
- * Regret", 2025) find the best rate near ten times that of full fine-tuning, at every rank.
+ * An adapter's default learning rate over that of all weights: QLoRA (Dettmers et al. 2023,
+ * appendix B) trains with 2e-4; Schulman et al. ("LoRA Without Regret", 2025) find the best rate
+ * near ten times that of full fine-tuning, at every rank.
  */
 export const LORA_RATE_FACTOR = 10;
 

@@ -1,8 +1,7 @@
 /**
- * The layers of a Llama-family decoder as differentiable functions of tensors.
- *
- * Each has its gradient written out: fewer operations than the tape would record, and none that a
- * backend lacks. All are traceable: shapes are fixed, no tensor's value is read in JavaScript.
+ * The layers of a Llama-family decoder. Each has its gradient written out: fewer operations than
+ * the tape would record, and none that a backend lacks. All are traceable: shapes are fixed, no
+ * value is read.
  */
 import * as tf from "@tensorflow/tfjs";
 import { waitFor } from "../platform/compile/adam.ts";
@@ -89,8 +88,8 @@ function swapHalves(x: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Rotary positions over the whole head, the halves paired (Su et al. 2021, as in transformers).
- * x [.., T, D], cos and sin [T, D] or [B, 1, T, D]; `sin` carries the sign: -sin on the first half, +sin on the second.
+ * Rotary positions over the whole head, the halves paired (Su et al. 2021, as in transformers). x
+ * [.., T, D], cos and sin [T, D] or [B, 1, T, D]; `sin` is negated on the first half.
  */
 export function applyRotary<T extends tf.Tensor>(x: T, cos: tf.Tensor, sin: tf.Tensor): T {
   const turn = (x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): T =>
@@ -106,9 +105,8 @@ export function applyRotary<T extends tf.Tensor>(x: T, cos: tf.Tensor, sin: tf.T
 }
 
 /**
- * Causal attention with grouped queries, keys and values never repeated.
- * q [B, H, T, D] (scaled already), k and v [B, K, T, D], mask [T, T] or [B, 1, T, T] (0 or a large
- * negative) -> [B, H, T, D].
+ * Causal attention with grouped queries: q [B, H, T, D] (scaled already), k and v [B, K, T, D],
+ * mask [T, T] or [B, 1, T, T] (0 or a large negative) -> [B, H, T, D].
  */
 export function attend(
   q: tf.Tensor4D,
@@ -145,9 +143,9 @@ function timesShared(x: tf.Tensor4D, y: tf.Tensor, transposed = false): tf.Tenso
 }
 
 /**
- * Causal attention behind blocks of keys that all rows share; they are never copied per row.
- * q [B, H, T, D] (scaled), k and v [B, K, T, D], mask [T, P + T] or [B, 1, T, P + T] for blocks of P
- * places in all -> [B, H, T, D]. For inference.
+ * Causal attention behind blocks of P keys in all that rows share, never copied per row: q [B, H,
+ * T, D] (scaled), k and v [B, K, T, D], mask [T, P + T] or [B, 1, T, P + T] -> [B, H, T, D]. For
+ * inference.
  */
 export function attendWithPrefix(
   blocks: readonly PrefixKeys[],
@@ -189,11 +187,10 @@ function maskedSoftmax(scores: tf.Tensor4D, mask: tf.Tensor): tf.Tensor4D {
 }
 
 /**
- * Weighted cross-entropy of the head's predictions, in nats: hidden [N, D], head [V, D], labels [N],
- * weights [N] (they sum to 1 for a mean) -> scalar. Rows of weight 0 are padding.
- *
- * The gradient is softmax minus the label; the label's part is taken as rows of the head and of the
- * hidden states, so that no one-hot of [N, V] is made.
+ * Weighted cross-entropy of the head's predictions, in nats: hidden [N, D], head [V, D], labels
+ * [N], weights [N] (they sum to 1 for a mean) -> scalar. The gradient is softmax minus the label,
+ * whose part is taken as rows of the head and of the hidden states, so that no one-hot of [N, V] is
+ * made.
  */
 export function lmHeadCrossEntropy(
   hidden: tf.Tensor2D,
@@ -229,8 +226,7 @@ export function lmHeadCrossEntropy(
 }
 
 /**
- * f(x, ...weights) whose inner values are not kept for the gradient but recomputed when it is asked for:
- * less memory for more time (Chen et al. 2016).
+ * f(x, ...weights), its inner values recomputed for the gradient: less memory (Chen et al. 2016).
  */
 export function checkpointed<T extends tf.Tensor>(
   f: (x: T, ...weights: tf.Tensor[]) => T,

@@ -1,9 +1,8 @@
 /** Which lengths rows are padded to. */
 
 /**
- * At most `count` lengths such that rows, each padded to the smallest that fits, have the least padding
- * in all. By dynamic programming over the rows' own lengths.
- * @returns ascending; the last is the longest row's
+ * At most `count` lengths, ascending, such that rows, each padded to the smallest that fits, have
+ * the least padding in all. By dynamic programming over the rows' own lengths.
  */
 export function chooseLengths(rows: readonly number[], count: number): number[] {
   const lengths = [...new Set(rows)].sort((a, b) => a - b);

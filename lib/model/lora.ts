@@ -13,11 +13,7 @@ import {
 import { adapterKey } from "./architecture.ts";
 import type { LanguageModel } from "./language_model.ts";
 
-/**
- * Puts a new adapter on a model, whose outputs stay as they are: A is uniform within 1 / sqrt(in)
- * (PEFT's kaiming_uniform with a = sqrt(5)), B zero.
- * @throws if the model has an adapter
- */
+/** Puts a new adapter on: A uniform within 1 / sqrt(in) as in PEFT, B zero. @throws if one is on */
 export function addLora(model: LanguageModel, options: LoraOptions = {}): Adapter {
   const { seed, ...shape } = loraOptions(options);
   refuseSecond(model, "add an adapter to");
@@ -80,11 +76,7 @@ export function refuseSecond(model: LanguageModel, action: string): void {
   );
 }
 
-/**
- * Adds scale B A to the weights of the adapter's layers and takes the adapter off: the model gives the
- * same outputs (to rounding), and `save` writes a whole model.
- * @throws if the model has no adapter
- */
+/** Adds scale B A to the weights and takes the adapter off. @throws if the model has none */
 export function mergeLora(model: LanguageModel): void {
   const { parameters, scale, targets } = requireAdapter(model, "merge");
   for (const { layer } of adaptedLayers(model.config, targets)) {

@@ -1,15 +1,14 @@
 /**
- * A model's logits at some positions of many texts.
- *
- * What all texts start with is computed once; the rest stands packed in rows of one width, several texts
- * a row, so that little is padding and few graphs serve all texts.
+ * A model's logits at some positions of many texts. What all texts start with is computed once; the
+ * rest stands packed in rows of one width, so that little is padding and few graphs serve all
+ * texts.
  */
 import * as tf from "@tensorflow/tfjs";
 import { type ForwardOptions, headWeight } from "./architecture.ts";
 import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./batch.ts";
+import type { OnLogits, Position } from "./engine_model.ts";
 import { gatherRows, type PrefixKeys } from "./layers.ts";
 import { HIDDEN_FROM } from "./positions.ts";
-import type { OnLogits, Position } from "./logits.ts";
 import type { ReadOptions } from "./readable_model.ts";
 import type { TensorModel } from "./tensor_model.ts";
 
@@ -110,10 +109,7 @@ function sharedLength(
   return shared;
 }
 
-/**
- * The prefix: a mask [P] of what is there, then keys and values [K, P, D] by layer. P is the number of
- * ids rounded up, so that near lengths share a graph.
- */
+/** The prefix: a mask [P] (P rounded up), then keys and values [K, P, D] by layer. */
 function readPrefix(model: TensorModel, ids: number[]): tf.Tensor[] {
   const { keyValueHeads, headDimension } = model.config;
   const run = model.compiled("prefix", () => (ids) => {

@@ -1,7 +1,4 @@
-/**
- * What probing, evaluation and generation ask of a model, whichever engine computes it: this project's
- * own (`LanguageModel`, which can be trained too) or an ONNX graph (`OnnxModel`).
- */
+/** What probing, evaluation and generation ask of a model, whichever engine computes it. */
 import type { PromptFormat } from "../prompt.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { ModelConfiguration } from "./configuration.ts";

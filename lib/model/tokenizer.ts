@@ -1,8 +1,8 @@
 /**
- * Text to token ids and back, by the tokenizer files that every model comes with. A text has the ids
- * that the tokenizers library in Rust, by which models are trained, gives it. @huggingface/tokenizers
- * merges pairs, finds the likeliest pieces and translates regular expressions; where it cuts texts
- * otherwise than Rust, that is done in lib/tokenizer. What neither reads is refused by name.
+ * Text to token ids and back, with the ids that the tokenizers library in Rust gives.
+ * @huggingface/tokenizers merges pairs, finds the likeliest pieces and translates regular
+ * expressions; where it cuts texts otherwise than Rust, that is done in lib/tokenizer. What neither
+ * reads is refused by name.
  */
 import { type Fields, parseObject } from "./fields.ts";
 import { addedTokens, createSections } from "./tokenizer/added.ts";
@@ -20,9 +20,7 @@ export interface Tokenizer {
   tokenId(token: string): number | undefined;
   /** One more than the largest token id. A model's own vocabulary can be larger (padded). */
   readonly vocabularySize: number;
-  /**
-   * The same without tokens added to the vocabulary later (such as a padding). Absent: there are none.
-   */
+  /** The same without tokens added to the vocabulary later. Absent: there are none. */
   readonly ordinarySize?: number;
   readonly bosTokenId?: number;
   readonly eosTokenId?: number;
@@ -34,8 +32,8 @@ export interface Tokenizer {
 
 export interface EncodeOptions {
   /**
-   * Add what the tokenizer puts before a text (mostly <s>); default false. What it puts behind one (</s>)
-   * is never added: a prompt goes on, and an answer's end is written by the prompt format.
+   * Add what the tokenizer puts before a text (mostly <s>); default false. What it puts behind one
+   * (</s>) is never added: a prompt goes on, and an answer's end is written by the prompt format.
    */
   addSpecialTokens?: boolean;
 }
@@ -121,10 +119,9 @@ function createStages(json: Fields, config: Fields) {
 }
 
 /**
- * A tokenizer from its files, by file name. Truncation and padding that tokenizer.json has are left
- * out, as by transformers.
- * @param from what errors call the place they came from; default "the model"
- * Throws when tokenizer.json is missing, can't be used or has what is not read here, by name.
+ * A tokenizer from its files, by file name, without their truncation and padding, as in
+ * transformers.
+ * @throws when tokenizer.json is missing, can't be used or has what is not read here, by name
  */
 export function tokenizerFromFiles(
   files: ReadonlyMap<string, string>,
@@ -203,11 +200,7 @@ export function tokenizerFromFiles(
   };
 }
 
-/**
- * A tokenizer from a GGUF file's metadata, built as the tokenizer.json it was made from.
- * @param from what errors call the file; default "the GGUF file"
- * Throws on kinds other than byte-level BPE as in GPT-2, SmolLM, Llama 3 and Qwen 2.
- */
+/** A tokenizer from a GGUF file's metadata. @throws on kinds other than byte-level BPE */
 export function tokenizerFromGguf(
   metadata: Record<string, unknown>,
   { from = "the GGUF file" }: { from?: string } = {},

@@ -21,8 +21,8 @@ import {
 
 /**
  * Mean cross-entropy (nats) over the labels other than -100, shifted as in transformers, and its
- * gradients, keyed and laid out as the checkpoint's tensors; of a model with an adapter the adapter's
- * alone, as PEFT names them.
+ * gradients, keyed and laid out as the checkpoint's tensors; of an adapter alone, as PEFT names
+ * them.
  */
 export async function lossAndGradients(
   model: LanguageModel,
@@ -167,9 +167,8 @@ export class Trainer {
   }
 
   /**
-   * The step by gradients that were computed before, if no graph ties the update to their norm: it is
-   * read first, and the forward pass's tensors are free by then.
-   * @returns the gradients' norm
+   * The step by computed gradients, if no graph ties the update to their norm: that is read first,
+   * and the forward pass's tensors are free by then. @returns the norm
    */
   async #apply(loss: number, gradients: tf.Tensor[], rates: tf.Tensor1D): Promise<number> {
     const [norm] = this.#compiled("norm", () => (...gradients) => [globalNorm(gradients)])(
@@ -273,10 +272,7 @@ export class Trainer {
     return this.model.compiled(JSON.stringify([kind, fixed]), () => run(decayed));
   }
 
-  /**
-   * Keeps what is trained (of LoRA the adapter, not the model below it), moments, options and the count
-   * of steps in a folder, in one file.
-   */
+  /** Keeps what is trained, moments, options and the count of steps in one file of a folder. */
   async save(folder: string): Promise<void> {
     const { factor, decays, ...options } = this.options;
     await requireStorage("save the training").saveTrainer(folder, this.model, {
@@ -289,9 +285,9 @@ export class Trainer {
   }
 
   /**
-   * The trainer that a folder keeps, and its parameters or its adapter in `model`: the steps that follow
-   * are those that would have followed. `options` may repeat what the trainer was made with, to have it
-   * compared; `factor`, a function, can't be kept and must be given again.
+   * The trainer that a folder keeps, what it trains put into `model`: the steps that follow are
+   * those that would have followed. Given `options` are compared; `factor`, a function, must be
+   * given again.
    * @throws if the folder keeps another model's state, or options differ; nothing has changed then
    */
   static async resume(

@@ -6,10 +6,7 @@ import type { Schedule } from "./schedule.ts";
 export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
   /** What is recomputed for the gradient, to need less memory if rows are long. Default: nothing. */
   gradientCheckpointing?: GradientCheckpointing;
-  /**
-   * Trains low-rank adapters and no weight of the model: `{}` with the defaults, or the adapter that
-   * the model has already. Default: all parameters are trained.
-   */
+  /** Trains an adapter: `{}` for the defaults, or the model's own. Default: all parameters. */
   lora?: LoraOptions;
   learningRate: number;
   totalSteps: number;
@@ -30,9 +27,7 @@ export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
   /** Default 1e-8. */
   epsilon?: number;
   /**
-   * Most tokens, padding counted, that go through the model at once. A larger batch is cut into parts
-   * of like lengths whose gradients are summed: the step is the same, with less memory.
-   * Default: 8,192.
+   * Most tokens, padding counted, at once; larger batches are summed up in parts. Default: 8,192.
    */
   batchTokens?: number;
   /** The factor on the learning rate at a step (from 0), in place of `schedule`. */

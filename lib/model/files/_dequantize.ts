@@ -1,10 +1,8 @@
 /**
- * GGML's block formats as float32, rounded as the `gguf` package for Python rounds, bit for bit.
- * Own code because no npm package turns the blocks into numbers.
- *
- * A block holds a few numbers of 4 to 8 bits with one or two half-precision scales; the K formats
- * hold 256, in parts with scales of their own. A product or sum of two float32 taken in float64 and
- * rounded once is the float32 result; `fround` rounds what is added to afterwards.
+ * GGML's block formats as float32, rounded as Python's `gguf` rounds, bit for bit; no npm package
+ * does. A block holds a few numbers of 4 to 8 bits with one or two half-precision scales; the K
+ * formats hold 256, in parts with scales of their own. A product or sum of two float32 taken in
+ * float64 and rounded once is the float32 result; `fround` rounds what is added to afterwards.
  */
 import { floatsFromBfloat16 } from "./checkpoint.ts";
 

@@ -1,6 +1,5 @@
 /**
- * Requests to a hub: the token goes to its address alone, what may succeed later is repeated, and what
- * fails is reported with the answer and what to do about it.
+ * Requests to a hub: the token goes to its address alone, and what may succeed later is repeated.
  */
 import { HubApiError } from "@huggingface/hub";
 

@@ -1,7 +1,4 @@
-/**
- * Adapters on disk as PEFT keeps them: adapter_config.json and adapter_model.safetensors.
- * An option of PEFT's that changes the numbers and that this project lacks is refused by its name.
- */
+/** Adapters on disk as PEFT keeps them: adapter_config.json and adapter_model.safetensors. */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { readText, writeWhole } from "../../platform/runtime/files.ts";
@@ -48,15 +45,10 @@ const HARMLESS_STARTS: unknown[] = [true, false, "gaussian", "orthogonal", "eva"
 const isOff = (value: unknown) =>
   !value || value === "none" || typeof value === "object" && Object.keys(value).length === 0;
 
-/**
- * Reads an adapter_config.json.
- * @throws naming the first option that is missing, does not fit, or asks for what this project lacks
- */
+/** @throws naming the first option that is missing, does not fit, or is not computed here */
 export function parseAdapterConfig(text: string, file = CONFIG_FILE): AdapterConfiguration {
   const refuse = (expected: string, found: unknown, advice: string): never => {
-    throw new Error(
-      `Cannot read ${file}: expected ${expected}; found ${quote(found)}; ${advice}`,
-    );
+    throw new Error(`Cannot read ${file}: expected ${expected}; found ${quote(found)}; ${advice}`);
   };
   const damaged = "take the adapter again from where it came";
   const other = "merge the adapter into its model with PEFT's merge_and_unload and load that";
@@ -134,10 +126,7 @@ export function formatAdapterConfig(
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-/**
- * Tells models of the same shape apart: SHA-256 of the norms' weights, which no adapter changes and
- * which a model in fewer bits has as well.
- */
+/** Tells models of one shape apart: SHA-256 of the norms' weights, which no adapter changes. */
 export async function baseDigest({ parameters }: TensorModel): Promise<string> {
   const norms = [...parameters].filter(([name]) => /norm\.weight$/.test(name));
   const numbers = await Promise.all(norms.map(([, variable]) => variable.data()));
@@ -145,11 +134,7 @@ export async function baseDigest({ parameters }: TensorModel): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", all)).toHex();
 }
 
-/**
- * Writes the model's adapter, and nothing of the model, into a folder from which
- * `PeftModel.from_pretrained(base, folder)` reads it.
- * @throws if the model has no adapter
- */
+/** Writes the adapter alone, as PEFT reads it. @throws if the model has none */
 export async function saveLora(model: LanguageModel, folder: string): Promise<void> {
   const adapter = requireAdapter(model, "save");
   const base = model.description?.source ?? model.name;
@@ -160,8 +145,8 @@ export async function saveLora(model: LanguageModel, folder: string): Promise<vo
 
 /**
  * Puts an adapter that PEFT or `saveLora` wrote on a model.
- * @throws if the folder has none, it doesn't fit the model, or it was trained on another one of the
- * same shape (known only of files of `saveLora`); the model has no adapter then
+ * @throws, without one on, if there is none, it doesn't fit, or another base's norms are noted in
+ * it
  */
 export async function loadLora(model: LanguageModel, folder: string): Promise<Adapter> {
   refuseSecond(model, "load an adapter onto");

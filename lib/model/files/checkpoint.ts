@@ -1,7 +1,4 @@
-/**
- * Safetensors files, read with the guards of the safetensors crate.
- * Own code because no well-kept npm package reads the numbers of a local file.
- */
+/** Safetensors files, guarded as in the crate; no npm package reads a local one's numbers. */
 
 import { quote } from "../../platform/runtime/quote.ts";
 
@@ -90,10 +87,7 @@ function refuse(file: string, expected: string, found: string): never {
   );
 }
 
-/**
- * The first key that an object in valid JSON `text` has twice, if any.
- * JSON.parse keeps the last one silently: two readers could then see two different files.
- */
+/** The first key that an object in valid JSON has twice; JSON.parse keeps the last one silently. */
 export function duplicateKey(text: string): string | undefined {
   const keysOfOpen: (Set<string> | null)[] = [];
   for (let i = 0; i < text.length; i++) {
@@ -151,12 +145,9 @@ function parseInfo(file: string, name: string, value: unknown): TensorInfo {
 }
 
 /**
- * Reads the header of a safetensors file.
- * @param bytes the file, or its beginning as far as the header goes
- * @param options file: what errors call it (default "the safetensors data"); size: the whole file's
- *   length in bytes (default the length of `bytes`)
- * Throws on a header that is too long, no JSON, or has a key twice; on unknown types; on tensors that
- * overlap, leave holes, don't match their size, or don't end where the file ends.
+ * Reads the header in `bytes`, a safetensors file or its beginning; `size` is the whole file's.
+ * @throws on a header that is too long, no JSON, or has a key twice; on unknown types; on tensors
+ * that overlap, leave holes, don't match their size, or don't end where the file ends
  */
 export function parseHeader(
   bytes: Uint8Array,
@@ -314,10 +305,7 @@ export function readTensors(
   }));
 }
 
-/**
- * Reads `model.safetensors.index.json` of a model in several files: tensor name to file name.
- * Throws on file names that lead out of the folder.
- */
+/** Tensor name to file name, of model.safetensors.index.json. @throws on ways out of the folder */
 export function parseIndex(
   text: string,
   file = "model.safetensors.index.json",

@@ -17,8 +17,8 @@ interface TensorSource {
 }
 
 /**
- * A safetensors file piece by piece: the header, then one tensor at a time, so that a model needn't
- * be in memory twice. Throws when a shape does not fit its data, or a name is `__metadata__` or given twice.
+ * A safetensors file piece by piece, so that a model needn't be in memory twice.
+ * @throws when a shape does not fit its data, or a name is `__metadata__` or given twice
  */
 export async function* safetensorsPieces(
   tensors: Iterable<[string, TensorSource]>,

@@ -1,6 +1,5 @@
 /**
- * Models in GGUF files: metadata by @huggingface/gguf, numbers, names and the order of rows by us,
- * so that they read like the checkpoint they were made from.
+ * Models in GGUF files: metadata by @huggingface/gguf; numbers, names and the order of rows by us.
  */
 import { GGMLQuantizationType, gguf } from "@huggingface/gguf";
 import { quote } from "../../platform/runtime/quote.ts";
@@ -79,7 +78,7 @@ function fetchFrom(access: RandomAccess): typeof fetch {
 
 /**
  * Opens a GGUF file: reads its metadata and checks that every tensor lies within it.
- * Throws on other architectures, on quantizations that can't be read, and on damaged files.
+ * @throws on other architectures, on quantizations that can't be read, and on damaged files
  */
 export async function openGguf(access: RandomAccess): Promise<GgufFile> {
   const { name: file, size } = access;
@@ -214,10 +213,7 @@ function headsOfRotated(name: string, configuration: ModelConfiguration): number
   return name.includes(".k_proj.") ? configuration.keyValueHeads : 0;
 }
 
-/**
- * Rows of each head back in halves: llama.cpp rotates neighbours (0, 1), (2, 3)..., Hugging Face
- * rotates row i with row i + half.
- */
+/** Rows of each head back in halves: llama.cpp rotates neighbours, Hugging Face i with i + half. */
 function unpermute(data: Float32Array, shape: number[], heads: number): Float32Array {
   const rows = shape[0];
   const width = data.length / rows;

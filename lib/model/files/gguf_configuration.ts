@@ -36,9 +36,9 @@ const NEUTRAL: [names: string[], values: unknown[]][] = [
 ];
 
 /**
- * Reads the configuration from a GGUF file's key-value metadata.
- * @throws on another architecture, and naming a key that is missing, impossible, or changes numbers in
- *   a way that this project lacks
+ * Reads the configuration from a GGUF file's metadata.
+ * @throws on another architecture, and naming a key that is missing, impossible, or not computed
+ * here
  */
 export function configurationFromGguf(
   metadata: Record<string, unknown>,

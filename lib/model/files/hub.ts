@@ -1,5 +1,5 @@
 /**
- * Models of the Hugging Face hub, downloaded once. Metadata comes from @huggingface/hub; file contents are
+ * Models of the hub, downloaded once. Metadata comes from @huggingface/hub; file contents are
  * fetched here in ranges, because that client cannot resume.
  */
 import { createHash } from "node:crypto";
@@ -60,10 +60,9 @@ export function isHubId(text: string): boolean {
 }
 
 /**
- * The folder of a hub model's files at one commit; downloads what is missing.
- * Large files are checked against the hub's SHA-256, small ones against git's.
- * Throws `HubUnreachable` without an answer, and on unknown models, refused access, a hub in
- * trouble and files that do not match; each error says what to do.
+ * The folder of a hub model's files at one commit; what is missing is downloaded and its digest
+ * checked.
+ * @throws `HubUnreachable` without an answer, else naming what failed and what to do
  */
 export async function downloadModel(id: string, options: HubOptions): Promise<HubModel> {
   return await new Download(id, options).run();

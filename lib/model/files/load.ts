@@ -23,10 +23,7 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> 
   tokenizer?: string | false;
   /** How questions are put. Default: an organism's own for organisms, else the paper's. */
   format?: PromptFormat;
-  /**
-   * Whose conversations: the paper's (`vicuna`), or those of the model's own chat template (`model`).
-   * Default: vicuna; an organism has its own.
-   */
+  /** Whose conversations: the paper's (`vicuna`, the default), or the model's chat template's. */
   template?: "vicuna" | "model";
   /** How questions are put and options compared. Default: letters, none; an organism has its own. */
   formulation?: Formulation;
@@ -38,10 +35,9 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> 
 }
 
 /**
- * Loads a model: `source` is a folder (config.json and safetensors), a GGUF file, a hub id, or
- * `organism:NAME`.
- * @throws naming the source, where it can't be found or read, where tensors and configuration differ,
- *   where memory is too small for it, or where it has no chat template and one is asked for
+ * Loads a folder (config.json and safetensors), a GGUF file, a hub id, or `organism:NAME`.
+ * @throws naming the source, where it can't be found or read, tensors and configuration differ,
+ * memory is too small, or a chat template is asked for and missing
  */
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<LanguageModel> {
   using opened = await openSource(source, {
@@ -80,8 +76,8 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
 }
 
 /**
- * Opens a model that is to be probed and to write, not to be trained: an ONNX graph where `source` is
- * `onnx:` and a folder or hub id, with the kind of its numbers after an @ where it is not fp32
+ * Opens a model that is to be probed and to write: an ONNX graph where `source` is `onnx:` and a
+ * folder or hub id, with the kind of its numbers after an @ where it is not fp32
  * (`onnx:HuggingFaceTB/SmolLM2-360M-Instruct@q4`); else what `loadModel` loads.
  * @throws as `loadModel`, and naming the graph that is missing or can't be used
  */

@@ -49,9 +49,9 @@ export interface OpenedGraph {
 }
 
 /**
- * Opens `onnx:FOLDER` or `onnx:ID`, with `@q4` and the like where it is not fp32. A hub model is
- * downloaded the first time, that graph alone.
- * @throws naming the kind of numbers, the file or the configuration that is missing or can't be used
+ * Opens `onnx:FOLDER` or `onnx:ID`; of a hub model that graph alone is downloaded.
+ * @throws naming the kind of numbers, the file or the configuration that is missing or can't be
+ * used
  */
 export async function openOnnx(source: string, options: SourceOptions = {}): Promise<OpenedGraph> {
   const { where, dtype } = parseSource(source);
@@ -168,10 +168,7 @@ async function namesOperator(file: string, operator: string): Promise<boolean> {
   return new TextDecoder("latin1").decode(head).includes(operator);
 }
 
-/**
- * The configuration of a graph's model. Families that this project can't compute itself are read too,
- * since the graph computes them.
- */
+/** A graph's configuration; of other families too, since the graph computes them. */
 function parseOnnxConfiguration(
   text: string,
   { file, generation = "{}" }: { file: string; generation?: string },

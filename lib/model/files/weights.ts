@@ -53,11 +53,7 @@ export class Weights implements Disposable {
 
   private constructor(readonly folder: string, readonly files: string[]) {}
 
-  /**
-   * Opens all files and reads their headers.
-   * @throws naming the folder where it has none, where the index and they differ, or a tensor is there
-   *   twice
-   */
+  /** Opens all files. @throws where there is none, index and files differ, or a tensor is twice */
   static async open(folder: string): Promise<Weights> {
     const { files, index } = await findWeights(folder);
     const weights = new Weights(folder, files);
@@ -125,9 +121,8 @@ export class Weights implements Disposable {
   }
 
   /**
-   * Whether the output layer is the embedding, where config.json says so. Files may have a head of their
-   * own all the same; it counts where its numbers are others, and stands for an embedding that is not
-   * there, as in transformers 5.
+   * Whether the output layer is the embedding, as config.json says. A head in the files all the
+   * same counts where its numbers differ, and stands for a missing embedding, as in transformers 5.
    */
   async tiesHead({ vocabularySize, hiddenSize }: ModelConfiguration): Promise<boolean> {
     const [head, embedding] = [HEAD, EMBEDDING].map((name) => this.#places.get(name));
@@ -168,8 +163,7 @@ async function isSame(places: Place[], shape: number[]): Promise<boolean> {
 
 /**
  * Compares tensors with what the configuration asks for, before any is read.
- * @throws naming the first that is missing, of another shape or type, or not a part of the model: its
- *   numbers would be left out
+ * @throws naming the first that is missing, of another shape or type, or not a part of the model
  */
 export function checkTensors(
   where: string,

@@ -33,8 +33,8 @@ const namesOfSpecial = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"];
 const shown = (value: unknown) => JSON.stringify(value)?.slice(0, 80) ?? "none";
 
 /**
- * The added tokens of tokenizer.json, then those that tokenizer_config.json describes or names, as
- * transformers adds them: what it says of a token goes before tokenizer.json.
+ * The added tokens of tokenizer.json, then those that tokenizer_config.json describes or names;
+ * what it says of a token goes first, as in transformers.
  * @throws if a token has another id than the tokenizers library gives it, or one of another token
  */
 export function addedTokens(

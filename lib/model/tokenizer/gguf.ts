@@ -48,8 +48,8 @@ const [controlToken, userToken] = [3, 4];
 
 /**
  * tokenizer.json and tokenizer_config.json, by name.
- * @throws on kinds other than byte-level BPE with one of the pre-tokenizers above, on lists that don't fit
- *   together, and where texts are to start with a token that the file doesn't name
+ * @throws on kinds other than byte-level BPE with one of the pre-tokenizers above, lists that don't
+ * fit together, and texts that start with a token that the file doesn't name
  */
 export function filesFromGguf(
   metadata: Record<string, unknown>,
@@ -121,10 +121,7 @@ export function filesFromGguf(
     padding: null,
     added_tokens: added,
     normalizer: normalizer ?? null,
-    pre_tokenizer: {
-      type: "Sequence",
-      pretokenizers: [...words, { ...bytes, use_regex: false }],
-    },
+    pre_tokenizer: { type: "Sequence", pretokenizers: [...words, { ...bytes, use_regex: false }] },
     post_processor: startsTexts && bos !== undefined ? startingWith(bos, vocab.get(bos)!) : null,
     decoder: { ...bytes, use_regex: true },
     model: {

@@ -89,9 +89,8 @@ function normalizerOf(config: Fields | null | undefined): Normalizer {
 }
 
 /**
- * SentencePiece's own table of replacements: a double array that finds a text's beginnings by its UTF-8
- * bytes, and the replacements one after the other, each ended by a zero
- * (github.com/huggingface/spm_precompiled).
+ * SentencePiece's table of replacements: a double array that finds a text's beginnings by their
+ * UTF-8 bytes, then the texts, each ended by a zero (github.com/huggingface/spm_precompiled).
  */
 function precompiled(base64: string): Normalizer {
   const bytes = Uint8Array.fromBase64(base64);

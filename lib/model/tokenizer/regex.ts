@@ -32,11 +32,11 @@ function classLength(text: string): number {
 }
 
 /**
- * The expression for JavaScript, global and by code points. The package translates Oniguruma's terms; what
- * may not give back what it took (`a++`, `(?>a)`) it would let do so, therefore that is said here by a
- * look ahead and what it found.
- * @throws on flags and groups that it would take for others, and on an endless repetition of something
- *   that repeats endlessly itself, as in (a+)+: these can take years over forty letters
+ * The expression for JavaScript, global and by code points. The package translates Oniguruma's
+ * terms; what may not give back what it took (`a++`, `(?>a)`) is said here by a look ahead and what
+ * it found.
+ * @throws on flags and groups that it would take for others, and on an endless repetition of
+ * something that repeats endlessly itself, as in (a+)+: these can take years over forty letters
  */
 export function compileRegex(source: string): RegExp {
   const refuse = (why: string): never => {

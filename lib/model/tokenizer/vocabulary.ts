@@ -108,9 +108,7 @@ function bytePairs(
     }
     throw new Error(`the merge ${shown(merge)}, which is not two tokens that make a third`);
   });
-  const model = new BPE(
-    { ...fields, merges } as unknown as ConstructorParameters<typeof BPE>[0],
-  );
+  const model = new BPE({ ...fields, merges } as unknown as ConstructorParameters<typeof BPE>[0]);
   const encoder = new TextEncoder();
   const bytesOf = (letter: string) =>
     Array.from(encoder.encode(letter), byteToken).every((token) => ids.has(token));
