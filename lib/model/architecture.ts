@@ -37,9 +37,8 @@ export interface AdapterTensors {
 }
 
 /** PEFT's name of a linear layer's A [r, in] or B [out, r], e.g. of `model.layers.0.mlp.up_proj`. */
-export function adapterKey(layer: string, matrix: "A" | "B"): string {
-  return `base_model.model.${layer}.lora_${matrix}.weight`;
-}
+export const adapterKey = (layer: string, matrix: "A" | "B"): string =>
+  `base_model.model.${layer}.lora_${matrix}.weight`;
 
 export interface ForwardOptions {
   /** Added to the linear layers that it has matrices for. Default: none. */

@@ -6,7 +6,13 @@
  */
 import { compileTemplate, strip } from "./_jinja.ts";
 import type { Message } from "../question.ts";
-import type { TrainingText } from "../prompt.ts";
+import {
+  checkTurns,
+  createPaperFormat,
+  type PaperFormatOptions,
+  type PromptFormat,
+  type TrainingText,
+} from "../prompt.ts";
 
 export interface ChatTemplate {
   /** What the template puts around the words of one exchange: fixes a study's texts. */
@@ -246,6 +252,38 @@ export function chatTemplateFromFiles(
       });
       if (before !== "") texts.push({ text: before, supervised: false });
       return texts;
+    },
+  };
+}
+
+/**
+ * The paper's few-shot texts; in a conversation (the template `vicuna` of `PromptOptions`) the same
+ * text is the user's turn in the model's own chat template.
+ */
+export function createChatFormat(
+  template: ChatTemplate,
+  options: Omit<PaperFormatOptions, "stop"> = {},
+): PromptFormat {
+  const paper = createPaperFormat({ ...options, stop: template.stop });
+  return {
+    ...paper,
+    name: "chat",
+    usesChatTemplate: true,
+    tokenizeWhole: true,
+    identity: [template.identity, ...(paper.identity ? [paper.identity] : [])].join("\n"),
+    addBos: (text) => !text.startsWith(template.opening),
+    probePrompt(question, demonstrations, options = {}) {
+      const plain = paper.probePrompt(question, demonstrations, { ...options, template: "plain" });
+      return options.template === "vicuna" ? template.prompt(plain) : plain;
+    },
+    optionTexts(question, options = {}) {
+      const texts = paper.optionTexts(question, options);
+      if (options.template !== "vicuna") return texts;
+      return texts.map((text) => template.space + template.escapeSpecialTokens(text.trimStart()));
+    },
+    trainingTexts(messages) {
+      checkTurns(messages);
+      return template.trainingTexts(messages);
     },
   };
 }

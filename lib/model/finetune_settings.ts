@@ -2,7 +2,7 @@
 import { organismFormat } from "../world/format.ts";
 import type { GradientCheckpointing } from "./architecture.ts";
 import type { LoraOptions } from "./adapter.ts";
-import type { Schedule } from "./schedule.ts";
+import type { Schedule } from "./trainer_options.ts";
 
 export interface FinetuneSettings {
   epochs: number;

@@ -3,8 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { Random } from "../statistics/random.ts";
 import { headWeight } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
-import type { GenerateOptions, ReadableConfiguration } from "./readable_model.ts";
-import type { TensorModel } from "./tensor_model.ts";
+import type { GenerateOptions, ReadableConfiguration, TensorModel } from "./readable_model.ts";
 import { gatherRows, type PrefixKeys } from "./layers.ts";
 import { HIDDEN_FROM } from "./positions.ts";
 

@@ -9,10 +9,9 @@ import { type Adapter, describeAdapter } from "./adapter.ts";
 import type { ModelConfiguration } from "./configuration.ts";
 import { EngineModel, type EngineModelParts, type ReadLogits } from "./engine_model.ts";
 import { generateTokens } from "./generate.ts";
-import type { GenerateOptions, ReadOptions } from "./readable_model.ts";
+import type { GenerateOptions, ReadOptions, TensorModel } from "./readable_model.ts";
 import { DEFAULT_BATCH_TOKENS, readLogits } from "./read.ts";
 import { requireStorage } from "./storage.ts";
-import type { TensorModel } from "./tensor_model.ts";
 
 export interface LanguageModelParts extends EngineModelParts<ModelConfiguration> {
   /** Tensors by the checkpoint's names; weights [out, in]. */

@@ -62,9 +62,8 @@ export function trainableLora(model: LanguageModel, options: LoraOptions): Adapt
 }
 
 /** A variable of these numbers. */
-export function variableOf(data: Float32Array, shape: number[]): tf.Variable {
-  return tf.tidy(() => tf.variable(tf.tensor(data, shape, "float32")));
-}
+export const variableOf = (data: Float32Array, shape: number[]): tf.Variable =>
+  tf.tidy(() => tf.variable(tf.tensor(data, shape, "float32")));
 
 /** @throws if the model has an adapter already */
 export function refuseSecond(model: LanguageModel, action: string): void {

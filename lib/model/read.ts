@@ -9,8 +9,7 @@ import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./ba
 import type { OnLogits, Position } from "./engine_model.ts";
 import { gatherRows, type PrefixKeys } from "./layers.ts";
 import { HIDDEN_FROM } from "./positions.ts";
-import type { ReadOptions } from "./readable_model.ts";
-import type { TensorModel } from "./tensor_model.ts";
+import type { ReadOptions, TensorModel } from "./readable_model.ts";
 
 /** More at once is no faster on a processor and takes more memory. */
 export const DEFAULT_BATCH_TOKENS = 2048;

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { updateAdam } from "../platform/compile/adam.ts";
 import { type ForwardOptions, headWeight } from "./architecture.ts";
 import { gatherRows, lmHeadCrossEntropy } from "./layers.ts";
-import type { TensorModel } from "./tensor_model.ts";
+import type { TensorModel } from "./readable_model.ts";
 import { firstMoment, secondMoment, type TrainerOptions } from "./trainer_options.ts";
 
 /** A batch's loss in nats: ids [B, T], positions, labels and weights [N] -> scalar. */

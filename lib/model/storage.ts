@@ -1,5 +1,5 @@
 /** The file code behind `save` and `resume`, put here by files/attach.ts: a page has none. */
-import type { TensorModel } from "./tensor_model.ts";
+import type { TensorModel } from "./readable_model.ts";
 import type { TrainerOptions, TrainerState } from "./trainer_options.ts";
 
 export interface Storage {

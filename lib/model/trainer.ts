@@ -4,20 +4,26 @@ import { addTo, globalNorm, onlyIf } from "../platform/compile/adam.ts";
 import type { TensorFunction } from "../platform/compile/graph.ts";
 import { NotFiniteError } from "../statistics/not_finite.ts";
 import { type Adapter, describeAdapter, type LoraOptions, loraOptions } from "./adapter.ts";
-import { type Batch, checkBatch } from "./batch.ts";
-import { Batching, batchTensors, type WeightedBatch, weightOf } from "./batching.ts";
+import {
+  type Batch,
+  Batching,
+  batchTensors,
+  checkBatch,
+  type WeightedBatch,
+  weightOf,
+} from "./batch.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { dropLora, trainableLora } from "./lora.ts";
 import { checkTrainingRoom, roomChecker } from "./room.ts";
-import { scheduleFactor } from "./schedule.ts";
-import { gradientsOf, stepRates, update } from "./step.ts";
-import { requireStorage } from "./storage.ts";
 import {
   firstMoment,
+  scheduleFactor,
   secondMoment,
   type StepResult,
   type TrainerOptions,
 } from "./trainer_options.ts";
+import { gradientsOf, stepRates, update } from "./step.ts";
+import { requireStorage } from "./storage.ts";
 
 /**
  * Mean cross-entropy (nats) over the labels other than -100, shifted as in transformers, and its

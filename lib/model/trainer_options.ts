@@ -1,7 +1,6 @@
 /** What a trainer is made with and what it keeps between runs. */
 import type { LoraOptions } from "./adapter.ts";
 import type { ForwardOptions, GradientCheckpointing } from "./architecture.ts";
-import type { Schedule } from "./schedule.ts";
 
 export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
   /** What is recomputed for the gradient, to need less memory if rows are long. Default: nothing. */
@@ -61,3 +60,24 @@ export interface TrainerState {
 /** Names of a tensor's moments among the model's state. */
 export const firstMoment = (name: string): string => `adam/first/${name}`;
 export const secondMoment = (name: string): string => `adam/second/${name}`;
+
+export type Schedule = "cosine" | "linear" | "constant";
+
+export interface ScheduleOptions {
+  schedule: Schedule;
+  totalSteps: number;
+  /** Steps of linear warm-up from 0. */
+  warmupSteps: number;
+}
+
+/** The factor on the learning rate at `step` (counted from 0): warm-up, then decay to 0. */
+export function scheduleFactor(
+  step: number,
+  { schedule, totalSteps, warmupSteps }: ScheduleOptions,
+): number {
+  if (step < warmupSteps) return step / Math.max(1, warmupSteps);
+  if (schedule === "constant") return 1;
+  const progress = (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps);
+  if (schedule === "linear") return Math.max(0, 1 - progress);
+  return Math.max(0, 0.5 * (1 + Math.cos(Math.PI * progress)));
+}

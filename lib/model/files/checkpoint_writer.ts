@@ -31,9 +31,8 @@ export async function* safetensorsPieces(
   }
 }
 
-function sortedByName<T>(tensors: Iterable<[string, T]>): [string, T][] {
-  return [...tensors].sort(([a], [b]) => a < b ? -1 : 1);
-}
+const sortedByName = <T>(tensors: Iterable<[string, T]>): [string, T][] =>
+  [...tensors].sort(([a], [b]) => a < b ? -1 : 1);
 
 function formatHeader(
   sorted: [string, { shape: number[] }][],

@@ -55,18 +55,15 @@ const indexName = "model.safetensors.index.json";
 const smallFiles = ["config.json", "generation_config.json", ...tokenizerFileNames];
 
 /** Whether a text can be a model's name on the hub. */
-export function isHubId(text: string): boolean {
-  return /^[\w][\w.-]*\/[\w][\w.-]*$/.test(text);
-}
+export const isHubId = (text: string): boolean => /^[\w][\w.-]*\/[\w][\w.-]*$/.test(text);
 
 /**
  * The folder of a hub model's files at one commit; what is missing is downloaded and its digest
  * checked.
  * @throws `HubUnreachable` without an answer, else naming what failed and what to do
  */
-export async function downloadModel(id: string, options: HubOptions): Promise<HubModel> {
-  return await new Download(id, options).run();
-}
+export const downloadModel = async (id: string, options: HubOptions): Promise<HubModel> =>
+  await new Download(id, options).run();
 
 class Download {
   readonly #id: string;

@@ -1,7 +1,6 @@
 /** A model in memory from wherever it comes: a folder, a GGUF file, the hub, an organism. */
 import * as tf from "@tensorflow/tfjs";
-import { chatTemplateFromFiles } from "../chat_template.ts";
-import { createChatFormat } from "../chat_format.ts";
+import { chatTemplateFromFiles, createChatFormat } from "../chat_template.ts";
 import {
   createPaperFormat,
   type Formulation,

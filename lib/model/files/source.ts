@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sha256OfFile, sha256OfText } from "../../platform/runtime/digest.ts";
-import { readText } from "../../platform/runtime/files.ts";
+import { exists, readText } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
 import {
@@ -48,10 +48,9 @@ export interface SourceOptions {
 }
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-
 const organisms = join(root, "data", "organisms");
-
-export { smollm2File };
+/** What an organism's folder holds. */
+const CARD = "organism.json";
 
 /** What the sources start with that are ONNX graphs. */
 export const ONNX = "onnx:";
@@ -103,7 +102,7 @@ export async function isAtHand(source: string): Promise<boolean> {
   const [id, file] = source === "smollm2"
     ? [smollm2, smollm2File(defaultCacheDirectory)]
     : [source, source];
-  if (await Deno.stat(file).then(() => true, () => false)) return true;
+  if (exists(file)) return true;
   if (!isHubId(id)) return !isOnnx(source);
   const options = { cacheDirectory: defaultCacheDirectory, offline: true };
   return await downloadModel(id, options).then(() => true, () => false);
@@ -125,15 +124,10 @@ async function requireGguf(path: string): Promise<void> {
   );
 }
 
-async function openHubModel(
-  source: string,
-  id: string,
-  options: SourceOptions,
-): Promise<ModelSource> {
+async function openHubModel(source: string, id: string, options: SourceOptions) {
   const { revision, onProgress, cacheDirectory = defaultCacheDirectory } = options;
   const found = await downloadModel(id, { cacheDirectory, revision, onProgress });
-  const description = { source, kind: "hub" as const, revision: found.revision };
-  return await openFolder(found.folder, description, options);
+  return await openFolder(found.folder, { source, kind: "hub", revision: found.revision }, options);
 }
 
 /**
@@ -141,7 +135,6 @@ async function openHubModel(
  */
 async function openSmollm2(options: SourceOptions): Promise<ModelSource> {
   const { cacheDirectory = defaultCacheDirectory, onProgress } = options;
-  const description = { source: "smollm2", kind: "gguf" as const };
   const path = smollm2File(cacheDirectory);
   if ((await Deno.stat(path).catch(() => undefined))?.isFile !== true) {
     try {
@@ -151,82 +144,51 @@ async function openSmollm2(options: SourceOptions): Promise<ModelSource> {
     }
     await downloadSmollm2(cacheDirectory, onProgress);
   }
-  return await openGgufFile(path, description, options);
+  return await openGgufFile(path, { source: "smollm2", kind: "gguf" }, options);
 }
 
 async function openOrganism(source: string, options: SourceOptions): Promise<ModelSource> {
-  const name = source.slice("organism:".length);
-  const folder = await findOrganism(name);
-  if (folder === undefined) {
-    throw new Error(
-      `Cannot open model ${source}: expected an organism (${
-        (await organismNames()).join(", ") || "none shipped"
-      }); ` +
-        "found none of that name; check the spelling",
-    );
-  }
-  return await openFolder(folder, { source, kind: "organism" }, options);
+  const folder = findOrganism(source.slice("organism:".length));
+  if (folder !== undefined) return await openFolder(folder, { source, kind: "organism" }, options);
+  const shipped = (await organismNames()).join(", ") || "none shipped";
+  throw new Error(
+    `Cannot open model ${source}: expected an organism (${shipped}); found none of that name; ` +
+      "check the spelling",
+  );
 }
 
 /** The folder of an organism: one of the study's, one that answers with letters, or a variant made here. */
-export async function findOrganism(name: string): Promise<string | undefined> {
+export function findOrganism(name: string): string | undefined {
   // A name with a way out of the folder is none.
   if (!/^\w[\w.-]*$/.test(name)) return undefined;
-  for (const folder of [organismFolder(name), letterFolder(name), variantFolder(name)]) {
-    const card = await Deno.stat(join(folder, "organism.json")).catch(() => undefined);
-    if (card?.isFile) return folder;
-  }
+  return [organismFolder, letterFolder, variantFolder].map((folderOf) => folderOf(name))
+    .find((folder) => exists(join(folder, CARD)));
 }
 
 /** The names of the organisms that are shipped: the folders of data/organisms that hold a card. */
-export async function organismNames(): Promise<string[]> {
-  return await namesIn(organisms);
-}
+export const organismNames = async (): Promise<string[]> => await namesIn(organisms);
 
 /** The names of those that answer with letters; they take no part in the study. */
-export async function letterNames(): Promise<string[]> {
-  return await namesIn(letterFolder("."));
-}
+export const letterNames = async (): Promise<string[]> => await namesIn(letterFolder("."));
 
 async function namesIn(shelf: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const { name, isDirectory } of Deno.readDir(shelf)) {
-      if (!isDirectory) continue;
-      const card = await Deno.stat(join(shelf, name, "organism.json")).catch(() => undefined);
-      if (card?.isFile) names.push(name);
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return names.sort();
+  if (!exists(shelf)) return [];
+  const names = (await Array.fromAsync(Deno.readDir(shelf))).map(({ name }) => name);
+  return names.filter((name) => exists(join(shelf, name, CARD))).sort();
 }
 
 /** Where an organism of this name lies, or would lie. */
-export function organismFolder(name: string): string {
-  return join(organisms, name);
-}
+export const organismFolder = (name: string): string => join(organisms, name);
 
 /** Where an organism that answers with letters lies: not among those of the study. */
-export function letterFolder(name: string): string {
-  return join(organisms, "letters", name);
-}
+export const letterFolder = (name: string): string => join(organisms, "letters", name);
 
 /** Where a variant, an organism made for an experiment, is kept; git ignores it. */
-export function variantFolder(name: string): string {
-  return join(root, ".cache", "organisms", name);
-}
+export const variantFolder = (name: string): string => join(root, ".cache", "organisms", name);
 
 /** The text of a file, or undefined when there is none. */
-export async function textOrNone(path: string): Promise<string | undefined> {
-  try {
-    await Deno.stat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-  return await readText(path);
-}
+export const textOrNone = async (path: string): Promise<string | undefined> =>
+  exists(path) ? await readText(path) : undefined;
 
 /** The tokenizer of a folder; undefined when the folder has no file of one. */
 export async function tokenizerOfFolder(folder: string): Promise<Tokenizer | undefined> {
@@ -267,65 +229,53 @@ export async function chooseTokenizer(
   );
 }
 
+type Described = Omit<ModelDescription, "digest">;
+
 /** Opens a folder as transformers saves it: config.json, safetensors and the tokenizer's files. */
-export async function openFolder(
-  folder: string,
-  description: Omit<ModelDescription, "digest"> & { digest?: string },
-  options: SourceOptions = {},
-): Promise<ModelSource> {
-  const weights = await Weights.open(folder);
-  try {
-    const file = join(folder, "config.json");
-    const text = await readText(file, "open model by");
-    const generation = await textOrNone(join(folder, "generation_config.json"));
-    const configuration = parseConfiguration(text, { file, generation });
-    configuration.tieWordEmbeddings &&= await weights.tiesHead(configuration);
-    await options.check?.(configuration);
-    checkTensors(folder, weights.headers, configuration);
-    const { vocabularySize } = configuration;
-    const digest = description.digest ?? await digestOf(folder, weights.files);
-    return {
-      configuration,
-      tensorNames: [...weights.headers.keys()],
-      read: (name) => weights.read(name),
-      tokenizer: await chooseTokenizer(options, () => tokenizerOfFolder(folder), vocabularySize),
-      description: { ...description, digest },
-      identity: identityOf(digest, [text, generation]),
-      [Symbol.dispose]: () => weights.close(),
-    };
-  } catch (error) {
-    weights.close();
-    throw error;
-  }
+async function openFolder(folder: string, description: Described, options: SourceOptions) {
+  using opened = new DisposableStack();
+  const weights = opened.use(await Weights.open(folder));
+  const file = join(folder, "config.json");
+  const text = await readText(file, "open model by");
+  const generation = await textOrNone(join(folder, "generation_config.json"));
+  const configuration = parseConfiguration(text, { file, generation });
+  configuration.tieWordEmbeddings &&= await weights.tiesHead(configuration);
+  await options.check?.(configuration);
+  checkTensors(folder, weights.headers, configuration);
+  const { vocabularySize } = configuration;
+  const digest = await digestOf(folder, weights.files);
+  const tokenizer = await chooseTokenizer(options, () => tokenizerOfFolder(folder), vocabularySize);
+  const all = opened.move();
+  return {
+    configuration,
+    tensorNames: [...weights.headers.keys()],
+    read: (name: string) => weights.read(name),
+    tokenizer,
+    description: { ...description, digest },
+    identity: identityOf(digest, [text, generation]),
+    [Symbol.dispose]: () => all.dispose(),
+  };
 }
 
-/** Opens a GGUF file. */
-export async function openGgufFile(
-  path: string,
-  description: Omit<ModelDescription, "digest"> & { digest?: string },
-  options: SourceOptions = {},
-): Promise<ModelSource> {
-  const access = await FileAccess.open(path);
-  const close = () => access.close();
-  try {
-    const { configuration, metadata, headers, read } = await openGguf(access);
-    await options.check?.(configuration);
-    checkTensors(path, headers, configuration);
-    const own = () => tokenizerFromGguf(metadata, { from: path });
-    const digest = description.digest ?? await sha256OfFile(path);
-    return {
-      configuration,
-      tensorNames: [...headers.keys()],
-      read,
-      tokenizer: await chooseTokenizer(options, own, configuration.vocabularySize),
-      description: { ...description, digest },
-      identity: digest,
-      [Symbol.dispose]: close,
-    };
-  } catch (error) {
-    close();
-    throw error;
-  }
+async function openGgufFile(path: string, description: Described, options: SourceOptions) {
+  using opened = new DisposableStack();
+  const access = opened.use(await FileAccess.open(path));
+  const { configuration, metadata, headers, read } = await openGguf(access);
+  await options.check?.(configuration);
+  checkTensors(path, headers, configuration);
+  const own = () => tokenizerFromGguf(metadata, { from: path });
+  const digest = await sha256OfFile(path);
+  const tokenizer = await chooseTokenizer(options, own, configuration.vocabularySize);
+  const all = opened.move();
+  return {
+    configuration,
+    tensorNames: [...headers.keys()],
+    read,
+    tokenizer,
+    description: { ...description, digest },
+    identity: digest,
+    [Symbol.dispose]: () => all.dispose(),
+  };
 }
 
 /** SHA-256 of a folder's weights, as `ModelDescription` has it. */
@@ -337,6 +287,5 @@ export async function digestOf(folder: string, files: string[]): Promise<string>
 }
 
 /** As `ModelSource` has it: of the weights' digest and the configurations' texts, absent ones too. */
-export function identityOf(digest: string, texts: readonly (string | undefined)[]): string {
-  return sha256OfText(JSON.stringify([digest, texts]));
-}
+export const identityOf = (digest: string, texts: readonly (string | undefined)[]): string =>
+  sha256OfText(JSON.stringify([digest, texts]));

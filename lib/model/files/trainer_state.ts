@@ -8,7 +8,7 @@ import * as tf from "@tensorflow/tfjs";
 import { openSafetensors, type SafetensorsFile } from "./checkpoint.ts";
 import { safetensorsPieces } from "./checkpoint_writer.ts";
 import { baseDigest } from "./adapter_folder.ts";
-import type { TensorModel } from "../tensor_model.ts";
+import type { TensorModel } from "../readable_model.ts";
 import { adapterShapes, loraOptions } from "../adapter.ts";
 import { writeWhole } from "../../platform/runtime/files.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";

@@ -49,34 +49,27 @@ interface Place {
 /** Open weights of a folder. */
 export class Weights implements Disposable {
   readonly #places = new Map<string, Place>();
-  readonly #opened: FileAccess[] = [];
+  readonly #opened = new DisposableStack();
 
   private constructor(readonly folder: string, readonly files: string[]) {}
 
   /** Opens all files. @throws where there is none, index and files differ, or a tensor is twice */
   static async open(folder: string): Promise<Weights> {
     const { files, index } = await findWeights(folder);
-    const weights = new Weights(folder, files);
-    try {
-      for (const shard of files) await weights.#openShard(shard, index);
-      return weights;
-    } catch (error) {
-      weights.close();
-      throw error;
-    }
+    using opened = new DisposableStack();
+    const weights = opened.use(new Weights(folder, files));
+    for (const shard of files) await weights.#openShard(shard, index);
+    opened.move();
+    return weights;
   }
 
   async #openShard(shard: string, index?: Map<string, string>): Promise<void> {
-    const access = await FileAccess.open(join(this.folder, shard));
-    this.#opened.push(access);
+    const access = this.#opened.use(await FileAccess.open(join(this.folder, shard)));
     const file = await openSafetensors(access);
     for (const [name, wanted] of index ?? []) {
       if (wanted === shard && !file.header.tensors.has(name)) {
-        this.#refuse(
-          `tensor ${quote(name)} in ${shard}, as the index says`,
-          "none",
-          "take both again",
-        );
+        const expected = `tensor ${quote(name)} in ${shard}, as the index says`;
+        this.#refuse(expected, "none", "take both again");
       }
     }
     for (const name of file.names) {
@@ -84,14 +77,8 @@ export class Weights implements Disposable {
       const plain = plainName(name);
       const other = this.#places.get(plain);
       if (other !== undefined) {
-        const found = [other, { shard, name }].map(({ shard, name }) =>
-          `${quote(name)} in ${shard}`
-        );
-        this.#refuse(
-          "every tensor once",
-          found.join(" and "),
-          "leave out the one that is not meant",
-        );
+        const found = `${quote(other.name)} in ${other.shard} and ${quote(name)} in ${shard}`;
+        this.#refuse("every tensor once", found, "leave out the one that is not meant");
       }
       this.#places.set(plain, { file, shard, name });
     }
@@ -134,12 +121,8 @@ export class Weights implements Disposable {
     return !this.#places.has(HEAD);
   }
 
-  close(): void {
-    for (const access of this.#opened.splice(0)) access.close();
-  }
-
   [Symbol.dispose](): void {
-    this.close();
+    this.#opened.dispose();
   }
 }
 
@@ -200,8 +183,7 @@ export function checkTensors(
 async function findWeights(
   folder: string,
 ): Promise<{ files: string[]; index?: Map<string, string> }> {
-  const names: string[] = [];
-  for await (const entry of Deno.readDir(folder)) names.push(entry.name);
+  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
   if (names.includes("model.safetensors")) return { files: ["model.safetensors"] };
   const indexName = "model.safetensors.index.json";
   if (names.includes(indexName)) {
@@ -224,6 +206,6 @@ async function findWeights(
     : "check the path";
   throw new Error(
     `Cannot open model ${folder}: expected model.safetensors or ${indexName}; ` +
-      `found ${names.sort().slice(0, 8).join(", ") || "an empty folder"}; ${advice}`,
+      `found ${names.slice(0, 8).join(", ") || "an empty folder"}; ${advice}`,
   );
 }
