@@ -23,7 +23,6 @@ const THETA = words(`
   rotary_emb_base
 `);
 
-/** Sizes with which some fields are neutral. */
 export interface NeutralSizes {
   hiddenSize: number;
   headDimension: number;

@@ -35,7 +35,6 @@ export interface LoraOptions {
 /** What an adapter computes; two adapters alike in this share compiled graphs. */
 export type LoraShape = Required<Omit<LoraOptions, "seed">>;
 
-/** An adapter on a model. */
 export interface Adapter extends AdapterTensors, LoraShape {
   /** By PEFT's names: A [rank, in], B [out, rank]. */
   readonly parameters: ReadonlyMap<string, tf.Variable>;
@@ -90,12 +89,10 @@ export function adapterShapes(
   );
 }
 
-/** The factor on B A x. */
 function scaleOf({ alpha, rank, rankStabilized }: LoraShape): number {
   return alpha / (rankStabilized ? Math.sqrt(rank) : rank);
 }
 
-/** The adapter of these tensors. */
 export function makeAdapter(
   shape: LoraShape,
   parameters: ReadonlyMap<string, tf.Variable>,

@@ -94,13 +94,11 @@ export function headWeight(parameters: Parameters, configuration: ModelConfigura
   return parameters.get(name) as tf.Tensor2D;
 }
 
-/** What one forward pass shares among its layers. */
 interface Pass {
   configuration: ModelConfiguration;
   /** The tensor of a name. @throws if the checkpoint has none */
   get: (name: string) => tf.Tensor;
   has: (name: string) => boolean;
-  /** The model's tensors. */
   names: readonly string[];
   adapter?: AdapterTensors;
   /** Rows B and their length T. */

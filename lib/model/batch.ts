@@ -69,7 +69,6 @@ export function checkBatch({ inputIds, labels }: Batch, vocabularySize: number):
   });
 }
 
-/** Index of the first id that is neither of the vocabulary nor `allowed`; -1 if there is none. */
 function findOther(ids: readonly number[], vocabularySize: number, allowed = 0): number {
   return ids.findIndex((id) =>
     !(Number.isInteger(id) && id >= 0 && id < vocabularySize) && id !== allowed
@@ -133,7 +132,6 @@ export function supervision({ inputIds, labels }: Batch, length: number): Superv
   return { positions, targets };
 }
 
-/** A batch whose supervised tokens may weigh differently. */
 export interface WeightedBatch extends Batch {
   /** Weight of the loss on each label, of the labels' shape. Default: 1 for each. */
   weights?: number[][];
@@ -157,7 +155,6 @@ const fittingLength = (length: number, lengths?: readonly number[]) =>
 const longestOf = ({ inputIds }: Batch) =>
   inputIds.reduce((longest, { length }) => Math.max(longest, length), 0);
 
-/** What a batch's tensors are padded to. */
 interface BatchSizes {
   rows?: number;
   supervised?: number;
@@ -209,7 +206,6 @@ export function weightOf({ labels, weights }: WeightedBatch): number {
   return total;
 }
 
-/** How the batches of one training become tensors. */
 export class Batching {
   /** Rows and supervised tokens that whole batches are padded to. */
   largest = { rows: 0, supervised: 0 };
@@ -285,7 +281,6 @@ export class Batching {
     return batchTensors(part, { total, rows, lengths: this.#lengths, ...reserved });
   }
 
-  /** Tokens that a step on this batch reads, padding counted. */
   paddedTokens(batch: Batch): number {
     const parts = this.split(batch);
     if (parts.length === 1) {

@@ -21,7 +21,6 @@ export interface ChatTemplate {
   readonly stop: string;
   /** What stands between the prompt and the answer's first word: a space or nothing. */
   readonly space: "" | " ";
-  /** What every conversation starts with. */
   readonly opening: string;
   /** Words of a turn that can neither end it nor start another. */
   escapeSpecialTokens(text: string): string;
@@ -34,7 +33,6 @@ export interface ChatTemplate {
   trainingTexts(messages: readonly Message[]): TrainingText[];
 }
 
-/** The files that hold a template and the tokens that it names, as `Tokenizer.files`. */
 export type ChatTemplateFiles = ReadonlyMap<string, string>;
 
 type Fields = Record<string, unknown>;
@@ -132,7 +130,6 @@ export function chatTemplateFromFiles(
     }
   };
 
-  /** What stands before, between and after the words of `turns` turns. */
   const around = (turns: number, generate: boolean): string[] => {
     const messages = Array.from({ length: turns }, (_, i): Message => ({
       role: i % 2 === 0 ? "user" : "assistant",

@@ -14,7 +14,6 @@ const architectures: Record<Family, string> = {
   qwen3: "Qwen3ForCausalLM",
 };
 
-/** Stretching of the rotary positions. */
 export type RopeScaling =
   | { type: "linear"; factor: number }
   | {

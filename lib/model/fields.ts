@@ -8,7 +8,6 @@ const LARGEST_SIZE = 2 ** 31 - 1;
 const NOT_HERE = "the forward pass here has no other; choose a model that does without";
 const takeAgain = "take the configuration from the model's own page";
 
-/** The words of a text, for lists of names that would be long. */
 export const words = (text: string): string[] => text.trim().split(/\s+/);
 
 /** Nothing, or an object or list of nothing. */
@@ -16,7 +15,6 @@ export const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null ||
   typeof value === "object" && Object.keys(value).length === 0;
 
-/** Says of each wrong field where it is and what was expected. */
 export class FieldReader {
   constructor(readonly fields: Fields, readonly file: string) {}
 

@@ -73,7 +73,6 @@ class Cache {
     this.#filled = ids.length;
   }
 
-  /** Reads one token more. */
   read(token: number): void {
     if (this.#apart === RECENT) this.#join();
     const inputs = [
@@ -91,7 +90,6 @@ class Cache {
     this.#apart++;
   }
 
-  /** Merges the small block into the large one. */
   #join(): void {
     const filled = tf.scalar(this.#filled, "int32");
     const former = this.#block;

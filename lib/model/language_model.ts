@@ -14,7 +14,6 @@ import { DEFAULT_BATCH_TOKENS, readLogits } from "./read.ts";
 import { requireStorage } from "./storage.ts";
 
 export interface LanguageModelParts extends EngineModelParts<ModelConfiguration> {
-  /** Tensors by the checkpoint's names; weights [out, in]. */
   parameters: Map<string, tf.Variable>;
   /** Whether steps are compiled on the native backend. Default true. */
   compiled?: boolean;
@@ -96,7 +95,6 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
     this.state.set(name, variable);
   }
 
-  /** Frees variables of the state. */
   freeState(names: readonly string[]): void {
     const freed = names.flatMap((name) => {
       const variable = this.state.get(name);

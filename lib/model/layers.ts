@@ -6,7 +6,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { waitFor } from "../platform/compile/adam.ts";
 
-/** A value, and its gradients for the inputs by its own gradient and the saved tensors. */
 interface Differentiable<T extends tf.Tensor> {
   value: T;
   gradFunc: (dy: T, saved: tf.Tensor[]) => tf.Tensor[];

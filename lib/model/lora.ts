@@ -61,7 +61,6 @@ export function trainableLora(model: LanguageModel, options: LoraOptions): Adapt
   return adapter;
 }
 
-/** A variable of these numbers. */
 export const variableOf = (data: Float32Array, shape: number[]): tf.Variable =>
   tf.tidy(() => tf.variable(tf.tensor(data, shape, "float32")));
 

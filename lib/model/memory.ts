@@ -34,10 +34,8 @@ export interface MemoryEstimate {
   largest: { name: string; bytes: number };
 }
 
-/** What is added up to the total. */
 type MemoryParts = Omit<MemoryEstimate, "total" | "largest">;
 
-/** What is done with a model that is loaded. */
 export interface MemoryUse {
   /** Most tokens at once, padding counted. */
   batchTokens: number;

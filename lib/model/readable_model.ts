@@ -7,7 +7,6 @@ import type { TensorFunction } from "../platform/compile/graph.ts";
 import type { Adapter } from "./adapter.ts";
 import type { ForwardOptions } from "./architecture.ts";
 
-/** Identifies a model in results. */
 export interface ModelDescription {
   /** As it was asked for. */
   source: string;
@@ -31,7 +30,6 @@ export interface GenerateOptions {
   stop?: string[];
 }
 
-/** How texts are read. */
 export interface ReadOptions {
   /** Tokens that go through the model at once, padding counted. Default: the model's own; 2,048. */
   batchTokens?: number;
@@ -45,9 +43,7 @@ export type ReadableConfiguration = Pick<
   "vocabularySize" | "maxPositions" | "eosTokenIds" | "slidingWindow"
 >;
 
-/** A language model that can be read and asked. */
 export interface ReadableModel {
-  /** What the model is called in results. */
   readonly name: string;
   readonly config: ReadableConfiguration;
   /** How questions are put to this model. */
@@ -73,11 +69,9 @@ export interface ReadableModel {
   ): Promise<number[][]>;
   /** Text that the model writes after `prompt`. @throws without a tokenizer */
   generate(prompt: string, options?: GenerateOptions): Promise<string>;
-  /** Frees the memory. */
   dispose(): void;
 }
 
-/** A model whose tensors can be computed with. */
 export interface TensorModel extends ReadableModel {
   readonly config: ModelConfiguration;
   /** Tensors by the checkpoint's names; weights [out, in]. */
@@ -87,7 +81,6 @@ export interface TensorModel extends ReadableModel {
   readonly trained: ReadonlyMap<string, tf.Variable>;
   /** Variables besides the parameters that compiled functions use, such as an optimizer's moments. */
   readonly state: ReadonlyMap<string, tf.Variable>;
-  /** Tokens that go through the model at once by default. */
   readonly batchTokens: number;
   /** Hidden states after the final norm, the adapter counted: ids [B, T] (int32) -> [B T, D]. */
   forward(ids: tf.Tensor2D, options?: Omit<ForwardOptions, "adapter">): tf.Tensor2D;

@@ -7,9 +7,7 @@ import type { GradientCheckpointing } from "./architecture.ts";
 import { formatBytes } from "../platform/runtime/memory.ts";
 
 export interface TrainingRoom {
-  /** Tokens of the largest batch, padding counted. */
   tokens: number;
-  /** The longest row, in tokens. */
   length: number;
   /** Most of the batch's tokens with loss. */
   supervised?: number;

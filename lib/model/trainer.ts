@@ -57,7 +57,6 @@ export class Trainer {
   readonly options:
     & Required<Omit<TrainerOptions, Optional>>
     & Pick<TrainerOptions, Optional>;
-  /** Steps done. */
   steps = 0;
   readonly #batching: Batching;
   readonly #checkRoom: (batch: Batch) => void;
@@ -111,7 +110,6 @@ export class Trainer {
     this.#batching.reserve(batches);
   }
 
-  /** Tokens that a step on this batch reads, padding counted. */
   paddedTokens(batch: Batch): number {
     return this.#batching.paddedTokens(batch);
   }
@@ -196,7 +194,6 @@ export class Trainer {
     }
   }
 
-  /** Sums the parts' gradients, then takes the step. */
   async #stepInParts(parts: WeightedBatch[], rates: tf.Tensor1D): Promise<[number, number]> {
     const sums = this.#sums(); // made before anything is compiled
     const total = parts.reduce((sum, part) => sum + weightOf(part), 0);
@@ -321,7 +318,6 @@ export class Trainer {
     return trainer;
   }
 
-  /** Frees the moments; the model keeps its parameters and its adapter. */
   dispose(): void {
     const names = [...(this.#adapter?.parameters ?? this.model.parameters).keys()];
     this.model.freeState(
@@ -341,7 +337,6 @@ function adapterFor(model: LanguageModel, lora: LoraOptions | undefined): Adapte
   );
 }
 
-/** Name of a tensor's summed gradient among the model's state. */
 const sumOf = (name: string) => `gradient/${name}`;
 
 /** The zeros are the backend's: tf.zeros would make them in JavaScript. */

@@ -42,9 +42,7 @@ export interface StepResult {
   learningRate: number;
 }
 
-/** What is kept of a trainer besides its tensors. */
 export interface TrainerState {
-  /** Steps done. */
   steps: number;
   /** Sizes that batches are padded to. */
   largest: { rows: number; supervised: number };

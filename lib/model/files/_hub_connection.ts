@@ -192,7 +192,6 @@ export class HubConnection {
     return { status: response.status, headers: response.headers, chunks: chunks() };
   }
 
-  /** @throws if an answer isn't the hub's */
   #checkJson(bytes: Uint8Array): void {
     const text = textOf(bytes);
     if (jsonOf(text) !== undefined) return;

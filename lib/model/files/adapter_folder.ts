@@ -25,7 +25,6 @@ const WEIGHTS_FILE = "adapter_model.safetensors";
 /** The note in the weights' file that holds `baseDigest`. */
 const BASE_NOTE = "self_aligning_base";
 
-/** What adapter_config.json says. */
 export interface AdapterConfiguration extends LoraShape {
   dropout: number;
   /** The model that it was trained on, as it was called there. */
@@ -103,7 +102,6 @@ export function parseAdapterConfig(text: string, file = CONFIG_FILE): AdapterCon
   }
 }
 
-/** An adapter_config.json that PEFT reads. */
 export function formatAdapterConfig(
   { rank, alpha, rankStabilized, targets, dropout, base }: AdapterConfiguration,
 ): string {

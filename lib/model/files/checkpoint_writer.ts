@@ -43,10 +43,8 @@ function formatHeader(
   for (const [i, [name, { shape }]] of sorted.entries()) {
     if (name === "__metadata__" || name === sorted[i - 1]?.[0]) {
       throw new Error(
-        `Cannot write tensor ${
-          quote(name)
-        }: expected a name of its own, other than __metadata__; ` +
-          "found it taken; give each tensor another",
+        `Cannot write tensor ${quote(name)}: expected a name of its own; found it taken (as ` +
+          "__metadata__ is); give each tensor another",
       );
     }
     const end = begin + shape.reduce((a, b) => a * b, 1) * (dtype === "F32" ? 4 : 2);
@@ -79,7 +77,6 @@ function formatNumbers(
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
-/** A whole safetensors file. Tensors are written in the order of their names. */
 export function formatSafetensors(
   tensors: Iterable<[string, Tensor]>,
   options: FormatOptions = {},

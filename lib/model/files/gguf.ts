@@ -5,6 +5,7 @@ import { GGMLQuantizationType, gguf } from "@huggingface/gguf";
 import { quote } from "../../platform/runtime/quote.ts";
 import { floatsFromBfloat16, type RandomAccess, type Tensor } from "./checkpoint.ts";
 import type { ModelConfiguration } from "../configuration.ts";
+import { words } from "../fields.ts";
 import { configurationFromGguf } from "./gguf_configuration.ts";
 
 export interface GgufFile {
@@ -25,41 +26,34 @@ interface Part {
   bytes: number;
 }
 
-const layerNames: Record<string, string> = {
-  attn_norm: "input_layernorm",
-  attn_q: "self_attn.q_proj",
-  attn_k: "self_attn.k_proj",
-  attn_v: "self_attn.v_proj",
-  attn_output: "self_attn.o_proj",
-  attn_q_norm: "self_attn.q_norm",
-  attn_k_norm: "self_attn.k_norm",
-  ffn_norm: "post_attention_layernorm",
-  ffn_gate: "mlp.gate_proj",
-  ffn_up: "mlp.up_proj",
-  ffn_down: "mlp.down_proj",
-};
-const outerNames: Record<string, string> = {
-  "token_embd.weight": "model.embed_tokens.weight",
-  "output_norm.weight": "model.norm.weight",
-  "output.weight": "lm_head.weight",
-};
+const pairs = (text: string) =>
+  new Map(words(text).map((pair) => pair.split("=") as [string, string]));
+/** Hugging Face's names by llama.cpp's, of a layer's parts and of what stands outside of layers. */
+const layerNames = pairs(`
+  attn_norm=input_layernorm attn_q=self_attn.q_proj attn_k=self_attn.k_proj attn_v=self_attn.v_proj
+  attn_output=self_attn.o_proj attn_q_norm=self_attn.q_norm attn_k_norm=self_attn.k_norm
+  ffn_norm=post_attention_layernorm ffn_gate=mlp.gate_proj ffn_up=mlp.up_proj ffn_down=mlp.down_proj
+`);
+const outerNames = pairs(`
+  token_embd.weight=model.embed_tokens.weight output_norm.weight=model.norm.weight
+  output.weight=lm_head.weight
+`);
 /** Rotary factors: part of the configuration, not of the checkpoint. */
 const ropeFactors = "rope_freqs.weight";
 /** Bytes that rotary factors take at most: one is kept for two numbers of a head. */
 const MOST_FACTORS = 2 ** 16;
 
-/** Hugging Face's name of a tensor, or undefined when it is none of these families'. */
 function checkpointName(name: string): string | undefined {
-  if (Object.hasOwn(outerNames, name)) return outerNames[name];
   const [, layer, part, kind] = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
-  if (part === undefined || !Object.hasOwn(layerNames, part)) return undefined;
-  return `model.layers.${layer}.${layerNames[part]}.${kind}`;
+  const own = layerNames.get(part);
+  return own === undefined ? outerNames.get(name) : `model.layers.${layer}.${own}.${kind}`;
 }
 
-function refuse(file: string, expected: string, found: string, advice: string): never {
+const damaged = "the file is damaged or of another kind: take it again from where it came";
+
+function refuse(file: string, expected: string, found: string, advice = damaged): never {
   throw new Error(`Cannot read ${file}: expected ${expected}; found ${found}; ${advice}`);
 }
-const takeAgain = "the file is damaged or of another kind: take it again from where it came";
 
 /** The package reads from addresses: it is served the bytes as if from one. */
 function fetchFrom(access: RandomAccess): typeof fetch {
@@ -85,23 +79,21 @@ export async function openGguf(access: RandomAccess): Promise<GgufFile> {
   try {
     parsed = await gguf("https://model.invalid/", { fetch: fetchFrom(access) });
   } catch (error) {
-    refuse(file, "a GGUF file", (error as Error).message.slice(0, 200), takeAgain);
+    refuse(file, "a GGUF file", (error as Error).message.slice(0, 200));
   }
   if (!parsed.littleEndian) {
     refuse(file, "little-endian numbers", "big-endian ones", "take a file for common machines");
   }
   if (parsed.tensorInfoByteRange[1] > size) {
-    refuse(file, "a header within the file", `an end at ${size} bytes`, takeAgain);
+    refuse(file, "a header within the file", `an end at ${size} bytes`);
   }
   const metadata: Record<string, unknown> = Object.fromEntries(
-    Object.entries(parsed.metadata).map(([key, value]) => [
-      key,
-      typeof value === "bigint" ? Number(value) : value,
-    ]),
+    Object.entries(parsed.metadata)
+      .map(([key, value]) => [key, typeof value === "bigint" ? Number(value) : value]),
   );
   // The package counts these three among the metadata, and keeps the last of several alike.
   if (Number(metadata.kv_count) !== Object.keys(metadata).length - 3) {
-    refuse(file, `${metadata.kv_count} keys of metadata`, "one of them twice", takeAgain);
+    refuse(file, `${metadata.kv_count} keys of metadata`, "one of them twice");
   }
   if (Number(metadata["split.count"] ?? 1) > 1) {
     refuse(file, "a whole model", "one of several parts", "merge them by llama-gguf-split --merge");
@@ -121,9 +113,7 @@ export async function openGguf(access: RandomAccess): Promise<GgufFile> {
       if (name === undefined) {
         refuse(file, "tensors of Llama, Mistral or Qwen", quote(info.name), "choose another model");
       }
-      if (parts.has(name)) {
-        refuse(file, "every tensor once", `${quote(info.name)} twice`, takeAgain);
-      }
+      if (parts.has(name)) refuse(file, "every tensor once", `${quote(info.name)} twice`);
       parts.set(name, part);
     }
   }
@@ -161,46 +151,29 @@ function checkPart(
   const name = quote(info.name);
   const format = GGMLQuantizationType[info.dtype] ?? `type ${info.dtype}`;
   if (!readableFormats.includes(format)) {
-    refuse(
-      file,
-      `tensor ${name} in ${readableFormats.join(", ")}`,
-      format,
-      "take the model in one of these, such as Q8_0 or Q4_K_M",
-    );
+    const advice = "take the model in one of these, such as Q8_0 or Q4_K_M";
+    refuse(file, `tensor ${name} in ${readableFormats.join(", ")}`, format, advice);
   }
   // Rows come last in GGUF. Multiplied exactly: a product beyond 2^53 would be rounded.
   const shape = info.shape.map(Number).reverse();
   const count = info.shape.reduce((a, b) => a * b, 1n);
-  const bytes = count <= Number.MAX_SAFE_INTEGER && formatBytes(format, shape.at(-1) ?? 1) !==
-      undefined
+  const inBlocks = formatBytes(format, shape.at(-1) ?? 1) !== undefined;
+  const bytes = inBlocks && count <= Number.MAX_SAFE_INTEGER
     ? formatBytes(format, Number(count))
     : undefined;
   if (bytes === undefined) {
-    refuse(file, `rows of tensor ${name} in whole blocks of ${format}`, `[${shape}]`, takeAgain);
+    refuse(file, `rows of tensor ${name} in whole blocks of ${format}`, `[${shape}]`);
   }
-  const begin = dataStart + Number(info.offset);
-  if (begin + bytes > size) {
-    refuse(
-      file,
-      `tensor ${name} at bytes ${begin} to ${begin + bytes}`,
-      `an end at ${size}`,
-      takeAgain,
-    );
-  }
+  const begin = dataStart + Number(info.offset), end = begin + bytes;
+  if (end > size) refuse(file, `tensor ${name} at bytes ${begin} to ${end}`, `an end at ${size}`);
   return { name: info.name, format, shape, begin, bytes };
 }
 
 function checkOrder(file: string, parts: Part[]): void {
   let [end, last] = [0, ""];
   for (const part of parts.toSorted((a, b) => a.begin - b.begin)) {
-    if (part.begin < end) {
-      refuse(
-        file,
-        "tensors apart from each other",
-        `${quote(part.name)} within ${quote(last)}`,
-        takeAgain,
-      );
-    }
+    const within = `${quote(part.name)} within ${quote(last)}`;
+    if (part.begin < end) refuse(file, "tensors apart from each other", within);
     [end, last] = [part.begin + part.bytes, part.name];
   }
 }
@@ -226,10 +199,14 @@ function unpermute(data: Float32Array, shape: number[], heads: number): Float32A
   return result;
 }
 
+/**
+ * A block format as float32, rounded as Python's `gguf` rounds, bit for bit; no npm package does. A
+ * product or sum of two float32 taken in float64 and rounded once is the float32 result; `fround`
+ * rounds what is added to afterwards.
+ */
 interface Format {
-  /** Numbers of a block. */
+  /** Numbers and bytes of a block. */
   size: number;
-  /** Bytes of a block. */
   bytes: number;
   /** Writes the block at byte `at` to `out` from `to` on. */
   unpack(bytes: Uint8Array, at: number, out: Float32Array, to: number): void;
@@ -332,7 +309,6 @@ const formats = new Map<string, Format>([
 ]);
 const plainBytes = new Map([["F32", 4], ["F16", 2], ["BF16", 2]]);
 
-/** The formats that can be read. */
 export const readableFormats: string[] = [...plainBytes.keys(), ...formats.keys()];
 
 /** Bytes of `count` numbers; undefined for an unknown format or a count that no blocks make up. */
@@ -341,7 +317,6 @@ export function formatBytes(format: string, count: number): number | undefined {
   return bytes === undefined || count % size !== 0 ? undefined : count / size * bytes;
 }
 
-/** All numbers of `bytes`, which must be whole blocks of one of the readable formats. */
 export function dequantize(format: string, bytes: Uint8Array): Float32Array {
   const blocks = formats.get(format);
   if (blocks === undefined) {

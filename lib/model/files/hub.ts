@@ -14,7 +14,6 @@ import { parseIndex } from "./checkpoint.ts";
 export { HubUnreachable };
 
 export interface HubOptions {
-  /** Where models are kept. */
   cacheDirectory: string;
   /** A branch, a tag or a commit; default "main". */
   revision?: string;
@@ -36,7 +35,6 @@ export interface HubOptions {
 
 export interface HubModel {
   folder: string;
-  /** The commit that the files are of. */
   revision: string;
 }
 
@@ -347,7 +345,6 @@ class Download {
 const partialOf = (path: string, { digest }: RemoteFile) =>
   `${path}.${digest.slice(0, 12)}.partial`;
 
-/** A file's digest of the kind that the hub has of it. */
 async function digestOf(file: Deno.FsFile, { size, kind }: RemoteFile): Promise<string> {
   const hash = createHash(kind === "sha256" ? "sha256" : "sha1");
   if (kind === "git") hash.update(`blob ${size}\0`);

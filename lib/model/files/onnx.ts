@@ -18,7 +18,6 @@ import type { GenerateOptions, ReadableConfiguration, ReadOptions } from "../rea
 
 export interface OnnxModelParts extends EngineModelParts<ReadableConfiguration> {
   parameterCount?: number;
-  /** The graph, as transformers.js opened it. */
   graph: PreTrainedModel;
   /** Tokens that go through the graph at once, padding counted. Default: 4,096. */
   batchTokens?: number;
@@ -52,7 +51,6 @@ export class OnnxModel extends EngineModel {
   readonly #keepsLast: boolean;
   readonly #headDimension?: number;
 
-  /** @throws if the graph is no language model with a cache of keys and values */
   constructor(parts: OnnxModelParts) {
     super(parts);
     this.#batchTokens = parts.batchTokens ?? DEFAULT_BATCH_TOKENS;
@@ -247,7 +245,6 @@ interface Read {
   past: DynamicCache;
 }
 
-/** What is used of onnxruntime's session. */
 interface Session {
   inputNames: string[];
   outputNames: string[];

@@ -35,7 +35,6 @@ type Dtype = keyof typeof suffixes;
 const dtypes = Object.keys(suffixes) as Dtype[];
 const fileOf = (dtype: Dtype) => `model${suffixes[dtype]}.onnx`;
 
-/** A graph that is open, and what is known of it. */
 export interface OpenedGraph {
   name: string;
   config: ReadableConfiguration;

@@ -23,7 +23,6 @@ import { checkTensors, Weights } from "./weights.ts";
 /** A model that is open for reading, not yet in memory. */
 export interface ModelSource extends Disposable {
   configuration: ModelConfiguration;
-  /** The checkpoint's tensors, by Hugging Face's names. */
   tensorNames: string[];
   /** One tensor as float32; throws, naming file and tensor, when it can't be read. */
   read(name: string): Promise<Tensor>;
@@ -49,16 +48,13 @@ export interface SourceOptions {
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const organisms = join(root, "data", "organisms");
-/** What an organism's folder holds. */
 const CARD = "organism.json";
 
 /** What the sources start with that are ONNX graphs. */
 export const ONNX = "onnx:";
 
-/** Whether a source is an ONNX graph, which can't be trained. */
 export const isOnnx = (source: string): boolean => source.startsWith(ONNX);
 
-/** Where downloads are kept by default. */
 export const defaultCacheDirectory: string = join(root, ".cache", "models");
 
 /** A small real model for trials and tests. */
@@ -186,11 +182,9 @@ export const letterFolder = (name: string): string => join(organisms, "letters",
 /** Where a variant, an organism made for an experiment, is kept; git ignores it. */
 export const variantFolder = (name: string): string => join(root, ".cache", "organisms", name);
 
-/** The text of a file, or undefined when there is none. */
 export const textOrNone = async (path: string): Promise<string | undefined> =>
   exists(path) ? await readText(path) : undefined;
 
-/** The tokenizer of a folder; undefined when the folder has no file of one. */
 export async function tokenizerOfFolder(folder: string): Promise<Tokenizer | undefined> {
   const files = new Map<string, string>();
   for (const name of tokenizerFileNames) {

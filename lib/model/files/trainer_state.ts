@@ -22,7 +22,6 @@ import {
 const STATE_FILE = "trainer.safetensors";
 const FORMAT = "trainer/1";
 
-/** Whether a folder keeps a trainer's state. */
 export async function hasState(folder: string): Promise<boolean> {
   try {
     return (await Deno.stat(join(folder, STATE_FILE))).isFile;
@@ -32,7 +31,6 @@ export async function hasState(folder: string): Promise<boolean> {
   }
 }
 
-/** Writes a trainer's state into a folder; one that was there is replaced at once. */
 export async function writeState(
   folder: string,
   model: TensorModel,
@@ -43,7 +41,6 @@ export async function writeState(
   await writeWhole(join(folder, STATE_FILE), safetensorsPieces(variablesOf(model), { metadata }));
 }
 
-/** All variables that a step changes, by their names in the file. */
 function variablesOf(model: TensorModel): [string, tf.Variable][] {
   return [
     ...[...model.trained].map(([name, variable]): [string, tf.Variable] => [
@@ -115,7 +112,6 @@ function parseState(text: string | undefined, path: string): TrainerState {
 
 const RIGHT_MODEL = "resume with the model that was saved";
 
-/** What is trained, by name. */
 function trainedShapes(
   model: TensorModel,
   { options: { lora } }: TrainerState,

@@ -13,7 +13,6 @@ import {
 } from "./checkpoint.ts";
 import type { ModelConfiguration } from "../configuration.ts";
 
-/** What a file's header says of a tensor. */
 export interface TensorHeader {
   shape: number[];
   /** Absent: one that can be read. */
@@ -42,11 +41,9 @@ function plainName(name: string): string {
 interface Place {
   file: SafetensorsFile;
   shard: string;
-  /** As the file calls it. */
   name: string;
 }
 
-/** Open weights of a folder. */
 export class Weights implements Disposable {
   readonly #places = new Map<string, Place>();
   readonly #opened = new DisposableStack();
@@ -90,7 +87,6 @@ export class Weights implements Disposable {
     );
   }
 
-  /** What the headers say, by plain names. */
   get headers(): Map<string, TensorHeader> {
     return new Map(
       [...this.#places].map(([plain, { file, name }]) => [plain, file.header.tensors.get(name)!]),

@@ -129,7 +129,6 @@ function finder(tokens: readonly (AddedToken & { text: string })[]): (piece: Pie
   };
 }
 
-/** A text cut at the tokens in it, the rest of it normalized. */
 export function createSections(
   tokens: readonly AddedToken[],
   normalize: Normalizer,

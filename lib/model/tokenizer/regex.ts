@@ -1,7 +1,6 @@
 /** Regular expressions of tokenizer files, which are Oniguruma's, as JavaScript's. */
 import { SplitPreTokenizer } from "@huggingface/tokenizers";
 
-/** One group that is open, or the whole expression. */
 interface Group {
   start: number;
   atomic: boolean;
@@ -116,7 +115,6 @@ export function compileRegex(source: string): RegExp {
   return pattern ?? refuse("which is none");
 }
 
-/** A pattern as tokenizer.json has it: a text or a regular expression. */
 export function compilePattern(pattern: unknown): RegExp {
   const { String: text, Regex: regex } = (pattern ?? {}) as Record<string, unknown>;
   if (typeof text === "string" && text !== "") {
