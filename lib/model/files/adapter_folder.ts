@@ -169,17 +169,13 @@ export async function loadLora(model: LanguageModel, folder: string): Promise<Ad
     for (const [name, expected] of wanted) {
       const found = file.header.tensors.get(name)?.shape;
       if (found === undefined || !tf.util.arraysEqual(found, expected)) {
-        refuse(
-          `${name} of shape [${expected}]`,
-          found ? `[${found}]` : `none${extra ? `, but ${quote(extra)}` : ""}`,
-        );
+        const instead = extra ? `none, but ${quote(extra)}` : "none";
+        refuse(`${name} of shape [${expected}]`, found ? `[${found}]` : instead);
       }
     }
     if (extra !== undefined) {
-      refuse(
-        `tensors of ${shape.targets.join(", ")} in ${model.config.layers} layers alone`,
-        quote(extra),
-      );
+      const targets = shape.targets.join(", ");
+      refuse(`tensors of ${targets} in ${model.config.layers} layers alone`, quote(extra));
     }
     const note = file.header.metadata[BASE_NOTE];
     if (note !== undefined && note !== await baseDigest(model)) {

@@ -49,7 +49,8 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
       });
     },
   });
-  const { configuration, tokenizer, description, identity } = opened;
+  const { configuration } = opened;
+  const { compiled, batchTokens } = options;
   const parameters = new Map<string, tf.Variable>();
   try {
     const format = options.format ?? formatOf(opened, options);
@@ -57,17 +58,8 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
     for (const [name] of parameterShapes(configuration)) {
       parameters.set(name, await readVariable(opened, name));
     }
-    return new LanguageModel({
-      name: source,
-      config: configuration,
-      parameters,
-      tokenizer,
-      description,
-      identity,
-      format,
-      compiled: options.compiled,
-      batchTokens: options.batchTokens,
-    });
+    const parts = { ...opened, name: source, config: configuration, parameters, format };
+    return new LanguageModel({ ...parts, compiled, batchTokens });
   } catch (error) {
     tf.dispose([...parameters.values()]);
     throw error;
@@ -83,10 +75,8 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
 export async function openModel(source: string, options: LoadOptions = {}): Promise<ReadableModel> {
   if (!isOnnx(source)) return await loadModel(source, options);
   // Here alone: onnxruntime takes its time to load.
-  const [{ OnnxModel }, { openOnnx }] = await Promise.all([
-    import("./onnx.ts"),
-    import("./onnx_source.ts"),
-  ]);
+  const { OnnxModel } = await import("./onnx.ts");
+  const { openOnnx } = await import("./onnx_source.ts");
   const opened = await openOnnx(source, options);
   try {
     const format = options.format ?? formatOf(opened, options);

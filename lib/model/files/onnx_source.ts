@@ -1,14 +1,14 @@
 /** ONNX graphs of a folder or the hub, in the layout of transformers.js: config.json, onnx/model*.onnx. */
 import { join } from "node:path";
 import { AutoModelForCausalLM, type PreTrainedModel } from "@huggingface/transformers";
-import { readText } from "../../platform/runtime/files.ts";
+import { exists, readText } from "../../platform/runtime/files.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { parameterShapes } from "../architecture.ts";
 import { families, type Family, parseConfiguration } from "../configuration.ts";
 import { FieldReader, type Fields, parseObject } from "../fields.ts";
 import type { ModelDescription, ReadableConfiguration } from "../readable_model.ts";
-import { downloadModel, isHubId } from "./hub.ts";
+import { downloadModel, isDataOf, isHubId } from "./hub.ts";
 import {
   chooseTokenizer,
   defaultCacheDirectory,
@@ -55,18 +55,16 @@ export interface OpenedGraph {
 export async function openOnnx(source: string, options: SourceOptions = {}): Promise<OpenedGraph> {
   const { where, dtype } = parseSource(source);
   const { folder, revision } = await findFolder(source, where, { dtype, options });
-  const subfolder = await findGraph(source, folder, dtype);
+  const subfolder = findGraph(source, folder, dtype);
   const file = join(folder, subfolder, fileOf(dtype));
   const configuration = join(folder, "config.json");
   const text = await readText(configuration, `open model ${source}:`);
   const generation = await textOrNone(join(folder, "generation_config.json"));
-  const about = parseOnnxConfiguration(text, { file: configuration, generation });
+  const about = parseOnnxConfiguration(text, configuration, generation);
   const tokenizer = await chooseTokenizer(options, () => tokenizerOfFolder(folder));
   const files = [fileOf(dtype)];
   for await (const { name } of Deno.readDir(join(folder, subfolder))) {
-    if (name.startsWith(files[0]) && /^[._]data(_\d+)?$/.test(name.slice(files[0].length))) {
-      files.push(name);
-    }
+    if (isDataOf(files[0], name)) files.push(name);
   }
   const digest = await digestOf(join(folder, subfolder), files.sort());
   return {
@@ -112,21 +110,18 @@ async function findFolder(
 }
 
 /** The folder inside `folder` that the graph lies in: `onnx`, or none as optimum exports it. */
-async function findGraph(source: string, folder: string, dtype: Dtype): Promise<string> {
+function findGraph(source: string, folder: string, dtype: Dtype): string {
   const found: Dtype[] = [];
   for (const subfolder of ["onnx", ""]) {
-    for (const one of dtypes) {
-      const stat = await Deno.stat(join(folder, subfolder, fileOf(one))).catch(() => undefined);
-      if (!stat?.isFile) continue;
-      if (one === dtype) return subfolder;
-      found.push(one);
-    }
+    const there = dtypes.filter((one) => exists(join(folder, subfolder, fileOf(one))));
+    if (there.includes(dtype)) return subfolder;
+    found.push(...there);
   }
   const bare = source.replace(/@[^@/\\]*$/, "");
   throw new Error(
     `Cannot open model ${source}: expected onnx/${fileOf(dtype)} (${dtype}) in ${folder}; found ` +
       (found.length > 0
-        ? `${found.map((one) => fileOf(one)).join(", ")}; give ${
+        ? `${found.map(fileOf).join(", ")}; give ${
           found.map((one) => `${bare}@${one}`).join(" or ")
         }`
         : "no graph; export it by optimum-cli export onnx, or load its safetensors without onnx:"),
@@ -170,7 +165,8 @@ async function namesOperator(file: string, operator: string): Promise<boolean> {
 /** A graph's configuration; of other families too, since the graph computes them. */
 function parseOnnxConfiguration(
   text: string,
-  { file, generation = "{}" }: { file: string; generation?: string },
+  file: string,
+  generation = "{}",
 ): { config: ReadableConfiguration; parameterCount?: number; headDimension?: number } {
   const fields = parseObject(text, file);
   const reader = new FieldReader({ ...fields, ...fields.text_config as Fields }, file);

@@ -43,25 +43,17 @@ export function createVocabulary(config: unknown): Vocabulary {
     case "Unigram":
       return unigram(fields, ids, idOf);
     case "WordPiece": {
+      const usual = { max_input_chars_per_word: 100, continuing_subword_prefix: "##" };
       const model = new WordPiece(
-        {
-          max_input_chars_per_word: 100,
-          continuing_subword_prefix: "##",
-          ...fields,
-        } as unknown as ConstructorParameters<typeof WordPiece>[0],
+        { ...usual, ...fields } as unknown as ConstructorParameters<typeof WordPiece>[0],
       );
-      return {
-        ids,
-        unkToken: unk,
-        encode: (word) => model.encode([word]).map((token) => idOf(token, word)),
-      };
+      const encode = (word: string) => model.encode([word]).map((token) => idOf(token, word));
+      return { ids, unkToken: unk, encode };
     }
-    case "WordLevel":
-      return {
-        ids,
-        unkToken: unk,
-        encode: (word) => [idOf(ids.has(word) ? word : unk ?? word, word)],
-      };
+    case "WordLevel": {
+      const encode = (word: string) => [idOf(ids.has(word) ? word : unk ?? word, word)];
+      return { ids, unkToken: unk, encode };
+    }
     default:
       throw new Error(`the model ${shown(type)}, which is not read here`);
   }
@@ -97,9 +89,8 @@ function bytePairs(
     throw new Error(`BPE with dropout ${shown(fields.dropout)}, whose tokens are drawn by chance`);
   }
   if (fields.continuing_subword_prefix) {
-    throw new Error(
-      `BPE with continuing_subword_prefix ${shown(fields.continuing_subword_prefix)}`,
-    );
+    const prefix = shown(fields.continuing_subword_prefix);
+    throw new Error(`BPE with continuing_subword_prefix ${prefix}`);
   }
   const merges = (fields.merges as (string | string[])[]).map((merge) => {
     const parts = typeof merge === "string" ? merge.split(" ") : merge;
@@ -153,10 +144,7 @@ function unigram(fields: Fields, ids: ReadonlyMap<string, number>, idOf: IdOf): 
   const unkToken = unkId === undefined ? undefined : vocab[unkId][0];
   const unknown = (text: string): number[] => {
     const bytes = fields.byte_fallback === true
-      ? Array.from(
-        encoder.encode(text),
-        (byte) => ids.get(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`),
-      )
+      ? Array.from(encoder.encode(text), (byte) => ids.get(byteToken(byte)))
       : [undefined];
     if (!bytes.includes(undefined)) return bytes as number[];
     return [unkId ?? idOf(text, text)];
