@@ -1,7 +1,6 @@
 /** What a decoder-only model is made of, read from config.json as transformers reads it. */
 import { quote } from "../platform/runtime/quote.ts";
-import { checkForeign } from "./_foreign_fields.ts";
-import { FieldReader, type Fields, isEmpty, parseObject } from "./fields.ts";
+import { FieldReader, type Fields, isEmpty, parseObject, words } from "./fields.ts";
 
 /** The families whose forward pass this project has. SmolLM2 is a `llama`. */
 export const families = ["llama", "mistral", "qwen2", "qwen3"] as const;
@@ -204,11 +203,49 @@ function checkOwner(reader: FieldReader, family: Family): void {
   }
 }
 
-export interface ConfigurationOptions {
-  /** What errors call the file; default "config.json". */
-  file?: string;
-  /** generation_config.json: its ends of text are added to the configuration's; default none. */
-  generation?: string | Record<string, unknown>;
+/** Fields that other families have and that change numbers: off in all of ours. */
+const OFF = words(`
+  add_cross_attention alibi attention_chunk_size attention_sinks attn_logit_softcap
+  attn_logit_softcapping attn_temperature_tuning clip_qkv final_logit_softcap
+  final_logit_softcapping is_encoder_decoder kv_lora_rank logit_softcapping mlp_bias
+  n_routed_experts no_rope_layer_interval no_rope_layers num_experts num_local_experts
+  parallel_attn qk_layernorm rope_interleaved rotary_emb_interleaved scale_depth
+  sliding_window_pattern use_alibi use_bidirectional_attention use_dynamic_ntk
+  use_logn_attn use_mrope use_parallel_residual
+`);
+/** Factors. */
+const ONE = words(`
+  embed_scale embedding_multiplier embedding_scale key_multiplier lm_head_multiplier
+  logit_scale logits_scaling residual_multiplier rope_pct rope_ratio rotary_pct
+  rotary_percent scale_emb
+`);
+/** Other names of `rope_theta`. */
+const THETA = words(`
+  global_rope_theta local_rope_theta rope_base rope_local_base_freq rotary_base
+  rotary_emb_base
+`);
+
+/** @throws naming the first field that asks for what the forward pass lacks */
+function checkForeign(
+  reader: FieldReader,
+  sizes: Pick<ModelConfiguration, "hiddenSize" | "headDimension" | "ropeTheta" | "queryKeyNorm">,
+): void {
+  const { hiddenSize, headDimension, ropeTheta, queryKeyNorm } = sizes;
+  const unquantized = "take the unquantized model, or a GGUF file";
+  reader.only(["quantization_config", "compression_config", "quantization"], [], unquantized);
+  reader.only(OFF, [false, 0]);
+  reader.only(ONE, [1]);
+  reader.only(["is_causal", "causal", "scale_attn_weights"], [true]);
+  reader.only(["qk_norm", "use_qk_norm"], [queryKeyNorm]);
+  reader.only(["hidden_activation", "activation_function"], ["silu", "swish"]);
+  reader.only(["position_embedding_type"], ["rope", "rotary"]);
+  reader.only(["attention_multiplier", "attn_scale"], [1 / Math.sqrt(headDimension)]);
+  reader.only(["query_pre_attn_scalar", "rotary_dim", "v_head_dim"], [headDimension]);
+  reader.only(["dim_model_base"], [hiddenSize]);
+  reader.only(THETA, [ropeTheta]);
+  if (!reader.has("rms_norm_eps")) {
+    reader.only(["layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon"], []);
+  }
 }
 
 /**
@@ -218,9 +255,13 @@ export interface ConfigurationOptions {
  */
 export function parseConfiguration(
   config: string | Record<string, unknown>,
-  options: ConfigurationOptions = {},
+  { file = "config.json", generation = {} }: {
+    /** What errors call the file. */
+    file?: string;
+    /** generation_config.json, whose ends of text are added to the configuration's. */
+    generation?: string | Record<string, unknown>;
+  } = {},
 ): ModelConfiguration {
-  const file = options.file ?? "config.json";
   const reader = new FieldReader(parseObject(config, file), file);
   const family = reader.fields.model_type as Family;
   if (!families.includes(family)) {
@@ -247,11 +288,9 @@ export function parseConfiguration(
   checkForeign(reader, { hiddenSize, headDimension, ropeTheta: rope.theta, queryKeyNorm });
   const attentionDropout = reader.share("attention_dropout");
   const bias = family === "qwen2" || reader.flag("attention_bias", false);
-  const generation = new FieldReader(
-    parseObject(options.generation ?? {}, "generation_config.json"),
-    "generation_config.json",
-  );
-  const ends = [...reader.tokenIds("eos_token_id"), ...generation.tokenIds("eos_token_id")];
+  const generated = "generation_config.json";
+  const ends = [reader, new FieldReader(parseObject(generation, generated), generated)]
+    .flatMap((reader) => reader.tokenIds("eos_token_id"));
   return checkSizes({
     family,
     vocabularySize: reader.size("vocab_size"),

@@ -49,28 +49,24 @@ export function configurationFromGguf(
   const family = metadata["general.architecture"] as Family;
   // Mistral's GGUF files say llama, and are read as such.
   if (family !== "llama" && family !== "qwen2" && family !== "qwen3") {
-    reader.fail(
-      "general.architecture",
-      "one of llama, qwen2, qwen3",
-      "choose a model of these families",
-    );
+    const expected = "one of llama, qwen2, qwen3";
+    reader.fail("general.architecture", expected, "choose a model of these families");
   }
   const key = (name: string) => `${family}.${name}`;
+  const tokenIds = (name: string) => reader.tokenIds(`tokenizer.ggml.${name}_token_id`);
   const hiddenSize = reader.size(key("embedding_length"));
   const heads = reader.size(key("attention.head_count"));
   const headDimension = reader.size(key("attention.key_length"), hiddenSize / heads);
   const maxPositions = reader.size(key("context_length"), 2048);
   checkNeutral(reader, { key, headDimension, maxPositions });
   const tokens = metadata["tokenizer.ggml.tokens"];
+  const vocabulary = Array.isArray(tokens) ? tokens.length : undefined;
   const ropeTheta = shortest(reader.positive(key("rope.freq_base"), 10000));
   const ropeScaling = scalingFromGguf(reader, key, { ropeTheta, headDimension }, ropeFactors);
   const attentionBias = family === "qwen2" || names.has("blk.0.attn_q.bias");
   return checkSizes({
     family,
-    vocabularySize: reader.size(
-      key("vocab_size"),
-      Array.isArray(tokens) ? tokens.length : undefined,
-    ),
+    vocabularySize: reader.size(key("vocab_size"), vocabulary),
     hiddenSize,
     layers: reader.size(key("block_count"), undefined, MOST_LAYERS),
     heads,
@@ -84,14 +80,9 @@ export function configurationFromGguf(
     attentionOutputBias: attentionBias && family !== "qwen2",
     queryKeyNorm: family === "qwen3",
     tieWordEmbeddings: !names.has("output.weight"),
-    bosTokenId: reader.tokenIds("tokenizer.ggml.bos_token_id")[0],
-    eosTokenIds: [
-      ...new Set([
-        ...reader.tokenIds("tokenizer.ggml.eos_token_id"),
-        ...reader.tokenIds("tokenizer.ggml.eot_token_id"),
-      ]),
-    ],
-    padTokenId: reader.tokenIds("tokenizer.ggml.padding_token_id")[0],
+    bosTokenId: tokenIds("bos")[0],
+    eosTokenIds: [...new Set(["eos", "eot"].flatMap(tokenIds))],
+    padTokenId: tokenIds("padding")[0],
     maxPositions,
     slidingLayers: [],
   }, file);

@@ -5,14 +5,12 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { listFiles, modelInfo } from "@huggingface/hub";
-import { roomAt, writeWhole, writingError } from "../../platform/runtime/files.ts";
+import { exists, roomAt, writeWhole, writingError } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { formatBytes } from "../../platform/runtime/memory.ts";
 import { tokenizerFileNames } from "../tokenizer.ts";
 import { Break, FIRST, HubConnection, HubUnreachable } from "./_hub_connection.ts";
 import { parseIndex } from "./checkpoint.ts";
-
-export { HubUnreachable };
 
 export interface HubOptions {
   cacheDirectory: string;
@@ -50,6 +48,7 @@ interface RemoteFile {
 /** Bytes asked for at once: a break loses at most so many. */
 const RANGE = 8 * 1024 * 1024;
 
+const COMMIT = /^[0-9a-f]{40}$/;
 const indexName = "model.safetensors.index.json";
 const smallFiles = ["config.json", "generation_config.json", ...tokenizerFileNames];
 
@@ -89,7 +88,7 @@ class Download {
   }
 
   async run(): Promise<HubModel> {
-    const known = await this.#complete(await this.#knownCommit());
+    const known = this.#complete(await this.#knownCommit());
     // A commit never changes, so a whole copy of it needs no question.
     if (known !== undefined && (this.#offline || known.revision === this.#revision)) return known;
     if (this.#offline) {
@@ -106,7 +105,7 @@ class Download {
     });
     if (commit === undefined) return known!;
     const folder = join(this.#base, commit);
-    if (await this.#complete(commit) === undefined) await this.#fetchAll(commit, folder);
+    if (this.#complete(commit) === undefined) await this.#fetchAll(commit, folder);
     if (commit !== this.#revision) await writeWhole(this.#reference(), commit);
     return { folder, revision: commit };
   }
@@ -121,16 +120,15 @@ class Download {
   }
 
   async #knownCommit(): Promise<string> {
-    if (/^[0-9a-f]{40}$/.test(this.#revision)) return this.#revision;
+    if (COMMIT.test(this.#revision)) return this.#revision;
     return (await Deno.readTextFile(this.#reference()).catch(() => "")).trim();
   }
 
   /** A commit's folder if all of it was downloaded: the marker is written last. */
-  async #complete(commit: string): Promise<HubModel | undefined> {
-    if (!/^[0-9a-f]{40}$/.test(commit)) return undefined;
+  #complete(commit: string): HubModel | undefined {
     const folder = join(this.#base, commit);
-    const marker = await Deno.stat(join(folder, this.#marker)).catch(() => undefined);
-    return marker?.isFile ? { folder, revision: commit } : undefined;
+    const isWhole = COMMIT.test(commit) && exists(join(folder, this.#marker));
+    return isWhole ? { folder, revision: commit } : undefined;
   }
 
   /** The commit that the branch or tag stands for now. */
@@ -141,7 +139,7 @@ class Download {
       (access) => modelInfo({ ...access, ...asked, additionalFields: ["sha"] }),
       FIRST,
     );
-    if (/^[0-9a-f]{40}$/.test(sha)) return sha;
+    if (COMMIT.test(sha)) return sha;
     throw new Error(
       `Cannot open model ${this.id}: expected a commit from ${this.#hub.endpoint}; ` +
         `found ${quote(sha)}; check HF_ENDPOINT`,
