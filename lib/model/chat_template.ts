@@ -5,6 +5,8 @@
  * character.
  */
 import { compileTemplate, strip } from "./_jinja.ts";
+import { type Fields, pairs } from "./fields.ts";
+import { contentOf, specialNames } from "./tokenizer/added.ts";
 import type { Message } from "../question.ts";
 import {
   checkTurns,
@@ -35,15 +37,6 @@ export interface ChatTemplate {
 
 export type ChatTemplateFiles = ReadonlyMap<string, string>;
 
-type Fields = Record<string, unknown>;
-
-const tokenNames = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"].map((name) =>
-  `${name}_token`
-);
-
-const contentOf = (token: unknown) =>
-  typeof token === "string" ? token : (token as Fields | null | undefined)?.content;
-
 const shown = (value: unknown) => {
   const text = JSON.stringify(value) ?? "none";
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
@@ -60,23 +53,10 @@ function templateText(files: ChatTemplateFiles, config: Fields): string | undefi
 }
 
 /** A day for templates that write one, so that a study's texts don't change overnight. */
-const day: Record<string, string> = {
-  Y: "2024",
-  y: "24",
-  m: "07",
-  B: "July",
-  b: "Jul",
-  d: "26",
-  A: "Friday",
-  a: "Fri",
-  H: "00",
-  M: "00",
-  S: "00",
-  "%": "%",
-};
+const day = pairs("Y=2024 y=24 m=07 B=July b=Jul d=26 A=Friday a=Fri H=00 M=00 S=00 %=%");
 
 const fixedDay = (format: string) =>
-  String(format).replace(/%-?([A-Za-z%])/g, (found, letter) => day[letter] ?? found);
+  String(format).replace(/%-?([A-Za-z%])/g, (found, letter) => day.get(letter) ?? found);
 
 /** A word that no text has: private characters around its place. */
 const mark = (place: number) => `\uE000${place}\uE001`;
@@ -104,7 +84,7 @@ export function chatTemplateFromFiles(
     return refuse("one in tokenizer_config.json or chat_template.jinja", "none");
   }
   const tokens = Object.fromEntries(
-    tokenNames.map((name) => [name, contentOf(config[name])])
+    specialNames.map((name) => [name, contentOf(config[name])])
       .filter(([, content]) => typeof content === "string"),
   );
   let template: ReturnType<typeof compileTemplate>;
@@ -123,10 +103,8 @@ export function chatTemplateFromFiles(
       });
     } catch (error) {
       const roles = messages.map(({ role }) => role).join(", ");
-      return refuse(
-        `a text of the turns ${roles}`,
-        `its refusal: ${(error as Error).message.slice(0, 200)}`,
-      );
+      const found = `its refusal: ${(error as Error).message.slice(0, 200)}`;
+      return refuse(`a text of the turns ${roles}`, found);
     }
   };
 
@@ -160,10 +138,8 @@ export function chatTemplateFromFiles(
   if (stop.trim() === "") refuse("an end after the assistant's words", shown(after));
   const [opened, cue] = around(1, true);
   if (opened !== opening || !between.startsWith(cue)) {
-    refuse(
-      `its generation prompt to be what stands before an answer, ${shown(between)}`,
-      shown(opened === opening ? cue : opened),
-    );
+    const expected = `its generation prompt to be what stands before an answer, ${shown(between)}`;
+    refuse(expected, shown(opened === opening ? cue : opened));
   }
   const space = between.endsWith(" ") ? " " : "";
 
@@ -198,17 +174,14 @@ export function chatTemplateFromFiles(
         if (text === whole) return words;
       }
     }
-    return refuse(
-      "the turns' words as they are, and the same around them whatever they say",
-      shown(whole),
-    );
+    const expected = "the turns' words as they are, and the same around them whatever they say";
+    return refuse(expected, shown(whole));
   };
 
   const longer = new Map<number, string[]>();
   const partsOf = (turns: number) => {
-    const parts = longer.get(turns) ?? around(turns, false);
-    longer.set(turns, parts);
-    return parts;
+    if (!longer.has(turns)) longer.set(turns, around(turns, false));
+    return longer.get(turns)!;
   };
 
   return {
@@ -219,20 +192,15 @@ export function chatTemplateFromFiles(
     escapeSpecialTokens,
 
     prompt(text) {
-      const [words] = fill(
-        [opened, cue],
-        [{ role: "user", content: escapeSpecialTokens(text) }],
-        true,
-      );
+      const content = escapeSpecialTokens(text);
+      const [words] = fill([opened, cue], [{ role: "user", content }], true);
       const whole = opening + words + between;
       return space === "" ? whole : whole.slice(0, -1);
     },
 
     trainingTexts(messages) {
-      const spoken = messages.map(({ role, content }) => ({
-        role,
-        content: escapeSpecialTokens(content),
-      }));
+      const spoken = messages
+        .map(({ role, content }) => ({ role, content: escapeSpecialTokens(content) }));
       const parts = partsOf(messages.length);
       const words = fill(parts, spoken, false);
       const texts: TrainingText[] = [];

@@ -10,6 +10,10 @@ const takeAgain = "take the configuration from the model's own page";
 
 export const words = (text: string): string[] => text.trim().split(/\s+/);
 
+/** `name=value` words as a table. */
+export const pairs = (text: string): Map<string, string> =>
+  new Map(words(text).map((pair) => pair.split("=") as [string, string]));
+
 /** Nothing, or an object or list of nothing. */
 export const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null ||

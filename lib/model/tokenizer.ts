@@ -5,7 +5,7 @@
  * reads is refused by name.
  */
 import { type Fields, parseObject } from "./fields.ts";
-import { addedTokens, createSections } from "./tokenizer/added.ts";
+import { addedTokens, contentOf, createSections } from "./tokenizer/added.ts";
 import { createDecoder } from "./tokenizer/decoder.ts";
 import { filesFromGguf } from "./tokenizer/gguf.ts";
 import { createNormalizer } from "./tokenizer/normalizer.ts";
@@ -56,10 +56,6 @@ export const tokenizerFileNames = [
 
 /** The largest that are published have 40 million. */
 const MOST_CHARACTERS = 100_000_000;
-
-/** The text of a special token, given as a text or as an object with it. */
-const contentOf = (token: unknown) =>
-  typeof token === "string" ? token : (token as Fields | null | undefined)?.content;
 
 /** The ids that a post-processor puts before a text. What stands behind one is none of a prompt. */
 function startOf(postProcessor: unknown): number[] {

@@ -5,7 +5,7 @@ import { GGMLQuantizationType, gguf } from "@huggingface/gguf";
 import { quote } from "../../platform/runtime/quote.ts";
 import { floatsFromBfloat16, type RandomAccess, type Tensor } from "./checkpoint.ts";
 import type { ModelConfiguration } from "../configuration.ts";
-import { words } from "../fields.ts";
+import { pairs } from "../fields.ts";
 import { configurationFromGguf } from "./gguf_configuration.ts";
 
 export interface GgufFile {
@@ -26,8 +26,6 @@ interface Part {
   bytes: number;
 }
 
-const pairs = (text: string) =>
-  new Map(words(text).map((pair) => pair.split("=") as [string, string]));
 /** Hugging Face's names by llama.cpp's, of a layer's parts and of what stands outside of layers. */
 const layerNames = pairs(`
   attn_norm=input_layernorm attn_q=self_attn.q_proj attn_k=self_attn.k_proj attn_v=self_attn.v_proj
