@@ -229,12 +229,7 @@ export function forward(
 }
 
 /** A block; if nothing is differentiated, its inner values are freed as soon as it is done. */
-function layer(
-  x: tf.Tensor2D,
-  i: number,
-  pass: Pass,
-  onKeyValues: ForwardOptions["onKeyValues"],
-): tf.Tensor2D {
+function layer(x: tf.Tensor2D, i: number, pass: Pass, onKeyValues: ForwardOptions["onKeyValues"]) {
   const kept: tf.Tensor4D[] = [];
   const collect = onKeyValues && ((...keyValues: tf.Tensor4D[]) => void kept.push(...keyValues));
   const run = () => [block(x, i, { ...pass, onKeyValues: collect }), ...kept];

@@ -45,10 +45,7 @@ interface Encoding {
   addSpecialTokens: boolean;
 }
 
-function encodeParts(
-  texts: readonly TrainingText[],
-  { tokenizer, addSpecialTokens }: Encoding,
-): EncodedConversation {
+function encodeParts(texts: readonly TrainingText[], { tokenizer, addSpecialTokens }: Encoding) {
   const ids: number[] = [], labels: number[] = [];
   for (const [i, { text, supervised }] of texts.entries()) {
     const part = tokenizer.encode(text, { addSpecialTokens: i === 0 && addSpecialTokens });
@@ -58,10 +55,7 @@ function encodeParts(
   return { ids, labels };
 }
 
-function encodeWhole(
-  texts: readonly TrainingText[],
-  { tokenizer, addSpecialTokens }: Encoding,
-): EncodedConversation {
+function encodeWhole(texts: readonly TrainingText[], { tokenizer, addSpecialTokens }: Encoding) {
   const whole = texts.map(({ text }) => text).join("");
   const ids = tokenizer.encode(whole, { addSpecialTokens });
   const labels = new Array<number>(ids.length).fill(IGNORED);

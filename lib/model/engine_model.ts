@@ -72,11 +72,7 @@ export abstract class EngineModel<C extends ReadableConfiguration = ReadableConf
   }
 
   /** @throws if a text has no token before its first one to be read */
-  async tokenLogProbabilities(
-    texts: number[][],
-    from: number[],
-    options?: ReadOptions,
-  ): Promise<number[][]> {
+  async tokenLogProbabilities(texts: number[][], from: number[], options?: ReadOptions) {
     const read = this.reader(texts, options, 0);
     texts.forEach(({ length }, i) => {
       if (Number.isInteger(from[i]) && from[i] >= 1 && from[i] <= length) return;

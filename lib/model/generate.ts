@@ -4,7 +4,7 @@ import { Random } from "../statistics/random.ts";
 import { headWeight } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
 import type { GenerateOptions, ReadableConfiguration, TensorModel } from "./readable_model.ts";
-import { gatherRows, type PrefixKeys } from "./layers.ts";
+import { gatherRows, prefixKeys } from "./layers.ts";
 import { HIDDEN_FROM } from "./positions.ts";
 
 /** @throws if ids are not of the vocabulary, or prompt and new tokens exceed the positions */
@@ -134,18 +134,10 @@ function readToken(model: TensorModel) {
   return model.compiled("read token", () => (token, filled, apart, ...blocks) => {
     const [all, latest] = blocks;
     const prefix = [[all, filled], [latest, apart]].map(([block, taken]) => {
-      const parts = tf.unstack(block) as tf.Tensor3D[];
       const places = tf.range(0, block.shape[2]!, 1, "int32");
-      return {
-        layers: Array.from({ length: parts.length / 2 }, (_, layer): PrefixKeys => ({
-          keys: parts[2 * layer],
-          values: parts[2 * layer + 1],
-        })),
-        mask: tf.mul(
-          tf.cast(tf.greaterEqual(places, taken), "float32"),
-          HIDDEN_FROM,
-        ) as tf.Tensor1D,
-      };
+      const isFree = tf.cast(tf.greaterEqual(places, taken), "float32");
+      const mask = tf.mul(isFree, HIDDEN_FROM) as tf.Tensor1D;
+      return { layers: prefixKeys(tf.unstack(block)), mask };
     });
     const { onKeyValues, all: added } = collector();
     const position = tf.add(filled, apart) as tf.Scalar;

@@ -58,11 +58,7 @@ export function swiGlu(gate: tf.Tensor2D, up: tf.Tensor2D): tf.Tensor2D {
 }
 
 /** A low-rank layer's scale * x Aᵀ Bᵀ: x [N, D], a [r, D], b [O, r] -> [N, O] (Hu et al. 2021, section 4.1). */
-export function lowRank(
-  x: tf.Tensor2D,
-  [a, b]: [tf.Tensor2D, tf.Tensor2D],
-  scale: number,
-): tf.Tensor2D {
+export function lowRank(x: tf.Tensor2D, [a, b]: [tf.Tensor2D, tf.Tensor2D], scale: number) {
   return tf.matMul(tf.mul(tf.matMul(x, a, false, true), scale), b, false, true);
 }
 
@@ -107,12 +103,7 @@ export function applyRotary<T extends tf.Tensor>(x: T, cos: tf.Tensor, sin: tf.T
  * Causal attention with grouped queries: q [B, H, T, D] (scaled already), k and v [B, K, T, D],
  * mask [T, T] or [B, 1, T, T] (0 or a large negative) -> [B, H, T, D].
  */
-export function attend(
-  q: tf.Tensor4D,
-  k: tf.Tensor4D,
-  v: tf.Tensor4D,
-  mask: tf.Tensor,
-): tf.Tensor4D {
+export function attend(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: tf.Tensor) {
   const [batch, heads, length, width] = q.shape;
   const keyHeads = k.shape[1];
   const queries = heads / keyHeads * length;
@@ -131,6 +122,13 @@ export interface PrefixKeys {
   keys: tf.Tensor3D;
   values: tf.Tensor3D;
 }
+
+/** Of layers whose keys and values come by turns. */
+export const prefixKeys = (tensors: tf.Tensor[]): PrefixKeys[] =>
+  Array.from({ length: tensors.length / 2 }, (_, layer) => ({
+    keys: tensors[2 * layer] as tf.Tensor3D,
+    values: tensors[2 * layer + 1] as tf.Tensor3D,
+  }));
 
 /** x [B, K, R, C] times y [1, K, ...] or [B, K, ...], transposed if asked. */
 function timesShared(x: tf.Tensor4D, y: tf.Tensor, transposed = false): tf.Tensor {

@@ -80,11 +80,7 @@ function sizes(configuration: ModelConfiguration): Sizes {
 }
 
 /** @param others sizes of tensors other than the weights, by name */
-function sum(
-  parts: Partial<MemoryParts>,
-  weights: Sizes,
-  others: Record<string, number> = {},
-): MemoryEstimate {
+function sum(parts: Partial<MemoryParts>, weights: Sizes, others: Record<string, number> = {}) {
   const all = {
     ...{ process: PROCESS, weights: FLOAT * weights.all, gradients: 0, moments: 0, activations: 0 },
     ...{ passing: 0, ...parts },
@@ -210,12 +206,9 @@ export function neededMemory(
  */
 export function checkMemory(
   estimate: MemoryEstimate,
-  { action, mend, has, ...options }: {
-    action: string;
-    mend: string;
-    /** Default: the process. */
-    has?: Has;
-  } & Parameters<typeof requireMemory>[1],
+  { action, mend, has, ...options }:
+    & { action: string; mend: string; has?: Has }
+    & Parameters<typeof requireMemory>[1],
 ): void {
   if (tf.getBackend() === "webgpu") return checkBuffers(estimate.largest, { action, mend });
   if (usesCard()) return;

@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { type ForwardOptions, headWeight } from "./architecture.ts";
 import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./batch.ts";
 import type { OnLogits, Position } from "./engine_model.ts";
-import { gatherRows, type PrefixKeys } from "./layers.ts";
+import { gatherRows, prefixKeys } from "./layers.ts";
 import { HIDDEN_FROM } from "./positions.ts";
 import type { ReadOptions, TensorModel } from "./readable_model.ts";
 
@@ -128,11 +128,7 @@ function readPrefix(model: TensorModel, ids: number[]): tf.Tensor[] {
 }
 
 function asPrefix([mask, ...tensors]: tf.Tensor[]): ForwardOptions["prefix"] {
-  const layers = Array.from({ length: tensors.length / 2 }, (_, layer): PrefixKeys => ({
-    keys: tensors[2 * layer] as tf.Tensor3D,
-    values: tensors[2 * layer + 1] as tf.Tensor3D,
-  }));
-  return [{ layers, mask: mask as tf.Tensor1D }];
+  return [{ layers: prefixKeys(tensors), mask: mask as tf.Tensor1D }];
 }
 
 /** Texts packed into rows of one width, and rows into batches of one size but for the last. */

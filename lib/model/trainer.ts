@@ -149,10 +149,8 @@ export class Trainer {
         const { loss, gradients } = gradientsOf(this.model, inputs, this.#forwardOptions);
         const norm = globalNorm(gradients);
         // A step that is not finite changes nothing.
-        onlyIf(
-          tf.isFinite(tf.add(loss, norm)) as tf.Scalar,
-          () => this.#update(gradients, norm, inputs[4], decayed),
-        );
+        const isFinite = tf.isFinite(tf.add(loss, norm)) as tf.Scalar;
+        onlyIf(isFinite, () => this.#update(gradients, norm, inputs[4], decayed));
         return [loss, norm];
       })(...inputs, rates)
       : this.#compiled("gradients", () => (...inputs) => {
@@ -175,9 +173,8 @@ export class Trainer {
    * and the forward pass's tensors are free by then. @returns the norm
    */
   async #apply(loss: number, gradients: tf.Tensor[], rates: tf.Tensor1D): Promise<number> {
-    const [norm] = this.#compiled("norm", () => (...gradients) => [globalNorm(gradients)])(
-      ...gradients,
-    );
+    const normOf = this.#compiled("norm", () => (...gradients) => [globalNorm(gradients)]);
+    const [norm] = normOf(...gradients);
     try {
       const value = (await norm.data())[0];
       this.#checkFinite(loss, value);
@@ -224,10 +221,8 @@ export class Trainer {
     }
     const [norm] = this.#compiled("apply", (decayed) => (rates) => {
       const sums = this.#sums(), norm = globalNorm(sums);
-      onlyIf(
-        tf.isFinite(norm) as tf.Scalar,
-        () => this.#update(this.#sums(), norm, rates, decayed),
-      );
+      const isFinite = tf.isFinite(norm) as tf.Scalar;
+      onlyIf(isFinite, () => this.#update(sums, norm, rates, decayed));
       for (const sum of sums) sum.assign(tf.zerosLike(sum));
       return [norm];
     })(rates);
@@ -245,12 +240,12 @@ export class Trainer {
   }
 
   #update(gradients: tf.Tensor[], norm: tf.Tensor, rates: tf.Tensor, decayed: boolean[]): void {
-    update(this.model, gradients, {
-      ...this.options,
-      norm: norm as tf.Scalar,
-      rates: rates as tf.Tensor1D,
-      decayed,
-    });
+    const { options } = this;
+    update(
+      this.model,
+      gradients,
+      { ...options, norm, rates, decayed } as Parameters<typeof update>[2],
+    );
   }
 
   get #forwardOptions(): Pick<TrainerOptions, "embeddingScale" | "gradientCheckpointing"> {
@@ -320,9 +315,8 @@ export class Trainer {
 
   dispose(): void {
     const names = [...(this.#adapter?.parameters ?? this.model.parameters).keys()];
-    this.model.freeState(
-      names.flatMap((name) => [firstMoment(name), secondMoment(name), sumOf(name)]),
-    );
+    const stateOf = (name: string) => [firstMoment(name), secondMoment(name), sumOf(name)];
+    this.model.freeState(names.flatMap(stateOf));
   }
 }
 

@@ -58,7 +58,7 @@ export function configurationFromGguf(
   const heads = reader.size(key("attention.head_count"));
   const headDimension = reader.size(key("attention.key_length"), hiddenSize / heads);
   const maxPositions = reader.size(key("context_length"), 2048);
-  checkNeutral(reader, { key, headDimension, maxPositions });
+  checkNeutral(reader, key, { headDimension, maxPositions });
   const tokens = metadata["tokenizer.ggml.tokens"];
   const vocabulary = Array.isArray(tokens) ? tokens.length : undefined;
   const ropeTheta = shortest(reader.positive(key("rope.freq_base"), 10000));
@@ -91,11 +91,8 @@ export function configurationFromGguf(
 /** Refuses what would change numbers here: keys of other architectures, and unknown ones of attention. */
 function checkNeutral(
   reader: FieldReader,
-  { key, headDimension, maxPositions }: {
-    key: (name: string) => string;
-    headDimension: number;
-    maxPositions: number;
-  },
+  key: (name: string) => string,
+  { headDimension, maxPositions }: Pick<ModelConfiguration, "headDimension" | "maxPositions">,
 ): void {
   for (const [names, values] of NEUTRAL) reader.only(names.map(key), values);
   // Qwen 1.5's files were published with true, which llama.cpp doesn't read.

@@ -54,7 +54,7 @@ export interface OpenedGraph {
  */
 export async function openOnnx(source: string, options: SourceOptions = {}): Promise<OpenedGraph> {
   const { where, dtype } = parseSource(source);
-  const { folder, revision } = await findFolder(source, where, { dtype, options });
+  const { folder, revision } = await findFolder(source, where, dtype, options);
   const subfolder = findGraph(source, folder, dtype);
   const file = join(folder, subfolder, fileOf(dtype));
   const configuration = join(folder, "config.json");
@@ -70,7 +70,7 @@ export async function openOnnx(source: string, options: SourceOptions = {}): Pro
   return {
     name: source,
     ...about,
-    graph: await openGraph(source, { folder, subfolder, dtype, file }),
+    graph: await openGraph(source, folder, subfolder, dtype),
     tokenizer,
     description: { source, kind: "onnx", ...(revision && { revision }), digest },
     identity: identityOf(digest, [fileOf(dtype), text, generation]),
@@ -90,13 +90,9 @@ function parseSource(source: string): { where: string; dtype: Dtype } {
   );
 }
 
-async function findFolder(
-  source: string,
-  where: string,
-  { dtype, options }: { dtype: Dtype; options: SourceOptions },
-): Promise<{ folder: string; revision?: string }> {
+async function findFolder(source: string, where: string, dtype: Dtype, options: SourceOptions) {
   const stat = await Deno.stat(where).catch(() => undefined);
-  if (stat?.isDirectory) return { folder: await Deno.realPath(where) };
+  if (stat?.isDirectory) return { folder: await Deno.realPath(where), revision: undefined };
   if (!isHubId(where)) {
     throw new Error(
       `Cannot open model ${source}: expected a folder with config.json and ` +
@@ -128,15 +124,7 @@ function findGraph(source: string, folder: string, dtype: Dtype): string {
   );
 }
 
-async function openGraph(
-  source: string,
-  { folder, subfolder, dtype, file }: {
-    folder: string;
-    subfolder: string;
-    dtype: Dtype;
-    file: string;
-  },
-): Promise<PreTrainedModel> {
+async function openGraph(source: string, folder: string, subfolder: string, dtype: Dtype) {
   try {
     return await AutoModelForCausalLM.from_pretrained(folder, {
       ...{ dtype, subfolder, device: "cpu", local_files_only: true },
@@ -145,6 +133,7 @@ async function openGraph(
     });
   } catch (error) {
     const found = (error as Error).message.replaceAll(/\s+/g, " ").slice(0, 300);
+    const file = join(folder, subfolder, fileOf(dtype));
     throw new Error(
       `Cannot open model ${source}: expected a graph that onnxruntime can load in ${file}; found: ` +
         `${found}; take the file again, with the _data files beside it`,
@@ -163,11 +152,7 @@ async function namesOperator(file: string, operator: string): Promise<boolean> {
 }
 
 /** A graph's configuration; of other families too, since the graph computes them. */
-function parseOnnxConfiguration(
-  text: string,
-  file: string,
-  generation = "{}",
-): { config: ReadableConfiguration; parameterCount?: number; headDimension?: number } {
+function parseOnnxConfiguration(text: string, file: string, generation = "{}") {
   const fields = parseObject(text, file);
   const reader = new FieldReader({ ...fields, ...fields.text_config as Fields }, file);
   const generated = parseObject(generation, "generation_config.json");

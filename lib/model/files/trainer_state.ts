@@ -96,11 +96,7 @@ function parseState(text: string | undefined, path: string): TrainerState {
 
 const RIGHT_MODEL = "resume with the model that was saved";
 
-function trainedShapes(
-  model: TensorModel,
-  { options: { lora } }: TrainerState,
-  path: string,
-): Map<string, number[]> {
+function trainedShapes(model: TensorModel, { options: { lora } }: TrainerState, path: string) {
   if (lora === undefined) {
     return new Map([...model.parameters].map(([name, { shape }]) => [name, shape]));
   }
@@ -112,11 +108,7 @@ function trainedShapes(
 }
 
 /** The file must have all that is trained with two moments each, in their shapes. */
-function compareShapes(
-  shapes: ReadonlyMap<string, number[]>,
-  file: SafetensorsFile,
-  path: string,
-): void {
+function compareShapes(shapes: ReadonlyMap<string, number[]>, file: SafetensorsFile, path: string) {
   const wanted = new Set<string>();
   for (const [name, shape] of shapes) {
     for (const key of [`model/${name}`, firstMoment(name), secondMoment(name)]) {

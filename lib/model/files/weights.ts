@@ -176,9 +176,7 @@ export function checkTensors(
 }
 
 /** The weights' files of a folder, in order, and in which of them each tensor is to be. */
-async function findWeights(
-  folder: string,
-): Promise<{ files: string[]; index?: Map<string, string> }> {
+async function findWeights(folder: string) {
   const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
   if (names.includes("model.safetensors")) return { files: ["model.safetensors"] };
   const indexName = "model.safetensors.index.json";
