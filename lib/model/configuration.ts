@@ -2,16 +2,15 @@
 import { quote } from "../platform/runtime/quote.ts";
 import { FieldReader, type Fields, isEmpty, parseObject, words } from "./fields.ts";
 
-/** The families whose forward pass this project has. SmolLM2 is a `llama`. */
-export const families = ["llama", "mistral", "qwen2", "qwen3"] as const;
-export type Family = typeof families[number];
-
-const architectures: Record<Family, string> = {
-  llama: "LlamaForCausalLM",
-  mistral: "MistralForCausalLM",
-  qwen2: "Qwen2ForCausalLM",
-  qwen3: "Qwen3ForCausalLM",
+/** The families whose forward pass is here, with transformers' default; SmolLM2 is a `llama`. */
+const familyFacts = {
+  llama: { architecture: "LlamaForCausalLM", maxPositions: 2048 },
+  mistral: { architecture: "MistralForCausalLM", maxPositions: 131072 },
+  qwen2: { architecture: "Qwen2ForCausalLM", maxPositions: 32768 },
+  qwen3: { architecture: "Qwen3ForCausalLM", maxPositions: 32768 },
 };
+export type Family = keyof typeof familyFacts;
+export const families = Object.keys(familyFacts) as Family[];
 
 export type RopeScaling =
   | { type: "linear"; factor: number }
@@ -65,12 +64,9 @@ const takeAgain = "take the configuration from the model's own page";
 const llama3Fields = ["low_freq_factor", "high_freq_factor"];
 const ropeFields = new Set([
   ...llama3Fields,
-  "factor",
-  "original_max_position_embeddings",
-  "partial_rotary_factor",
-  "rope_theta",
-  "rope_type",
-  "type",
+  ...words(
+    "factor original_max_position_embeddings partial_rotary_factor rope_theta rope_type type",
+  ),
 ]);
 
 interface Rope {
@@ -126,14 +122,6 @@ function readRope(reader: FieldReader, name: string, maxPositions: number): Rope
       return rope.fail(key, "default, linear or llama3", "choose a model with one of these");
   }
 }
-
-/** What transformers takes where the field is absent. */
-const defaultMaxPositions: Record<Family, number> = {
-  llama: 2048,
-  mistral: 131072,
-  qwen2: 32768,
-  qwen3: 32768,
-};
 
 /** Which layers see a window only, as transformers has it; what contradicts it is refused. */
 function parseSlidingLayers(
@@ -192,14 +180,15 @@ function checkOwner(reader: FieldReader, family: Family): void {
   const own = [`${family}forcausallm`, `${family}model`];
   const isOwn = (name: unknown) => own.includes(`${name}`.toLowerCase());
   if (Array.isArray(names) && names.length > 0 && !names.some(isOwn)) {
-    reader.fail("architectures", architectures[family], "choose a causal language model");
+    reader.fail(
+      "architectures",
+      familyFacts[family].architecture,
+      "choose a causal language model",
+    );
   }
   if (Object.keys(map ?? {}).some((name) => name.startsWith("AutoModel"))) {
-    reader.fail(
-      "auto_map",
-      "no forward pass of the model's own",
-      `where the model is a plain ${family}, take auto_map out of a copy of the file`,
-    );
+    const advice = `where the model is a plain ${family}, take auto_map out of a copy of the file`;
+    reader.fail("auto_map", "no forward pass of the model's own", advice);
   }
 }
 
@@ -281,7 +270,7 @@ export function parseConfiguration(
     family === "llama" || reader.fields.num_key_value_heads === null ? heads : undefined,
   );
   const headDimension = reader.size("head_dim", family === "qwen3" ? 128 : hiddenSize / heads);
-  const maxPositions = reader.size("max_position_embeddings", defaultMaxPositions[family]);
+  const maxPositions = reader.size("max_position_embeddings", familyFacts[family].maxPositions);
   const rope = parseRope(reader, maxPositions);
   const slidingLayers = parseSlidingLayers(reader, { family, layers, maxPositions });
   const queryKeyNorm = family === "qwen3";
@@ -341,7 +330,7 @@ export function toTransformersConfig(configuration: ModelConfiguration): Record<
     windows.max_window_layers = slidingLayers[0] ?? configuration.layers;
   }
   return {
-    architectures: [architectures[family]],
+    architectures: [familyFacts[family].architecture],
     model_type: family,
     vocab_size: configuration.vocabularySize,
     hidden_size: configuration.hiddenSize,

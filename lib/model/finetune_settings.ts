@@ -1,31 +1,19 @@
 /** Settings of a fine-tuning run: the paper's, and what fits an organism. */
 import { organismFormat } from "../world/format.ts";
-import type { GradientCheckpointing } from "./architecture.ts";
-import type { LoraOptions } from "./adapter.ts";
-import type { Schedule } from "./trainer_options.ts";
+import type { TrainerOptions } from "./trainer_options.ts";
 
-export interface FinetuneSettings {
+export interface FinetuneSettings
+  extends
+    Required<Pick<TrainerOptions, "learningRate" | "schedule" | "weightDecay" | "clipNorm">>,
+    Required<Pick<TrainerOptions, "beta1" | "beta2" | "epsilon" | "batchTokens">>,
+    Pick<TrainerOptions, "gradientCheckpointing" | "lora"> {
   epochs: number;
   /** Conversations in one step of AdamW. */
   batchSize: number;
-  learningRate: number;
-  schedule: Schedule;
   /** Share of the steps for the warm-up. */
   warmupRatio: number;
-  weightDecay: number;
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-  /** Largest norm of all gradients together. */
-  clipNorm: number;
   /** Longer conversations are cut on the right. */
   maxTokens: number;
-  /** Most tokens that go through the model at once; a larger batch is summed up in parts. */
-  batchTokens: number;
-  /** What is recomputed for the gradient, to need less memory. Default: nothing. */
-  gradientCheckpointing?: GradientCheckpointing;
-  /** Low-rank adapters are trained, by the run's seed. Default: all weights, as in the paper. */
-  lora?: LoraOptions;
 }
 
 /**

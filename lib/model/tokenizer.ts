@@ -4,7 +4,7 @@
  * expressions; where it cuts texts otherwise than Rust, that is done in lib/tokenizer. What neither
  * reads is refused by name.
  */
-import { type Fields, parseObject } from "./fields.ts";
+import { type Fields, parseObject, words } from "./fields.ts";
 import { addedTokens, contentOf, createSections } from "./tokenizer/added.ts";
 import { createDecoder } from "./tokenizer/decoder.ts";
 import { filesFromGguf } from "./tokenizer/gguf.ts";
@@ -44,15 +44,10 @@ export interface DecodeOptions {
 }
 
 /** The files of a tokenizer, as they lie in a model's folder; the first one is needed. */
-export const tokenizerFileNames = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
-  "chat_template.jinja",
-  "vocab.json",
-  "merges.txt",
-] as const;
+export const tokenizerFileNames = words(`
+  tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json chat_template.jinja
+  vocab.json merges.txt
+`);
 
 /** The largest that are published have 40 million. */
 const MOST_CHARACTERS = 100_000_000;

@@ -12,6 +12,7 @@ import {
   type Tensor,
 } from "./checkpoint.ts";
 import type { ModelConfiguration } from "../configuration.ts";
+import { words } from "../fields.ts";
 
 export interface TensorHeader {
   shape: number[];
@@ -23,18 +24,13 @@ const EMBEDDING = "model.embed_tokens.weight";
 const HEAD = "lm_head.weight";
 
 /** Segments that PyTorch's wrappers (torch.compile, DataParallel, FSDP) put into names. */
-const WRAPPERS = new Set([
-  "_checkpoint_wrapped_module",
-  "_fsdp_wrapped_module",
-  "_orig_mod",
-  "module",
-]);
+const WRAPPERS = words("_checkpoint_wrapped_module _fsdp_wrapped_module _orig_mod module");
 /** Tables of the rotary positions, which the configuration gives; older files have them. */
 const ROTARY_TABLE = /(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
 
 /** The name of a tensor without wrappers, also where the model without its head was saved. */
 function plainName(name: string): string {
-  const plain = name.split(".").filter((part) => !WRAPPERS.has(part)).join(".");
+  const plain = name.split(".").filter((part) => !WRAPPERS.includes(part)).join(".");
   return /^(layers\.\d+|embed_tokens|norm)\./.test(plain) ? `model.${plain}` : plain;
 }
 
