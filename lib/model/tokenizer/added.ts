@@ -1,8 +1,7 @@
 /** Tokens that are found in a text as they are, before it is cut into words: <s>, <|im_end|>, ... */
 import { quote } from "../../platform/runtime/quote.ts";
-import type { Fields } from "../fields.ts";
 import type { Normalizer } from "./normalizer.ts";
-import type { Piece } from "./words.ts";
+import type { Fields, Piece } from "./words.ts";
 
 export interface AddedToken {
   id: number;

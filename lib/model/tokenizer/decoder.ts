@@ -1,8 +1,7 @@
 /** tokenizer.json's decoders: from tokens back to a text. */
 import { compilePattern } from "./regex.ts";
-import { byteOf, prependScheme } from "./words.ts";
+import { byteOf, type Fields, prependScheme } from "./words.ts";
 
-type Fields = Record<string, unknown>;
 type Decoder = (tokens: string[]) => string[];
 
 const lossy = new TextDecoder("utf-8", { ignoreBOM: true });

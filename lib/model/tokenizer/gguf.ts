@@ -1,7 +1,6 @@
 /** A GGUF file's tokenizer as the tokenizer.json it was made from, with llama.cpp's defaults. */
 import { quote } from "../../platform/runtime/quote.ts";
-import type { Fields } from "../fields.ts";
-import { gpt2Words } from "./words.ts";
+import { type Fields, gpt2Words } from "./words.ts";
 
 const isolate = (Regex: string): Fields => ({
   type: "Split",

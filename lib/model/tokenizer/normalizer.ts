@@ -1,8 +1,7 @@
 /** tokenizer.json's normalizers: what is done to a text before it is cut into words. */
 import { compilePattern } from "./regex.ts";
-import type { Piece } from "./words.ts";
+import type { Fields, Piece } from "./words.ts";
 
-type Fields = Record<string, unknown>;
 export type Normalizer = (piece: Piece) => Piece;
 
 /** A normalizer that makes more characters than this, and more than twice the text's, runs away. */

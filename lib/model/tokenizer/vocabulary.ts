@@ -1,7 +1,7 @@
 /** tokenizer.json's models: from a word to token ids. */
 import { BPE, Unigram, WordPiece } from "@huggingface/tokenizers";
 import { quote } from "../../platform/runtime/quote.ts";
-import type { Fields } from "../fields.ts";
+import type { Fields } from "./words.ts";
 
 export interface Vocabulary {
   /** Ids by token, without those added later. */
