@@ -89,24 +89,20 @@ export function adapterShapes(
   );
 }
 
-function scaleOf({ alpha, rank, rankStabilized }: LoraShape): number {
-  return alpha / (rankStabilized ? Math.sqrt(rank) : rank);
-}
-
+/** The adapter of these tensors: its `scale` is the factor on B A x. */
 export function makeAdapter(
   shape: LoraShape,
   parameters: ReadonlyMap<string, tf.Variable>,
   { dropout = 0 }: { dropout?: number } = {},
 ): Adapter {
-  const { rank, alpha, rankStabilized, targets } = shape;
-  const scale = scaleOf(shape);
-  return { rank, alpha, rankStabilized, targets, scale, parameters, dropout };
+  const { alpha, rank, rankStabilized } = shape;
+  const scale = alpha / (rankStabilized ? Math.sqrt(rank) : rank);
+  return { ...shape, scale, parameters, dropout };
 }
 
 /** An adapter in a few words, for errors and tables. */
 export function describeAdapter({ rank, alpha, rankStabilized, targets }: LoraShape): string {
   const which = targets.length === loraTargets.length ? "all linear layers" : targets.join(", ");
-  return `LoRA of rank ${rank}, alpha ${alpha}${
-    rankStabilized ? " (rank-stabilized)" : ""
-  }, on ${which}`;
+  const scaled = rankStabilized ? " (rank-stabilized)" : "";
+  return `LoRA of rank ${rank}, alpha ${alpha}${scaled}, on ${which}`;
 }

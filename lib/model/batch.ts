@@ -112,15 +112,8 @@ export function packTexts(lengths: readonly number[], width: number): number[][]
   return rows;
 }
 
-export interface Supervision {
-  /** Flat positions b T + t whose next token carries loss. */
-  positions: number[];
-  /** The next token at each of these positions. */
-  targets: number[];
-}
-
-/** The supervised positions of a batch in rows of `length`: position t predicts `labels[t + 1]`. */
-export function supervision({ inputIds, labels }: Batch, length: number): Supervision {
+/** In rows of `length`: flat positions b T + t whose next token carries loss, and that token. */
+export function supervision({ inputIds, labels }: Batch, length: number) {
   const positions: number[] = [], targets: number[] = [];
   inputIds.forEach((row, b) => {
     for (let t = 0; t + 1 < row.length; t++) {

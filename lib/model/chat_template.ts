@@ -35,15 +35,13 @@ export interface ChatTemplate {
   trainingTexts(messages: readonly Message[]): TrainingText[];
 }
 
-export type ChatTemplateFiles = ReadonlyMap<string, string>;
-
 const shown = (value: unknown) => {
   const text = JSON.stringify(value) ?? "none";
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 };
 
 /** The template's text; undefined where the files have none. Of several, the one named default. */
-function templateText(files: ChatTemplateFiles, config: Fields): string | undefined {
+function templateText(files: ReadonlyMap<string, string>, config: Fields): string | undefined {
   const own = files.get("chat_template.jinja");
   if (own !== undefined) return own;
   const given = config.chat_template;
@@ -68,7 +66,7 @@ const marks = /\uE000\d+\uE001/;
  * @throws where there is none, it can't be rendered, or turns have no end or no beginning
  */
 export function chatTemplateFromFiles(
-  files: ChatTemplateFiles,
+  files: ReadonlyMap<string, string>,
   { from = "the model" }: { from?: string } = {},
 ): ChatTemplate {
   const json = (name: string): Fields => JSON.parse(files.get(name) ?? "{}");

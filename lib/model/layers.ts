@@ -222,9 +222,7 @@ export function lmHeadCrossEntropy(
   });
 }
 
-/**
- * f(x, ...weights), its inner values recomputed for the gradient: less memory (Chen et al. 2016).
- */
+/** f(x, ...weights), recomputed for its gradient: less memory, more time (Chen et al. 2016). */
 export function checkpointed<T extends tf.Tensor>(
   f: (x: T, ...weights: tf.Tensor[]) => T,
   inputs: [T, ...tf.Tensor[]],

