@@ -59,10 +59,8 @@ export function strip(text: string, method = "strip", characters = PYTHON_SPACES
 function stripping(node: Node): { method: string; text: Node; characters?: Node } | undefined {
   const { callee, args } = node?.filter ?? node ?? {};
   if (node?.type === "FilterExpression") {
-    const name = (callee ?? node.filter).value;
-    return name === "trim"
-      ? { method: "strip", text: node.operand, characters: args?.[0] }
-      : undefined;
+    const isTrim = (callee ?? node.filter).value === "trim";
+    return isTrim ? { method: "strip", text: node.operand, characters: args?.[0] } : undefined;
   }
   if (node?.type !== "CallExpression" || callee.type !== "MemberExpression" || callee.computed) {
     return;
@@ -126,9 +124,8 @@ function interpreterWithin(scope: Environment): Steps {
       const characters = stripped.characters &&
         interpreter.evaluate(stripped.characters, scope).value;
       if (typeof text === "string") {
-        return runtimeValue(
-          strip(text, stripped.method, (characters as string | null) ?? undefined),
-        );
+        const off = (characters as string | null) ?? undefined;
+        return runtimeValue(strip(text, stripped.method, off));
       }
     }
     try {

@@ -60,10 +60,8 @@ export function checkBatch({ inputIds, labels }: Batch, vocabularySize: number):
     const wrong = findOther(row, vocabularySize, IGNORED);
     if (wrong >= 0) {
       throw new Error(
-        `Cannot train on row ${i}: expected labels from 0 to ${
-          vocabularySize - 1
-        } or ${IGNORED}; ` +
-          `found ${row[wrong]} at ${wrong}`,
+        `Cannot train on row ${i}: expected labels from 0 to ${vocabularySize - 1} or ` +
+          `${IGNORED}; found ${row[wrong]} at ${wrong}`,
       );
     }
   });

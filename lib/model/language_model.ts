@@ -37,14 +37,11 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
     this.batchTokens = parts.batchTokens ?? DEFAULT_BATCH_TOKENS;
     for (const [name, shape] of parameterShapes(this.config)) {
       const actual = this.parameters.get(name)?.shape;
-      if (actual === undefined || !tf.util.arraysEqual(actual, shape)) {
-        throw new Error(
-          `Cannot build ${this.name}: expected ${name} of shape [${shape}]; ` +
-            `found ${
-              actual ? `[${actual}]` : "none"
-            }; config.json and weights must belong together`,
-        );
-      }
+      if (actual !== undefined && tf.util.arraysEqual(actual, shape)) continue;
+      throw new Error(
+        `Cannot build ${this.name}: expected ${name} of shape [${shape}]; found ` +
+          `${actual ? `[${actual}]` : "none"}; config.json and weights must belong together`,
+      );
     }
     if (parts.compiled ?? true) this.session = newSession();
     for (const [name, variable] of this.parameters) this.session?.bind(name, variable);

@@ -22,10 +22,8 @@ export function addLora(model: LanguageModel, options: LoraOptions = {}): Adapte
   for (const [name, [rows, columns]] of adapterShapes(model.config, shape)) {
     const bound = name.includes(".lora_A.") ? 1 / Math.sqrt(columns) : 0;
     const stream = random.fork(name);
-    const data = Float32Array.from(
-      { length: rows * columns },
-      () => bound * (2 * stream.next() - 1),
-    );
+    const draw = () => bound * (2 * stream.next() - 1);
+    const data = Float32Array.from({ length: rows * columns }, draw);
     parameters.set(name, variableOf(data, [rows, columns]));
   }
   const adapter = makeAdapter(shape, parameters);
@@ -67,10 +65,10 @@ export const variableOf = (data: Float32Array, shape: number[]): tf.Variable =>
 /** @throws if the model has an adapter already */
 export function refuseSecond(model: LanguageModel, action: string): void {
   if (model.adapter === undefined) return;
+  const found = describeAdapter(model.adapter);
   throw new Error(
-    `Cannot ${action} ${model.name}: expected a model without one; found ${
-      describeAdapter(model.adapter)
-    }; mergeLora(model) or dropLora(model) first`,
+    `Cannot ${action} ${model.name}: expected a model without one; found ${found}; ` +
+      "mergeLora(model) or dropLora(model) first",
   );
 }
 

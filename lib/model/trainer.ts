@@ -117,10 +117,10 @@ export class Trainer {
   /** One step on a batch. @throws if the loss or a gradient is not finite; nothing has changed then */
   async step(batch: WeightedBatch): Promise<StepResult> {
     if (this.model.adapter !== this.#adapter) {
+      const expected = this.#adapter ? "the adapter that this trainer was made with" : "no adapter";
+      const found = this.model.adapter ? "another" : "none";
       throw new Error(
-        `Cannot train on: expected ${
-          this.#adapter ? "the adapter that this trainer was made with" : "no adapter"
-        }; found ${this.model.adapter ? "another" : "none"}; make another trainer`,
+        `Cannot train on: expected ${expected}; found ${found}; make another trainer`,
       );
     }
     checkBatch(batch, this.model.config.vocabularySize);

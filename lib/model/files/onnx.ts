@@ -105,9 +105,8 @@ export class OnnxModel extends EngineModel {
     const random = new Random(seed).fork("sampling");
     let read = await this.#readAll(ids);
     for (let n = 0; n < maxNewTokens; n++) {
-      const next = sample(numbersOf(read.logits, 0, read.logits.dims[1] - 1), {
-        ...{ temperature, topP, random },
-      });
+      const logits = numbersOf(read.logits, 0, read.logits.dims[1] - 1);
+      const next = sample(logits, { temperature, topP, random });
       yield next;
       if (n + 1 < maxNewTokens) read = await this.#read([[next]], { past: read.past, keep: 1 });
     }

@@ -107,12 +107,11 @@ function findGraph(source: string, folder: string, dtype: Dtype): string {
     found.push(...there);
   }
   const bare = source.replace(/@[^@/\\]*$/, "");
+  const sources = found.map((one) => `${bare}@${one}`).join(" or ");
   throw new Error(
     `Cannot open model ${source}: expected onnx/${fileOf(dtype)} (${dtype}) in ${folder}; found ` +
       (found.length > 0
-        ? `${found.map(fileOf).join(", ")}; give ${
-          found.map((one) => `${bare}@${one}`).join(" or ")
-        }`
+        ? `${found.map(fileOf).join(", ")}; give ${sources}`
         : "no graph; export it by optimum-cli export onnx, or load its safetensors without onnx:"),
   );
 }

@@ -142,8 +142,9 @@ function compareOptions(
   // A function can only be compared by what it gives next.
   const { steps } = state;
   if (factor?.(steps) !== state.factor) {
-    const say = (factor?: number) => factor === undefined ? "no factor" : `the factor ${factor}`;
-    refuse(path, `${say(factor?.(steps))} at step ${steps}`, say(state.factor), advice);
+    const say = (factor?: number, where = "") =>
+      factor === undefined ? "no factor" : `the factor ${factor}${where}`;
+    refuse(path, say(factor?.(steps), ` at step ${steps}`), say(state.factor), advice);
   }
   const decayed = (name: string) => state.decayed?.includes(name) ?? true;
   const wrong = decays && names.find((name) => decays(name) !== decayed(name));
