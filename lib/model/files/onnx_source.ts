@@ -1,13 +1,12 @@
 /** ONNX graphs of a folder or the hub, in the layout of transformers.js: config.json, onnx/model*.onnx. */
 import { join } from "node:path";
-import { AutoModelForCausalLM, type PreTrainedModel } from "@huggingface/transformers";
+import { AutoModelForCausalLM } from "@huggingface/transformers";
 import { exists, readText } from "../../platform/runtime/files.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
-import type { Tokenizer } from "../tokenizer.ts";
 import { parameterShapes } from "../architecture.ts";
 import { families, type Family, parseConfiguration } from "../configuration.ts";
 import { FieldReader, type Fields, parseObject } from "../fields.ts";
-import type { ModelDescription, ReadableConfiguration } from "../readable_model.ts";
+import type { ModelDescription } from "../readable_model.ts";
 import type { OnnxModelParts } from "./onnx.ts";
 import { downloadModel, isDataOf, isHubId } from "./hub.ts";
 import {
