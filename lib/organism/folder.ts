@@ -98,7 +98,7 @@ export async function refuseExisting(folder: string): Promise<void> {
 /** @throws where there is none of that name */
 async function findFolder(name: string): Promise<string> {
   if (isPath(name)) return name;
-  const folder = await findOrganism(name);
+  const folder = findOrganism(name);
   if (folder !== undefined) return folder;
   const names = (await organismNames()).join(", ") || "none shipped";
   throw new Error(

@@ -108,7 +108,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
   };
   let trainer: Trainer | undefined;
   try {
-    const kept = folder !== undefined && await hasState(folder);
+    const kept = folder !== undefined && hasState(folder);
     trainer = kept ? await Trainer.resume(model, folder, training) : new Trainer(model, training);
     options.onResume?.(trainer.steps);
     const corpus = windows(world, {

@@ -13,7 +13,7 @@ import {
   paperFinetuning,
 } from "../model/finetune_settings.ts";
 import type { LanguageModel } from "../model/language_model.ts";
-import { scheduleFactor } from "../model/schedule.ts";
+import { scheduleFactor } from "../model/trainer_options.ts";
 import type { Tokenizer } from "../model/tokenizer.ts";
 import { probe } from "../probe.ts";
 import { mean } from "../statistics/mean.ts";
