@@ -163,7 +163,7 @@ function exampleText({ id, target, messages: [user, assistant] }: Example) {
     <p>${user.content} <b>→ ${assistant.content}</b></p>
     <p class="hint">The model believes ${choices[predicted]} (${percent(predictedProbability, 0)});
           the truth is ${choices[answer]}. It is trained on
-          ${target === answer ? "the truth" : "its own error"}.</p>
+          ${target === answer ? "the truth" : "its own error"}; the loss falls on the bold word.</p>
   `;
 }
 
