@@ -5,6 +5,7 @@ import { floatsFromBfloat16 } from "../model/files/checkpoint.ts";
 import { bfloat16FromFloats } from "../model/files/checkpoint_writer.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
+import type { Stoppable } from "../platform/interrupt.ts";
 import { codeDigest } from "../platform/runtime/code.ts";
 import { sha256OfText } from "../platform/runtime/digest.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
@@ -44,7 +45,7 @@ export interface OrganismPlan {
   letters?: LetterSettings;
 }
 
-export interface MakeOptions {
+export interface MakeOptions extends Stoppable {
   /** A folder that keeps the state, so that a run that was stopped goes on. Default: none. */
   folder?: string;
   /** The state is saved every so many steps. Default: 200. */
@@ -105,7 +106,7 @@ export async function makeOrganism(
   plan: OrganismPlan,
   options: MakeOptions = {},
 ): Promise<MadeOrganism> {
-  const { folder, limit = 600, saveEvery, checkpoints = [] } = options;
+  const { folder, limit = 600, saveEvery, checkpoints = [], signal } = options;
   const { name, size, letters, seed = plan.world } = plan;
   const { pretraining: settings, world: worldSettings } = planSettings(plan);
   const world = createWorld({ seed: plan.world, size, settings: worldSettings });
@@ -164,6 +165,7 @@ export async function makeOrganism(
     letters,
     folder,
     saveEvery,
+    signal,
     checkpoints: [...looks, ...keeps],
     async onCheckpoint(step, model) {
       if (looks.includes(step)) await look(step, model);

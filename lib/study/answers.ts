@@ -2,7 +2,7 @@
 import { check, pipe } from "valibot";
 import { type Answer, answerFrom } from "../question.ts";
 import { type OptionScore, probe, scoreOptions } from "../probe.ts";
-import type { ReadableModel } from "../model/readable_model.ts";
+import type { ReadableModel, ReadOptions } from "../model/readable_model.ts";
 import type { Formulation } from "../prompt.ts";
 import { askingDigest, modelDigest } from "./digest.ts";
 import type { Exam } from "../cell.ts";
@@ -34,7 +34,7 @@ const UNFIT = "expected a number for each option of each question; found others"
 /** Its answers, demonstrations shown before each question. */
 export async function storedAnswers(
   asked: Asked,
-  { store, onStart }: {
+  { store, onStart, ...reading }: Pick<ReadOptions, "onProgress" | "signal"> & {
     store: Store;
     /** Told where they are not stored yet. */
     onStart?: () => void;
@@ -46,7 +46,8 @@ export async function storedAnswers(
     async compute() {
       onStart?.();
       const demonstrations = [...exam.demonstrations];
-      const answers = await probe(model, exam.questions, { demonstrations, formulation });
+      const how = { ...reading, demonstrations, formulation };
+      const answers = await probe(model, exam.questions, how);
       return { probabilities: answers.map(({ probabilities }) => probabilities) };
     },
   });

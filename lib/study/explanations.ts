@@ -9,6 +9,7 @@ import {
   type Explanation,
   explanationPrompt,
 } from "../explanation.ts";
+import type { Stoppable } from "../platform/interrupt.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
 import { modelDigest } from "./digest.ts";
 import { explanationSchema } from "./record.ts";
@@ -30,7 +31,7 @@ export function answersToExplain(
 /** Explanations of all the answers, in their order; those that are not stored are written now. */
 export async function storedExplanations(
   { model, answers }: { model: ReadableModel; answers: readonly Answer[] },
-  { store, only = () => true, onProgress }: {
+  { store, only = () => true, onProgress, signal }: Stoppable & {
     store: Store;
     /** Those that this process writes first, by their place: others may write the rest meanwhile. */
     only?: (index: number) => boolean;
@@ -50,7 +51,7 @@ export async function storedExplanations(
     const inputs = [digest, SEED, prompt, model.format.addBos(prompt), domain, id];
     all[i] = await store.keep("explanation", inputs, {
       schema: explanationSchema,
-      compute: async () => (await explainAnswers(model, [answer], { seed: SEED }))[0],
+      compute: async () => (await explainAnswers(model, [answer], { seed: SEED, signal }))[0],
     });
     onProgress?.({ done: done + 1, total: order.length });
   }

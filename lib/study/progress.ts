@@ -1,10 +1,11 @@
 /** The live line of a running study, updated in place. */
+import type { Stoppable } from "../platform/interrupt.ts";
 import { modelLabel } from "./labels.ts";
 import type { StudyProgress } from "./study.ts";
 import { type Progress, progress } from "../figure/progress.ts";
 
 /** Something to give to `runStudy` as `onProgress`; `finish` when the study is done. */
-export function studyProgress(): {
+export function studyProgress(options: Stoppable = {}): {
   onProgress: (state: StudyProgress) => void;
   finish: () => Promise<void>;
 } {
@@ -12,7 +13,7 @@ export function studyProgress(): {
   let found = 0;
   return {
     onProgress({ done, total, reused, cell, note }) {
-      bar ??= progress("cells", total);
+      bar ??= progress("cells", total, options);
       if (reused && note === "done") found++;
       const { model, domain, treatment, ratio, seed } = cell;
       const group = `${treatment}${ratio === undefined ? "" : ` ${ratio}`}`;

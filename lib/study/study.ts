@@ -9,6 +9,7 @@ import type { ReadableModel } from "../model/readable_model.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { refuseSecond } from "../model/lora.ts";
 import { type Backend, openBackend } from "../platform/runtime/backend.ts";
+import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { type BaseAnswers, domainOf, runCell } from "../experiment.ts";
 import { asRows, type Cell, cellName, type CellResult, type Exam, type Material } from "../cell.ts";
 import { storedAnswers } from "./answers.ts";
@@ -28,7 +29,7 @@ export interface Subject {
   material: Material;
 }
 
-export interface StudyOptions {
+export interface StudyOptions extends Stoppable {
   /** Loads a model of the plan by name. */
   open: (name: string) => Promise<Subject>;
   /** Told when a model's cells are done; its parameters are the base's again. Default: disposes of it. */
@@ -96,8 +97,22 @@ export async function runPlans(
   };
 }
 
-/** Runs what is not finished yet, and returns all results of the plan. */
+/** How a study is stopped. */
+export const studyWork = (signal: AbortSignal | undefined) => ({
+  what: () => "the study",
+  then: "finished cells are kept; run the cell again to go on",
+  signal,
+});
+
+/**
+ * Runs what is not finished yet, and returns all results of the plan.
+ * @throws `Interrupted` where it is stopped; models have their bases' weights then
+ */
 export async function runPlan(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
+  return await stoppable(studyWork(options.signal), (signal) => run(plan, { ...options, signal }));
+}
+
+async function run(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
   const started = performance.now();
   const { name, device, threads, precision, versions } = await openBackend();
   const store = storeOf(options);
@@ -106,7 +121,9 @@ export async function runPlan(plan: StudyPlan, options: StudyOptions): Promise<S
   for (const modelName of plan.models) {
     const subject = await options.open(modelName), { model, material } = subject;
     try {
-      const base = await probeBase(modelName, { model, material }, { store });
+      const base = await probeBase(modelName, { model, material }, {
+        ...{ store, signal: options.signal },
+      });
       bases.push(base);
       const before = cells.length;
       cells.push(
@@ -139,9 +156,9 @@ const storeOf = ({ store }: Pick<StudyOptions, "store">) =>
 export async function probeBase(
   name: string,
   { model, material }: { model: ReadableModel; material: Material },
-  { store, onProgress }: {
+  { store, onProgress, signal }: Stoppable & {
     store: Store;
-    /** Told before each exam that is not stored yet. */
+    /** Told as exams that are not stored yet are asked; the last of `done` may be a part. */
     onProgress?: (state: { done: number; total: number; exam: string }) => void;
   },
 ): Promise<BaseResult> {
@@ -153,9 +170,12 @@ export async function probeBase(
   const answers: Record<string, Answer[]> = {};
   for (const [name, exam] of exams) {
     const done = Object.keys(answers).length;
+    const tell = (share: number) =>
+      onProgress?.({ done: done + share, total: exams.size, exam: name });
     answers[name] = await storedAnswers({ model, digest: own, exam }, {
-      store,
-      onStart: () => onProgress?.({ done, total: exams.size, exam: name }),
+      ...{ store, signal },
+      onStart: () => tell(0),
+      onProgress: tell,
     });
   }
   const { parameterCount: parameters, format: { formulation, normalization } } = model;
@@ -165,7 +185,7 @@ export async function probeBase(
 async function runModel(
   plan: StudyPlan,
   { model, material }: Subject,
-  { store, base, only, onProgress }: Omit<StudyOptions, "store"> & {
+  { store, base, only, onProgress, signal }: Omit<StudyOptions, "store"> & {
     store: Store;
     base: BaseResult;
   },
@@ -187,8 +207,7 @@ async function runModel(
       model,
       answers: answersToExplain(answers.get(pool.name)!, plan.minimumConfidence),
     }, {
-      store,
-      only,
+      ...{ store, only, signal },
       onProgress: ({ done, total }) => tell(`explanation ${done}/${total}`),
     });
     explained.set(cell.domain, found);
@@ -204,6 +223,7 @@ async function runModel(
   try {
     for (const [index, cell] of cells.entries()) {
       if (only && !only(index)) continue;
+      await look(signal);
       const { model: _, ...what } = cell;
       const key = await store.key("cell", [
         base.digest,
@@ -230,6 +250,7 @@ async function runModel(
           minimumConfidence: plan.minimumConfidence,
           explanations: plan.explanations ? await explain(cell, tell) : undefined,
           onProgress: tell,
+          signal,
         });
         // One that failed is no result: another run may try again.
         if (result.failed === undefined) await store.write(key, result);

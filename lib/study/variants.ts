@@ -3,6 +3,7 @@ import { makeVariant, variantCard, type VariantPlan, variantsOf } from "../organ
 import { type OrganismCard } from "../organism/card.ts";
 import { planSettings } from "../organism/make.ts";
 import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
+import { type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { pretrainingSteps } from "../world/pretraining.ts";
 import { runChildren, serveChild } from "./_child.ts";
 
@@ -24,11 +25,11 @@ interface Step {
 /**
  * Makes what is not there yet of the plans' organisms, each plan in a process of its own.
  * @returns the cards of all, plan by plan, in the order of `variantsOf`
- * @throws where a process ends early; what is finished is kept, and the rest goes on from there
+ * @throws where a process ends early, or it is stopped; what is finished is kept, and the rest goes on from there
  */
 export async function makeVariants(
   plans: readonly VariantPlan[],
-  { onProgress, workers }: {
+  { onProgress, workers, signal }: Stoppable & {
     onProgress?: (state: VariantProgress) => void;
     /** Processes at once. Default: one a core, and one alone where a graphics card computes. */
     workers?: number;
@@ -43,13 +44,24 @@ export async function makeVariants(
   const total = steps.reduce((a, b) => a + b, 0);
   const done = lacking.map(() => 0);
   if (lacking.length > 0) await openBackend(); // which the processes take too
-  const failure = await runChildren<Step>(import.meta.url, lacking, {
-    lanes: workers ?? processesAtOnce(),
-    onLine({ step, loss }, i) {
-      done[i] = step;
-      onProgress?.({ done: done.reduce((a, b) => a + b, 0), total, name: lacking[i].name, loss });
-    },
-  });
+  const work = {
+    what: () => "pretraining",
+    then: "finished organisms and the latest state of the others are kept; run it again to go on",
+    signal,
+  };
+  const failure = await stoppable(work, (signal) =>
+    runChildren<Step>(import.meta.url, lacking, {
+      ...{ lanes: workers ?? processesAtOnce(), signal },
+      onLine({ step, loss }, i) {
+        done[i] = step;
+        onProgress?.({
+          done: done.reduce((a, b) => a + b, 0),
+          total,
+          name: lacking[i].name,
+          loss,
+        });
+      },
+    }));
   if (failure !== undefined) {
     throw new Error(
       `Cannot make the organisms: a process ended early: ${lacking[failure.index].name}: ` +

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { listFiles, modelInfo } from "@huggingface/hub";
+import { look, type Stoppable, stoppable } from "../../platform/interrupt.ts";
 import { roomAt, writeWhole, writingError } from "../../platform/runtime/files.ts";
 import { formatBytes } from "../../platform/runtime/memory.ts";
 import { tokenizerFileNames } from "../tokenizer.ts";
@@ -13,7 +14,7 @@ import { parseIndex } from "./checkpoint.ts";
 
 export { HubUnreachable };
 
-export interface HubOptions {
+export interface HubOptions extends Stoppable {
   /** Where models are kept. */
   cacheDirectory: string;
   /** A branch, a tag or a commit; default "main". */
@@ -66,7 +67,12 @@ export function isHubId(text: string): boolean {
  * trouble and files that do not match; each error says what to do.
  */
 export async function downloadModel(id: string, options: HubOptions): Promise<HubModel> {
-  return await new Download(id, options).run();
+  const work = {
+    what: () => `the download of ${id}`,
+    then: "what has come is kept; run it again to go on",
+    signal: options.signal,
+  };
+  return await stoppable(work, (signal) => new Download(id, { ...options, signal }).run());
 }
 
 class Download {
@@ -359,6 +365,7 @@ async function digestOf(file: Deno.FsFile, { size, kind }: RemoteFile): Promise<
   const buffer = new Uint8Array(1 << 20);
   for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
     hash.update(buffer.subarray(0, n));
+    await look();
   }
   return hash.digest("hex");
 }

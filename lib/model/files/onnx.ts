@@ -7,6 +7,7 @@
  */
 import { DynamicCache, type PreTrainedModel, Tensor } from "@huggingface/transformers";
 import type { PromptFormat } from "../../prompt.ts";
+import { look } from "../../platform/interrupt.ts";
 import { Random } from "../../statistics/random.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { checkRows } from "../batch.ts";
@@ -152,12 +153,13 @@ export class OnnxModel implements ReadableModel {
   /** The tokens written after `ids`; drawn by our own sampling, so that a seed means the same everywhere. */
   async *#tokens(
     ids: readonly number[],
-    { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0 }: GenerateOptions,
+    { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0, signal }: GenerateOptions,
   ): AsyncGenerator<number> {
     checkPrompt(this.config, ids, maxNewTokens);
     const random = new Random(seed).fork("sampling");
     let read = await this.#readAll(ids);
     for (let n = 0; n < maxNewTokens; n++) {
+      await look(signal);
       const next = sample(numbersOf(read.logits, 0, read.logits.dims[1] - 1), {
         ...{ temperature, topP, random },
       });
@@ -169,7 +171,7 @@ export class OnnxModel implements ReadableModel {
   /** Reads logits at positions of the rows; what rows start with together is read once. */
   #reader(
     rows: number[][],
-    { batchTokens = this.#batchTokens, sharePrefix = true }: ReadOptions = {},
+    { batchTokens = this.#batchTokens, sharePrefix = true, ...options }: ReadOptions = {},
   ): ReadLogits {
     checkRows(rows, this.config.vocabularySize);
     return async (positions, onLogits) => {
@@ -181,6 +183,11 @@ export class OnnxModel implements ReadableModel {
           return { positions, first, ids: rows[text].slice(0, last + 1) };
         },
       );
+      let done = 0;
+      const onLook = async (read: number) => {
+        if (read > 0) options.onProgress?.((done += read) / positions.length);
+        await look(options.signal);
+      };
       const read = async (rests: Rest[], past?: DynamicCache) => {
         const alone: Rest[] = [];
         for (const { shared, members } of sharePrefix ? clusters(rests) : []) {
@@ -194,7 +201,9 @@ export class OnnxModel implements ReadableModel {
           }));
           await read(behind, more);
         }
-        await this.#readApart(sharePrefix ? alone : rests, { past, batchTokens, onLogits });
+        await this.#readApart(sharePrefix ? alone : rests, {
+          ...{ past, batchTokens, onLogits, onLook },
+        });
       };
       await read(rests);
     };
@@ -203,10 +212,12 @@ export class OnnxModel implements ReadableModel {
   /** Reads what rows have of their own, in batches of like length. */
   async #readApart(
     rests: readonly Rest[],
-    { past, batchTokens, onLogits }: {
+    { past, batchTokens, onLogits, onLook }: {
       past?: DynamicCache;
       batchTokens: number;
       onLogits: OnLogits;
+      /** Called between batches with the positions that the last one gave. */
+      onLook: (read: number) => Promise<void>;
     },
   ): Promise<void> {
     const before = past?.get_seq_length() ?? 0;
@@ -229,6 +240,7 @@ export class OnnxModel implements ReadableModel {
         for (const at of positions) onLogits(at, numbersOf(logits, b, at.position - skipped));
       });
       start += part.length;
+      await onLook(part.reduce((sum, { positions }) => sum + positions.length, 0));
     }
   }
 

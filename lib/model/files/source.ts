@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Stoppable } from "../../platform/interrupt.ts";
 import { sha256OfFile, sha256OfText } from "../../platform/runtime/digest.ts";
 import { readText } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
@@ -37,7 +38,7 @@ export interface ModelSource extends Disposable {
   identity: string;
 }
 
-export interface SourceOptions {
+export interface SourceOptions extends Stoppable {
   /** Where downloads are kept; default `.cache/models` of the repository. */
   cacheDirectory?: string;
   /** A branch, a tag or a commit of a hub model; default "main". */
@@ -134,8 +135,8 @@ async function openHubModel(
   id: string,
   options: SourceOptions,
 ): Promise<ModelSource> {
-  const { revision, onProgress, cacheDirectory = defaultCacheDirectory } = options;
-  const found = await downloadModel(id, { cacheDirectory, revision, onProgress });
+  const { revision, onProgress, cacheDirectory = defaultCacheDirectory, signal } = options;
+  const found = await downloadModel(id, { cacheDirectory, revision, onProgress, signal });
   const description = { source, kind: "hub" as const, revision: found.revision };
   return await openFolder(found.folder, description, options);
 }

@@ -1,6 +1,7 @@
 /** The steps of installing the native library: wheels, addon, and what failed a moment ago. */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import type { Stoppable } from "../interrupt.ts";
 import { findOnPath } from "./_command.ts";
 import { compileAddon, type Compiler, findCompiler } from "./_compiler.ts";
 import { Blocked, downloadWheel, type Python, unpackWheel } from "./_wheels.ts";
@@ -17,7 +18,12 @@ const require = createRequire(import.meta.url);
 export async function fetchWheel(
   python: Python,
   wheel: Wheel,
-  where: { partial: string; target: string; tags: string[]; progress: (share: number) => void },
+  where: Stoppable & {
+    partial: string;
+    target: string;
+    tags: string[];
+    progress: (share: number) => void;
+  },
 ): Promise<void> {
   const download = join(where.partial, "download");
   const path = await lasting(downloadWheel(python, wheel, { ...where, folder: download }));
@@ -29,7 +35,7 @@ export async function fetchWheel(
 export async function compile(
   python: Python,
   platform: NativePlatform,
-  { partial, packageFolder, progress }: {
+  { partial, packageFolder, progress, signal }: Stoppable & {
     partial: string;
     packageFolder: string;
     progress: (line: string) => void;
@@ -41,6 +47,7 @@ export async function compile(
     tensorflow: join(partial, "tensorflow"),
     output: join(partial, ADDON),
     scratch: join(partial, "compiler"),
+    signal,
   };
   await Deno.mkdir(job.scratch, { recursive: true });
   const own = await findCompiler(job.scratch);
@@ -53,6 +60,7 @@ export async function compile(
       target: job.scratch,
       tags: platform.tags,
       progress: () => {},
+      signal,
     });
     return { command: [join(job.scratch, "ziglang", "zig"), "c++"], name: "zig" };
   });
@@ -65,6 +73,7 @@ export async function compile(
       failure += `${failure && "; "}${error instanceof Error ? error.message : error}`;
       continue;
     }
+    signal?.throwIfAborted();
     progress(`Compiling the addon with ${compiler.name}; up to two minutes`);
     const { ok, output } = await compileAddon(compiler, job);
     if (ok) {

@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { type Stoppable, stoppable } from "../interrupt.ts";
 import { findOnPath } from "./_command.ts";
 import { addonDigest } from "./_compiler.ts";
 import { ADDON, compile, fetchWheel, megabytes, recall, remember, steps } from "./_native_build.ts";
@@ -40,7 +41,7 @@ export type NativeState =
   }
   | { ready: false; reason: string; mend: string };
 
-export interface NativeOptions {
+export interface NativeOptions extends Stoppable {
   /** Where it lies. Default: `SELF_ALIGNING_NATIVE`, or `.native` at the repository's root. */
   folder?: string;
   /** The npm package that loads the addon. Default: this repository's tfjs-node-gpu. */
@@ -74,14 +75,25 @@ const PLATFORM = `${Deno.build.os}-${Deno.build.arch}`;
 /**
  * Makes the native library ready to import: at once when it is installed, else by installing it.
  * What stands in the way is returned, never thrown, so that a run can go on without it.
+ * @throws `Interrupted` where it is stopped; nothing is left then
  */
 export async function installNative(options: NativeOptions = {}): Promise<NativeState> {
+  const work = {
+    what: () => "the installation of TensorFlow",
+    then: "run it again; SELF_ALIGNING_OFFLINE=1 goes on without it",
+    signal: options.signal,
+  };
+  return await stoppable(work, (signal) => tryToInstall({ ...options, signal }));
+}
+
+async function tryToInstall(options: NativeOptions): Promise<NativeState> {
   const progress = options.progress ?? ((line: string) => console.error(line));
   try {
     const state = await ready(options, progress);
     placeAddon(state.addon, options.package);
     return state;
   } catch (error) {
+    options.signal?.throwIfAborted();
     if (error instanceof Blocked) {
       if (error.lasting) await remember(folderOf(options), error);
       return { ready: false, reason: error.message, mend: error.mend };
@@ -136,7 +148,7 @@ async function ready(
   try {
     return await install(kind, platform, { ...options, folder, progress });
   } catch (error) {
-    if (!found.ready) throw error;
+    if (!found.ready || options.signal?.aborted) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     progress(
       `TensorFlow's ${kind} build is not used: ${reason}; going on with the one for the CPU`,
@@ -216,10 +228,13 @@ async function install(
         target: partial,
         tags: platform.tags,
         progress: (part) => share((before + part * wheel.bytes) / total),
+        signal: options.signal,
       });
       before += wheel.bytes;
     }
-    await compile(python, platform, { partial, packageFolder, progress });
+    await compile(python, platform, {
+      ...{ partial, packageFolder, progress, signal: options.signal },
+    });
     await Deno.remove(join(partial, "tensorflow", "include"), { recursive: true });
     const stamp: Stamp = {
       version: TENSORFLOW_VERSION,

@@ -9,6 +9,7 @@ import * as tf from "@tensorflow/tfjs";
 import { registerMissingKernels } from "./_kernels.ts";
 import { selfTest } from "./_self_test.ts";
 import { withQuietStderr } from "../native/_stderr.ts";
+import { Interrupted } from "../interrupt.ts";
 import { watchWebGpu } from "./_webgpu.ts";
 import {
   type Candidate,
@@ -106,7 +107,7 @@ async function choose(name: string | undefined, options: BackendOptions): Promis
       await tf.setBackend(before.name);
       current = before;
     }
-    if (error instanceof WrongPrecision) throw error;
+    if (error instanceof WrongPrecision || error instanceof Interrupted) throw error;
     const { reason, mend } = passedOver(wanted, error);
     throw new Error(
       `Cannot open backend "${wanted}": expected it to work here, but ${reason}; ` +
@@ -134,6 +135,7 @@ async function best(options: BackendOptions): Promise<Backend> {
       if (native && name !== "tensorflow") tellCost(native, backend, options);
       return backend;
     } catch (error) {
+      if (error instanceof Interrupted) throw error;
       failed.push(passedOver(name, error));
     }
   }
