@@ -1,11 +1,12 @@
 /**
  * `deno task lab`: JupyterLab on the notebooks, from a private Python environment that is made the
- * first time. Further arguments go to JupyterLab; `--check` starts it, asks it for the kernel, and
- * ends.
+ * first time. `--reset` takes back what running and saving changed in the shipped notebooks. Further
+ * arguments go to JupyterLab; `--check` starts it, asks it for the kernel, and ends.
  */
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { pngScale } from "../figure/theme.ts";
-import { writeWhole } from "../platform/runtime/files.ts";
+import { exists, writeWhole } from "../platform/runtime/files.ts";
+import { installKernelspec } from "../platform/notebook/kernelspec.ts";
 import { lines } from "../platform/native/lines.ts";
 import { installNative, ROOT } from "../platform/native/native.ts";
 import { pythonEnvironment } from "../platform/native/python.ts";
@@ -16,14 +17,26 @@ const PACKAGES = ["jupyterlab==4.6.6", "plotly==7.1.0"];
 /** Where a kernelspec of our own lies; `deno jupyter --install` would write into the user's home. */
 const SHARE = join(ROOT, ".cache", "jupyter");
 
-/** How Jupyter starts the kernel. With "message" its Stop button interrupts; a signal would kill. */
-const KERNELSPEC = {
-  argv: [Deno.execPath(), "jupyter", "--kernel", "--conn", "{connection_file}"],
-  display_name: "Deno",
-  language: "typescript",
-  interrupt_mode: "message",
-  env: { DENO_V8_FLAGS: "--max-old-space-size=8192" },
-};
+/**
+ * JupyterLab leaves its kernels behind unless it is ended by SIGTERM or, in a terminal, by Ctrl-C: also
+ * when the terminal is closed, and when who started it is gone. What nohup ignores stays ignored.
+ */
+const SERVER = `
+import os, signal, threading, time
+def end(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+def watch(parent):
+    while os.getppid() == parent:
+        time.sleep(2)
+    end()
+for name in ("SIGHUP", "SIGINT"):
+    number = getattr(signal, name, None)
+    if number and signal.getsignal(number) != signal.SIG_IGN:
+        signal.signal(number, end)
+threading.Thread(target=watch, args=[os.getppid()], daemon=True).start()
+from jupyterlab.labapp import main
+main()
+`;
 
 /**
  * Until the mouse enters a figure, plotly's extension shows its png at natural size, one and a half
@@ -37,16 +50,17 @@ const checking = Deno.args.includes("--check");
 const passedOn = Deno.args.filter((arg) => arg !== "--check");
 
 try {
+  if (Deno.args.includes("--reset")) {
+    await reset();
+    Deno.exit(0);
+  }
   const python = await pythonEnvironment({
     packages: PACKAGES,
     root: join(ROOT, ".cache", "python"),
   });
   const native = await installNative();
   if (!native.ready) console.error(`Without TensorFlow: ${native.reason}. ${native.mend}`);
-  await writeWhole(
-    join(SHARE, "kernels", "deno", "kernel.json"),
-    JSON.stringify(KERNELSPEC, null, 2) + "\n",
-  );
+  await installKernelspec(SHARE);
   await writeWhole(join(SHARE, "custom", "custom.css"), STYLE);
   Deno.exit(await serve(python));
 } catch (error) {
@@ -57,10 +71,9 @@ try {
 async function serve(python: string): Promise<number> {
   const server = new Deno.Command(python, {
     args: [
-      "-m",
-      "jupyterlab",
+      ...["-c", SERVER],
       `--ServerApp.root_dir=${ROOT}`,
-      "--LabApp.default_url=/lab/tree/notebooks",
+      "--LabApp.default_url=/lab/tree/notebooks/00-start.ipynb",
       "--LabApp.custom_css=True",
       `--ServerApp.tornado_settings=static_custom_path=${join(SHARE, "custom")}`,
       // Jupyter refuses to run as root, as in a container, unless told.
@@ -72,9 +85,12 @@ async function serve(python: string): Promise<number> {
     env: { JUPYTER_PATH: [SHARE, Deno.env.get("JUPYTER_PATH") ?? []].flat().join(delimiter) },
     stderr: checking ? "piped" : "inherit",
   }).spawn();
-  // Ctrl-C reaches JupyterLab too, which asks before it ends: wait for it.
-  Deno.addSignalListener("SIGINT", () => {});
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", () => server.kill("SIGTERM"));
+  const end = () => server.kill("SIGTERM");
+  // In a terminal Ctrl-C reaches JupyterLab too, which asks before it ends: wait for it.
+  Deno.addSignalListener("SIGINT", () => Deno.stdin.isTerminal() || end());
+  if (Deno.build.os !== "windows") {
+    for (const signal of ["SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, end);
+  }
   if (!checking) return (await server.status).code;
   await check(server);
   return 0;
@@ -98,4 +114,32 @@ async function check(server: Deno.ChildProcess): Promise<void> {
     throw new Error(`Cannot start JupyterLab; its last lines:\n${output.slice(-10).join("\n")}`);
   }
   console.log(`JupyterLab runs; its Deno kernel: ${kernel.join(" ")}`);
+}
+
+/** Puts the shipped notebooks back as git has them, keeping those that are replaced; others stay as they are. */
+async function reset(): Promise<void> {
+  const git = async (...args: string[]) => {
+    const command = new Deno.Command("git", { args, cwd: ROOT });
+    const { success, stdout } = await command.output().catch(() => ({
+      success: false,
+      stdout: null,
+    }));
+    if (!success) {
+      throw new Error(
+        "Cannot reset the notebooks: expected git, and a folder that git clone made; found none; " +
+          "download the project again and take its notebooks/",
+      );
+    }
+    return new TextDecoder().decode(stdout!).split("\0").filter((line) => line !== "");
+  };
+  await git("ls-files", "--error-unmatch", "notebooks/00-start.ipynb");
+  const changed = await git("diff", "HEAD", "--name-only", "--diff-filter=MD", "-z", "notebooks");
+  if (changed.length === 0) return console.log("The shipped notebooks are as they came.");
+  const folder = join(ROOT, ".cache", "reset", new Date().toISOString().replaceAll(/[:.]/g, "-"));
+  for (const name of changed.filter((name) => exists(join(ROOT, name)))) {
+    await Deno.mkdir(join(folder, dirname(name)), { recursive: true });
+    await Deno.copyFile(join(ROOT, name), join(folder, name));
+  }
+  await git("checkout", "HEAD", "--", ...changed);
+  console.log(`Restored ${changed.join(", ")}; they are kept as they were in ${folder}`);
 }
