@@ -3,13 +3,14 @@
  * first time. `--reset` takes back what running and saving changed in the shipped notebooks. Further
  * arguments go to JupyterLab; `--check` starts it, asks it for the kernel, and ends.
  */
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, join } from "node:path";
 import { pngScale } from "../figure/theme.ts";
-import { exists, writeWhole } from "../platform/runtime/files.ts";
+import { writeWhole } from "../platform/runtime/files.ts";
 import { installKernelspec } from "../platform/notebook/kernelspec.ts";
 import { lines } from "../platform/native/lines.ts";
 import { installNative, ROOT } from "../platform/native/native.ts";
 import { pythonEnvironment } from "../platform/native/python.ts";
+import { resetNotebooks } from "./reset.ts";
 
 /** plotly brings the extension that draws its figures in JupyterLab. */
 const PACKAGES = ["jupyterlab==4.6.6", "plotly==7.1.0"];
@@ -51,7 +52,7 @@ const passedOn = Deno.args.filter((arg) => arg !== "--check");
 
 try {
   if (Deno.args.includes("--reset")) {
-    await reset();
+    console.log(await resetNotebooks(ROOT));
     Deno.exit(0);
   }
   const python = await pythonEnvironment({
@@ -114,32 +115,4 @@ async function check(server: Deno.ChildProcess): Promise<void> {
     throw new Error(`Cannot start JupyterLab; its last lines:\n${output.slice(-10).join("\n")}`);
   }
   console.log(`JupyterLab runs; its Deno kernel: ${kernel.join(" ")}`);
-}
-
-/** Puts the shipped notebooks back as git has them, keeping those that are replaced; others stay as they are. */
-async function reset(): Promise<void> {
-  const git = async (...args: string[]) => {
-    const command = new Deno.Command("git", { args, cwd: ROOT });
-    const { success, stdout } = await command.output().catch(() => ({
-      success: false,
-      stdout: null,
-    }));
-    if (!success) {
-      throw new Error(
-        "Cannot reset the notebooks: expected git, and a folder that git clone made; found none; " +
-          "download the project again and take its notebooks/",
-      );
-    }
-    return new TextDecoder().decode(stdout!).split("\0").filter((line) => line !== "");
-  };
-  await git("ls-files", "--error-unmatch", "notebooks/00-start.ipynb");
-  const changed = await git("diff", "HEAD", "--name-only", "--diff-filter=MD", "-z", "notebooks");
-  if (changed.length === 0) return console.log("The shipped notebooks are as they came.");
-  const folder = join(ROOT, ".cache", "reset", new Date().toISOString().replaceAll(/[:.]/g, "-"));
-  for (const name of changed.filter((name) => exists(join(ROOT, name)))) {
-    await Deno.mkdir(join(folder, dirname(name)), { recursive: true });
-    await Deno.copyFile(join(ROOT, name), join(folder, name));
-  }
-  await git("checkout", "HEAD", "--", ...changed);
-  console.log(`Restored ${changed.join(", ")}; they are kept as they were in ${folder}`);
 }

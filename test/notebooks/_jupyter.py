@@ -11,7 +11,8 @@ from jupyter_client.manager import start_new_kernel
 
 folder, cells = sys.argv[1], json.loads(sys.argv[2])
 manager, client = start_new_kernel(kernel_name="deno", cwd=folder)
-print(json.dumps({"pid": manager.provisioner.process.pid}), flush=True)
+language = client.kernel_info(reply=True, timeout=60)["content"]["language_info"]
+print(json.dumps({"pid": manager.provisioner.process.pid, "language": language}), flush=True)
 for cell in cells:
     pressed, outputs = None, []
 

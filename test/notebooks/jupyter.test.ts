@@ -9,6 +9,7 @@ import {
   removeKernelspec,
   userShare,
 } from "../../lib/platform/notebook/kernelspec.ts";
+import { readNotebook } from "../../lib/platform/notebook/notebook.ts";
 import { temporaryFolder } from "./_notebook.ts";
 
 const python = await pythonEnvironment({ packages: ["jupyter_client==8.9.1"] })
@@ -22,6 +23,8 @@ interface Cell {
 
 interface Said {
   pid?: number;
+  /** What the kernel says that it runs. */
+  language?: object;
   output?: string;
   status?: string;
   error?: string;
@@ -46,7 +49,8 @@ async function startJupyter(folder: string, cells: Cell[]) {
   const said = (async function* () {
     for await (const line of lines(child.stdout)) yield JSON.parse(line) as Said;
   })();
-  return { child, said, pid: (await said.next()).value!.pid! };
+  const { pid, language } = (await said.next()).value!;
+  return { child, said, pid: pid!, language };
 }
 
 /** The processes that `parent` started as workers, by Linux's list of processes. */
@@ -127,6 +131,23 @@ Deno.test({
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     assert.deepEqual(processes.filter(runs), []);
+  },
+});
+
+Deno.test({
+  name: "opening a shipped notebook changes nothing: its language is the kernel's to the letter",
+  ignore: python === undefined,
+  async fn() {
+    await using folder = await temporaryFolder();
+    const { child, said, language } = await startJupyter(folder.path, []);
+    await said.return();
+    await child.status;
+    const notebooks = new URL("../../notebooks/", import.meta.url);
+    for (const { name } of Deno.readDirSync(notebooks)) {
+      if (!name.endsWith(".ipynb")) continue;
+      const { metadata } = await readNotebook(fileURLToPath(new URL(name, notebooks)));
+      assert.deepEqual(metadata.language_info, language, name);
+    }
   },
 });
 
