@@ -59,6 +59,7 @@ async function ask(settings: Settings, signal: AbortSignal | undefined): Promise
   const store = new Store(storePath());
   const bar = progress("asking the base models", names.length, { signal });
   const bases: ProbedBase[] = [];
+  let before = 0;
   for (const [i, name] of names.entries()) {
     const label = modelLabel(name);
     bar.update(i, label);
@@ -66,7 +67,10 @@ async function ask(settings: Settings, signal: AbortSignal | undefined): Promise
     try {
       const base = await probeBase(name, { model, material }, {
         ...{ store, signal },
-        onProgress: ({ done, total, exam }) => bar.update(i + done / total, `${label} ${exam}`),
+        onProgress({ done, found, total, exam }) {
+          bar.update(i + done / total, `${label} ${exam}`, names.length, before + found / total);
+          if (done === total) before += found / total;
+        },
       });
       const answers = poolAnswers(base, material);
       const audit = auditPools(answers), { format } = model;

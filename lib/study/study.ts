@@ -158,8 +158,8 @@ export async function probeBase(
   { model, material }: { model: ReadableModel; material: Material },
   { store, onProgress, signal }: Stoppable & {
     store: Store;
-    /** Told as exams that are not stored yet are asked; the last of `done` may be a part. */
-    onProgress?: (state: { done: number; total: number; exam: string }) => void;
+    /** Told as exams are asked, `done` with its part of the present one; `found` were stored. */
+    onProgress?: (state: { done: number; found: number; total: number; exam: string }) => void;
   },
 ): Promise<BaseResult> {
   const own = await modelDigest(model);
@@ -168,15 +168,19 @@ export async function probeBase(
     for (const exam of [pool, ...Object.values(suites).flat()]) exams.set(exam.name, exam);
   }
   const answers: Record<string, Answer[]> = {};
+  let found = 0;
   for (const [name, exam] of exams) {
     const done = Object.keys(answers).length;
     const tell = (share: number) =>
-      onProgress?.({ done: done + share, total: exams.size, exam: name });
+      onProgress?.({ done: done + share, found, total: exams.size, exam: name });
+    let isFound = true;
     answers[name] = await storedAnswers({ model, digest: own, exam }, {
       ...{ store, signal },
-      onStart: () => tell(0),
+      onStart: () => isFound = false,
       onProgress: tell,
     });
+    if (isFound) found++;
+    tell(1);
   }
   const { parameterCount: parameters, format: { formulation, normalization } } = model;
   return { model: name, digest: own, parameters, asking: { formulation, normalization }, answers };

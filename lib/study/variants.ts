@@ -8,8 +8,9 @@ import { pretrainingSteps } from "../world/pretraining.ts";
 import { runChildren, serveChild } from "./_child.ts";
 
 export interface VariantProgress {
-  /** Steps done of all plans together, those of an earlier run included. */
+  /** Steps done of all plans together, those of an earlier run included; how many those are. */
   done: number;
+  found: number;
   total: number;
   /** The plan that has moved on. */
   name: string;
@@ -42,7 +43,7 @@ export async function makeVariants(
   }
   const steps = lacking.map((plan) => pretrainingSteps(planSettings(plan).pretraining));
   const total = steps.reduce((a, b) => a + b, 0);
-  const done = lacking.map(() => 0);
+  const done = lacking.map(() => 0), found: number[] = [];
   if (lacking.length > 0) await openBackend(); // which the processes take too
   const work = {
     what: () => "pretraining",
@@ -54,12 +55,10 @@ export async function makeVariants(
       ...{ lanes: workers ?? processesAtOnce(), signal },
       onLine({ step, loss }, i) {
         done[i] = step;
-        onProgress?.({
-          done: done.reduce((a, b) => a + b, 0),
-          total,
-          name: lacking[i].name,
-          loss,
-        });
+        found[i] ??= step;
+        const sum = (steps: number[]) => steps.reduce((a, b) => a + b, 0);
+        const state = { done: sum(done), found: sum(found), total, loss };
+        onProgress?.({ ...state, name: lacking[i].name });
       },
     }));
   if (failure !== undefined) {
