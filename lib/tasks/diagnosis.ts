@@ -2,6 +2,7 @@
 import { statfsSync } from "node:fs";
 import os from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../platform/cache.ts";
 import { findCompiler } from "../platform/native/_compiler.ts";
 import { run } from "../platform/native/_command.ts";
 import { findPip } from "../platform/native/_wheels.ts";
@@ -84,7 +85,7 @@ export async function examine({ root = ROOT }: DoctorOptions = {}): Promise<Doct
     native,
     tools,
     organisms: holdings(join(data, "organisms"), ORGANISM_FILES),
-    models: holdings(join(root, ".cache", "models")),
+    models: holdings(root === ROOT ? cacheFolder("models") : join(root, ".cache", "models")),
     data: holdings(data).filter(({ name }) => name !== "organisms"),
     missing: [],
   };

@@ -4,6 +4,7 @@
  * arguments go to JupyterLab; `--check` starts it, asks it for the kernel, and ends.
  */
 import { delimiter, join } from "node:path";
+import { cacheFolder } from "../platform/cache.ts";
 import { pngScale } from "../figure/theme.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { installKernelspec } from "../platform/notebook/kernelspec.ts";
@@ -16,7 +17,7 @@ import { resetNotebooks } from "./reset.ts";
 const PACKAGES = ["jupyterlab==4.6.6", "plotly==7.1.0"];
 
 /** Where a kernelspec of our own lies; `deno jupyter --install` would write into the user's home. */
-const SHARE = join(ROOT, ".cache", "jupyter");
+const SHARE = cacheFolder("jupyter");
 
 /**
  * JupyterLab leaves its kernels behind unless it is ended by SIGTERM or, in a terminal, by Ctrl-C: also
@@ -55,10 +56,7 @@ try {
     console.log(await resetNotebooks(ROOT));
     Deno.exit(0);
   }
-  const python = await pythonEnvironment({
-    packages: PACKAGES,
-    root: join(ROOT, ".cache", "python"),
-  });
+  const python = await pythonEnvironment({ packages: PACKAGES });
   const native = await installNative();
   if (!native.ready) console.error(`Without TensorFlow: ${native.reason}. ${native.mend}`);
   await installKernelspec(SHARE);

@@ -1,5 +1,5 @@
 /** `deno task pretrain`: makes an organism from its seed, in a folder of its own. See --help. */
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, relative, resolve } from "node:path";
 import { progress } from "../figure/progress.ts";
 import { checkCardGate, type OrganismCard } from "../organism/card.ts";
 import { remakeCommand } from "../organism/card_text.ts";
@@ -15,9 +15,9 @@ import {
   type WorldSettings,
   worldSizes,
 } from "../world/settings.ts";
+import { cacheFolder } from "../platform/cache.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
-import { ROOT } from "../platform/native/native.ts";
 import { kebab, parseFlags } from "./flags.ts";
 
 const WORLD_NAMES = Object.keys(worldSizes.small) as (keyof WorldSettings)[];
@@ -275,7 +275,7 @@ async function main(): Promise<number> {
   const { name: backend, device } = await openBackend();
   console.log(`Pretraining ${plan.name} on ${backend} (${device})`);
 
-  const folder = join(ROOT, ".cache", "pretrain", await planKey(plan));
+  const folder = cacheFolder("pretrain", await planKey(plan));
   let line: ReturnType<typeof progress> | undefined;
   let first = 0, started = 0;
   const { world, model, card } = await makeOrganism(plan, {

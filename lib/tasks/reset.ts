@@ -1,10 +1,11 @@
 /** The shipped notebooks as they came: what running and saving changed in them is taken back by git. */
 import { dirname, join } from "node:path";
+import { cacheFolder } from "../platform/cache.ts";
 import { exists } from "../platform/runtime/files.ts";
 
 /**
  * Puts the notebooks of a project back as git has them; those of one's own stay, and the replaced ones are
- * kept in its `.cache/reset`.
+ * kept in the cache.
  * @returns what was done
  * @throws where there is no git, or the folder was not made by it
  */
@@ -23,7 +24,7 @@ export async function resetNotebooks(root: string): Promise<string> {
   const found = await git("diff", "HEAD", "--name-only", "--diff-filter=MD", "-z", "notebooks");
   const changed = found.split("\0").filter((name) => name !== "");
   if (changed.length === 0) return "The shipped notebooks are as they came.";
-  const folder = join(root, ".cache", "reset", new Date().toISOString().replaceAll(/[:.]/g, "-"));
+  const folder = cacheFolder("reset", new Date().toISOString().replaceAll(/[:.]/g, "-"));
   for (const name of changed.filter((name) => exists(join(root, name)))) {
     await Deno.mkdir(join(folder, dirname(name)), { recursive: true });
     await Deno.copyFile(join(root, name), join(folder, name));

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cacheFolder } from "../../platform/cache.ts";
 import type { Stoppable } from "../../platform/interrupt.ts";
 import { sha256OfFile, sha256OfText } from "../../platform/runtime/digest.ts";
 import { readText } from "../../platform/runtime/files.ts";
@@ -39,7 +40,7 @@ export interface ModelSource extends Disposable {
 }
 
 export interface SourceOptions extends Stoppable {
-  /** Where downloads are kept; default `.cache/models` of the repository. */
+  /** Where downloads are kept; default `models` in the cache. */
   cacheDirectory?: string;
   /** A branch, a tag or a commit of a hub model; default "main". */
   revision?: string;
@@ -64,7 +65,7 @@ export const ONNX = "onnx:";
 export const isOnnx = (source: string): boolean => source.startsWith(ONNX);
 
 /** Where downloads are kept by default. */
-export const defaultCacheDirectory: string = join(root, ".cache", "models");
+export const defaultCacheDirectory: string = cacheFolder("models");
 
 /** A small real model for trials and tests. */
 const smollm2 = "HuggingFaceTB/SmolLM2-135M-Instruct";
@@ -221,7 +222,7 @@ export function letterFolder(name: string): string {
 
 /** Where a variant, an organism made for an experiment, is kept; git ignores it. */
 export function variantFolder(name: string): string {
-  return join(root, ".cache", "organisms", name);
+  return cacheFolder("organisms", name);
 }
 
 /** The text of a file, or undefined when there is none. */

@@ -4,7 +4,7 @@
  * at the root of the repository; the npm package gets a link to the addon, which finds the library
  * beside itself, so that moving the repository or making node_modules anew breaks nothing.
  */
-import { statfsSync } from "node:fs";
+import { accessSync, constants, statfsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
@@ -191,6 +191,14 @@ async function install(
     );
   }
   const packageFolder = options.package ?? tfjsPackage();
+  try {
+    accessSync(packageFolder, constants.W_OK);
+  } catch {
+    throw new Blocked(
+      `it is not installed, and ${packageFolder}, which needs a link to it, can't be written to`,
+      `let its owner run ${INSTALL_COMMAND}`,
+    );
+  }
 
   await Deno.mkdir(folder, { recursive: true });
   const space = statfsSync(folder);

@@ -3,13 +3,13 @@
  * shown in (PyTorch, transformers, JupyterLab). Nothing is installed outside its folder.
  */
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { cacheFolder } from "../cache.ts";
 import { lines } from "./lines.ts";
 
 export interface PythonOptions {
   /** Pip requirements, pinned (`name==version`). */
   packages: string[];
-  /** Folder that holds the environments. Default: the project's `.cache/python`. */
+  /** Folder that holds the environments. Default: `python` in the cache. */
   root?: string;
   /** The Python that makes the environment. Default: the first of `python3` and `python` found. */
   python?: string;
@@ -68,7 +68,7 @@ export async function existingPythonEnvironment(
   return await isMade(folder) ? executable(folder) : undefined;
 }
 
-const ENVIRONMENTS = fileURLToPath(new URL("../../../.cache/python", import.meta.url));
+const ENVIRONMENTS = cacheFolder("python");
 const MARKER = "made.json";
 
 async function environmentName(packages: string[]): Promise<string> {

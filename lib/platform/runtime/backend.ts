@@ -2,13 +2,14 @@
  * Where the arithmetic runs: native TensorFlow (CPU or CUDA), WebGPU, WebAssembly, plain
  * JavaScript, the first of these that works. Chosen once per process.
  */
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { createRequire } from "node:module";
 import os from "node:os";
 import * as tf from "@tensorflow/tfjs";
 import { registerMissingKernels } from "./_kernels.ts";
 import { selfTest } from "./_self_test.ts";
 import { withQuietStderr } from "../native/_stderr.ts";
+import { cacheFolder } from "../cache.ts";
 import { Interrupted } from "../interrupt.ts";
 import { watchWebGpu } from "./_webgpu.ts";
 import {
@@ -19,7 +20,7 @@ import {
   measuredText,
   type StepShape,
 } from "./backend_choice.ts";
-import { INSTALL_COMMAND, installNative, nativeState, ROOT } from "../native/native.ts";
+import { INSTALL_COMMAND, installNative, nativeState } from "../native/native.ts";
 import { TENSORFLOW_VERSION } from "../native/native_wheels.ts";
 import "./free_memory.ts";
 import { usesCard } from "../compile/backend.ts";
@@ -349,7 +350,7 @@ function faster(
   { shape }: BackendOptions,
 ): Promise<Choice> {
   const machine = [processor(), threads(), Deno.version.deno, tf.version.tfjs];
-  const folder = join(ROOT, ".cache", "backend");
+  const folder = cacheFolder("backend");
   return fasterOf(candidates, { about: [...about, ...machine], shape, folder });
 }
 
