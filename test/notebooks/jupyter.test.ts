@@ -99,7 +99,7 @@ Deno.test({
     await child.status;
     assert.equal(replies.length, 4, "Jupyter's client ended early");
     const [opened, stopped, after, waited] = replies;
-    assert.equal(opened.status, "ok", opened.error);
+    assert.equal(opened.status, "ok", `${opened.error}`);
     assert.equal(
       stopped.error,
       "Interrupted: Stopped the study; finished cells are kept; run the cell again to go on",
