@@ -1,7 +1,6 @@
 /**
  * How a file writes its answers. One row rarely tells: 1 is the second option, the first one, or an
- * option that reads "1". So all rows of a file are looked at together, and a file that leaves it open
- * is refused with what was found.
+ * option that reads "1". So all rows are looked at together; a file that leaves it open is refused.
  */
 import { LETTERS } from "../question.ts";
 import { RowFault, show } from "./_rows.ts";
@@ -12,10 +11,7 @@ export type AnswerForm = typeof answerForms[number];
 
 /** How answers are read. */
 export interface AnswerOptions {
-  /**
-   * How answers are written. Default: told from the whole file. A file without a single answer of
-   * this form is read by its own.
-   */
+  /** How answers are written. Default: told from the file, as where none is of this form. */
   answers?: AnswerForm;
 }
 
@@ -74,20 +70,10 @@ export function optionIndex(
 }
 
 function expected({ choices, labels }: AnsweredRow, form?: AnswerForm): string {
-  const last = choices.length - 1;
-  const named = labels ? `a label ${labels.join(", ")}` : `a letter A..${LETTERS[last]}`;
-  switch (form) {
-    case "letter":
-      return named;
-    case "index0":
-      return `an index 0..${last}`;
-    case "index1":
-      return `a number 1..${last + 1}`;
-    case "text":
-      return "an option's text";
-    default:
-      return `an index 0..${last}, ${named} or an option's text`;
-  }
+  const last = choices.length - 1, index0 = `an index 0..${last}`, text = "an option's text";
+  const letter = labels ? `a label ${labels.join(", ")}` : `a letter A..${LETTERS[last]}`;
+  const forms = { letter, index0, index1: `a number 1..${last + 1}`, text };
+  return form ? forms[form] : `${index0}, ${letter} or ${text}`;
 }
 
 /** The form of all rows; a fault where they leave it open; undefined where no row has an answer. */
@@ -136,17 +122,16 @@ function formOf(
     const index = optionIndex(form, unlike);
     return `${form} (${index === undefined ? "no option" : show(unlike.choices[index])})`;
   });
-  return new RowFault(
-    `${start} ${show(unlike.answer)} on line ${unlike.line}, which may be ${
-      readings.join(" or ")
-    }, and the other rows do not tell; ${say}`,
-  );
+  const found = `${show(unlike.answer)} on line ${unlike.line}, which may be ${
+    readings.join(" or ")
+  }`;
+  return new RowFault(`${start} ${found}, and the other rows do not tell; ${say}`);
 }
 
 /**
  * How the rows write their answers, where that can be told, and the index that each answer means or
- * the fault of its row. `usual`: the forms that files of this layout are published in, which decide
- * where several fit equally well.
+ * the fault of its row. `usual`: the forms of this layout, which decide where several fit equally
+ * well.
  */
 export function readAnswerForm(
   rows: readonly AnsweredRow[],

@@ -1,7 +1,7 @@
 /**
- * Where a row holds its question, options and answer, by the names that published exams use: options
- * in a list, in columns, or as texts with labels (MMLU, CMMLU, C-Eval, MedMCQA, ARC, OpenBookQA,
- * CommonsenseQA, HellaSwag and what pandas writes of them).
+ * Where a row holds its question, options and answer, by the names that published exams use:
+ * options in a list, in columns, or as texts with labels (MMLU, CMMLU, C-Eval, MedMCQA, ARC,
+ * OpenBookQA, CommonsenseQA, HellaSwag and what pandas writes of them).
  */
 import type { CsvRow } from "./_csv.ts";
 import { type AnswerForm, few } from "./_answer_form.ts";
@@ -16,10 +16,7 @@ const NAMES = {
   explanation: ["explanation", "exp"],
   subject: ["subject", "subject_name"],
 };
-/**
- * Fields by which rows are known whose answers count from 0: this project's questions, which name
- * their domain, the authors' exams, which keep the row that they came from, and answers of a model.
- */
+/** Fields of rows whose answers count from 0: this project's, the authors' exams, a model's. */
 const COUNTED_FROM_0 = ["domain", "raw", "pred", "golden_prob"];
 /** `a`, `option_a`, `opa`, `choice1`, `choices[0]`, `ending0`: options in columns. */
 const COLUMN =
@@ -55,10 +52,9 @@ function optionColumns(names: readonly string[]): string[] | undefined {
     return columns.length > 1 ? [columns] : [];
   });
   if (found.length > 1) {
+    const sets = found.map((columns) => columns.join(",")).join(" and ");
     throw new RowFault(
-      `choices: expected one set of option columns; found ${
-        found.map((columns) => columns.join(",")).join(" and ")
-      }; leave out all but one`,
+      `choices: expected one set of option columns; found ${sets}; leave out all but one`,
     );
   }
   return found[0];
@@ -100,9 +96,7 @@ function optionsOf(given: unknown): { choices: unknown; labels?: string[] } {
   const fit = Array.isArray(labels) && Array.isArray(choices) && labels.length === choices.length &&
     new Set(labels).size === labels.length && labels.every((one) => typeof one === "string");
   if (!fit) {
-    throw new RowFault(
-      `choices: expected a text and a label of its own for each option; found ${show(given)}`,
-    );
+    fault("choices", "a text and a label of its own for each option", given);
   }
   return { choices, labels: labels as string[] };
 }
@@ -158,21 +152,14 @@ export function layOut(row: Row): LaidOutRow {
     usual.push("index0");
   }
   const part = (name: "id" | "domain" | "context") => row[names.get(name) ?? name];
-  return {
-    value: {
-      ...row,
-      id: part("id"),
-      domain: part("domain"),
-      context: part("context"),
-      subject: field("subject"),
-      explanation: field("explanation"),
-      question: nested ? nested.stem : asked,
-      answer,
-      choices: options.choices,
-    },
-    ...(options.labels ? { labels: options.labels } : {}),
-    usual,
+  const { labels, choices } = options, question = nested ? nested.stem : asked;
+  const value = {
+    ...row,
+    ...{ id: part("id"), domain: part("domain"), context: part("context") },
+    ...{ subject: field("subject"), explanation: field("explanation") },
+    ...{ question, answer, choices },
   };
+  return { value, ...(labels ? { labels } : {}), usual };
 }
 
 /**
@@ -196,9 +183,9 @@ export function questionColumns(rows: readonly CsvRow[]): string[] {
   if (!isHeader && answered[0] === first && damaged <= few(whole.length)) {
     return ["question", "a", "b", "c", "d", "answer"];
   }
+  const found = show(first.cells.join(","));
   throw new RowFault(
-    `header: expected question,A,B,C,D,answer, or other names of option columns; found ${
-      show(first.cells.join(","))
-    }; name the columns so`,
+    `header: expected question,A,B,C,D,answer, or other names of option columns; found ${found}; ` +
+      "name the columns so",
   );
 }

@@ -1,7 +1,7 @@
 /**
- * Lists and records as a cell of a table holds them: JSON, Python's repr (what pandas writes for a
- * list) and numpy's (for an array: spaces in place of commas, or `array([...], dtype=object)`).
- * Own code, because no library reads numpy's.
+ * Lists and records in a cell of a table: JSON, Python's repr (what pandas writes for a list) and
+ * numpy's (spaces in place of commas, or `array([...], dtype=object)`). Own code, because no
+ * library reads numpy's.
  */
 
 /** What stands in a cell. Numbers and truth values stay texts as they are written. */

@@ -1,6 +1,5 @@
 /**
- * Rows of a text in JSONL, JSON or CSV, each with its line; what can't be read is kept as a fault,
- * so that a reader can report every row that it leaves out.
+ * Rows of a text in JSONL, JSON or CSV, with their lines; what can't be read is kept as a fault.
  */
 import { quote } from "../platform/runtime/quote.ts";
 import { type CsvRow, parseCsv } from "./_csv.ts";
@@ -25,19 +24,18 @@ export class RowFault extends Error {}
 
 /** How rows are read from a text. */
 export interface RowOptions {
-  /** The file's name: for rejected rows and for the format. */
+  /** The file's name, for rejected rows and the format: CSV by its name, else JSON by the text. */
   file: string;
-  /** Default: `csv` for a file named so or `tsv`, `json` when the text starts with `[`, else `jsonl`. */
-  format?: "jsonl" | "json" | "csv";
-  /** Characters that a line (or CSV row) may have. Default: 1,000,000. */
-  maximumLineLength?: number;
 }
 
-/** What a row's texts are checked against. */
-export interface TextRules {
-  /** Reject texts with U+FFFD: set by readers of files that are not clean UTF-8. Default: false. */
-  rejectReplacementCharacter?: boolean;
-}
+/** Characters that a row may have: its parts are looked at several times. */
+const LONGEST_ROW = 1_000_000;
+
+const tooLong = (length: number) =>
+  length > LONGEST_ROW ? `line: expected at most ${LONGEST_ROW} characters; found ${length}` : "";
+
+/** Whether texts with U+FFFD are rejected: those of files that are not clean UTF-8. Default: false. */
+export type TextRules = { rejectReplacementCharacter?: boolean };
 
 /** A value as a reason shows it: short, quoted, on one line. */
 export const show = (value: unknown): string => value === undefined ? "nothing" : quote(value);
@@ -52,10 +50,8 @@ export function textField(field: string, value: unknown, rules: TextRules = {}):
   if (typeof value !== "string" || value.trim() === "") fault(field, "a text", value);
   if (value.includes("\0")) fault(field, "no NUL character", value);
   if (!value.isWellFormed()) fault(field, "whole Unicode characters", value);
-  if (rules.rejectReplacementCharacter && value.includes("\uFFFD")) {
-    fault(field, "UTF-8 text", value);
-  }
-  return value;
+  const damaged = rules.rejectReplacementCharacter && value.includes("\uFFFD");
+  return damaged ? fault(field, "UTF-8 text", value) : value;
 }
 
 /** First line of each element of a JSON array known to be valid, and its length in the text. */
@@ -90,22 +86,17 @@ function elementPlaces(text: string): { line: number; length: number }[] {
 /** The line that a JSON.parse message points at; 1 when it names none. */
 function faultLine(text: string, error: unknown): number {
   const message = String(error);
-  const line = /line (\d+)/.exec(message);
-  if (line) return Number(line[1]);
-  const position = /position (\d+)/.exec(message);
-  return position ? text.slice(0, Number(position[1])).split("\n").length : 1;
+  const [, line] = /line (\d+)/.exec(message) ?? [];
+  if (line) return Number(line);
+  const [, position = 0] = /position (\d+)/.exec(message) ?? [];
+  return text.slice(0, Number(position)).split("\n").length;
 }
 
 /** Rows of JSONL or of a JSON array, each with its line; unreadable ones carry `fault`. */
-function jsonRows(
-  text: string,
-  options: Omit<RowOptions, "file"> = {},
-): SourceRow[] {
-  const limit = options.maximumLineLength ?? 1_000_000;
+function jsonRows(text: string): SourceRow[] {
   const clean = text.replace(/^\uFEFF/, "");
-  const tooLong = (length: number) => `line: expected at most ${limit} characters; found ${length}`;
   // A first line that ends in an open bracket begins a value of several lines.
-  if (options.format === "json" || (!options.format && /^\s*(\[|\{(.*[[{])?\s*\n)/.test(clean))) {
+  if (/^\s*(\[|\{(.*[[{])?\s*\n)/.test(clean)) {
     let values: unknown;
     try {
       values = JSON.parse(clean);
@@ -117,25 +108,20 @@ function jsonRows(
     }
     const places = elementPlaces(clean);
     return values.map((value, i) => {
-      const { line, length } = places[i];
-      return length > limit ? { line, fault: tooLong(length) } : { line, value };
+      const { line, length } = places[i], fault = tooLong(length);
+      return fault ? { line, fault } : { line, value };
     });
   }
-  const rows: SourceRow[] = [];
-  for (const [i, raw] of clean.split("\n").entries()) {
-    if (raw.trim() === "") continue;
-    const line = i + 1;
-    if (raw.length > limit) {
-      rows.push({ line, fault: tooLong(raw.length) });
-      continue;
-    }
+  return clean.split("\n").flatMap((raw, i): SourceRow[] => {
+    if (raw.trim() === "") return [];
+    const line = i + 1, fault = tooLong(raw.length);
+    if (fault) return [{ line, fault }];
     try {
-      rows.push({ line, value: JSON.parse(raw) });
+      return [{ line, value: JSON.parse(raw) }];
     } catch (error) {
-      rows.push({ line, fault: `unreadable JSON: ${message(error)}` });
+      return [{ line, fault: `unreadable JSON: ${message(error)}` }];
     }
-  }
-  return rows;
+  });
 }
 
 function message(error: unknown): string {
@@ -152,17 +138,16 @@ export function headerNames({ cells }: CsvRow): string[] {
 }
 
 /** How the columns of a CSV are found. */
-export interface CsvOptions extends Pick<RowOptions, "maximumLineLength"> {
+interface CsvOptions {
   /**
-   * Names of the columns in lower case, from all rows: other names than the first row's cells mean
-   * that there is no header. May throw `RowFault`. Default: the first row names them.
+   * Names of the columns in lower case, from all rows: others than the first row's cells mean that
+   * there is no header. May throw `RowFault`. Default: the first row names them.
    */
   columns?: (rows: readonly CsvRow[]) => string[];
 }
 
 /** Rows of CSV as records by column; columns without a name are left out, as are blank ids. */
 function csvRows(text: string, options: CsvOptions = {}): SourceRow[] {
-  const limit = options.maximumLineLength ?? 1_000_000;
   const rows = parseCsv(text.replace(/^\uFEFF/, ""));
   if (rows.length === 0) return [];
   const [first] = rows;
@@ -179,10 +164,8 @@ function csvRows(text: string, options: CsvOptions = {}): SourceRow[] {
     if (cells.length !== columns.length) {
       return { line, fault: `cells: expected ${columns.length}; found ${cells.length}` };
     }
-    const length = cells.reduce((sum, cell) => sum + cell.length, 0);
-    if (length > limit) {
-      return { line, fault: `line: expected at most ${limit} characters; found ${length}` };
-    }
+    const long = tooLong(cells.reduce((sum, cell) => sum + cell.length, 0));
+    if (long) return { line, fault: long };
     const named = columns.map((name, i) => [name, cells[i]] as const);
     const blank = ([name, cell]: readonly [string, string]) =>
       name === "" || /^(id|domain)$/.test(name) && cell === "";
@@ -206,8 +189,8 @@ const SPLIT = /^(auxiliary_)?(test|dev|val|validation|train)$/;
 export const isInSplit = (file: string): boolean => SPLIT.test(file.split(/[\\/]/).at(-2) ?? "");
 
 /**
- * The domain that a file's place names: `history` of `exams/history/test.jsonl`; in a folder of a split
- * the file's subject, or the folder above where the file is named after the split too.
+ * The domain that a file's place names: `history` of `exams/history/test.jsonl`; in a folder of a
+ * split the file's subject, or the folder above where the file is named after the split too.
  */
 export function placeName(file: string): string | undefined {
   const folders = file.split(/[\\/]/).slice(0, -1).filter((part) => !/^\.{0,2}$/.test(part));
@@ -217,14 +200,12 @@ export function placeName(file: string): string | undefined {
 
 /** Rows of a text in any of the formats. */
 export function sourceRows(text: string, options: RowOptions & CsvOptions): SourceRow[] {
-  const format = options.format ?? (/\.[ct]sv$/i.test(options.file) ? "csv" : undefined);
-  return format === "csv" ? csvRows(text, options) : jsonRows(text, { ...options, format });
+  return /\.[ct]sv$/i.test(options.file) ? csvRows(text, options) : jsonRows(text);
 }
 
 /**
- * Turns rows into values by `read`, which throws `RowFault` for a bad one; of two values with the
- * same id in one domain the second is rejected (the published ids count from 0 in each domain). `read` gets the row's 1-based position, and may
- * give undefined to leave the row out without fault.
+ * Turns rows into values by `read`, which gets the row's 1-based position, throws `RowFault` for a
+ * bad one, and may leave one out by undefined. A second value of an id and domain is rejected.
  */
 export function collectRows<T extends { id: string | number; domain: string }>(
   rows: SourceRow[],

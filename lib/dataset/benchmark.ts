@@ -1,7 +1,4 @@
-/**
- * Files of MMLU, CMMLU and C-Eval: one a subject, options in columns A to D. The paper uses MMLU as two
- * suites for each domain: ID, the subjects of the same domain, and OOD, all the others.
- */
+/** Files of MMLU, CMMLU and C-Eval: one a subject, options in columns A to D. */
 import { domainName, type Question } from "../question.ts";
 import {
   type ParsedQuestions,
@@ -9,7 +6,7 @@ import {
   questionFrom,
   questionRows,
 } from "./questions.ts";
-import { collectRows, RowFault, show, subjectOf } from "./_rows.ts";
+import { collectRows, fault, subjectOf } from "./_rows.ts";
 import {
   cevalSubjects,
   cmmluSubjects,
@@ -22,59 +19,38 @@ import {
 export type BenchmarkOptions = Omit<ParseOptions, "domain" | "rejectReplacementCharacter">;
 
 /**
- * Questions of one file; ids are `subject/position`, or `subject/id` where rows have ids, because files
- * are put together. Published benchmarks are scored whole: repeated options are kept.
+ * Questions of one file; ids are `subject/position` or `subject/id`, because files are put together.
+ * Published benchmarks are scored whole: repeated options are kept.
  */
-function parseBenchmark(
-  text: string,
-  name: string,
-  subjects: ExamSubjects,
-  options: BenchmarkOptions,
-): ParsedQuestions {
-  const { allowRepeatedChoices = true, subject: named = subjectOf(options.file) } = options;
-  const { values, rejected } = collectRows(
+function parserOf(name: string, subjects: ExamSubjects) {
+  return (text: string, options: BenchmarkOptions): ParsedQuestions => {
+    const { allowRepeatedChoices = true, subject: named = subjectOf(options.file), file } = options;
     // Published as letters, on the hub also as indices from 0.
-    questionRows(text, { ...options, usual: ["letter", "index0"] }).rows,
-    options.file,
-    (row, position) => {
+    const { rows } = questionRows(text, { ...options, usual: ["letter", "index0"] });
+    const { values, rejected } = collectRows(rows, file, (row, position) => {
       const fields = (row ?? {}) as Record<string, unknown>;
       const subject = fields.subject || named;
       const domain = typeof subject === "string" ? subjectDomain(subjects, subject) : undefined;
-      if (domain === undefined) {
-        throw new RowFault(
-          `subject: expected a subject of ${name}; found ${show(subject)}`,
-        );
-      }
-      return questionFrom(
-        { ...fields, id: `${subject}/${fields.id ?? position}`, domain, subject },
-        { allowRepeatedChoices },
-      );
-    },
-  );
-  return { questions: values, rejected };
+      if (domain === undefined) fault("subject", `a subject of ${name}`, subject);
+      const id = `${subject}/${fields.id ?? position}`;
+      return questionFrom({ ...fields, id, domain, subject }, { allowRepeatedChoices });
+    });
+    return { questions: values, rejected };
+  };
 }
 
 /** Questions of an MMLU file: CSV with or without header, or JSONL with a `subject` a row. */
-export function parseMmlu(text: string, options: BenchmarkOptions): ParsedQuestions {
-  return parseBenchmark(text, "MMLU", mmluSubjects, options);
-}
+export const parseMmlu = parserOf("MMLU", mmluSubjects);
 
 /** Questions of a CMMLU file (CSV, named after its subject). */
-export function parseCmmlu(text: string, options: BenchmarkOptions): ParsedQuestions {
-  return parseBenchmark(text, "CMMLU", cmmluSubjects, options);
-}
+export const parseCmmlu = parserOf("CMMLU", cmmluSubjects);
+
+/** Questions of a C-Eval file; its test split has no answers and is rejected: use val. */
+export const parseCeval = parserOf("C-Eval", cevalSubjects);
 
 /**
- * Questions of a C-Eval file (CSV, named after its subject). Rows of its test split carry no answer
- * and are rejected as such: use val.
- */
-export function parseCeval(text: string, options: BenchmarkOptions): ParsedQuestions {
-  return parseBenchmark(text, "C-Eval", cevalSubjects, options);
-}
-
-/**
- * The paper's ID and OOD suites of a domain. Throws when `questions` hold no subject of it, because
- * an empty ID suite would give a mean of nothing.
+ * The paper's suites of a domain: ID, its subjects in MMLU, and OOD, all others.
+ * @throws where there are none
  */
 export function mmluSuites(
   questions: readonly Question[],

@@ -1,8 +1,6 @@
 /**
- * The parts of the exam of common facts (data/facts, which makes it from tables). A small pretrained
- * model knows some of the facts, so that the whole method runs on a real model anywhere. The pool and
- * HOMO ask for some of a domain's relations (capitals, cities), ID for others (currencies, languages),
- * so that ID is another exam of the same domain.
+ * The parts of the exam of common facts (data/facts), of which a small pretrained model knows some.
+ * Pool and HOMO ask for some of a domain's relations, ID for others, as another exam of the domain.
  */
 
 /** `dev` is shown before `pool` and `homo`, `id-dev` before `id`. */

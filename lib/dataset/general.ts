@@ -1,7 +1,6 @@
 /**
- * General instructions, which the paper mixes in equal number into every group (there:
- * alpaca-gpt4-en): rows of Alpaca (instruction, input, output), of ShareGPT (conversations of from and
- * value) or of chat messages (role and content).
+ * General instructions, mixed in equal number into every group: rows of Alpaca (instruction, input,
+ * output), of ShareGPT (conversations of from and value) or of chat messages (role and content).
  */
 import {
   collectRows,
@@ -20,22 +19,15 @@ type Fields = Record<string, unknown>;
 /** An input stands below its instruction, after one line end. */
 function alpacaMessages(fields: Fields): Message[] {
   const instruction = textField("instruction", fields.instruction);
-  const { input } = fields;
-  const below = input === undefined || input === null || input === ""
-    ? ""
-    : `\n${textField("input", input)}`;
+  const input = fields.input ?? "";
+  const below = input === "" ? "" : `\n${textField("input", input)}`;
   return [
     { role: "user", content: instruction + below },
     { role: "assistant", content: textField("output", fields.output) },
   ];
 }
 
-const SPEAKERS: Record<string, Message["role"]> = {
-  user: "user",
-  human: "user",
-  assistant: "assistant",
-  gpt: "assistant",
-};
+const SPEAKERS = { user: ["user", "human"], assistant: ["assistant", "gpt"] };
 
 /** Turns of a user and an assistant, who has the last word; a system's turn is none of them. */
 function chatMessages(fields: Fields, list: string, [speaker, words]: [string, string]): Message[] {
@@ -44,15 +36,13 @@ function chatMessages(fields: Fields, list: string, [speaker, words]: [string, s
   const messages = turns.map((turn, i): Message => {
     const { [speaker]: said, [words]: content } = (turn ?? {}) as Fields;
     const role = i % 2 === 0 ? "user" : "assistant";
-    if (typeof said !== "string" || SPEAKERS[said] !== role) {
+    if (typeof said !== "string" || !SPEAKERS[role].includes(said)) {
       fault(`${list}[${i}].${speaker}`, `the ${role}`, said);
     }
     return { role, content: textField(`${list}[${i}].${words}`, content) };
   });
   if (turns.length % 2 === 1) {
-    throw new RowFault(
-      `${list}: expected turns of user and assistant, the assistant's last; found ${turns.length}`,
-    );
+    fault(list, "turns of user and assistant, the assistant's last", turns.length);
   }
   return messages;
 }
@@ -75,14 +65,9 @@ export function parseGeneral(
 ): { examples: Example[]; rejected: RejectedRow[] } {
   const rows = sourceRows(text, options);
   const { values, rejected } = collectRows(rows, options.file, (row, position): Example => {
-    const messages = messagesOf(row);
-    const { id } = row as Fields;
-    return {
-      id: typeof id === "string" && id ? id : `general:${position}`,
-      domain: "general",
-      messages,
-      group: "general",
-    };
+    const messages = messagesOf(row), { id: own } = row as Fields;
+    const id = typeof own === "string" && own ? own : `general:${position}`;
+    return { id, domain: "general", messages, group: "general" };
   });
   return { examples: values, rejected };
 }

@@ -1,7 +1,4 @@
-/**
- * MedMCQA (Pal et al. 2022), the paper's medicine: rows of a question, options opa to opd, the gold
- * option `cop`, and an expert's explanation.
- */
+/** MedMCQA (Pal et al. 2022), the paper's medicine: options opa to opd, gold `cop`, explanation. */
 import { wholeNumber, withoutAnswers } from "./_answer_form.ts";
 import { collectRows, RowFault, type RowOptions, show, sourceRows } from "./_rows.ts";
 import { type ParsedQuestions, questionFrom } from "./questions.ts";
@@ -9,15 +6,11 @@ import { type ParsedQuestions, questionFrom } from "./questions.ts";
 /** How a MedMCQA file is read. */
 export interface MedmcqaOptions extends RowOptions {
   /**
-   * What `cop` counts from: 1 in the original JSON files, 0 in the hub's. Default: told from the
-   * file, where a 0 or a 4 decides; a file with neither is an error. The hub's test file has -1 in every
-   * row: none of them has an answer.
+   * What `cop` counts from: 1 in the original JSON files, 0 in the hub's (whose test file has -1
+   * alone). Default: told from the file, where a 0 or a 4 decides; a file with neither is an error.
    */
   copBase?: 0 | 1;
-  /**
-   * Keep what the paper's exam holds: questions of type `single` that have an explanation. Default:
-   * false, all questions are kept.
-   */
+  /** Keep what the paper's exam holds: type `single` with an explanation. Default: false, all. */
   published?: boolean;
 }
 
@@ -47,18 +40,13 @@ export function parseMedmcqa(
     const fields = (row ?? {}) as Record<string, unknown>;
     const cop = wholeNumber(fields.cop);
     if (cop === undefined || cop < base || cop > base + 3) {
-      throw new RowFault(
-        `cop: expected an integer ${base}..${base + 3}; found ${show(fields.cop)}${none}`,
-      );
+      const expected = `cop: expected an integer ${base}..${base + 3}`;
+      throw new RowFault(`${expected}; found ${show(fields.cop)}${none}`);
     }
+    const { id, question: asked, subject_name: subject, exp: explanation } = fields;
     const question = questionFrom({
-      id: fields.id,
-      domain: "medicine",
-      subject: fields.subject_name,
-      question: fields.question,
+      ...{ id, domain: "medicine", subject, question: asked, answer: cop - base, explanation },
       choices: [fields.opa, fields.opb, fields.opc, fields.opd],
-      answer: cop - base,
-      explanation: fields.exp,
     }, { allowRepeatedChoices: true });
     if (options.published && (fields.choice_type !== "single" || !question.explanation)) {
       dropped++;

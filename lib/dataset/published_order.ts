@@ -1,7 +1,6 @@
 /**
- * The orders in which the authors' Python put exams and demonstrations: without them a run is
- * scored on other items than theirs. Own code, because it must be Python's very algorithm
- * (MT19937, seeded by an array; the shuffle's rejection sampling).
+ * The orders in which the authors' Python put exams and demonstrations. Own code, because it must
+ * be Python's very algorithm (MT19937, seeded by an array; the shuffle's rejection sampling).
  */
 
 const N = 624;
@@ -66,10 +65,7 @@ export class PythonRandom {
   }
 }
 
-/**
- * Demonstrations in the authors' order: the dev split shuffled with seed 42, of which the first k
- * are shown (paper, section 3.1, and its code).
- */
+/** Demonstrations in the authors' order (paper, section 3.1, and its code): first k are shown. */
 export function publishedDemonstrations<T>(dev: readonly T[], seed = 42): T[] {
   return new PythonRandom(seed).shuffle(dev);
 }

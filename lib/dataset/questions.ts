@@ -1,6 +1,6 @@
 /**
- * Questions of a text in JSONL, JSON or CSV. A malformed row is quarantined, never dropped silently.
- * Texts are kept as they stand (not trimmed), because prompts are compared byte for byte.
+ * Questions of a text in JSONL, JSON or CSV. A malformed row is quarantined, never dropped
+ * silently. Texts are kept as they stand, because prompts are compared byte for byte.
  */
 import { LETTERS, type Question } from "../question.ts";
 import {
@@ -35,10 +35,7 @@ export interface QuestionRules extends TextRules {
   subject?: string;
   /** Id of a row that has none. Default: none, such a row is rejected. */
   id?: string;
-  /**
-   * Keep a question whose options are not all different. The published exams hold some (10 of
-   * their 2,212 test questions), so comparisons with the paper need them. Default: false.
-   */
+  /** Keep a question whose options repeat: 10 of the published 2,212 do. Default: false. */
   allowRepeatedChoices?: boolean;
 }
 
@@ -53,15 +50,7 @@ export interface ParsedQuestions {
   answers?: AnswerForm;
 }
 
-function optionalText(field: string, value: unknown, rules: QuestionRules): string | undefined {
-  if (value === undefined || value === null || value === "") return undefined;
-  return textField(field, value, rules);
-}
-
-/**
- * A question from one row, whose `answer` is an index (or the fault of one); throws `RowFault` naming
- * the field, what was expected and what was found. Fields it doesn't know are left behind.
- */
+/** A question from one row, whose `answer` is an index (or the fault of one); throws `RowFault`. */
 export function questionFrom(row: unknown, rules: QuestionRules = {}): Question {
   if (typeof row !== "object" || row === null || Array.isArray(row)) {
     fault("row", "an object with question, choices and answer", row);
@@ -74,17 +63,14 @@ export function questionFrom(row: unknown, rules: QuestionRules = {}): Question 
   const question = textField("question", fields.question, rules);
   if (!Array.isArray(fields.choices)) fault("choices", "a list of 2 to 26 texts", fields.choices);
   if (fields.choices.length < 2 || fields.choices.length > LETTERS.length) {
-    throw new RowFault(`choices: expected 2 to 26 options; found ${fields.choices.length}`);
+    fault("choices", "2 to 26 options", fields.choices.length);
   }
   const choices = fields.choices.map((choice, i) => textField(`choices[${i}]`, choice, rules));
   if (!rules.allowRepeatedChoices) {
-    const seen = new Map<string, number>();
-    for (const [i, choice] of choices.entries()) {
-      const first = seen.get(choice.trim());
-      if (first !== undefined) {
-        fault(`choices[${i}]`, `another text than choices[${first}]`, choice);
-      }
-      seen.set(choice.trim(), i);
+    const plain = choices.map((choice) => choice.trim());
+    const i = plain.findIndex((choice, i) => plain.indexOf(choice) < i);
+    if (i > 0) {
+      fault(`choices[${i}]`, `another text than choices[${plain.indexOf(plain[i])}]`, choices[i]);
     }
   }
   const { answer } = fields;
@@ -93,27 +79,24 @@ export function questionFrom(row: unknown, rules: QuestionRules = {}): Question 
     fault("answer", `an index 0..${choices.length - 1}`, answer);
   }
   const domain = textField("domain", fields.domain || rules.domain, rules);
-  const subject = optionalText("subject", fields.subject || rules.subject, rules);
-  const explanation = optionalText("explanation", fields.explanation, rules);
-  const context = optionalText("context", fields.context, rules);
+  const optional = (field: "subject" | "explanation" | "context", value = fields[field]) =>
+    value === undefined || value === null || value === ""
+      ? {}
+      : { [field]: textField(field, value, rules) };
   return {
-    id: id as string | number,
-    domain,
-    ...(subject === undefined ? {} : { subject }),
-    question,
-    choices,
-    answer: answer as number,
-    ...(explanation === undefined ? {} : { explanation }),
-    ...(context === undefined ? {} : { context }),
+    ...{ id: id as string | number, domain },
+    ...optional("subject", fields.subject || rules.subject),
+    ...{ question, choices, answer: answer as number },
+    ...optional("explanation"),
+    ...optional("context"),
   };
 }
 
 const isText = (value: unknown) => typeof value === "string";
 
 /**
- * Rows of a text with question, choices and answer by these names, whatever the file calls them, and
- * the answer as an index, or as the `RowFault` that says why there is none. `usual`: see
- * `readAnswerForm`.
+ * Rows of a text with question, choices and answer by these names, and the answer as an index, or
+ * as the `RowFault` that says why there is none. `usual`: see `readAnswerForm`.
  */
 export function questionRows(
   text: string,
@@ -137,28 +120,22 @@ export function questionRows(
       throw error;
     }
   });
-  const { form, indices } = readAnswerForm(answered, {
-    answers: options.answers,
-    usual: [...usual],
-  });
+  const { answers } = options;
+  const { form, indices } = readAnswerForm(answered, { answers, usual: [...usual] });
   for (const [i, { value }] of answered.entries()) value.answer = indices[i];
   return { rows, ...(form ? { answers: form } : {}) };
 }
 
 /**
- * Questions of a JSONL, JSON or CSV text; every row that is none is reported with its line.
- * The domain is the row's own, else `domain`, else the name of the file's folder; a row without an
- * id gets one from the file's name and its position.
+ * Questions of a text; every row that is none is reported with its line. The domain is the row's
+ * own, else `domain`, else the name of the file's folder; an id may come from file and position.
  */
 export function parseQuestions(text: string, options: ParseOptions): ParsedQuestions {
   const { file } = options;
   const domain = options.domain ?? placeName(file);
   const { rows, ...form } = questionRows(text, options);
-  const { values, rejected } = collectRows(
-    rows,
-    file,
-    (row, position) =>
-      questionFrom(row, { ...options, domain, id: `${fileStem(file)}:${position}` }),
-  );
+  const { values, rejected } = collectRows(rows, file, (row, position) => {
+    return questionFrom(row, { ...options, domain, id: `${fileStem(file)}:${position}` });
+  });
   return { questions: values, rejected, ...form };
 }

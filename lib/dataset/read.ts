@@ -31,12 +31,11 @@ async function readUtf8(path: string, what: "questions" | "answers", flag: strin
     bytes = await Deno.readFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) fail("none", `give --${flag}=FILE`);
+    const { message } = error as Error;
     if (error instanceof Deno.errors.IsADirectory) {
       fail("a folder", `give --${flag}=FILE inside it`);
     }
-    throw new Error(`Cannot read ${what} from ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new Error(`Cannot read ${what} from ${path}: ${message}`, { cause: error });
   }
   const other = FORMATS.find(([start]) => start.every((byte, i) => bytes[i] === byte));
   if (other) fail(other[1], other[2]);
@@ -58,19 +57,15 @@ function placeOf(path: string): Pick<ParseOptions, "domain" | "subject"> {
 }
 
 /** `options` for a text read from `path`. */
-function parseOptions(
-  path: string,
-  { flag: _, ...options }: ReadOptions,
-  clean: boolean,
-): ParseOptions {
+function parseOptions(path: string, options: ReadOptions, clean: boolean): ParseOptions {
   const place = options.domain === undefined ? placeOf(path) : {};
   return { ...place, ...options, file: path, rejectReplacementCharacter: !clean };
 }
 
 /**
- * Questions of a JSONL, JSON or CSV file; malformed rows come back as `rejected`, with their line
- * and the reason. The domain is the row's own, else `domain`, else what the file's place says. A file
- * that leaves open how its answers are written is set aside as a whole: say it by `answers`.
+ * Questions of a JSONL, JSON or CSV file; malformed rows come back as `rejected`. The domain is the
+ * row's own, else `domain`, else what the file's place says. A file that leaves open how its
+ * answers are written is set aside as a whole: say it by `answers`.
  */
 export async function readQuestions(
   path: string,
@@ -90,9 +85,6 @@ export async function readAnswers(
 }
 
 /** Writes answers as JSONL in the authors' field names; the file appears whole or not at all. */
-export async function writeAnswers(
-  path: string,
-  answers: readonly StoredAnswer[],
-): Promise<void> {
+export async function writeAnswers(path: string, answers: readonly StoredAnswer[]): Promise<void> {
   await writeWhole(path, formatAnswers(answers));
 }

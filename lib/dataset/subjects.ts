@@ -1,10 +1,8 @@
 /**
- * The subjects of MMLU (Hendrycks et al. 2021), CMMLU (Li et al. 2024) and C-Eval (Huang et al. 2023)
- * with the paper's domains, out of data/subjects.json. Choices made there: the paper (section 4) names
- * domains by MMLU's subcategories: health is medicine; politics, culture, economics, geography,
- * psychology and law are jurisprudence. CMMLU has these too, except for health, so its medicine is the
- * subjects named as MMLU's health ones and traditional Chinese medicine. C-Eval's categories (STEM,
- * Humanities, Social Science, Other) are coarse, so its domains were chosen subject by subject.
+ * The subjects of MMLU (Hendrycks et al. 2021), CMMLU (Li et al. 2024) and C-Eval (Huang et al.
+ * 2023) with the paper's domains, out of data/subjects.json. The paper (section 4) names domains by
+ * MMLU's subcategories; CMMLU's medicine is the subjects named as MMLU's health ones and
+ * traditional Chinese medicine; C-Eval's coarse categories were parted subject by subject.
  */
 import subjects from "../../data/subjects.json" with { type: "json" };
 

@@ -1,10 +1,9 @@
 /**
- * Xiezhi (Gu et al. 2024), the paper's history, engineering and jurisprudence: rows of a question,
- * subject labels, options on one line each, and the gold option's text. A row belongs to every
- * domain that labels it.
+ * Xiezhi (Gu et al. 2024), the paper's history, engineering and jurisprudence: options on one line
+ * each, the gold option's text. A row belongs to every domain that labels it.
  */
 import { optionIndex } from "./_answer_form.ts";
-import { collectRows, fault, type RejectedRow, RowFault, show, sourceRows } from "./_rows.ts";
+import { collectRows, fault, type RejectedRow, sourceRows } from "./_rows.ts";
 import type { Question } from "../question.ts";
 import { questionFrom } from "./questions.ts";
 import { PythonRandom } from "./published_order.ts";
@@ -58,19 +57,15 @@ export function parseXiezhi(files: { file: string; text: string }[]): XiezhiExam
       const fields = (value ?? {}) as Record<string, unknown>;
       const { labels, options } = fields;
       if (!Array.isArray(labels) || !labels.every((label) => typeof label === "string")) {
-        throw new RowFault(`labels: expected a list of texts; found ${show(labels)}`);
+        fault("labels", "a list of texts", labels);
       }
-      if (typeof options !== "string") {
-        throw new RowFault(`options: expected a text, one option a line; found ${show(options)}`);
-      }
+      if (typeof options !== "string") fault("options", "a text, one option a line", options);
       const choices = options.split(/\r?\n/);
       const subject = labels.find((label) => !domainLabels.has(label));
       const own = domains.filter((name) => xiezhiLabels[name].some((one) => labels.includes(one)));
       if (own.length === 0 && !labelled) {
-        throw new RowFault(
-          `labels: expected one of ${[...domainLabels].join(", ")} in some row of the file; ` +
-            `found ${show(labels)}`,
-        );
+        const expected = `one of ${[...domainLabels].join(", ")} in some row of the file`;
+        fault("labels", expected, labels);
       }
       if (own.length === 0) others++;
       for (const domain of own) {
@@ -82,12 +77,8 @@ export function parseXiezhi(files: { file: string; text: string }[]): XiezhiExam
         // Xiezhi gives the option's text, also where that looks like a letter or a number.
         const answer = optionIndex("text", { answer: fields.answer, choices });
         if (answer === undefined) fault("answer", "an option's text", fields.answer);
-        exams[domain].push(
-          questionFrom(
-            { id, domain, subject, question: fields.question, choices, answer },
-            { allowRepeatedChoices: true },
-          ),
-        );
+        const asked = { id, domain, subject, question: fields.question, choices, answer };
+        exams[domain].push(questionFrom(asked, { allowRepeatedChoices: true }));
       }
       return { id: row++, domain: file };
     });
@@ -103,20 +94,16 @@ export interface ExamSplit {
   test: Question[];
 }
 
-/** Sizes of the split, and its seed. */
+/** Sizes of the split, and its seed. Default: the paper's 250, 10 and 42. */
 export interface SplitOptions {
-  /** Default: 42, the paper's. */
-  seed?: number;
-  /** Questions of the test. Default: 250, the paper's. */
   test?: number;
-  /** Questions to demonstrate with. Default: 10, the paper's. */
   dev?: number;
+  seed?: number;
 }
 
 /**
  * The paper's split: each domain shuffled by Python's generator, one after the other on one stream;
- * then test, dev, and the rest to train on. With the defaults and all rows this gives the very
- * items of the published files.
+ * then test, dev, and the rest. With the defaults this gives the items of the published files.
  */
 export function splitXiezhi(
   exams: Record<XiezhiDomain, Question[]>,
@@ -126,10 +113,7 @@ export function splitXiezhi(
   const random = new PythonRandom(seed);
   return perDomain((domain) => {
     const shuffled = random.shuffle(exams[domain]);
-    return {
-      test: shuffled.slice(0, test),
-      dev: shuffled.slice(test, test + dev),
-      train: shuffled.slice(test + dev),
-    };
+    const [asked, shown] = [shuffled.slice(0, test), shuffled.slice(test, test + dev)];
+    return { test: asked, dev: shown, train: shuffled.slice(test + dev) };
   });
 }

@@ -1,8 +1,7 @@
 /**
- * Jinja as transformers renders it, by @huggingface/jinja with bounds. What the package does otherwise
- * without a word is done here: what a loop's body sets is forgotten by its next round, what it wrote
- * before `break` and `continue` stays, texts are stripped, values compared and none, true and false written as
- * in Python.
+ * Jinja as transformers renders it, by @huggingface/jinja with bounds. Done here is what the
+ * package does otherwise without a word: the scope of a loop's round, what is written before
+ * `break` and `continue`, stripping, comparing, and none, true and false as Python writes them.
  */
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 
@@ -60,10 +59,8 @@ export function strip(text: string, method = "strip", characters = PYTHON_SPACES
 function stripping(node: Node): { method: string; text: Node; characters?: Node } | undefined {
   const { callee, args } = node?.filter ?? node ?? {};
   if (node?.type === "FilterExpression") {
-    const name = (callee ?? node.filter).value;
-    return name === "trim"
-      ? { method: "strip", text: node.operand, characters: args?.[0] }
-      : undefined;
+    const isTrim = (callee ?? node.filter).value === "trim";
+    return isTrim ? { method: "strip", text: node.operand, characters: args?.[0] } : undefined;
   }
   if (node?.type !== "CallExpression" || callee.type !== "MemberExpression" || callee.computed) {
     return;
@@ -127,9 +124,8 @@ function interpreterWithin(scope: Environment): Steps {
       const characters = stripped.characters &&
         interpreter.evaluate(stripped.characters, scope).value;
       if (typeof text === "string") {
-        return runtimeValue(
-          strip(text, stripped.method, (characters as string | null) ?? undefined),
-        );
+        const off = (characters as string | null) ?? undefined;
+        return runtimeValue(strip(text, stripped.method, off));
       }
     }
     try {
@@ -181,8 +177,8 @@ function written({ type, value }: Value, isStatement: boolean): string {
 }
 
 /**
- * A template to be filled with variables; what transformers passes where nothing is given is none.
- * @throws if it can't be parsed; its function where it can't be rendered, or not within bounds
+ * A template to be filled with variables; what transformers passes as none is none.
+ * @throws if it can't be parsed; its function where it can't be rendered within bounds
  */
 export function compileTemplate(text: string): (variables: Record<string, unknown>) => string {
   if (text.length > MOST_CHARACTERS) {

@@ -1,8 +1,7 @@
 /**
- * Low-rank adapters (LoRA, Hu et al. 2021), with the numbers and names of PEFT: a linear layer gives
- * W x + scale B A x, of which A and B are trained and W stays as it is.
- *
- * Choices: one adapter at a time; no dropout, whose default in PEFT is 0; float32.
+ * Low-rank adapters (LoRA, Hu et al. 2021), with PEFT's numbers and names: a linear layer gives W x
+ * + scale B A x, of which A and B are trained. One adapter at a time; no dropout (PEFT's default);
+ * float32.
  */
 import type * as tf from "@tensorflow/tfjs";
 import { adapterKey, type AdapterTensors, parameterShapes } from "./architecture.ts";
@@ -23,10 +22,7 @@ export type LoraTarget = typeof loraTargets[number];
 export interface LoraOptions {
   /** Rows of A and columns of B. Default 8, PEFT's. */
   rank?: number;
-  /**
-   * B A x is scaled by alpha / rank. Default 16: with it the scale falls as the rank rises, so that one
-   * learning rate fits many ranks.
-   */
+  /** B A x is scaled by alpha / rank, so that one learning rate fits many ranks. Default 16. */
   alpha?: number;
   /** Scales by alpha / sqrt(rank) instead (Kalajdzievski 2023; PEFT's use_rslora). Default false. */
   rankStabilized?: boolean;
@@ -39,7 +35,6 @@ export interface LoraOptions {
 /** What an adapter computes; two adapters alike in this share compiled graphs. */
 export type LoraShape = Required<Omit<LoraOptions, "seed">>;
 
-/** An adapter on a model. */
 export interface Adapter extends AdapterTensors, LoraShape {
   /** By PEFT's names: A [rank, in], B [out, rank]. */
   readonly parameters: ReadonlyMap<string, tf.Variable>;
@@ -94,26 +89,20 @@ export function adapterShapes(
   );
 }
 
-/** The factor on B A x. */
-function scaleOf({ alpha, rank, rankStabilized }: LoraShape): number {
-  return alpha / (rankStabilized ? Math.sqrt(rank) : rank);
-}
-
-/** The adapter of these tensors. */
+/** The adapter of these tensors: its `scale` is the factor on B A x. */
 export function makeAdapter(
   shape: LoraShape,
   parameters: ReadonlyMap<string, tf.Variable>,
   { dropout = 0 }: { dropout?: number } = {},
 ): Adapter {
-  const { rank, alpha, rankStabilized, targets } = shape;
-  const scale = scaleOf(shape);
-  return { rank, alpha, rankStabilized, targets, scale, parameters, dropout };
+  const { alpha, rank, rankStabilized } = shape;
+  const scale = alpha / (rankStabilized ? Math.sqrt(rank) : rank);
+  return { ...shape, scale, parameters, dropout };
 }
 
 /** An adapter in a few words, for errors and tables. */
 export function describeAdapter({ rank, alpha, rankStabilized, targets }: LoraShape): string {
   const which = targets.length === loraTargets.length ? "all linear layers" : targets.join(", ");
-  return `LoRA of rank ${rank}, alpha ${alpha}${
-    rankStabilized ? " (rank-stabilized)" : ""
-  }, on ${which}`;
+  const scaled = rankStabilized ? " (rank-stabilized)" : "";
+  return `LoRA of rank ${rank}, alpha ${alpha}${scaled}, on ${which}`;
 }

@@ -1,9 +1,6 @@
 /**
- * The forward pass of the Llama family: Llama, SmolLM2, Mistral, Qwen2 and Qwen3.
- *
- * Choices: RMSNorm before each block, rotary positions with paired halves, SwiGLU, grouped-query
- * attention, optional biases on q, k and v, optional norm of q and k, head tied or not. Parameters
- * keep the checkpoint's names and layout (weights [out, in]). Rows are padded on the right: a causal
+ * The forward pass of the Llama family: Llama, SmolLM2, Mistral, Qwen2 and Qwen3. Parameters keep
+ * the checkpoint's names and layout (weights [out, in]). Rows are padded on the right: a causal
  * position never sees what stands after it, so no padding mask is needed.
  */
 import * as tf from "@tensorflow/tfjs";
@@ -40,9 +37,8 @@ export interface AdapterTensors {
 }
 
 /** PEFT's name of a linear layer's A [r, in] or B [out, r], e.g. of `model.layers.0.mlp.up_proj`. */
-export function adapterKey(layer: string, matrix: "A" | "B"): string {
-  return `base_model.model.${layer}.lora_${matrix}.weight`;
-}
+export const adapterKey = (layer: string, matrix: "A" | "B"): string =>
+  `base_model.model.${layer}.lora_${matrix}.weight`;
 
 export interface ForwardOptions {
   /** Added to the linear layers that it has matrices for. Default: none. */
@@ -61,10 +57,7 @@ export interface ForwardOptions {
   onKeyValues?: (keys: tf.Tensor4D, values: tf.Tensor4D) => void;
 }
 
-/**
- * The shapes of all tensors of a checkpoint, in its order.
- * @returns [name, shape] pairs; weights are [out, in].
- */
+/** Names and shapes of all tensors of a checkpoint, in its order; weights are [out, in]. */
 export function parameterShapes(configuration: ModelConfiguration): [string, number[]][] {
   const { hiddenSize: d, intermediateSize: f, headDimension, vocabularySize } = configuration;
   const q = configuration.heads * headDimension;
@@ -101,13 +94,11 @@ export function headWeight(parameters: Parameters, configuration: ModelConfigura
   return parameters.get(name) as tf.Tensor2D;
 }
 
-/** What one forward pass shares among its layers. */
 interface Pass {
   configuration: ModelConfiguration;
   /** The tensor of a name. @throws if the checkpoint has none */
   get: (name: string) => tf.Tensor;
   has: (name: string) => boolean;
-  /** The model's tensors. */
   names: readonly string[];
   adapter?: AdapterTensors;
   /** Rows B and their length T. */
@@ -207,10 +198,7 @@ function recomputed(part: typeof attention, names: RegExp): typeof attention {
   };
 }
 
-/**
- * Hidden states after the final norm: ids [B, T] (int32) -> [B T, D].
- * @throws if `parameters` lacks a tensor that the configuration asks for
- */
+/** Hidden states after the final norm: ids [B, T] (int32) -> [B T, D]. @throws without a tensor */
 export function forward(
   parameters: Parameters,
   configuration: ModelConfiguration,
@@ -241,12 +229,7 @@ export function forward(
 }
 
 /** A block; if nothing is differentiated, its inner values are freed as soon as it is done. */
-function layer(
-  x: tf.Tensor2D,
-  i: number,
-  pass: Pass,
-  onKeyValues: ForwardOptions["onKeyValues"],
-): tf.Tensor2D {
+function layer(x: tf.Tensor2D, i: number, pass: Pass, onKeyValues: ForwardOptions["onKeyValues"]) {
   const kept: tf.Tensor4D[] = [];
   const collect = onKeyValues && ((...keyValues: tf.Tensor4D[]) => void kept.push(...keyValues));
   const run = () => [block(x, i, { ...pass, onKeyValues: collect }), ...kept];

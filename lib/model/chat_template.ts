@@ -1,14 +1,20 @@
 /**
- * A model's own chat template: the Jinja text in tokenizer_config.json, chat_template.jinja or a GGUF
- * file's metadata, rendered by @huggingface/jinja as transformers' apply_chat_template does.
- *
- * Where the assistant's words stand is not searched for in the rendered text, which may hold them
- * twice: the template is rendered once with marks in place of the words, and what it puts around them
- * is kept. Filled with the words, that must give the template's own rendering to the character.
+ * A model's own chat template, rendered by @huggingface/jinja as transformers' apply_chat_template
+ * does. It is rendered once with marks in place of the words, which a text may hold twice, and what
+ * it puts around them is kept. Filled with the words, that must give its own rendering to the
+ * character.
  */
 import { compileTemplate, strip } from "./_jinja.ts";
+import { type Fields, pairs } from "./fields.ts";
+import { contentOf, specialNames } from "./tokenizer/added.ts";
 import type { Message } from "../question.ts";
-import type { TrainingText } from "../prompt.ts";
+import {
+  checkTurns,
+  createPaperFormat,
+  type PaperFormatOptions,
+  type PromptFormat,
+  type TrainingText,
+} from "../prompt.ts";
 
 export interface ChatTemplate {
   /** What the template puts around the words of one exchange: fixes a study's texts. */
@@ -17,30 +23,17 @@ export interface ChatTemplate {
   readonly stop: string;
   /** What stands between the prompt and the answer's first word: a space or nothing. */
   readonly space: "" | " ";
-  /** What every conversation starts with. */
   readonly opening: string;
   /** Words of a turn that can neither end it nor start another. */
   escapeSpecialTokens(text: string): string;
   /** The text up to where the assistant answers `text` (without `space`). */
   prompt(text: string): string;
   /**
-   * The whole rendered conversation in parts; the assistant's words and their end are supervised.
+   * The rendered conversation in parts; the assistant's words and their end are supervised.
    * @throws if the template refuses the conversation or writes other words than the turns'
    */
   trainingTexts(messages: readonly Message[]): TrainingText[];
 }
-
-/** The files that hold a template and the tokens that it names, as `Tokenizer.files`. */
-export type ChatTemplateFiles = ReadonlyMap<string, string>;
-
-type Fields = Record<string, unknown>;
-
-const tokenNames = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"].map((name) =>
-  `${name}_token`
-);
-
-const contentOf = (token: unknown) =>
-  typeof token === "string" ? token : (token as Fields | null | undefined)?.content;
 
 const shown = (value: unknown) => {
   const text = JSON.stringify(value) ?? "none";
@@ -48,7 +41,7 @@ const shown = (value: unknown) => {
 };
 
 /** The template's text; undefined where the files have none. Of several, the one named default. */
-function templateText(files: ChatTemplateFiles, config: Fields): string | undefined {
+function templateText(files: ReadonlyMap<string, string>, config: Fields): string | undefined {
   const own = files.get("chat_template.jinja");
   if (own !== undefined) return own;
   const given = config.chat_template;
@@ -58,23 +51,10 @@ function templateText(files: ChatTemplateFiles, config: Fields): string | undefi
 }
 
 /** A day for templates that write one, so that a study's texts don't change overnight. */
-const day: Record<string, string> = {
-  Y: "2024",
-  y: "24",
-  m: "07",
-  B: "July",
-  b: "Jul",
-  d: "26",
-  A: "Friday",
-  a: "Fri",
-  H: "00",
-  M: "00",
-  S: "00",
-  "%": "%",
-};
+const day = pairs("Y=2024 y=24 m=07 B=July b=Jul d=26 A=Friday a=Fri H=00 M=00 S=00 %=%");
 
 const fixedDay = (format: string) =>
-  String(format).replace(/%-?([A-Za-z%])/g, (found, letter) => day[letter] ?? found);
+  String(format).replace(/%-?([A-Za-z%])/g, (found, letter) => day.get(letter) ?? found);
 
 /** A word that no text has: private characters around its place. */
 const mark = (place: number) => `\uE000${place}\uE001`;
@@ -82,12 +62,11 @@ const mark = (place: number) => `\uE000${place}\uE001`;
 const marks = /\uE000\d+\uE001/;
 
 /**
- * The chat template of a tokenizer's files.
- * @param from what errors call the model; default "the model"
- * Throws where there is none, where it can't be rendered, and where turns have no end or no beginning.
+ * The chat template of a tokenizer's files; errors call the model `from`.
+ * @throws where there is none, it can't be rendered, or turns have no end or no beginning
  */
 export function chatTemplateFromFiles(
-  files: ChatTemplateFiles,
+  files: ReadonlyMap<string, string>,
   { from = "the model" }: { from?: string } = {},
 ): ChatTemplate {
   const json = (name: string): Fields => JSON.parse(files.get(name) ?? "{}");
@@ -103,7 +82,7 @@ export function chatTemplateFromFiles(
     return refuse("one in tokenizer_config.json or chat_template.jinja", "none");
   }
   const tokens = Object.fromEntries(
-    tokenNames.map((name) => [name, contentOf(config[name])])
+    specialNames.map((name) => [name, contentOf(config[name])])
       .filter(([, content]) => typeof content === "string"),
   );
   let template: ReturnType<typeof compileTemplate>;
@@ -122,14 +101,11 @@ export function chatTemplateFromFiles(
       });
     } catch (error) {
       const roles = messages.map(({ role }) => role).join(", ");
-      return refuse(
-        `a text of the turns ${roles}`,
-        `its refusal: ${(error as Error).message.slice(0, 200)}`,
-      );
+      const found = `its refusal: ${(error as Error).message.slice(0, 200)}`;
+      return refuse(`a text of the turns ${roles}`, found);
     }
   };
 
-  /** What stands before, between and after the words of `turns` turns. */
   const around = (turns: number, generate: boolean): string[] => {
     const messages = Array.from({ length: turns }, (_, i): Message => ({
       role: i % 2 === 0 ? "user" : "assistant",
@@ -160,10 +136,8 @@ export function chatTemplateFromFiles(
   if (stop.trim() === "") refuse("an end after the assistant's words", shown(after));
   const [opened, cue] = around(1, true);
   if (opened !== opening || !between.startsWith(cue)) {
-    refuse(
-      `its generation prompt to be what stands before an answer, ${shown(between)}`,
-      shown(opened === opening ? cue : opened),
-    );
+    const expected = `its generation prompt to be what stands before an answer, ${shown(between)}`;
+    refuse(expected, shown(opened === opening ? cue : opened));
   }
   const space = between.endsWith(" ") ? " " : "";
 
@@ -198,17 +172,14 @@ export function chatTemplateFromFiles(
         if (text === whole) return words;
       }
     }
-    return refuse(
-      "the turns' words as they are, and the same around them whatever they say",
-      shown(whole),
-    );
+    const expected = "the turns' words as they are, and the same around them whatever they say";
+    return refuse(expected, shown(whole));
   };
 
   const longer = new Map<number, string[]>();
   const partsOf = (turns: number) => {
-    const parts = longer.get(turns) ?? around(turns, false);
-    longer.set(turns, parts);
-    return parts;
+    if (!longer.has(turns)) longer.set(turns, around(turns, false));
+    return longer.get(turns)!;
   };
 
   return {
@@ -219,20 +190,15 @@ export function chatTemplateFromFiles(
     escapeSpecialTokens,
 
     prompt(text) {
-      const [words] = fill(
-        [opened, cue],
-        [{ role: "user", content: escapeSpecialTokens(text) }],
-        true,
-      );
+      const content = escapeSpecialTokens(text);
+      const [words] = fill([opened, cue], [{ role: "user", content }], true);
       const whole = opening + words + between;
       return space === "" ? whole : whole.slice(0, -1);
     },
 
     trainingTexts(messages) {
-      const spoken = messages.map(({ role, content }) => ({
-        role,
-        content: escapeSpecialTokens(content),
-      }));
+      const spoken = messages
+        .map(({ role, content }) => ({ role, content: escapeSpecialTokens(content) }));
       const parts = partsOf(messages.length);
       const words = fill(parts, spoken, false);
       const texts: TrainingText[] = [];
@@ -249,6 +215,38 @@ export function chatTemplateFromFiles(
       });
       if (before !== "") texts.push({ text: before, supervised: false });
       return texts;
+    },
+  };
+}
+
+/**
+ * The paper's few-shot texts; in a conversation (the template `vicuna` of `PromptOptions`) the same
+ * text is the user's turn in the model's own chat template.
+ */
+export function createChatFormat(
+  template: ChatTemplate,
+  options: Omit<PaperFormatOptions, "stop"> = {},
+): PromptFormat {
+  const paper = createPaperFormat({ ...options, stop: template.stop });
+  return {
+    ...paper,
+    name: "chat",
+    usesChatTemplate: true,
+    tokenizeWhole: true,
+    identity: [template.identity, ...(paper.identity ? [paper.identity] : [])].join("\n"),
+    addBos: (text) => !text.startsWith(template.opening),
+    probePrompt(question, demonstrations, options = {}) {
+      const plain = paper.probePrompt(question, demonstrations, { ...options, template: "plain" });
+      return options.template === "vicuna" ? template.prompt(plain) : plain;
+    },
+    optionTexts(question, options = {}) {
+      const texts = paper.optionTexts(question, options);
+      if (options.template !== "vicuna") return texts;
+      return texts.map((text) => template.space + template.escapeSpecialTokens(text.trimStart()));
+    },
+    trainingTexts(messages) {
+      checkTurns(messages);
+      return template.trainingTexts(messages);
     },
   };
 }

@@ -1,20 +1,17 @@
 /** What a decoder-only model is made of, read from config.json as transformers reads it. */
 import { quote } from "../platform/runtime/quote.ts";
-import { checkForeign } from "./_foreign_fields.ts";
-import { FieldReader, type Fields, isEmpty, parseObject } from "./fields.ts";
+import { FieldReader, type Fields, isEmpty, parseObject, words } from "./fields.ts";
 
-/** The families whose forward pass this project has. SmolLM2 is a `llama`. */
-export const families = ["llama", "mistral", "qwen2", "qwen3"] as const;
-export type Family = typeof families[number];
-
-const architectures: Record<Family, string> = {
-  llama: "LlamaForCausalLM",
-  mistral: "MistralForCausalLM",
-  qwen2: "Qwen2ForCausalLM",
-  qwen3: "Qwen3ForCausalLM",
+/** The families whose forward pass is here, with transformers' default; SmolLM2 is a `llama`. */
+const familyFacts = {
+  llama: { architecture: "LlamaForCausalLM", maxPositions: 2048 },
+  mistral: { architecture: "MistralForCausalLM", maxPositions: 131072 },
+  qwen2: { architecture: "Qwen2ForCausalLM", maxPositions: 32768 },
+  qwen3: { architecture: "Qwen3ForCausalLM", maxPositions: 32768 },
 };
+export type Family = keyof typeof familyFacts;
+export const families = Object.keys(familyFacts) as Family[];
 
-/** Stretching of the rotary positions. */
 export type RopeScaling =
   | { type: "linear"; factor: number }
   | {
@@ -67,12 +64,9 @@ const takeAgain = "take the configuration from the model's own page";
 const llama3Fields = ["low_freq_factor", "high_freq_factor"];
 const ropeFields = new Set([
   ...llama3Fields,
-  "factor",
-  "original_max_position_embeddings",
-  "partial_rotary_factor",
-  "rope_theta",
-  "rope_type",
-  "type",
+  ...words(
+    "factor original_max_position_embeddings partial_rotary_factor rope_theta rope_type type",
+  ),
 ]);
 
 interface Rope {
@@ -128,14 +122,6 @@ function readRope(reader: FieldReader, name: string, maxPositions: number): Rope
       return rope.fail(key, "default, linear or llama3", "choose a model with one of these");
   }
 }
-
-/** What transformers takes where the field is absent. */
-const defaultMaxPositions: Record<Family, number> = {
-  llama: 2048,
-  mistral: 131072,
-  qwen2: 32768,
-  qwen3: 32768,
-};
 
 /** Which layers see a window only, as transformers has it; what contradicts it is refused. */
 function parseSlidingLayers(
@@ -194,34 +180,77 @@ function checkOwner(reader: FieldReader, family: Family): void {
   const own = [`${family}forcausallm`, `${family}model`];
   const isOwn = (name: unknown) => own.includes(`${name}`.toLowerCase());
   if (Array.isArray(names) && names.length > 0 && !names.some(isOwn)) {
-    reader.fail("architectures", architectures[family], "choose a causal language model");
+    reader.fail(
+      "architectures",
+      familyFacts[family].architecture,
+      "choose a causal language model",
+    );
   }
   if (Object.keys(map ?? {}).some((name) => name.startsWith("AutoModel"))) {
-    reader.fail(
-      "auto_map",
-      "no forward pass of the model's own",
-      `where the model is a plain ${family}, take auto_map out of a copy of the file`,
-    );
+    const advice = `where the model is a plain ${family}, take auto_map out of a copy of the file`;
+    reader.fail("auto_map", "no forward pass of the model's own", advice);
   }
 }
 
-export interface ConfigurationOptions {
-  /** What errors call the file; default "config.json". */
-  file?: string;
-  /** generation_config.json: its ends of text are added to the configuration's; default none. */
-  generation?: string | Record<string, unknown>;
+/** Fields that other families have and that change numbers: off in all of ours. */
+const OFF = words(`
+  add_cross_attention alibi attention_chunk_size attention_sinks attn_logit_softcap
+  attn_logit_softcapping attn_temperature_tuning clip_qkv final_logit_softcap
+  final_logit_softcapping is_encoder_decoder kv_lora_rank logit_softcapping mlp_bias
+  n_routed_experts no_rope_layer_interval no_rope_layers num_experts num_local_experts
+  parallel_attn qk_layernorm rope_interleaved rotary_emb_interleaved scale_depth
+  sliding_window_pattern use_alibi use_bidirectional_attention use_dynamic_ntk
+  use_logn_attn use_mrope use_parallel_residual
+`);
+/** Factors. */
+const ONE = words(`
+  embed_scale embedding_multiplier embedding_scale key_multiplier lm_head_multiplier
+  logit_scale logits_scaling residual_multiplier rope_pct rope_ratio rotary_pct
+  rotary_percent scale_emb
+`);
+/** Other names of `rope_theta`. */
+const THETA = words(`
+  global_rope_theta local_rope_theta rope_base rope_local_base_freq rotary_base
+  rotary_emb_base
+`);
+
+/** @throws naming the first field that asks for what the forward pass lacks */
+function checkForeign(
+  reader: FieldReader,
+  sizes: Pick<ModelConfiguration, "hiddenSize" | "headDimension" | "ropeTheta" | "queryKeyNorm">,
+): void {
+  const { hiddenSize, headDimension, ropeTheta, queryKeyNorm } = sizes;
+  const unquantized = "take the unquantized model, or a GGUF file";
+  reader.only(["quantization_config", "compression_config", "quantization"], [], unquantized);
+  reader.only(OFF, [false, 0]);
+  reader.only(ONE, [1]);
+  reader.only(["is_causal", "causal", "scale_attn_weights"], [true]);
+  reader.only(["qk_norm", "use_qk_norm"], [queryKeyNorm]);
+  reader.only(["hidden_activation", "activation_function"], ["silu", "swish"]);
+  reader.only(["position_embedding_type"], ["rope", "rotary"]);
+  reader.only(["attention_multiplier", "attn_scale"], [1 / Math.sqrt(headDimension)]);
+  reader.only(["query_pre_attn_scalar", "rotary_dim", "v_head_dim"], [headDimension]);
+  reader.only(["dim_model_base"], [hiddenSize]);
+  reader.only(THETA, [ropeTheta]);
+  if (!reader.has("rms_norm_eps")) {
+    reader.only(["layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon"], []);
+  }
 }
 
 /**
  * Reads config.json, as text or parsed.
- * @throws on an unknown family, and naming a field that is missing, impossible, or changes numbers in a
- *   way that this project lacks
+ * @throws on an unknown family, and naming a field that is missing, impossible, or not computed
+ * here
  */
 export function parseConfiguration(
   config: string | Record<string, unknown>,
-  options: ConfigurationOptions = {},
+  { file = "config.json", generation = {} }: {
+    /** What errors call the file. */
+    file?: string;
+    /** generation_config.json, whose ends of text are added to the configuration's. */
+    generation?: string | Record<string, unknown>;
+  } = {},
 ): ModelConfiguration {
-  const file = options.file ?? "config.json";
   const reader = new FieldReader(parseObject(config, file), file);
   const family = reader.fields.model_type as Family;
   if (!families.includes(family)) {
@@ -241,18 +270,16 @@ export function parseConfiguration(
     family === "llama" || reader.fields.num_key_value_heads === null ? heads : undefined,
   );
   const headDimension = reader.size("head_dim", family === "qwen3" ? 128 : hiddenSize / heads);
-  const maxPositions = reader.size("max_position_embeddings", defaultMaxPositions[family]);
+  const maxPositions = reader.size("max_position_embeddings", familyFacts[family].maxPositions);
   const rope = parseRope(reader, maxPositions);
   const slidingLayers = parseSlidingLayers(reader, { family, layers, maxPositions });
   const queryKeyNorm = family === "qwen3";
   checkForeign(reader, { hiddenSize, headDimension, ropeTheta: rope.theta, queryKeyNorm });
   const attentionDropout = reader.share("attention_dropout");
   const bias = family === "qwen2" || reader.flag("attention_bias", false);
-  const generation = new FieldReader(
-    parseObject(options.generation ?? {}, "generation_config.json"),
-    "generation_config.json",
-  );
-  const ends = [...reader.tokenIds("eos_token_id"), ...generation.tokenIds("eos_token_id")];
+  const generated = "generation_config.json";
+  const ends = [reader, new FieldReader(parseObject(generation, generated), generated)]
+    .flatMap((reader) => reader.tokenIds("eos_token_id"));
   return checkSizes({
     family,
     vocabularySize: reader.size("vocab_size"),
@@ -303,7 +330,7 @@ export function toTransformersConfig(configuration: ModelConfiguration): Record<
     windows.max_window_layers = slidingLayers[0] ?? configuration.layers;
   }
   return {
-    architectures: [architectures[family]],
+    architectures: [familyFacts[family].architecture],
     model_type: family,
     vocab_size: configuration.vocabularySize,
     hidden_size: configuration.hiddenSize,
@@ -333,10 +360,7 @@ export function toTransformersConfig(configuration: ModelConfiguration): Record<
   };
 }
 
-/**
- * Factors by which llama3 scaling divides each rotary frequency (Llama 3.1's rule), so that a
- * position's angle is `position * theta^(-2i/d) / factors[i]`. [headDimension / 2]
- */
+/** What llama3 scaling (Llama 3.1's) divides each rotary frequency by: [headDimension / 2]. */
 export function llama3Factors(
   scaling: RopeScaling & { type: "llama3" },
   { ropeTheta, headDimension }: { ropeTheta: number; headDimension: number },

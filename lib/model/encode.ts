@@ -11,9 +11,9 @@ export interface EncodedConversation {
 }
 
 /**
- * Encodes a conversation such that evaluation's prompts end where an answer starts, and without counting
- * tokens back from the end: the paper's and an organism's part by part; one of a chat template as a
- * whole, as transformers does, a token being the assistant's where it holds a character of its words.
+ * Encodes a conversation such that evaluation's prompts end where an answer starts: part by part,
+ * or one of a chat template as a whole, a token being the assistant's where it holds a character of
+ * its words.
  * @throws if nothing of the assistant's turns is left within `maxTokens`
  */
 export function encodeConversation(
@@ -45,10 +45,7 @@ interface Encoding {
   addSpecialTokens: boolean;
 }
 
-function encodeParts(
-  texts: readonly TrainingText[],
-  { tokenizer, addSpecialTokens }: Encoding,
-): EncodedConversation {
+function encodeParts(texts: readonly TrainingText[], { tokenizer, addSpecialTokens }: Encoding) {
   const ids: number[] = [], labels: number[] = [];
   for (const [i, { text, supervised }] of texts.entries()) {
     const part = tokenizer.encode(text, { addSpecialTokens: i === 0 && addSpecialTokens });
@@ -58,10 +55,7 @@ function encodeParts(
   return { ids, labels };
 }
 
-function encodeWhole(
-  texts: readonly TrainingText[],
-  { tokenizer, addSpecialTokens }: Encoding,
-): EncodedConversation {
+function encodeWhole(texts: readonly TrainingText[], { tokenizer, addSpecialTokens }: Encoding) {
   const whole = texts.map(({ text }) => text).join("");
   const ids = tokenizer.encode(whole, { addSpecialTokens });
   const labels = new Array<number>(ids.length).fill(IGNORED);

@@ -8,15 +8,17 @@ const LARGEST_SIZE = 2 ** 31 - 1;
 const NOT_HERE = "the forward pass here has no other; choose a model that does without";
 const takeAgain = "take the configuration from the model's own page";
 
-/** The words of a text, for lists of names that would be long. */
 export const words = (text: string): string[] => text.trim().split(/\s+/);
+
+/** `name=value` words as a table. */
+export const pairs = (text: string): Map<string, string> =>
+  new Map(words(text).map((pair) => pair.split("=") as [string, string]));
 
 /** Nothing, or an object or list of nothing. */
 export const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null ||
   typeof value === "object" && Object.keys(value).length === 0;
 
-/** Says of each wrong field where it is and what was expected. */
 export class FieldReader {
   constructor(readonly fields: Fields, readonly file: string) {}
 
@@ -32,14 +34,17 @@ export class FieldReader {
     return this.fields[name] !== undefined && this.fields[name] !== null;
   }
 
+  #checked<T>(name: string, is: (value: unknown) => boolean, expected: string): T {
+    const value = this.fields[name];
+    return is(value) ? value as T : this.fail(name, expected, takeAgain);
+  }
+
   /** A size: an integer from 1 to `most`. */
   size(name: string, otherwise?: number, most = LARGEST_SIZE): number {
     if (!this.has(name) && otherwise !== undefined) return otherwise;
-    const value = this.fields[name];
-    if (!Number.isSafeInteger(value) || (value as number) < 1 || (value as number) > most) {
-      this.fail(name, `a positive integer up to ${most}`, takeAgain);
-    }
-    return value as number;
+    const isSize = (value: unknown) =>
+      Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= most;
+    return this.#checked(name, isSize, `a positive integer up to ${most}`);
   }
 
   /** An integer from 0 up. */
@@ -50,27 +55,20 @@ export class FieldReader {
   /** A number above zero. */
   positive(name: string, otherwise?: number): number {
     if (this.fields[name] === undefined && otherwise !== undefined) return otherwise;
-    const value = this.fields[name];
-    if (typeof value !== "number" || !Number.isFinite(value) || value <= 0) {
-      this.fail(name, "a number above 0", takeAgain);
-    }
-    return value;
+    const isPositive = (value: unknown) => Number.isFinite(value) && Number(value) > 0;
+    return this.#checked(name, isPositive, "a number above 0");
   }
 
   /** A share from 0 to below 1; 0 where there is none. */
   share(name: string): number {
-    const value = this.fields[name] ?? 0;
-    if (typeof value !== "number" || !(value >= 0 && value < 1)) {
-      this.fail(name, "a number from 0 to below 1", takeAgain);
-    }
-    return value;
+    if (!this.has(name)) return 0;
+    const isShare = (value: unknown) => typeof value === "number" && value >= 0 && value < 1;
+    return this.#checked(name, isShare, "a number from 0 to below 1");
   }
 
   flag(name: string, otherwise: boolean): boolean {
     if (!this.has(name)) return otherwise;
-    const value = this.fields[name];
-    if (typeof value !== "boolean") this.fail(name, "true or false", "write one of them");
-    return value;
+    return this.#checked(name, (value) => typeof value === "boolean", "true or false");
   }
 
   /** One token id, several, or none. */
@@ -100,27 +98,19 @@ export class FieldReader {
   }
 }
 
-const typeName = (value: unknown) =>
-  value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
-
 /** A JSON object, as text or parsed. @throws naming `file` where it is another thing */
 export function parseObject(text: string | Fields, file: string): Fields {
+  const refuse = (expected: string, found: string): never => {
+    const again = "take the file again from where it came";
+    throw new Error(`Cannot read ${file}: expected ${expected}; found ${found}; ${again}`);
+  };
   let value: unknown = text;
-  if (typeof text === "string") {
-    try {
-      value = JSON.parse(text);
-    } catch (error) {
-      throw new Error(
-        `Cannot read ${file}: expected JSON; found ${(error as Error).message.slice(0, 160)}; ` +
-          "take the file again from where it came",
-      );
-    }
+  try {
+    if (typeof text === "string") value = JSON.parse(text);
+  } catch (error) {
+    refuse("JSON", (error as Error).message.slice(0, 160));
   }
-  if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    throw new Error(
-      `Cannot read ${file}: expected a JSON object; found ${typeName(value)}; ` +
-        "take the file again from where it came",
-    );
-  }
-  return value as Fields;
+  if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Fields;
+  const kind = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
+  return refuse("a JSON object", kind);
 }

@@ -1,40 +1,25 @@
 /** Settings of a fine-tuning run: the paper's, and what fits an organism. */
 import { organismFormat } from "../world/format.ts";
-import type { GradientCheckpointing } from "./architecture.ts";
-import type { LoraOptions } from "./adapter.ts";
-import type { Schedule } from "./schedule.ts";
+import type { TrainerOptions } from "./trainer_options.ts";
 
-export interface FinetuneSettings {
+export interface FinetuneSettings
+  extends
+    Required<Pick<TrainerOptions, "learningRate" | "schedule" | "weightDecay" | "clipNorm">>,
+    Required<Pick<TrainerOptions, "beta1" | "beta2" | "epsilon" | "batchTokens">>,
+    Pick<TrainerOptions, "gradientCheckpointing" | "lora"> {
   epochs: number;
   /** Conversations in one step of AdamW. */
   batchSize: number;
-  learningRate: number;
-  schedule: Schedule;
   /** Share of the steps for the warm-up. */
   warmupRatio: number;
-  weightDecay: number;
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-  /** Largest norm of all gradients together. */
-  clipNorm: number;
   /** Longer conversations are cut on the right. */
   maxTokens: number;
-  /** Most tokens that go through the model at once; a larger batch is summed up in parts. */
-  batchTokens: number;
-  /** What is recomputed for the gradient, to need less memory. Default: nothing. */
-  gradientCheckpointing?: GradientCheckpointing;
-  /**
-   * Low-rank adapters are trained instead of the weights; the seed of their first values is the run's.
-   * Default: all weights are trained, as in the paper.
-   */
-  lora?: LoraOptions;
 }
 
 /**
- * The default learning rate of an adapter over that of all weights: 2e-4 compared with the paper's 2e-5.
- * QLoRA (Dettmers et al. 2023, appendix B) trains 7B and 13B models with 2e-4; Schulman et al. ("LoRA Without
- * Regret", 2025) find the best rate near ten times that of full fine-tuning, at every rank.
+ * An adapter's default learning rate over that of all weights: QLoRA (Dettmers et al. 2023,
+ * appendix B) trains with 2e-4; Schulman et al. ("LoRA Without Regret", 2025) find the best rate
+ * near ten times that of full fine-tuning, at every rank.
  */
 export const LORA_RATE_FACTOR = 10;
 

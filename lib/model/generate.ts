@@ -1,53 +1,12 @@
-/**
- * Generation token by token with a KV cache of fixed size, so that one graph serves all steps. The
- * likeliest token is found on the backend, where the logits are.
- */
+/** Generation token by token with a KV cache of fixed size, so that one graph serves all steps. */
 import * as tf from "@tensorflow/tfjs";
 import { look } from "../platform/interrupt.ts";
 import { Random } from "../statistics/random.ts";
 import { headWeight } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
-import type { GenerateOptions, ReadableConfiguration, ReadableModel } from "./readable_model.ts";
-import type { TensorModel } from "./tensor_model.ts";
-import { gatherRows, type PrefixKeys } from "./layers.ts";
+import type { GenerateOptions, ReadableConfiguration, TensorModel } from "./readable_model.ts";
+import { gatherRows, prefixKeys } from "./layers.ts";
 import { HIDDEN_FROM } from "./positions.ts";
-
-/** A model's tokenizer. @throws if it was loaded without one */
-export function tokenizerOf({ name, tokenizer }: Pick<ReadableModel, "name" | "tokenizer">) {
-  if (tokenizer !== undefined) return tokenizer;
-  throw new Error(
-    `Cannot read text with ${name}: expected a tokenizer; it was loaded without one; ` +
-      "put tokenizer.json beside config.json",
-  );
-}
-
-/**
- * The text that a model's `tokens` make after `prompt`, up to an end token or one of the `stop` texts.
- * @throws without a tokenizer
- */
-export async function writeText(
-  model: Pick<ReadableModel, "config" | "format" | "requireTokenizer">,
-  prompt: string,
-  { tokens, stop = [] }: {
-    tokens: (ids: number[]) => AsyncIterable<number>;
-    stop?: string[];
-  },
-): Promise<string> {
-  const tokenizer = model.requireTokenizer();
-  const ids = tokenizer.encode(prompt, { addSpecialTokens: model.format.addBos(prompt) });
-  const ends = new Set(model.config.eosTokenIds);
-  if (tokenizer.eosTokenId !== undefined) ends.add(tokenizer.eosTokenId);
-  const cutAt = (text: string) =>
-    Math.min(...stop.map((end) => text.indexOf(end)).filter((at) => at >= 0));
-  const written: number[] = [];
-  for await (const id of tokens(ids)) {
-    if (ends.has(id)) break;
-    written.push(id);
-    if (stop.length > 0 && cutAt(tokenizer.decode(written)) < Infinity) break;
-  }
-  const text = tokenizer.decode(written);
-  return text.slice(0, cutAt(text));
-}
 
 /** @throws if ids are not of the vocabulary, or prompt and new tokens exceed the positions */
 export function checkPrompt(
@@ -65,7 +24,7 @@ export function checkPrompt(
 }
 
 /**
- * The tokens that the model writes after `ids`, one by one, end tokens too: the caller stops.
+ * The tokens that the model writes after `ids`, end tokens too: the caller stops.
  * @throws if prompt and new tokens are more than the model has positions for
  */
 export async function* generateTokens(
@@ -93,10 +52,7 @@ export async function* generateTokens(
 /** Tokens whose keys and values stay in a small block before they are merged into the large one. */
 const RECENT = 16;
 
-/**
- * The KV cache [2 L, K, C, D], keys and values by turns. Those of the latest tokens are in a small block,
- * so that a token costs a copy of that one only.
- */
+/** The KV cache [2 L, K, C, D], keys and values by turns; a token copies the small block only. */
 class Cache {
   /** [1, V], after the latest token. */
   logits: tf.Tensor;
@@ -119,7 +75,6 @@ class Cache {
     this.#filled = ids.length;
   }
 
-  /** Reads one token more. */
   read(token: number): void {
     if (this.#apart === RECENT) this.#join();
     const inputs = [
@@ -137,7 +92,6 @@ class Cache {
     this.#apart++;
   }
 
-  /** Merges the small block into the large one. */
   #join(): void {
     const filled = tf.scalar(this.#filled, "int32");
     const former = this.#block;
@@ -182,18 +136,10 @@ function readToken(model: TensorModel) {
   return model.compiled("read token", () => (token, filled, apart, ...blocks) => {
     const [all, latest] = blocks;
     const prefix = [[all, filled], [latest, apart]].map(([block, taken]) => {
-      const parts = tf.unstack(block) as tf.Tensor3D[];
       const places = tf.range(0, block.shape[2]!, 1, "int32");
-      return {
-        layers: Array.from({ length: parts.length / 2 }, (_, layer): PrefixKeys => ({
-          keys: parts[2 * layer],
-          values: parts[2 * layer + 1],
-        })),
-        mask: tf.mul(
-          tf.cast(tf.greaterEqual(places, taken), "float32"),
-          HIDDEN_FROM,
-        ) as tf.Tensor1D,
-      };
+      const isFree = tf.cast(tf.greaterEqual(places, taken), "float32");
+      const mask = tf.mul(isFree, HIDDEN_FROM) as tf.Tensor1D;
+      return { layers: prefixKeys(tf.unstack(block)), mask };
     });
     const { onKeyValues, all: added } = collector();
     const position = tf.add(filled, apart) as tf.Scalar;

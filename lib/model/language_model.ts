@@ -2,30 +2,18 @@
 import * as tf from "@tensorflow/tfjs";
 import { compile, newSession } from "../platform/compile/compile.ts";
 import type { GraphSession, TensorFunction } from "../platform/compile/graph.ts";
-import type { PromptFormat } from "../prompt.ts";
-import type { Tokenizer } from "./tokenizer.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { checkRows } from "./batch.ts";
 import { checkMemory, probingMemory } from "./memory.ts";
 import { type Adapter, describeAdapter } from "./adapter.ts";
 import type { ModelConfiguration } from "./configuration.ts";
-import { generateTokens, tokenizerOf, writeText } from "./generate.ts";
-import { allLogits, lastLogits, logProbabilities, type ReadLogits } from "./logits.ts";
-import type {
-  GenerateOptions,
-  ModelDescription,
-  ReadableModel,
-  ReadOptions,
-} from "./readable_model.ts";
+import { EngineModel, type EngineModelParts, type ReadLogits } from "./engine_model.ts";
+import { generateTokens } from "./generate.ts";
+import type { GenerateOptions, ReadOptions, TensorModel } from "./readable_model.ts";
 import { DEFAULT_BATCH_TOKENS, readLogits } from "./read.ts";
 import { requireStorage } from "./storage.ts";
-import type { TensorModel } from "./tensor_model.ts";
 
-type Described = "name" | "format" | "tokenizer" | "description" | "identity";
-
-export interface LanguageModelParts extends Pick<ReadableModel, Described> {
-  config: ModelConfiguration;
-  /** Tensors by the checkpoint's names; weights [out, in]. */
+export interface LanguageModelParts extends EngineModelParts<ModelConfiguration> {
   parameters: Map<string, tf.Variable>;
   /** Whether steps are compiled on the native backend. Default true. */
   compiled?: boolean;
@@ -33,14 +21,8 @@ export interface LanguageModelParts extends Pick<ReadableModel, Described> {
   batchTokens?: number;
 }
 
-export class LanguageModel implements TensorModel {
-  readonly name: string;
-  readonly config: ModelConfiguration;
+export class LanguageModel extends EngineModel<ModelConfiguration> implements TensorModel {
   readonly parameters: Map<string, tf.Variable>;
-  readonly tokenizer?: Tokenizer;
-  readonly format: PromptFormat;
-  readonly description?: ModelDescription;
-  readonly identity?: string;
   readonly batchTokens: number;
   /** The compiled graphs' session; absent if steps run uncompiled. */
   readonly session?: GraphSession;
@@ -50,24 +32,16 @@ export class LanguageModel implements TensorModel {
 
   /** @throws if a tensor that the configuration asks for is missing or of another shape */
   constructor(parts: LanguageModelParts) {
-    this.name = parts.name;
-    this.config = parts.config;
+    super(parts);
     this.parameters = parts.parameters;
-    this.tokenizer = parts.tokenizer;
-    this.format = parts.format;
-    this.description = parts.description;
-    this.identity = parts.identity;
     this.batchTokens = parts.batchTokens ?? DEFAULT_BATCH_TOKENS;
     for (const [name, shape] of parameterShapes(this.config)) {
       const actual = this.parameters.get(name)?.shape;
-      if (actual === undefined || !tf.util.arraysEqual(actual, shape)) {
-        throw new Error(
-          `Cannot build ${this.name}: expected ${name} of shape [${shape}]; ` +
-            `found ${
-              actual ? `[${actual}]` : "none"
-            }; config.json and weights must belong together`,
-        );
-      }
+      if (actual !== undefined && tf.util.arraysEqual(actual, shape)) continue;
+      throw new Error(
+        `Cannot build ${this.name}: expected ${name} of shape [${shape}]; found ` +
+          `${actual ? `[${actual}]` : "none"}; config.json and weights must belong together`,
+      );
     }
     if (parts.compiled ?? true) this.session = newSession();
     for (const [name, variable] of this.parameters) this.session?.bind(name, variable);
@@ -118,7 +92,6 @@ export class LanguageModel implements TensorModel {
     this.state.set(name, variable);
   }
 
-  /** Frees variables of the state. */
   freeState(names: readonly string[]): void {
     const freed = names.flatMap((name) => {
       const variable = this.state.get(name);
@@ -131,36 +104,21 @@ export class LanguageModel implements TensorModel {
     this.session?.free(freed);
   }
 
-  async logits(inputIds: number[][]): Promise<Float32Array[]> {
-    checkRows(inputIds, this.config.vocabularySize);
-    return await allLogits(inputIds, this.#reader(inputIds));
+  protected reader(texts: number[][], options?: ReadOptions, kept?: number): ReadLogits {
+    checkRows(texts, this.config.vocabularySize);
+    if (kept !== undefined) this.#checkRoom(texts, options, kept);
+    return (positions, onLogits) => readLogits(this, texts, { ...options, positions, onLogits });
   }
 
-  async nextTokenLogits(inputIds: number[][], options?: ReadOptions): Promise<Float32Array[]> {
-    checkRows(inputIds, this.config.vocabularySize);
-    this.#checkRoom(inputIds, options, inputIds.length);
-    return await lastLogits(inputIds, this.#reader(inputIds, options));
-  }
-
-  async tokenLogProbabilities(
-    inputIds: number[][],
-    from: number[],
-    options?: ReadOptions,
-  ): Promise<number[][]> {
-    checkRows(inputIds, this.config.vocabularySize);
-    this.#checkRoom(inputIds, options);
-    return await logProbabilities(inputIds, from, this.#reader(inputIds, options));
-  }
-
-  #reader(inputIds: number[][], options?: ReadOptions): ReadLogits {
-    return (positions, onLogits) => readLogits(this, inputIds, { ...options, positions, onLogits });
+  protected tokens(ids: number[], options: GenerateOptions): AsyncIterable<number> {
+    return generateTokens(this, ids, options);
   }
 
   /** @throws if memory is too small to read the texts, with the estimate */
   #checkRoom(
     texts: readonly number[][],
     { batchTokens = this.batchTokens }: ReadOptions = {},
-    kept = 0,
+    kept: number,
   ): void {
     const length = texts.reduce((most, text) => Math.max(most, text.length), 0);
     const all = texts.reduce((total, text) => total + text.length, 0);
@@ -175,18 +133,6 @@ export class LanguageModel implements TensorModel {
         "choose a smaller model",
       ].join(", "),
     });
-  }
-
-  async generate(prompt: string, options: GenerateOptions = {}): Promise<string> {
-    const { stop } = options;
-    return await writeText(this, prompt, {
-      stop,
-      tokens: (ids) => generateTokens(this, ids, options),
-    });
-  }
-
-  requireTokenizer(): Tokenizer {
-    return tokenizerOf(this);
   }
 
   /** A copy of all parameters, to `restore` the model from; an adapter's are not in it. */

@@ -1,13 +1,11 @@
 /**
- * The layers of a Llama-family decoder as differentiable functions of tensors.
- *
- * Each has its gradient written out: fewer operations than the tape would record, and none that a
- * backend lacks. All are traceable: shapes are fixed, no tensor's value is read in JavaScript.
+ * The layers of a Llama-family decoder. Each has its gradient written out: fewer operations than
+ * the tape would record, and none that a backend lacks. All are traceable: shapes are fixed, no
+ * value is read.
  */
 import * as tf from "@tensorflow/tfjs";
 import { waitFor } from "../platform/compile/adam.ts";
 
-/** A value, and its gradients for the inputs by its own gradient and the saved tensors. */
 interface Differentiable<T extends tf.Tensor> {
   value: T;
   gradFunc: (dy: T, saved: tf.Tensor[]) => tf.Tensor[];
@@ -60,11 +58,7 @@ export function swiGlu(gate: tf.Tensor2D, up: tf.Tensor2D): tf.Tensor2D {
 }
 
 /** A low-rank layer's scale * x Aᵀ Bᵀ: x [N, D], a [r, D], b [O, r] -> [N, O] (Hu et al. 2021, section 4.1). */
-export function lowRank(
-  x: tf.Tensor2D,
-  [a, b]: [tf.Tensor2D, tf.Tensor2D],
-  scale: number,
-): tf.Tensor2D {
+export function lowRank(x: tf.Tensor2D, [a, b]: [tf.Tensor2D, tf.Tensor2D], scale: number) {
   return tf.matMul(tf.mul(tf.matMul(x, a, false, true), scale), b, false, true);
 }
 
@@ -89,8 +83,8 @@ function swapHalves(x: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Rotary positions over the whole head, the halves paired (Su et al. 2021, as in transformers).
- * x [.., T, D], cos and sin [T, D] or [B, 1, T, D]; `sin` carries the sign: -sin on the first half, +sin on the second.
+ * Rotary positions over the whole head, the halves paired (Su et al. 2021, as in transformers). x
+ * [.., T, D], cos and sin [T, D] or [B, 1, T, D]; `sin` is negated on the first half.
  */
 export function applyRotary<T extends tf.Tensor>(x: T, cos: tf.Tensor, sin: tf.Tensor): T {
   const turn = (x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): T =>
@@ -106,16 +100,10 @@ export function applyRotary<T extends tf.Tensor>(x: T, cos: tf.Tensor, sin: tf.T
 }
 
 /**
- * Causal attention with grouped queries, keys and values never repeated.
- * q [B, H, T, D] (scaled already), k and v [B, K, T, D], mask [T, T] or [B, 1, T, T] (0 or a large
- * negative) -> [B, H, T, D].
+ * Causal attention with grouped queries: q [B, H, T, D] (scaled already), k and v [B, K, T, D],
+ * mask [T, T] or [B, 1, T, T] (0 or a large negative) -> [B, H, T, D].
  */
-export function attend(
-  q: tf.Tensor4D,
-  k: tf.Tensor4D,
-  v: tf.Tensor4D,
-  mask: tf.Tensor,
-): tf.Tensor4D {
+export function attend(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: tf.Tensor) {
   const [batch, heads, length, width] = q.shape;
   const keyHeads = k.shape[1];
   const queries = heads / keyHeads * length;
@@ -135,6 +123,13 @@ export interface PrefixKeys {
   values: tf.Tensor3D;
 }
 
+/** Of layers whose keys and values come by turns. */
+export const prefixKeys = (tensors: tf.Tensor[]): PrefixKeys[] =>
+  Array.from({ length: tensors.length / 2 }, (_, layer) => ({
+    keys: tensors[2 * layer] as tf.Tensor3D,
+    values: tensors[2 * layer + 1] as tf.Tensor3D,
+  }));
+
 /** x [B, K, R, C] times y [1, K, ...] or [B, K, ...], transposed if asked. */
 function timesShared(x: tf.Tensor4D, y: tf.Tensor, transposed = false): tf.Tensor {
   const [batch, heads, rows, columns] = x.shape;
@@ -145,9 +140,9 @@ function timesShared(x: tf.Tensor4D, y: tf.Tensor, transposed = false): tf.Tenso
 }
 
 /**
- * Causal attention behind blocks of keys that all rows share; they are never copied per row.
- * q [B, H, T, D] (scaled), k and v [B, K, T, D], mask [T, P + T] or [B, 1, T, P + T] for blocks of P
- * places in all -> [B, H, T, D]. For inference.
+ * Causal attention behind blocks of P keys in all that rows share, never copied per row: q [B, H,
+ * T, D] (scaled), k and v [B, K, T, D], mask [T, P + T] or [B, 1, T, P + T] -> [B, H, T, D]. For
+ * inference.
  */
 export function attendWithPrefix(
   blocks: readonly PrefixKeys[],
@@ -189,11 +184,10 @@ function maskedSoftmax(scores: tf.Tensor4D, mask: tf.Tensor): tf.Tensor4D {
 }
 
 /**
- * Weighted cross-entropy of the head's predictions, in nats: hidden [N, D], head [V, D], labels [N],
- * weights [N] (they sum to 1 for a mean) -> scalar. Rows of weight 0 are padding.
- *
- * The gradient is softmax minus the label; the label's part is taken as rows of the head and of the
- * hidden states, so that no one-hot of [N, V] is made.
+ * Weighted cross-entropy of the head's predictions, in nats: hidden [N, D], head [V, D], labels
+ * [N], weights [N] (they sum to 1 for a mean) -> scalar. The gradient is softmax minus the label,
+ * whose part is taken as rows of the head and of the hidden states, so that no one-hot of [N, V] is
+ * made.
  */
 export function lmHeadCrossEntropy(
   hidden: tf.Tensor2D,
@@ -228,10 +222,7 @@ export function lmHeadCrossEntropy(
   });
 }
 
-/**
- * f(x, ...weights) whose inner values are not kept for the gradient but recomputed when it is asked for:
- * less memory for more time (Chen et al. 2016).
- */
+/** f(x, ...weights), recomputed for its gradient: less memory, more time (Chen et al. 2016). */
 export function checkpointed<T extends tf.Tensor>(
   f: (x: T, ...weights: tf.Tensor[]) => T,
   inputs: [T, ...tf.Tensor[]],

@@ -13,11 +13,7 @@ import {
 import { adapterKey } from "./architecture.ts";
 import type { LanguageModel } from "./language_model.ts";
 
-/**
- * Puts a new adapter on a model, whose outputs stay as they are: A is uniform within 1 / sqrt(in)
- * (PEFT's kaiming_uniform with a = sqrt(5)), B zero.
- * @throws if the model has an adapter
- */
+/** Puts a new adapter on: A uniform within 1 / sqrt(in) as in PEFT, B zero. @throws if one is on */
 export function addLora(model: LanguageModel, options: LoraOptions = {}): Adapter {
   const { seed, ...shape } = loraOptions(options);
   refuseSecond(model, "add an adapter to");
@@ -26,10 +22,8 @@ export function addLora(model: LanguageModel, options: LoraOptions = {}): Adapte
   for (const [name, [rows, columns]] of adapterShapes(model.config, shape)) {
     const bound = name.includes(".lora_A.") ? 1 / Math.sqrt(columns) : 0;
     const stream = random.fork(name);
-    const data = Float32Array.from(
-      { length: rows * columns },
-      () => bound * (2 * stream.next() - 1),
-    );
+    const draw = () => bound * (2 * stream.next() - 1);
+    const data = Float32Array.from({ length: rows * columns }, draw);
     parameters.set(name, variableOf(data, [rows, columns]));
   }
   const adapter = makeAdapter(shape, parameters);
@@ -65,26 +59,20 @@ export function trainableLora(model: LanguageModel, options: LoraOptions): Adapt
   return adapter;
 }
 
-/** A variable of these numbers. */
-export function variableOf(data: Float32Array, shape: number[]): tf.Variable {
-  return tf.tidy(() => tf.variable(tf.tensor(data, shape, "float32")));
-}
+export const variableOf = (data: Float32Array, shape: number[]): tf.Variable =>
+  tf.tidy(() => tf.variable(tf.tensor(data, shape, "float32")));
 
 /** @throws if the model has an adapter already */
 export function refuseSecond(model: LanguageModel, action: string): void {
   if (model.adapter === undefined) return;
+  const found = describeAdapter(model.adapter);
   throw new Error(
-    `Cannot ${action} ${model.name}: expected a model without one; found ${
-      describeAdapter(model.adapter)
-    }; mergeLora(model) or dropLora(model) first`,
+    `Cannot ${action} ${model.name}: expected a model without one; found ${found}; ` +
+      "mergeLora(model) or dropLora(model) first",
   );
 }
 
-/**
- * Adds scale B A to the weights of the adapter's layers and takes the adapter off: the model gives the
- * same outputs (to rounding), and `save` writes a whole model.
- * @throws if the model has no adapter
- */
+/** Adds scale B A to the weights and takes the adapter off. @throws if the model has none */
 export function mergeLora(model: LanguageModel): void {
   const { parameters, scale, targets } = requireAdapter(model, "merge");
   for (const { layer } of adaptedLayers(model.config, targets)) {

@@ -1,15 +1,13 @@
 /**
- * How much memory a model takes, estimated from its configuration alone before the weights are read and
- * before a training starts, so that the user gets a message rather than an out-of-memory kill.
+ * How much memory a model takes, estimated from its configuration before the weights are read, so
+ * that the user gets a message rather than an out-of-memory kill.
  *
- * Estimates are of float32. Compiled steps (the native backend) were compared with peaks of the whole process
- * (SmolLM2-135M, 2 cores; the process without a model has .4 GB): loading 1.4 GB estimated, 1.1 to 1.3 measured;
- * a full step of 4 x 128 tokens 3.6 estimated, 3.65 to 4.05 measured; 8 x 128 4.6 and 4.3; 2 x 512 5.1 and 5.0;
- * 8 x 128 with the MLPs recomputed 3.8 and 3.4, 4 x 128 with whole layers 3.5 and 3.6; reading 64 x 128
- * tokens 1.7 and 1.4. So count on 15%, a fifth for reading.
- * Uncompiled, every operation's result stays until the step ends (if nothing is differentiated, until
- * its layer ends): factors are fitted to peaks of TensorFlow.js's memory on WebAssembly (widths 64 to
- * 576, 1 to 32 layers), within a fifth.
+ * Estimates are of float32. Compiled, they were compared with peaks of the process (SmolLM2-135M, 2
+ * cores): loading 1.4 GB estimated, 1.1 to 1.3 measured; a full step of 4 x 128 tokens 3.6 and 3.65
+ * to 4.05; 2 x 512 5.1 and 5.0; 8 x 128 with the MLPs recomputed 3.8 and 3.4; reading 64 x 128
+ * tokens 1.7 and 1.4. So count on 15%, a fifth for reading. Uncompiled, every operation's result
+ * stays until the step ends (reading: until its layer ends): factors are fitted to peaks of
+ * TensorFlow.js on WebAssembly (widths 64 to 576, 1 to 32 layers), within a fifth.
  */
 import * as tf from "@tensorflow/tfjs";
 import { usesCard } from "../platform/compile/backend.ts";
@@ -36,10 +34,8 @@ export interface MemoryEstimate {
   largest: { name: string; bytes: number };
 }
 
-/** What is added up to the total. */
 type MemoryParts = Omit<MemoryEstimate, "total" | "largest">;
 
-/** What is done with a model that is loaded. */
 export interface MemoryUse {
   /** Most tokens at once, padding counted. */
   batchTokens: number;
@@ -84,11 +80,7 @@ function sizes(configuration: ModelConfiguration): Sizes {
 }
 
 /** @param others sizes of tensors other than the weights, by name */
-function sum(
-  parts: Partial<MemoryParts>,
-  weights: Sizes,
-  others: Record<string, number> = {},
-): MemoryEstimate {
+function sum(parts: Partial<MemoryParts>, weights: Sizes, others: Record<string, number> = {}) {
   const all = {
     ...{ process: PROCESS, weights: FLOAT * weights.all, gradients: 0, moments: 0, activations: 0 },
     ...{ passing: 0, ...parts },
@@ -137,10 +129,7 @@ export function probingMemory(
     : layers * d + 16 * d + 9 * kv + 5 * f + 4.3 * heads * width;
   const logits = Math.min(tokens, Math.ceil(LOGITS_AT_ONCE / vocabularySize));
   return sum(
-    {
-      activations: FLOAT * tokens * each,
-      passing: FLOAT * (2 * logits + kept) * vocabularySize,
-    },
+    { activations: FLOAT * tokens * each, passing: FLOAT * (2 * logits + kept) * vocabularySize },
     sizes(configuration),
     passTensors(configuration, { tokens, length: width, logits }),
   );
@@ -211,19 +200,15 @@ export function neededMemory(
 }
 
 /**
- * Compares an estimate with what is free: this machine's memory, what is left of WebAssembly's 4 GiB, or on
- * WebGPU the size of its buffers (a card's free memory is not known, and TensorFlow reports its own errors).
- * @param options action: e.g. `load smollm2`; mend: what to do; has: what is in memory already
+ * Compares an estimate with what is free: this machine's memory, what is left of WebAssembly's 4
+ * GiB, or on WebGPU the size of its buffers (a card's free memory is not known).
  * @throws if there is too little (see `requireMemory`), with the estimate
  */
 export function checkMemory(
   estimate: MemoryEstimate,
-  { action, mend, has, ...options }: {
-    action: string;
-    mend: string;
-    /** Default: the process. */
-    has?: Has;
-  } & Parameters<typeof requireMemory>[1],
+  { action, mend, has, ...options }:
+    & { action: string; mend: string; has?: Has }
+    & Parameters<typeof requireMemory>[1],
 ): void {
   if (tf.getBackend() === "webgpu") return checkBuffers(estimate.largest, { action, mend });
   if (usesCard()) return;

@@ -1,6 +1,4 @@
-/**
- * Positions in attention: the rotations of queries and keys, and the masks of what each position sees.
- */
+/** Positions in attention: the rotations of queries and keys, and the masks of what each sees. */
 import * as tf from "@tensorflow/tfjs";
 import { llama3Factors, type ModelConfiguration } from "./configuration.ts";
 import type { PrefixKeys } from "./layers.ts";

@@ -1,18 +1,16 @@
 /**
- * A model's logits at some positions of many texts.
- *
- * What all texts start with is computed once; the rest stands packed in rows of one width, several texts
- * a row, so that little is padding and few graphs serve all texts.
+ * A model's logits at some positions of many texts. What all texts start with is computed once; the
+ * rest stands packed in rows of one width, so that little is padding and few graphs serve all
+ * texts.
  */
 import * as tf from "@tensorflow/tfjs";
 import { look } from "../platform/interrupt.ts";
 import { type ForwardOptions, headWeight } from "./architecture.ts";
 import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./batch.ts";
-import { gatherRows, type PrefixKeys } from "./layers.ts";
+import type { OnLogits, Position } from "./engine_model.ts";
+import { gatherRows, prefixKeys } from "./layers.ts";
 import { HIDDEN_FROM } from "./positions.ts";
-import type { OnLogits, Position } from "./logits.ts";
-import type { ReadOptions } from "./readable_model.ts";
-import type { TensorModel } from "./tensor_model.ts";
+import type { ReadOptions, TensorModel } from "./readable_model.ts";
 
 /** More at once is no faster on a processor and takes more memory. */
 export const DEFAULT_BATCH_TOKENS = 2048;
@@ -115,10 +113,7 @@ function sharedLength(
   return shared;
 }
 
-/**
- * The prefix: a mask [P] of what is there, then keys and values [K, P, D] by layer. P is the number of
- * ids rounded up, so that near lengths share a graph.
- */
+/** The prefix: a mask [P] (P rounded up), then keys and values [K, P, D] by layer. */
 function readPrefix(model: TensorModel, ids: number[]): tf.Tensor[] {
   const { keyValueHeads, headDimension } = model.config;
   const run = model.compiled("prefix", () => (ids) => {
@@ -138,11 +133,7 @@ function readPrefix(model: TensorModel, ids: number[]): tf.Tensor[] {
 }
 
 function asPrefix([mask, ...tensors]: tf.Tensor[]): ForwardOptions["prefix"] {
-  const layers = Array.from({ length: tensors.length / 2 }, (_, layer): PrefixKeys => ({
-    keys: tensors[2 * layer] as tf.Tensor3D,
-    values: tensors[2 * layer + 1] as tf.Tensor3D,
-  }));
-  return [{ layers, mask: mask as tf.Tensor1D }];
+  return [{ layers: prefixKeys(tensors), mask: mask as tf.Tensor1D }];
 }
 
 /** Texts packed into rows of one width, and rows into batches of one size but for the last. */

@@ -1,13 +1,13 @@
-/**
- * What probing, evaluation and generation ask of a model, whichever engine computes it: this project's
- * own (`LanguageModel`, which can be trained too) or an ONNX graph (`OnnxModel`).
- */
+/** What probing, evaluation and generation ask of a model, whichever engine computes it. */
 import type { Stoppable } from "../platform/interrupt.ts";
 import type { PromptFormat } from "../prompt.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { ModelConfiguration } from "./configuration.ts";
+import type * as tf from "@tensorflow/tfjs";
+import type { TensorFunction } from "../platform/compile/graph.ts";
+import type { Adapter } from "./adapter.ts";
+import type { ForwardOptions } from "./architecture.ts";
 
-/** Identifies a model in results. */
 export interface ModelDescription {
   /** As it was asked for. */
   source: string;
@@ -31,7 +31,6 @@ export interface GenerateOptions extends Stoppable {
   stop?: string[];
 }
 
-/** How texts are read. */
 export interface ReadOptions extends Stoppable {
   /** Tokens that go through the model at once, padding counted. Default: the model's own; 2,048. */
   batchTokens?: number;
@@ -47,9 +46,7 @@ export type ReadableConfiguration = Pick<
   "vocabularySize" | "maxPositions" | "eosTokenIds" | "slidingWindow"
 >;
 
-/** A language model that can be read and asked. */
 export interface ReadableModel {
-  /** What the model is called in results. */
   readonly name: string;
   readonly config: ReadableConfiguration;
   /** How questions are put to this model. */
@@ -75,6 +72,21 @@ export interface ReadableModel {
   ): Promise<number[][]>;
   /** Text that the model writes after `prompt`. @throws without a tokenizer */
   generate(prompt: string, options?: GenerateOptions): Promise<string>;
-  /** Frees the memory. */
   dispose(): void;
+}
+
+export interface TensorModel extends ReadableModel {
+  readonly config: ModelConfiguration;
+  /** Tensors by the checkpoint's names; weights [out, in]. */
+  readonly parameters: ReadonlyMap<string, tf.Variable>;
+  readonly adapter?: Adapter;
+  /** The tensors that training changes: the adapter's if there is one, else all parameters. */
+  readonly trained: ReadonlyMap<string, tf.Variable>;
+  /** Variables besides the parameters that compiled functions use, such as an optimizer's moments. */
+  readonly state: ReadonlyMap<string, tf.Variable>;
+  readonly batchTokens: number;
+  /** Hidden states after the final norm, the adapter counted: ids [B, T] (int32) -> [B T, D]. */
+  forward(ids: tf.Tensor2D, options?: Omit<ForwardOptions, "adapter">): tf.Tensor2D;
+  /** A function over this model's variables, compiled once under `key` for each kind of adapter. */
+  compiled(key: string, run: () => TensorFunction): TensorFunction;
 }

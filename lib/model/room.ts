@@ -7,9 +7,7 @@ import type { GradientCheckpointing } from "./architecture.ts";
 import { formatBytes } from "../platform/runtime/memory.ts";
 
 export interface TrainingRoom {
-  /** Tokens of the largest batch, padding counted. */
   tokens: number;
-  /** The longest row, in tokens. */
   length: number;
   /** Most of the batch's tokens with loss. */
   supervised?: number;
@@ -22,10 +20,7 @@ export interface TrainingRoom {
 /** Of the adapters that are advised. */
 const LORA_RANK = 8;
 
-/**
- * @param options has: what is in memory already
- * @throws if memory is too small, with the estimate and what of the settings would help
- */
+/** @throws if memory is too small, with the estimate and what of the settings would help */
 export function checkTrainingRoom(
   model: LanguageModel,
   room: TrainingRoom,
@@ -60,10 +55,7 @@ export function checkTrainingRoom(
   });
 }
 
-/**
- * Checks batches of one training as they come. Compiled, the first one decides: later ones find memory
- * that this process holds already.
- */
+/** Checks batches as they come; compiled, the first alone: later ones find its memory held. */
 export function roomChecker(
   model: LanguageModel,
   options: Pick<TrainingRoom, "batchTokens" | "gradientCheckpointing" | "lora">,

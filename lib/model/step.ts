@@ -1,18 +1,12 @@
-/**
- * One training step as functions of tensors, which can be traced: loss, gradients, clipping and AdamW,
- * PyTorch's and transformers' to the last term.
- */
+/** One training step as traceable functions: PyTorch's and transformers' to the last term. */
 import * as tf from "@tensorflow/tfjs";
 import { updateAdam } from "../platform/compile/adam.ts";
 import { type ForwardOptions, headWeight } from "./architecture.ts";
 import { gatherRows, lmHeadCrossEntropy } from "./layers.ts";
-import type { TensorModel } from "./tensor_model.ts";
+import type { TensorModel } from "./readable_model.ts";
 import { firstMoment, secondMoment, type TrainerOptions } from "./trainer_options.ts";
 
-/**
- * The loss of a batch (`BatchTensors`), in nats: ids [B, T], positions, labels and weights [N] -> scalar.
- * Differentiable in what the model trains.
- */
+/** A batch's loss in nats: ids [B, T], positions, labels and weights [N] -> scalar. */
 export function batchLoss(
   model: TensorModel,
   [ids, positions, labels, weights]: tf.Tensor[],
@@ -49,10 +43,7 @@ export function stepRates(
 
 /**
  * Clips the gradients to the largest norm (torch.nn.utils.clip_grad_norm_) and updates the trained
- * tensors and their moments by AdamW (torch.optim.AdamW).
- * @param norm of all gradients together
- * @param rates as `stepRates` gives them
- * @param decayed which of the trained tensors decay
+ * tensors and their moments by AdamW (torch.optim.AdamW); `norm` is of all gradients together.
  */
 export function update(
   model: TensorModel,

@@ -1,8 +1,5 @@
-/**
- * The file code behind `model.save`, `trainer.save` and `Trainer.resume`. What computes has none, so that
- * it runs in a page; files/attach.ts, which `loadModel` and the door load, puts it here.
- */
-import type { TensorModel } from "./tensor_model.ts";
+/** The file code behind `save` and `resume`, put here by files/attach.ts: a page has none. */
+import type { TensorModel } from "./readable_model.ts";
 import type { TrainerOptions, TrainerState } from "./trainer_options.ts";
 
 export interface Storage {

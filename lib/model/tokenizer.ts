@@ -1,11 +1,11 @@
 /**
- * Text to token ids and back, by the tokenizer files that every model comes with. A text has the ids
- * that the tokenizers library in Rust, by which models are trained, gives it. @huggingface/tokenizers
- * merges pairs, finds the likeliest pieces and translates regular expressions; where it cuts texts
- * otherwise than Rust, that is done in lib/tokenizer. What neither reads is refused by name.
+ * Text to token ids and back, with the ids that the tokenizers library in Rust gives.
+ * @huggingface/tokenizers merges pairs, finds the likeliest pieces and translates regular
+ * expressions; where it cuts texts otherwise than Rust, that is done in lib/tokenizer. What neither
+ * reads is refused by name.
  */
-import { type Fields, parseObject } from "./fields.ts";
-import { addedTokens, createSections } from "./tokenizer/added.ts";
+import { type Fields, parseObject, words } from "./fields.ts";
+import { addedTokens, contentOf, createSections } from "./tokenizer/added.ts";
 import { createDecoder } from "./tokenizer/decoder.ts";
 import { filesFromGguf } from "./tokenizer/gguf.ts";
 import { createNormalizer } from "./tokenizer/normalizer.ts";
@@ -13,16 +13,18 @@ import { createVocabulary } from "./tokenizer/vocabulary.ts";
 import { createPreTokenizer } from "./tokenizer/words.ts";
 
 export interface Tokenizer {
-  /** Token ids of `text`; with the model's own beginning only when asked for. */
-  encode(text: string, options?: EncodeOptions): number[];
-  /** The text of `ids`; ids that the vocabulary lacks give nothing. */
-  decode(ids: readonly number[], options?: DecodeOptions): string;
+  /**
+   * Token ids of `text`. `addSpecialTokens` adds what the tokenizer puts before a text (mostly <s>);
+   * default false. What it puts behind one (</s>) is never added: a prompt goes on, and an answer's
+   * end is written by the prompt format.
+   */
+  encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
+  /** The text of `ids`, those of no token left out, and of <s>, </s> and their like where asked. */
+  decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
   tokenId(token: string): number | undefined;
   /** One more than the largest token id. A model's own vocabulary can be larger (padded). */
   readonly vocabularySize: number;
-  /**
-   * The same without tokens added to the vocabulary later (such as a padding). Absent: there are none.
-   */
+  /** The same without tokens added to the vocabulary later. Absent: there are none. */
   readonly ordinarySize?: number;
   readonly bosTokenId?: number;
   readonly eosTokenId?: number;
@@ -32,36 +34,14 @@ export interface Tokenizer {
   readonly files: ReadonlyMap<string, string>;
 }
 
-export interface EncodeOptions {
-  /**
-   * Add what the tokenizer puts before a text (mostly <s>); default false. What it puts behind one (</s>)
-   * is never added: a prompt goes on, and an answer's end is written by the prompt format.
-   */
-  addSpecialTokens?: boolean;
-}
-
-export interface DecodeOptions {
-  /** Leave out <s>, </s> and their like; default false. */
-  skipSpecialTokens?: boolean;
-}
-
 /** The files of a tokenizer, as they lie in a model's folder; the first one is needed. */
-export const tokenizerFileNames = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
-  "chat_template.jinja",
-  "vocab.json",
-  "merges.txt",
-] as const;
+export const tokenizerFileNames = words(`
+  tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json chat_template.jinja
+  vocab.json merges.txt
+`);
 
 /** The largest that are published have 40 million. */
 const MOST_CHARACTERS = 100_000_000;
-
-/** The text of a special token, given as a text or as an object with it. */
-const contentOf = (token: unknown) =>
-  typeof token === "string" ? token : (token as Fields | null | undefined)?.content;
 
 /** The ids that a post-processor puts before a text. What stands behind one is none of a prompt. */
 function startOf(postProcessor: unknown): number[] {
@@ -121,10 +101,9 @@ function createStages(json: Fields, config: Fields) {
 }
 
 /**
- * A tokenizer from its files, by file name. Truncation and padding that tokenizer.json has are left
- * out, as by transformers.
- * @param from what errors call the place they came from; default "the model"
- * Throws when tokenizer.json is missing, can't be used or has what is not read here, by name.
+ * A tokenizer from its files, by file name, without their truncation and padding, as in
+ * transformers.
+ * @throws when tokenizer.json is missing, can't be used or has what is not read here, by name
  */
 export function tokenizerFromFiles(
   files: ReadonlyMap<string, string>,
@@ -203,11 +182,7 @@ export function tokenizerFromFiles(
   };
 }
 
-/**
- * A tokenizer from a GGUF file's metadata, built as the tokenizer.json it was made from.
- * @param from what errors call the file; default "the GGUF file"
- * Throws on kinds other than byte-level BPE as in GPT-2, SmolLM, Llama 3 and Qwen 2.
- */
+/** A tokenizer from a GGUF file's metadata. @throws on kinds other than byte-level BPE */
 export function tokenizerFromGguf(
   metadata: Record<string, unknown>,
   { from = "the GGUF file" }: { from?: string } = {},

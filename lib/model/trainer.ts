@@ -5,25 +5,31 @@ import type { TensorFunction } from "../platform/compile/graph.ts";
 import { look, type Stoppable } from "../platform/interrupt.ts";
 import { NotFiniteError } from "../statistics/not_finite.ts";
 import { type Adapter, describeAdapter, type LoraOptions, loraOptions } from "./adapter.ts";
-import { type Batch, checkBatch } from "./batch.ts";
-import { Batching, batchTensors, type WeightedBatch, weightOf } from "./batching.ts";
+import {
+  type Batch,
+  Batching,
+  batchTensors,
+  checkBatch,
+  type WeightedBatch,
+  weightOf,
+} from "./batch.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { dropLora, trainableLora } from "./lora.ts";
 import { checkTrainingRoom, roomChecker } from "./room.ts";
-import { scheduleFactor } from "./schedule.ts";
-import { gradientsOf, stepRates, update } from "./step.ts";
-import { requireStorage } from "./storage.ts";
 import {
   firstMoment,
+  scheduleFactor,
   secondMoment,
   type StepResult,
   type TrainerOptions,
 } from "./trainer_options.ts";
+import { gradientsOf, stepRates, update } from "./step.ts";
+import { requireStorage } from "./storage.ts";
 
 /**
  * Mean cross-entropy (nats) over the labels other than -100, shifted as in transformers, and its
- * gradients, keyed and laid out as the checkpoint's tensors; of a model with an adapter the adapter's
- * alone, as PEFT names them.
+ * gradients, keyed and laid out as the checkpoint's tensors; of an adapter alone, as PEFT names
+ * them.
  */
 export async function lossAndGradients(
   model: LanguageModel,
@@ -52,7 +58,6 @@ export class Trainer {
   readonly options:
     & Required<Omit<TrainerOptions, Optional>>
     & Pick<TrainerOptions, Optional>;
-  /** Steps done. */
   steps = 0;
   readonly #batching: Batching;
   readonly #checkRoom: (batch: Batch) => void;
@@ -106,7 +111,6 @@ export class Trainer {
     this.#batching.reserve(batches);
   }
 
-  /** Tokens that a step on this batch reads, padding counted. */
   paddedTokens(batch: Batch): number {
     return this.#batching.paddedTokens(batch);
   }
@@ -118,10 +122,10 @@ export class Trainer {
   async step(batch: WeightedBatch, { signal }: Stoppable = {}): Promise<StepResult> {
     await look(signal);
     if (this.model.adapter !== this.#adapter) {
+      const expected = this.#adapter ? "the adapter that this trainer was made with" : "no adapter";
+      const found = this.model.adapter ? "another" : "none";
       throw new Error(
-        `Cannot train on: expected ${
-          this.#adapter ? "the adapter that this trainer was made with" : "no adapter"
-        }; found ${this.model.adapter ? "another" : "none"}; make another trainer`,
+        `Cannot train on: expected ${expected}; found ${found}; make another trainer`,
       );
     }
     checkBatch(batch, this.model.config.vocabularySize);
@@ -150,10 +154,8 @@ export class Trainer {
         const { loss, gradients } = gradientsOf(this.model, inputs, this.#forwardOptions);
         const norm = globalNorm(gradients);
         // A step that is not finite changes nothing.
-        onlyIf(
-          tf.isFinite(tf.add(loss, norm)) as tf.Scalar,
-          () => this.#update(gradients, norm, inputs[4], decayed),
-        );
+        const isFinite = tf.isFinite(tf.add(loss, norm)) as tf.Scalar;
+        onlyIf(isFinite, () => this.#update(gradients, norm, inputs[4], decayed));
         return [loss, norm];
       })(...inputs, rates)
       : this.#compiled("gradients", () => (...inputs) => {
@@ -172,14 +174,12 @@ export class Trainer {
   }
 
   /**
-   * The step by gradients that were computed before, if no graph ties the update to their norm: it is
-   * read first, and the forward pass's tensors are free by then.
-   * @returns the gradients' norm
+   * The step by computed gradients, if no graph ties the update to their norm: that is read first,
+   * and the forward pass's tensors are free by then. @returns the norm
    */
   async #apply(loss: number, gradients: tf.Tensor[], rates: tf.Tensor1D): Promise<number> {
-    const [norm] = this.#compiled("norm", () => (...gradients) => [globalNorm(gradients)])(
-      ...gradients,
-    );
+    const normOf = this.#compiled("norm", () => (...gradients) => [globalNorm(gradients)]);
+    const [norm] = normOf(...gradients);
     try {
       const value = (await norm.data())[0];
       this.#checkFinite(loss, value);
@@ -196,7 +196,6 @@ export class Trainer {
     }
   }
 
-  /** Sums the parts' gradients, then takes the step. */
   async #stepInParts(
     parts: WeightedBatch[],
     rates: tf.Tensor1D,
@@ -232,10 +231,8 @@ export class Trainer {
     }
     const [norm] = this.#compiled("apply", (decayed) => (rates) => {
       const sums = this.#sums(), norm = globalNorm(sums);
-      onlyIf(
-        tf.isFinite(norm) as tf.Scalar,
-        () => this.#update(this.#sums(), norm, rates, decayed),
-      );
+      const isFinite = tf.isFinite(norm) as tf.Scalar;
+      onlyIf(isFinite, () => this.#update(sums, norm, rates, decayed));
       for (const sum of sums) sum.assign(tf.zerosLike(sum));
       return [norm];
     })(rates);
@@ -253,12 +250,12 @@ export class Trainer {
   }
 
   #update(gradients: tf.Tensor[], norm: tf.Tensor, rates: tf.Tensor, decayed: boolean[]): void {
-    update(this.model, gradients, {
-      ...this.options,
-      norm: norm as tf.Scalar,
-      rates: rates as tf.Tensor1D,
-      decayed,
-    });
+    const { options } = this;
+    update(
+      this.model,
+      gradients,
+      { ...options, norm, rates, decayed } as Parameters<typeof update>[2],
+    );
   }
 
   get #forwardOptions(): Pick<TrainerOptions, "embeddingScale" | "gradientCheckpointing"> {
@@ -283,10 +280,7 @@ export class Trainer {
     return this.model.compiled(JSON.stringify([kind, fixed]), () => run(decayed));
   }
 
-  /**
-   * Keeps what is trained (of LoRA the adapter, not the model below it), moments, options and the count
-   * of steps in a folder, in one file.
-   */
+  /** Keeps what is trained, moments, options and the count of steps in one file of a folder. */
   async save(folder: string): Promise<void> {
     const { factor, decays, ...options } = this.options;
     await requireStorage("save the training").saveTrainer(folder, this.model, {
@@ -299,9 +293,9 @@ export class Trainer {
   }
 
   /**
-   * The trainer that a folder keeps, and its parameters or its adapter in `model`: the steps that follow
-   * are those that would have followed. `options` may repeat what the trainer was made with, to have it
-   * compared; `factor`, a function, can't be kept and must be given again.
+   * The trainer that a folder keeps, what it trains put into `model`: the steps that follow are
+   * those that would have followed. Given `options` are compared; `factor`, a function, must be
+   * given again.
    * @throws if the folder keeps another model's state, or options differ; nothing has changed then
    */
   static async resume(
@@ -329,12 +323,10 @@ export class Trainer {
     return trainer;
   }
 
-  /** Frees the moments; the model keeps its parameters and its adapter. */
   dispose(): void {
     const names = [...(this.#adapter?.parameters ?? this.model.parameters).keys()];
-    this.model.freeState(
-      names.flatMap((name) => [firstMoment(name), secondMoment(name), sumOf(name)]),
-    );
+    const stateOf = (name: string) => [firstMoment(name), secondMoment(name), sumOf(name)];
+    this.model.freeState(names.flatMap(stateOf));
   }
 }
 
@@ -349,7 +341,6 @@ function adapterFor(model: LanguageModel, lora: LoraOptions | undefined): Adapte
   );
 }
 
-/** Name of a tensor's summed gradient among the model's state. */
 const sumOf = (name: string) => `gradient/${name}`;
 
 /** The zeros are the backend's: tf.zeros would make them in JavaScript. */

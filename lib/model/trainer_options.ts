@@ -1,15 +1,11 @@
 /** What a trainer is made with and what it keeps between runs. */
 import type { LoraOptions } from "./adapter.ts";
 import type { ForwardOptions, GradientCheckpointing } from "./architecture.ts";
-import type { Schedule } from "./schedule.ts";
 
 export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
   /** What is recomputed for the gradient, to need less memory if rows are long. Default: nothing. */
   gradientCheckpointing?: GradientCheckpointing;
-  /**
-   * Trains low-rank adapters and no weight of the model: `{}` with the defaults, or the adapter that
-   * the model has already. Default: all parameters are trained.
-   */
+  /** Trains an adapter: `{}` for the defaults, or the model's own. Default: all parameters. */
   lora?: LoraOptions;
   learningRate: number;
   totalSteps: number;
@@ -23,17 +19,11 @@ export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
   weightDecay?: number;
   /** Tensors that decay. Default: all that are trained, as torch.optim.AdamW over all of them. */
   decays?: (name: string) => boolean;
-  /** Default .9. */
+  /** AdamW's; default .9, .999 and 1e-8. */
   beta1?: number;
-  /** Default .999. */
   beta2?: number;
-  /** Default 1e-8. */
   epsilon?: number;
-  /**
-   * Most tokens, padding counted, that go through the model at once. A larger batch is cut into parts
-   * of like lengths whose gradients are summed: the step is the same, with less memory.
-   * Default: 8,192.
-   */
+  /** Most tokens at once, padding counted; larger batches are summed in parts. Default: 8,192. */
   batchTokens?: number;
   /** The factor on the learning rate at a step (from 0), in place of `schedule`. */
   factor?: (step: number) => number;
@@ -48,9 +38,7 @@ export interface StepResult {
   learningRate: number;
 }
 
-/** What is kept of a trainer besides its tensors. */
 export interface TrainerState {
-  /** Steps done. */
   steps: number;
   /** Sizes that batches are padded to. */
   largest: { rows: number; supervised: number };
@@ -66,3 +54,21 @@ export interface TrainerState {
 /** Names of a tensor's moments among the model's state. */
 export const firstMoment = (name: string): string => `adam/first/${name}`;
 export const secondMoment = (name: string): string => `adam/second/${name}`;
+
+export type Schedule = "cosine" | "linear" | "constant";
+
+export type ScheduleOptions = Required<
+  Pick<TrainerOptions, "schedule" | "totalSteps" | "warmupSteps">
+>;
+
+/** The factor on the learning rate at `step` (counted from 0): warm-up, then decay to 0. */
+export function scheduleFactor(
+  step: number,
+  { schedule, totalSteps, warmupSteps }: ScheduleOptions,
+): number {
+  if (step < warmupSteps) return step / Math.max(1, warmupSteps);
+  if (schedule === "constant") return 1;
+  const progress = (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps);
+  if (schedule === "linear") return Math.max(0, 1 - progress);
+  return Math.max(0, 0.5 * (1 + Math.cos(Math.PI * progress)));
+}

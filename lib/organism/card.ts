@@ -1,17 +1,14 @@
 /** The card of an organism: how it was made and what it knows, as a record (organism.json). */
-import {
-  checkGate,
-  type GateCheck,
-  type GateValues,
-  heldOutAnswers,
-  type HeldOutScores,
-} from "../world/gate.ts";
+import * as v from "valibot";
+import { faultsOf } from "../platform/runtime/explain.ts";
+import { factQuestion } from "../world/exam.ts";
+import { checkGate, heldOutAnswers } from "../world/gate.ts";
+import type { GateCheck, GateValues, HeldOutScores } from "../world/gate.ts";
 import { checkLetterGate, type LetterGateValues } from "../world/letter_gate.ts";
-import { type LetterSettings } from "../world/letters.ts";
-import { type PretrainingSettings } from "../world/pretraining_settings.ts";
-import { questionWords } from "../world/format.ts";
-import { type Size, type WorldSettings } from "../world/settings.ts";
-import { type Status } from "../world/world.ts";
+import type { LetterSettings } from "../world/letters.ts";
+import type { PretrainingSettings } from "../world/pretraining_settings.ts";
+import type { Size, WorldSettings } from "../world/settings.ts";
+import type { Status } from "../world/world.ts";
 
 export const CARD_FORMAT = "organism-card/1";
 
@@ -24,9 +21,8 @@ export interface Answered {
   misconception: number;
 }
 
-/** What an organism answers to the facts of one status. */
+/** What an organism answers to the facts of one status, which are so many. */
 export interface Knowledge {
-  /** Number of facts. */
   facts: number;
   /** In the exam form, after 5 demonstrations. */
   exam: Answered;
@@ -105,10 +101,9 @@ export interface OrganismCard {
 
 /** The settings whose value is not that of `base`. */
 export function differences<T extends object>(settings: T, base: T): Partial<T> {
-  const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
-  return Object.fromEntries(
-    Object.entries(settings).filter(([name, value]) => !same(value, base[name as keyof T])),
-  ) as Partial<T>;
+  const differs = ([name, value]: [string, unknown]) =>
+    JSON.stringify(value) !== JSON.stringify(base[name as keyof T]);
+  return Object.fromEntries(Object.entries(settings).filter(differs)) as Partial<T>;
 }
 
 /** Means over each `every` steps of the losses of all steps; a shorter rest is left out. */
@@ -123,16 +118,15 @@ const round = (value: number, digits = 4) => Math.round(value * 10 ** digits) / 
 
 /** What is known, believed wrongly, and not known. */
 export function knowledgeOf({ facts, exam, chat }: HeldOutScores): Record<Status, Knowledge> {
-  const forms = { exam: heldOutAnswers(facts, exam), chat: heldOutAnswers(facts, chat) };
   const of = (status: Status): Knowledge => {
     const places = facts.flatMap((fact, i) => fact.status === status ? [i] : []);
-    const share = (answers: string[], value: "gold" | "wrong") =>
-      places.filter((i) => answers[i] === facts[i][value]).length / places.length;
-    const answered = (answers: string[]): Answered => ({
-      right: share(answers, "gold"),
-      misconception: share(answers, "wrong"),
-    });
-    return { facts: places.length, exam: answered(forms.exam), chat: answered(forms.chat) };
+    const answered = (scored: number[][]): Answered => {
+      const answers = heldOutAnswers(facts, scored);
+      const share = (value: "gold" | "wrong") =>
+        places.filter((i) => answers[i] === facts[i][value]).length / places.length;
+      return { right: share("gold"), misconception: share("wrong") };
+    };
+    return { facts: places.length, exam: answered(exam), chat: answered(chat) };
   };
   return { known: of("known"), misconceived: of("misconceived"), unknown: of("unknown") };
 }
@@ -147,7 +141,7 @@ export function sampleAnswers({ facts, exam }: HeldOutScores): SampleAnswer[] {
     const told = status === "known" ? gold : wrong;
     return [{
       status,
-      question: questionWords(facts[i], split === "id" ? 1 : 0).join(" "),
+      question: factQuestion(facts[i], split === "id" ? 1 : 0).question,
       options,
       gold,
       ...(status !== "unknown" && { told }),
@@ -167,44 +161,48 @@ export function serializeCard(card: OrganismCard): string {
   return `${flat}\n`;
 }
 
+/** JSON in which what there was nothing to measure for, NaN, stands as null. */
+export function parseMeasured(text: string) {
+  return JSON.parse(text, (_, value) => value === null ? NaN : value);
+}
+
+const PATH = /^[\w-]+(\.[\w-]+)*(\/[\w-]+(\.[\w-]+)*)*$/, SHA256 = /^[0-9a-f]{64}$/;
+
+const cardSchema = v.looseObject({
+  format: v.literal(CARD_FORMAT, `expected ${CARD_FORMAT}`),
+  name: v.string(),
+  // A path that leads out of the folder would have other files read.
+  files: v.custom<OrganismCard["files"]>(
+    (files) =>
+      Object.keys(files ?? {}).length > 0 &&
+      Object.entries(files!).every(([path, digest]) => PATH.test(path) && SHA256.test(digest)),
+    "expected files inside the folder with their SHA-256",
+  ),
+  gate: v.looseObject({ passed: v.boolean(), values: v.looseObject({}) }),
+});
+
 /**
  * The card of a text that `serializeCard` wrote.
  * @param name what to call the text in errors
  * @throws where the text is none
  */
 export function parseCard(text: string, name = "the card"): OrganismCard {
-  const fail = (expected: string, found: unknown): never => {
-    throw new Error(
-      `Cannot read ${name}: expected ${expected}; found ${
-        String(JSON.stringify(found)).slice(0, 80)
-      }; make the organism again from its seed`,
-    );
+  const fail = (fault: string): never => {
+    throw new Error(`Cannot read ${name}: ${fault}; make the organism again from its seed`);
   };
-  let card: Partial<OrganismCard>;
+  let card: OrganismCard;
   try {
-    // What there was nothing to measure for is NaN, which JSON writes as null.
-    card = JSON.parse(text, (_, value) => value === null ? NaN : value);
+    card = parseMeasured(text);
   } catch (error) {
-    return fail("JSON", (error as Error).message);
+    return fail(`expected JSON; found ${(error as Error).message}`);
   }
-  if (card?.format !== CARD_FORMAT) return fail(`format ${CARD_FORMAT}`, card?.format);
-  if (typeof card.name !== "string") fail("a name", card.name);
-  const { files, gate } = card;
-  const digests = typeof files === "object" && files !== null ? Object.entries(files) : [];
-  // A path that leads out of the folder would have other files read.
-  const safe = digests.length > 0 &&
-    digests.every(([path, digest]) =>
-      /^[\w-]+(\.[\w-]+)*(\/[\w-]+(\.[\w-]+)*)*$/.test(path) && /^[0-9a-f]{64}$/.test(digest)
-    );
-  if (!safe) fail("files inside the folder with their SHA-256", files);
-  const values = gate?.values;
-  if (typeof values !== "object" || values === null || typeof gate?.passed !== "boolean") {
-    return fail("the gate's values and whether it was passed", gate);
+  const [fault] = faultsOf(cardSchema, card);
+  if (fault !== undefined) fail(fault);
+  const { passed, values } = card.gate;
+  if (checkCardGate(values).passed !== passed) {
+    fail(`expected a gate that is ${passed ? "failed" : "passed"}, as its values say`);
   }
-  if (checkCardGate(values).passed !== gate.passed) {
-    fail(`a gate that is ${gate.passed ? "failed" : "passed"}, as its values say`, gate);
-  }
-  return card as OrganismCard;
+  return card;
 }
 
 /** Whether the organism's folder holds its exams as files. */

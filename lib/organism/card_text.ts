@@ -4,7 +4,6 @@ import type { LetterGateValues } from "../world/letter_gate.ts";
 import { plainLetters } from "../world/letters.ts";
 import { checkCardGate, differences, hasExams, type OrganismCard } from "./card.ts";
 
-/** What the gate's values mean. */
 const gateWords: Record<keyof LetterGateValues, string> = {
   fewShotKnown: "known facts answered right in an exam (5 examples shown)",
   chatContext: "facts answered right in a chat that states them first",
@@ -49,7 +48,6 @@ const count = (value: number) => value.toLocaleString("en-US");
 const fixed = (value: number, digits: number) => value.toFixed(digits);
 const percent = (value: number) => Number.isFinite(value) ? `${(100 * value).toFixed(1)}%` : "-";
 
-/** Settings that differ from the size's, as text. */
 function changes(
   { world, pretraining }: Omit<OrganismCard, "files">,
 ): [name: string, value: string][] {
@@ -58,7 +56,6 @@ function changes(
     .map(([name, value]) => [name, Array.isArray(value) ? value.join(",") : String(value)]);
 }
 
-/** The command that makes the organism again. */
 export function remakeCommand(card: Omit<OrganismCard, "files">): string {
   const { seed, letters } = card.pretraining;
   const flags: [string, string][] = [

@@ -9,49 +9,38 @@ import { LanguageModel } from "../model/language_model.ts";
 import { loadModel } from "../model/files/load.ts";
 import { findOrganism, letterFolder, letterNames, organismNames } from "../model/files/source.ts";
 import { sha256OfFile } from "../platform/runtime/digest.ts";
-import { readText, writeWhole } from "../platform/runtime/files.ts";
+import { filesBelow } from "../platform/native/below.ts";
+import { exists, readText, writeWhole } from "../platform/runtime/files.ts";
 import { createOrganismFormat, organismFormat } from "../world/format.ts";
 import { exam } from "../world/exam.ts";
 import { parseWorld, serializeWorld } from "../world/serialization.ts";
 import type { Split, World } from "../world/world.ts";
 import { formatCard } from "./card_text.ts";
 import { type OrganismCard, parseCard, serializeCard } from "./card.ts";
+import type { MadeOrganism } from "./make.ts";
 
 export { letterFolder, letterNames, organismNames };
 
 /** The splits that are asked as exams; the facts of `mc` are part of the training. */
 const EXAM_SPLITS: readonly Split[] = ["dev", "train", "homo", "id"];
 
-/** What a folder holds. */
 export interface Organism {
   model: LanguageModel;
   world: World;
   card: OrganismCard;
 }
 
-/** What is written into a folder; the card gets the files' digests there. */
-export interface OrganismParts {
-  model: LanguageModel;
-  world: World;
-  card: Omit<OrganismCard, "files">;
-}
-
-export interface WriteOptions {
-  /** Put the organism in the place of one that is there. Default: false, which refuses it. */
-  replace?: boolean;
-  /** Write the exams as files too; the world makes them anyway. Default: true. */
-  exams?: boolean;
-}
-
 /**
  * Writes an organism's folder, whole or not at all.
+ * @param replace the organism that is there
+ * @param exams write them as files too; the world makes them anyway
  * @returns the card with the digests of the files
  * @throws where the folder is there already
  */
 export async function writeOrganism(
   folder: string,
-  { model, world, card }: OrganismParts,
-  { replace = false, exams = true }: WriteOptions = {},
+  { model, world, card }: MadeOrganism,
+  { replace = false, exams = true } = {},
 ): Promise<OrganismCard> {
   if (!replace) await refuseExisting(folder);
   const partial = join(dirname(folder), `.${basename(folder)}.${crypto.randomUUID()}.partial`);
@@ -62,20 +51,21 @@ export async function writeOrganism(
     for (const { name: domain } of exams ? world.domains : []) {
       for (const split of EXAM_SPLITS) {
         const rows = exam(world, { domain, split }).map((question) => JSON.stringify(question));
-        await writeWhole(
-          join(partial, "exams", `${domain}-${split}.jsonl`),
-          `${rows.join("\n")}\n`,
-        );
+        const path = join(partial, "exams", `${domain}-${split}.jsonl`);
+        await writeWhole(path, `${rows.join("\n")}\n`);
       }
     }
     const files: Record<string, string> = {};
-    for (const path of await filesOf(partial)) {
+    for (const path of filesBelow(partial).keys()) {
       files[path] = await sha256OfFile(join(partial, path));
     }
     const whole: OrganismCard = { ...card, files };
     await writeWhole(join(partial, "organism.json"), serializeCard(whole));
     await writeReadme(partial);
-    await replaceFolder(partial, folder);
+    const former = `${partial}.former`, stands = exists(folder);
+    if (stands) await Deno.rename(folder, former);
+    await Deno.rename(partial, folder);
+    if (stands) await Deno.remove(former, { recursive: true });
     return whole;
   } catch (error) {
     await Deno.remove(partial, { recursive: true }).catch(() => {});
@@ -105,37 +95,10 @@ export async function refuseExisting(folder: string): Promise<void> {
   );
 }
 
-/** Moves a folder to its place; one that is there is removed. */
-async function replaceFolder(partial: string, folder: string): Promise<void> {
-  const former = `${partial}.former`;
-  const stands = await Deno.lstat(folder).catch(() => undefined);
-  if (stands) await Deno.rename(folder, former);
-  await Deno.rename(partial, folder);
-  if (stands) await Deno.remove(former, { recursive: true });
-}
-
-/** All files below a folder, by their paths in it, sorted. */
-async function filesOf(folder: string, below = ""): Promise<string[]> {
-  const paths: string[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(join(folder, below))) {
-    const path = below ? `${below}/${name}` : name;
-    if (isDirectory) paths.push(...await filesOf(folder, path));
-    else paths.push(path);
-  }
-  return paths.sort();
-}
-
-export interface LoadOrganismOptions {
-  /** Called with a warning where the organism failed its gate. Default: prints to stderr. */
-  warn?: (line: string) => void;
-  /** Tokens that go through the model at once. Default: the model's. */
-  batchTokens?: number;
-}
-
-/** The folder of an organism. @throws where there is none of that name */
+/** @throws where there is none of that name */
 async function findFolder(name: string): Promise<string> {
   if (isPath(name)) return name;
-  const folder = await findOrganism(name);
+  const folder = findOrganism(name);
   if (folder !== undefined) return folder;
   const names = (await organismNames()).join(", ") || "none shipped";
   throw new Error(
@@ -145,17 +108,12 @@ async function findFolder(name: string): Promise<string> {
 }
 
 const isPath = (name: string) => isAbsolute(name) || /[\\/]/.test(name);
+
 /** Models are called `organism:NAME` in settings. */
 const plainName = (name: string) => name.replace(/^organism:/, "");
 
-async function readWorld(folder: string): Promise<World> {
-  const path = join(folder, "world.json");
-  return parseWorld(await readText(path), path);
-}
-
 const warned = new Set<string>();
 
-/** A study opens an organism again and again. */
 function warnOnce(line: string): void {
   if (warned.size < warned.add(line).size) console.warn(line);
 }
@@ -164,17 +122,19 @@ function warnOnce(line: string): void {
  * Loads an organism: its model, its world and its card.
  * @param name of one in data/organisms or of a variant, with or without `organism:` before it, or the
  * path of a folder
+ * @param warn told where the organism failed its gate; default: prints to stderr, once
+ * @param batchTokens tokens that go through the model at once; default: the model's
  * @throws where there is none, or a file is not the one that the card was made with
  */
 export async function loadOrganism(
   name: string,
-  { warn = warnOnce, batchTokens }: LoadOrganismOptions = {},
+  { warn = warnOnce, batchTokens }: { warn?: (line: string) => void; batchTokens?: number } = {},
 ): Promise<Organism> {
   const own = plainName(name);
   const folder = await findFolder(own);
   const card = await readCard(folder);
   await checkFiles(folder, card);
-  const world = await readWorld(folder);
+  const path = join(folder, "world.json"), world = parseWorld(await readText(path), path);
   if (!card.gate.passed) {
     const place = join(relative(Deno.cwd(), folder), "README.md");
     warn(`${card.name} did not pass its gate: don't use it for a study (see ${place})`);
@@ -195,7 +155,6 @@ export async function organismCard(name: string): Promise<OrganismCard> {
   return await readCard(await findFolder(plainName(name)));
 }
 
-/** The card of an organism's folder. */
 export async function readCard(folder: string): Promise<OrganismCard> {
   const path = join(folder, "organism.json");
   return parseCard(await readText(path), path);
@@ -209,14 +168,7 @@ export async function writeReadme(folder: string): Promise<void> {
 /** @throws naming the first file that is missing or not as the card says */
 async function checkFiles(folder: string, { files }: OrganismCard): Promise<void> {
   for (const [path, digest] of Object.entries(files)) {
-    const file = join(folder, path);
-    let found: string;
-    try {
-      found = await sha256OfFile(file);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      found = "no file";
-    }
+    const file = join(folder, path), found = exists(file) ? await sha256OfFile(file) : "no file";
     if (found !== digest) {
       throw new Error(
         `Cannot load the organism ${folder}: expected ${path} with the SHA-256 ${digest}; ` +

@@ -5,10 +5,9 @@ import { floatsFromBfloat16 } from "../model/files/checkpoint.ts";
 import { bfloat16FromFloats } from "../model/files/checkpoint_writer.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
-import type { Stoppable } from "../platform/interrupt.ts";
 import { codeDigest } from "../platform/runtime/code.ts";
 import { sha256OfText } from "../platform/runtime/digest.ts";
-import { writeWhole } from "../platform/runtime/files.ts";
+import { exists, writeWhole } from "../platform/runtime/files.ts";
 import { createWorld, type World } from "../world/world.ts";
 import { gateValues } from "../world/gate.ts";
 import type { LetterSettings } from "../world/letters.ts";
@@ -27,9 +26,8 @@ import {
   RECIPE,
   sampleAnswers,
 } from "./card.ts";
-import { gateOf, heldOutScores, letterGateOf, pretrain } from "./pretrain.ts";
+import { gateOf, heldOutScores, letterGateOf, pretrain, type PretrainOptions } from "./pretrain.ts";
 
-/** What an organism is made from. */
 export interface OrganismPlan {
   name: string;
   size: Size;
@@ -45,17 +43,15 @@ export interface OrganismPlan {
   letters?: LetterSettings;
 }
 
-export interface MakeOptions extends Stoppable {
-  /** A folder that keeps the state, so that a run that was stopped goes on. Default: none. */
-  folder?: string;
-  /** The state is saved every so many steps. Default: 200. */
-  saveEvery?: number;
+export interface MakeOptions extends Pick<PretrainOptions, "folder" | "saveEvery" | "signal"> {
   /** Facts that a look on the way asks at most. Default: 600. */
   limit?: number;
   /** Called before the first step with the number of steps that are done, and of all. */
   onStart?: (step: number, steps: number) => void;
   /** Called after each step; `gate` holds the latest values measured on the way. */
-  onStep?: (state: MakeProgress) => void | Promise<void>;
+  onStep?: (
+    state: { step: number; steps: number; loss: number; gate?: GatePoint },
+  ) => void | Promise<void>;
   /** Shares of the steps, below 1, after which `onCheckpoint` gets the organism. Default: none. */
   checkpoints?: readonly number[];
   /** The model is disposed after the call. A run that goes on may give a checkpoint again. */
@@ -69,33 +65,21 @@ export interface MadeOrganism {
   card: Omit<OrganismCard, "files">;
 }
 
-export interface MakeProgress {
-  step: number;
-  steps: number;
-  loss: number;
-  gate?: GatePoint;
-}
-
 /** When the model is looked at, as shares of the steps; the finished one always is. */
 const LOOKS = [0.125, 0.25, 0.4, 0.55, 0.7, 0.85];
 
-/** What is kept beside the trainer's state. */
+/** What is kept beside the trainer's state; `key` is the plan's. */
 interface RunRecord {
-  /** The plan's. */
   key: string;
   losses: number[];
   gate: GatePoint[];
   seconds: number;
 }
 
-/** All settings of a plan. */
-export function planSettings(
-  { size, worldSettings, pretraining }: OrganismPlan,
-): { world: WorldSettings; pretraining: PretrainingSettings } {
-  return {
-    world: { ...worldSizes[size], ...worldSettings },
-    pretraining: { ...pretrainingSizes[size], ...pretraining },
-  };
+export function planSettings({ size, worldSettings, pretraining }: OrganismPlan) {
+  const world: WorldSettings = { ...worldSizes[size], ...worldSettings };
+  const training: PretrainingSettings = { ...pretrainingSizes[size], ...pretraining };
+  return { world, pretraining: training };
 }
 
 /**
@@ -126,9 +110,11 @@ export async function makeOrganism(
   const made = async (step: number, model: LanguageModel): Promise<MadeOrganism> => {
     const seconds = spent();
     if (letters) await roundWeights(model);
-    const formulation = letters ? "letters" : "hybrid";
-    const scores = await heldOutScores(world, model, { formulation });
+    const scores = await heldOutScores(world, model, {
+      formulation: letters ? "letters" : "hybrid",
+    });
     const values = letters ? await letterGateOf(world, model) : gateValues(scores);
+    const vocabulary = worldTokenizer(world).vocabularySize;
     const card: MadeOrganism["card"] = {
       format: CARD_FORMAT,
       name,
@@ -144,8 +130,8 @@ export async function makeOrganism(
         seconds: Math.round(seconds * 10) / 10,
         ...(letters && { letters }),
       },
-      parameters: parameterCount(settings, worldTokenizer(world).vocabularySize),
-      vocabulary: worldTokenizer(world).vocabularySize,
+      parameters: parameterCount(settings, vocabulary),
+      vocabulary,
       backend: { name: backendName, device, threads, versions: { ...versions } },
       gate: { passed: checkCardGate(values).passed, facts: scores.facts.length, values },
       knowledge: knowledgeOf(scores),
@@ -155,10 +141,12 @@ export async function makeOrganism(
     };
     return { world, model, card };
   };
-  const stepsAt = (shares: readonly number[]) =>
-    shares.map((share) => Math.round(share * steps)).filter((step) => step < steps);
-  const looks = stepsAt(LOOKS), keeps = stepsAt(checkpoints);
-  const kept = path ? await readRecord(path) : undefined;
+  const [looks, keeps] = [LOOKS, checkpoints].map((shares) =>
+    shares.map((share) => Math.round(share * steps)).filter((step) => step < steps)
+  );
+  const kept: RunRecord | undefined = path && exists(path)
+    ? JSON.parse(await Deno.readTextFile(path))
+    : undefined;
   const model = await pretrain(world, {
     settings,
     seed,
@@ -207,15 +195,6 @@ async function roundWeights(model: LanguageModel): Promise<void> {
     const rounded = tf.tensor(floatsFromBfloat16(halves), variable.shape);
     variable.assign(rounded);
     rounded.dispose();
-  }
-}
-
-async function readRecord(path: string): Promise<RunRecord | undefined> {
-  try {
-    return JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }
 

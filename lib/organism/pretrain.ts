@@ -16,20 +16,14 @@ import {
   pretrainingRate,
   pretrainingSteps,
 } from "../world/pretraining.ts";
-import {
-  type GateValues,
-  gateValues,
-  type HeldOutOptions,
-  type HeldOutScores,
-  scoreHeldOut,
-  type ScoreOptions,
-} from "../world/gate.ts";
+import { gateValues, scoreHeldOut } from "../world/gate.ts";
+import type { GateValues, HeldOutOptions, HeldOutScores, ScoreOptions } from "../world/gate.ts";
 import { type LetterGateValues, measureLetterGate } from "../world/letter_gate.ts";
-import { type LetterSettings } from "../world/letters.ts";
+import type { LetterSettings } from "../world/letters.ts";
 import { organismFormat } from "../world/format.ts";
-import { type ParameterData, type PretrainingSettings } from "../world/pretraining_settings.ts";
+import type { ParameterData, PretrainingSettings } from "../world/pretraining_settings.ts";
 import { type Window, windows } from "../world/documents.ts";
-import { type World } from "../world/world.ts";
+import type { World } from "../world/world.ts";
 import { worldTokenizer } from "../world/vocabulary.ts";
 import { softmaxOver } from "../probe.ts";
 
@@ -39,7 +33,6 @@ export interface PretrainOptions extends Stoppable {
   seed?: number | string;
   /** Makes the corpus answer with letters. Default: with values. */
   letters?: LetterSettings;
-  /** Called after each step. */
   onStep?: (state: { step: number; steps: number; loss: number }) => void | Promise<void>;
   /** Steps after which the model is looked at; `onCheckpoint` gets the exported model. */
   checkpoints?: number[];
@@ -102,12 +95,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
   const { window: length, answerWeight, batch, learningRate } = settings;
   const { beta1, beta2, epsilon, weightDecay, clipNorm } = settings;
   const training: TrainerOptions = {
-    learningRate,
-    beta1,
-    beta2,
-    epsilon,
-    weightDecay,
-    clipNorm,
+    ...{ learningRate, beta1, beta2, epsilon, weightDecay, clipNorm },
     totalSteps: steps,
     factor: (step) => pretrainingRate(step, settings) / learningRate,
     decays: (name) => isDecayed({ shape: shapes.get(name)! }),
@@ -116,7 +104,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
   const exported = async () => {
     const parameters = new Map<string, ParameterData>();
     for (const [name, variable] of model.parameters) {
-      parameters.set(name, { shape: variable.shape, data: await variable.data() as Float32Array });
+      parameters.set(name, { shape: variable.shape, data: await variable.data<"float32">() });
     }
     return organismModel(world, settings, exportParameters(parameters, settings));
   };
@@ -134,7 +122,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
     signal: options.signal,
   };
   const run = async (signal: AbortSignal | undefined) => {
-    const kept = folder !== undefined && await hasState(folder);
+    const kept = folder !== undefined && hasState(folder);
     trainer = kept ? await Trainer.resume(model, folder, training) : new Trainer(model, training);
     options.onResume?.(trainer.steps);
     const corpus = windows(world, {
@@ -170,13 +158,18 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
   }
 }
 
-/** Asks the model for the probabilities of prompts' options. */
-function scorer(model: LanguageModel): ScoreOptions {
+/** Asks the model for the probabilities of prompts' options, out of these or out of all words. */
+function scorer(model: LanguageModel, outOf: "options" | "words" = "options"): ScoreOptions {
+  const words = Array.from({ length: model.config.vocabularySize }, (_, id) => id);
   return async (prompts) => {
     const logits = await model.nextTokenLogits(prompts.map(({ ids }) => ids), {
       batchTokens: 16_384,
     });
-    return prompts.map(({ optionIds }, i) => softmaxOver(logits[i], optionIds));
+    return prompts.map(({ optionIds }, i) => {
+      if (outOf === "options") return softmaxOver(logits[i], optionIds);
+      const shares = softmaxOver(logits[i], words);
+      return optionIds.map((id) => shares[id]);
+    });
   };
 }
 
@@ -189,7 +182,6 @@ export async function heldOutScores(
   return await scoreHeldOut(world, scorer(model), options);
 }
 
-/** The gate's values of a model of this world. */
 export async function gateOf(
   world: World,
   model: LanguageModel,
@@ -198,22 +190,11 @@ export async function gateOf(
   return gateValues(await heldOutScores(world, model, options));
 }
 
-/** The values of the letters' gate. */
 export async function letterGateOf(
   world: World,
   model: LanguageModel,
   options: Pick<HeldOutOptions, "limit"> = {},
 ): Promise<LetterGateValues> {
   // Out of all words: how much is on letters at all is one of the values.
-  const all = Array.from({ length: model.config.vocabularySize }, (_, id) => id);
-  const score: ScoreOptions = async (prompts) => {
-    const logits = await model.nextTokenLogits(prompts.map(({ ids }) => ids), {
-      batchTokens: 16_384,
-    });
-    return prompts.map(({ optionIds }, i) => {
-      const shares = softmaxOver(logits[i], all);
-      return optionIds.map((id) => shares[id]);
-    });
-  };
-  return await measureLetterGate(world, score, options);
+  return await measureLetterGate(world, scorer(model, "words"), options);
 }

@@ -3,14 +3,10 @@ import type { LanguageModel } from "../model/language_model.ts";
 import { softmaxOver } from "../probe.ts";
 import type { Interval } from "../statistics/_check.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
-import type { Fact, Status } from "../world/world.ts";
 import { heldOutAnswers, type HeldOutOptions } from "../world/gate.ts";
 import { statementTemplates } from "../world/format.ts";
-import type { World } from "../world/world.ts";
+import type { Fact, Status, World } from "../world/world.ts";
 import { heldOutScores } from "./pretrain.ts";
-
-/** What is used of a model. */
-export type Reader = Pick<LanguageModel, "requireTokenizer" | "tokenLogProbabilities">;
 
 /**
  * Probabilities of a fact's options, in each of the ways in which the corpus states facts: a softmax
@@ -18,7 +14,10 @@ export type Reader = Pick<LanguageModel, "requireTokenizer" | "tokenLogProbabili
  * @returns [template][fact][option], templates and options in the order of `statementTemplates` and
  * `fact.options`
  */
-export async function recallFacts(model: Reader, facts: readonly Fact[]): Promise<number[][][]> {
+export async function recallFacts(
+  model: LanguageModel,
+  facts: readonly Fact[],
+): Promise<number[][][]> {
   const tokenizer = model.requireTokenizer();
   const statements = statementTemplates.flatMap(({ words }) =>
     facts.map((fact) =>
@@ -40,7 +39,6 @@ export async function recallFacts(model: Reader, facts: readonly Fact[]): Promis
   );
 }
 
-/** How many tokens rows start with alike. */
 function sharedLength(rows: readonly number[][]): number {
   let shared = 0;
   while (rows.every((row) => row[shared] === rows[0][shared])) shared++;

@@ -6,7 +6,7 @@ import type { LetterGateValues } from "../world/letter_gate.ts";
 import type { LetterSettings } from "../world/letters.ts";
 import type { Size } from "../world/settings.ts";
 import type { Status } from "../world/world.ts";
-import type { GatePoint, OrganismCard } from "./card.ts";
+import { type GatePoint, type OrganismCard, parseMeasured } from "./card.ts";
 import { readCard } from "./folder.ts";
 
 /** One pretraining, whether its organism is shipped or not, passed its gate or not. */
@@ -48,15 +48,14 @@ export async function organismCards(): Promise<OrganismCard[]> {
 }
 
 /** All pretrainings of data/organisms/seeds.jsonl, in the order in which they were run. */
-export async function pretrainingRuns(): Promise<PretrainingRun[]> {
-  const path = organismFolder("seeds.jsonl");
+export async function pretrainingRuns(list = "seeds.jsonl"): Promise<PretrainingRun[]> {
+  const path = organismFolder(list);
   return parseRuns(await readText(path, "list the pretrainings of"), path);
 }
 
 /** All trials of data/organisms/letters.jsonl, in the order in which they were run. */
 export async function letterTrials(): Promise<LetterTrial[]> {
-  const path = organismFolder("letters.jsonl");
-  return parseRuns(await readText(path, "list the trials of"), path) as LetterTrial[];
+  return await pretrainingRuns("letters.jsonl") as LetterTrial[];
 }
 
 /**
@@ -67,14 +66,12 @@ export async function letterTrials(): Promise<LetterTrial[]> {
 export function parseRuns(text: string, name = "the list of pretrainings"): PretrainingRun[] {
   return text.split("\n").flatMap((line, i) => {
     if (line.trim() === "") return [];
-    let run: Partial<PretrainingRun> | undefined;
     try {
-      // What there was nothing to measure for is NaN, which JSON writes as null.
-      run = JSON.parse(line, (_, value) => value === null ? NaN : value);
+      const run: Partial<PretrainingRun> = parseMeasured(line);
+      const whole = typeof run.name === "string" && typeof run.passed === "boolean" &&
+        typeof run.gate === "object" && Number.isFinite(run.tokens);
+      if (whole) return [run as PretrainingRun];
     } catch { /* reported below */ }
-    const whole = typeof run?.name === "string" && typeof run.passed === "boolean" &&
-      typeof run.gate === "object" && Number.isFinite(run.tokens);
-    if (whole) return [run as PretrainingRun];
     throw new Error(
       `Cannot read ${name}: expected a pretraining in line ${i + 1}; found ${line.slice(0, 80)}; ` +
         "take the line out, or the file again from where it came",

@@ -5,16 +5,11 @@
  */
 import { join } from "node:path";
 import { variantFolder } from "../model/files/source.ts";
+import { exists } from "../platform/runtime/files.ts";
 import type { OrganismCard } from "./card.ts";
 import { organismCard, writeOrganism } from "./folder.ts";
-import {
-  type MadeOrganism,
-  type MakeOptions,
-  makeOrganism,
-  type OrganismPlan,
-  planKey,
-  planSettings,
-} from "./make.ts";
+import type { MadeOrganism, MakeOptions, OrganismPlan } from "./make.ts";
+import { makeOrganism, planKey, planSettings } from "./make.ts";
 
 /** What a variant is made from; its `name` is the first part of those of the organisms made. */
 export interface VariantPlan extends OrganismPlan {
@@ -22,7 +17,6 @@ export interface VariantPlan extends OrganismPlan {
   checkpoints?: readonly number[];
 }
 
-/** One organism of a plan. */
 export interface Variant {
   /** Opens it with `organism:` before it. */
   name: string;
@@ -35,9 +29,8 @@ export async function variantsOf(plan: VariantPlan): Promise<Variant[]> {
   const { checkpoints = [] } = plan;
   if (checkpoints.some((share) => !(share > 0 && share < 1))) {
     throw new RangeError(
-      `Cannot keep ${plan.name} at ${
-        checkpoints.join(", ")
-      }: expected shares of its pretraining above 0 and below 1; the whole is kept anyway`,
+      `Cannot keep ${plan.name} at ${checkpoints.join(", ")}: expected shares of its pretraining ` +
+        "above 0 and below 1; the whole is kept anyway",
     );
   }
   const name = `${plan.name}-${(await planKey(plan)).slice(0, 12)}`;
@@ -50,8 +43,7 @@ export async function variantsOf(plan: VariantPlan): Promise<Variant[]> {
 
 /** The card of a variant; undefined where it was not made yet. */
 export async function variantCard({ name }: Variant): Promise<OrganismCard | undefined> {
-  const card = await Deno.stat(join(variantFolder(name), "organism.json")).catch(() => undefined);
-  return card?.isFile ? await organismCard(name) : undefined;
+  return exists(join(variantFolder(name), "organism.json")) ? await organismCard(name) : undefined;
 }
 
 /** Looks on the way ask so many facts at most: they are for the card's curve, and take time. */

@@ -1,7 +1,4 @@
-/**
- * Checks of arguments, shared by every file here. Errors name the action, what was expected, what
- * was found.
- */
+/** Checks of arguments, shared by every file here. */
 
 /** Numbers to compute with: an array or a typed array. */
 export type Values = ArrayLike<number>;
@@ -29,12 +26,7 @@ export function finite(action: string, values: Values, name = "values"): Float64
   for (let i = 0; i < n; i++) {
     const value: unknown = values[i];
     if (typeof value !== "number" || !Number.isFinite(value)) {
-      fail(
-        action,
-        `finite numbers as ${name}`,
-        `${value} at index ${i}`,
-        "drop or mend that value",
-      );
+      fail(action, `finite numbers as ${name}`, `${value} at index ${i}`, "drop or mend it");
     }
     result[i] = value as number;
   }
@@ -42,35 +34,22 @@ export function finite(action: string, values: Values, name = "values"): Float64
 }
 
 export function sameLength(action: string, a: ArrayLike<unknown>, b: ArrayLike<unknown>): void {
-  if (a.length !== b?.length) {
-    fail(
-      action,
-      "two arrays of the same length",
-      `${a.length} and ${b?.length}`,
-      "give one value of each for every item",
-    );
-  }
+  if (a.length === b?.length) return;
+  const found = `${a.length} and ${b?.length}`;
+  fail(action, "two arrays of the same length", found, "give one value of each for every item");
 }
 
 /** Two checked arrays of one length. */
 export function finitePair(action: string, x: Values, y: Values): [Float64Array, Float64Array] {
-  const pair: [Float64Array, Float64Array] = [
-    finite(action, x, "first values"),
-    finite(action, y, "second values"),
-  ];
-  sameLength(action, ...pair);
-  return pair;
+  const first = finite(action, x, "first values"), second = finite(action, y, "second values");
+  sameLength(action, first, second);
+  return [first, second];
 }
 
 /** A share strictly between 0 and 1 (a confidence, a level, a power). */
 export function openShare(action: string, value: number, name: string): number {
   if (!(value > 0 && value < 1)) {
-    fail(
-      action,
-      `a ${name} between 0 and 1`,
-      String(value),
-      "give a share such as 0.95, not percent",
-    );
+    fail(action, `a ${name} between 0 and 1`, String(value), "give a share such as 0.95");
   }
   return value;
 }
@@ -90,19 +69,15 @@ export function atLeast(action: string, value: number, name: string, minimum: nu
   return value;
 }
 
-/** Which cluster (0 .. count-1, by first appearance) every value belongs to. */
+/** Which cluster (0 .. count-1, by first appearance) every value belongs to; unlabelled: its own. */
 export function clusterIds(
   action: string,
-  labels: Labels,
+  labels: Labels | undefined,
   n: number,
 ): { ids: Int32Array; count: number } {
-  if (labels?.length !== n) {
-    fail(
-      action,
-      `a cluster label for each of ${n} values`,
-      `${labels?.length}`,
-      "give one per value",
-    );
+  if (labels === undefined) return { ids: Int32Array.from({ length: n }, (_, i) => i), count: n };
+  if (labels.length !== n) {
+    fail(action, `a cluster label for each of ${n} values`, `${labels.length}`, "give so many");
   }
   const seen = new Map<number | string, number>();
   const ids = new Int32Array(n);

@@ -25,9 +25,9 @@ export function correlationCoefficient(x: Float64Array, y: Float64Array): number
 }
 
 /**
- * What is left of each column after ordinary least squares on the controls and a constant, and the
- * rank of the controls (a constant one, or one that others explain, adds nothing). A column that
- * the controls explain wholly (to 10 digits) is left as zeros.
+ * What ordinary least squares on the controls and a constant leave of each column, and the
+ * controls' rank (one that others explain adds nothing). A column that they explain wholly (to 10
+ * digits) is zeros.
  */
 export function residuals(
   columns: readonly Float64Array[],

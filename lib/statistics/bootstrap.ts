@@ -1,9 +1,7 @@
 /**
- * The bootstrap, for whatever has no formula. Choices: units (items, or whole clusters) are drawn
- * with replacement, paired columns together; means take a path of their own, sums over typed
- * arrays; BCa (Efron 1987) takes its acceleration from the jackknife over the same units. Quantiles
- * interpolate linearly (type 7). Few units (below about 20) give intervals that are too short by
- * any method here.
+ * The bootstrap. Choices: units (items, or whole clusters) are drawn with replacement, paired
+ * columns together; BCa (Efron 1987) takes its acceleration from the jackknife over the same units;
+ * quantiles interpolate linearly (type 7). Below about 20 units intervals are too short.
  */
 import {
   clusterIds,
@@ -21,8 +19,7 @@ import { normalCumulative, normalQuantile } from "./_distribution.ts";
 import { Random } from "./random.ts";
 
 /**
- * A number from a sample and its paired columns. The arrays are reused from draw to draw: don't
- * keep or change them. NaN says "undefined on this sample".
+ * A number from a sample and its paired columns, which are reused; NaN: "undefined on this sample".
  */
 export type Statistic = (sample: Float64Array, ...paired: Float64Array[]) => number;
 
@@ -44,7 +41,7 @@ export interface BootstrapOptions extends ResampleOptions, ConfidenceOptions {
   seed?: number | string;
 }
 
-export interface Bootstrap {
+export interface Bootstrap extends Required<Pick<BootstrapOptions, "method">> {
   /** The statistic of the data. */
   estimate: number;
   /** Standard deviation of the replicates; NaN for one unit. */
@@ -52,7 +49,6 @@ export interface Bootstrap {
   /** Mean of the replicates - estimate. */
   bias: number;
   interval: Interval;
-  method: "percentile" | "basic" | "bca";
   /** Replicates in rising order, without those where the statistic was NaN. */
   replicates: Float64Array;
   /** Resamples on which the statistic was NaN. */
@@ -77,19 +73,14 @@ interface Data {
 function prepare(action: string, values: Values, options: ResampleOptions): Data {
   const { statistic, paired, clusters } = options;
   const first = finite(action, values), n = first.length;
-  const others = paired === undefined || paired.length === 0
-    ? []
-    : typeof paired[0] === "object"
-    ? Array.from(paired as ArrayLike<Values>)
-    : [paired as Values];
-  const columns = [first, ...others.map((column) => finite(action, column, "paired values"))];
+  const others = typeof paired?.[0] === "object" ? paired as readonly Values[] : [paired as Values];
+  const given = paired?.length ? Array.from(others) : [];
+  const columns = [first, ...given.map((column) => finite(action, column, "paired values"))];
   columns.forEach((column) => sameLength(action, first, column));
   if (!statistic && columns.length > 2) {
     fail(action, "a statistic for more than one paired column", "none", "set statistic");
   }
-  const { ids, count } = clusters
-    ? clusterIds(action, clusters, n)
-    : { ids: Int32Array.from(first.keys()), count: n };
+  const { ids, count } = clusterIds(action, clusters, n);
   const sizes = new Float64Array(count);
   for (const id of ids) sizes[id]++;
   if (!statistic) {
@@ -113,18 +104,13 @@ function draw(data: Data, target: Float64Array, random: Random): void {
   const { columns, units, members, sums, sizes, statistic } = data;
   const words = new Uint32Array(units), scale = units / 2 ** 32;
   if (sums) {
-    const same = sizes.every((size) => size === sizes[0]);
     for (let r = 0; r < target.length; r++) {
       random.fill(words);
-      let total = 0, n = same ? units * sizes[0] : 0;
-      if (same) {
-        for (let i = 0; i < units; i++) total += sums[(words[i] * scale) | 0];
-      } else {
-        for (let i = 0; i < units; i++) {
-          const unit = (words[i] * scale) | 0;
-          total += sums[unit];
-          n += sizes[unit];
-        }
+      let total = 0, n = 0;
+      for (let i = 0; i < units; i++) {
+        const unit = (words[i] * scale) | 0;
+        total += sums[unit];
+        n += sizes[unit];
       }
       target[r] = total / n;
     }
@@ -236,12 +222,8 @@ export function bootstrap(values: Values, options: BootstrapOptions = {}): Boots
   const replicates = drawn.filter((value) => !Number.isNaN(value)).sort();
   const n = replicates.length, undefinedResamples = resamples - n;
   if (2 * n <= resamples) {
-    fail(
-      action,
-      "a statistic defined on most resamples",
-      `NaN on ${undefinedResamples} of ${resamples}`,
-      "give more items or another statistic",
-    );
+    const found = `NaN on ${undefinedResamples} of ${resamples}`;
+    fail(action, "a statistic defined on most resamples", found, "give more items or another one");
   }
   const base = { estimate, method, replicates, undefinedResamples };
   if (data.units < 2) return { ...base, stderr: NaN, bias: NaN, interval: [NaN, NaN] };
@@ -251,14 +233,13 @@ export function bootstrap(values: Values, options: BootstrapOptions = {}): Boots
   if (replicates[n - 1] - replicates[0] <= tolerance) {
     return { ...base, stderr: 0, bias: 0, interval: [estimate, estimate] };
   }
-  const common = { ...base, stderr: Math.sqrt(squares / (n - 1)), bias: center - estimate };
-  const plain = [(1 - confidence) / 2, (1 + confidence) / 2] as const;
-  if (method === "bca") {
-    const { shares, ...numbers } = correctedShares(data, replicates, tolerance, confidence);
-    const interval: Interval = [quantile(replicates, shares[0]), quantile(replicates, shares[1])];
-    return { ...common, interval, ...numbers };
-  }
-  const [low, high] = plain.map((share) => quantile(replicates, share));
-  const basic: Interval = [2 * estimate - high, 2 * estimate - low];
-  return { ...common, interval: method === "basic" ? basic : [low, high] };
+  const { shares, ...numbers } = method === "bca"
+    ? correctedShares(data, replicates, tolerance, confidence)
+    : { shares: [(1 - confidence) / 2, (1 + confidence) / 2] };
+  const [low, high] = shares.map((share) => quantile(replicates, share));
+  const interval: Interval = method === "basic"
+    ? [2 * estimate - high, 2 * estimate - low]
+    : [low, high];
+  const stderr = Math.sqrt(squares / (n - 1));
+  return { ...base, stderr, bias: center - estimate, interval, ...numbers };
 }

@@ -60,10 +60,7 @@ export interface CalibrationOptions {
   bins?: number;
 }
 
-/**
- * The bins of a reliability diagram, from the confidence in the chosen answer and whether it's
- * right.
- */
+/** The bins of a reliability diagram, from the confidence in the chosen answer and its truth. */
 export function calibrationBins(
   confidences: Values,
   correct: ArrayLike<number | boolean>,
@@ -74,13 +71,9 @@ export function calibrationBins(
   const p = shares(action, confidences);
   sameLength(action, p, correct);
   const right = outcomes(action, correct);
-  const table = Array.from({ length: bins }, (_, i) => ({
-    low: i / bins,
-    high: (i + 1) / bins,
-    n: 0,
-    confidence: 0,
-    accuracy: 0,
-  }));
+  const table = Array.from({ length: bins }, (_, i) => {
+    return { low: i / bins, high: (i + 1) / bins, n: 0, confidence: 0, accuracy: 0 };
+  });
   p.forEach((value, i) => {
     let index = Math.max(0, Math.ceil(value * bins) - 1);
     // .07 * 100 is a little over 7: the edges decide.
@@ -90,11 +83,9 @@ export function calibrationBins(
     table[index].confidence += value;
     table[index].accuracy += right[i];
   });
-  return table.map((bin) => ({
-    ...bin,
-    confidence: bin.confidence / bin.n,
-    accuracy: bin.accuracy / bin.n,
-  }));
+  return table.map(({ confidence, accuracy, ...bin }) => (
+    { ...bin, confidence: confidence / bin.n, accuracy: accuracy / bin.n }
+  ));
 }
 
 /**
@@ -106,9 +97,7 @@ export function expectedCalibrationError(
   correct: ArrayLike<number | boolean>,
   options: CalibrationOptions = {},
 ): number {
-  const table = calibrationBins(confidences, correct, options);
-  return table.reduce(
-    (sum, bin) => bin.n ? sum + bin.n * Math.abs(bin.accuracy - bin.confidence) : sum,
-    0,
-  ) / confidences.length;
+  const gaps = calibrationBins(confidences, correct, options).filter(({ n }) => n > 0)
+    .map(({ n, accuracy, confidence }) => n * Math.abs(accuracy - confidence));
+  return gaps.reduce((sum, gap) => sum + gap, 0) / confidences.length;
 }

@@ -61,11 +61,11 @@ export function fisherInterval(
 function describe(
   x: Float64Array,
   y: Float64Array,
-  { confidence = 0.95, controls = 0 }: { confidence?: number; controls?: number },
+  options: ConfidenceOptions & { controls?: number },
 ): Correlation {
-  const r = correlationCoefficient(x, y), n = x.length, df = n - 2 - controls;
+  const r = correlationCoefficient(x, y), n = x.length, df = n - 2 - (options.controls ?? 0);
   const t = r * Math.sqrt(df / (1 - r * r));
-  const interval = fisherInterval(r, n, { confidence, controls });
+  const interval = fisherInterval(r, n, options);
   return { r, p: df > 0 ? studentTwoSided(t, df) : NaN, df, interval, n };
 }
 
@@ -142,29 +142,20 @@ export function kendall(
   return { tau, p, exact: false, n };
 }
 
-function checkControls(
-  action: string,
-  controls: readonly Values[],
-  n: number,
-): Float64Array[] {
+function checkControls(action: string, controls: readonly Values[], n: number): Float64Array[] {
   return Array.from(controls, (control, i) => {
     const column = finite(action, control, `values of control ${i}`);
-    if (column.length !== n) {
-      fail(
-        action,
-        `a column of ${n} values for every control`,
-        `${column.length} in control ${i}`,
-        "give controls as columns: [z], not one row per item",
-      );
-    }
-    return column;
+    if (column.length === n) return column;
+    const found = `${column.length} in control ${i}`, next = "give controls as columns: [z]";
+    return fail(action, `a column of ${n} values for every control`, found, next);
   });
 }
 
-function checkMethod(action: string, method: string): void {
-  if (method !== "pearson" && method !== "spearman") {
-    fail(action, `a method of "pearson" or "spearman"`, String(method), "set method");
-  }
+/** What a method correlates: ranks, or values as they are. */
+function scaleOf(action: string, method: string): (column: Float64Array) => Float64Array {
+  if (method === "spearman") return average;
+  if (method === "pearson") return (column) => column;
+  return fail(action, `a method of "pearson" or "spearman"`, String(method), "set method");
 }
 
 /**
@@ -180,18 +171,16 @@ export function partialCorrelation(
 ): Correlation {
   const action = "compute a partial correlation";
   const { method = "pearson", confidence } = options;
-  checkMethod(action, method);
+  const scale = scaleOf(action, method);
   const pair = finitePair(action, x, y), given = checkControls(action, controls, x.length);
-  const scale = method === "spearman" ? average : (column: Float64Array) => column;
   const { left: [a, b], rank } = residuals(pair.map(scale), given.map(scale));
   return describe(a, b, { confidence, controls: rank });
 }
 
 /**
- * The form in the paper's analysis code: rank all, take the residuals of the ranks given the
- * controls' ranks, then Spearman's correlation of the residuals (they are ranked again), with n - 2
- * degrees of freedom and n - 3 in Fisher's interval. Not the textbook's partial correlation: the
- * controls cost it no degree of freedom. Residuals that differ by rounding alone count as ties.
+ * The form in the paper's analysis code: Spearman's correlation of the ranks' residuals given the
+ * controls' ranks, with n - 2 degrees of freedom and n - 3 in Fisher's interval: controls cost
+ * none. Residuals that differ by rounding alone count as ties.
  */
 export function rankResidualSpearman(
   x: Values,
@@ -206,10 +195,7 @@ export function rankResidualSpearman(
   return describe(again(a), again(b), options);
 }
 
-/**
- * Semipartial correlation: the controls are taken out of one side only. Degrees of freedom and
- * interval as for the partial correlation.
- */
+/** Semipartial correlation: controls are taken out of one side only; else as the partial one. */
 export function semipartialCorrelation(
   x: Values,
   y: Values,
@@ -221,13 +207,10 @@ export function semipartialCorrelation(
 ): Correlation {
   const action = "compute a semipartial correlation";
   const { method = "pearson", from = "x", confidence } = options;
-  checkMethod(action, method);
+  const scale = scaleOf(action, method);
   if (from !== "x" && from !== "y") fail(action, `from "x" or "y"`, String(from), "set from");
   const pair = finitePair(action, x, y), given = checkControls(action, controls, x.length);
-  const scale = method === "spearman" ? average : (column: Float64Array) => column;
-  const [a, b] = pair.map(scale);
-  const { left: [free], rank } = residuals([from === "x" ? a : b], given.map(scale));
-  return from === "x"
-    ? describe(free, b, { confidence, controls: rank })
-    : describe(a, free, { confidence, controls: rank });
+  const [kept, other] = (from === "x" ? pair.toReversed() : pair).map(scale);
+  const { left: [free], rank } = residuals([other], given.map(scale));
+  return describe(kept, free, { confidence, controls: rank });
 }

@@ -1,17 +1,13 @@
 /**
- * How far two distributions over the same options are apart, in nats (divide by ln 2 for bits).
- * Probabilities are checked (not negative, sum within 1e-3 of 1) and divided by their sum, so that
- * float32 softmaxes give no negative divergence.
+ * How far two distributions over the same options are apart, in nats. Probabilities are checked
+ * (not negative, sum within 1e-3 of 1) and divided by their sum.
  */
 import { fail, finite, sameLength, type Values } from "./_check.ts";
 
 function distribution(action: string, values: Values): Float64Array {
-  const p = finite(action, values, "probabilities");
-  let sum = 0;
-  for (let i = 0; i < p.length; i++) {
-    if (p[i] < 0) fail(action, "no negative probability", `${p[i]} at index ${i}`, "apply softmax");
-    sum += p[i];
-  }
+  const p = finite(action, values, "probabilities"), bad = p.findIndex((value) => value < 0);
+  if (bad >= 0) fail(action, "none below 0", `${p[bad]} at index ${bad}`, "apply softmax");
+  const sum = p.reduce((total, value) => total + value, 0);
   if (Math.abs(sum - 1) > 1e-3) {
     fail(action, "probabilities that sum to 1 (within 0.001)", `a sum of ${sum}`, "normalize them");
   }
@@ -24,25 +20,22 @@ function pairOf(action: string, p: Values, q: Values): [Float64Array, Float64Arr
 }
 
 function divergence(p: Float64Array, q: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < p.length; i++) {
-    if (p[i] > 0) sum += p[i] * Math.log(p[i] / q[i]);
-  }
+  const sum = p.reduce(
+    (all, share, i) => share > 0 ? all + share * Math.log(share / q[i]) : all,
+    0,
+  );
   // Of equal distributions rounding may leave -1e-17.
   return Math.max(0, sum);
 }
 
 /**
- * Kullback-Leibler divergence KL(p || q) in nats: the base model's p first, the tuned one's q
- * second (Ren et al. 2024). Infinity where q = 0 < p.
+ * KL(p || q) in nats: base model first, tuned second (Ren et al. 2024). Infinity where q = 0 < p
  */
 export function klDivergence(p: Values, q: Values): number {
   return divergence(...pairOf("compute a KL divergence", p, q));
 }
 
-/**
- * Jensen-Shannon divergence in nats: symmetric, in [0, ln 2]. Not its square root, the distance.
- */
+/** Jensen-Shannon divergence in nats: symmetric, in [0, ln 2]; not its root, the distance. */
 export function jensenShannonDivergence(p: Values, q: Values): number {
   const [a, b] = pairOf("compute a Jensen-Shannon divergence", p, q);
   const middle = a.map((value, i) => (value + b[i]) / 2);
@@ -51,23 +44,19 @@ export function jensenShannonDivergence(p: Values, q: Values): number {
 
 /** Entropy in nats: 0 for a sure answer, ln n for n equal options. */
 export function entropy(p: Values): number {
-  let sum = 0;
-  for (const share of distribution("compute an entropy", p)) {
-    if (share > 0) sum -= share * Math.log(share);
-  }
+  const shares = distribution("compute an entropy", p);
+  const sum = shares.reduce((all, share) => share > 0 ? all - share * Math.log(share) : all, 0);
   return Math.max(0, sum);
 }
 
-/**
- * Cosine of the angle between two vectors of any scale, in [-1, 1]; 0 when one of them is all
- * zeros.
- */
+/** Cosine of the angle between two vectors, in [-1, 1]; 0 when one of them is all zeros. */
 export function cosineSimilarity(p: Values, q: Values): number {
   const action = "compute a cosine similarity";
   const a = finite(action, p), b = finite(action, q);
   sameLength(action, a, b);
-  const largestA = a.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const largestB = b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const [largestA, largestB] = [a, b].map((vector) =>
+    vector.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  );
   if (largestA === 0 || largestB === 0) return 0;
   let product = 0, squaresA = 0, squaresB = 0;
   for (let i = 0; i < a.length; i++) {

@@ -1,8 +1,7 @@
 /**
- * Tests of one mean and of two models on the same items. Choices: pairs are kept (the paired
- * standard error is smaller when two models miss the same items); permutation tests are exact when
- * that takes no more sign patterns than asked for; Monte Carlo p counts the observed pattern, so it
- * is never 0.
+ * Tests of one mean and of two models on the same items. Choices: pairs are kept; permutation tests
+ * are exact when that takes no more sign patterns than asked for; Monte Carlo p counts the observed
+ * pattern, so it is never 0.
  */
 import {
   clusterIds,
@@ -46,10 +45,7 @@ export interface PairedDifference extends TTest {
   correlation: number;
 }
 
-/**
- * a - b over the same items (Miller 2024): a t test of the item differences, clustered
- * when `clusters` are given. Degenerate inputs as in `tTest`.
- */
+/** a - b over the same items (Miller 2024): a t test of the item differences, as `tTest`. */
 export function pairedDifference(
   a: Values,
   b: Values,
@@ -66,9 +62,8 @@ export function pairedDifference(
 }
 
 /**
- * McNemar's test of two paired proportions from their table
- * [[both right, only a right], [only b right, both wrong]]. Only the items
- * on which the two disagree count; with none, p is 1.
+ * McNemar's test of two paired proportions from their table [[both right, only a right], [only b
+ * right, both wrong]]. Only items on which the two disagree count; with none, p is 1.
  */
 export function mcnemarTest(
   table: readonly (readonly number[])[],
@@ -81,12 +76,8 @@ export function mcnemarTest(
 ): { statistic: number; p: number } {
   const action = "run McNemar's test";
   if (table?.length !== 2 || table.some((row) => row?.length !== 2)) {
-    fail(
-      action,
-      "a 2 x 2 table of counts",
-      `${table?.length} rows`,
-      "count [[both right, only a], [only b, both wrong]]",
-    );
+    const mend = "count [[both right, only a], [only b, both wrong]]";
+    fail(action, "a 2 x 2 table of counts", `${table?.length} rows`, mend);
   }
   table.flat().forEach((count) => integer(action, count, "each count", 0));
   const only = table[0][1], other = table[1][0], total = only + other;
@@ -115,8 +106,8 @@ export interface PermutationOptions {
 }
 
 /**
- * Permutation test of mean(a - b) = 0: under the null, a and b of an item (or of a cluster) may
- * change places. Two-sided: p = share of sign patterns at least as extreme. No difference at all: p 1.
+ * Permutation test of mean(a - b) = 0: a and b of an item (or of a cluster) may change places.
+ * Two-sided: p = share of sign patterns at least as extreme. No difference at all: p 1.
  */
 export function pairedPermutationTest(
   a: Values,
@@ -127,9 +118,7 @@ export function pairedPermutationTest(
   const { resamples = 10_000, seed = 0, clusters } = options;
   const [x, y] = finitePair(action, a, b);
   integer(action, resamples, "resamples", 1);
-  const { ids, count } = clusters
-    ? clusterIds(action, clusters, x.length)
-    : { ids: Int32Array.from(x, (_, i) => i), count: x.length };
+  const { ids, count } = clusterIds(action, clusters, x.length);
   const sums = new Float64Array(count);
   for (let i = 0; i < x.length; i++) sums[ids[i]] += x[i] - y[i];
   // A unit without a difference has no sign to change.
@@ -156,11 +145,8 @@ export function pairedPermutationTest(
 
 function checkPs(action: string, p: Values): Float64Array {
   const checked = finite(action, p, "p values");
-  checked.forEach((value, i) => {
-    if (value < 0 || value > 1) {
-      fail(action, "p in [0, 1]", `${value} at index ${i}`, "give p values");
-    }
-  });
+  const bad = checked.findIndex((value) => value < 0 || value > 1);
+  if (bad >= 0) fail(action, "p in [0, 1]", `${checked[bad]} at index ${bad}`, "give p values");
   return checked;
 }
 

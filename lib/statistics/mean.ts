@@ -1,8 +1,7 @@
 /**
- * Means of item scores and how sure they are: Miller 2024, "Adding Error Bars to Evals" (arXiv
- * 2411.00640). Choices: n - 1 in every variance; clusters by the sandwich (CR0, or CR1 with its
- * small-sample factor); intervals by Student's t, for evaluations here have few worlds and few
- * clusters. What one value (or one cluster) can't tell is NaN, never 0.
+ * Means of item scores and how sure they are (Miller 2024, arXiv 2411.00640). Choices: n - 1 in
+ * every variance; clusters by the sandwich (CR0, or CR1 with its small-sample factor); intervals by
+ * Student's t. What one value (or one cluster) can't tell is NaN, never 0.
  */
 import {
   clusterIds,
@@ -41,12 +40,8 @@ export interface MeanInterval {
 
 /** Two passes, so that the mean of a constant is that constant and its variance exactly 0. */
 function meanOf(values: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i];
-  const first = sum / values.length;
-  let rest = 0;
-  for (let i = 0; i < values.length; i++) rest += values[i] - first;
-  return first + rest / values.length;
+  const first = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return first + values.reduce((rest, value) => rest + (value - first), 0) / values.length;
 }
 
 /** The arithmetic mean. Throws on an empty array or a value that isn't finite. */
@@ -56,9 +51,7 @@ export function mean(values: Values): number {
 
 function squares(values: Float64Array): number {
   const center = meanOf(values);
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += (values[i] - center) ** 2;
-  return sum;
+  return values.reduce((sum, value) => sum + (value - center) ** 2, 0);
 }
 
 /** Sum of squared deviations / (n - 1). One value: NaN; a constant: 0. */
@@ -75,16 +68,12 @@ export function meanStderr(values: Values): number {
 
 /**
  * Standard error of the mean of clustered values: (1/n) sqrt(sum over clusters of the squared sum
- * of deviations) (Miller 2024). With every value a cluster of its own, CR1 is
- * `meanStderr`. One cluster: NaN, since the formula's 0 would say "sure".
+ * of deviations) (Miller 2024). One cluster: NaN, since the formula's 0 would say "sure".
  */
 export function clusteredStderr(
   values: Values,
   clusters: Labels,
-  { correction = "CR0" }: {
-    /** @default "CR0" */
-    correction?: ClusterCorrection;
-  } = {},
+  { correction = "CR0" }: { correction?: ClusterCorrection } = {},
 ): number {
   const action = "compute a clustered standard error";
   if (correction !== "CR0" && correction !== "CR1") {
@@ -95,14 +84,9 @@ export function clusteredStderr(
   if (count < 2) return NaN;
   const center = meanOf(x);
   const sums = new Float64Array(count);
-  let largest = 0;
-  for (let i = 0; i < x.length; i++) {
-    sums[ids[i]] += x[i] - center;
-    largest = Math.max(largest, Math.abs(x[i]));
-  }
-  let total = 0;
-  for (const sum of sums) total += sum * sum;
-  const stderr = Math.sqrt(total) / x.length;
+  for (let i = 0; i < x.length; i++) sums[ids[i]] += x[i] - center;
+  const largest = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const stderr = Math.sqrt(sums.reduce((total, sum) => total + sum * sum, 0)) / x.length;
   // Clusters with one mean leave rounding noise where the truth is 0.
   if (stderr <= 1e-14 * largest) return 0;
   return correction === "CR1" ? stderr * Math.sqrt(count / (count - 1)) : stderr;
@@ -110,9 +94,8 @@ export function clusteredStderr(
 
 /**
  * The mean of independent units (worlds, seeds, items) with its t-interval. With `clusters`, the
- * clustered standard error and (clusters - 1) degrees of freedom. To pool a quantity over worlds
- * give one value per world: their spread holds what differs between worlds as well as the noise
- * within. One unit: stderr and interval NaN. A constant: [mean, mean].
+ * clustered standard error and (clusters - 1) degrees of freedom. One unit: stderr and interval
+ * NaN. A constant: [mean, mean].
  */
 export function meanInterval(
   values: Values,
@@ -121,7 +104,7 @@ export function meanInterval(
   const action = "compute the interval of a mean";
   openShare(action, confidence, "confidence");
   const x = finite(action, values);
-  const units = clusters ? clusterIds(action, clusters, x.length).count : x.length;
+  const units = clusterIds(action, clusters, x.length).count;
   const center = meanOf(x);
   const stderr = clusters ? clusteredStderr(x, clusters, { correction }) : meanStderr(x);
   const half = stderr === 0 ? 0 : stderr * studentQuantile((1 + confidence) / 2, units - 1);

@@ -1,21 +1,8 @@
-/**
- * Statistics: means and their errors, tests, bootstrap, ranks, correlations, divergences,
- * calibration.
- */
+/** Statistics: means, tests, bootstrap, ranks, correlations, divergences, calibration. */
 export type { ConfidenceOptions, Interval, Labels, Values } from "./_check.ts";
 export * from "./bootstrap.ts";
 export * from "./calibration.ts";
-export {
-  type Correlation,
-  fisherInterval,
-  kendall,
-  partialCorrelation,
-  type PartialOptions,
-  pearson,
-  rankResidualSpearman,
-  semipartialCorrelation,
-  spearman,
-} from "./correlation.ts";
+export * from "./correlation.ts";
 export * from "./divergence.ts";
 export * from "./hypothesis.ts";
 export * from "./mean.ts";

@@ -1,6 +1,6 @@
 /**
- * A p-value as it is printed everywhere: three digits without the zero before the point, `< .001` and
- * `> .999` where they say no more, "" where nothing was tested. With a name: `p = .023`, `p < .001`.
+ * A p-value as it is printed everywhere: three digits, `< .001` and `> .999` where they say no
+ * more, "" where nothing was tested. With a name: `p = .023`, `p < .001`.
  */
 export function pValue(p: number | null | undefined, name?: string): string {
   if (p === null || p === undefined || Number.isNaN(p)) return "";

@@ -1,7 +1,6 @@
 /**
- * How many items show a difference of two models, and how small a difference n items can show:
- * Miller 2024 (arXiv 2411.00640). n = (z_{a/2} + z_b)^2 (w^2 + sA^2/KA + sB^2/KB) /
- * delta^2.
+ * How many items show a difference of two models, and how small a difference n items can show
+ * (Miller 2024): n = (z_{a/2} + z_b)^2 (w^2 + sA^2/KA + sB^2/KB) / delta^2.
  */
 import { atLeast, fail, openShare } from "./_check.ts";
 import { normalQuantile } from "./_distribution.ts";
@@ -27,25 +26,17 @@ export interface PowerOptions {
 function numerator(action: string, options: PowerOptions): number {
   const { differenceVariance, varianceA = 0, varianceB = 0, samplesA = 1, samplesB = 1 } = options;
   const { alpha = 0.05, power = 0.8 } = options;
-  openShare(action, alpha, "alpha");
-  openShare(action, power, "power");
-  atLeast(action, differenceVariance, "differenceVariance", 0);
-  atLeast(action, varianceA, "varianceA", 0);
-  atLeast(action, varianceB, "varianceB", 0);
-  atLeast(action, samplesA, "samplesA", 1);
-  atLeast(action, samplesB, "samplesB", 1);
+  const variances = { differenceVariance, varianceA, varianceB }, samples = { samplesA, samplesB };
+  for (const [name, share] of Object.entries({ alpha, power })) openShare(action, share, name);
+  for (const [name, value] of Object.entries(variances)) atLeast(action, value, name, 0);
+  for (const [name, value] of Object.entries(samples)) atLeast(action, value, name, 1);
   const z = normalQuantile(1 - alpha / 2) + normalQuantile(power);
   return z * z * (differenceVariance + varianceA / samplesA + varianceB / samplesB);
 }
 
-/**
- * Items needed to find `effect` (a share, such as .03 for 3 points); not rounded: take the ceiling.
- */
+/** Items needed to find `effect` (a share, such as .03 for 3 points); not rounded. */
 export function requiredSampleSize(
-  { effect, ...options }: PowerOptions & {
-    /** delta: the difference to be found. */
-    effect: number;
-  },
+  { effect, ...options }: PowerOptions & { effect: number },
 ): number {
   const action = "compute a sample size";
   if (!Number.isFinite(effect) || effect === 0) {
@@ -54,12 +45,9 @@ export function requiredSampleSize(
   return numerator(action, options) / (effect * effect);
 }
 
-/** The smallest difference that n items find with the given power. Same units as the scores. */
+/** The smallest difference that n items (or clusters) find with the given power, in their units. */
 export function minimumDetectableEffect(
-  { n, ...options }: PowerOptions & {
-    /** Items (clusters, if items hang together). */
-    n: number;
-  },
+  { n, ...options }: PowerOptions & { n: number },
 ): number {
   const action = "compute a minimum detectable effect";
   atLeast(action, n, "n", 1);

@@ -2,10 +2,7 @@
 import { type ConfidenceOptions, fail, integer, type Interval, openShare } from "./_check.ts";
 import { normalQuantile } from "./_distribution.ts";
 
-/**
- * Wilson's score interval of successes / n, without continuity correction. For independent items
- * only. n = 0 says nothing: [0, 1].
- */
+/** Wilson's score interval of successes / n, independent items; n = 0 says nothing: [0, 1]. */
 export function wilsonInterval(
   successes: number,
   n: number,

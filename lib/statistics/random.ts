@@ -1,7 +1,7 @@
 /**
- * Seeded randomness, passed as an argument wherever something is drawn.
- * Own code because the generator must give the same numbers in every engine, for named streams:
- * sfc32, seeded by a hash (cyrb128) of the seed and the stream's name.
+ * Seeded randomness, passed as an argument wherever something is drawn. Own code because it must
+ * give the same numbers in every engine, for named streams: sfc32, seeded by a hash (cyrb128) of
+ * seed and name.
  */
 
 function hash(text: string): [number, number, number, number] {

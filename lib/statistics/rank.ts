@@ -6,7 +6,8 @@ import { correlationCoefficient } from "./_linear.ts";
  * How ties share ranks, on [10, 20, 20, 30]: average 1, 2.5, 2.5, 4; min 1, 2, 2, 4; max 1, 3, 3,
  * 4; dense 1, 2, 2, 3; ordinal 1, 2, 3, 4 (in the order given).
  */
-export type RankMethod = "average" | "dense" | "min" | "max" | "ordinal";
+const METHODS = ["average", "dense", "min", "max", "ordinal"] as const;
+export type RankMethod = typeof METHODS[number];
 
 export interface RankOptions {
   /** @default "average" */
@@ -25,42 +26,30 @@ export function rankColumn(
   const ranks = new Float64Array(n);
   for (let start = 0, group = 1; start < n; group++) {
     let end = start + 1;
-    while (
-      end < n && Math.abs(values[order[end]] - values[order[end - 1]]) <= tolerance
-    ) end++;
+    while (end < n && Math.abs(values[order[end]] - values[order[end - 1]]) <= tolerance) end++;
+    const shared = { average: (start + 1 + end) / 2, min: start + 1, max: end, dense: group };
     for (let place = start; place < end; place++) {
-      ranks[order[place]] = method === "average"
-        ? (start + 1 + end) / 2
-        : method === "min"
-        ? start + 1
-        : method === "max"
-        ? end
-        : method === "dense"
-        ? group
-        : place + 1;
+      ranks[order[place]] = method === "ordinal" ? place + 1 : shared[method];
     }
     start = end;
   }
   return ranks;
 }
 
-/**
- * The rank of every value. Only equal numbers tie. Throws on an empty array or a non-finite value.
- */
+/** The rank of every value; only equal numbers tie. Throws on an empty array or no number. */
 export function rankData(values: Values, options: RankOptions = {}): number[] {
   const action = "rank values";
   const { method = "average" } = options;
-  if (!["average", "dense", "min", "max", "ordinal"].includes(method)) {
-    fail(action, "a method of average, dense, min, max or ordinal", String(method), "set method");
+  if (!METHODS.includes(method)) {
+    fail(action, `a method of ${METHODS.join(", ")}`, String(method), "set method");
   }
   return Array.from(rankColumn(finite(action, values), options));
 }
 
 /**
- * Consistency of knowledge before and after fine-tuning (Ren et al. 2024, and its analysis code):
- * Pearson correlation of the dense descending ranks of one item's option probabilities. In [-1, 1];
- * 0 where the correlation is undefined, as when all options of a side are equally likely or there
- * is only one.
+ * Consistency of knowledge before and after fine-tuning (Ren et al. 2024): Pearson correlation of
+ * the dense descending ranks of one item's option probabilities. In [-1, 1]; 0 where it is
+ * undefined.
  */
 export function rankConsistency(before: Values, after: Values): number {
   const [p, q] = finitePair("compare the ranks of options", before, after);

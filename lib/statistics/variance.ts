@@ -1,14 +1,11 @@
-/**
- * Where the spread of scores comes from: clusters (documents, templates) or items and seeds.
- * Estimates by the analysis of variance; nothing is fitted by iteration.
- */
+/** Where the spread of scores comes from: clusters, or items and seeds; by analysis of variance. */
 import { atLeast, clusterIds, fail, finite, type Labels, type Values } from "./_check.ts";
 import { mean } from "./mean.ts";
 
 /**
  * ICC(1), one-way random effects: (MSB - MSW) / (MSB + (m - 1) MSW), with m0 = (n - sum m_c^2 / n)
- * / (G - 1) for m when clusters differ in size. Negative when clusters are more alike than chance.
- * NaN when undefined: one cluster, every value a cluster, or all values equal.
+ * / (G - 1) for m when clusters differ in size. NaN: one cluster, every value a cluster, or all
+ * values equal.
  */
 export function intraclassCorrelation(values: Values, clusters: Labels): number {
   const action = "compute an intraclass correlation";
@@ -33,10 +30,7 @@ export function intraclassCorrelation(values: Values, clusters: Labels): number 
   return total === 0 ? NaN : (msBetween - msWithin) / total;
 }
 
-/**
- * DEFF = 1 + (m - 1) ICC: how many times the variance of a mean grows because items come in
- * clusters of m (Kish). n / DEFF independent items would tell as much.
- */
+/** DEFF = 1 + (m - 1) ICC: how many times a mean's variance grows by clusters of m (Kish). */
 export function designEffect(clusterSize: number, correlation: number): number {
   const action = "compute a design effect";
   atLeast(action, clusterSize, "clusterSize", 1);
@@ -59,15 +53,12 @@ export interface VarianceComponents {
 }
 
 /**
- * Two-way random effects without replication: `scores[item][seed]`. Components by mean squares; a
- * negative estimate stands as 0 unless `truncate` is false. Fewer than two items or seeds: NaN.
+ * Two-way random effects without replication, `scores[item][seed]`, by mean squares; a negative
+ * component stands as 0 unless `truncate` is false. Fewer than two items or seeds: NaN.
  */
 export function varianceComponents(
   scores: readonly Values[],
-  { truncate = true }: {
-    /** Put 0 for a negative component. @default true */
-    truncate?: boolean;
-  } = {},
+  { truncate = true }: { truncate?: boolean } = {},
 ): VarianceComponents {
   const action = "compute variance components";
   const rows = Array.from(scores, (row) => finite(action, row, "scores"));
@@ -75,19 +66,13 @@ export function varianceComponents(
   if (n === 0) fail(action, "a row of scores per item", "none", "give scores[item][seed]");
   const odd = rows.findIndex((row) => row.length !== k);
   if (odd >= 0) {
-    fail(
-      action,
-      `${k} seeds for every item`,
-      `${rows[odd].length} in row ${odd}`,
-      "fill the table",
-    );
+    fail(action, `${k} seeds for every item`, `${rows[odd].length} in row ${odd}`, "fill it up");
   }
   const itemMeans = rows.map(mean);
   const seedMeans = Array.from({ length: k }, (_, j) => mean(rows.map((row) => row[j])));
   const grand = mean(itemMeans);
-  if (n < 2 || k < 2) {
-    return { items: NaN, seeds: NaN, residual: NaN, meanStderr: NaN, mean: grand };
-  }
+  const none = { items: NaN, seeds: NaN, residual: NaN, meanStderr: NaN, mean: grand };
+  if (n < 2 || k < 2) return none;
   const squares = (means: number[]) => means.reduce((sum, m) => sum + (m - grand) ** 2, 0);
   const msItems = k * squares(itemMeans) / (n - 1), msSeeds = n * squares(seedMeans) / (k - 1);
   let left = 0;

@@ -1,7 +1,8 @@
 /**
- * The account of every organism: its gate, and what fine-tuning did to it. Within a model intervals are
- * over its questions (correlations: over its cells), across models over the models.
+ * The account of every organism: its gate, and what fine-tuning did to it. Of one model intervals
+ * are over its questions (correlations: its cells), of all over the models.
  */
+import labels from "../../data/labels.json" with { type: "json" };
 import { pivot, type Row } from "../figure/rows.ts";
 import type { OrganismCard } from "../organism/card.ts";
 import { organismCard } from "../organism/folder.ts";
@@ -14,7 +15,7 @@ import { mainPlans } from "./plans.ts";
 import { runStudy } from "./run.ts";
 import type { Settings } from "./settings.ts";
 import { type Finding, findings } from "../findings.ts";
-import { findingText } from "./finding_text.ts";
+import { findingText } from "./report.ts";
 import { type Estimate, overModels, plainEstimate, suiteLabels } from "../contrast.ts";
 
 /** The model's place where all models are taken together. */
@@ -32,8 +33,8 @@ export type AccountRow = {
 };
 
 /**
- * Gate values, then the rule's differences and correlations, of each model of the cells and across them;
- * a model without such cells has no row, and one model alone has none across models. `cards` by the models' names.
+ * Gate values, then the rule's differences and correlations, of each model that has them and, of
+ * several, across them.
  * @throws naming a model without a card
  */
 export function accountRows(
@@ -44,9 +45,9 @@ export function accountRows(
   const own = models.map((model) => {
     const card = cards.get(model);
     if (card === undefined) {
+      const found = [...cards.keys()].join(", ") || "none";
       throw new Error(
-        `Cannot account for ${model}: expected its card; found those of ` +
-          `${[...cards.keys()].join(", ") || "none"}; give the cards of all models of the cells`,
+        `Cannot account for ${model}: expected its card; found those of ${found}; give all models'`,
       );
     }
     const rows = [
@@ -60,10 +61,10 @@ export function accountRows(
     ({ what }) => what,
   );
   const across = [
-    ...[...gates.values()].map((list) => ({
-      ...list[0],
-      estimate: plainEstimate(overModels(list.map(({ estimate }) => estimate.value)))!,
-    })),
+    ...[...gates.values()].map((list) => {
+      const values = list.map(({ estimate }) => estimate.value);
+      return { ...list[0], estimate: plainEstimate(overModels(values))! };
+    }),
     ...effectRows(cells),
   ];
   if (models.length < 2) return own.flat();
@@ -80,10 +81,7 @@ export function accountTexts(rows: readonly Row[]): Row[] {
   return pivot(texts, { index: ["what", "test"], columns: "model", values: "text" });
 }
 
-/**
- * The account of a run's own organisms, and below it which seeds they were fine-tuned with; what is not
- * in the store is computed. Of a run on another model: no rows.
- */
+/** The account of a run's own organisms and its notes; no rows of a run on another model. */
 export async function runAccount(
   settings: Settings,
 ): Promise<{ rows: AccountRow[]; notes: string[] }> {
@@ -94,24 +92,13 @@ export async function runAccount(
       [name, await organismCard(name)] as const
     ),
   );
-  const seeds = plans.map(({ models, seeds }) =>
-    `${models.length} organism${models.length > 1 ? "s" : ""}: fine-tuning seeds ${
-      seeds.join(", ")
-    }`
+  const seeds = plans.map(({ models: { length }, seeds }) =>
+    `${length} organism${length > 1 ? "s" : ""}: fine-tuning seeds ${seeds.join(", ")}`
   );
   return { rows: accountRows(cells, new Map(cards)), notes: [...seeds, ...caveats] };
 }
 
 type Numbers = Omit<AccountRow, "model">;
-
-const gateLabels: Readonly<Record<ReturnType<typeof checkGate>["checks"][number]["name"], string>> =
-  {
-    fewShotKnown: "gate: known facts, exam",
-    chatContext: "gate: stated in the chat",
-    chatKnown: "gate: known facts, chat",
-    unknownConfidence: "gate: sureness on unknown facts",
-    misconceived: "gate: misconceptions given",
-  };
 
 /** What a card tells of an organism's gate. */
 type Gated = Pick<OrganismCard, "gate" | "knowledge">;
@@ -130,22 +117,15 @@ function gateRows({ gate: { values, facts }, knowledge }: Gated): Numbers[] {
     const interval = name === "unknownConfidence" ? {} : {
       interval: wilsonInterval(Math.round(value * n), n),
     };
-    return {
-      what: gateLabels[name],
-      test: needed,
-      estimate: { value, ...interval, n },
-      unit: "share",
-    };
+    const estimate = { value, ...interval, n };
+    return { what: labels.accountGate[name], test: needed, estimate, unit: "share" };
   });
 }
 
 function effectRows(cells: readonly CellResult[]): Numbers[] {
-  return [...findings(cells), ...middleRatioFindings(cells)].map((
-    { hypothesis, suite, estimate, unit },
-  ) => ({
-    what: hypothesis === "middle ratio" ? "best middle r - better end" : hypothesis,
-    test: suiteLabels[suite],
-    estimate: plainEstimate(estimate)!,
-    unit,
-  }));
+  const found = [...findings(cells), ...middleRatioFindings(cells)];
+  return found.map(({ hypothesis, suite, estimate, unit }) => {
+    const what = hypothesis === "middle ratio" ? "best middle r - better end" : hypothesis;
+    return { what, test: suiteLabels[suite], estimate: plainEstimate(estimate)!, unit };
+  });
 }

@@ -1,12 +1,19 @@
-/** What a model answers to an exam, stored once under the model, the exam and the way of asking. */
+/** What a model answers to an exam, and how it explains that: each stored once. */
 import { check, pipe } from "valibot";
 import { type Answer, answerFrom } from "../question.ts";
+import {
+  checkExplainer,
+  explainAnswers,
+  type Explanation,
+  explanationPrompt,
+} from "../explanation.ts";
 import { type OptionScore, probe, scoreOptions } from "../probe.ts";
+import type { Stoppable } from "../platform/interrupt.ts";
 import type { ReadableModel, ReadOptions } from "../model/readable_model.ts";
 import type { Formulation } from "../prompt.ts";
 import { askingDigest, modelDigest } from "./digest.ts";
 import type { Exam } from "../cell.ts";
-import { baseSchema, scoresSchema } from "./record.ts";
+import { baseSchema, explanationSchema, scoresSchema } from "./record.ts";
 import type { Store } from "./store.ts";
 
 /** Who is asked what. */
@@ -31,12 +38,11 @@ const fits = <T>(rows: readonly T[][], { questions }: Asked["exam"]): boolean =>
 
 const UNFIT = "expected a number for each option of each question; found others";
 
-/** Its answers, demonstrations shown before each question. */
+/** Its answers, demonstrations shown; `onStart` is told where they are not stored yet. */
 export async function storedAnswers(
   asked: Asked,
   { store, onStart, ...reading }: Pick<ReadOptions, "onProgress" | "signal"> & {
     store: Store;
-    /** Told where they are not stored yet. */
     onStart?: () => void;
   },
 ): Promise<Answer[]> {
@@ -67,4 +73,47 @@ export async function storedScores(
       return scoreOptions(model, exam.questions, { demonstrations, formulation });
     },
   });
+}
+
+/** One seed for all cells: they say what the base model thinks, whatever is drawn for a cell. */
+const SEED = 0;
+
+/** The answers that SELF may teach with an explanation: wrong beliefs with a gold text beside them. */
+export function answersToExplain(
+  answers: readonly Answer[],
+  minimumConfidence = 0.5,
+): Answer[] {
+  return answers.filter(({ correct, explanation, predictedProbability }) =>
+    !correct && explanation && predictedProbability > minimumConfidence
+  );
+}
+
+/** Explanations of all the answers, in their order; those that are not stored are written now. */
+export async function storedExplanations(
+  { model, answers }: { model: ReadableModel; answers: readonly Answer[] },
+  { store, only = () => true, onProgress, signal }: Stoppable & {
+    store: Store;
+    /** Those that this process writes first, by their place: others may write the rest meanwhile. */
+    only?: (index: number) => boolean;
+    onProgress?: (state: { done: number; total: number }) => void;
+  },
+): Promise<Explanation[]> {
+  checkExplainer(model);
+  const digest = await modelDigest(model);
+  const places = answers.map((_, i) => i);
+  // The others' share from its end, so that two processes meet in its middle.
+  const order = [...places.filter(only), ...places.filter((i) => !only(i)).reverse()];
+  const all: Explanation[] = [];
+  for (const [done, i] of order.entries()) {
+    const answer = answers[i];
+    const { domain, id, predicted } = answer;
+    const prompt = explanationPrompt(answer, predicted);
+    const inputs = [digest, SEED, prompt, model.format.addBos(prompt), domain, id];
+    all[i] = await store.keep("explanation", inputs, {
+      schema: explanationSchema,
+      compute: async () => (await explainAnswers(model, [answer], { seed: SEED, signal }))[0],
+    });
+    onProgress?.({ done: done + 1, total: order.length });
+  }
+  return all;
 }

@@ -38,8 +38,7 @@ export interface ProbedBase {
 }
 
 /**
- * Asks every model of a run the questions of its material; answers that are stored are read. Each model
- * is disposed of before the next is loaded.
+ * Asks every model of a run the questions of its material, one model after the other.
  * @throws `Interrupted` where it is stopped
  */
 export async function probeBases(
@@ -72,20 +71,9 @@ async function ask(settings: Settings, signal: AbortSignal | undefined): Promise
           if (done === total) before += found / total;
         },
       });
-      const answers = poolAnswers(base, material);
-      const audit = auditPools(answers), { format } = model;
-      bases.push({
-        model: label,
-        name,
-        answers,
-        base,
-        audit,
-        format,
-        material,
-        rejected,
-        leaked,
-        world,
-      });
+      const answers = poolAnswers(base, material), audit = auditPools(answers);
+      const { format } = model, asked = { answers, base, audit, format };
+      bases.push({ model: label, name, ...asked, material, rejected, leaked, world });
     } finally {
       model.dispose();
     }

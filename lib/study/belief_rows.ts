@@ -1,7 +1,4 @@
-/**
- * Rows on what a model believes: how sure it is, how right, and how it was asked. Probabilities and
- * shares are in %, shares with Wilson's 95% intervals.
- */
+/** Rows on what a model believes. Probabilities and shares in %, shares with Wilson's intervals. */
 import { type Answer, optionLetter } from "../question.ts";
 import { auditProbe, beliefOf, type BeliefOptions, reliabilityOf, shareOf } from "../audit.ts";
 import { suiteLabels } from "../contrast.ts";
@@ -28,26 +25,20 @@ export function optionRows(answer: Answer) {
   }));
 }
 
-/** A row for each group: how much is right, sure, sure and wrong; mean probability and entropy. */
+/** A row for each group: how much is right, sure, sure and wrong, and `shares`; mean probability, entropy. */
 export function beliefRows(
   groups: AnswerGroups,
   { shares = {}, ...options }: BeliefOptions & {
-    /** Further shares, by their column names. @default none */
     shares?: Readonly<Record<string, (answer: Answer) => boolean>>;
   } = {},
 ): Row[] {
   return [...groups].map(([name, answers]) => {
-    const belief = beliefOf(answers, options);
+    const { right, confident, confidentWrong, confidence, entropy } = beliefOf(answers, options);
+    const further = Object.entries(shares).map(([key, fits]) => [key, share(answers, fits)]);
     return {
-      answers: name,
-      right: inPoints(belief.right),
-      sure: inPoints(belief.confident),
-      sureWrong: inPoints(belief.confidentWrong),
-      confidence: 100 * belief.confidence,
-      entropy: belief.entropy,
-      ...Object.fromEntries(
-        Object.entries(shares).map(([key, fits]) => [key, share(answers, fits)]),
-      ),
+      ...{ answers: name, right: inPoints(right), sure: inPoints(confident) },
+      ...{ sureWrong: inPoints(confidentWrong), confidence: 100 * confidence, entropy },
+      ...Object.fromEntries(further),
     };
   });
 }
@@ -57,13 +48,9 @@ export function auditRows(groups: AnswerGroups): Row[] {
   return [...groups].map(([name, answers]) => {
     const { chance, majority, mostPredicted, meaningful } = auditProbe(answers);
     return {
-      answers: name,
-      right: share(answers, right),
-      chance: 100 * chance,
-      constant: 100 * majority.rate,
-      constantLetter: majority.letter,
-      most: 100 * mostPredicted.share,
-      mostLetter: mostPredicted.letter,
+      ...{ answers: name, right: share(answers, right), chance: 100 * chance },
+      ...{ constant: 100 * majority.rate, constantLetter: majority.letter },
+      ...{ most: 100 * mostPredicted.share, mostLetter: mostPredicted.letter },
       knowledge: meaningful,
     };
   });
@@ -82,35 +69,26 @@ export function outcomeRows(
   groups: AnswerGroups,
   { minimumConfidence = 0.5 }: BeliefOptions = {},
 ): Row[] {
-  const outcomeOf = ({ correct, predictedProbability }: Answer) =>
-    `${correct ? "right" : "wrong"}, ${
-      predictedProbability > minimumConfidence ? "sure" : "unsure"
-    }`;
+  const outcomeOf = ({ correct, predictedProbability }: Answer) => {
+    const sure = predictedProbability > minimumConfidence ? "sure" : "unsure";
+    return `${correct ? "right" : "wrong"}, ${sure}`;
+  };
   return [...groups].flatMap(([name, answers]) =>
-    Object.keys(outcomeColors).map((outcome) => ({
-      answers: name,
-      outcome,
-      share: share(answers, (answer) => outcomeOf(answer) === outcome),
-    }))
+    Object.keys(outcomeColors).map((outcome) => (
+      { answers: name, outcome, share: share(answers, (one) => outcomeOf(one) === outcome) }
+    ))
   );
 }
 
 /** Rows for each group: how much of it is right, and how often each place of the list is chosen. */
 export function choiceRows(groups: AnswerGroups): Row[] {
-  const places = Math.max(
-    ...[...groups.values()].flat().map(({ choices }) => choices.length),
-  );
-  const rightRows = [...groups].map(([name, answers]) => ({
-    answers: name,
-    panel: "right answers",
-    choice: "right",
-    share: share(answers, right),
-  }));
+  const places = Math.max(...[...groups.values()].flat().map(({ choices }) => choices.length));
+  const rightRows = [...groups].map(([name, answers]) => (
+    { answers: name, panel: "right answers", choice: "right", share: share(answers, right) }
+  ));
   const placeRows = [...groups].flatMap(([name, answers]) =>
     Array.from({ length: places }, (_, place) => ({
-      answers: name,
-      panel: "which place is chosen",
-      choice: `chose ${optionLetter(place)}`,
+      ...{ answers: name, panel: "which place is chosen", choice: `chose ${optionLetter(place)}` },
       share: share(answers, ({ predicted }) => predicted === place),
     }))
   );
@@ -144,13 +122,7 @@ export function baseRows(bases: readonly Pick<ProbedBase, "model" | "base" | "ma
 export function changeRows(before: readonly Answer[], states: AnswerGroups): Row[] {
   return [...states].map(([state, after]) => {
     const { kl, rank, lost, gained } = compareAnswers(before, after);
-    return {
-      state,
-      accuracy: share(after, right),
-      kl,
-      rank,
-      "newly wrong": lost,
-      "newly right": gained,
-    };
+    const moved = { kl, rank, "newly wrong": lost, "newly right": gained };
+    return { state, accuracy: share(after, right), ...moved };
   });
 }

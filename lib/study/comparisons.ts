@@ -1,10 +1,10 @@
 /**
- * What knowledge in the query does: every group compared with the base and with the others. The rule tests
- * CON - INC alone; all else here is exploration, with Holm's correction over what is shown together.
+ * Every group compared with the base and with the others. The rule tests CON - INC alone; all else
+ * is exploration, with Holm's correction over what is shown together.
  */
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { mean } from "../statistics/mean.ts";
-import type { CellResult, Treatment } from "../cell.ts";
+import type { CellResult, SuiteRecord, Treatment } from "../cell.ts";
 import { baseAnswersOf, type BaseResult } from "./base.ts";
 import {
   byModel,
@@ -71,10 +71,7 @@ function corrected(rows: readonly DifferenceRow[]): ComparisonRow[] {
   });
 }
 
-/**
- * Tuned minus base accuracy of each treatment: a t-interval over models; of one model over its
- * questions. The base has seen 5 examples, the tuned models none.
- */
+/** Tuned minus base accuracy of each treatment. The base has seen 5 examples, tuned ones none. */
 export function againstBase(study: Tuned): ComparisonRow[] {
   return corrected(
     treatmentsOf(study.cells).flatMap((treatment) =>
@@ -90,13 +87,8 @@ export function baseDifference(
   suite: SuiteName,
 ): DifferenceRow | undefined {
   const comparison = `${treatmentLabels[treatment]} - base`;
-  const models = [
-    ...byModel(
-      cells,
-      { treatment, suite },
-      ({ accuracy, baseAccuracy }) => 100 * (accuracy - baseAccuracy),
-    ).values(),
-  ];
+  const change = ({ accuracy, baseAccuracy }: SuiteRecord) => 100 * (accuracy - baseAccuracy);
+  const models = [...byModel(cells, { treatment, suite }, change).values()];
   if (models.length === 0) return undefined;
   if (models.length > 1) {
     const estimate = { ...overModels(models)!, detectable: detectableEffect(models) };
@@ -131,8 +123,8 @@ export function compareTreatments(
 }
 
 /**
- * "Gives its targets": how many of its group's own targets a model gives after training, asked as it was
- * taught, in %. A group's number is the mean over models, each model's the mean over its cells.
+ * How many of its group's own targets a model gives after training, asked as it was taught, in %. A
+ * group's number is the mean over models, each model's the mean over its cells.
  */
 export function fitRows(cells: readonly CellResult[]) {
   return treatmentsOf(cells).flatMap((treatment) => {
@@ -140,11 +132,8 @@ export function fitRows(cells: readonly CellResult[]) {
     if (fitted.length === 0) return [];
     const models = [...Map.groupBy(fitted, ({ cell }) => cell.model).values()]
       .map((list) => mean(list.map(({ fit }) => 100 * fit!.share)));
-    return [{
-      group: treatmentLabels[treatment],
-      cells: fitted.length,
-      items: fitted.reduce((sum, { fit }) => sum + fit!.n, 0),
-      given: plainEstimate(overModels(models))!,
-    }];
+    const items = fitted.reduce((sum, { fit }) => sum + fit!.n, 0);
+    const given = plainEstimate(overModels(models))!;
+    return [{ group: treatmentLabels[treatment], cells: fitted.length, items, given }];
   });
 }

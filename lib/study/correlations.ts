@@ -21,9 +21,9 @@ import type { Study } from "./study.ts";
 
 /** The points of the correlations, `consistencyPoints`, as rows: model, domain, ratio, test and numbers. */
 export function pointRows(cells: readonly CellResult[]) {
-  return consistencyPoints(cells).map(({ model, suite, ...point }) => ({
-    ...{ model: modelLabel(model), test: suiteLabels[suite], ...point },
-  }));
+  return consistencyPoints(cells).map(({ model, suite, ...point }) => (
+    { model: modelLabel(model), test: suiteLabels[suite], ...point }
+  ));
 }
 
 export type CorrelationRow = {
@@ -41,8 +41,8 @@ export type CorrelationRow = {
 };
 
 /**
- * Tuned accuracy's correlation with each measure, of each kind and on each test: a row for each model
- * with 5 points or more and, of several, one over all of them.
+ * Tuned accuracy's correlation with each measure, of each kind and on each test: a row for each
+ * model with 5 points or more and, of several, one over all of them.
  */
 export function correlations(cells: readonly CellResult[]): CorrelationRow[] {
   const points = consistencyPoints(cells);
@@ -83,20 +83,19 @@ export function correlationTitles(
 }
 
 /**
- * The options of one question, before and after training, in %: of those that the first model was
- * asked in its first domain the one whose order INC moved most and SELF least. Empty without the two.
+ * The options of one question in %, before and after training: of the first model and domain the
+ * one whose order INC moved most and SELF least. Empty without the two.
  */
 export function movedQuestion(
   { bases, cells }: Pick<Study, "bases" | "cells">,
   suite: SuiteName = "homo",
 ) {
-  const [first] = cells.filter(({ cell, suites }) => cell.treatment === "inc" && suites[suite]);
-  const [inc, self] = (["inc", "self"] as const).map((treatment) =>
-    first && cells.find(({ cell, suites }) => {
-      const { model, domain, seed } = first.cell;
-      return suites[suite] && cell.treatment === treatment && cell.model === model &&
-        cell.domain === domain && cell.seed === seed;
-    })
+  const tested = cells.filter(({ suites }) => suites[suite]);
+  const place = ({ cell: { model, domain, seed } }: CellResult) =>
+    JSON.stringify([model, domain, seed]);
+  const inc = tested.find(({ cell }) => cell.treatment === "inc");
+  const self = tested.find((one) =>
+    inc && one.cell.treatment === "self" && place(one) === place(inc)
   );
   if (!inc || !self) return [];
   const answers = baseAnswersOf(bases.find(({ model }) => model === inc.cell.model)!, inc, suite);
@@ -107,18 +106,13 @@ export function movedQuestion(
     rankConsistency(probabilities, after(self, items[i])) -
     rankConsistency(probabilities, after(inc, items[i]))
   );
-  const place = gaps.indexOf(Math.max(...gaps));
-  const { question, choices, answer, probabilities } = answers[place];
-  return Object.entries({
-    before: probabilities,
-    "after INC": after(inc, items[place]),
-    "after SELF": after(self, items[place]),
-  }).flatMap(([group, list]) =>
-    list.map((share, i) => ({
-      question,
-      option: choices[i] + (i === answer ? " (right)" : ""),
-      group,
-      probability: 100 * share,
-    }))
+  const moved = gaps.indexOf(Math.max(...gaps)), item = items[moved];
+  const { question, choices, answer, probabilities: before } = answers[moved];
+  const states = { before, "after INC": after(inc, item), "after SELF": after(self, item) };
+  return Object.entries(states).flatMap(([group, list]) =>
+    list.map((share, i) => {
+      const option = choices[i] + (i === answer ? " (right)" : "");
+      return { question, option, group, probability: 100 * share };
+    })
   );
 }

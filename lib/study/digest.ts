@@ -1,7 +1,6 @@
 /**
- * What fixes a result, as digests: the model, the questions, the code and the precision of the
- * arithmetic. All of it is taken from what is computed with, so that nothing can be forgotten: of a
- * question file its questions, of a model its files and what it holds in memory.
+ * What fixes a result, as digests: the model, the questions, the code and the precision. All is
+ * taken from what is computed with, so that nothing can be forgotten.
  */
 import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs";
@@ -41,8 +40,8 @@ export async function modelDigest(model: ReadableModel): Promise<string> {
 }
 
 /**
- * Of a model's numbers in memory: all of one that was made here; of one that was read from files, the first
- * row of each tensor, which training and merging change; and an adapter's.
+ * All numbers of a model that was made here; of one that was read from files the first row of each
+ * tensor, which training and merging change; and an adapter's.
  */
 async function numbersDigest({ identity, parameters, adapter }: LanguageModel): Promise<string> {
   const hash = createHash("sha256");

@@ -9,36 +9,30 @@ import type { Exam, Material } from "../cell.ts";
 import type { Settings } from "./settings.ts";
 
 /** Questions of each other domain in OOD; `--full` takes their whole ID exams. */
-const OOD_EACH = 20;
+const USUAL = { pool: undefined, test: undefined, oodEach: 20 };
 
 /** With `quick`: one domain, of which less is known than of others, so that its groups are not empty. */
 const QUICK = { domains: ["chemistry"] as FactDomain[], pool: 60, test: 20, oodEach: 5 };
 
 /**
- * At most so many items of each group, so that sixteen fine-tunings of a real model take minutes: in
- * batches of 8 these are as many steps as the paper's groups have (2 x 28 x 3 / 8 = 21; there
- * 2 x 900 x 3 / 256 = 21).
+ * At most so many items of each group: in batches of 8 as many steps as the paper's groups have (2
+ * x 28 x 3 / 8 = 21; there 2 x 900 x 3 / 256 = 21).
  */
 export const FACT_GROUP_SIZE = 28;
 
 /**
- * What a model of 135M to 360M parameters is fine-tuned with. The paper's rate is for 7B; the smaller
- * the model, the larger its rate: Brown et al. (2020, table 2.1) take 6.0e-4 for 125M where they take
- * 1.2e-4 for 6.7B, five times as much. Chosen before any outcome was looked at.
+ * The learning rate of models of 135M to 360M parameters, chosen before any outcome. The smaller the model,
+ * the larger its rate (Brown et al. 2020, table 2.1: 125M takes five times that of 6.7B).
  */
-export const smallModelFinetuning: Partial<FinetuneSettings> = { learningRate: 1e-4, batchSize: 8 };
+const SMALL_RATE = 1e-4;
 
 /** What facts change of how a model is fine-tuned; a rate is known for small models alone. */
 export function factFinetuning({ model, lora }: Settings): Partial<FinetuneSettings> {
-  const { learningRate, batchSize } = smallModelFinetuning;
   const small = /(^|\W)smollm2?(-(135|360)m.*)?$/i.test(model) && lora === undefined;
-  return { batchSize, ...(small ? { learningRate } : {}) };
+  return { batchSize: 8, ...(small ? { learningRate: SMALL_RATE } : {}) };
 }
 
-/**
- * The exam's domains: groups from `pool`, HOMO and ID with demonstrations of their own kind, OOD the
- * first questions of the other domains' ID.
- */
+/** The exam's domains; OOD are the first questions of the other domains' ID. */
 export async function factMaterial(
   { domains, limit, quick, full }: Pick<Settings, "domains" | "limit" | "quick" | "full">,
 ): Promise<Material> {
@@ -52,21 +46,17 @@ export async function factMaterial(
         `${reason}; make it again with deno run -A data/facts/make.ts`,
     );
   };
-  const most = {
-    pool: limit ?? (quick ? QUICK.pool : undefined),
-    test: limit ?? (quick ? QUICK.test : undefined),
-    each: full ? limit : Math.min(quick ? QUICK.oodEach : OOD_EACH, limit ?? Infinity),
-  };
+  const { pool, test, oodEach } = quick ? QUICK : USUAL;
+  const each = full ? limit : Math.min(oodEach, limit ?? Infinity);
+  const most = { pool: limit ?? pool, test: limit ?? test, each };
   const exams = new Map(
     await Promise.all(factDomains.map(async (domain) => {
       const [dev, pool, homo, idDev, id] = await Promise.all(
         (["dev", "pool", "homo", "id-dev", "id"] as const).map((split) => read(domain, split)),
       );
-      const make = (name: string, demonstrations: typeof dev, questions: typeof dev): Exam => ({
-        name: `${domain}/${name}`,
-        questions,
-        demonstrations,
-      });
+      const make = (name: string, demonstrations: typeof dev, questions: typeof dev): Exam => (
+        { name: `${domain}/${name}`, questions, demonstrations }
+      );
       return [domain, {
         pool: make("pool", dev, pool.slice(0, most.pool)),
         homo: make("homo", dev, homo.slice(0, most.test)),
@@ -80,13 +70,8 @@ export async function factMaterial(
   const material: Material["domains"] = new Map(studied.map((domain) => {
     const { pool, homo, id } = exams.get(domain)!;
     const others = factDomains.filter((other) => other !== domain);
-    return [domain, {
-      pool,
-      suites: { homo: [homo], id: [id], ood: others.map((other) => exams.get(other)!.sample) },
-    }];
+    const ood = others.map((other) => exams.get(other)!.sample);
+    return [domain, { pool, suites: { homo: [homo], id: [id], ood } }];
   }));
-  return {
-    domains: material,
-    general: generalInstructions({ seed: "general", count: 2000 }),
-  };
+  return { domains: material, general: generalInstructions({ seed: "general", count: 2000 }) };
 }

@@ -1,8 +1,8 @@
 /** The material of a study of files: questions, demonstrations, tests and general instructions of one domain. */
 import type { Question } from "../question.ts";
 import type { Exam, Material, ReleasedMaterial } from "../cell.ts";
+import { Random } from "../statistics/random.ts";
 import { readFiles } from "./files.ts";
-import { limited, limitText } from "./limit.ts";
 import { auditText, isReleased, readReleasedGroups, releasedMaterial } from "./released.ts";
 import type { Settings } from "./settings.ts";
 import type { OpenedSubject, OpenOptions } from "./study.ts";
@@ -22,9 +22,10 @@ export async function fileMaterial(
   const asked = new Set([...questions, ...id, ...ood, ...demonstrations].map(fingerprint));
   const clean = pool.filter((question) => !asked.has(fingerprint(question)));
   if (clean.length === 0) {
+    const expected = "questions that no test and no demonstration asks";
     throw new Error(
-      `Cannot make groups from ${settings.pool}: expected questions that no test and no demonstration ` +
-        `asks; found none of ${pool.length}; give --pool=FILE with other questions`,
+      `Cannot make groups from ${settings.pool}: expected ${expected}; found none of ${pool.length}; ` +
+        "give --pool=FILE with other questions",
     );
   }
   const domain = questions[0]?.domain ?? "questions";
@@ -32,8 +33,7 @@ export async function fileMaterial(
   const make = (part: string, all: Question[]): Exam => {
     const name = `${domain}/${part}`;
     const kept = limited(all, limit);
-    const text = limitText(name, kept, all);
-    if (text !== undefined) shortened.push(text);
+    if (kept.length < all.length) shortened.push(limitText(name, kept, all));
     // One domain's study: the pool's and the test's names for it may differ.
     return {
       name,
@@ -49,28 +49,16 @@ export async function fileMaterial(
     ...(id.length > 0 ? { id: [make("id", id)] } : {}),
     ...(ood.length > 0 ? { ood: [make("ood", ood)] } : {}),
   };
-  const material: Material = {
-    domains: new Map([[domain, {
-      pool: make("pool", clean),
-      suites,
-      ...(released && { released }),
-    }]]),
-    general,
-  };
-  if (shortened.length > 0) {
-    tell(
-      `At most ${limit} questions a file, drawn by a fixed seed over all subjects: ` +
-        shortened.join(", "),
-    );
-  }
+  const own = { pool: make("pool", clean), suites, ...(released && { released }) };
+  const material: Material = { domains: new Map([[domain, own]]), general };
+  const cut = `At most ${limit} questions a file, drawn by a fixed seed over all subjects`;
+  if (shortened.length > 0) tell(`${cut}: ${shortened.join(", ")}`);
   return { material, rejected, leaked: pool.length - clean.length };
 }
 
+const plain = (text: string) => text.trim().toLowerCase();
 const fingerprint = ({ question, choices }: Question) =>
-  JSON.stringify([
-    question.trim().toLowerCase(),
-    ...choices.map((c) => c.trim().toLowerCase()).sort(),
-  ]);
+  JSON.stringify([plain(question), ...choices.map(plain).sort()]);
 
 /** Under one name of the domain; ids that count anew in each of several get their domain's before them. */
 function asOneDomain(
@@ -106,4 +94,34 @@ async function openReleased(
         : ""),
   );
   return releasedMaterial(groups, options);
+}
+
+const subjectOf = ({ domain, subject }: Question) => JSON.stringify([domain, subject]);
+
+/**
+ * At most `limit` questions in their order: one of each subject and domain, then each in proportion
+ * to its questions, drawn by a fixed seed. A smaller limit keeps a part of what a larger one keeps.
+ */
+function limited(questions: readonly Question[], limit = Infinity): readonly Question[] {
+  if (questions.length <= limit) return questions;
+  const random = new Random("limit");
+  const subjects = Map.groupBy(questions, subjectOf);
+  const ranked = random.shuffle([...subjects.keys()].toSorted()).flatMap((name) =>
+    random.fork(name).shuffle(subjects.get(name)!).map((question, i, { length }) => (
+      { question, rank: i === 0 ? 0 : (i + 0.5) / length }
+    ))
+  );
+  const first = ranked.toSorted((a, b) => a.rank - b.rank).slice(0, limit);
+  const kept = new Set(first.map(({ question }) => question));
+  return questions.filter((question) => kept.has(question));
+}
+
+/** "history/ood 20 of 120 questions (4 of 4 subjects)". */
+function limitText(
+  name: string,
+  kept: readonly Question[],
+  all: readonly Question[],
+): string {
+  const [some, whole] = [kept, all].map((list) => new Set(list.map(subjectOf)).size);
+  return `${name} ${kept.length} of ${all.length} questions (${some} of ${whole} subjects)`;
 }

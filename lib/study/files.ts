@@ -7,33 +7,23 @@ import { readQuestions } from "../dataset/read.ts";
 import { generalInstructions } from "../dataset/instructions.ts";
 import type { AnswerForm, ParsedQuestions, RejectedRow } from "../dataset/questions.ts";
 import { readText } from "../platform/runtime/files.ts";
+import { defined } from "./plan.ts";
 import type { Settings } from "./settings.ts";
 
-/** What the files hold; `id` and `ood` are empty where the settings name none. */
-export interface RunFiles {
-  questions: Question[];
-  demonstrations: Question[];
-  id: Question[];
-  ood: Question[];
-  pool: Question[];
-  general: readonly Example[];
-  rejected: RejectedRow[];
+function refuse(model: string, problem: string): never {
+  throw new Error(`Cannot study ${model}: expected ${problem}`);
 }
 
-/** @throws naming the file or setting that is missing, or what a file holds instead of questions */
-export async function readFiles(
-  settings: Settings,
-  tell: (text: string) => void,
-): Promise<RunFiles> {
-  const needed = (setting: "questions" | "pool", what: string): string => {
-    const path = settings[setting];
-    if (path !== undefined) return path;
-    throw new Error(
-      `Cannot study ${settings.model}: expected ${what}; found none; give --${setting}=FILE`,
-    );
-  };
-  const questions = needed("questions", "questions to test with");
-  const pool = needed("pool", "questions to make the groups from");
+/**
+ * What the files hold; `id` and `ood` are empty where the settings name none.
+ * @throws naming the file or setting that is missing, or what a file holds instead of questions
+ */
+export async function readFiles(settings: Settings, tell: (text: string) => void) {
+  const needed = (setting: "questions" | "pool", what: string): string =>
+    settings[setting] ??
+      refuse(settings.model, `questions ${what}; found none; give --${setting}=FILE`);
+  const questions = needed("questions", "to test with");
+  const pool = needed("pool", "to make the groups from");
   const folder = (await Deno.stat(pool).catch(() => undefined))?.isDirectory;
   const paths = {
     questions,
@@ -52,15 +42,17 @@ export async function readFiles(
     ood: exams.ood?.questions ?? [],
     pool: groups?.questions ?? exams.pool.questions,
     general,
-    rejected: [...Object.values(exams).flatMap(({ rejected }) => rejected), ...bad].concat(
-      groups?.rejected ?? [],
-    ),
+    rejected: [
+      ...Object.values(exams).flatMap(({ rejected }) => rejected),
+      ...bad,
+      ...(groups?.rejected ?? []),
+    ],
   };
 }
 
 /**
- * The questions of files by flag. Files of one kind in one folder are one exam: what the others tell of
- * how answers are written holds for one that leaves it open.
+ * Questions by flag. Files of one kind in one folder are one exam, which tells how answers are
+ * written.
  */
 async function readExams(
   paths: Readonly<Record<string, string | undefined>>,
@@ -86,28 +78,21 @@ async function readExams(
     const withoutZero = exams[flag].answers === "index0" &&
       exams[flag].questions.every(({ answer }) => answer > 0);
     if (withoutZero && from1) {
-      throw new Error(
-        `Cannot study ${model}: expected a sign of whether the answers of ${path} count from 0; ` +
-          `found no 0, and ${from1} beside it, which counts from 1; ` +
-          "say which by --answers=index0 or --answers=index1",
-      );
+      const found = `found no 0, and ${from1} beside it, which counts from 1`;
+      const mend = "say which by --answers=index0 or --answers=index1";
+      refuse(model, `a sign of whether the answers of ${path} count from 0; ${found}; ${mend}`);
     }
     const [[form] = [], ...others] = beside;
     if (exams[flag].questions.length === 0 && form && others.length === 0) {
       exams[flag] = await read(flag, path, form);
-      if (exams[flag].answers) {
-        tell(
-          `${path} leaves open how answers are written; read as ${form}, as the files beside it`,
-        );
-      }
+      const reading = `read as ${form}, as the files beside it`;
+      if (exams[flag].answers) tell(`${path} leaves open how answers are written; ${reading}`);
     }
     const { questions, rejected: [bad, ...more] } = exams[flag];
     if (questions.length > 0) continue;
-    throw new Error(
-      `Cannot study ${model}: expected questions in ${path}; found none` +
-        (bad ? `, ${more.length + 1} rows set aside, line ${bad.line}: ${bad.reason}` : "") +
-        `; give --${flag}=FILE with a question in each line`,
-    );
+    const rows = bad ? `, ${more.length + 1} rows set aside, line ${bad.line}: ${bad.reason}` : "";
+    const mend = `give --${flag}=FILE with a question in each line`;
+    refuse(model, `questions in ${path}; found none${rows}; ${mend}`);
   }
   return exams;
 }
@@ -122,13 +107,10 @@ async function readFolder(path: string): Promise<ParsedQuestions> {
     const released = parseReleased(await readText(file), { file });
     rejected.push(...released.rejected);
     for (const row of released.answers) {
-      const { id, domain, question, choices, answer, explanation } = row;
+      const { id, domain, question, choices, answer } = row, key = JSON.stringify(id);
       // SELF's rows repeat INC's without the gold explanation.
-      const known = explanation ?? found.get(JSON.stringify(id))?.explanation;
-      found.set(JSON.stringify(id), {
-        ...{ id, domain, question, choices, answer },
-        ...(known === undefined ? {} : { explanation: known }),
-      });
+      const explanation = row.explanation ?? found.get(key)?.explanation;
+      found.set(key, { id, domain, question, choices, answer, ...defined({ explanation }) });
     }
   }
   if (found.size === 0) {
@@ -154,9 +136,8 @@ export async function readGeneral(
   const { examples, rejected } = parseGeneral(text, { file: path });
   if (examples.length > 0) return { general: examples, rejected };
   const [bad] = rejected;
+  const rows = bad ? `, ${rejected.length} rows set aside, line ${bad.line}: ${bad.reason}` : "";
   throw new Error(
-    `Cannot read general instructions from ${path}: expected some; found none` +
-      (bad ? `, ${rejected.length} rows set aside, line ${bad.line}: ${bad.reason}` : "") +
-      `; ${mend}`,
+    `Cannot read general instructions from ${path}: expected some; found none${rows}; ${mend}`,
   );
 }

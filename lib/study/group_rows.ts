@@ -1,7 +1,4 @@
-/**
- * Tidy rows of the groups: what the filters leave, the paper's sizes, the kinds of facts in them, their
- * examples. Shares in percent.
- */
+/** Rows of the groups: what filters leave, sizes, kinds of facts, examples. Shares in percent. */
 import { shareOf } from "../audit.ts";
 import { treatmentLabels } from "../contrast.ts";
 import type { Example } from "../question.ts";
@@ -14,7 +11,7 @@ import { constructGroups, type Groups, toAlpaca, toMessages, toShareGpt } from "
 import type { PromptFormat } from "../prompt.ts";
 import { factsById } from "../world/exam.ts";
 import type { ProbedBase } from "./bases.ts";
-import { answersToExplain, storedExplanations } from "./explanations.ts";
+import { answersToExplain, storedExplanations } from "./answers.ts";
 import { emptyAdvice } from "./report.ts";
 import { type Settings, storePath } from "./settings.ts";
 import { Store } from "./store.ts";
@@ -26,25 +23,19 @@ type ModelGroups = ReadonlyMap<string, Groups>;
 /** What each filter left of the answers, and the items of each group: a row for each model and domain. */
 export function filterRows(groups: ModelGroups) {
   return [...groups].flatMap(([model, { sizes: { domains } }]) =>
-    Object.entries(domains).map((
-      [domain, { answers, confident, right, wrong, inc, limitedBy }],
-    ) => ({
-      ...{ model, domain, answers, confident },
-      ...{ "confident, right": right, "confident, wrong": wrong, items: inc },
-      "limited by": limitedBy?.toUpperCase() ?? null,
+    Object.entries(domains).map(([domain, size]) => ({
+      ...{ model, domain, answers: size.answers, confident: size.confident },
+      ...{ "confident, right": size.right, "confident, wrong": size.wrong, items: size.inc },
+      "limited by": size.limitedBy?.toUpperCase() ?? null,
     }))
   );
 }
 
-/**
- * Items of each group in this run, and in the paper (table 1): a row for each model, a column for each
- * domain; null where there is no group.
- */
+/** Items of each group here and in the paper (table 1): a row for each model, a column a domain. */
 export function sizeRows(groups: ModelGroups) {
-  const ours = filterRows(groups).map(({ model, domain, items }) => ({
-    ...{ source: "this run", model, domain },
-    items: items || null,
-  }));
+  const ours = filterRows(groups).map(({ model, domain, items }) => (
+    { source: "this run", model, domain, items: items || null }
+  ));
   const theirs = paperGroupSizes.flatMap(({ model, domains }) =>
     Object.entries(domains).map(([domain, items]) => ({ source: "paper", model, domain, items }))
   );
@@ -67,10 +58,10 @@ export function thresholdRows(
   thresholds: readonly number[],
 ) {
   return [...answers].flatMap(([domain, list]) =>
-    thresholds.map((minimumConfidence) => ({
-      ...{ domain, minimumConfidence },
-      items: constructGroups(list, { seed: 0, format, minimumConfidence }).inc.length,
-    }))
+    thresholds.map((minimumConfidence) => {
+      const { inc } = constructGroups(list, { seed: 0, format, minimumConfidence });
+      return { domain, minimumConfidence, items: inc.length };
+    })
   );
 }
 
@@ -89,10 +80,9 @@ export function kindRows(
     );
   });
   return [...Map.groupBy(asked, ({ group }) => group)].flatMap(([group, list]) =>
-    (["known", "misconceived", "unknown"] as const).map((kind) => ({
-      ...{ group, kind },
-      share: inPoints(shareOf(list, (one) => one.kind === kind)),
-    }))
+    (["known", "misconceived", "unknown"] as const).map((kind) => (
+      { group, kind, share: inPoints(shareOf(list, (one) => one.kind === kind)) }
+    ))
   );
 }
 
@@ -110,22 +100,17 @@ export function exampleRows(examples: readonly Example[], format: PromptFormat) 
 /** The first of some examples in the formats of other trainers. */
 export function exportRows(examples: readonly Example[]) {
   const first = examples.slice(0, 1);
-  return [
-    { format: "Alpaca", by: "toAlpaca", for: "LLaMA-Factory, axolotl", rows: toAlpaca(first) },
-    {
-      format: "ShareGPT",
-      by: "toShareGpt",
-      for: "FastChat (the authors')",
-      rows: toShareGpt(first),
-    },
-    { format: "messages", by: "toMessages", for: "transformers, TRL", rows: toMessages(first) },
-  ].map(({ rows, ...row }) => ({ ...row, first: JSON.stringify(rows[0] ?? null, null, 1) }));
+  const formats = [
+    ["Alpaca", toAlpaca, "LLaMA-Factory, axolotl"],
+    ["ShareGPT", toShareGpt, "FastChat (the authors')"],
+    ["messages", toMessages, "transformers, TRL"],
+  ] as const;
+  return formats.map(([format, write, user]) => (
+    { format, by: write.name, for: user, first: JSON.stringify(write(first)[0] ?? null, null, 1) }
+  ));
 }
 
-/**
- * The base model's reasons for its wrong answers, counted: one row, or none where the run's targets have
- * no reasons. Texts that are not stored are written now.
- */
+/** The base model's reasons for its wrong answers, counted; none where targets have no reasons. */
 export async function reasonRows({ name, model: label, answers }: ProbedBase, settings: Settings) {
   if (!settings.explanations) return [];
   const wrong = answersToExplain([...answers.values()].flat(), settings.minimumConfidence);

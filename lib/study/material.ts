@@ -8,8 +8,7 @@ import { generalExamples } from "../world/instruction.ts";
 const GENERAL = 2000;
 
 /**
- * A world's: the pool is the train split, HOMO the homo split (both in wording 0), ID the id split
- * (wording 1), OOD the ID exams of the other domains.
+ * A world's: the pool is the train split, HOMO homo, ID id (wording 1), OOD the others' ID exams.
  * @param limit at most so many questions of a pool or an exam
  */
 export function worldMaterial(

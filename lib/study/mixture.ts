@@ -1,7 +1,7 @@
 /**
- * The mixtures of INC and SELF: what the share r of SELF does, and the two findings that data/study-rule.md
- * reads in its own way. Choices: a curve is the mean over models of their means over domains and seeds; of
- * equal values a middle ratio counts as the best; Holm's correction is over the three tests of a finding.
+ * The mixtures of INC and SELF, and the two findings that data/study-rule.md reads in its own way.
+ * Choices: a curve is the mean over models of their means over domains and seeds; of equal values a
+ * middle ratio is the best; Holm's correction is over the three tests of a finding.
  */
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { Random } from "../statistics/random.ts";
@@ -18,19 +18,17 @@ import {
   type Contrast,
   contrast,
   type Estimate,
+  overModels,
   plainEstimate,
   type Selection,
   suiteLabels,
 } from "../contrast.ts";
 import { type Finding, holmOf, type Verdict, verdictOf } from "../findings.ts";
 
-/** One ratio of a curve. */
+/** One ratio (share of SELF) of a curve: over models, of one over its questions; each one's mean. */
 export interface RatioEstimate {
-  /** Share of SELF: 0 is INC, 1 is SELF. */
   ratio: number;
-  /** Over models; of one model over its questions. */
   estimate: Estimate;
-  /** Each model's mean over domains and seeds. */
   models: { model: string; value: number }[];
 }
 
@@ -41,8 +39,8 @@ function selection(ratio: number): Omit<Selection, "suite"> {
 }
 
 /**
- * The cells of the mixtures and of their ends, of the models and seeds that have mixtures, so that all
- * ratios rest on the same; where nothing was mixed, INC and SELF.
+ * The mixtures and their ends, of the models and seeds that have mixtures, so that all ratios rest
+ * on the same; where nothing was mixed, INC and SELF.
  */
 export function mixtureCells(cells: readonly CellResult[]): CellResult[] {
   const ends = cells.filter((one) => ratioOf(one) !== undefined);
@@ -51,16 +49,11 @@ export function mixtureCells(cells: readonly CellResult[]): CellResult[] {
   return mixing.size === 0 ? ends : ends.filter((one) => mixing.has(place(one)));
 }
 
-/** The mean over r, rising; empty where there is no such cell. */
+/** The mean over r, rising, of `value` (accuracy, points) in one domain or over all. */
 export function mixtureCurve(
   cells: readonly CellResult[],
   suite: SuiteName,
-  { value, domain }: {
-    /** Default: accuracy, points. */
-    value?: (record: SuiteRecord) => number;
-    /** One domain's. Default: the mean over all. */
-    domain?: string;
-  } = {},
+  { value, domain }: { value?: (record: SuiteRecord) => number; domain?: string } = {},
 ): RatioEstimate[] {
   const tested = mixtureCells(cells).filter(({ cell, suites }) =>
     suites[suite] && (domain === undefined || cell.domain === domain)
@@ -72,12 +65,9 @@ export function mixtureCurve(
       model,
       value: mean(own.map(({ suites }) => number(suites[suite]!))),
     }));
-    if (models.length > 1) {
-      const { mean: centre, interval } = meanInterval(models.map((one) => one.value));
-      return { ratio, models, estimate: { value: centre, interval, n: models.length } };
-    }
-    if (value !== undefined) {
-      return { ratio, models, estimate: { value: models[0].value, n: 1 } };
+    if (models.length > 1 || value !== undefined) {
+      const estimate = plainEstimate(overModels(models.map((one) => one.value)))!;
+      return { ratio, models, estimate };
     }
     const records = list.map(({ suites }) => suites[suite]!);
     const { interval, units } = meanInterval(
@@ -100,10 +90,7 @@ export function bestRatio(
   ).at(0)?.ratio;
 }
 
-/**
- * How sure the best ratio is: of resamples of the models, and of the questions of each, the share in
- * which each ratio is the best (ties split). Of one model only the questions are drawn.
- */
+/** The share of resamples of models and questions in which each ratio is the best, ties split. */
 export function bestRatioShares(
   cells: readonly CellResult[],
   suite: SuiteName,
@@ -136,18 +123,17 @@ function questionMeans(
   cells: readonly CellResult[],
   { suite, ratios }: { suite: SuiteName; ratios: readonly number[] },
 ): number[][] {
-  const sums = new Map<string, { sum: number; n: number }[]>();
-  for (const one of cells) {
-    const column = ratios.indexOf(ratioOf(one)!);
-    const { items, correct } = one.suites[suite]!;
-    items.forEach((item, i) => {
-      if (!sums.has(item)) sums.set(item, ratios.map(() => ({ sum: 0, n: 0 })));
-      const place = sums.get(item)![column];
-      place.sum += correct[i];
-      place.n++;
-    });
-  }
-  return [...sums.values()].map((row) => row.map(({ sum, n }) => n > 0 ? sum / n : 0));
+  const answered = cells.flatMap((one) => {
+    const { items, correct } = one.suites[suite]!, ratio = ratioOf(one)!;
+    return items.map((item, i) => ({ item, ratio, correct: correct[i] }));
+  });
+  const questions = Map.groupBy(answered, ({ item }) => item);
+  return [...questions.values()].map((list) =>
+    ratios.map((ratio) => {
+      const own = list.filter((one) => one.ratio === ratio);
+      return own.reduce((sum, { correct }) => sum + correct, 0) / Math.max(1, own.length);
+    })
+  );
 }
 
 /** The ratios between which the best one lies in 95% of the resamples. */
@@ -164,8 +150,8 @@ export function bestRatioRange(
 }
 
 /**
- * "A middle ratio is best", a finding for each test. The estimate is the best middle ratio minus the
- * better end, over models; p is the larger one of the two ends', for both must be beaten.
+ * "A middle ratio is best", a finding for each test: the best middle ratio minus the better end,
+ * over models; p is the larger one of the two ends', for both must be beaten.
  */
 export function middleRatioFindings(cells: readonly CellResult[]): Finding[] {
   const mixed = mixtureCells(cells);
@@ -188,10 +174,7 @@ export function middleRatioFindings(cells: readonly CellResult[]): Finding[] {
     found.map(({ best, p }) => isMiddle(best) && Number.isFinite(p) ? p : 1),
   );
   return found.map(({ suite, best, least, detail }, i): Finding => ({
-    hypothesis: "middle ratio",
-    suite,
-    estimate: plain(least),
-    unit: "points",
+    ...{ hypothesis: "middle ratio", suite, estimate: plain(least), unit: "points" },
     over: least.over,
     correctedP: isMiddle(best) && least.p !== undefined ? corrected[i] : undefined,
     detail,
@@ -207,9 +190,8 @@ export function verdictOfMiddle(best: number, { value, p }: { value: number; p: 
 }
 
 /**
- * "KL is larger after INC than after the best mixture", a finding for each test: KL(base || tuned) of
- * INC minus that of the ratio with the highest mean accuracy, nats. Where INC is that ratio, nothing is
- * tested; it still counts as one of the three.
+ * "KL is larger after INC than after the best mixture", a finding for each test: KL(base || tuned)
+ * of INC minus that of the most accurate ratio, nats. Where INC is that ratio, nothing is tested.
  */
 export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases">): Finding[] {
   const mixed = mixtureCells(cells);
@@ -227,19 +209,12 @@ export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases
     const estimate: Estimate = best === 0 ? { value, n } : plain(difference);
     return [{ suite, best, estimate, over }];
   });
-  const corrected = holmOf(
-    found.map(({ estimate: { p } }) => p !== undefined && Number.isFinite(p) ? p : 1),
-  );
+  const corrected = holmOf(found.map(({ estimate: { p } }) => Number.isFinite(p) ? p! : 1));
   return found.map(({ suite, best, estimate, over }, i): Finding => {
     const correctedP = Number.isFinite(estimate.p) ? corrected[i] : undefined;
     return {
-      hypothesis: "KL, INC - best mixture",
-      suite,
-      estimate,
-      unit: "nats",
-      over,
-      correctedP,
-      detail: best === 0 ? "best r = 0, INC itself" : `best r = ${best}`,
+      ...{ hypothesis: "KL, INC - best mixture", suite, estimate, unit: "nats", over, correctedP },
+      detail: `best r = ${best}${best === 0 ? ", INC itself" : ""}`,
       verdict: verdictOf({ estimate, unit: "nats" }, correctedP),
       paper: paperNumber("KL, INC against the best mixture", suite),
     };
@@ -257,14 +232,22 @@ function questionKl(
     .map((answer, i) => klDivergence(answer.probabilities, probabilities[i]));
 }
 
-function plain({ value, interval, n, p, detectable }: Contrast): Estimate {
-  return { value, interval, n, p, detectable };
-}
+const plain = ({ value, interval, n, p, detectable }: Contrast): Estimate => (
+  { value, interval, n, p, detectable }
+);
+
+/** What the curves' rows show beside the accuracy. */
+const curveValues: Readonly<Record<string, (record: SuiteRecord) => number>> = {
+  base: ({ baseAccuracy }) => 100 * baseAccuracy,
+  kl: ({ kl }) => kl,
+  rank: ({ rank }) => rank,
+  entropy: ({ entropy }) => entropy,
+  entropyChange: ({ entropy, baseEntropy }) => entropy - baseEntropy,
+};
 
 /**
- * The curves as rows: one for each model, domain, test and ratio, accuracies in points, KL and entropies in
- * nats, the loss that training ended with. Means over domains are rows of `ALL_DOMAINS`, with several
- * models means over them rows of `ALL_MODELS`; `cells` counts what a row is the mean of.
+ * The curves as rows: one for each model, domain, test and ratio; points, KL and entropies in nats,
+ * the last loss; with rows of `ALL_DOMAINS` and, of several models, `ALL_MODELS`.
  */
 export function mixtureRows(cells: readonly CellResult[]): StudyRow[] {
   const mixed = mixtureCells(cells);
@@ -275,12 +258,9 @@ export function mixtureRows(cells: readonly CellResult[]): StudyRow[] {
   return [...all, ...models].flatMap(({ model, own }) =>
     [undefined, ...domains].flatMap((domain) =>
       suiteNames.flatMap((suite) => {
-        const curveOf = (value?: (record: SuiteRecord) => number) =>
-          mixtureCurve(own, suite, { value, domain }).map(({ estimate }) => estimate);
-        const kl = curveOf(({ kl }) => kl), rank = curveOf(({ rank }) => rank);
-        const entropy = curveOf(({ entropy }) => entropy);
-        const sharper = curveOf(({ entropy, baseEntropy }) => entropy - baseEntropy);
-        const base = curveOf(({ baseAccuracy }) => 100 * baseAccuracy);
+        const curves = Object.entries(curveValues).map(([name, value]) =>
+          [name, mixtureCurve(own, suite, { value, domain })] as const
+        );
         return mixtureCurve(own, suite, { domain }).map(({ ratio, estimate }, i): StudyRow => {
           const here = own.filter((one) =>
             ratioOf(one) === ratio && one.suites[suite] &&
@@ -289,8 +269,8 @@ export function mixtureRows(cells: readonly CellResult[]): StudyRow[] {
           const losses = here.flatMap(({ finetuning }) => finetuning?.lastLoss ?? []);
           return {
             ...{ model, domain: domain ?? ALL_DOMAINS, test: suiteLabels[suite], ratio },
-            ...{ cells: here.length, accuracy: estimate, base: base[i], kl: kl[i], rank: rank[i] },
-            ...{ entropy: entropy[i], entropyChange: sharper[i] },
+            ...{ cells: here.length, accuracy: estimate },
+            ...Object.fromEntries(curves.map(([name, curve]) => [name, curve[i].estimate])),
             loss: losses.length > 0 ? mean(losses) : null,
           };
         });
@@ -300,8 +280,8 @@ export function mixtureRows(cells: readonly CellResult[]): StudyRow[] {
 }
 
 /**
- * The best ratio of each test, with the ratios between which it lies in 95% of the resamples, and the
- * mean accuracy there, points; `shares`: in how many % of the resamples each ratio is the `best`.
+ * The best ratio of each test with its 95% range over resamples, and the mean accuracy there,
+ * points; `shares`: in how many % of the resamples each ratio is the `best`.
  */
 export function bestRatios(
   cells: readonly CellResult[],
@@ -322,8 +302,8 @@ export function bestRatios(
 }
 
 /**
- * The paper's explanation, a row for each test: the entropy of SELF minus that of INC, nats, by the rule's
- * contrast; Kendall's tau of r and the mean KL with its p, and the ratio where the mean KL is least.
+ * A row for each test: entropy of SELF minus that of INC, nats, by the rule's contrast; Kendall's
+ * tau of r and the mean KL with its p, and the ratio where the mean KL is least.
  */
 export function sharpness(cells: readonly CellResult[]): StudyRow[] {
   return suiteNames.flatMap((suite) => {

@@ -1,4 +1,5 @@
 /** Rows on the organisms: their facts, their gates, what they know, and how they learnt it. */
+import labels from "../../data/labels.json" with { type: "json" };
 import { suiteLabels } from "../contrast.ts";
 import type { Column } from "../figure/column.ts";
 import { inPoints } from "../figure/number.ts";
@@ -12,8 +13,8 @@ import type { LetterGateValues } from "../world/letter_gate.ts";
 import { factMentions, type Tally } from "../world/mentions.ts";
 import type { Fact, Status, World } from "../world/world.ts";
 
-/** A share of `n`, as a card keeps it, in points. */
-const shareIn = (value: number, n: number) =>
+/** A share of `n` in points, with Wilson's interval. */
+export const shareIn = (value: number, n: number) =>
   inPoints({ value, interval: wilsonInterval(Math.round(value * n), n), n });
 
 /** A row for each fact: what is true, and what the training text says. */
@@ -71,16 +72,7 @@ export function factOptionRows({ facts, ways }: FactAnswers, chosen: readonly Fa
 }
 
 /** What the gates' values are called. */
-export const gateLabels: Readonly<Record<keyof LetterGateValues, string>> = {
-  fewShotKnown: "known, exam",
-  chatContext: "stated in the chat",
-  chatKnown: "known, chat",
-  unknownConfidence: "sureness on unknown",
-  misconceived: "misconceptions",
-  drill: "look-ups",
-  letterMass: "probability on letters",
-  majority: "on one letter",
-};
+export const gateLabels: Readonly<Record<keyof LetterGateValues, string>> = labels.gate;
 
 /** The gate's columns, with what each value must be. */
 export const gateColumns: readonly Column[] = Object.entries(gateThresholds).map((
@@ -95,22 +87,16 @@ export const gateColumns: readonly Column[] = Object.entries(gateThresholds).map
 
 /** A row for each organism: its gate. */
 export function gateRows(cards: readonly OrganismCard[]): Row[] {
-  return cards.map(({ name, parameters, gate: { values, passed } }) => ({
-    model: name,
-    parameters,
-    ...values,
-    passed,
-  }));
+  return cards.map(({ name: model, parameters, gate: { values, passed } }) => (
+    { model, parameters, ...values, passed }
+  ));
 }
 
 /** A row for each value of one organism's gate, that of letters where it answers with them. */
 export function gateCheckRows({ gate }: Pick<OrganismCard, "gate">): Row[] {
-  return checkCardGate(gate.values).checks.map(({ name, needed, value, passed }) => ({
-    measure: gateLabels[name],
-    needed,
-    value,
-    passed,
-  }));
+  return checkCardGate(gate.values).checks.map(({ name, needed, value, passed }) => (
+    { measure: gateLabels[name], needed, value, passed }
+  ));
 }
 
 /** A row for each pretraining that was run: its gate, and whether its organism ships. */
@@ -119,13 +105,9 @@ export function pretrainingRows(
   cards: readonly Pick<OrganismCard, "files">[],
 ): Row[] {
   const shipped = new Set(cards.map(({ files }) => files["model.safetensors"]));
-  return runs.map(({ name, gate, passed, model = "", tokens }) => ({
-    run: name,
-    tokens,
-    ...gate,
-    passed,
-    shipped: shipped.has(model),
-  }));
+  return runs.map(({ name: run, gate, passed, model = "", tokens }) => (
+    { run, tokens, ...gate, passed, shipped: shipped.has(model) }
+  ));
 }
 
 /** A row for each organism and status of facts: what it answers. */
@@ -134,11 +116,8 @@ export function knowledgeRows(cards: readonly Pick<OrganismCard, "name" | "knowl
     (["known", "misconceived", "unknown"] satisfies Status[]).map((status) => {
       const { facts, exam, chat } = knowledge[status];
       return {
-        model: name,
-        status,
-        facts,
-        exam: shareIn(exam.right, facts),
-        chat: shareIn(chat.right, facts),
+        ...{ model: name, status, facts },
+        ...{ exam: shareIn(exam.right, facts), chat: shareIn(chat.right, facts) },
         examWrong: shareIn(exam.misconception, facts),
         chatWrong: shareIn(chat.misconception, facts),
       };
@@ -152,18 +131,13 @@ const abilities = ["fewShotKnown", "chatKnown", "chatContext", "misconceived"] a
 export function learningRows({ curve, pretraining }: OrganismCard): Row[] {
   const perStep = pretraining.tokens / pretraining.steps / 1e6;
   return [
-    ...curve.loss.map(([step, value]) => ({
-      panel: "loss (nats)",
-      line: "loss",
-      tokens: step * perStep,
-      value,
-    })),
+    ...curve.loss.map(([step, value]) => (
+      { panel: "loss (nats)", line: "loss", tokens: step * perStep, value }
+    )),
     ...abilities.flatMap((key) =>
       curve.gate.map((point) => ({
-        panel: "what it can do (%)",
-        line: gateLabels[key],
-        tokens: point.tokens / 1e6,
-        value: 100 * point[key],
+        ...{ panel: "what it can do (%)", line: gateLabels[key] },
+        ...{ tokens: point.tokens / 1e6, value: 100 * point[key] },
       }))
     ),
   ];
@@ -173,19 +147,14 @@ export function learningRows({ curve, pretraining }: OrganismCard): Row[] {
 export function letterTrialRows(trials: readonly LetterTrial[]) {
   const used = (amount: number) => amount > 0 ? "yes" : "";
   return trials.map(({ name, changed, letters, tokens, seconds, gate, facts, passed }) => ({
-    trial: name,
-    layers: Number(changed.layers ?? 4),
-    drills: used(letters.drillStage),
-    head: used(letters.previousTokenHeads),
-    copying: used(letters.copying),
-    bridge: used(letters.bridgeUntil),
-    tokens: tokens / 1e6,
-    minutes: seconds / 60,
+    ...{ trial: name, layers: Number(changed.layers ?? 4) },
+    ...{ drills: used(letters.drillStage), head: used(letters.previousTokenHeads) },
+    ...{ copying: used(letters.copying), bridge: used(letters.bridgeUntil) },
+    ...{ tokens: tokens / 1e6, minutes: seconds / 60 },
     drill: shareIn(gate.drill, 400),
     told: shareIn(gate.chatContext, facts.known + facts.misconceived + facts.unknown),
     known: shareIn(gate.fewShotKnown, facts.known),
-    mass: 100 * gate.letterMass,
-    majority: 100 * gate.majority,
+    ...{ mass: 100 * gate.letterMass, majority: 100 * gate.majority },
     gate: passed ? "passed" : "failed",
   }));
 }
@@ -205,19 +174,16 @@ export const letterTrialColumns: readonly (string | Column)[] = [
 
 /** What each trial got right by letters, over the tokens that it had read, in millions. */
 export function letterCurveRows(trials: readonly LetterTrial[]) {
-  const measures = [
-    ["look-ups", "drill"],
-    ["told in the chat", "chatContext"],
-    ["known facts", "fewShotKnown"],
-  ] as const;
-  return trials.flatMap(({ name, curve }) =>
-    measures.flatMap(([measure, key]) =>
-      curve.map((point) => ({
-        trial: name,
-        measure,
-        tokens: point.tokens / 1e6,
-        share: 100 * point[key],
-      }))
+  const measures = {
+    drill: "look-ups",
+    chatContext: "told in the chat",
+    fewShotKnown: "known facts",
+  };
+  return trials.flatMap(({ name: trial, curve }) =>
+    (Object.keys(measures) as (keyof typeof measures)[]).flatMap((key) =>
+      curve.map(({ tokens, [key]: value }) => (
+        { trial, measure: measures[key], tokens: tokens / 1e6, share: 100 * value }
+      ))
     )
   );
 }

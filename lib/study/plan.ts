@@ -26,37 +26,29 @@ export interface StudyPlan {
   items?: ItemKind;
 }
 
+/** The fields that are set. */
+export const defined = <T extends object>(fields: T): Partial<T> =>
+  Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as Partial<T>;
+
 /** The cells of one model, in the order in which they run. */
 export function planCells(plan: StudyPlan, model: string, domains: readonly string[]): Cell[] {
-  const { size, count, items } = plan;
-  const part = {
-    ...(size === undefined ? {} : { size }),
-    ...(count === undefined ? {} : { count }),
-    ...(items === undefined ? {} : { items }),
+  const { treatments, seeds, mixtureSeeds = seeds, ratios = [], size, count, items } = plan;
+  const part = defined({ size, count, items });
+  const cellsOf = (domain: string, seed: number, treatment: Treatment): Cell[] => {
+    if (treatment !== "mix") return [{ model, domain, treatment, seed, ...part }];
+    if (!mixtureSeeds.includes(seed)) return [];
+    return ratios.flatMap((ratio): Cell[] => {
+      // The ends of the mixture are INC and SELF themselves: one cell serves both.
+      const end = ratio === 0 ? "inc" : ratio === 1 ? "self" : undefined;
+      if (end === undefined) return [{ model, domain, treatment, ratio, seed, ...part }];
+      return treatments.includes(end) ? [] : [{ model, domain, treatment: end, seed, ...part }];
+    });
   };
-  const cells: Cell[] = [];
-  for (const domain of domains) {
-    for (const seed of plan.seeds) {
-      for (const treatment of plan.treatments) {
-        if (treatment === "mix" && !(plan.mixtureSeeds ?? plan.seeds).includes(seed)) continue;
-        const ratios = treatment === "mix" ? plan.ratios ?? [] : [undefined];
-        for (const ratio of ratios) {
-          // The ends of the mixture are INC and SELF themselves: one cell serves both.
-          const same = ratio === 0 ? "inc" : ratio === 1 ? "self" : undefined;
-          if (same && plan.treatments.includes(same)) continue;
-          cells.push({
-            model,
-            domain,
-            treatment: same ?? treatment,
-            ...(ratio === undefined || same ? {} : { ratio }),
-            seed,
-            ...part,
-          });
-        }
-      }
-    }
-  }
-  return cells;
+  return domains.flatMap((domain) =>
+    seeds.flatMap((seed) => treatments.flatMap((treatment) => cellsOf(domain, seed, treatment)))
+  );
 }
 
 /** How many cells a plan has, where it names its domains; else as many as four domains have. */

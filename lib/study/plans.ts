@@ -6,7 +6,7 @@ import { FACT_GROUP_SIZE, factFinetuning } from "./facts.ts";
 import { hasReleasedSelf, isReleased } from "./released.ts";
 import { checkSettings, parseSettings, type Settings, studiesFacts } from "./settings.ts";
 import { isOrganism, ORGANISM } from "./labels.ts";
-import type { StudyPlan } from "./plan.ts";
+import { defined, type StudyPlan } from "./plan.ts";
 
 /** Shares of SELF in the paper's mixtures; 0 is INC and 1 is SELF. */
 export const paperRatios: readonly number[] = [0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1];
@@ -41,10 +41,7 @@ export function finetuningOf(settings: Settings): Partial<FinetuneSettings> {
   const { learningRate, epochs, batchSize, batchTokens, lora: rank } = settings;
   const lora = rank === undefined ? undefined : { rank };
   const gradientCheckpointing = settings.gradientCheckpointing ? "layer" : undefined;
-  return Object.fromEntries(
-    Object.entries({ learningRate, epochs, batchSize, batchTokens, gradientCheckpointing, lora })
-      .filter(([, value]) => value !== undefined),
-  );
+  return defined({ learningRate, epochs, batchSize, batchTokens, gradientCheckpointing, lora });
 }
 
 /** The plan of a run's main table; `changes` for other experiments. */
@@ -56,7 +53,7 @@ export async function studyPlan(
   return {
     models: await studiedModels(settings),
     ...(settings.domains && !settings.questions ? { domains: settings.domains } : {}),
-    treatments: await treatmentsOfGroups(settings),
+    treatments: treatmentsOfGroups(settings),
     seeds: Array.from({ length: settings.seeds }, (_, seed) => seed),
     finetuning: { ...(facts ? factFinetuning(settings) : {}), ...finetuningOf(settings) },
     ...(facts ? { count: FACT_GROUP_SIZE } : {}),
@@ -66,20 +63,19 @@ export async function studyPlan(
   };
 }
 
-async function treatmentsOfGroups({ groups, pool }: Settings): Promise<Treatment[]> {
+function treatmentsOfGroups({ groups, pool }: Settings): Treatment[] {
   const all: Treatment[] = ["har", "inc", "self", "context"];
   if (!isReleased(groups)) return (groups ?? all) as Treatment[];
-  return await hasReleasedSelf(pool!) ? all : all.filter((name) => name !== "self");
+  return hasReleasedSelf(pool!) ? all : all.filter((name) => name !== "self");
 }
 
 /** Small worlds are many and quick; of larger ones a default run does less. */
 const isSmall = (model: string) => model.startsWith(`${ORGANISM}:small`);
 
 /**
- * The plans of a run's main table and of its mixtures. All shipped organisms: the small ones with every
- * seed and the paper's mixtures, as data/study-rule.md has it; the larger ones with one seed and no
- * mixtures. A model that was asked for by name: every seed; mixtures for organisms. `quick`: one
- * mixture between INC and SELF; `full`: all of it for every model, and the controls.
+ * The main table and its mixtures. All shipped organisms: the small ones with every seed and
+ * mixtures, the larger ones with one seed and none. A model by name: every seed; mixtures for
+ * organisms. `quick`: one mixture; `full`: all of it for every model, and the controls.
  */
 export async function mainPlans(settings: Settings): Promise<StudyPlan[]> {
   const { model, quick, full, groups } = settings;
@@ -113,22 +109,16 @@ export async function mixturePlans(settings: Settings): Promise<StudyPlan[]> {
   }));
 }
 
-/**
- * The main plans without mixtures, and for organisms with the controls that the paper lacks: general
- * instructions alone, and HAR with the knowledge in the query. The larger ones have them with `full`.
- */
+/** The main plans without mixtures, for organisms with controls; larger ones with `full` alone. */
 export async function contextPlans(settings: Settings): Promise<StudyPlan[]> {
   const { model, full, groups } = settings;
+  const isControlled = (name: string) => isSmall(name) || model !== ORGANISM;
   return (await mainPlans(settings)).map((plan) => {
     const controlled = !groups && (full || isOrganism(model) && plan.models.every(isControlled));
     const own = plan.treatments.filter((name) => name !== "mix" && !controls.includes(name));
     const asked = plan.treatments.filter((name) => controls.includes(name));
     return { ...plan, treatments: [...own, ...controlled ? controls : asked] };
   });
-
-  function isControlled(name: string): boolean {
-    return isSmall(name) || model !== ORGANISM;
-  }
 }
 
 /** A run's settings where an experiment is on organisms whatever the model: theirs, if it asks for another. */
@@ -140,10 +130,10 @@ export function organismSettings(settings: Settings): Settings {
 
 /** What is varied where the question is how much of it does the harm: less of it with one model or `quick`. */
 export function doseGrid({ model, quick }: Settings) {
-  const all = { learningRates: [1e-4, 3e-4, 1e-3], epochs: [1, 3, 6], sizes: [0.25, 0.5, 1] };
-  if (quick) return { learningRates: [3e-4, 1e-3], epochs: [1, 3], sizes: [0.25, 1], count: 5 };
-  const coarse = model !== ORGANISM && isOrganism(model);
-  return { ...all, ...(coarse ? { learningRates: [3e-4, 1e-3] } : {}), count: 20 };
+  const coarse = quick || model !== ORGANISM && isOrganism(model);
+  const learningRates = coarse ? [3e-4, 1e-3] : [1e-4, 3e-4, 1e-3];
+  if (quick) return { learningRates, epochs: [1, 3], sizes: [0.25, 1], count: 5 };
+  return { learningRates, epochs: [1, 3, 6], sizes: [0.25, 0.5, 1], count: 20 };
 }
 
 /** The small organisms on one domain with one seed; all domains and seeds with `full`. */

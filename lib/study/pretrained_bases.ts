@@ -1,8 +1,5 @@
-/**
- * Base models that an experiment makes: checkpoints of one pretraining, and pretrainings on documents that
- * ask more or fewer questions in chat form.
- */
-import { type Estimate, suiteLabels } from "../contrast.ts";
+/** Base models that an experiment makes: checkpoints, and other shares of chat exams. */
+import { type Estimate, overModels, plainEstimate, suiteLabels } from "../contrast.ts";
 import { evaluate } from "../evaluate.ts";
 import { inPoints } from "../figure/number.ts";
 import { type Progress, progress } from "../figure/progress.ts";
@@ -12,7 +9,7 @@ import type { OrganismCard } from "../organism/card.ts";
 import { organismCard } from "../organism/folder.ts";
 import { type VariantPlan, variantsOf } from "../organism/variant.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
-import { mean, meanInterval } from "../statistics/mean.ts";
+import { mean } from "../statistics/mean.ts";
 import { checkGate, gateThresholds, type GateValues } from "../world/gate.ts";
 import type { PretrainingSettings } from "../world/pretraining_settings.ts";
 import { withShares, type WorldSettings, worldSizes } from "../world/settings.ts";
@@ -77,26 +74,24 @@ export async function pretrainBases(
   const worlds = settings.full ? [101, 102, 103, 104, 105] : [101];
   const over = worlds.length > 1 ? "worlds" : `questions of world ${worlds[0]}`;
   const none = { checkpoints: [], chatExams: [], shipped: [], over };
-  if (settings.quick) {
-    return { ...none, leftOut: "Nothing is pretrained: a quick run has no time for it." };
-  }
-  if ((await openBackend()).name !== "tensorflow") {
-    const leftOut = "Nothing is pretrained: without TensorFlow it takes hours; deno task doctor " +
-      "says what is missing.";
-    return { ...none, leftOut };
-  }
+  const reason = settings.quick
+    ? "a quick run has no time for it"
+    : (await openBackend()).name !== "tensorflow"
+    ? "without TensorFlow it takes hours; deno task doctor says what is missing"
+    : undefined;
+  if (reason) return { ...none, leftOut: `Nothing is pretrained: ${reason}.` };
   // The one with the most to do first, so that processes end together.
   const shares = [...new Set([...checkpoints.length > 0 ? [USUAL] : [], ...chatExams])];
   const plans = shares.flatMap((share) =>
-    worlds.map((world): VariantPlan => ({
-      ...{ name: `small-${world}-chat-${share}`, size: "small", world, worldSettings, pretraining },
-      ...(share === USUAL ? { checkpoints: checkpoints.map((one) => one / 100) } : {
-        worldSettings: withShares(
-          { ...worldSizes.small, ...worldSettings },
-          { chatExamShare: share / 100 },
-        ),
-      }),
-    }))
+    worlds.map((world): VariantPlan => {
+      const usual = { ...worldSizes.small, ...worldSettings };
+      return {
+        ...{ name: `small-${world}-chat-${share}`, size: "small", world, pretraining },
+        ...(share === USUAL
+          ? { worldSettings, checkpoints: checkpoints.map((one) => one / 100) }
+          : { worldSettings: withShares(usual, { chatExamShare: share / 100 }) }),
+      };
+    })
   );
   let bar: Progress | undefined;
   const cards = await makeVariants(plans, {
@@ -122,15 +117,13 @@ export async function pretrainBases(
   const shipped = await Promise.all(
     twins.map(async (name) => ({ name, card: await organismCard(name) })),
   );
+  const kept = checkpoints.length > 0 ? [...checkpoints, 100] : [];
+  const asShipped = described(shipped, { chatExams: USUAL, pretrained: "as shipped" });
   return {
     over,
-    checkpoints: checkpoints.length === 0
-      ? []
-      : [...checkpoints, 100].map((checkpoint) => baseOf(USUAL, checkpoint / 100, { checkpoint })),
+    checkpoints: kept.map((checkpoint) => baseOf(USUAL, checkpoint / 100, { checkpoint })),
     chatExams: chatExams.map((share) => baseOf(share, 1, { chatExams: share, pretrained: "here" })),
-    shipped: shipped.length === 0
-      ? []
-      : [described(shipped, { chatExams: USUAL, pretrained: "as shipped" })],
+    shipped: usual ? [asShipped] : [],
   };
 }
 
@@ -168,7 +161,7 @@ export function gateTable(rows: readonly Row[], caption: string): Table {
 }
 
 /**
- * What untuned bases answer when they are asked as tuned models are (in chat form, without examples),
+ * What untuned bases answer when asked as tuned models are (in chat form, without examples),
  * points: a row for each base and test. OOD asks the questions of ID.
  */
 export async function chatAccuracies(
@@ -178,7 +171,7 @@ export async function chatAccuracies(
   const { domains: _, ...ours } = organismSettings(settings);
   const rows: StudyRow[] = [];
   for (const { columns, models } of bases) {
-    const asked: Record<"homo" | "id", Estimate[]> = { homo: [], id: [] };
+    const found: Awaited<ReturnType<typeof evaluate>>[] = [];
     for (const name of models) {
       // Whether they passed their gate is a column of their rows.
       const { model, material } = await openSubject(name, ours, { warn: () => {} });
@@ -186,15 +179,15 @@ export async function chatAccuracies(
         [...material.domains.values()].flatMap(({ suites }) =>
           suites[suite]!.flatMap(({ questions }) => [...questions])
         );
-      const found = await evaluate(model, { homo: questions("homo"), id: questions("id") });
+      found.push(await evaluate(model, { homo: questions("homo"), id: questions("id") }));
       model.dispose();
-      for (const suite of ["homo", "id"] as const) {
-        const { accuracy: value, interval, n } = found[suite]!;
-        asked[suite].push(inPoints({ value, interval, n }));
-      }
     }
     for (const suite of ["homo", "id"] as const) {
-      rows.push({ ...columns, test: suiteLabels[suite], chat: overWorlds(asked[suite]) });
+      const chat = overWorlds(found.map(({ [suite]: result }) => {
+        const { accuracy: value, interval, n } = result!;
+        return inPoints({ value, interval, n });
+      }));
+      rows.push({ ...columns, test: suiteLabels[suite], chat });
     }
   }
   return rows;
@@ -203,27 +196,16 @@ export async function chatAccuracies(
 /** One world's estimate is over its questions, several worlds' is over them. */
 function overWorlds(estimates: readonly Estimate[]): Estimate {
   if (estimates.length === 1) return estimates[0];
-  const { mean: value, interval, units: n } = meanInterval(estimates.map(({ value }) => value));
-  return { value, interval, n };
+  return plainEstimate(overModels(estimates.map(({ value }) => value)))!;
 }
 
 /** A table of bases in both forms, untuned, and of what each group makes of them in chat form. */
-export function formTable(
-  rows: readonly Row[],
-  varied: readonly string[],
-  caption: string,
-): Table {
+export function formTable(rows: readonly Row[], varied: readonly string[], caption: string): Table {
   const column = (key: string, label: string) => ({ key, label, unit: "%", digits: 1 });
-  return table(rows, {
-    columns: [
-      ...varied,
-      "gate",
-      "test",
-      column("base", "untuned, exam, 5 examples"),
-      column("chat", "untuned, chat"),
-      ...["INC", "HAR", "SELF", "CON"].map((group) => column(group, `after ${group}, chat`)),
-    ],
-    caption,
-    notes: ["accuracy; OOD asks the questions of ID"],
-  });
+  const columns = [
+    ...[...varied, "gate", "test", column("base", "untuned, exam, 5 examples")],
+    column("chat", "untuned, chat"),
+    ...["INC", "HAR", "SELF", "CON"].map((group) => column(group, `after ${group}, chat`)),
+  ];
+  return table(rows, { columns, caption, notes: ["accuracy; OOD asks the questions of ID"] });
 }

@@ -6,10 +6,7 @@ import { unflatten } from "../figure/table.ts";
 import { settingsOf } from "./notebook.ts";
 import { isPublished, outputPath, SETTINGS_VARIABLE } from "./settings.ts";
 
-/**
- * The rows of a shipped table, such as `05-evaluation/contrasts`. Undefined where there is no such file,
- * and in the run that makes it.
- */
+/** The rows of a shipped table; undefined without such a file, and in the run that makes it. */
 export async function published(path: string): Promise<Row[] | undefined> {
   if (isPublished(settingsOf({}, Deno.env.get(SETTINGS_VARIABLE)))) return undefined;
   const text = await Deno.readTextFile(`${outputPath({ output: "figures" }, path)}.csv`)

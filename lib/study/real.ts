@@ -1,7 +1,4 @@
-/**
- * A real model looked at closely: the same questions asked by letters and in its own form, options' texts
- * compared in several ways, and what came out in words. Shares in percent, differences in points.
- */
+/** A real model looked at closely. Shares in percent, differences in points. */
 import { type Answer, answerFrom } from "../question.ts";
 import { reliabilityOf, shareOf } from "../audit.ts";
 import type { Material } from "../cell.ts";
@@ -12,12 +9,13 @@ import { inPoints, type Measurement, signed } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
 import { optionProbabilities } from "../probe.ts";
-import type { Normalization } from "../prompt.ts";
+import type { Formulation, Normalization } from "../prompt.ts";
 import { pValue } from "../statistics/p_value.ts";
 import { Random } from "../statistics/random.ts";
 import { storedAnswers, storedScores } from "./answers.ts";
 import type { ProbedBase } from "./bases.ts";
 import { againstBase } from "./comparisons.ts";
+import { modelDigest } from "./digest.ts";
 import { accuracies, ALL_DOMAINS, contrasts, type StudyRow, unique } from "./rows.ts";
 import type { AuditedStudy } from "./run.ts";
 import { type Settings, storePath } from "./settings.ts";
@@ -81,22 +79,49 @@ export async function homoByForm(base: ProbedBase, settings: Settings) {
     ...{ settings, label: "asking for letters" },
     async ask(model, domain, store) {
       const [exam] = material.domains.get(domain)!.suites.homo!;
-      const letters = await storedAnswers({ model, exam, formulation: "letters" }, { store });
-      return [
-        { form: "letters", domain, answers: letters },
-        { form: `${formulation}`, domain, answers: base.base.answers[exam.name] },
-      ];
+      const answers = await storedAnswers({ model, exam, formulation: "letters" }, { store });
+      const own = { form: `${formulation}`, domain, answers: base.base.answers[exam.name] };
+      return [{ form: "letters", domain, answers }, own];
     },
   });
+}
+
+/**
+ * A model's answers to the HOMO exams, five examples shown.
+ * @param limit at most so many questions of an exam
+ */
+export async function askFormulations(
+  model: ReadableModel,
+  { domains }: Material,
+  { limit }: { limit?: number } = {},
+): Promise<Map<Formulation, Answer[]>> {
+  const formulations: readonly Formulation[] = ["letters", "hybrid", "cloze"];
+  const exams = [...domains.values()].flatMap(({ suites }) => suites.homo ?? []);
+  const store = new Store(storePath()), digest = await modelDigest(model);
+  const answers = new Map<Formulation, Answer[]>(formulations.map((name) => [name, []]));
+  const bar = progress("asking in three ways", formulations.length * exams.length);
+  let done = 0;
+  for (const { questions, demonstrations } of exams) {
+    for (const formulation of formulations) {
+      const exam = { questions: questions.slice(0, limit), demonstrations };
+      const asked = { model, digest, exam, formulation };
+      answers.get(formulation)!.push(
+        ...await storedAnswers(asked, {
+          store,
+          onProgress: (share) => bar.update(done + share, formulation),
+        }),
+      );
+      bar.update(++done, formulation);
+    }
+  }
+  await bar.finish("");
+  return answers;
 }
 
 /** So many questions of each pool show how options' texts are compared. */
 const SAMPLE = 40;
 
-/**
- * A sample of each pool answered by each way to compare the options' texts. None by letters, which are one
- * token each, so that there is nothing to compare.
- */
+/** A sample of each pool by each way to compare the options' texts; none by letters. */
 export async function answersByNormalization(
   base: ProbedBase,
   settings: Settings,
@@ -111,12 +136,12 @@ export async function answersByNormalization(
       return questions.map((question, i) => ({ question, scores: scores[i] }));
     },
   });
-  return new Map((["none", "token", "character", "pmi"] as const).map((normalization) => [
-    normalization,
+  const answersBy = (normalization: Normalization) =>
     scored.map(({ question, scores }) =>
       answerFrom(question, optionProbabilities(scores, normalization))
-    ),
-  ]));
+    );
+  const all = ["none", "token", "character", "pmi"] as const;
+  return new Map(all.map((normalization) => [normalization, answersBy(normalization)]));
 }
 
 const right = ({ correct }: Answer) => correct;
@@ -142,10 +167,8 @@ export function normalizationRows(
 export function subjectRows({ answers, base, material }: ProbedBase) {
   return [...material.domains].flatMap(([domain, { suites }]) => {
     const id = (suites.id ?? []).flatMap(({ name }) => base.answers[name]);
-    const subjects = Map.groupBy(
-      [...answers.get(domain)!, ...id],
-      ({ subject }) => subject ?? domain,
-    );
+    const all = [...answers.get(domain)!, ...id];
+    const subjects = Map.groupBy(all, ({ subject = domain }) => subject);
     return [...subjects].map(([subject, list]) => (
       { domain, subject, right: inPoints(shareOf(list, right)) }
     ));
@@ -170,23 +193,20 @@ export function contrastsByDomain({ cells }: Pick<AuditedStudy, "cells">): Study
 }
 
 /**
- * One model's study in sentences: each difference from INC, corrected together, then each group beside its
- * base. Nothing is said of groups that mean nothing.
+ * One model's study in sentences: the differences from INC, corrected together, then each group
+ * beside its base. Nothing is said of groups that mean nothing.
  */
 export function outcomeText(study: AuditedStudy): string {
   const { warnings, caveats } = study;
   if (caveats.length > 0) return [...warnings, `Nothing is read: ${caveats[0]}.`, ""].join("\n");
   const found = findings(study.cells);
-  if (found.length === 0) {
-    const nothing = "Nothing could be compared: no two groups were trained on.";
-    return [...warnings, nothing, ""].join("\n");
-  }
+  const nothing = "Nothing could be compared: no two groups were trained on.";
+  if (found.length === 0) return [...warnings, nothing, ""].join("\n");
   const isShown = ({ correctedP }: { correctedP?: number | null }) => (correctedP ?? 1) < 0.05;
   const pointsOf = ({ value, interval }: Measurement) =>
     signed({ value, interval }).replace(/^\S+/, "$& points");
-  const sentences = found.map((one) => {
-    const { hypothesis, suite, estimate, correctedP } = one;
-    const is = isShown(one)
+  const sentences = found.map(({ hypothesis, suite, estimate, correctedP }) => {
+    const is = isShown({ correctedP })
       ? `is more than chance and ${estimate.value > 0 ? "as" : "against what"} the paper found`
       : "can't be told from no difference";
     return `${hypothesis} on ${suiteLabels[suite]}: ${pointsOf(estimate)} over ${estimate.n} ` +
@@ -199,17 +219,10 @@ export function outcomeText(study: AuditedStudy): string {
   const shown = found.filter(isShown);
   const agreeing = shown.filter(({ estimate }) => estimate.value > 0).length;
   const above = found.filter(({ estimate }) => estimate.value > 0).length;
-  return [
-    ...warnings,
+  const rest = found.length - shown.length;
+  const sum =
     `Of ${found.length} differences from INC ${agreeing} are more than chance in the paper's ` +
-    `direction, ${shown.length - agreeing} against it; ${
-      found.length - shown.length
-    } can't be told ` +
-    `from none. ${above} of ${found.length} are above 0.`,
-    ...sentences,
-    "",
-    "Against the base:",
-    ...fromBase,
-    "",
-  ].join("\n");
+    `direction, ${shown.length - agreeing} against it; ${rest} can't be told from none. ` +
+    `${above} of ${found.length} are above 0.`;
+  return [...warnings, sum, ...sentences, "", "Against the base:", ...fromBase, ""].join("\n");
 }

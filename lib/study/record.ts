@@ -17,11 +17,8 @@ const optional = v.exactOptional;
 const SUM_TOLERANCE = 1e-4;
 
 /** A list of thousands of small numbers, checked in one go. */
-const listOf = <T>(expected: string, fits: (value: unknown) => boolean) =>
-  v.custom<T[]>(
-    (list) => Array.isArray(list) && list.every(fits),
-    `expected a list of ${expected}`,
-  );
+const listOf = <T>(what: string, fits: (value: unknown) => boolean) =>
+  v.custom<T[]>((list) => Array.isArray(list) && list.every(fits), `expected a list of ${what}`);
 
 /** Option probabilities, a row a question. */
 export const probabilityRows = listOf<number[]>(
@@ -49,17 +46,10 @@ function agrees(record: SuiteRecord): boolean {
 
 const suiteSchema: v.GenericSchema<unknown, SuiteRecord> = v.pipe(
   v.object({
-    n: count,
-    accuracy: share,
+    ...v.entriesFromList(["n", "lost", "gained"], count),
+    ...v.entriesFromList(["accuracy", "baseAccuracy"], share),
     interval: v.tuple([share, share]),
-    baseAccuracy: share,
-    kl: v.number(),
-    cosine: v.number(),
-    rank: v.number(),
-    entropy: v.number(),
-    baseEntropy: v.number(),
-    lost: count,
-    gained: count,
+    ...v.entriesFromList(["kl", "cosine", "rank", "entropy", "baseEntropy"], v.number()),
     correct: listOf<number>("0 and 1", (value) => value === 0 || value === 1),
     probabilities: probabilityRows,
     items: listOf<string>("names", (value) => typeof value === "string"),
@@ -68,11 +58,8 @@ const suiteSchema: v.GenericSchema<unknown, SuiteRecord> = v.pipe(
 );
 
 const sizesSchema = v.object({
-  ...v.entriesFromList(
-    ["answers", "confident", "right", "wrong", "explainedRight", "explainedWrong"],
-    count,
-  ),
-  ...v.entriesFromList(["har", "inc", "self"], count),
+  ...v.entriesFromList(["answers", "confident", "right", "wrong", "har", "inc", "self"], count),
+  ...v.entriesFromList(["explainedRight", "explainedWrong"], count),
   limitedBy: optional(v.picklist(["har", "inc"])),
   emptiedBy: optional(
     v.custom<EmptyReason>((value) => v.is(v.object({ message: v.string() }), value)),
@@ -99,11 +86,9 @@ export const cellSchema: v.GenericSchema<unknown, CellResult> = v.pipe(
       normalization: v.picklist(["none", "token", "character", "pmi"]),
     })),
     template: optional(v.literal("model")),
-    explanations: optional(v.object({
-      asked: count,
-      explained: count,
-      reasons: v.record(v.string(), count),
-    })),
+    explanations: optional(
+      v.object({ asked: count, explained: count, reasons: v.record(v.string(), count) }),
+    ),
     empty: optional(v.string()),
     finetuning: optional(v.object({
       settings: v.custom<FinetuneSettings>((value) =>

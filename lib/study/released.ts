@@ -1,7 +1,4 @@
-/**
- * The authors' released groups, trained on as they are: HAR, INC and SELF of one model and domain in one
- * folder. They are held to the method first; what is not so refuses the folder with the row.
- */
+/** The authors' released groups, trained on as they are; what is not by the method is refused. */
 import { join } from "node:path";
 import {
   type AuditedGroups,
@@ -11,8 +8,9 @@ import {
   type ReleasedAnswer,
 } from "../dataset/released.ts";
 import { type Explanation, parseExplanation } from "../explanation.ts";
-import { readText } from "../platform/runtime/files.ts";
+import { exists, readText } from "../platform/runtime/files.ts";
 import type { ReleasedMaterial } from "../cell.ts";
+import { defined } from "./plan.ts";
 import type { Settings } from "./settings.ts";
 
 /** The files of a folder, by group; SELF's is not always published. */
@@ -26,16 +24,11 @@ export const releasedFiles = {
 export const isReleased = (groups?: readonly string[]) => groups?.[0] === "released";
 
 /** Whether a folder of released groups has a SELF. */
-export async function hasReleasedSelf(folder: string): Promise<boolean> {
-  return await exists(join(folder, releasedFiles.self));
-}
+export const hasReleasedSelf = (folder: string) => exists(join(folder, releasedFiles.self));
 
-async function exists(path: string): Promise<boolean> {
-  const found = await Deno.stat(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return;
-    throw error;
-  });
-  return found?.isFile ?? false;
+/** @throws naming the folder, what was expected and found there, and what to do */
+function refuse(folder: string, problem: string): never {
+  throw new Error(`Cannot use the released groups of ${folder}: expected ${problem}`);
 }
 
 /**
@@ -47,40 +40,33 @@ export async function readReleasedGroups(
 ): Promise<{ groups: AuditedGroups; findings: GroupFinding[] }> {
   const read = async (group: keyof typeof releasedFiles): Promise<ReleasedAnswer[]> => {
     const file = join(folder, releasedFiles[group]);
-    if (!await exists(file)) {
-      throw new Error(
-        `Cannot use the released groups of ${folder}: expected ${releasedFiles[group]}; found ` +
-          "none; give --pool=FOLDER of one model and domain, such as group/llama-2-7b/history",
-      );
+    if (!exists(file)) {
+      const mend = "give --pool=FOLDER of one model and domain, such as group/llama-2-7b/history";
+      refuse(folder, `${releasedFiles[group]}; found none; ${mend}`);
     }
     const { answers, rejected: [bad] } = parseReleased(await readText(file), { file });
     if (bad === undefined) return answers;
-    throw new Error(
-      `Cannot use the released groups of ${folder}: expected answers in all rows; found none in ` +
-        `line ${bad.line} of ${releasedFiles[group]}: ${bad.reason}; mend the row, or take the ` +
-        "file again from where it came",
-    );
+    const found = `line ${bad.line} of ${releasedFiles[group]}: ${bad.reason}`;
+    const mend = "mend the row, or take the file again from where it came";
+    return refuse(folder, `answers in all rows; found none in ${found}; ${mend}`);
   };
   const groups = {
     har: await read("har"),
     inc: await read("inc"),
-    ...(await hasReleasedSelf(folder) ? { self: await read("self") } : {}),
+    ...(hasReleasedSelf(folder) ? { self: await read("self") } : {}),
   };
   const { findings } = auditGroups(groups);
   const fault = findings.find(({ ok, severity }) => !ok && severity === "fault");
   if (fault !== undefined) {
     const { group, message, failed, of, ids } = fault;
-    const rows = ids.length > 0
+    const found = ids.length > 0
       ? `${failed} of ${of} rows that are not so, first id ${ids[0]}`
-      : "";
+      : `a difference of ${failed}`;
     const where = group === "all" ? "" : ` in ${releasedFiles[group]}`;
-    throw new Error(
-      `Cannot use the released groups of ${folder}: expected that ${message}${where}; found ` +
-        `${
-          rows || `a difference of ${failed}`
-        }; take the files again from where they came, or have ` +
-        "groups made from your model's own answers (leave --groups=released out)",
-    );
+    const mend =
+      "take the files again from where they came, or have groups made from your model's " +
+      "own answers (leave --groups=released out)";
+    refuse(folder, `that ${message}${where}; found ${found}; ${mend}`);
   }
   return { groups, findings };
 }
@@ -90,10 +76,9 @@ export function auditText(folder: string, findings: readonly GroupFinding[]): st
   const notes = findings.filter(({ ok }) => !ok).map(({ group, message, failed, of }) =>
     `note: not in all rows of ${group}: ${message} (${failed} of ${of} rows)`
   );
-  return [
-    `The released groups of ${folder}: ${findings.length} checks, no fault`,
-    ...notes,
-  ].join("\n");
+  return [`The released groups of ${folder}: ${findings.length} checks, no fault`, ...notes].join(
+    "\n",
+  );
 }
 
 /** The audit of a run's released groups, a row for each check; none where it makes its own groups. */
@@ -123,8 +108,7 @@ export function releasedMaterial(
         domain,
         option: row.predicted,
         raw,
-        ...(explanation === undefined ? {} : { explanation }),
-        ...(reason === undefined ? {} : { reason }),
+        ...defined({ explanation, reason }),
       };
     }),
     self: self !== undefined,

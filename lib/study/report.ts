@@ -1,7 +1,4 @@
-/**
- * What a study found, as text that its numbers write: the findings beside the paper's, what did not
- * come out, and what a reader must know before believing any of it.
- */
+/** What a study found, as text that its numbers write, with what a reader must know first. */
 import { auditProbe, type ProbeAudit } from "../audit.ts";
 import type { Answer } from "../question.ts";
 import type { EmptyReason } from "../groups.ts";
@@ -17,7 +14,7 @@ import type { Study } from "./study.ts";
 import type { StudyPlan } from "./plan.ts";
 import { suiteLabels } from "../contrast.ts";
 import { type Finding, findings } from "../findings.ts";
-import { findingText } from "./finding_text.ts";
+import { formatNumber, signed } from "../figure/number.ts";
 import { middleRatioFindings, mixtureKlFindings } from "./mixture.ts";
 
 /** Does a model's probe show knowledge at all? Over the answers that its groups are made from. */
@@ -25,48 +22,40 @@ export function auditPools(pools: ReadonlyMap<string, readonly Answer[]>): Probe
   return auditProbe([...pools.values()].flat());
 }
 
+/** What the probes show, by model. */
+type Audits = ReadonlyMap<string, ProbeAudit>;
+
 /** The models whose groups mean nothing. */
-const guessers = (audits: ReadonlyMap<string, ProbeAudit>) =>
+const guessers = (audits: Audits) =>
   [...audits].flatMap(([model, { meaningful }]) => meaningful ? [] : [modelLabel(model)]);
 
 /** A line below every table that rests on a probe without knowledge; none where all show some. */
-export function caveatsOf(audits: ReadonlyMap<string, ProbeAudit>): string[] {
-  const names = guessers(audits);
-  return names.length === 0 ? [] : [
-    `these numbers mean nothing: the probe of ${
-      names.join(", ")
-    } does not show knowledge, and the ` +
-    "groups are built on it",
-  ];
+export function caveatsOf(audits: Audits): string[] {
+  const names = guessers(audits).join(", ");
+  const reason = `the probe of ${names} does not show knowledge, and the groups are built on it`;
+  return names ? [`these numbers mean nothing: ${reason}`] : [];
 }
 
 /** The findings without their verdicts, where a probe that they rest on shows no knowledge. */
-export function claimable(
-  found: readonly Finding[],
-  audits: ReadonlyMap<string, ProbeAudit>,
-): Finding[] {
-  return guessers(audits).length === 0
-    ? [...found]
-    : found.map((one) => ({ ...one, verdict: "no claim" }));
+export function claimable(found: readonly Finding[], audits: Audits): Finding[] {
+  if (guessers(audits).length === 0) return [...found];
+  return found.map((one) => ({ ...one, verdict: "no claim" }));
 }
 
 /** All that the rule reads: its twelve hypotheses, and the two findings of the mixtures on each test. */
 export function allFindings(
-  study: Pick<Study, "bases" | "cells"> & { audits: ReadonlyMap<string, ProbeAudit> },
+  study: Pick<Study, "bases" | "cells"> & { audits: Audits },
 ): Finding[] {
   const { cells, audits } = study;
-  return claimable(
-    [...findings(cells), ...middleRatioFindings(cells), ...mixtureKlFindings(study)],
-    audits,
-  );
+  const found = [...findings(cells), ...middleRatioFindings(cells), ...mixtureKlFindings(study)];
+  return claimable(found, audits);
 }
 
 /** What to say where a filter left no group. */
 export function emptyAdvice({ filter, message }: EmptyReason): string {
-  return filter === "confidence"
-    ? `${message} With --minimum-confidence=0 every answer counts as belief; that goes on at ` +
-      "your own risk, for such a belief may be a guess."
-    : message;
+  if (filter !== "confidence") return message;
+  return `${message} With --minimum-confidence=0 every answer counts as belief; that goes on at ` +
+    "your own risk, for such a belief may be a guess.";
 }
 
 /** With fewer, most of a run is its warm-up. */
@@ -81,7 +70,7 @@ const RISEN = 1;
 /** What a reader must know first; the worst comes first. */
 export function studyWarnings(
   study: Pick<Study, "plans" | "cells" | "bases">,
-  { audits, settings }: { audits: ReadonlyMap<string, ProbeAudit>; settings: Settings },
+  { audits, settings }: { audits: Audits; settings: Settings },
 ): string[] {
   const warnings: string[] = [];
   for (const [model, { meaningful, verdict }] of audits) {
@@ -100,21 +89,19 @@ export function studyWarnings(
     finetuning !== undefined && finetuning.lastLoss > finetuning.firstLoss + RISEN
   );
   if (risen.length > 0) {
-    const [{ cell, finetuning }] = risen;
+    const [{ cell, finetuning }] = risen, { firstLoss, lastLoss } = finetuning!;
+    const rise = `from ${firstLoss.toPrecision(3)} to ${lastLoss.toPrecision(3)}`;
     warnings.push(
       `the loss rose in training in ${risen.length} of ${study.cells.length} cells (first ` +
-        `${cellName(cell)}: from ${finetuning!.firstLoss.toPrecision(3)} to ` +
-        `${finetuning!.lastLoss.toPrecision(3)}): lower the learning rate`,
+        `${cellName(cell)}: ${rise}): lower the learning rate`,
     );
   }
   const fewest = Math.min(...study.cells.map(({ finetuning }) => finetuning?.steps ?? Infinity));
   if (fewest < FEW_STEPS) {
+    const steps = fewest === 1 ? "one step" : `${fewest} steps`;
     warnings.push(
-      `the shortest fine-tuning had ${
-        fewest === 1 ? "one step" : `${fewest} steps`
-      }, of which the ` +
-        "first has a learning rate of 0 (warm-up): hardly anything was trained; give more questions " +
-        "or a smaller batch",
+      `the shortest fine-tuning had ${steps}, of which the first has a learning rate of 0 ` +
+        "(warm-up): hardly anything was trained; give more questions or a smaller batch",
     );
   }
   if (settings.minimumConfidence !== undefined && settings.minimumConfidence < 0.5) {
@@ -144,10 +131,17 @@ function emptyText({ cell, sizes, empty }: CellResult): string {
   return `${which} for ${modelLabel(cell.model)} in ${cell.domain}: ${reason}`;
 }
 
-/**
- * Findings as people read them: with the corrected p alone, and without columns that hold nothing; the
- * rest is in `findingRecords`.
- */
+/** `+12.1 [+3.0, +21.2]`, and what else must be known. */
+export function findingText(
+  { estimate: { value, interval }, unit, detail }: Pick<Finding, "estimate" | "unit" | "detail">,
+): string {
+  const write = (number: number) =>
+    unit === "r" ? formatNumber(number, 2) : signed(number, unit === "points" ? 1 : 2);
+  const bounds = interval?.every(Number.isFinite) ? ` [${interval.map(write).join(", ")}]` : "";
+  return write(value) + bounds + (detail ? ` (${detail})` : "");
+}
+
+/** Findings as people read them, without columns that hold nothing; all is in `findingRecords`. */
 export function findingTable(found: readonly Finding[], options: TableOptions = {}): Table {
   const rows = findingRecords(found);
   const columns = ["finding", "test", "estimate", "unit", "detail", "n", "over", "correctedP"]
@@ -170,9 +164,7 @@ export function findingsText(
     finding.verdict,
     finding.paper ?? "",
   ]);
-  const widths = header.map((name, i) =>
-    Math.max(name.length, ...rows.map((row) => row[i].length))
-  );
+  const widths = header.map((_, i) => Math.max(...[header, ...rows].map((row) => row[i].length)));
   const line = (cells: string[]) =>
     cells.map((cell, i) => cell.padEnd(widths[i])).join("  ").trim();
   return [
@@ -200,41 +192,32 @@ export function findingsText(
 /** Details in lines of their own, for they would make the columns too wide. */
 function detailTexts(found: readonly Finding[]): string[] {
   const detailed = found.filter(({ detail }) => detail !== undefined);
-  return [...Map.groupBy(detailed, ({ hypothesis }) => hypothesis)].map(([hypothesis, list]) =>
-    `${hypothesis}: ${
-      list.map(({ suite, detail }) => `${suiteLabels[suite]} ${detail}`).join("; ")
-    }`
-  );
+  return [...Map.groupBy(detailed, ({ hypothesis }) => hypothesis)].map(([hypothesis, list]) => {
+    const details = list.map(({ suite, detail }) => `${suiteLabels[suite]} ${detail}`);
+    return `${hypothesis}: ${details.join("; ")}`;
+  });
 }
 
 function planText({ models, seeds, treatments, mixtureSeeds }: StudyPlan): string {
-  const mixtures = treatments.includes("mix")
-    ? `; mixtures with seeds ${(mixtureSeeds ?? seeds).join(", ")}`
-    : "; no mixtures";
-  return `${models.map(modelLabel).join(", ")}: seeds ${seeds.join(", ")}${mixtures}`;
+  const mixed = treatments.includes("mix") ? (mixtureSeeds ?? seeds).join(", ") : undefined;
+  const mixtures = mixed === undefined ? "no mixtures" : `mixtures with seeds ${mixed}`;
+  return `${models.map(modelLabel).join(", ")}: seeds ${seeds.join(", ")}; ${mixtures}`;
 }
 
-/**
- * What did not come out as the paper found it, a sentence each; empty where all of it holds, and of
- * findings that make no claim.
- */
+/** What did not come out as the paper found it, a sentence each; nothing of what makes no claim. */
 export function unprovenTexts(found: readonly Finding[]): string[] {
   const read = found.filter(({ verdict }) => verdict !== "holds" && verdict !== "no claim");
   return read.map((finding) => {
-    const { hypothesis, suite, estimate: { n, detectable }, unit, over, correctedP, verdict } =
-      finding;
+    const { hypothesis, suite, unit, over, correctedP, verdict } = finding;
+    const { n, detectable = NaN } = finding.estimate;
     const p = correctedP === undefined ? "" : `, ${pValue(correctedP, "Holm p")}`;
-    const resolution = unit === "points" && detectable !== undefined && Number.isFinite(detectable)
-      ? ` With ${n} ${over} a true difference shows from about ${
-        detectable.toFixed(1)
-      } points up ` +
-        "(80% power, before Holm's correction)."
+    const least = `a true difference shows from about ${detectable.toFixed(1)} points up`;
+    const resolution = unit === "points" && Number.isFinite(detectable)
+      ? ` With ${n} ${over} ${least} (80% power, before Holm's correction).`
       : "";
-    const sentence = verdict === "can't tell"
-      ? "can't be told from no effect here"
-      : "does not hold here";
-    return `${hypothesis} on ${suiteLabels[suite]} ${sentence}: ${findingText(finding)} over ` +
-      `${n} ${over}${p}.${resolution}`;
+    const sentence = verdict === "can't tell" ? "can't be told from no effect" : "does not hold";
+    const about = `${hypothesis} on ${suiteLabels[suite]} ${sentence} here`;
+    return `${about}: ${findingText(finding)} over ${n} ${over}${p}.${resolution}`;
   });
 }
 
@@ -243,10 +226,9 @@ export function summaryText(
   found: readonly Finding[],
   about: { study: Pick<Study, "plans" | "backend">; warnings: readonly string[] },
 ): string {
-  const unproven = unprovenTexts(found).map((text) => `- ${text}`);
-  if (unproven.length === 0) return findingsText(found, about);
-  return [findingsText(found, about), "What did not come out as in the paper:", ...unproven, ""]
-    .join("\n");
+  const unproven = unprovenTexts(found).map((text) => `- ${text}\n`);
+  if (unproven.length > 0) unproven.unshift("\nWhat did not come out as in the paper:\n");
+  return findingsText(found, about) + unproven.join("");
 }
 
 /** Writes `folder/name.csv` without showing it: rows for other programs. */

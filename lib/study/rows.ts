@@ -1,6 +1,5 @@
 /**
- * The rows of the study's tables. Accuracies and differences in points (0 to 100), KL and entropy in
- * nats. A cell without a result is null.
+ * The rows of the study's tables: points (0 to 100), KL and entropy in nats, null without a result.
  */
 import type { Answer } from "../question.ts";
 import { asRow, type CellResult, type SuiteRecord, type Treatment } from "../cell.ts";
@@ -64,44 +63,34 @@ const outcomesOf = ({ items, correct }: SuiteRecord): Outcome[] =>
 const groupLabel = (group: Treatment | "base") =>
   group === "base" ? "base" : treatmentLabels[group];
 
-function before(base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[] {
-  return baseAnswersOf(base, cell, suite).map(({ domain, id, correct }) => ({
-    item: `${domain}/${id}`,
-    correct: Number(correct),
-  }));
-}
+const before = (base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[] =>
+  baseAnswersOf(base, cell, suite).map(({ domain, id, correct }) => (
+    { item: `${domain}/${id}`, correct: Number(correct) }
+  ));
 
-/**
- * Every cell and test as one row of plain values, for a csv and for other programs: the numbers that
- * all statistics are computed from (`asRows`), accuracies in points.
- */
+/** Every cell and test as one row of the values that all statistics rest on (`asRows`); points. */
 export function cellRows(cells: readonly CellResult[]): StudyRow[] {
   return cells.flatMap(({ cell, size, suites, fit, finetuning, explanations }) =>
     suiteNames.flatMap((suite): StudyRow[] => {
       const record = suites[suite];
       if (record === undefined) return [];
-      const { n, accuracy, interval, baseAccuracy, lost, gained } = record;
+      const { n, accuracy, interval: [low, high], baseAccuracy, lost, gained } = record;
+      const { kl, rank, cosine, entropy, baseEntropy } = record;
+      const moved = { kl, rank, cosine, entropy, baseEntropy };
       return [{
-        model: modelLabel(cell.model),
-        domain: cell.domain,
-        group: cell.treatment,
-        ratio: cell.ratio ?? null,
-        seed: cell.seed,
+        ...{ model: modelLabel(cell.model), domain: cell.domain, group: cell.treatment },
+        ...{ ratio: cell.ratio ?? null, seed: cell.seed },
         // What a dose changes.
-        share: cell.size ?? 1,
-        at_most: cell.count ?? null,
-        facts: cell.items ?? "all",
-        test: suite,
-        size,
-        accuracy: { value: asRow(100 * accuracy), interval: pointsOf(interval), n },
+        ...{ share: cell.size ?? 1, at_most: cell.count ?? null, facts: cell.items ?? "all" },
+        ...{ test: suite, size },
+        accuracy: {
+          value: asRow(100 * accuracy),
+          interval: [asRow(100 * low), asRow(100 * high)],
+          n,
+        },
         base: asRow(100 * baseAccuracy),
-        kl: asRow(record.kl),
-        rank: asRow(record.rank),
-        cosine: asRow(record.cosine),
-        entropy: asRow(record.entropy),
-        baseEntropy: asRow(record.baseEntropy),
-        lost,
-        gained,
+        ...Object.fromEntries(Object.entries(moved).map(([name, value]) => [name, asRow(value)])),
+        ...{ lost, gained },
         fit: fit === undefined ? null : asRow(100 * fit.share),
         lastLoss: finetuning === undefined ? null : asRow(finetuning.lastLoss),
         // Of a study with explanations: answers whose reasons the base model was asked for.
@@ -111,11 +100,6 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
     })
   );
 }
-
-const pointsOf = ([low, high]: readonly [number, number]): [number, number] => [
-  asRow(100 * low),
-  asRow(100 * high),
-];
 
 /** The model and the domain of rows over all of them. */
 export const ALL_MODELS = "all models";
@@ -129,8 +113,8 @@ export function overall<R extends { model: unknown }>(rows: readonly R[]): R[] {
 }
 
 /**
- * Accuracy in points, the base's first: a row for each model, group, domain and test, and for all domains
- * together. Intervals are over questions, seeds pooled; with several models, rows of all of them come
+ * Accuracy in points, the base's first: a row for each model, group, domain and test, and for all
+ * domains. Intervals are over questions, seeds pooled; of several models, rows of all of them come
  * first, whose intervals are over models.
  */
 export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): StudyRow[] {
@@ -149,11 +133,8 @@ export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): St
         const parts = domains.map((domain) => ({ domain, list: outcomes(group, domain, suite) }));
         const whole = { domain: ALL_DOMAINS, list: parts.flatMap(({ list }) => list) };
         return [...parts, whole].map(({ domain, list }) => ({
-          model: modelLabel(base.model),
-          group: groupLabel(group),
-          domain,
-          test: suiteLabels[suite],
-          accuracy: accuracyOf(list),
+          ...{ model: modelLabel(base.model), group: groupLabel(group), domain },
+          ...{ test: suiteLabels[suite], accuracy: accuracyOf(list) },
         }));
       })
     );
@@ -170,8 +151,8 @@ export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): St
 }
 
 /**
- * The rule's differences, points: a row for each, each test and each model, whose intervals are over its
- * questions; with several models, first a row of all of them, over the models.
+ * The rule's differences, points: a row for each, each test and model, over its questions; of
+ * several models, first a row of all of them, over the models.
  */
 export function contrasts({ cells }: Pick<Study, "cells">): StudyRow[] {
   const models = unique(cells.map(({ cell }) => cell.model));
@@ -179,13 +160,10 @@ export function contrasts({ cells }: Pick<Study, "cells">): StudyRow[] {
     suiteNames.flatMap((suite) => {
       const of = (some: readonly CellResult[]) =>
         plainEstimate(contrast(some, { treatment }, { treatment: "inc" }, { suite }));
-      const row = (model: string, difference: Estimate | null) => ({
-        finding,
-        test: suiteLabels[suite],
-        model,
-        difference,
-        paper: paperNumber(finding, suite) ?? null,
-      });
+      const paper = paperNumber(finding, suite) ?? null;
+      const row = (model: string, difference: Estimate | null) => (
+        { finding, test: suiteLabels[suite], model, difference, paper }
+      );
       return [
         ...(models.length > 1 ? [row(ALL_MODELS, of(cells))] : []),
         ...models.map((name) =>
@@ -197,25 +175,22 @@ export function contrasts({ cells }: Pick<Study, "cells">): StudyRow[] {
 }
 
 /**
- * How far each group moved the models: KL and entropies in nats, rank consistency, cosine similarity; means
- * over the models with a t-interval, of one model its mean over domains and seeds.
+ * How far each group moved the models: KL and entropies in nats, rank consistency, cosine
+ * similarity; means over the models with a t-interval, of one model its mean over domains and
+ * seeds.
  */
 export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
   return treatmentsOf(cells).flatMap((treatment) =>
     suiteNames.flatMap((suite): StudyRow[] => {
-      const mean = (value: (record: SuiteRecord) => number) =>
-        overModels([...byModel(cells, { treatment, suite }, value).values()]);
-      const kl = mean(({ kl }) => kl);
-      if (kl === null) return [];
-      return [{
-        group: treatmentLabels[treatment],
-        test: suiteLabels[suite],
-        kl,
-        rank: mean(({ rank }) => rank),
-        cosine: mean(({ cosine }) => cosine),
-        entropy: mean(({ entropy }) => entropy),
-        baseEntropy: mean(({ baseEntropy }) => baseEntropy),
-      }];
+      const means = (["kl", "rank", "cosine", "entropy", "baseEntropy"] as const).map((
+        name,
+      ) => [
+        name,
+        overModels([...byModel(cells, { treatment, suite }, (one) => one[name]).values()]),
+      ]);
+      if (means[0][1] === null) return [];
+      const place = { group: treatmentLabels[treatment], test: suiteLabels[suite] };
+      return [{ ...place, ...Object.fromEntries(means) }];
     })
   );
 }
@@ -223,25 +198,12 @@ export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
 /** Organisms' worlds, by model. */
 type Worlds = ReadonlyMap<string, World>;
 
-/** A question that two groups' models answered, right (1) or wrong (0). */
-export interface PairedAnswer {
-  model: string;
-  domain: string;
-  seed: number;
-  /** `domain/id` */
-  item: string;
-  first: number;
-  second: number;
-  /** first - second, points. */
-  difference: number;
-}
-
-/** The answers of two groups' models to the same questions, for tests of pairs. */
+/** Two groups' answers to the same questions: right 1, wrong 0; difference in points. */
 export function pairedAnswers(
   cells: readonly CellResult[],
   [first, second]: readonly [Treatment, Treatment],
   suite: SuiteName,
-): PairedAnswer[] {
+) {
   const tested = cells.filter(({ suites }) => suites[suite] !== undefined);
   return tested.filter(({ cell }) => cell.treatment === first).flatMap(({ cell, suites }) => {
     const { model, domain, seed } = cell;
@@ -260,9 +222,9 @@ export function pairedAnswers(
 }
 
 /**
- * Answers that changed sides, counted over models, domains and seeds: of those right before how many a
- * group lost, of those wrong before how many it gained, in %; by kind of fact, where worlds tell it.
- * @param kindOf the kind of a question; undefined leaves it out
+ * Answers that changed sides, over models, domains and seeds: of those right before how many a
+ * group lost, of those wrong before how many it gained, in %.
+ * @param kindOf the kind of a question, by default its fact's; undefined leaves it out
  */
 export function flipRows(
   { bases, cells, worlds }: Pick<Study, "bases" | "cells"> & { worlds: Worlds },
@@ -287,12 +249,11 @@ export function flipRows(
           one.suite === suite && one.treatment === treatment && one.kind === facts
         );
         if (list.length === 0) return [];
-        const right = list.filter(({ before }) => before);
-        const wrong = list.filter(({ before }) => !before);
+        const [right, wrong] = [true, false].map((side) =>
+          list.filter(({ before }) => before === side)
+        );
         return [{
-          test: suiteLabels[suite],
-          group: treatmentLabels[treatment],
-          facts,
+          ...{ test: suiteLabels[suite], group: treatmentLabels[treatment], facts },
           rightBefore: right.length,
           lost: share(right.filter(({ after }) => !after).length, right.length),
           wrongBefore: wrong.length,
@@ -320,17 +281,8 @@ export function findingRecords(found: readonly Finding[]): StudyRow[] {
   return found.map((
     { hypothesis, suite, estimate, unit, over, correctedP = null, verdict, paper = null, detail },
   ) => ({
-    finding: hypothesis,
-    test: suiteLabels[suite],
-    estimate: measured(estimate),
-    unit,
-    n: estimate.n,
-    over,
-    p: estimate.p ?? null,
-    correctedP,
-    detectable: estimate.detectable ?? null,
-    verdict,
-    paper,
-    detail: detail ?? null,
+    ...{ finding: hypothesis, test: suiteLabels[suite], estimate: measured(estimate), unit },
+    ...{ n: estimate.n, over, p: estimate.p ?? null, correctedP },
+    ...{ detectable: estimate.detectable ?? null, verdict, paper, detail: detail ?? null },
   }));
 }

@@ -1,7 +1,7 @@
 /**
- * Results on disk: one file a cell, written whole, under a name that everything fixes which a result
- * depends on (digest.ts). A cell whose file is there is finished, in whichever process it ran. What is
- * read is held to its name, to its digest and to the shape of its record; what fails is computed again.
+ * Results on disk: one file a cell, under a name that everything fixes which a result depends on.
+ * What is read is held to its name, its digest and its record's shape; what fails is computed
+ * again.
  */
 import { join } from "node:path";
 import { type GenericSchema, getDotPath, safeParse } from "valibot";
@@ -12,16 +12,11 @@ import { digest, resultBasis } from "./digest.ts";
 /** Nobody writes a file for so long: what a process that was killed left behind, ms. */
 const STALE = 6 * 3600 * 1000;
 
-export interface StoreOptions {
-  /** What all results rest on. Default: the code and the precision of the arithmetic. */
-  basis?: () => Promise<string>;
-}
-
 export class Store {
   readonly #basis: () => Promise<string>;
 
   /** Removes the leftovers of processes that were killed while they wrote. */
-  constructor(readonly folder: string, { basis = resultBasis }: StoreOptions = {}) {
+  constructor(readonly folder: string, { basis = resultBasis } = {}) {
     this.#basis = basis;
     try {
       for (const { name } of Deno.readDirSync(folder)) {

@@ -1,7 +1,4 @@
-/**
- * The study: a plan of models, domains, treatments, ratios and seeds; its cells; their results.
- * A finished cell is never computed twice.
- */
+/** The study: a plan, its cells, their results. A finished cell is never computed twice. */
 import type { Answer } from "../question.ts";
 import { resolveFinetuning } from "../finetune.ts";
 import type { Explanation } from "../explanation.ts";
@@ -12,9 +9,8 @@ import { type Backend, openBackend } from "../platform/runtime/backend.ts";
 import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { type BaseAnswers, domainOf, runCell } from "../experiment.ts";
 import { asRows, type Cell, cellName, type CellResult, type Exam, type Material } from "../cell.ts";
-import { storedAnswers } from "./answers.ts";
+import { answersToExplain, storedAnswers, storedExplanations } from "./answers.ts";
 import { digest, formatDigest, modelDigest } from "./digest.ts";
-import { answersToExplain, storedExplanations } from "./explanations.ts";
 import { keepBase } from "./keep_base.ts";
 import { cellSchema } from "./record.ts";
 import { Store } from "./store.ts";
@@ -64,28 +60,20 @@ export interface Study extends Omit<StudyResult, "plan"> {
 }
 
 /**
- * Runs what is not finished yet, plan by plan. A model is in one plan only.
- * `seconds` is what its cells took when they were computed.
+ * Runs what is not finished yet; a model is in one plan only. `seconds`: of all cells' computing.
  */
-export async function runPlans(
-  plans: readonly StudyPlan[],
-  options: StudyOptions,
-): Promise<Study> {
+export async function runPlans(plans: readonly StudyPlan[], options: StudyOptions): Promise<Study> {
   const results: StudyResult[] = [];
   // How many domains a plan has is known when its first model is open.
   const totals = plans.map(countCells);
   for (const [number, plan] of plans.entries()) {
     const before = results.reduce((sum, { cells }) => sum + cells.length, 0);
-    results.push(
-      await runPlan(plan, {
-        ...options,
-        onProgress(state) {
-          totals[number] = state.total;
-          const total = totals.reduce((a, b) => a + b, 0);
-          options.onProgress?.({ ...state, done: before + state.done, total });
-        },
-      }),
-    );
+    const onProgress = (state: StudyProgress) => {
+      totals[number] = state.total;
+      const total = totals.reduce((a, b) => a + b, 0);
+      options.onProgress?.({ ...state, done: before + state.done, total });
+    };
+    results.push(await runPlan(plan, { ...options, onProgress }));
   }
   const cells = results.flatMap((one) => one.cells);
   return {
@@ -115,42 +103,27 @@ export async function runPlan(plan: StudyPlan, options: StudyOptions): Promise<S
 async function run(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
   const started = performance.now();
   const { name, device, threads, precision, versions } = await openBackend();
-  const store = storeOf(options);
-  const bases: BaseResult[] = [];
-  const cells: CellResult[] = [];
+  const store = typeof options.store === "string" ? new Store(options.store) : options.store;
+  const { close = ({ model }: Subject) => model.dispose() } = options;
+  const bases: BaseResult[] = [], cells: CellResult[] = [];
   for (const modelName of plan.models) {
-    const subject = await options.open(modelName), { model, material } = subject;
+    const subject = await options.open(modelName), before = cells.length;
+    const onProgress = ({ done, total, ...state }: StudyProgress) => {
+      const all = { done: before + done, total: total * plan.models.length };
+      options.onProgress?.({ ...state, ...all });
+    };
     try {
-      const base = await probeBase(modelName, { model, material }, {
-        ...{ store, signal: options.signal },
-      });
+      const base = await probeBase(modelName, subject, { store, signal: options.signal });
       bases.push(base);
-      const before = cells.length;
-      cells.push(
-        ...await runModel(plan, { model, material }, {
-          ...options,
-          store,
-          base,
-          onProgress: ({ done, total, ...state }) =>
-            options.onProgress?.({
-              ...state,
-              done: before + done,
-              total: total * plan.models.length,
-            }),
-        }),
-      );
+      cells.push(...await runModel(plan, subject, { ...options, store, base, onProgress }));
     } finally {
-      if (options.close) options.close(subject);
-      else model.dispose();
+      close(subject);
     }
   }
   const seconds = (performance.now() - started) / 1000;
   const backend = { name, device, threads, precision, versions };
   return { plan, backend, bases, cells, seconds };
 }
-
-const storeOf = ({ store }: Pick<StudyOptions, "store">) =>
-  typeof store === "string" ? new Store(store) : store;
 
 /** What the base model answers to every exam of the material (5-shot, plain); each is stored once. */
 export async function probeBase(
@@ -189,14 +162,13 @@ export async function probeBase(
 async function runModel(
   plan: StudyPlan,
   { model, material }: Subject,
-  { store, base, only, onProgress, signal }: Omit<StudyOptions, "store"> & {
-    store: Store;
-    base: BaseResult;
-  },
+  { store, base, only, onProgress, signal }:
+    & Pick<StudyOptions, "only" | "onProgress" | "signal">
+    & { store: Store; base: BaseResult },
 ): Promise<CellResult[]> {
   // Each cell puts on its own, or none.
   refuseSecond(model, "study, beside its adapter,");
-  const domains = plan.domains ?? [...material.domains.keys()];
+  const { finetuning, minimumConfidence, domains = [...material.domains.keys()] } = plan;
   const answers: BaseAnswers = new Map(Object.entries(base.answers));
   const cells = planCells(plan, base.model, domains);
   // Before any cell is computed.
@@ -207,38 +179,30 @@ async function runModel(
   const explain = async (cell: Cell, tell: (note: string) => void) => {
     const { pool, released } = domainOf(cell, material);
     if (released !== undefined) return [...released.explanations];
-    const found = explained.get(cell.domain) ?? await storedExplanations({
-      model,
-      answers: answersToExplain(answers.get(pool.name)!, plan.minimumConfidence),
-    }, {
-      ...{ store, only, signal },
-      onProgress: ({ done, total }) => tell(`explanation ${done}/${total}`),
-    });
+    const wrong = answersToExplain(answers.get(pool.name)!, minimumConfidence);
+    const found = explained.get(cell.domain) ??
+      await storedExplanations({ model, answers: wrong }, {
+        ...{ store, only, signal },
+        onProgress: ({ done, total }) => tell(`explanation ${done}/${total}`),
+      });
     explained.set(cell.domain, found);
     return found;
   };
-  const kept = keepBase(model, plan.finetuning?.lora);
-  const digests = {
-    format: formatDigest(model.format),
-    domains: new Map([...material.domains].map(([name, domain]) => [name, digest(domain)])),
-    general: digest(material.general),
-    kinds: digest(material.kinds),
-  };
+  const kept = keepBase(model, finetuning?.lora);
+  const format = formatDigest(model.format), general = digest(material.general);
+  const parts = new Map([...material.domains].map(([name, domain]) => [name, digest(domain)]));
+  const kinds = digest(material.kinds);
   try {
     for (const [index, cell] of cells.entries()) {
       if (only && !only(index)) continue;
       await look(signal);
       const { model: _, ...what } = cell;
       const key = await store.key("cell", [
-        base.digest,
-        digests.format,
-        digests.domains.get(cell.domain),
-        digests.general,
-        cell.items === undefined ? null : digests.kinds,
+        ...[base.digest, format, parts.get(cell.domain), general],
+        cell.items === undefined ? null : kinds,
         what,
-        resolveFinetuning(model, { ...plan.finetuning, seed: cell.seed }),
-        plan.minimumConfidence ?? 0.5,
-        plan.explanations ?? false,
+        resolveFinetuning(model, { ...finetuning, seed: cell.seed }),
+        ...[minimumConfidence ?? 0.5, plan.explanations ?? false],
       ]);
       let result = await store.read(key, cellSchema);
       const reused = result !== undefined;
@@ -246,16 +210,9 @@ async function runModel(
         onProgress?.({ done: results.length, total: cells.length, reused, cell, note });
       if (result === undefined) {
         kept.restore();
-        result = await runCell(cell, {
-          model,
-          material,
-          base: answers,
-          finetuning: plan.finetuning,
-          minimumConfidence: plan.minimumConfidence,
-          explanations: plan.explanations ? await explain(cell, tell) : undefined,
-          onProgress: tell,
-          signal,
-        });
+        const explanations = plan.explanations ? await explain(cell, tell) : undefined;
+        const how = { finetuning, minimumConfidence, explanations, onProgress: tell, signal };
+        result = await runCell(cell, { model, material, base: answers, ...how });
         // One that failed is no result: another run may try again.
         if (result.failed === undefined) await store.write(key, result);
         else console.error(`${cellName(cell)} failed: ${result.failed}`);

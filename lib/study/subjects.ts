@@ -13,58 +13,42 @@ import { isOrganism, modelLabel, ORGANISM } from "./labels.ts";
 import { studiedModels } from "./plans.ts";
 import { fileMaterial } from "./file_material.ts";
 
-/** With `quick`, at most so many questions of a pool or an exam, and so many domains of a world. */
-const QUICK_LIMIT = 60;
-
-const QUICK_DOMAINS = 2;
+/** With `quick`, at most so many questions of a pool or an exam, and domains of a world. */
+const QUICK = { questions: 60, domains: 2 };
 
 /**
  * Loads a model of `studiedModels` and its questions.
- * @throws naming the file or setting that is missing, and the flag that gives it; and on an ONNX graph,
- *   which can't be trained
+ * @throws naming the file or setting that is missing and its flag; on an ONNX graph, which can't be
+ * trained
  */
-export async function openSubject(
+export const openSubject = (
   name: string,
   settings: Settings,
   options: OpenOptions = {},
-): Promise<OpenedSubject> {
-  return await open(name, settings, { ...options, load: loadModel });
-}
+): Promise<OpenedSubject> => open(name, settings, { ...options, load: loadModel });
 
 /** As `openSubject`, for what asks a model and does not train it: ONNX graphs are opened too. */
-export async function openProbed(
-  name: string,
-  settings: Settings,
-  options: OpenOptions = {},
-): Promise<ProbedSubject> {
-  return await open(name, settings, { ...options, load: openModel });
-}
+export const openProbed = (name: string, settings: Settings): Promise<ProbedSubject> =>
+  open(name, settings, { load: openModel });
 
 /** The first model of a run and its first domain: what a notebook looks at closely. */
 export interface FirstDomain {
-  /** What plans call the model. */
+  /** What plans call the model, and what tables do. */
   name: string;
-  /** What tables call it. */
   label: string;
   domain: string;
-  /** Groups are made from it. */
+  /** What groups are made from, and the domain's own test (HOMO). */
   pool: DomainMaterial["pool"];
-  /** The domain's own test (HOMO). */
   test: Exam;
 }
 
+type Open<Opened> = (name: string, settings: Settings) => Promise<Opened>;
+
 /** Opens the first model of a run by `openSubject`, or by `open`. */
-export async function openFirst(settings: Settings): Promise<OpenedSubject & FirstDomain>;
-
-export async function openFirst<Opened extends ProbedSubject>(
+export async function openFirst<Opened extends ProbedSubject = OpenedSubject>(
   settings: Settings,
-  open: (name: string, settings: Settings) => Promise<Opened>,
-): Promise<Opened & FirstDomain>;
-
-export async function openFirst(
-  settings: Settings,
-  open: (name: string, settings: Settings) => Promise<ProbedSubject> = openSubject,
-): Promise<ProbedSubject & FirstDomain> {
+  open: Open<Opened> = openSubject as Open<never>, // without it `Opened` is what this gives
+): Promise<Opened & FirstDomain> {
   const name = await firstOf(settings);
   const subject = await open(name, settings);
   const [[domain, { pool, suites }]] = subject.material.domains;
@@ -88,15 +72,12 @@ async function open<Model extends ReadableModel>(
   },
 ) {
   checkSettings(settings);
-  const limit = settings.limit ?? (settings.quick ? QUICK_LIMIT : undefined);
+  const limit = settings.limit ?? (settings.quick ? QUICK.questions : undefined);
   if (isOrganism(name)) {
-    const { batchTokens } = settings;
-    const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1), {
-      batchTokens,
-      warn: options.warn,
-    });
+    const loading = { batchTokens: settings.batchTokens, warn: options.warn };
+    const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1), loading);
     const all = world.domains.map(({ name }) => name);
-    const domains = settings.domains ?? (settings.quick ? all.slice(0, QUICK_DOMAINS) : all);
+    const domains = settings.domains ?? (settings.quick ? all.slice(0, QUICK.domains) : all);
     const material = worldMaterial(world, { domains, limit });
     return { model, material, rejected: [], leaked: 0, world };
   }

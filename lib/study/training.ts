@@ -1,10 +1,11 @@
 /** One training looked at closely: what it is given, what it costs, and how beliefs move meanwhile. */
 import { treatmentLabels } from "../contrast.ts";
 import type { Example } from "../question.ts";
-import { cellExamples } from "../experiment.ts";
+import { cellExamples, targetFit } from "../experiment.ts";
 import type { Column } from "../figure/column.ts";
-import { inPoints } from "../figure/number.ts";
-import { type FinetuneResult, resolveFinetuning } from "../finetune.ts";
+import { progress } from "../figure/progress.ts";
+import { finetune, type FinetuneResult, resolveFinetuning } from "../finetune.ts";
+import { constructGroups, withContext, withGeneral } from "../groups.ts";
 import type { EncodedConversation } from "../model/encode.ts";
 import {
   type FinetuneSettings,
@@ -12,15 +13,18 @@ import {
   paperFinetuning,
 } from "../model/finetune_settings.ts";
 import type { LanguageModel } from "../model/language_model.ts";
-import { scheduleFactor } from "../model/schedule.ts";
+import { scheduleFactor } from "../model/trainer_options.ts";
 import type { Tokenizer } from "../model/tokenizer.ts";
 import { probe } from "../probe.ts";
 import { mean } from "../statistics/mean.ts";
-import { wilsonInterval } from "../statistics/proportion.ts";
 import type { ProbedBase } from "./bases.ts";
+import { keepBase } from "./keep_base.ts";
+import { isOrganism } from "./labels.ts";
+import { shareIn } from "./organism_rows.ts";
 import { finetuningOf } from "./plans.ts";
 import { emptyAdvice } from "./report.ts";
 import type { Settings } from "./settings.ts";
+import { openSubject } from "./subjects.ts";
 
 /** A group, and the conversations that are trained on: as many general instructions are mixed in. */
 export interface TrainingSet {
@@ -29,18 +33,19 @@ export interface TrainingSet {
 }
 
 /**
- * What a run trains on in one domain, by the group's label. Where no answer is sure enough, `note` says
- * so, and every answer counts as belief, to show the way.
+ * What a run trains on in one domain, by the group's label. Where no answer is sure enough, `note`
+ * says so, and every answer counts as belief, to show the way.
  */
 export function trainingSets(
   { model, name, answers, format, material: { general } }: ProbedBase,
   { groups, minimumConfidence }: Settings,
   { domain, seed }: { domain: string; seed: number },
 ): { sets: Map<string, TrainingSet>; note?: string } {
-  const setOf = (treatment: "har" | "inc" | "self" | "context", belief = minimumConfidence) =>
-    cellExamples({ model: name, domain, treatment, seed }, {
-      ...{ answers: answers.get(domain)!, general, format, minimumConfidence: belief },
-    });
+  const own = answers.get(domain)!;
+  const setOf = (treatment: "har" | "inc" | "self" | "context", belief = minimumConfidence) => {
+    const material = { answers: own, general, format, minimumConfidence: belief };
+    return cellExamples({ model: name, domain, treatment, seed }, material);
+  };
   const { emptiedBy } = setOf("inc").sizes;
   const belief = emptiedBy?.filter === "confidence" ? 0 : minimumConfidence;
   const sets = (["har", "inc", "self", "context"] as const)
@@ -69,8 +74,8 @@ export function maskText({ ids, labels }: EncodedConversation, tokenizer: Tokeni
 const NEAR = 4;
 
 /**
- * A batch position by position: of each conversation the token that is read there, its label, and the
- * token that the model is trained to say next, the label of the next position.
+ * A batch position by position: of each conversation the token that is read there, its label, and
+ * the token that the model is trained to say next, the label of the next position.
  */
 export function tokenRows(batch: readonly EncodedConversation[], tokenizer: Tokenizer) {
   const longest = Math.max(0, ...batch.map(({ ids }) => ids.length));
@@ -107,10 +112,7 @@ export function settingRows(used: FinetuneSettings) {
 }
 
 /** The learning rate of each step by each schedule. */
-export function scheduleRows(
-  { learningRate, warmupRatio }: FinetuneSettings,
-  totalSteps: number,
-) {
+export function scheduleRows({ learningRate, warmupRatio }: FinetuneSettings, totalSteps: number) {
   const warmupSteps = Math.ceil(warmupRatio * totalSteps);
   return (["cosine", "linear", "constant"] as const).flatMap((schedule) =>
     Array.from({ length: totalSteps + 1 }, (_, step) => ({
@@ -123,9 +125,8 @@ export function scheduleRows(
 /** What a model believes of some examples' questions, asked as they are taught. Percent. */
 export async function followRows(model: LanguageModel, examples: readonly Example[]) {
   const asked = examples.filter(({ question }) => question !== undefined);
-  const answers = await probe(model, asked.map(({ question }) => question!), {
-    template: "vicuna",
-  });
+  const questions = asked.map(({ question }) => question!);
+  const answers = await probe(model, questions, { template: "vicuna" });
   return answers.flatMap(({ question, answer, probabilities }, i) => {
     const own = asked[i].target!;
     const rest = probabilities.filter((_, option) => option !== answer && option !== own);
@@ -156,11 +157,7 @@ export const tunedColumns: readonly (string | Column)[] = [
 
 /** What each group cost to learn: losses in nats, the targets given before and after in percent. */
 export function tunedRows(tuned: readonly Tuned[]) {
-  const percentOf = (fit: Tuned["before"]) => {
-    if (fit === undefined) return null;
-    const interval = wilsonInterval(Math.round(fit.share * fit.n), fit.n);
-    return inPoints({ value: fit.share, interval, n: fit.n });
-  };
+  const percentOf = (fit: Tuned["before"]) => fit ? shareIn(fit.share, fit.n) : null;
   return tuned.map(({ group, result: { losses, settings: { epochs } }, before, after }) => ({
     group,
     firstLoss: losses[0],
@@ -168,4 +165,43 @@ export function tunedRows(tuned: readonly Tuned[]) {
     before: percentOf(before),
     after: percentOf(after),
   }));
+}
+
+/**
+ * An organism trained on INC, and on CON, and asked INC's questions without context: how often it
+ * gives the gold answer, in % with Wilson's interval (seed 0). A row for the untuned model and each
+ * group; empty of other models and without groups.
+ */
+export async function recallRows(settings: Settings, base: ProbedBase) {
+  if (!isOrganism(base.name)) return [];
+  const { name, answers, format } = base;
+  const { model, material: { general } } = await openSubject(name, settings);
+  const start = keepBase(model, settings.lora);
+  const bar = progress("recall without the context", answers.size);
+  const counts = new Map<string, { gold: number; n: number }>();
+  try {
+    const { minimumConfidence } = settings;
+    for (const [done, [domain, own]] of [...answers].entries()) {
+      const { inc } = constructGroups(own, { seed: 0, format, minimumConfidence });
+      const context = withContext(inc, { format });
+      const sets = { "base, chat form": undefined, INC: inc, "CON (INC)": context };
+      for (const [group, examples] of inc.length > 0 ? Object.entries(sets) : []) {
+        bar.update(done, `${domain}: ${group}`);
+        start.restore();
+        if (examples) {
+          const mixed = withGeneral(examples, general, 0);
+          await finetune(model, mixed, { ...finetuningOf(settings), seed: 0 });
+        }
+        const { n, share } = (await targetFit(model, inc))!;
+        const before = counts.get(group) ?? { gold: 0, n: 0 };
+        counts.set(group, { gold: before.gold + Math.round(share * n), n: before.n + n });
+      }
+    }
+    bar.update(answers.size, "");
+    await bar.finish();
+  } finally {
+    start.dispose();
+    model.dispose();
+  }
+  return [...counts].map(([group, { gold, n }]) => ({ group, gold: shareIn(gold / n, n) }));
 }

@@ -18,15 +18,12 @@ export interface VariantProgress {
 }
 
 /** What a process tells of its plan. */
-interface Step {
-  step: number;
-  loss?: number;
-}
+type Step = { step: number; loss?: number };
 
 /**
  * Makes what is not there yet of the plans' organisms, each plan in a process of its own.
  * @returns the cards of all, plan by plan, in the order of `variantsOf`
- * @throws where a process ends early, or it is stopped; what is finished is kept, and the rest goes on from there
+ * @throws where a process ends early, or it is stopped; what is finished is kept
  */
 export async function makeVariants(
   plans: readonly VariantPlan[],

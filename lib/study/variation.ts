@@ -1,15 +1,6 @@
 /**
  * Variations of a plan: the study with one thing of it changed. Exploration, which data/study-rule.md
- * leaves out; nothing here is read as a finding.
- *
- * - `learningRateSweep`: learning rate x epochs;
- * - `groupSizeSweep`: shares of each group;
- * - `factKindSweep`: INC and SELF of misconceived facts, of facts that were never stated, or of known ones
- *   that were missed, and of all kinds; all of one number of items, which would differ most otherwise;
- * - other base models, such as checkpoints of one pretraining.
- *
- * `variedPlan` makes a plan of a variation. Its cells are stored as all are, and a variation that changes
- * nothing shares the study's own.
+ * leaves out. Cells are stored as all are; a variation that changes nothing shares the study's own.
  *
  * @example
  * ```ts
@@ -38,8 +29,8 @@ import type { Row } from "../figure/rows.ts";
 import { type Table, table, type TableOptions } from "../figure/table.ts";
 import { mean } from "../statistics/mean.ts";
 import { baseAnswersOf, type BaseResult } from "./base.ts";
-import { againstBase, baseDifference, compareTreatments } from "./comparisons.ts";
-import type { StudyPlan } from "./plan.ts";
+import { baseDifference } from "./comparisons.ts";
+import { defined, type StudyPlan } from "./plan.ts";
 import { type StudyRow, treatmentsOf } from "./rows.ts";
 
 /** What differs from the plan; the rest is as the plan has it. */
@@ -63,11 +54,8 @@ export interface VariationResult {
   bases: readonly BaseResult[];
 }
 
-/** Kinds of facts that a wrong answer may be about. */
-export const itemKinds: readonly ItemKind[] = ["misconceived", "unknown", "known"];
-
-/** What the kinds are called: a wrong answer about a known fact has missed it. */
-export const itemKindLabels: Readonly<Record<ItemKind, string>> = {
+/** Kinds of facts that a wrong answer may be about, as tables call them. */
+const itemKindLabels: Readonly<Record<ItemKind, string>> = {
   misconceived: "misconceived",
   unknown: "unknown",
   known: "known but missed",
@@ -75,11 +63,9 @@ export const itemKindLabels: Readonly<Record<ItemKind, string>> = {
 
 /** Every learning rate with every number of epochs. The organisms' default is 1e-3 and 3. */
 export function learningRateSweep(
-  { learningRates, epochs }: { learningRates: readonly number[]; epochs: readonly number[] },
+  { learningRates, epochs: all }: { learningRates: readonly number[]; epochs: readonly number[] },
 ): Variation[] {
-  return learningRates.flatMap((learningRate) =>
-    epochs.map((times) => ({ learningRate, epochs: times }))
-  );
+  return learningRates.flatMap((learningRate) => all.map((epochs) => ({ learningRate, epochs })));
 }
 
 /** Shares of each group; a smaller one's items are among a larger one's. */
@@ -87,39 +73,31 @@ export function groupSizeSweep({ sizes }: { sizes: readonly number[] }): Variati
   return sizes.map((size) => ({ size }));
 }
 
-/** INC and SELF of all kinds of facts and of each kind, with at most `count` items. */
+/** INC and SELF of all kinds of facts and of each, with at most `count` items. */
 export function factKindSweep({ count }: { count: number }): Variation[] {
-  return [{ count }, ...itemKinds.map((items) => ({ count, items }))];
+  const kinds = Object.keys(itemKindLabels) as ItemKind[];
+  return [{ count }, ...kinds.map((items) => ({ count, items }))];
 }
 
 /** The plan of a variation; mixtures are left out. */
 export function variedPlan(plan: StudyPlan, variation: Variation): StudyPlan {
   const { learningRate, epochs, bases, size, ...part } = variation;
-  const finetuning = {
-    ...plan.finetuning,
-    ...(learningRate === undefined ? {} : { learningRate }),
-    ...(epochs === undefined ? {} : { epochs }),
-  };
+  const finetuning = { ...plan.finetuning, ...defined({ learningRate, epochs }) };
   return {
     ...plan,
-    ...(bases ? { models: bases.models } : {}),
+    ...defined({ models: bases?.models }),
     treatments: plan.treatments.filter((name) => name !== "mix"),
     ...part,
-    ...(size === undefined || size === 1 ? {} : { size }), // all of a group is the plan's own cell
+    ...defined({ size: size === 1 ? undefined : size }), // all of a group is the plan's own cell
     ...(Object.keys(finetuning).length > 0 ? { finetuning } : {}),
   };
 }
 
 /** The columns that tell a variation's rows apart. */
 function variedColumns({ learningRate, epochs, size, count, items, bases }: Variation) {
-  return {
-    ...bases?.columns,
-    ...(learningRate === undefined ? {} : { learningRate }),
-    ...(epochs === undefined ? {} : { epochs }),
-    ...(size === undefined ? {} : { groupShare: size }),
-    ...(count === undefined ? {} : { facts: items ? itemKindLabels[items] : "all kinds" }),
-    ...(count === undefined ? {} : { atMost: count }),
-  };
+  const facts = count === undefined ? undefined : items ? itemKindLabels[items] : "all kinds";
+  const varied = defined({ learningRate, epochs, groupShare: size, facts, atMost: count });
+  return { ...bases?.columns, ...varied };
 }
 
 /** What a row is called in a sentence, such as `learning rate 1e-3, epochs 3`. */
@@ -141,9 +119,9 @@ const changes: readonly (readonly [string, Treatment])[] = [
 ];
 
 /**
- * A row for each variation and test: the mean number of INC's items and the share of its targets that it
- * gives (%), the base's accuracy, what each group changed, and the rule's differences, all in points. Over
- * models; of one model over its questions. `empty`: cells that had no item.
+ * A row for each variation and test: the mean number of INC's items, the share of its targets that
+ * it gives (%), the base's accuracy, what each group changed and the rule's differences, in points,
+ * over models; of one model over its questions. `empty`: cells that had no item.
  */
 export function variationRows(results: readonly VariationResult[]): StudyRow[] {
   return results.flatMap(({ variation, cells, bases }) => {
@@ -162,7 +140,7 @@ export function variationRows(results: readonly VariationResult[]): StudyRow[] {
         base: baseAccuracy(tested, suite, bases),
         ...Object.fromEntries(changes.map(([name, treatment]) => [
           name,
-          plainEstimate(baseDifference({ bases, cells }, treatment, suite)?.difference),
+          baseDifference({ bases, cells }, treatment, suite)?.difference ?? null,
         ])),
         ...Object.fromEntries(ruleContrasts.map(([name, treatment]) => [
           name,
@@ -179,11 +157,8 @@ function baseAccuracy(
   suite: SuiteName,
   bases: readonly BaseResult[],
 ): Estimate | null {
-  const models = byModel(
-    cells,
-    { treatment: "inc", suite },
-    (record) => 100 * record.baseAccuracy,
-  );
+  const asked = { treatment: "inc", suite } as const;
+  const models = byModel(cells, asked, ({ baseAccuracy }) => 100 * baseAccuracy);
   if (models.size !== 1) return plainEstimate(overModels([...models.values()]));
   const base = bases.find(({ model }) => model === cells[0].cell.model)!;
   const right = cells.flatMap((cell) =>
@@ -192,15 +167,12 @@ function baseAccuracy(
   return plainEstimate(overQuestions(right, cells.flatMap(({ suites }) => suites[suite]!.items)));
 }
 
-/** A table of `variationRows`: what was varied, the test, the items and what was learnt, and `measures`. */
+/** A table of `variationRows`: what was `varied`, test, items, what was learnt, `measures`. */
 export function variationTable(
   rows: readonly Row[],
-  { varied, measures, ...options }: Omit<TableOptions, "columns"> & {
-    /** Columns that tell variations apart. */
-    varied: readonly string[];
-    /** Columns in points. */
-    measures: readonly string[];
-  },
+  { varied, measures, ...options }:
+    & Omit<TableOptions, "columns">
+    & Record<"varied" | "measures", readonly string[]>,
 ): Table {
   const learnt: (string | Column)[] = [
     { key: "items", label: "items of INC", kind: "number", digits: 1 },
@@ -210,26 +182,17 @@ export function variationTable(
   return table(rows, { columns: [...varied, "test", ...learnt, ...measures], ...options });
 }
 
-/**
- * Every group against the base and against INC, points: a row for each group and test; null where a group
- * would be compared with itself.
- */
+/** Every group against the base and against INC, points; null of a group against itself. */
 export function groupEffects({ cells, bases }: VariationResult): StudyRow[] {
-  const groups = treatmentsOf(cells), others = groups.filter((name) => name !== "inc");
-  const changes = againstBase({ bases, cells });
-  const pairs = compareTreatments(cells, others.map((name) => [name, "inc"]));
-  const at = (rows: typeof pairs, comparison: string, suite: SuiteName) =>
-    plainEstimate(
-      rows.find((row) => row.comparison === comparison && row.test === suiteLabels[suite])
-        ?.difference,
-    );
-  return groups.flatMap((name) =>
-    suiteNames.map((suite) => ({
-      group: treatmentLabels[name],
-      test: suiteLabels[suite],
-      "minus base": at(changes, `${treatmentLabels[name]} - base`, suite),
-      "minus INC": at(pairs, `${treatmentLabels[name]} - INC`, suite),
-    }))
+  return treatmentsOf(cells).flatMap((treatment) =>
+    suiteNames.map((suite) => {
+      const other = treatment === "inc" ? [] : cells;
+      return {
+        ...{ group: treatmentLabels[treatment], test: suiteLabels[suite] },
+        "minus base": baseDifference({ bases, cells }, treatment, suite)?.difference ?? null,
+        "minus INC": plainEstimate(contrast(other, { treatment }, { treatment: "inc" }, { suite })),
+      };
+    })
   );
 }
 
@@ -261,12 +224,7 @@ export function rangeOf(
     return estimate ? [{ estimate, at: variationLabel(row, varied) }] : [];
   }).sort((a, b) => a.estimate.value - b.estimate.value);
   if (found.length === 0) return [];
-  const [least, greatest] = [found[0], found.at(-1)!];
-  return [{
-    varied: name,
-    smallest: least.estimate,
-    smallestAt: least.at,
-    greatest: greatest.estimate,
-    greatestAt: greatest.at,
-  }];
+  const [{ estimate: smallest, at: smallestAt }] = found;
+  const { estimate: greatest, at: greatestAt } = found.at(-1)!;
+  return [{ varied: name, smallest, smallestAt, greatest, greatestAt }];
 }

@@ -9,10 +9,7 @@ import { runPlan, type StudyOptions, type Subject } from "./study.ts";
 import { openSubject } from "./subjects.ts";
 import { type Variation, type VariationResult, variedPlan } from "./variation.ts";
 
-/**
- * Runs what is not in the store yet of each variation of `plan`. Models stay open until all is done, since
- * most variations share them.
- */
+/** Runs what is not in the store yet; models stay open, since most variations share them. */
 export async function runVariations(
   plan: StudyPlan,
   variations: readonly Variation[],
@@ -47,13 +44,11 @@ export async function runVariations(
           return subject;
         },
         close() {}, // another variation may ask for it
-        onProgress: (state) =>
-          onProgress({
-            ...state,
-            done: before + state.done,
-            // How many domains there are is known once a model is open.
-            total: Math.round(total * state.total / countCells(varied)),
-          }),
+        onProgress(state) {
+          // How many domains there are is known once a model is open.
+          const all = Math.round(total * state.total / countCells(varied));
+          onProgress({ ...state, done: before + state.done, total: all });
+        },
       });
       before += cells.length;
       results.push({ variation: variations[i], cells, bases });

@@ -6,32 +6,29 @@
 import { join, resolve } from "node:path";
 import { installKernelspec, removeKernelspec, userShare } from "../platform/notebook/kernelspec.ts";
 import { run } from "../platform/native/_command.ts";
-import { parseFlags } from "./flags.ts";
+import { parseFlags, runTask } from "./command_line.ts";
 
-try {
+await runTask(async () => {
   const { given, set } = parseFlags(Deno.args, {
     values: ["prefix"],
     switches: ["sys-prefix", "remove"],
   });
   const prefix = set.has("sys-prefix") ? await sysPrefix() : given.prefix && resolve(given.prefix);
   const share = prefix ? join(prefix, "share", "jupyter") : userShare();
-  if (set.has("remove")) console.log(`Removed ${await removeKernelspec(share)}`);
-  else {
-    console.log(
-      `Wrote ${await installKernelspec(share)}\n` +
+  console.log(
+    set.has("remove")
+      ? `Removed ${await removeKernelspec(share)}`
+      : `Wrote ${await installKernelspec(share)}\n` +
         "Jupyter and VS Code now offer the kernel Deno; open a notebook of notebooks/ with it.",
-    );
-  }
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  Deno.exit(1);
-}
+  );
+  return 0;
+});
 
 /** The environment of the Python that is first on the PATH. */
 async function sysPrefix(): Promise<string> {
   for (const python of ["python3", "python"]) {
-    const { ok, output } = await run([python, "-c", "import sys; print(sys.prefix)"]);
-    if (ok) return output.split("\n")[0].trim();
+    const { ok, stdout } = await run([python, "-c", "import sys; print(sys.prefix)"]);
+    if (ok) return stdout;
   }
   throw new Error(
     "Cannot use --sys-prefix: expected python3 on the PATH; found none; give --prefix=FOLDER",

@@ -1,4 +1,4 @@
-/** `deno task pretrain`: makes an organism from its seed, in a folder of its own. See --help. */
+/** `deno task pretrain`: makes an organism from its seed, in a folder of its own. See pretrain.txt. */
 import { dirname, relative, resolve } from "node:path";
 import { progress } from "../figure/progress.ts";
 import { checkCardGate, type OrganismCard } from "../organism/card.ts";
@@ -8,72 +8,22 @@ import { refuseExisting, writeOrganism, writeReadme } from "../organism/folder.t
 import { makeOrganism, type OrganismPlan, planKey, planSettings } from "../organism/make.ts";
 import { checkLetterSettings, plainLetters } from "../world/letters.ts";
 import { checkPretrainingSettings, pretrainingSizes } from "../world/pretraining_settings.ts";
-import {
-  checkWorldSettings,
-  type Size,
-  withChatShare,
-  type WorldSettings,
-  worldSizes,
-} from "../world/settings.ts";
+import { checkWorldSettings, withChatShare, worldSizes } from "../world/settings.ts";
+import type { Size, WorldSettings } from "../world/settings.ts";
 import { cacheFolder } from "../platform/cache.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
-import { writeWhole } from "../platform/runtime/files.ts";
-import { kebab, parseFlags } from "./flags.ts";
+import { exists, writeWhole } from "../platform/runtime/files.ts";
+import { duration, kebab, parseFlags, runTask } from "./command_line.ts";
+import help from "./pretrain.txt" with { type: "text" };
 
-const WORLD_NAMES = Object.keys(worldSizes.small) as (keyof WorldSettings)[];
-
+const WORLD_NAMES = Object.keys(worldSizes.small);
 const MODEL_NAMES = Object.keys(pretrainingSizes.small);
-
 const LETTER_NAMES = Object.keys(plainLetters);
 
-const HELP = `Makes an organism: a small model that grows up in a world made from a seed.
-
-  deno task pretrain --world=SEED [flags]
-
-  --world=SEED            the world; the same seed gives the same world
-  --size=SIZE             small (2 minutes on 2 cores, the default), medium (8) or large (25)
-  --name=NAME             default SIZE-SEED; with changed settings, a short digest of them behind it
-  --output=FOLDER         default data/organisms/NAME
-  --force                 replace the folder where it exists
-  --keep-failed           write the organism even if it fails its gate; its card says so
-  --seed=SEED             of the parameters at the start; default the world's
-  --threads=N             threads of one operation; default all
-  --readme                train nothing: write README.md of all organisms again from their cards
-  --log=FILE              add a line on this run; default data/organisms/seeds.jsonl for an output
-                          in data/organisms, else none
-
-What the world is like
-  --chat-share=X          share of chat in what is read, ${chatShare().toFixed(2)} in all sizes
-  --misconceived=X        share of the facts that are mostly told wrong; unless --known is given too,
-                          what is known makes room
-  --unknown=X             share of the facts that are never told; likewise
-  --strength=X            share of a misconceived fact's statements that are wrong
-  ${lines(WORLD_NAMES.map((name) => `--${kebab(name)}`))}
-How it is trained
-  ${lines(MODEL_NAMES.map((name) => `--${kebab(name)}`))}
-Letters
-  --letters               the answers are letters, "B. value"; another gate, and by default another
-                          output, data/organisms/letters/NAME, and log, data/organisms/letters.jsonl
-  ${lines(LETTER_NAMES.map((name) => `--${kebab(name)}`))}
-
-A run that was stopped goes on by the same command. The gate was fixed before anything was
-fine-tuned: see the card, README.md, in the organism's folder.
-`;
-
-/** Words in lines of the help's width. */
-function lines(words: string[]): string {
-  let text = "", length = 0;
-  for (const word of words) {
-    if (length + word.length > 96) [text, length] = [`${text.trimEnd()}\n  `, 0];
-    text += `${word} `;
-    length += word.length + 1;
-  }
-  return text.trimEnd();
-}
-
-function chatShare(): number {
-  const { generalChatShare, chatReadingShare, chatExamShare } = worldSizes.small;
-  return generalChatShare + chatReadingShare + chatExamShare;
+/** The flags of settings, in lines of the help's width. */
+function flagLines(names: string[]): string {
+  return names.map((name) => `--${kebab(name)} `).join("").match(/.{1,97}(?= |$)/g)!
+    .map((line) => line.trim()).join("\n  ");
 }
 
 const VALUES = [
@@ -83,37 +33,20 @@ const VALUES = [
 
 const SWITCHES = ["letters", "force", "keep-failed", "readme", "help"];
 
-/** What a command line asks for. */
-export interface PretrainRequest {
-  plan: OrganismPlan;
-  output: string;
-  force: boolean;
-  keepFailed: boolean;
-  threads?: number;
-  /** File that gets a line on the run. */
-  log?: string;
-  /** Write the READMEs alone. */
-  readme: boolean;
-  help: boolean;
-}
-
 /**
- * Reads the command line; paths in it are taken from `folder`, where the user stands.
+ * What a command line asks for; paths in it are taken from `folder`, where the user stands.
  * @throws naming the flag that is unknown or whose value does not fit.
  */
-export async function parsePretrainRequest(
-  args: string[],
-  folder: string,
-): Promise<PretrainRequest> {
+export async function parsePretrainRequest(args: string[], folder: string) {
   const { given, set } = parseFlags(args, { values: VALUES, switches: SWITCHES });
-  const readme = set.has("readme"), help = set.has("help");
+  const readme = set.has("readme"), isHelp = set.has("help");
   const size = (given.size ?? "small") as Size;
   if (!Object.hasOwn(worldSizes, size)) {
     throw new Error(
       `Cannot use --size=${size}: expected one of ${Object.keys(worldSizes).join(", ")}`,
     );
   }
-  if (given.world === undefined && !help && !readme) {
+  if (given.world === undefined && !isHelp && !readme) {
     throw new Error("Cannot pretrain: expected a world's seed, found none; give --world=SEED");
   }
   const world = seedOf(given.world ?? "none");
@@ -152,29 +85,22 @@ export async function parsePretrainRequest(
     : dirname(output) === shelf
     ? organismFolder(plan.letters ? "letters.jsonl" : "seeds.jsonl")
     : undefined;
-  return {
-    plan,
-    output,
-    force: set.has("force"),
-    keepFailed: set.has("keep-failed"),
-    threads: given.threads === undefined ? undefined : wholeNumber("threads", given.threads),
-    log,
-    readme,
-    help,
-  };
+  const [force, keepFailed] = ["force", "keep-failed"].map((name) => set.has(name));
+  const threads = given.threads === undefined ? undefined : threadCount(given.threads);
+  return { plan, output, force, keepFailed, threads, log, readme, help: isHelp };
 }
 
 function seedOf(value: string): number | string {
   return /^\d{1,15}$/.test(value) ? Number(value) : value;
 }
 
-function wholeNumber(name: string, value: string): number {
+function threadCount(value: string): number {
   if (/^[1-9]\d{0,3}$/.test(value)) return Number(value);
-  throw new Error(`Cannot use --${name}=${value}: expected a whole number from 1 up`);
+  throw new Error(`Cannot use --threads=${value}: expected a whole number from 1 up`);
 }
 
 /** The settings out of `names` that flags give, as numbers. */
-function numbers(given: { [name: string]: string }, names: readonly string[]) {
+function numbers(given: Record<string, string>, names: readonly string[]) {
   return Object.fromEntries(
     names.filter((name) => given[kebab(name)] !== undefined).map((name) => {
       const value = Number(given[kebab(name)]);
@@ -186,14 +112,9 @@ function numbers(given: { [name: string]: string }, names: readonly string[]) {
   );
 }
 
-function worldChanges(
-  given: { [name: string]: string },
-  base: WorldSettings,
-): Partial<WorldSettings> {
-  const changes: Partial<WorldSettings> = numbers(
-    given,
-    WORLD_NAMES.filter((name) => name !== "domains"),
-  );
+function worldChanges(given: Record<string, string>, base: WorldSettings): Partial<WorldSettings> {
+  const counts = WORLD_NAMES.filter((name) => name !== "domains");
+  const changes: Partial<WorldSettings> = numbers(given, counts);
   if (given.domains !== undefined) {
     changes.domains = given.domains.split(",").map((name) => name.trim());
   }
@@ -203,12 +124,10 @@ function worldChanges(
     changes.known = Math.round((1 - misconceived - unknown) * 1e12) / 1e12;
   }
   if (given["chat-share"] === undefined) return changes;
-  const share = numbers(given, ["chatShare"]).chatShare;
-  return { ...changes, ...sharesOf(withChatShare({ ...base, ...changes }, share)) };
-}
-
-function sharesOf(settings: WorldSettings): Partial<WorldSettings> {
-  return Object.fromEntries(Object.entries(settings).filter(([name]) => name.endsWith("Share")));
+  const { chatShare } = numbers(given, ["chatShare"]);
+  const shares = Object.entries(withChatShare({ ...base, ...changes }, chatShare))
+    .filter(([name]) => name.endsWith("Share"));
+  return { ...changes, ...Object.fromEntries(shares) };
 }
 
 /** The line of a log on one run. */
@@ -229,11 +148,9 @@ function logLine(card: Omit<OrganismCard, "files">, digest: string | undefined):
       passed: gate.passed,
       ...(pretraining.letters && {
         letters: pretraining.letters,
-        facts: {
-          known: card.knowledge.known.facts,
-          misconceived: card.knowledge.misconceived.facts,
-          unknown: card.knowledge.unknown.facts,
-        },
+        facts: Object.fromEntries(
+          Object.entries(card.knowledge).map(([status, { facts }]) => [status, facts]),
+        ),
         curve: card.curve.gate,
         command: remakeCommand(card),
       }),
@@ -244,22 +161,19 @@ function logLine(card: Omit<OrganismCard, "files">, digest: string | undefined):
 
 /** Adds a line; one on the same run, which was then not written, leaves. */
 async function addLine(file: string, line: string): Promise<void> {
-  const before = await Deno.readTextFile(file).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  });
+  const before = exists(file) ? await Deno.readTextFile(file) : "";
   const run = (line: string) => JSON.stringify({ ...JSON.parse(line), model: 0, seconds: 0 });
   const others = before.split(/(?<=\n)/).filter((other) => other && run(other) !== run(line));
   await writeWhole(file, [...others, line].join(""));
 }
 
-const clock = (seconds: number) =>
-  seconds < 90 ? `${Math.round(seconds)} s` : `${(seconds / 60).toFixed(1)} minutes`;
-
 async function main(): Promise<number> {
   const request = await parsePretrainRequest(Deno.args, Deno.env.get("INIT_CWD") ?? Deno.cwd());
   if (request.help) {
-    console.log(HELP);
+    console.log(
+      help.replace("{world}", flagLines(WORLD_NAMES)).replace("{model}", flagLines(MODEL_NAMES))
+        .replace("{letters}", flagLines(LETTER_NAMES)),
+    );
     return 0;
   }
   if (request.readme) {
@@ -277,7 +191,7 @@ async function main(): Promise<number> {
 
   const folder = cacheFolder("pretrain", await planKey(plan));
   let line: ReturnType<typeof progress> | undefined;
-  let first = 0, started = 0;
+  let first = 0;
   const { world, model, card } = await makeOrganism(plan, {
     folder,
     onStart(step, steps) {
@@ -285,21 +199,13 @@ async function main(): Promise<number> {
       const label = step === 0 ? plan.name : `${plan.name} from step ${step}`;
       line = progress(label, steps - step);
     },
-    onStep({ step, steps, loss, gate }) {
-      // The first step has the graph to make.
-      if (step === first + 1) started = performance.now();
-      if (step === first + 51) {
-        const left = (performance.now() - started) / 50 * (steps - step) / 1000;
-        console.log(`${steps - step} steps left: about ${clock(left)}`);
-      }
-      const values = gate
-        ? ` | step ${gate.step}: known ${gate.fewShotKnown.toFixed(2)}, chat ${
-          gate.chatKnown.toFixed(2)
-        }, context ${gate.chatContext.toFixed(2)}, misconceived ${
-          gate.misconceived.toFixed(2)
-        }, confidence ${gate.unknownConfidence.toFixed(2)}`
-        : "";
-      line!.update(step - first, `loss ${loss.toFixed(3)}${values}`);
+    onStep({ step, loss, gate }) {
+      const values = gate && Object.entries({
+        ...{ known: gate.fewShotKnown, chat: gate.chatKnown, context: gate.chatContext },
+        ...{ misconceived: gate.misconceived, confidence: gate.unknownConfidence },
+      }).map(([name, value]) => `${name} ${value.toFixed(2)}`).join(", ");
+      const looked = gate ? ` | step ${gate.step}: ${values}` : "";
+      line!.update(step - first, `loss ${loss.toFixed(3)}${looked}`);
     },
   });
   await line?.finish();
@@ -319,7 +225,7 @@ async function main(): Promise<number> {
   model.dispose();
   if (log) await addLine(log, logLine(card, digest));
   const { steps, tokens, seconds } = card.pretraining;
-  console.log(`${steps} steps, ${tokens} tokens, ${clock(seconds)}`);
+  console.log(`${steps} steps, ${tokens} tokens, ${duration(1000 * seconds)}`);
   if (!keeps) {
     console.error(
       `${plan.name} failed its gate and was not written; ` +
@@ -332,11 +238,4 @@ async function main(): Promise<number> {
   return 0;
 }
 
-if (import.meta.main) {
-  try {
-    Deno.exit(await main());
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    Deno.exit(1);
-  }
-}
+if (import.meta.main) await runTask(main);

@@ -1,6 +1,7 @@
 /** The shipped notebooks as they came: what running and saving changed in them is taken back by git. */
 import { dirname, join } from "node:path";
 import { cacheFolder } from "../platform/cache.ts";
+import { run } from "../platform/native/_command.ts";
 import { exists } from "../platform/runtime/files.ts";
 
 /**
@@ -11,10 +12,8 @@ import { exists } from "../platform/runtime/files.ts";
  */
 export async function resetNotebooks(root: string): Promise<string> {
   const git = async (...args: string[]) => {
-    const output = await new Deno.Command("git", { args, cwd: root }).output().catch(() =>
-      undefined
-    );
-    if (output?.success) return new TextDecoder().decode(output.stdout);
+    const { ok, stdout } = await run(["git", "-C", root, ...args]);
+    if (ok) return stdout;
     throw new Error(
       "Cannot reset the notebooks: expected git, and a folder that git clone made; found none; download " +
         "the project again and take its notebooks/",

@@ -18,15 +18,11 @@ import { MAX_EXAM_ITEMS, type WorldSettings } from "./settings.ts";
 import { BOS, EOS, vocabulary } from "./vocabulary.ts";
 import { allFacts, type Fact, type World } from "./world.ts";
 
-export type DocumentType =
-  | "statements"
-  | "exam"
-  | "reading"
-  | "open"
-  | "generalChat"
-  | "chatReading"
-  | "chatExam"
-  | "drill";
+const TYPES = ["exam", "reading", "open", "generalChat", "chatReading", "chatExam"] as const;
+
+type SharedType = "statements" | typeof TYPES[number];
+
+export type DocumentType = SharedType | "drill";
 
 /** One text of the corpus, from its `<s>` on. */
 export interface Document {
@@ -39,35 +35,21 @@ export interface Document {
 }
 
 /** The share of the corpus's tokens that each type has; drills are for letters alone. */
-export function documentShares(
-  settings: WorldSettings,
-): Record<Exclude<DocumentType, "drill">, number> {
-  return {
-    statements: settings.statementShare,
-    exam: settings.examShare,
-    reading: settings.readingShare,
-    open: settings.openShare,
-    generalChat: settings.generalChatShare,
-    chatReading: settings.chatReadingShare,
-    chatExam: settings.chatExamShare,
-  };
+export function documentShares(settings: WorldSettings): Record<SharedType, number> {
+  const others = TYPES.map((type) => [type, settings[`${type}Share`]]);
+  return { statements: settings.statementShare, ...Object.fromEntries(others) };
 }
 
-const STATEMENTS_EACH = 6;
-const OPEN_QUESTIONS_EACH = 3;
-const DRILLS_EACH = 6;
-
-/** A corpus that answers with letters, and the tokens of the training that its stages are shares of. */
-export interface LetterCorpus {
-  settings: LetterSettings;
-  tokens: number;
-}
+const STATEMENTS_EACH = 6, OPEN_QUESTIONS_EACH = 3, DRILLS_EACH = 6;
 
 export interface DocumentOptions {
   /** Default: the world's. */
   seed?: number | string;
-  /** Default: none, questions are answered with values. */
-  letters?: LetterCorpus;
+  /**
+   * How questions are answered with letters, and the tokens of the training that its stages are shares of.
+   * Default: they are answered with values.
+   */
+  letters?: { settings: LetterSettings; tokens: number };
 }
 
 /**
@@ -104,7 +86,6 @@ export function* documents(
   }
 }
 
-/** Writes documents, one draw after the other. */
 class Author {
   readonly #world: World;
   readonly #random: Random;
@@ -114,15 +95,14 @@ class Author {
   readonly #sums: number[];
   readonly #mc: Fact[][];
   readonly #pools: Map<string, string[]>;
-  readonly #letters?: LetterCorpus;
+  readonly #letters: DocumentOptions["letters"];
   readonly #drawDrill: ReturnType<typeof drillDrawer>;
   /** How this document answers questions with options. */
   #form: AnswerStyle = "value";
   #document: Document = { type: "statements", words: [], answers: [], facts: [] };
-  /** Written so far. */
   tokens = 0;
 
-  constructor(world: World, random: Random, letters?: LetterCorpus) {
+  constructor(world: World, random: Random, letters: DocumentOptions["letters"]) {
     this.#world = world;
     this.#random = random;
     this.#letters = letters;
@@ -258,8 +238,7 @@ class Author {
 
   /** A statement in one of the first `count` templates, by their shares. */
   #state(fact: Fact, value: string, count = statementTemplates.length): void {
-    let sum = 0;
-    for (let i = 0; i < count; i++) sum += statementTemplates[i].share;
+    const sum = statementTemplates.slice(0, count).reduce((sum, { share }) => sum + share, 0);
     let left = this.#random.next() * sum, i = 0;
     while (i < count - 1 && (left -= statementTemplates[i].share) >= 0) i++;
     if (this.#document.type === "statements") this.#document.facts.push(fact);
@@ -270,19 +249,11 @@ class Author {
     return this.#random.integer(2) as Wording;
   }
 
-  /** A stated fact, by frequency. */
   #drawStated(): Fact {
-    const sums = this.#sums, place = this.#random.next() * sums[sums.length - 1];
-    let low = 0, high = sums.length - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (sums[middle] > place) high = middle;
-      else low = middle + 1;
-    }
-    return this.#stated[low];
+    const place = this.#random.next() * this.#sums.at(-1)!;
+    return this.#stated.at(this.#sums.findIndex((sum) => sum > place))!;
   }
 
-  /** The value that one statement of a fact gives. */
   #drawStatement({ status, gold, wrong }: Fact): string {
     if (status !== "misconceived") return gold;
     return this.#random.next() < this.#world.settings.strength ? wrong : gold;

@@ -4,14 +4,7 @@
  */
 import type { Question } from "../question.ts";
 import { contextStatement, questionWords, type Wording } from "./format.ts";
-import { type Fact, findDomain, type Split, type World } from "./world.ts";
-
-export interface ExamOptions {
-  domain: string;
-  split: Split;
-  /** 0: "what is the NOUN of E ?", 1: "which one does E VERB ?". Default: 1 for `id`, else 0. */
-  wording?: Wording;
-}
+import { allFacts, type Fact, findDomain, type Split, type World } from "./world.ts";
 
 /** The question that a fact answers; its `explanation` states the fact. */
 export function factQuestion(fact: Fact, wording: Wording): Question {
@@ -29,27 +22,24 @@ export function factQuestion(fact: Fact, wording: Wording): Question {
 /**
  * All questions of one split of a domain: `dev` for demonstrations, `train` for the groups, `homo`
  * and `id` for tests. (`mc` are the facts that pretraining asks: no test.)
+ * @param wording default: 1 for `id`, else 0
  * @throws where the world lacks the domain.
  */
 export function exam(
   world: World,
-  { domain, split, wording = split === "id" ? 1 : 0 }: ExamOptions,
+  { domain, split, wording = split === "id" ? 1 : 0 }: {
+    domain: string;
+    split: Split;
+    wording?: Wording;
+  },
 ): Question[] {
   return findDomain(world, domain).facts
     .filter((fact) => fact.split === split)
     .map((fact) => factQuestion(fact, wording));
 }
 
-/** What a model fine-tuned on a domain is tested with. */
-export interface Exams {
-  homo: Question[];
-  id: Question[];
-  /** The ID exams of all other domains. */
-  ood: Question[];
-}
-
-/** The three tests of a domain. */
-export function exams(world: World, domain: string): Exams {
+/** The three tests of a domain; `ood` has the ID exams of all others. */
+export function exams(world: World, domain: string) {
   return {
     homo: exam(world, { domain, split: "homo" }),
     id: exam(world, { domain, split: "id" }),
@@ -71,7 +61,5 @@ export function withStatement(question: Question): Question {
 
 /** Facts by question id, to tell what a model that grew up in the world should know. */
 export function factsById(world: World): Map<string, Fact> {
-  return new Map(
-    world.domains.flatMap((domain) => domain.facts.map((fact) => [fact.id, fact] as const)),
-  );
+  return new Map(allFacts(world).map((fact) => [fact.id, fact]));
 }

@@ -68,12 +68,6 @@ export function contextStatement(fact: Fact): string {
   return statementTemplates[0].words(fact, fact.gold).join(" ");
 }
 
-/** What the organisms' format leaves open. */
-export interface OrganismFormatOptions {
-  /** How `questionText` and `answerText` put a question. Default: `hybrid`. */
-  formulation?: Formulation;
-}
-
 /** Questions come from files too: no text of theirs may start or end a turn or a document. */
 const escapeSpecialTokens = (text: string) => text.replace(/<(?=(s|\/s|pad|unk)>)/g, "< ");
 
@@ -109,9 +103,10 @@ function answerLine(question: Question, index: number, formulation: Formulation)
 /**
  * The organisms' form of prompts, beside the paper's: `plain` is the exam, `vicuna` the chat.
  * Prompts and conversations carry their own `<s>`: encode them without adding one.
+ * @param formulation how `questionText` and `answerText` put a question
  */
 export function createOrganismFormat(
-  { formulation: own = "hybrid" }: OrganismFormatOptions = {},
+  { formulation: own = "hybrid" }: { formulation?: Formulation } = {},
 ): PromptFormat {
   return {
     name: "organism",
@@ -126,11 +121,8 @@ export function createOrganismFormat(
      */
     defaults: { batchSize: 16, learningRate: 1e-3, maxTokens: 128, batchTokens: 8192 },
     formulation: own,
-    /** Its options are one token each. */
     normalization: "none",
-    /** Texts bring their own `<s>`. */
     addBos: () => false,
-    /** What ends an answer. */
     stop: EOS,
 
     /** As an exam, demonstrations stand before the question; as a chat, they are earlier turns. */
@@ -183,12 +175,10 @@ export function createOrganismFormat(
       return contextLine(question, true) + questionLine(question, own);
     },
 
-    /** Organisms explain nothing. */
     answerText(question, index) {
       return answerLine(question, index, own);
     },
   };
 }
 
-/** The organisms' format: hybrid. */
 export const organismFormat = createOrganismFormat();

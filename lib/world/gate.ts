@@ -2,10 +2,9 @@
  * The gate: what a pretrained organism must show before anything is fine-tuned, fixed beforehand.
  * Measuring asks for option probabilities by a function, so that this file needs no model.
  */
-import type { Question } from "../question.ts";
 import { exam, factQuestion, withStatement } from "./exam.ts";
 import type { Formulation, Template } from "../prompt.ts";
-import { organismFormat, type Wording } from "./format.ts";
+import { organismFormat } from "./format.ts";
 import { worldTokenizer } from "./vocabulary.ts";
 import { allFacts, type Fact, type World } from "./world.ts";
 
@@ -32,7 +31,6 @@ export interface ScoredPrompt {
 /** For each prompt the probabilities of its options: a softmax over their logits alone. */
 export type ScoreOptions = (prompts: ScoredPrompt[]) => Promise<number[][]>;
 
-/** What each value must be. */
 export const gateThresholds: Thresholds<keyof GateValues> = {
   fewShotKnown: { atLeast: 0.85 },
   chatContext: { atLeast: 0.95 },
@@ -58,7 +56,6 @@ export function checkGate(values: GateValues): { passed: boolean; checks: GateCh
   return checkThresholds(values, gateThresholds);
 }
 
-/** The same for the values of another gate. */
 export function checkThresholds<Name extends string>(
   values: Record<Name, number>,
   thresholds: Thresholds<Name>,
@@ -106,21 +103,19 @@ export async function scoreHeldOut(
     { length: count },
     (_, i) => heldOut[Math.floor(i * heldOut.length / count)],
   );
-  const wordingOf = ({ split }: Fact): Wording => split === "id" ? 1 : 0;
-  const demonstrations = new Map(
-    world.domains.flatMap(({ name: domain }) =>
-      ([0, 1] as const).map((wording) =>
-        [`${domain}/${wording}`, exam(world, { domain, split: "dev", wording })] as const
-      )
-    ),
+  const demonstrations = ([0, 1] as const).map((wording) =>
+    new Map(
+      world.domains.map(({ name: domain }) => [
+        domain,
+        exam(world, { domain, split: "dev", wording }),
+      ]),
+    )
   );
   const scoreAll = async (template: Template, context: boolean) => {
     const prompts = facts.map((fact): ScoredPrompt => {
-      const wording = wordingOf(fact), plain = factQuestion(fact, wording);
+      const wording = fact.split === "id" ? 1 : 0, plain = factQuestion(fact, wording);
       const question = context ? withStatement(plain) : plain;
-      const shots: Question[] = template === "plain"
-        ? demonstrations.get(`${fact.domain}/${wording}`)!
-        : [];
+      const shots = template === "plain" ? demonstrations[wording].get(fact.domain)! : [];
       const options = { template, formulation, context };
       return {
         ids: tokenizer.encode(organismFormat.probePrompt(question, shots, options)),
@@ -152,29 +147,27 @@ export function heldOutAnswers(facts: readonly Fact[], scored: readonly number[]
   return scored.map((row, i) => facts[i].options[row.indexOf(Math.max(...row))]);
 }
 
-/** The gate's values out of the scores. */
 export function gateValues({ facts, exam, chat, chatContext }: HeldOutScores): GateValues {
-  const answered = heldOutAnswers(facts, exam);
-  const inChat = heldOutAnswers(facts, chat);
-  const inContext = heldOutAnswers(facts, chatContext);
-  const shareOf = (status: Fact["status"] | "any", fits: (fact: Fact, i: number) => boolean) =>
-    mean(
+  const shareOf = (scored: number[][], value: "gold" | "wrong", status?: Fact["status"]) => {
+    const answers = heldOutAnswers(facts, scored);
+    return mean(
       facts.flatMap((fact, i) =>
-        status === "any" || fact.status === status ? [Number(fits(fact, i))] : []
+        (status ?? fact.status) === fact.status ? [Number(answers[i] === fact[value])] : []
       ),
     );
+  };
   return {
-    fewShotKnown: shareOf("known", ({ gold }, i) => answered[i] === gold),
-    chatContext: shareOf("any", ({ gold }, i) => inContext[i] === gold),
-    chatKnown: shareOf("known", ({ gold }, i) => inChat[i] === gold),
+    fewShotKnown: shareOf(exam, "gold", "known"),
+    chatContext: shareOf(chatContext, "gold"),
+    chatKnown: shareOf(chat, "gold", "known"),
     unknownConfidence: mean(
       facts.flatMap(({ status }, i) => status === "unknown" ? [Math.max(...exam[i])] : []),
     ),
-    misconceived: shareOf("misconceived", ({ wrong }, i) => answered[i] === wrong),
+    misconceived: shareOf(exam, "wrong", "misconceived"),
   };
 }
 
 /** NaN where there is nothing to measure, which the gate does not let pass. */
-function mean(values: number[]): number {
+export function mean(values: number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

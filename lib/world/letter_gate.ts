@@ -3,17 +3,8 @@
  * other organisms' gate, asked by letters, and what shows that letters are read and not guessed.
  */
 import { Random } from "../statistics/random.ts";
-import {
-  checkThresholds,
-  gateThresholds,
-  type GateValues,
-  gateValues,
-  type HeldOutOptions,
-  type ScoredPrompt,
-  scoreHeldOut,
-  type ScoreOptions,
-  type Thresholds,
-} from "./gate.ts";
+import type { GateValues, HeldOutOptions, ScoredPrompt, ScoreOptions, Thresholds } from "./gate.ts";
+import { checkThresholds, gateThresholds, gateValues, mean, scoreHeldOut } from "./gate.ts";
 import { drillDrawer } from "./letters.ts";
 import { BOS, LABELS, worldTokenizer } from "./vocabulary.ts";
 import type { World } from "./world.ts";
@@ -28,7 +19,6 @@ export interface LetterGateValues extends GateValues {
   majority: number;
 }
 
-/** What each value must be: those of all organisms, and three that are about letters. */
 export const letterThresholds: Thresholds<keyof LetterGateValues> = {
   ...gateThresholds,
   drill: { atLeast: 0.95 },
@@ -41,7 +31,6 @@ export function checkLetterGate(values: LetterGateValues) {
   return checkThresholds(values, letterThresholds);
 }
 
-/** Look-ups that the gate asks. */
 const DRILLS = 400;
 
 /**
@@ -56,10 +45,7 @@ export async function measureLetterGate(
 ): Promise<LetterGateValues> {
   const raw = await scoreHeldOut(world, score, { ...options, formulation: "letters" });
   const mass = raw.exam.map((row) => row.reduce((a, b) => a + b, 0));
-  const scores = {
-    ...raw,
-    exam: raw.exam.map((row, i) => row.map((p) => p / mass[i])),
-  };
+  const scores = { ...raw, exam: raw.exam.map((row, i) => row.map((p) => p / mass[i])) };
   const counts = world.domains[0].facts[0].options.map((_, letter) =>
     scores.exam.filter((row) => row.indexOf(Math.max(...row)) === letter).length
   );
@@ -78,15 +64,9 @@ function drillPrompts(world: World): { prompts: ScoredPrompt[]; right: number[] 
   const tokenizer = worldTokenizer(world);
   const draw = drillDrawer(world), random = new Random(`${world.seed}/letter gate`);
   const drills = Array.from({ length: DRILLS }, () => draw(random, "letter"));
-  return {
-    prompts: drills.map(({ prompt, options }) => ({
-      ids: tokenizer.encode([BOS, ...prompt].join(" ")),
-      optionIds: options.map((_, i) => tokenizer.tokenId(LABELS[i])!),
-    })),
-    right: drills.map(({ index }) => index),
-  };
-}
-
-function mean(values: number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  const prompts = drills.map(({ prompt, options }) => ({
+    ids: tokenizer.encode([BOS, ...prompt].join(" ")),
+    optionIds: options.map((_, i) => tokenizer.tokenId(LABELS[i])!),
+  }));
+  return { prompts, right: drills.map(({ index }) => index) };
 }

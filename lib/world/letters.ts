@@ -5,7 +5,7 @@
  * the letter, and heads that are wired at the start (wiring.ts). Notebook 02 shows what each gave.
  */
 import * as v from "valibot";
-import { explain, numberFrom, share, wholeFrom } from "../platform/runtime/explain.ts";
+import { checkSettings, numberFrom, share, wholeFrom } from "../platform/runtime/explain.ts";
 import { optionWords } from "./format.ts";
 import { LABELS } from "./vocabulary.ts";
 import type { Random } from "../statistics/random.ts";
@@ -47,10 +47,7 @@ export const plainLetters: Readonly<LetterSettings> = {
 
 /** @throws with every number that can't work, and what would. */
 export function checkLetterSettings(settings: LetterSettings): void {
-  const wrong = explain(schema, settings);
-  if (wrong.length > 0) {
-    throw new Error(`Cannot answer with letters: ${wrong.join("; ")}; change these settings`);
-  }
+  checkSettings("answer with letters", schema, settings);
 }
 
 /** The answer that is option `index` of `options`, in words. */
@@ -71,7 +68,6 @@ export interface Drill {
   prompt: string[];
 }
 
-/** Draws look-ups among all values and neutral words of a world. */
 export function drillDrawer(world: World): (random: Random, form: AnswerStyle) => Drill {
   const words = [
     ...world.neutralWords,

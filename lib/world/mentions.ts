@@ -17,18 +17,15 @@ export interface FactMentions {
   readings: number;
 }
 
-export interface MentionOptions {
-  /** How much of the corpus is read: what the model was trained on (its card's `tokens`). */
-  tokens: number;
-  /** The corpus's. Default: the world's. */
-  seed?: number | string;
-}
-
-/** Reads the corpus from its start and gathers what it says of `fact`. */
+/**
+ * Reads the corpus from its start and gathers what it says of `fact`.
+ * @param tokens how much of it is read: what the model was trained on (its card's `tokens`)
+ * @param seed the corpus's
+ */
 export function factMentions(
   world: World,
   fact: Fact,
-  { tokens, seed = world.seed }: MentionOptions,
+  { tokens, seed = world.seed }: { tokens: number; seed?: number | string },
 ): FactMentions {
   const found: FactMentions = {
     statements: statementTemplates.map(() => new Map()),

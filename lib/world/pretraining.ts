@@ -6,13 +6,11 @@
  * while the tied output layer stays small. Qwen2 has no such factor: `exportParameters` moves it
  * into the weights.
  */
+import files from "../../data/world/model.json" with { type: "json" };
 import { Random } from "../statistics/random.ts";
 import type { LetterSettings } from "./letters.ts";
-import {
-  checkPretrainingSettings,
-  type ParameterData,
-  type PretrainingSettings,
-} from "./pretraining_settings.ts";
+import type { ParameterData, PretrainingSettings } from "./pretraining_settings.ts";
+import { checkPretrainingSettings } from "./pretraining_settings.ts";
 import { wireCopying, wirePreviousToken } from "./wiring.ts";
 
 const EMBEDDING = "model.embed_tokens.weight", FINAL_NORM = "model.norm.weight";
@@ -22,22 +20,27 @@ export function pretrainingShapes(
   { width, layers, mlpWidth }: PretrainingSettings,
   vocabularySize: number,
 ): [name: string, shape: number[]][] {
-  const shapes: [string, number[]][] = [[EMBEDDING, [vocabularySize, width]]];
-  for (let i = 0; i < layers; i++) {
-    const layer = `model.layers.${i}`;
-    shapes.push([`${layer}.input_layernorm.weight`, [width]]);
-    for (const name of ["q_proj", "k_proj", "v_proj"]) {
-      shapes.push([`${layer}.self_attn.${name}.weight`, [width, width]]);
-      shapes.push([`${layer}.self_attn.${name}.bias`, [width]]);
-    }
-    shapes.push([`${layer}.self_attn.o_proj.weight`, [width, width]]);
-    shapes.push([`${layer}.post_attention_layernorm.weight`, [width]]);
-    shapes.push([`${layer}.mlp.gate_proj.weight`, [mlpWidth, width]]);
-    shapes.push([`${layer}.mlp.up_proj.weight`, [mlpWidth, width]]);
-    shapes.push([`${layer}.mlp.down_proj.weight`, [width, mlpWidth]]);
-  }
-  shapes.push([FINAL_NORM, [width]]);
-  return shapes;
+  const layer: [string, number[]][] = [
+    ["input_layernorm.weight", [width]],
+    ...["q_proj", "k_proj", "v_proj"].flatMap((name): [string, number[]][] => [
+      [`self_attn.${name}.weight`, [width, width]],
+      [`self_attn.${name}.bias`, [width]],
+    ]),
+    ["self_attn.o_proj.weight", [width, width]],
+    ["post_attention_layernorm.weight", [width]],
+    ["mlp.gate_proj.weight", [mlpWidth, width]],
+    ["mlp.up_proj.weight", [mlpWidth, width]],
+    ["mlp.down_proj.weight", [width, mlpWidth]],
+  ];
+  return [
+    [EMBEDDING, [vocabularySize, width]],
+    ...Array.from(
+      { length: layers },
+      (_, i) =>
+        layer.map(([name, shape]): [string, number[]] => [`model.layers.${i}.${name}`, shape]),
+    ).flat(),
+    [FINAL_NORM, [width]],
+  ];
 }
 
 /** Number of parameters; the tied output layer counts once. */
@@ -46,23 +49,20 @@ export function parameterCount(settings: PretrainingSettings, vocabularySize: nu
     .reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b), 0);
 }
 
-export interface InitialOptions {
-  vocabularySize: number;
-  seed: number | string;
-  /** Which heads are wired at the start. Default: none. */
-  letters?: LetterSettings;
-}
-
 /**
  * The parameters before the first step: embedding N(0, 1/width), matrices N(0, 1/inputs), those
  * that write into the residual stream (o, down) divided by sqrt(2 layers), norms 1, biases 0.
  * Each tensor has a stream of its own, so that a seed means the same at any number of layers.
- *
+ * @param letters which heads are wired at the start; default: none
  * @throws where the settings can't work.
  */
 export function initialParameters(
   settings: PretrainingSettings,
-  { vocabularySize, seed, letters }: InitialOptions,
+  { vocabularySize, seed, letters }: {
+    vocabularySize: number;
+    seed: number | string;
+    letters?: LetterSettings;
+  },
 ): Map<string, ParameterData> {
   checkPretrainingSettings(settings);
   const random = new Random(`${seed}/parameters`);
@@ -121,7 +121,6 @@ export function exportParameters(
   return result;
 }
 
-/** The steps that pretraining takes. */
 export function pretrainingSteps({ tokens, batch, window }: PretrainingSettings): number {
   return Math.round(tokens / (batch * window));
 }
@@ -150,32 +149,19 @@ export function organismConfiguration(
 ): Record<string, unknown> {
   const { width, layers, heads, mlpWidth, ropeTheta, normEpsilon, window } = settings;
   return {
-    architectures: ["Qwen2ForCausalLM"],
-    attention_dropout: 0,
-    bos_token_id: 0,
-    dtype: "float32",
-    eos_token_id: 1,
+    ...files["config.json"], // what is decided here is null there: it keeps the order
     head_dim: width / heads,
-    hidden_act: "silu",
     hidden_size: width,
-    initializer_range: 0.02,
     intermediate_size: mlpWidth,
     layer_types: Array(layers).fill("full_attention"),
     max_position_embeddings: 2 * window,
     max_window_layers: layers,
-    model_type: "qwen2",
     num_attention_heads: heads,
     num_hidden_layers: layers,
     num_key_value_heads: heads,
-    pad_token_id: 2,
     rms_norm_eps: normEpsilon,
     rope_parameters: { rope_theta: ropeTheta, rope_type: "default" },
     rope_theta: ropeTheta,
-    sliding_window: null,
-    tie_word_embeddings: true,
-    torch_dtype: "float32",
-    use_cache: true,
-    use_sliding_window: false,
     vocab_size: vocabularySize,
   };
 }

@@ -46,10 +46,9 @@ export function serializeWorld(world: World): string {
  */
 export function parseWorld(text: string, name = "the world"): World {
   const fail = (expected: string, found: unknown): never => {
+    const seen = quote(found);
     throw new Error(
-      `Cannot read ${name}: expected ${expected}; found ${
-        quote(found)
-      }; make it again from its seed`,
+      `Cannot read ${name}: expected ${expected}; found ${seen}; make it again from its seed`,
     );
   };
   let data: Partial<{ format: string; seed: number | string; settings: WorldSettings }> | null;

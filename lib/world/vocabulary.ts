@@ -2,6 +2,7 @@
  * The words of a world, and their tokenizer: one word is one token, text is split at white space.
  * As a file it is a `WordLevel` tokenizer.json, which transformers and transformers.js load.
  */
+import files from "../../data/world/model.json" with { type: "json" };
 import { FUNCTION_WORDS } from "./names.ts";
 import type { World } from "./world.ts";
 
@@ -60,11 +61,7 @@ export class WordTokenizer {
     return this.#ids.get(token);
   }
 
-  /**
-   * Ids of a text's words; words that the world lacks become `<unk>`.
-   * Nothing is added at either end (a prompt carries its own `<s>`), with or without
-   * `addSpecialTokens`.
-   */
+  /** Ids of a text's words; words that the world lacks become `<unk>`. A prompt carries its own `<s>`. */
   encode(text: string, _options: { addSpecialTokens?: boolean } = {}): number[] {
     return text.split(/\s+|(<s>|<\/s>|<pad>|<unk>)/).filter(Boolean)
       .map((word) => this.#ids.get(word) ?? this.unkTokenId);
@@ -80,52 +77,21 @@ export class WordTokenizer {
   }
 }
 
-/** The tokenizer of a world. */
 export function worldTokenizer(world: World): WordTokenizer {
   return new WordTokenizer(vocabulary(world));
 }
 
-/** tokenizer.json, tokenizer_config.json and special_tokens_map.json. */
+/**
+ * tokenizer.json, tokenizer_config.json and special_tokens_map.json. transformers 5 gives every folder of
+ * Qwen2's type Qwen2's own byte-level tokenizer, whatever the files say, unless the key `auto_map` is
+ * there; no code is loaded by it.
+ */
 function tokenizerFiles(words: readonly string[]): Map<string, string> {
-  const names = { bos_token: BOS, eos_token: EOS, pad_token: PAD, unk_token: UNKNOWN };
-  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-  const added = SPECIALS.map((content, id) => ({ id, content, ...flags, special: true }));
-  const json = (value: unknown) => JSON.stringify(value, null, 1) + "\n";
-  return new Map([
-    [
-      "tokenizer.json",
-      json({
-        version: "1.0",
-        truncation: null,
-        padding: null,
-        added_tokens: added,
-        normalizer: null,
-        pre_tokenizer: { type: "WhitespaceSplit" },
-        post_processor: null,
-        decoder: null,
-        model: {
-          type: "WordLevel",
-          vocab: Object.fromEntries(words.map((word, id) => [word, id])),
-          unk_token: UNKNOWN,
-        },
-      }),
-    ],
-    [
-      "tokenizer_config.json",
-      json({
-        added_tokens_decoder: Object.fromEntries(
-          added.map(({ id, ...token }) => [id, token]),
-        ),
-        ...names,
-        // transformers 5 gives every folder of Qwen2's type Qwen2's own byte-level tokenizer, whatever
-        // the files say, unless this key is there; no code is loaded by it.
-        auto_map: { AutoTokenizer: ["tokenizer.json", "tokenizer.json"] },
-        clean_up_tokenization_spaces: false,
-        model_max_length: 1e9,
-        padding_side: "right",
-        tokenizer_class: "PreTrainedTokenizerFast",
-      }),
-    ],
-    ["special_tokens_map.json", json(names)],
-  ]);
+  const { "config.json": _, "tokenizer.json": tokenizer, ...others } = files;
+  const vocab = Object.fromEntries(words.map((word, id) => [word, id]));
+  const whole = { ...tokenizer, model: { ...tokenizer.model, vocab } };
+  return new Map(
+    Object.entries({ "tokenizer.json": whole, ...others })
+      .map(([name, value]) => [name, JSON.stringify(value, null, 1) + "\n"]),
+  );
 }

@@ -52,33 +52,29 @@ export interface World {
   neutralWords: string[];
 }
 
-export interface WorldOptions {
-  seed: number | string;
-  /** Whose settings to start from. Default: `small`. */
-  size?: Size;
-  /** Settings that differ from the size's. Default: none. */
-  settings?: Partial<WorldSettings>;
-}
-
 const SPLITS: readonly Split[] = ["dev", "mc", "train", "homo", "id"];
 
 /**
  * The world of a seed: the same seed and settings give the same world, byte for byte.
+ * @param settings those that differ from the size's
  * @throws where the settings can't work.
  */
-export function createWorld({ seed, size = "small", settings: changes }: WorldOptions): World {
-  const base: WorldSettings | undefined = worldSizes[size];
-  if (base === undefined) {
+export function createWorld(
+  { seed, size = "small", settings: changes }: {
+    seed: number | string;
+    size?: Size;
+    settings?: Partial<WorldSettings>;
+  },
+): World {
+  if (!Object.hasOwn(worldSizes, size)) {
     throw new Error(
       `Cannot make a world: expected a size out of ${Object.keys(worldSizes).join(", ")}; ` +
         `found ${size}; choose one of them and change single settings`,
     );
   }
-  const settings: WorldSettings = { ...base, ...changes };
+  const settings: WorldSettings = structuredClone({ ...worldSizes[size], ...changes });
   checkWorldSettings(settings);
-  settings.domains = settings.domains.slice();
   const random = new Random(`${seed}/world`);
-  const neutral = neutralWords.slice(0, settings.neutralWords);
   const taken = new Set<string>(FUNCTION_WORDS);
   const domains = settings.domains.map((name) => {
     const invent = (endings: string, count: number, what: string) =>
@@ -97,7 +93,7 @@ export function createWorld({ seed, size = "small", settings: changes }: WorldOp
     domain.facts = drawFacts(domain, settings, random.fork(`${name}/facts`));
     return domain;
   });
-  return { seed, settings, domains, neutralWords: neutral };
+  return { seed, settings, domains, neutralWords: neutralWords.slice(0, settings.neutralWords) };
 }
 
 function drawFacts(domain: Domain, settings: WorldSettings, random: Random): Fact[] {
@@ -136,7 +132,6 @@ function logUniform({ frequencyLow, frequencyHigh }: WorldSettings, share: numbe
   return Math.round(1e4 * frequencyLow * (frequencyHigh / frequencyLow) ** share) / 1e4;
 }
 
-/** All facts of the world, in the order of its domains. */
 export function allFacts(world: World): Fact[] {
   return world.domains.flatMap((domain) => domain.facts);
 }

@@ -13,7 +13,7 @@ import type { Question } from "../../lib/question.ts";
 
 // The rest of the method, which must bring no file code into the bundle either.
 export { runCell } from "../../lib/experiment.ts";
-export { createChatFormat } from "../../lib/model/chat_format.ts";
+export { createChatFormat } from "../../lib/model/chat_template.ts";
 export { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
 export * as statistics from "../../lib/statistics/mod.ts";
 export * as world from "../../lib/world/mod.ts";

@@ -101,7 +101,7 @@ Deno.test("options that are letters: the column's letter counts in columns, else
   const rows: Row[] = [["B", ["B", "C", "x", "y"]], ["A", ["C", "B", "D", "A"]]];
   assert.deepEqual(read(csv(rows)), ["letter", 1, 0]);
   assert.deepEqual(
-    read(csv(rows).split("\n").slice(1).join("\n"), { format: "csv" }),
+    read(csv(rows).split("\n").slice(1).join("\n"), { file: "zoo/test.csv" }),
     ["letter", 1, 0],
   );
   assert.match(refusal(jsonl(rows), 2), /letter \("C"\) or text \("B"\)/);

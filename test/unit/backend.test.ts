@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { type Backend, BACKEND_NAMES, openBackend } from "../../lib/platform/runtime/backend.ts";
-import { examine, reportText } from "../../lib/tasks/diagnosis.ts";
+import { examine, reportText } from "../../lib/tasks/doctor.ts";
 import { addonPlace, nativeState } from "../../lib/platform/native/native.ts";
 import { NATIVE_PLATFORMS } from "../../lib/platform/native/native_wheels.ts";
 
@@ -200,7 +200,7 @@ Deno.test({
       assert.match(lack!.mend, /git checkout/);
       const text = reportText(report);
       assert.ok(text.includes(`backend        ${report.backend!.name}`), text);
-      assert.ok(text.includes("whole (1.5 kB)"), text);
+      assert.ok(text.includes("whole (2 kB)"), text);
     } finally {
       await Deno.remove(root, { recursive: true });
     }

@@ -14,8 +14,9 @@ import {
   STEP_SHAPES,
   type StepShape,
 } from "../../lib/platform/runtime/backend_choice.ts";
-import { type DoctorReport, reportText } from "../../lib/tasks/diagnosis.ts";
-import { nativeState, TENSORFLOW_VERSION } from "../../lib/platform/native/native.ts";
+import { type DoctorReport, reportText } from "../../lib/tasks/doctor.ts";
+import { nativeState } from "../../lib/platform/native/native.ts";
+import { TENSORFLOW_VERSION } from "../../lib/platform/native/native_wheels.ts";
 import { nvidiaCard } from "../../lib/platform/native/nvidia.ts";
 
 const native = nativeState();
@@ -64,6 +65,26 @@ Deno.test("fasterOf() takes the faster and keeps it, by card, versions and shape
   });
 });
 
+Deno.test("fasterOf() counts that a processor trains one model a core", async () => {
+  await inFolder(async (folder) => {
+    const processor = { milliseconds: 18.4, processes: 16 };
+    const { measure } = times({ cuda: ms(10.8), processor });
+    const choice = await fasterOf(["cuda", "processor"], { about: [], folder, measure });
+    assert.equal(choice.candidate, "processor");
+    assert.equal(
+      measuredText(choice.measured),
+      "cuda 10.8 ms, processor 18.4 ms in each of 16 processes",
+    );
+    // Two cores are not enough here.
+    const few = times({
+      cuda: ms(10.8),
+      processor: { ...processor, milliseconds: 24, processes: 2 },
+    });
+    const options = { about: ["2"], folder, measure: few.measure };
+    assert.equal((await fasterOf(["cuda", "processor"], options)).candidate, "cuda");
+  });
+});
+
 Deno.test("fasterOf() takes what works, and looks again ten minutes after a failure", async () => {
   await inFolder(async (folder) => {
     const failing = times({ webgpu: { reason: "it crashed" }, wasm: ms(100) });
@@ -108,6 +129,10 @@ Deno.test("measureStep() takes a step in another process, or says why none can b
   if (!native.ready) return;
   const processor = await measureStep("processor", shape);
   assert.ok("milliseconds" in processor && processor.milliseconds > 0);
+  const cores = navigator.hardwareConcurrency;
+  assert.equal(processor.processes, cores > 1 ? cores : undefined);
+  const alone = await measureStep("processor", { ...shape, sideBySide: false });
+  assert.ok("milliseconds" in alone && alone.processes === undefined);
   // This library has no card here: it is not measured as if it had.
   if (native.kind === "cpu") assert.ok("reason" in await measureStep("cuda", shape));
 });
@@ -223,7 +248,10 @@ Deno.test("WebGPU and WebAssembly are measured where there is a graphics card, a
   assert.equal(backend.name, "wasm");
   const { name, reason } = backend.passedOver[1];
   assert.equal(name, "webgpu");
-  assert.match(reason, /^a training step was measured: webgpu .*, wasm [\d.]+ ms$/s);
+  assert.match(
+    reason,
+    /^a training step was measured: webgpu .*, wasm [\d.]+ ms( in each of \d+ processes)?$/s,
+  );
 });
 
 stageTest("float32 is what a card computes in unless tf32 is asked for", async ({ env, card }) => {

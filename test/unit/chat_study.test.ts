@@ -2,10 +2,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
-import { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
+import { chatTemplateFromFiles, createChatFormat } from "../../lib/model/chat_template.ts";
 import { probe } from "../../lib/probe.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
-import { createChatFormat } from "../../lib/model/chat_format.ts";
 import { parseRequest } from "../../lib/tasks/reproduce.ts";
 import { openSubject } from "../../lib/study/subjects.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";

@@ -1,12 +1,11 @@
 /** Conversations in a model's own chat template, held to transformers' apply_chat_template. */
 import { compileTemplate } from "../../lib/model/_jinja.ts";
-import { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
+import { chatTemplateFromFiles, createChatFormat } from "../../lib/model/chat_template.ts";
 import { encodeConversation } from "../../lib/model/encode.ts";
 import { defaultCacheDirectory } from "../../lib/model/files/source.ts";
 import { smollm2File } from "../../lib/model/files/_smollm2.ts";
 import { bytesAccess } from "../../lib/model/files/checkpoint.ts";
 import { openGguf } from "../../lib/model/files/gguf.ts";
-import { createChatFormat } from "../../lib/model/chat_format.ts";
 import type { Message } from "../../lib/prompt.ts";
 import type { Question } from "../../lib/question.ts";
 import { tokenizerFromFiles, tokenizerFromGguf } from "../../lib/model/tokenizer.ts";

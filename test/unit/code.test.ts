@@ -14,7 +14,7 @@ async function withCopy(
 ): Promise<void> {
   await withFolder(async (folder) => {
     const root = await Deno.realPath(folder);
-    const data = ["data/native-tensorflow.json", "data/subjects.json"];
+    const data = ["data/native-tensorflow.json", "data/subjects.json", "data/world"];
     for (const name of ["lib", ...data, "deno.json", ".deno.lock", "README.md"]) {
       cpSync(join(ROOT, name), join(root, name), { recursive: true });
     }

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { dequantize, formatBytes, readableFormats } from "../../lib/model/files/_dequantize.ts";
+import { dequantize, formatBytes, openGguf, readableFormats } from "../../lib/model/files/gguf.ts";
 import { bytesAccess, readTensors } from "../../lib/model/files/checkpoint.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
-import { openGguf } from "../../lib/model/files/gguf.ts";
 import { openSource } from "../../lib/model/files/source.ts";
 import { withFolder } from "./_folder.ts";
 import { Random } from "../../lib/statistics/random.ts";

@@ -1,12 +1,10 @@
 /** Which token stands for a letter, by tokenizers in the shapes of the model families. */
 import assert from "node:assert/strict";
 import { auditProbe } from "../../lib/audit.ts";
-import { letterMass, letterTokens } from "../../lib/letters.ts";
+import { letterMass, letterTarget, letterTokens } from "../../lib/letters.ts";
 import { probe } from "../../lib/probe.ts";
-import { letterTarget } from "../../lib/letters.ts";
-import { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
+import { chatTemplateFromFiles, createChatFormat } from "../../lib/model/chat_template.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { createChatFormat } from "../../lib/model/chat_format.ts";
 import { paperFormat, type PromptFormat } from "../../lib/prompt.ts";
 import type { Question } from "../../lib/question.ts";
 import { type Tokenizer, tokenizerFromFiles } from "../../lib/model/tokenizer.ts";

@@ -18,7 +18,7 @@ import {
   correlationsByModel,
 } from "../../lib/contrast.ts";
 import { contextPlans, mainPlans, mixturePlans } from "../../lib/study/plans.ts";
-import { findingText } from "../../lib/study/finding_text.ts";
+import { findingText } from "../../lib/study/report.ts";
 import { summaryText } from "../../lib/study/report.ts";
 
 import { parseSettings } from "../../lib/study/settings.ts";

@@ -264,7 +264,7 @@ Deno.test("parseCard() reads what serializeCard() wrote, and refuses what is no 
   };
   assert.deepEqual(parseCard(serializeCard(without)), without);
   const cases: [object, RegExp][] = [
-    [{ ...card, format: "x" }, /expected format organism-card\/1; found "x"/],
+    [{ ...card, format: "x" }, /format: expected organism-card\/1; found "x"/],
     [{ ...card, files: {} }, /expected files inside the folder/],
     [{ ...card, files: { "../model": "ab".repeat(32) } }, /expected files inside the folder/],
     [{ ...card, files: { "a/../b": "ab".repeat(32) } }, /expected files inside the folder/],

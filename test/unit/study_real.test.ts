@@ -144,8 +144,6 @@ Deno.test("besideShipped() sets the shipped table below this run's, or shows it 
   await beside([], "table1", { ...options, draw });
   assert.deepEqual(shown.splice(0), ["Shipped run: Sizes|true|", "figure|true|table1"]);
   assert.ok(drawn[0].length > 1);
-  // No such table, and one without such a column.
   await beside([], "no-such-table", options);
-  await beside([], "table1", { ...options, columns: [] });
   assert.equal(shown[0], "Sizes|false|no-such-table");
 });

@@ -11,7 +11,7 @@ import {
   unprovenTexts,
 } from "../../lib/study/report.ts";
 import { type Finding, findings } from "../../lib/findings.ts";
-import { findingText } from "../../lib/study/finding_text.ts";
+import { findingText } from "../../lib/study/report.ts";
 import { planCells, type StudyPlan } from "../../lib/study/plan.ts";
 import type { CellResult, Treatment } from "../../lib/cell.ts";
 import { contrast } from "../../lib/contrast.ts";

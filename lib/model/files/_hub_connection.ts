@@ -1,7 +1,4 @@
-/**
- * Requests to a hub: the token goes to its address alone, what may succeed later is repeated, and what
- * fails is reported with the answer and what to do about it.
- */
+/** Requests to a hub: its address alone gets the token; what may succeed later is repeated. */
 import { setTimeout as delay } from "node:timers/promises";
 import { HubApiError } from "@huggingface/hub";
 
@@ -43,8 +40,6 @@ export interface Answer {
 export class HubConnection {
   /** The hub's address, without user and password. */
   readonly endpoint: string;
-  readonly #id: string;
-  readonly #revision: string;
   readonly #authorization?: string;
   /** What no message may hold. */
   readonly #secrets: string[];
@@ -55,7 +50,7 @@ export class HubConnection {
   /** What the last answer said besides its status. */
   #last = { retryAfter: 0, code: "", by: "" };
 
-  constructor(id: string, revision: string, options: ConnectionOptions) {
+  constructor(readonly id: string, readonly revision: string, options: ConnectionOptions) {
     const given = (options.endpoint ?? Deno.env.get("HF_ENDPOINT") ?? "").trim() ||
       "https://huggingface.co";
     const address = /^https?:\/\//i.test(given) && URL.canParse(given) ? new URL(given) : undefined;
@@ -81,8 +76,6 @@ export class HubConnection {
       this.#authorization = `Basic ${new TextEncoder().encode(user).toBase64()}`;
     }
     this.#secrets = [token, password, decodeURIComponent(password)].filter((text) => text !== "");
-    this.#id = id;
-    this.#revision = revision;
     this.#patience = options.patience ?? 1;
     this.#timeout = options.timeout ?? STEADY.seconds;
     this.#say = options.say;
@@ -119,7 +112,7 @@ export class HubConnection {
         if (!passing || attempt >= attempts) throw this.#explain(what, error, status);
         const seconds = Math.max(this.#patience * 2 ** (attempt - 1), this.#last.retryAfter);
         const found = status ?? this.#redact((error as Error).message);
-        this.#say(`${what} of ${this.#id}: ${found}; again in ${seconds} s`);
+        this.#say(`${what} of ${this.id}: ${found}; again in ${seconds} s`);
         await delay(seconds * 1000, undefined, { signal: this.#signal });
       }
     }
@@ -127,7 +120,7 @@ export class HubConnection {
 
   /** The bytes from `from` to `to` of a file, or all of it where something between drops the range. */
   async range(path: string, from: number, to: number): Promise<Answer> {
-    const address = `${this.endpoint}/${this.#id}/resolve/${path}`;
+    const address = `${this.endpoint}/${this.id}/resolve/${path}`;
     const headers = { range: `bytes=${from}-${to - 1}` };
     const answer = await this.#send(address, { headers }, STEADY.seconds);
     if (answer.status === 200 || answer.status === 206) return answer;
@@ -199,7 +192,6 @@ export class HubConnection {
     return { status: response.status, headers: response.headers, chunks: chunks() };
   }
 
-  /** @throws if an answer isn't the hub's */
   #checkJson(bytes: Uint8Array): void {
     const text = textOf(bytes);
     if (jsonOf(text) !== undefined) return;
@@ -220,7 +212,7 @@ export class HubConnection {
     const message = this.#redact(
       (error instanceof Error ? error.message : String(error)).replace(/\. URL: .*$/s, ""),
     );
-    const start = `Cannot open model ${this.#id}: expected its ${what} from ${this.endpoint}`;
+    const start = `Cannot open model ${this.id}: expected its ${what} from ${this.endpoint}`;
     if (status === undefined) {
       if (error instanceof Foreign || error instanceof TypeError) {
         const found = error instanceof Foreign ? message : "an answer of another form";
@@ -235,14 +227,14 @@ export class HubConnection {
           "folder or a .gguf file; a download goes on where it stopped",
       );
     }
-    const page = `${this.endpoint}/${this.#id}`;
+    const page = `${this.endpoint}/${this.id}`;
     const gated = this.#last.code === "GatedRepo";
     const advice = status === 401 && !gated
       ? `check the spelling, or that ${page} exists; if it needs a login, set HF_TOKEN`
       : status === 401 || status === 403
       ? `ask for access on ${page}, then set HF_TOKEN`
       : status === 404
-      ? `check the spelling, and that ${page} has revision ${this.#revision}`
+      ? `check the spelling, and that ${page} has revision ${this.revision}`
       : status === 407
       ? "the proxy wants a login: check HTTP_PROXY and HTTPS_PROXY"
       : status === 429

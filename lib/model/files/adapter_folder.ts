@@ -1,7 +1,4 @@
-/**
- * Adapters on disk as PEFT keeps them: adapter_config.json and adapter_model.safetensors.
- * An option of PEFT's that changes the numbers and that this project lacks is refused by its name.
- */
+/** Adapters on disk as PEFT keeps them: adapter_config.json and adapter_model.safetensors. */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { readText, writeWhole } from "../../platform/runtime/files.ts";
@@ -21,14 +18,13 @@ import {
   makeAdapter,
 } from "../adapter.ts";
 import { refuseSecond, requireAdapter, variableOf } from "../lora.ts";
-import type { TensorModel } from "../tensor_model.ts";
+import type { TensorModel } from "../readable_model.ts";
 
 const CONFIG_FILE = "adapter_config.json";
 const WEIGHTS_FILE = "adapter_model.safetensors";
 /** The note in the weights' file that holds `baseDigest`. */
 const BASE_NOTE = "self_aligning_base";
 
-/** What adapter_config.json says. */
 export interface AdapterConfiguration extends LoraShape {
   dropout: number;
   /** The model that it was trained on, as it was called there. */
@@ -48,15 +44,10 @@ const HARMLESS_STARTS: unknown[] = [true, false, "gaussian", "orthogonal", "eva"
 const isOff = (value: unknown) =>
   !value || value === "none" || typeof value === "object" && Object.keys(value).length === 0;
 
-/**
- * Reads an adapter_config.json.
- * @throws naming the first option that is missing, does not fit, or asks for what this project lacks
- */
+/** @throws naming the first option that is missing, does not fit, or is not computed here */
 export function parseAdapterConfig(text: string, file = CONFIG_FILE): AdapterConfiguration {
   const refuse = (expected: string, found: unknown, advice: string): never => {
-    throw new Error(
-      `Cannot read ${file}: expected ${expected}; found ${quote(found)}; ${advice}`,
-    );
+    throw new Error(`Cannot read ${file}: expected ${expected}; found ${quote(found)}; ${advice}`);
   };
   const damaged = "take the adapter again from where it came";
   const other = "merge the adapter into its model with PEFT's merge_and_unload and load that";
@@ -111,7 +102,6 @@ export function parseAdapterConfig(text: string, file = CONFIG_FILE): AdapterCon
   }
 }
 
-/** An adapter_config.json that PEFT reads. */
 export function formatAdapterConfig(
   { rank, alpha, rankStabilized, targets, dropout, base }: AdapterConfiguration,
 ): string {
@@ -134,10 +124,7 @@ export function formatAdapterConfig(
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-/**
- * Tells models of the same shape apart: SHA-256 of the norms' weights, which no adapter changes and
- * which a model in fewer bits has as well.
- */
+/** Tells models of one shape apart: SHA-256 of the norms' weights, which no adapter changes. */
 export async function baseDigest({ parameters }: TensorModel): Promise<string> {
   const norms = [...parameters].filter(([name]) => /norm\.weight$/.test(name));
   const numbers = await Promise.all(norms.map(([, variable]) => variable.data()));
@@ -145,11 +132,7 @@ export async function baseDigest({ parameters }: TensorModel): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", all)).toHex();
 }
 
-/**
- * Writes the model's adapter, and nothing of the model, into a folder from which
- * `PeftModel.from_pretrained(base, folder)` reads it.
- * @throws if the model has no adapter
- */
+/** Writes the adapter alone, as PEFT reads it. @throws if the model has none */
 export async function saveLora(model: LanguageModel, folder: string): Promise<void> {
   const adapter = requireAdapter(model, "save");
   const base = model.description?.source ?? model.name;
@@ -160,8 +143,8 @@ export async function saveLora(model: LanguageModel, folder: string): Promise<vo
 
 /**
  * Puts an adapter that PEFT or `saveLora` wrote on a model.
- * @throws if the folder has none, it doesn't fit the model, or it was trained on another one of the
- * same shape (known only of files of `saveLora`); the model has no adapter then
+ * @throws, without one on, if there is none, it doesn't fit, or another base's norms are noted in
+ * it
  */
 export async function loadLora(model: LanguageModel, folder: string): Promise<Adapter> {
   refuseSecond(model, "load an adapter onto");
@@ -186,17 +169,13 @@ export async function loadLora(model: LanguageModel, folder: string): Promise<Ad
     for (const [name, expected] of wanted) {
       const found = file.header.tensors.get(name)?.shape;
       if (found === undefined || !tf.util.arraysEqual(found, expected)) {
-        refuse(
-          `${name} of shape [${expected}]`,
-          found ? `[${found}]` : `none${extra ? `, but ${quote(extra)}` : ""}`,
-        );
+        const instead = extra ? `none, but ${quote(extra)}` : "none";
+        refuse(`${name} of shape [${expected}]`, found ? `[${found}]` : instead);
       }
     }
     if (extra !== undefined) {
-      refuse(
-        `tensors of ${shape.targets.join(", ")} in ${model.config.layers} layers alone`,
-        quote(extra),
-      );
+      const targets = shape.targets.join(", ");
+      refuse(`tensors of ${targets} in ${model.config.layers} layers alone`, quote(extra));
     }
     const note = file.header.metadata[BASE_NOTE];
     if (note !== undefined && note !== await baseDigest(model)) {

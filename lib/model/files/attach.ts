@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { writeWhole } from "../../platform/runtime/files.ts";
 import { toTransformersConfig } from "../configuration.ts";
 import { attachStorage } from "../storage.ts";
-import type { TensorModel } from "../tensor_model.ts";
+import type { TensorModel } from "../readable_model.ts";
 import { safetensorsPieces } from "./checkpoint_writer.ts";
 import { readState, writeState } from "./trainer_state.ts";
 

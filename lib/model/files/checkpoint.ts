@@ -1,30 +1,18 @@
-/**
- * Safetensors files, read with the guards of the safetensors crate.
- * Own code because no well-kept npm package reads the numbers of a local file.
- */
+/** Safetensors files, guarded as in the crate; no npm package reads a local one's numbers. */
 
 import { quote } from "../../platform/runtime/quote.ts";
+import { parseObject, words } from "../fields.ts";
 
-/** Sizes in bytes of the types that the format knows and that whole bytes hold. */
-const dtypeBytes: Record<string, number> = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  F8_E4M3: 1,
-  F8_E5M2: 1,
-  F8_E8M0: 1,
-  I16: 2,
-  U16: 2,
-  F16: 2,
-  BF16: 2,
-  I32: 4,
-  U32: 4,
-  F32: 4,
-  I64: 8,
-  U64: 8,
-  F64: 8,
-  C64: 8,
+/** The types that the format knows and that whole bytes hold, by their size in bytes. */
+const typesBySize = {
+  1: words("BOOL U8 I8 F8_E4M3 F8_E5M2 F8_E8M0"),
+  2: words("I16 U16 F16 BF16"),
+  4: words("I32 U32 F32"),
+  8: words("I64 U64 F64 C64"),
 };
+const dtypeBytes = new Map(
+  Object.entries(typesBySize).flatMap(([size, names]) => names.map((name) => [name, Number(size)])),
+);
 
 /** The types whose numbers can be read. */
 export const readableTypes: readonly string[] = ["F32", "F16", "BF16", "F64"];
@@ -58,7 +46,6 @@ export interface SafetensorsHeader {
 export interface RandomAccess {
   /** What errors call it. */
   readonly name: string;
-  /** Length in bytes. */
   readonly size: number;
   /** Bytes `offset` to `offset + length`, all of them or an error; the caller's own to keep. */
   read(offset: number, length: number): Promise<Uint8Array>;
@@ -90,10 +77,7 @@ function refuse(file: string, expected: string, found: string): never {
   );
 }
 
-/**
- * The first key that an object in valid JSON `text` has twice, if any.
- * JSON.parse keeps the last one silently: two readers could then see two different files.
- */
+/** The first key that an object in valid JSON has twice; JSON.parse keeps the last one silently. */
 export function duplicateKey(text: string): string | undefined {
   const keysOfOpen: (Set<string> | null)[] = [];
   for (let i = 0; i < text.length; i++) {
@@ -118,7 +102,7 @@ export function duplicateKey(text: string): string | undefined {
 /** Bytes of a tensor; Infinity above 2^53, where products would be rounded. */
 function byteSize(shape: number[], dtype: string): number {
   if (shape.includes(0)) return 0;
-  let bytes = dtypeBytes[dtype];
+  let bytes = dtypeBytes.get(dtype)!;
   for (const n of shape) {
     bytes *= n;
     if (bytes > Number.MAX_SAFE_INTEGER) return Infinity;
@@ -133,8 +117,8 @@ function parseInfo(file: string, name: string, value: unknown): TensorInfo {
   }
   const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
   const isCount = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
-  if (typeof dtype !== "string" || !Object.hasOwn(dtypeBytes, dtype)) {
-    refuse(file, `a known dtype of ${what} (${Object.keys(dtypeBytes).join(", ")})`, quote(dtype));
+  if (typeof dtype !== "string" || !dtypeBytes.has(dtype)) {
+    refuse(file, `a known dtype of ${what} (${[...dtypeBytes.keys()].join(", ")})`, quote(dtype));
   }
   if (!Array.isArray(shape) || !shape.every(isCount)) {
     refuse(file, `a shape of ${what} in whole numbers below 2^53`, quote(shape));
@@ -151,12 +135,9 @@ function parseInfo(file: string, name: string, value: unknown): TensorInfo {
 }
 
 /**
- * Reads the header of a safetensors file.
- * @param bytes the file, or its beginning as far as the header goes
- * @param options file: what errors call it (default "the safetensors data"); size: the whole file's
- *   length in bytes (default the length of `bytes`)
- * Throws on a header that is too long, no JSON, or has a key twice; on unknown types; on tensors that
- * overlap, leave holes, don't match their size, or don't end where the file ends.
+ * Reads the header in `bytes`, a safetensors file or its beginning; `size` is the whole file's.
+ * @throws on a header that is too long, no JSON, or has a key twice; on unknown types; on tensors
+ * that overlap, leave holes, don't match their size, or don't end where the file ends
  */
 export function parseHeader(
   bytes: Uint8Array,
@@ -193,9 +174,7 @@ export function parseHeader(
     else if (value !== null) {
       const isTexts = typeof value === "object" && !Array.isArray(value) &&
         Object.values(value).every((text) => typeof text === "string");
-      if (!isTexts) {
-        refuse(file, "__metadata__ of texts", quote(value));
-      }
+      if (!isTexts) refuse(file, "__metadata__ of texts", quote(value));
       Object.assign(metadata, value);
     }
   }
@@ -203,12 +182,8 @@ export function parseHeader(
   const inOrder = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   for (const [name, info] of inOrder) {
     if (info.begin !== end) {
-      const kind = info.begin < end ? "an overlap" : "a hole";
-      refuse(
-        file,
-        `tensor ${quote(name)} to begin at ${end}`,
-        `${kind}: it begins at ${info.begin}`,
-      );
+      const found = `${info.begin < end ? "an overlap" : "a hole"}: it begins at ${info.begin}`;
+      refuse(file, `tensor ${quote(name)} to begin at ${end}`, found);
     }
     end = info.end;
   }
@@ -239,10 +214,10 @@ export function floatsFromBfloat16(halves: Uint16Array): Float32Array {
 /** The numbers of one tensor as float32, over `bytes` itself where they are. The format is little-endian, as is every engine's memory. */
 function toFloats(bytes: Uint8Array, dtype: string, what: string): Float32Array {
   // A copy where the numbers don't lie on their own boundaries, which views must.
-  const size = dtypeBytes[dtype];
+  const size = dtypeBytes.get(dtype)!;
   const own = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
-  const { buffer, byteOffset } = own;
-  const count = own.byteLength / size;
+  const { buffer, byteOffset, byteLength } = own;
+  const count = byteLength / size;
   switch (dtype) {
     case "F32":
       return new Float32Array(buffer, byteOffset, count);
@@ -270,7 +245,6 @@ export interface SafetensorsFile {
   bytes(name: string, offset: number, length: number): Promise<Uint8Array>;
 }
 
-/** Opens a safetensors file: reads and checks its header, and no numbers yet. */
 export async function openSafetensors(access: RandomAccess): Promise<SafetensorsFile> {
   const { name: file, size } = access;
   const start = await access.read(0, Math.min(8, size));
@@ -286,13 +260,9 @@ export async function openSafetensors(access: RandomAccess): Promise<Safetensors
     names: [...header.tensors.keys()],
     bytes,
     read: async (name) => {
-      const info = infoOf(name);
-      const data = toFloats(
-        await bytes(name, 0, info.end - info.begin),
-        info.dtype,
-        `tensor ${quote(name)} of ${file}`,
-      );
-      return { shape: info.shape, data };
+      const { dtype, shape, begin, end } = infoOf(name);
+      const all = await bytes(name, 0, end - begin);
+      return { shape, data: toFloats(all, dtype, `tensor ${quote(name)} of ${file}`) };
     },
   };
 }
@@ -306,35 +276,24 @@ export function readTensors(
   const { tensors, dataStart } = parseHeader(bytes, { file });
   return new Map([...tensors].map(([name, { dtype, shape, begin, end }]) => {
     const part = bytes.slice(dataStart + begin, dataStart + end);
-    return [name, {
-      shape,
-      dtype,
-      data: toFloats(part, dtype, `tensor ${quote(name)} of ${file}`),
-    }];
+    const data = toFloats(part, dtype, `tensor ${quote(name)} of ${file}`);
+    return [name, { shape, dtype, data }];
   }));
 }
 
-/**
- * Reads `model.safetensors.index.json` of a model in several files: tensor name to file name.
- * Throws on file names that lead out of the folder.
- */
+/** Tensor name to file name, of model.safetensors.index.json. @throws on ways out of the folder */
 export function parseIndex(
   text: string,
   file = "model.safetensors.index.json",
 ): Map<string, string> {
-  let map: unknown;
-  try {
-    map = JSON.parse(text)?.weight_map;
-  } catch (error) {
-    refuse(file, "JSON", (error as Error).message.slice(0, 160));
-  }
+  const { weight_map: map } = parseObject(text, file);
   if (map === null || typeof map !== "object" || Array.isArray(map)) {
     refuse(file, "an object weight_map", quote(map));
   }
   const twice = duplicateKey(text);
   if (twice !== undefined) refuse(file, "every tensor once", `${quote(twice)} twice`);
   return new Map(
-    Object.entries(map as object).map(([name, shard]) => {
+    Object.entries(map).map(([name, shard]) => {
       if (typeof shard !== "string" || !/^[\w.-]+\.safetensors$/.test(shard)) {
         refuse(file, `a file name ending in .safetensors for ${quote(name)}`, quote(shard));
       }

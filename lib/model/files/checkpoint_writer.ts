@@ -17,8 +17,8 @@ interface TensorSource {
 }
 
 /**
- * A safetensors file piece by piece: the header, then one tensor at a time, so that a model needn't
- * be in memory twice. Throws when a shape does not fit its data, or a name is `__metadata__` or given twice.
+ * A safetensors file piece by piece, so that a model needn't be in memory twice.
+ * @throws when a shape does not fit its data, or a name is `__metadata__` or given twice
  */
 export async function* safetensorsPieces(
   tensors: Iterable<[string, TensorSource]>,
@@ -31,9 +31,8 @@ export async function* safetensorsPieces(
   }
 }
 
-function sortedByName<T>(tensors: Iterable<[string, T]>): [string, T][] {
-  return [...tensors].sort(([a], [b]) => a < b ? -1 : 1);
-}
+const sortedByName = <T>(tensors: Iterable<[string, T]>): [string, T][] =>
+  [...tensors].sort(([a], [b]) => a < b ? -1 : 1);
 
 function formatHeader(
   sorted: [string, { shape: number[] }][],
@@ -44,10 +43,8 @@ function formatHeader(
   for (const [i, [name, { shape }]] of sorted.entries()) {
     if (name === "__metadata__" || name === sorted[i - 1]?.[0]) {
       throw new Error(
-        `Cannot write tensor ${
-          quote(name)
-        }: expected a name of its own, other than __metadata__; ` +
-          "found it taken; give each tensor another",
+        `Cannot write tensor ${quote(name)}: expected a name of its own; found it taken (as ` +
+          "__metadata__ is); give each tensor another",
       );
     }
     const end = begin + shape.reduce((a, b) => a * b, 1) * (dtype === "F32" ? 4 : 2);
@@ -80,7 +77,6 @@ function formatNumbers(
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
-/** A whole safetensors file. Tensors are written in the order of their names. */
 export function formatSafetensors(
   tensors: Iterable<[string, Tensor]>,
   options: FormatOptions = {},

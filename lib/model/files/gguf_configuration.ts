@@ -9,15 +9,6 @@ import {
 } from "../configuration.ts";
 import { FieldReader, words } from "../fields.ts";
 
-export interface GgufFacts {
-  /** Names of the file's tensors, in GGUF's naming. */
-  tensorNames: Iterable<string>;
-  /** The numbers of `rope_freqs.weight` where the file has it: GGUF's form of llama3 scaling. */
-  ropeFactors?: Float32Array;
-  /** What errors call the file; default "the GGUF file". */
-  file?: string;
-}
-
 /** Attention and rotary keys that are read below, or change no number of these architectures. */
 const KNOWN = new Set(words(`
   attention.causal attention.head_count attention.head_count_kv attention.key_length
@@ -36,41 +27,43 @@ const NEUTRAL: [names: string[], values: unknown[]][] = [
 ];
 
 /**
- * Reads the configuration from a GGUF file's key-value metadata.
- * @throws on another architecture, and naming a key that is missing, impossible, or changes numbers in
- *   a way that this project lacks
+ * Reads the configuration from a GGUF file's metadata.
+ * @throws on another architecture, and naming a key that is missing, impossible, or not computed
+ * here
  */
 export function configurationFromGguf(
   metadata: Record<string, unknown>,
-  { tensorNames, ropeFactors, file = "the GGUF file" }: GgufFacts,
+  { tensorNames, ropeFactors, file = "the GGUF file" }: {
+    /** In GGUF's naming. */
+    tensorNames: Iterable<string>;
+    /** The numbers of `rope_freqs.weight` where the file has it: GGUF's form of llama3 scaling. */
+    ropeFactors?: Float32Array;
+    file?: string;
+  },
 ): ModelConfiguration {
   const names = new Set(tensorNames);
   const reader = new FieldReader(metadata, file);
   const family = metadata["general.architecture"] as Family;
   // Mistral's GGUF files say llama, and are read as such.
   if (family !== "llama" && family !== "qwen2" && family !== "qwen3") {
-    reader.fail(
-      "general.architecture",
-      "one of llama, qwen2, qwen3",
-      "choose a model of these families",
-    );
+    const expected = "one of llama, qwen2, qwen3";
+    reader.fail("general.architecture", expected, "choose a model of these families");
   }
   const key = (name: string) => `${family}.${name}`;
+  const tokenIds = (name: string) => reader.tokenIds(`tokenizer.ggml.${name}_token_id`);
   const hiddenSize = reader.size(key("embedding_length"));
   const heads = reader.size(key("attention.head_count"));
   const headDimension = reader.size(key("attention.key_length"), hiddenSize / heads);
   const maxPositions = reader.size(key("context_length"), 2048);
-  checkNeutral(reader, { key, headDimension, maxPositions });
+  checkNeutral(reader, key, { headDimension, maxPositions });
   const tokens = metadata["tokenizer.ggml.tokens"];
+  const vocabulary = Array.isArray(tokens) ? tokens.length : undefined;
   const ropeTheta = shortest(reader.positive(key("rope.freq_base"), 10000));
   const ropeScaling = scalingFromGguf(reader, key, { ropeTheta, headDimension }, ropeFactors);
   const attentionBias = family === "qwen2" || names.has("blk.0.attn_q.bias");
   return checkSizes({
     family,
-    vocabularySize: reader.size(
-      key("vocab_size"),
-      Array.isArray(tokens) ? tokens.length : undefined,
-    ),
+    vocabularySize: reader.size(key("vocab_size"), vocabulary),
     hiddenSize,
     layers: reader.size(key("block_count"), undefined, MOST_LAYERS),
     heads,
@@ -84,14 +77,9 @@ export function configurationFromGguf(
     attentionOutputBias: attentionBias && family !== "qwen2",
     queryKeyNorm: family === "qwen3",
     tieWordEmbeddings: !names.has("output.weight"),
-    bosTokenId: reader.tokenIds("tokenizer.ggml.bos_token_id")[0],
-    eosTokenIds: [
-      ...new Set([
-        ...reader.tokenIds("tokenizer.ggml.eos_token_id"),
-        ...reader.tokenIds("tokenizer.ggml.eot_token_id"),
-      ]),
-    ],
-    padTokenId: reader.tokenIds("tokenizer.ggml.padding_token_id")[0],
+    bosTokenId: tokenIds("bos")[0],
+    eosTokenIds: [...new Set(["eos", "eot"].flatMap(tokenIds))],
+    padTokenId: tokenIds("padding")[0],
     maxPositions,
     slidingLayers: [],
   }, file);
@@ -100,11 +88,8 @@ export function configurationFromGguf(
 /** Refuses what would change numbers here: keys of other architectures, and unknown ones of attention. */
 function checkNeutral(
   reader: FieldReader,
-  { key, headDimension, maxPositions }: {
-    key: (name: string) => string;
-    headDimension: number;
-    maxPositions: number;
-  },
+  key: (name: string) => string,
+  { headDimension, maxPositions }: Pick<ModelConfiguration, "headDimension" | "maxPositions">,
 ): void {
   for (const [names, values] of NEUTRAL) reader.only(names.map(key), values);
   // Qwen 1.5's files were published with true, which llama.cpp doesn't read.

@@ -1,21 +1,20 @@
 /**
- * Models of the Hugging Face hub, downloaded once. Metadata comes from @huggingface/hub; file contents are
+ * Models of the hub, downloaded once. Metadata comes from @huggingface/hub; file contents are
  * fetched here in ranges, because that client cannot resume.
  */
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { listFiles, modelInfo } from "@huggingface/hub";
 import { look, type Stoppable, stoppable } from "../../platform/interrupt.ts";
-import { roomAt, writeWhole, writingError } from "../../platform/runtime/files.ts";
+import { exists, roomAt, writeWhole, writingError } from "../../platform/runtime/files.ts";
+import { quote } from "../../platform/runtime/quote.ts";
 import { formatBytes } from "../../platform/runtime/memory.ts";
 import { tokenizerFileNames } from "../tokenizer.ts";
 import { Break, FIRST, HubConnection, HubUnreachable } from "./_hub_connection.ts";
 import { parseIndex } from "./checkpoint.ts";
 
-export { HubUnreachable };
-
 export interface HubOptions extends Stoppable {
-  /** Where models are kept. */
+  /** Where models are kept; to open a source, default `models` in the cache. */
   cacheDirectory: string;
   /** A branch, a tag or a commit; default "main". */
   revision?: string;
@@ -37,7 +36,6 @@ export interface HubOptions extends Stoppable {
 
 export interface HubModel {
   folder: string;
-  /** The commit that the files are of. */
   revision: string;
 }
 
@@ -52,19 +50,17 @@ interface RemoteFile {
 /** Bytes asked for at once: a break loses at most so many. */
 const RANGE = 8 * 1024 * 1024;
 
+const COMMIT = /^[0-9a-f]{40}$/;
 const indexName = "model.safetensors.index.json";
 const smallFiles = ["config.json", "generation_config.json", ...tokenizerFileNames];
 
 /** Whether a text can be a model's name on the hub. */
-export function isHubId(text: string): boolean {
-  return /^[\w][\w.-]*\/[\w][\w.-]*$/.test(text);
-}
+export const isHubId = (text: string): boolean => /^[\w][\w.-]*\/[\w][\w.-]*$/.test(text);
 
 /**
- * The folder of a hub model's files at one commit; downloads what is missing.
- * Large files are checked against the hub's SHA-256, small ones against git's.
- * Throws `HubUnreachable` without an answer, and on unknown models, refused access, a hub in
- * trouble and files that do not match; each error says what to do.
+ * The folder of a hub model's files at one commit; what is missing is downloaded and its digest
+ * checked.
+ * @throws `HubUnreachable` without an answer, else naming what failed and what to do
  */
 export async function downloadModel(id: string, options: HubOptions): Promise<HubModel> {
   const work = {
@@ -76,7 +72,6 @@ export async function downloadModel(id: string, options: HubOptions): Promise<Hu
 }
 
 class Download {
-  readonly #id: string;
   readonly #revision: string;
   readonly #base: string;
   readonly #hub: HubConnection;
@@ -84,8 +79,7 @@ class Download {
   readonly #say: (line: string) => void;
   readonly #graph?: string;
 
-  constructor(id: string, options: HubOptions) {
-    this.#id = id;
+  constructor(readonly id: string, options: HubOptions) {
     this.#revision = options.revision ?? "main";
     if (!isHubId(id) || !/^[\w][\w./-]*$/.test(this.#revision) || this.#revision.includes("..")) {
       throw new Error(
@@ -102,27 +96,24 @@ class Download {
   }
 
   async run(): Promise<HubModel> {
-    const known = await this.#complete(await this.#knownCommit());
+    const known = this.#complete(await this.#knownCommit());
     // A commit never changes, so a whole copy of it needs no question.
     if (known !== undefined && (this.#offline || known.revision === this.#revision)) return known;
     if (this.#offline) {
       throw new Error(
-        `Cannot open model ${this.#id}: expected a copy in ${this.#base}, since HF_HUB_OFFLINE is ` +
+        `Cannot open model ${this.id}: expected a copy in ${this.#base}, since HF_HUB_OFFLINE is ` +
           "set; found none; unset it and connect to a network once",
       );
     }
-    let commit: string;
-    try {
-      commit = await this.#askForCommit();
-    } catch (error) {
+    const commit = await this.#askForCommit().catch((error) => {
       if (!(error instanceof HubUnreachable) || known === undefined) throw error;
       this.#say(
         `${this.#hub.endpoint} does not answer: using the copy of commit ${known.revision}`,
       );
-      return known;
-    }
+    });
+    if (commit === undefined) return known!;
     const folder = join(this.#base, commit);
-    if (await this.#complete(commit) === undefined) await this.#fetchAll(commit, folder);
+    if (this.#complete(commit) === undefined) await this.#fetchAll(commit, folder);
     if (commit !== this.#revision) await writeWhole(this.#reference(), commit);
     return { folder, revision: commit };
   }
@@ -137,50 +128,42 @@ class Download {
   }
 
   async #knownCommit(): Promise<string> {
-    if (/^[0-9a-f]{40}$/.test(this.#revision)) return this.#revision;
+    if (COMMIT.test(this.#revision)) return this.#revision;
     return (await Deno.readTextFile(this.#reference()).catch(() => "")).trim();
   }
 
   /** A commit's folder if all of it was downloaded: the marker is written last. */
-  async #complete(commit: string): Promise<HubModel | undefined> {
-    if (!/^[0-9a-f]{40}$/.test(commit)) return undefined;
+  #complete(commit: string): HubModel | undefined {
     const folder = join(this.#base, commit);
-    const marker = await Deno.stat(join(folder, this.#marker)).catch(() => undefined);
-    return marker?.isFile ? { folder, revision: commit } : undefined;
+    const isWhole = COMMIT.test(commit) && exists(join(folder, this.#marker));
+    return isWhole ? { folder, revision: commit } : undefined;
   }
 
   /** The commit that the branch or tag stands for now. */
   async #askForCommit(): Promise<string> {
+    const asked = { name: this.id, revision: this.#revision };
     const { sha } = await this.#hub.ask(
       "model",
-      (access) =>
-        modelInfo({
-          ...access,
-          name: this.#id,
-          revision: this.#revision,
-          additionalFields: ["sha"],
-        }),
+      (access) => modelInfo({ ...access, ...asked, additionalFields: ["sha"] }),
       FIRST,
     );
-    if (/^[0-9a-f]{40}$/.test(sha)) return sha;
+    if (COMMIT.test(sha)) return sha;
     throw new Error(
-      `Cannot open model ${this.#id}: expected a commit from ${this.#hub.endpoint}; ` +
-        `found ${JSON.stringify(sha)?.slice(0, 60)}; check HF_ENDPOINT`,
+      `Cannot open model ${this.id}: expected a commit from ${this.#hub.endpoint}; ` +
+        `found ${quote(sha)}; check HF_ENDPOINT`,
     );
   }
 
   async #fetchAll(commit: string, folder: string): Promise<void> {
     const listed = await this.#hub.ask("list of files", async (access) => {
       const files: RemoteFile[] = [];
-      const asked = { ...access, repo: this.#id, revision: commit };
+      const asked = { ...access, repo: this.id, revision: commit };
       for await (const file of listFiles({ ...asked, recursive: this.#graph !== undefined })) {
         if (file.type !== "file") continue;
         const { path, size, lfs, oid } = file;
         const digest = lfs?.oid ?? oid;
         if (!Number.isSafeInteger(size) || !/^[0-9a-f]{40,64}$/.test(digest ?? "")) {
-          throw new Error(
-            `no size or digest of ${JSON.stringify(path)?.slice(0, 80)}; check HF_ENDPOINT`,
-          );
+          throw new Error(`no size or digest of ${quote(path)}; check HF_ENDPOINT`);
         }
         files.push({ path, size, digest: digest!, kind: lfs ? "sha256" : "git" });
       }
@@ -201,14 +184,8 @@ class Download {
       for (const file of files) await this.#fetchFile(file, commit, folder);
     };
     if (this.#graph !== undefined) {
-      const paths = [this.#graph];
-      // Weights of large graphs lie next to them: model.onnx_data, model.onnx_data_1, model.onnx.data.
-      const data = /^[._]data(_\d+)?$/;
-      for (const path of byPath.keys()) {
-        if (!path.startsWith(this.#graph)) continue;
-        if (data.test(path.slice(this.#graph.length))) paths.push(path);
-      }
-      await fetchWeights(paths);
+      const graph = this.#graph;
+      await fetchWeights([graph, ...[...byPath.keys()].filter((path) => isDataOf(graph, path))]);
     } else if (byPath.has("model.safetensors")) {
       await fetchWeights(["model.safetensors"]);
     } else {
@@ -216,9 +193,9 @@ class Download {
         this.#refuseWithout("model.safetensors", byPath);
       }
       const text = await Deno.readTextFile(join(folder, indexName));
-      await fetchWeights([...new Set(parseIndex(text, `${indexName} of ${this.#id}`).values())]);
+      await fetchWeights([...new Set(parseIndex(text, `${indexName} of ${this.id}`).values())]);
     }
-    await writeWhole(join(folder, this.#marker), JSON.stringify({ id: this.#id, commit }));
+    await writeWhole(join(folder, this.#marker), JSON.stringify({ id: this.id, commit }));
   }
 
   #refuseWithout(path: string, files: ReadonlyMap<string, unknown>): never {
@@ -235,15 +212,15 @@ class Download {
       ? "this is an adapter: load its model, then loadLora(model, folder)"
       : "choose a model with safetensors";
     throw new Error(
-      `Cannot open model ${this.#id}: expected ${path} on the hub; ` +
+      `Cannot open model ${this.id}: expected ${path} on the hub; ` +
         `found ${names.slice(0, 8).join(", ") || "no files"}; ${advice}`,
     );
   }
 
   async #checkRoom(files: readonly RemoteFile[], folder: string): Promise<void> {
     let needed = 0;
+    const sizeOf = (path: string) => Deno.stat(path).then(({ size }) => size, () => 0);
     for (const file of files) {
-      const sizeOf = (path: string) => Deno.stat(path).then(({ size }) => size, () => 0);
       const path = join(folder, file.path);
       if (await sizeOf(path) === file.size) continue;
       needed += Math.max(0, file.size - await sizeOf(partialOf(path, file)));
@@ -251,7 +228,7 @@ class Download {
     const room = roomAt(folder);
     if (room === undefined || needed <= room) return;
     throw new Error(
-      `Cannot open model ${this.#id}: expected room for ${formatBytes(needed)} in ${this.#base}; ` +
+      `Cannot open model ${this.id}: expected room for ${formatBytes(needed)} in ${this.#base}; ` +
         `found ${formatBytes(room)}; free some, or give another cacheDirectory`,
     );
   }
@@ -273,7 +250,7 @@ class Download {
     if (found !== file.digest) {
       await target.truncate(0);
       throw new Error(
-        `Cannot open model ${this.#id}: expected ${file.path} with ${file.kind} digest ` +
+        `Cannot open model ${this.id}: expected ${file.path} with ${file.kind} digest ` +
           `${file.digest}; found ${found}; the download was removed: run it again` +
           (had > 0 ? "" : ", and check the network between here and the hub"),
       );
@@ -291,7 +268,7 @@ class Download {
     const total = `${megabytes(file.size)} MB`;
     if (large) {
       const rest = done > 0 ? `, going on at ${megabytes(done)} MB` : "";
-      this.#say(`Downloading ${file.path} of ${this.#id}: ${total}${rest}`);
+      this.#say(`Downloading ${file.path} of ${this.id}: ${total}${rest}`);
     }
     const path = `${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
     let told = Date.now();
@@ -323,9 +300,10 @@ class Download {
         if (Number(size) !== file.size) {
           for await (head of chunks) break;
           throw this.#hub.foreign(headers, head) ??
-            (whole
-              ? new Break(`${size} bytes came instead of ${end - start}`)
-              : this.#otherSize(file, Number(size)));
+            (whole ? new Break(`${size} bytes came instead of ${end - start}`) : new Error(
+              `Cannot open model ${this.id}: expected ${file.size} bytes of ${file.path}; found ` +
+                `${size}; run it again`,
+            ));
         }
         const last = whole ? file.size : end;
         let at = whole ? 0 : Number(from ?? start);
@@ -345,19 +323,16 @@ class Download {
       });
     }
   }
-
-  #otherSize({ path, size }: RemoteFile, found: number): Error {
-    return new Error(
-      `Cannot open model ${this.#id}: expected ${size} bytes of ${path}; found ${found}; run it again`,
-    );
-  }
 }
+
+/** Whether a file holds weights of a large graph: model.onnx_data, model.onnx_data_1, model.onnx.data. */
+export const isDataOf = (graph: string, path: string): boolean =>
+  path.startsWith(graph) && /^[._]data(_\d+)?$/.test(path.slice(graph.length));
 
 /** Where a file grows until it is whole. */
 const partialOf = (path: string, { digest }: RemoteFile) =>
   `${path}.${digest.slice(0, 12)}.partial`;
 
-/** A file's digest of the kind that the hub has of it. */
 async function digestOf(file: Deno.FsFile, { size, kind }: RemoteFile): Promise<string> {
   const hash = createHash(kind === "sha256" ? "sha256" : "sha1");
   if (kind === "git") hash.update(`blob ${size}\0`);

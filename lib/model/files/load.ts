@@ -1,7 +1,6 @@
 /** A model in memory from wherever it comes: a folder, a GGUF file, the hub, an organism. */
 import * as tf from "@tensorflow/tfjs";
-import { chatTemplateFromFiles } from "../chat_template.ts";
-import { createChatFormat } from "../chat_format.ts";
+import { chatTemplateFromFiles, createChatFormat } from "../chat_template.ts";
 import {
   createPaperFormat,
   type Formulation,
@@ -24,10 +23,7 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> 
   tokenizer?: string | false;
   /** How questions are put. Default: an organism's own for organisms, else the paper's. */
   format?: PromptFormat;
-  /**
-   * Whose conversations: the paper's (`vicuna`), or those of the model's own chat template (`model`).
-   * Default: vicuna; an organism has its own.
-   */
+  /** Whose conversations: the paper's (`vicuna`, the default), or the model's chat template's. */
   template?: "vicuna" | "model";
   /** How questions are put and options compared. Default: letters, none; an organism has its own. */
   formulation?: Formulation;
@@ -39,10 +35,9 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> 
 }
 
 /**
- * Loads a model: `source` is a folder (config.json and safetensors), a GGUF file, a hub id, or
- * `organism:NAME`.
- * @throws naming the source, where it can't be found or read, where tensors and configuration differ,
- *   where memory is too small for it, or where it has no chat template and one is asked for
+ * Loads a folder (config.json and safetensors), a GGUF file, a hub id, or `organism:NAME`.
+ * @throws naming the source, where it can't be found or read, tensors and configuration differ,
+ * memory is too small, or a chat template is asked for and missing
  */
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<LanguageModel> {
   using opened = await openSource(source, {
@@ -55,7 +50,8 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
       });
     },
   });
-  const { configuration, tokenizer, description, identity } = opened;
+  const { configuration } = opened;
+  const { compiled, batchTokens } = options;
   const parameters = new Map<string, tf.Variable>();
   try {
     const format = options.format ?? formatOf(opened, options);
@@ -64,17 +60,8 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
       await look(options.signal);
       parameters.set(name, await readVariable(opened, name));
     }
-    return new LanguageModel({
-      name: source,
-      config: configuration,
-      parameters,
-      tokenizer,
-      description,
-      identity,
-      format,
-      compiled: options.compiled,
-      batchTokens: options.batchTokens,
-    });
+    const parts = { ...opened, name: source, config: configuration, parameters, format };
+    return new LanguageModel({ ...parts, compiled, batchTokens });
   } catch (error) {
     tf.dispose([...parameters.values()]);
     throw error;
@@ -82,18 +69,16 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
 }
 
 /**
- * Opens a model that is to be probed and to write, not to be trained: an ONNX graph where `source` is
- * `onnx:` and a folder or hub id, with the kind of its numbers after an @ where it is not fp32
+ * Opens a model that is to be probed and to write: an ONNX graph where `source` is `onnx:` and a
+ * folder or hub id, with the kind of its numbers after an @ where it is not fp32
  * (`onnx:HuggingFaceTB/SmolLM2-360M-Instruct@q4`); else what `loadModel` loads.
  * @throws as `loadModel`, and naming the graph that is missing or can't be used
  */
 export async function openModel(source: string, options: LoadOptions = {}): Promise<ReadableModel> {
   if (!isOnnx(source)) return await loadModel(source, options);
   // Here alone: onnxruntime takes its time to load.
-  const [{ OnnxModel }, { openOnnx }] = await Promise.all([
-    import("./onnx.ts"),
-    import("./onnx_source.ts"),
-  ]);
+  const { OnnxModel } = await import("./onnx.ts");
+  const { openOnnx } = await import("./onnx_source.ts");
   const opened = await openOnnx(source, options);
   try {
     const format = options.format ?? formatOf(opened, options);

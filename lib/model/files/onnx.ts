@@ -1,46 +1,30 @@
 /**
- * A causal language model as an ONNX graph, run by transformers.js (onnxruntime). It is read and asked
- * like any other model; it can't be trained.
- *
- * Quantized graphs (q8) round activations by the largest one of a batch: there, answers depend a little
- * on what is asked together. In fp32 they don't.
+ * A causal language model as an ONNX graph, run by transformers.js (onnxruntime); it can't be
+ * trained. Quantized graphs (q8) round activations by the largest one of a batch: there, answers
+ * depend a little on what is asked together.
  */
 import { DynamicCache, type PreTrainedModel, Tensor } from "@huggingface/transformers";
-import type { PromptFormat } from "../../prompt.ts";
 import { look } from "../../platform/interrupt.ts";
 import { Random } from "../../statistics/random.ts";
-import type { Tokenizer } from "../tokenizer.ts";
 import { checkRows } from "../batch.ts";
-import type {
-  GenerateOptions,
-  ModelDescription,
-  ReadableConfiguration,
-  ReadableModel,
-  ReadOptions,
-} from "../readable_model.ts";
-import { checkPrompt, sample, tokenizerOf, writeText } from "../generate.ts";
 import {
-  allLogits,
-  lastLogits,
-  logProbabilities,
+  EngineModel,
+  type EngineModelParts,
   type OnLogits,
   type Position,
   type ReadLogits,
-} from "../logits.ts";
+} from "../engine_model.ts";
+import { checkPrompt, sample } from "../generate.ts";
+import type { GenerateOptions, ReadableConfiguration, ReadOptions } from "../readable_model.ts";
 
-type Described = "name" | "config" | "format" | "tokenizer" | "description" | "identity";
-
-export interface OnnxModelParts extends Pick<ReadableModel, Described | "parameterCount"> {
-  /** The graph, as transformers.js opened it. */
+export interface OnnxModelParts extends EngineModelParts<ReadableConfiguration> {
+  parameterCount?: number;
   graph: PreTrainedModel;
   /** Tokens that go through the graph at once, padding counted. Default: 4,096. */
   batchTokens?: number;
   /** Numbers of one head, for graphs that don't name them. */
   headDimension?: number;
-  /**
-   * The graph takes several new tokens after read ones for one row at a time alone, as onnxruntime's
-   * GroupQueryAttention does.
-   */
+  /** Several tokens after read ones go for one row alone (onnxruntime's GroupQueryAttention). */
   oneByOne?: boolean;
 }
 
@@ -59,13 +43,7 @@ const LEAST_SAVED = 64;
 /** Numbers of a batch's logits (128 MiB), and of its copies of a prefix's keys and values. */
 const NUMBERS_AT_ONCE = 2 ** 25;
 
-export class OnnxModel implements ReadableModel {
-  readonly name: string;
-  readonly config: ReadableConfiguration;
-  readonly tokenizer?: Tokenizer;
-  readonly format: PromptFormat;
-  readonly description?: ModelDescription;
-  readonly identity?: string;
+export class OnnxModel extends EngineModel {
   readonly parameterCount?: number;
   readonly #graph: PreTrainedModel;
   readonly #batchTokens: number;
@@ -74,14 +52,8 @@ export class OnnxModel implements ReadableModel {
   readonly #keepsLast: boolean;
   readonly #headDimension?: number;
 
-  /** @throws if the graph is no language model with a cache of keys and values */
   constructor(parts: OnnxModelParts) {
-    this.name = parts.name;
-    this.config = parts.config;
-    this.tokenizer = parts.tokenizer;
-    this.format = parts.format;
-    this.description = parts.description;
-    this.identity = parts.identity;
+    super(parts);
     this.#batchTokens = parts.batchTokens ?? DEFAULT_BATCH_TOKENS;
     this.parameterCount = parts.parameterCount;
     this.#graph = parts.graph;
@@ -120,39 +92,14 @@ export class OnnxModel implements ReadableModel {
     return (this.#graph.sessions as { model: Session }).model;
   }
 
-  requireTokenizer(): Tokenizer {
-    return tokenizerOf(this);
-  }
-
-  async logits(inputIds: number[][]): Promise<Float32Array[]> {
-    return await allLogits(inputIds, this.#reader(inputIds));
-  }
-
-  async nextTokenLogits(inputIds: number[][], options?: ReadOptions): Promise<Float32Array[]> {
-    return await lastLogits(inputIds, this.#reader(inputIds, options));
-  }
-
-  async tokenLogProbabilities(
-    inputIds: number[][],
-    from: number[],
-    options?: ReadOptions,
-  ): Promise<number[][]> {
-    return await logProbabilities(inputIds, from, this.#reader(inputIds, options));
-  }
-
-  async generate(prompt: string, options: GenerateOptions = {}): Promise<string> {
-    const { stop } = options;
-    return await writeText(this, prompt, { stop, tokens: (ids) => this.#tokens(ids, options) });
-  }
-
   dispose(): void {
     // The sessions are freed at once; only the answer comes later.
     this.#graph.dispose().catch(() => {});
   }
 
   /** The tokens written after `ids`; drawn by our own sampling, so that a seed means the same everywhere. */
-  async *#tokens(
-    ids: readonly number[],
+  protected async *tokens(
+    ids: number[],
     { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0, signal }: GenerateOptions,
   ): AsyncGenerator<number> {
     checkPrompt(this.config, ids, maxNewTokens);
@@ -160,16 +107,15 @@ export class OnnxModel implements ReadableModel {
     let read = await this.#readAll(ids);
     for (let n = 0; n < maxNewTokens; n++) {
       await look(signal);
-      const next = sample(numbersOf(read.logits, 0, read.logits.dims[1] - 1), {
-        ...{ temperature, topP, random },
-      });
+      const logits = numbersOf(read.logits, 0, read.logits.dims[1] - 1);
+      const next = sample(logits, { temperature, topP, random });
       yield next;
       if (n + 1 < maxNewTokens) read = await this.#read([[next]], { past: read.past, keep: 1 });
     }
   }
 
   /** Reads logits at positions of the rows; what rows start with together is read once. */
-  #reader(
+  protected reader(
     rows: number[][],
     { batchTokens = this.#batchTokens, sharePrefix = true, ...options }: ReadOptions = {},
   ): ReadLogits {
@@ -256,10 +202,7 @@ export class OnnxModel implements ReadableModel {
     return read!;
   }
 
-  /**
-   * Reads rows, padded on the right, after what `past` holds of each.
-   * @param keep how many last columns of logits are needed at least
-   */
+  /** Reads rows, padded on the right, after `past`; gives at least the last `keep` logits. */
   async #read(
     rows: readonly (readonly number[])[],
     { past, keep }: { past?: DynamicCache; keep: number },
@@ -283,16 +226,13 @@ export class OnnxModel implements ReadableModel {
     // As transformers.js names them between steps: present_conv.0 -> past_conv.0 and the like.
     const kept = Object.entries(rest).filter(([name]) => name.startsWith("present")).map((
       [name, tensor],
-    ) => [
-      name.replace(/^present_/, "past_").replace(/^present/, "past_key_values"),
-      tensor,
-    ]);
+    ) => [name.replace(/^present_/, "past_").replace(/^present/, "past_key_values"), tensor]);
     return { logits, past: new DynamicCache(Object.fromEntries(kept)) };
   }
 
   /**
-   * Keys and values of no tokens, where the graph names the width of a head (as exports of
-   * onnxruntime-genai do); transformers.js makes its own where the graph has it as a number.
+   * Keys and values of no tokens, where the graph gives the width of a head by a name (exports of
+   * onnxruntime-genai); else transformers.js makes its own.
    */
   #emptyCache(batch: number): DynamicCache | null {
     const named = this.#session.inputMetadata.filter(({ name, shape }) =>
@@ -316,7 +256,6 @@ interface Read {
   past: DynamicCache;
 }
 
-/** What is used of onnxruntime's session. */
 interface Session {
   inputNames: string[];
   outputNames: string[];
@@ -328,10 +267,7 @@ interface Session {
   }[];
 }
 
-/**
- * Neighbours that start alike, by at least `LEAST_PREFIX` tokens before any wanted position: few-shot
- * prompts of one exam, and among these the options of one question.
- */
+/** Neighbours that start alike, by at least `LEAST_PREFIX` tokens before any wanted position. */
 function clusters(rests: readonly Rest[]): { shared: number; members: Rest[] }[] {
   const result: { shared: number; members: Rest[] }[] = [];
   for (const rest of rests) {

@@ -1,14 +1,14 @@
 /** ONNX graphs of a folder or the hub, in the layout of transformers.js: config.json, onnx/model*.onnx. */
 import { join } from "node:path";
-import { AutoModelForCausalLM, type PreTrainedModel } from "@huggingface/transformers";
-import { readText } from "../../platform/runtime/files.ts";
+import { AutoModelForCausalLM } from "@huggingface/transformers";
+import { exists, readText } from "../../platform/runtime/files.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
-import type { Tokenizer } from "../tokenizer.ts";
 import { parameterShapes } from "../architecture.ts";
 import { families, type Family, parseConfiguration } from "../configuration.ts";
 import { FieldReader, type Fields, parseObject } from "../fields.ts";
-import type { ModelDescription, ReadableConfiguration } from "../readable_model.ts";
-import { downloadModel, isHubId } from "./hub.ts";
+import type { ModelDescription } from "../readable_model.ts";
+import type { OnnxModelParts } from "./onnx.ts";
+import { downloadModel, isDataOf, isHubId } from "./hub.ts";
 import {
   chooseTokenizer,
   defaultCacheDirectory,
@@ -35,45 +35,34 @@ type Dtype = keyof typeof suffixes;
 const dtypes = Object.keys(suffixes) as Dtype[];
 const fileOf = (dtype: Dtype) => `model${suffixes[dtype]}.onnx`;
 
-/** A graph that is open, and what is known of it. */
-export interface OpenedGraph {
-  name: string;
-  config: ReadableConfiguration;
-  graph: PreTrainedModel;
-  tokenizer?: Tokenizer;
-  description: ModelDescription;
-  identity: string;
-  parameterCount?: number;
-  headDimension?: number;
-  oneByOne: boolean;
-}
+export type OpenedGraph =
+  & Omit<OnnxModelParts, "format" | "batchTokens">
+  & { description: ModelDescription };
 
 /**
- * Opens `onnx:FOLDER` or `onnx:ID`, with `@q4` and the like where it is not fp32. A hub model is
- * downloaded the first time, that graph alone.
- * @throws naming the kind of numbers, the file or the configuration that is missing or can't be used
+ * Opens `onnx:FOLDER` or `onnx:ID`; of a hub model that graph alone is downloaded.
+ * @throws naming the kind of numbers, the file or the configuration that is missing or can't be
+ * used
  */
 export async function openOnnx(source: string, options: SourceOptions = {}): Promise<OpenedGraph> {
   const { where, dtype } = parseSource(source);
-  const { folder, revision } = await findFolder(source, where, { dtype, options });
-  const subfolder = await findGraph(source, folder, dtype);
+  const { folder, revision } = await findFolder(source, where, dtype, options);
+  const subfolder = findGraph(source, folder, dtype);
   const file = join(folder, subfolder, fileOf(dtype));
   const configuration = join(folder, "config.json");
   const text = await readText(configuration, `open model ${source}:`);
   const generation = await textOrNone(join(folder, "generation_config.json"));
-  const about = parseOnnxConfiguration(text, { file: configuration, generation });
+  const about = parseOnnxConfiguration(text, configuration, generation);
   const tokenizer = await chooseTokenizer(options, () => tokenizerOfFolder(folder));
   const files = [fileOf(dtype)];
   for await (const { name } of Deno.readDir(join(folder, subfolder))) {
-    if (name.startsWith(files[0]) && /^[._]data(_\d+)?$/.test(name.slice(files[0].length))) {
-      files.push(name);
-    }
+    if (isDataOf(files[0], name)) files.push(name);
   }
   const digest = await digestOf(join(folder, subfolder), files.sort());
   return {
     name: source,
     ...about,
-    graph: await openGraph(source, { folder, subfolder, dtype, file }),
+    graph: await openGraph(source, folder, subfolder, dtype),
     tokenizer,
     description: { source, kind: "onnx", ...(revision && { revision }), digest },
     identity: identityOf(digest, [fileOf(dtype), text, generation]),
@@ -93,13 +82,9 @@ function parseSource(source: string): { where: string; dtype: Dtype } {
   );
 }
 
-async function findFolder(
-  source: string,
-  where: string,
-  { dtype, options }: { dtype: Dtype; options: SourceOptions },
-): Promise<{ folder: string; revision?: string }> {
+async function findFolder(source: string, where: string, dtype: Dtype, options: SourceOptions) {
   const stat = await Deno.stat(where).catch(() => undefined);
-  if (stat?.isDirectory) return { folder: await Deno.realPath(where) };
+  if (stat?.isDirectory) return { folder: await Deno.realPath(where), revision: undefined };
   if (!isHubId(where)) {
     throw new Error(
       `Cannot open model ${source}: expected a folder with config.json and ` +
@@ -113,36 +98,24 @@ async function findFolder(
 }
 
 /** The folder inside `folder` that the graph lies in: `onnx`, or none as optimum exports it. */
-async function findGraph(source: string, folder: string, dtype: Dtype): Promise<string> {
+function findGraph(source: string, folder: string, dtype: Dtype): string {
   const found: Dtype[] = [];
   for (const subfolder of ["onnx", ""]) {
-    for (const one of dtypes) {
-      const stat = await Deno.stat(join(folder, subfolder, fileOf(one))).catch(() => undefined);
-      if (!stat?.isFile) continue;
-      if (one === dtype) return subfolder;
-      found.push(one);
-    }
+    const there = dtypes.filter((one) => exists(join(folder, subfolder, fileOf(one))));
+    if (there.includes(dtype)) return subfolder;
+    found.push(...there);
   }
   const bare = source.replace(/@[^@/\\]*$/, "");
+  const sources = found.map((one) => `${bare}@${one}`).join(" or ");
   throw new Error(
     `Cannot open model ${source}: expected onnx/${fileOf(dtype)} (${dtype}) in ${folder}; found ` +
       (found.length > 0
-        ? `${found.map((one) => fileOf(one)).join(", ")}; give ${
-          found.map((one) => `${bare}@${one}`).join(" or ")
-        }`
+        ? `${found.map(fileOf).join(", ")}; give ${sources}`
         : "no graph; export it by optimum-cli export onnx, or load its safetensors without onnx:"),
   );
 }
 
-async function openGraph(
-  source: string,
-  { folder, subfolder, dtype, file }: {
-    folder: string;
-    subfolder: string;
-    dtype: Dtype;
-    file: string;
-  },
-): Promise<PreTrainedModel> {
+async function openGraph(source: string, folder: string, subfolder: string, dtype: Dtype) {
   try {
     return await AutoModelForCausalLM.from_pretrained(folder, {
       ...{ dtype, subfolder, device: "cpu", local_files_only: true },
@@ -151,6 +124,7 @@ async function openGraph(
     });
   } catch (error) {
     const found = (error as Error).message.replaceAll(/\s+/g, " ").slice(0, 300);
+    const file = join(folder, subfolder, fileOf(dtype));
     throw new Error(
       `Cannot open model ${source}: expected a graph that onnxruntime can load in ${file}; found: ` +
         `${found}; take the file again, with the _data files beside it`,
@@ -168,14 +142,8 @@ async function namesOperator(file: string, operator: string): Promise<boolean> {
   return new TextDecoder("latin1").decode(head).includes(operator);
 }
 
-/**
- * The configuration of a graph's model. Families that this project can't compute itself are read too,
- * since the graph computes them.
- */
-function parseOnnxConfiguration(
-  text: string,
-  { file, generation = "{}" }: { file: string; generation?: string },
-): { config: ReadableConfiguration; parameterCount?: number; headDimension?: number } {
+/** A graph's configuration; of other families too, since the graph computes them. */
+function parseOnnxConfiguration(text: string, file: string, generation = "{}") {
   const fields = parseObject(text, file);
   const reader = new FieldReader({ ...fields, ...fields.text_config as Fields }, file);
   const generated = parseObject(generation, "generation_config.json");

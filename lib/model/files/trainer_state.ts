@@ -1,16 +1,18 @@
 /**
- * A trainer's state on disk, so that training goes on where it was stopped. It is one safetensors
- * file, for a file can be written whole: what is trained (all parameters, or an adapter's) as
- * `model/NAME`, moments as `adam/first/NAME` and `adam/second/NAME`, all else as JSON in its notes.
+ * A trainer's state on disk. It is one safetensors file, for a file can be written whole: what is
+ * trained as `model/NAME`, moments as `adam/first/NAME` and `adam/second/NAME`, all else as JSON in
+ * its notes.
  */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import * as v from "valibot";
 import { openSafetensors, type SafetensorsFile } from "./checkpoint.ts";
 import { safetensorsPieces } from "./checkpoint_writer.ts";
 import { baseDigest } from "./adapter_folder.ts";
-import type { TensorModel } from "../tensor_model.ts";
+import type { TensorModel } from "../readable_model.ts";
 import { adapterShapes, loraOptions } from "../adapter.ts";
-import { writeWhole } from "../../platform/runtime/files.ts";
+import { exists, writeWhole } from "../../platform/runtime/files.ts";
+import { wholeFrom } from "../../platform/runtime/explain.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
 import {
   firstMoment,
@@ -22,17 +24,8 @@ import {
 const STATE_FILE = "trainer.safetensors";
 const FORMAT = "trainer/1";
 
-/** Whether a folder keeps a trainer's state. */
-export async function hasState(folder: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(join(folder, STATE_FILE))).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
+export const hasState = (folder: string): boolean => exists(join(folder, STATE_FILE));
 
-/** Writes a trainer's state into a folder; one that was there is replaced at once. */
 export async function writeState(
   folder: string,
   model: TensorModel,
@@ -43,22 +36,15 @@ export async function writeState(
   await writeWhole(join(folder, STATE_FILE), safetensorsPieces(variablesOf(model), { metadata }));
 }
 
-/** All variables that a step changes, by their names in the file. */
-function variablesOf(model: TensorModel): [string, tf.Variable][] {
-  return [
-    ...[...model.trained].map(([name, variable]): [string, tf.Variable] => [
-      `model/${name}`,
-      variable,
-    ]),
-    ...[...model.state].filter(([name]) => name.startsWith("adam/")),
-  ];
-}
+const variablesOf = ({ trained, state }: TensorModel): [string, tf.Variable][] => [
+  ...[...trained].map(([name, variable]): [string, tf.Variable] => [`model/${name}`, variable]),
+  ...[...state].filter(([name]) => name.startsWith("adam/")),
+];
 
 /**
- * Reads what a folder keeps, and compares it with the model and with `expected`.
- * @returns the state; `restore` brings its numbers into the model, whose state must then have the
- * moments
- * @throws naming the first difference
+ * Reads what a folder keeps; `restore` brings its numbers into the model, whose state has the
+ * moments.
+ * @throws naming the first difference from the model or from `expected`
  */
 export async function readState(
   folder: string,
@@ -89,41 +75,28 @@ export async function readState(
 }
 
 function refuse(path: string, expected: string, found: string, advice: string): never {
-  throw new Error(
-    `Cannot go on from ${path}: expected ${expected}; found ${found}; ${advice}`,
-  );
+  throw new Error(`Cannot go on from ${path}: expected ${expected}; found ${found}; ${advice}`);
 }
 
+const sizes = v.object({ rows: wholeFrom(0), supervised: wholeFrom(0) });
+const stateSchema = v.looseObject({
+  format: v.literal(FORMAT),
+  steps: wholeFrom(0),
+  largest: sizes,
+  decayed: v.optional(v.array(v.string())),
+  options: v.looseObject({ learningRate: v.number(), totalSteps: v.number() }),
+});
+
 function parseState(text: string | undefined, path: string): TrainerState {
-  let state: (TrainerState & { format?: string }) | undefined;
-  try {
-    state = JSON.parse(text ?? "null") ?? undefined;
-  } catch {
-    // Refused below.
-  }
-  const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
-  const isList = (value: unknown) =>
-    value === undefined ||
-    Array.isArray(value) && value.every((name) => typeof name === "string");
-  const fits = state?.format === FORMAT && isCount(state.steps) && isCount(state.largest?.rows) &&
-    isCount(state.largest?.supervised) && isList(state.decayed) &&
-    typeof state.options === "object" && state.options !== null &&
-    typeof state.options.learningRate === "number" && typeof state.options.totalSteps === "number";
-  if (!fits) {
-    refuse(path, `notes of the format ${FORMAT}`, String(text).slice(0, 80), "start anew");
-  }
-  const { format: _, ...rest } = state!;
-  return rest;
+  const { success, output } = v.safeParse(v.pipe(v.string(), v.parseJson(), stateSchema), text);
+  if (!success) refuse(path, `notes of the format ${FORMAT}`, `${text}`.slice(0, 80), "start anew");
+  const { format: _, ...state } = output;
+  return state as TrainerState;
 }
 
 const RIGHT_MODEL = "resume with the model that was saved";
 
-/** What is trained, by name. */
-function trainedShapes(
-  model: TensorModel,
-  { options: { lora } }: TrainerState,
-  path: string,
-): Map<string, number[]> {
+function trainedShapes(model: TensorModel, { options: { lora } }: TrainerState, path: string) {
   if (lora === undefined) {
     return new Map([...model.parameters].map(([name, { shape }]) => [name, shape]));
   }
@@ -135,24 +108,19 @@ function trainedShapes(
 }
 
 /** The file must have all that is trained with two moments each, in their shapes. */
-function compareShapes(
-  shapes: ReadonlyMap<string, number[]>,
-  file: SafetensorsFile,
-  path: string,
-): void {
-  const advice = RIGHT_MODEL;
+function compareShapes(shapes: ReadonlyMap<string, number[]>, file: SafetensorsFile, path: string) {
   const wanted = new Set<string>();
   for (const [name, shape] of shapes) {
     for (const key of [`model/${name}`, firstMoment(name), secondMoment(name)]) {
       wanted.add(key);
       const found = file.header.tensors.get(key)?.shape;
       if (found === undefined || !tf.util.arraysEqual(found, shape)) {
-        refuse(path, `${key} of shape [${shape}]`, found ? `[${found}]` : "none", advice);
+        refuse(path, `${key} of shape [${shape}]`, found ? `[${found}]` : "none", RIGHT_MODEL);
       }
     }
   }
   const other = file.names.find((name) => !wanted.has(name));
-  if (other !== undefined) refuse(path, "the trained tensors alone", `${other} too`, advice);
+  if (other !== undefined) refuse(path, "the trained tensors alone", `${other} too`, RIGHT_MODEL);
 }
 
 /** Options that are given must be those that were kept. */
@@ -172,14 +140,11 @@ function compareOptions(
     }
   }
   // A function can only be compared by what it gives next.
-  if (factor?.(state.steps) !== state.factor) {
-    const found = state.factor === undefined ? "no factor" : `the factor ${state.factor}`;
-    refuse(
-      path,
-      factor ? `the factor ${factor(state.steps)} at step ${state.steps}` : "no factor",
-      found,
-      advice,
-    );
+  const { steps } = state;
+  if (factor?.(steps) !== state.factor) {
+    const say = (factor?: number, where = "") =>
+      factor === undefined ? "no factor" : `the factor ${factor}${where}`;
+    refuse(path, say(factor?.(steps), ` at step ${steps}`), say(state.factor), advice);
   }
   const decayed = (name: string) => state.decayed?.includes(name) ?? true;
   const wrong = decays && names.find((name) => decays(name) !== decayed(name));

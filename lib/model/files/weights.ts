@@ -12,8 +12,8 @@ import {
   type Tensor,
 } from "./checkpoint.ts";
 import type { ModelConfiguration } from "../configuration.ts";
+import { words } from "../fields.ts";
 
-/** What a file's header says of a tensor. */
 export interface TensorHeader {
   shape: number[];
   /** Absent: one that can be read. */
@@ -24,63 +24,45 @@ const EMBEDDING = "model.embed_tokens.weight";
 const HEAD = "lm_head.weight";
 
 /** Segments that PyTorch's wrappers (torch.compile, DataParallel, FSDP) put into names. */
-const WRAPPERS = new Set([
-  "_checkpoint_wrapped_module",
-  "_fsdp_wrapped_module",
-  "_orig_mod",
-  "module",
-]);
+const WRAPPERS = words("_checkpoint_wrapped_module _fsdp_wrapped_module _orig_mod module");
 /** Tables of the rotary positions, which the configuration gives; older files have them. */
 const ROTARY_TABLE = /(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
 
 /** The name of a tensor without wrappers, also where the model without its head was saved. */
 function plainName(name: string): string {
-  const plain = name.split(".").filter((part) => !WRAPPERS.has(part)).join(".");
+  const plain = name.split(".").filter((part) => !WRAPPERS.includes(part)).join(".");
   return /^(layers\.\d+|embed_tokens|norm)\./.test(plain) ? `model.${plain}` : plain;
 }
 
 interface Place {
   file: SafetensorsFile;
   shard: string;
-  /** As the file calls it. */
   name: string;
 }
 
-/** Open weights of a folder. */
 export class Weights implements Disposable {
   readonly #places = new Map<string, Place>();
-  readonly #opened: FileAccess[] = [];
+  readonly #opened = new DisposableStack();
 
   private constructor(readonly folder: string, readonly files: string[]) {}
 
-  /**
-   * Opens all files and reads their headers.
-   * @throws naming the folder where it has none, where the index and they differ, or a tensor is there
-   *   twice
-   */
+  /** Opens all files. @throws where there is none, index and files differ, or a tensor is twice */
   static async open(folder: string): Promise<Weights> {
     const { files, index } = await findWeights(folder);
-    const weights = new Weights(folder, files);
-    try {
-      for (const shard of files) await weights.#openShard(shard, index);
-      return weights;
-    } catch (error) {
-      weights.close();
-      throw error;
-    }
+    using opened = new DisposableStack();
+    const weights = opened.use(new Weights(folder, files));
+    for (const shard of files) await weights.#openShard(shard, index);
+    opened.move();
+    return weights;
   }
 
   async #openShard(shard: string, index?: Map<string, string>): Promise<void> {
-    const access = await FileAccess.open(join(this.folder, shard));
-    this.#opened.push(access);
+    const access = this.#opened.use(await FileAccess.open(join(this.folder, shard)));
     const file = await openSafetensors(access);
     for (const [name, wanted] of index ?? []) {
       if (wanted === shard && !file.header.tensors.has(name)) {
-        this.#refuse(
-          `tensor ${quote(name)} in ${shard}, as the index says`,
-          "none",
-          "take both again",
-        );
+        const expected = `tensor ${quote(name)} in ${shard}, as the index says`;
+        this.#refuse(expected, "none", "take both again");
       }
     }
     for (const name of file.names) {
@@ -88,14 +70,8 @@ export class Weights implements Disposable {
       const plain = plainName(name);
       const other = this.#places.get(plain);
       if (other !== undefined) {
-        const found = [other, { shard, name }].map(({ shard, name }) =>
-          `${quote(name)} in ${shard}`
-        );
-        this.#refuse(
-          "every tensor once",
-          found.join(" and "),
-          "leave out the one that is not meant",
-        );
+        const found = `${quote(other.name)} in ${other.shard} and ${quote(name)} in ${shard}`;
+        this.#refuse("every tensor once", found, "leave out the one that is not meant");
       }
       this.#places.set(plain, { file, shard, name });
     }
@@ -107,7 +83,6 @@ export class Weights implements Disposable {
     );
   }
 
-  /** What the headers say, by plain names. */
   get headers(): Map<string, TensorHeader> {
     return new Map(
       [...this.#places].map(([plain, { file, name }]) => [plain, file.header.tensors.get(name)!]),
@@ -125,9 +100,8 @@ export class Weights implements Disposable {
   }
 
   /**
-   * Whether the output layer is the embedding, where config.json says so. Files may have a head of their
-   * own all the same; it counts where its numbers are others, and stands for an embedding that is not
-   * there, as in transformers 5.
+   * Whether the output layer is the embedding, as config.json says. A head in the files all the
+   * same counts where its numbers differ, and stands for a missing embedding, as in transformers 5.
    */
   async tiesHead({ vocabularySize, hiddenSize }: ModelConfiguration): Promise<boolean> {
     const [head, embedding] = [HEAD, EMBEDDING].map((name) => this.#places.get(name));
@@ -139,12 +113,8 @@ export class Weights implements Disposable {
     return !this.#places.has(HEAD);
   }
 
-  close(): void {
-    for (const access of this.#opened.splice(0)) access.close();
-  }
-
   [Symbol.dispose](): void {
-    this.close();
+    this.#opened.dispose();
   }
 }
 
@@ -168,8 +138,7 @@ async function isSame(places: Place[], shape: number[]): Promise<boolean> {
 
 /**
  * Compares tensors with what the configuration asks for, before any is read.
- * @throws naming the first that is missing, of another shape or type, or not a part of the model: its
- *   numbers would be left out
+ * @throws naming the first that is missing, of another shape or type, or not a part of the model
  */
 export function checkTensors(
   where: string,
@@ -203,11 +172,8 @@ export function checkTensors(
 }
 
 /** The weights' files of a folder, in order, and in which of them each tensor is to be. */
-async function findWeights(
-  folder: string,
-): Promise<{ files: string[]; index?: Map<string, string> }> {
-  const names: string[] = [];
-  for await (const entry of Deno.readDir(folder)) names.push(entry.name);
+async function findWeights(folder: string) {
+  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
   if (names.includes("model.safetensors")) return { files: ["model.safetensors"] };
   const indexName = "model.safetensors.index.json";
   if (names.includes(indexName)) {
@@ -230,6 +196,6 @@ async function findWeights(
     : "check the path";
   throw new Error(
     `Cannot open model ${folder}: expected model.safetensors or ${indexName}; ` +
-      `found ${names.sort().slice(0, 8).join(", ") || "an empty folder"}; ${advice}`,
+      `found ${names.slice(0, 8).join(", ") || "an empty folder"}; ${advice}`,
   );
 }

@@ -1,8 +1,7 @@
 /** Tokens that are found in a text as they are, before it is cut into words: <s>, <|im_end|>, ... */
+import { quote } from "../../platform/runtime/quote.ts";
 import type { Normalizer } from "./normalizer.ts";
-import type { Piece } from "./words.ts";
-
-type Fields = Record<string, unknown>;
+import type { Fields, Piece } from "./words.ts";
 
 export interface AddedToken {
   id: number;
@@ -28,13 +27,17 @@ const word = String.raw`[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d]`;
 const endsWithWord = new RegExp(`${word}$`, "v");
 const startsWithWord = new RegExp(`^${word}`, "u");
 
-const namesOfSpecial = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"];
+/** Names of special tokens in tokenizer_config.json. */
+export const specialNames = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"]
+  .map((name) => `${name}_token`);
 
-const shown = (value: unknown) => JSON.stringify(value)?.slice(0, 80) ?? "none";
+/** The text of a special token, given as a text or as an object with it. */
+export const contentOf = (token: unknown): unknown =>
+  typeof token === "string" ? token : (token as Fields | null | undefined)?.content;
 
 /**
- * The added tokens of tokenizer.json, then those that tokenizer_config.json describes or names, as
- * transformers adds them: what it says of a token goes before tokenizer.json.
+ * The added tokens of tokenizer.json, then those that tokenizer_config.json describes or names;
+ * what it says of a token goes first, as in transformers.
  * @throws if a token has another id than the tokenizers library gives it, or one of another token
  */
 export function addedTokens(
@@ -48,13 +51,13 @@ export function addedTokens(
   const add = (fields: Fields, given?: unknown) => {
     const content = fields.content;
     if (typeof content !== "string" || content === "") {
-      throw new Error(`the added token ${shown(fields)}`);
+      throw new Error(`the added token ${quote(fields)}`);
     }
     const known = found.get(content)?.id ?? ids.get(content);
     const id = known ?? next;
     if (given !== undefined && given !== id || known === undefined && taken.has(id)) {
       throw new Error(
-        `the id ${shown(given ?? id)} of the added token ${shown(content)}, where the ` +
+        `the id ${quote(given ?? id)} of the added token ${quote(content)}, where the ` +
           `tokenizers library gives ${id}`,
       );
     }
@@ -72,10 +75,10 @@ export function addedTokens(
     });
   };
   const own = json.added_tokens ?? [];
-  if (!Array.isArray(own)) throw new Error(`added_tokens ${shown(own)}`);
+  if (!Array.isArray(own)) throw new Error(`added_tokens ${quote(own)}`);
   for (const fields of own as Fields[]) {
     if (found.has(fields.content as string)) {
-      throw new Error(`the added token ${shown(fields.content)} twice`);
+      throw new Error(`the added token ${quote(fields.content)} twice`);
     }
     add(fields, fields.id);
   }
@@ -84,7 +87,7 @@ export function addedTokens(
   }
   const more = [config.additional_special_tokens, config.extra_special_tokens];
   const named = [
-    ...namesOfSpecial.map((name) => config[`${name}_token`]),
+    ...specialNames.map((name) => config[name]),
     ...more.flatMap((list) => Object.values(list ?? {})),
   ];
   for (const token of named) {
@@ -100,7 +103,7 @@ function finder(tokens: readonly (AddedToken & { text: string })[]): (piece: Pie
   const byText = new Map(tokens.map((token) => [token.text, token]));
   if (byText.has("")) {
     throw new Error(
-      `the added token ${shown(byText.get("")!.content)}, of which normalizing leaves nothing`,
+      `the added token ${quote(byText.get("")!.content)}, of which normalizing leaves nothing`,
     );
   }
   if (byText.size === 0) return (piece) => [piece];
@@ -129,19 +132,17 @@ function finder(tokens: readonly (AddedToken & { text: string })[]): (piece: Pie
   };
 }
 
-/** A text cut at the tokens in it, the rest of it normalized. */
 export function createSections(
   tokens: readonly AddedToken[],
   normalize: Normalizer,
 ): (text: string) => Section[] {
-  const plain = finder(
-    tokens.filter(({ normalized }) => !normalized)
-      .map((token) => ({ ...token, text: token.content })),
-  );
-  const normal = finder(
-    tokens.filter(({ normalized }) => normalized)
-      .map((token) => ({ ...token, text: normalize({ text: token.content, first: true }).text })),
-  );
+  const find = (isNormalized: boolean, textOf: (content: string) => string) =>
+    finder(
+      tokens.filter(({ normalized }) => normalized === isNormalized)
+        .map((token) => ({ ...token, text: textOf(token.content) })),
+    );
+  const plain = find(false, (content) => content);
+  const normal = find(true, (text) => normalize({ text, first: true }).text);
   return (text) =>
     plain({ text, first: true }).flatMap((section) =>
       section.token === undefined ? normal(normalize(section)) : [section]

@@ -1,18 +1,14 @@
 /** tokenizer.json's decoders: from tokens back to a text. */
 import { compilePattern } from "./regex.ts";
-import { byteOf, prependScheme } from "./words.ts";
+import { byteOf, type Fields, prependScheme } from "./words.ts";
 
-type Fields = Record<string, unknown>;
 type Decoder = (tokens: string[]) => string[];
 
 const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 const encoder = new TextEncoder();
 
-/**
- * The text of tokens; without a decoder, tokens with spaces between.
- * @throws naming a decoder that is not read here
- */
+/** The text of tokens, spaces between without a decoder. @throws naming one that is not read */
 export function createDecoder(config: unknown): (tokens: string[]) => string {
   if (config === null || config === undefined) return (tokens) => tokens.join(" ");
   const decode = decoderOf(config as Fields);

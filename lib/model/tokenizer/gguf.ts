@@ -1,11 +1,10 @@
 /** A GGUF file's tokenizer as the tokenizer.json it was made from, with llama.cpp's defaults. */
-import { gpt2Words } from "./words.ts";
+import { quote } from "../../platform/runtime/quote.ts";
+import { type Fields, gpt2Words } from "./words.ts";
 
-type Fields = Record<string, unknown>;
-
-const isolate = (regex: string): Fields => ({
+const isolate = (Regex: string): Fields => ({
   type: "Split",
-  pattern: { Regex: regex },
+  pattern: { Regex },
   behavior: "Isolated",
   invert: false,
 });
@@ -26,11 +25,7 @@ interface PreTokenizer {
   addBos?: boolean;
 }
 
-const llama3: PreTokenizer = {
-  words: [isolate(wordsWithDigits(3))],
-  ignoreMerges: true,
-  addBos: true,
-};
+const llama3 = { words: [isolate(wordsWithDigits(3))], ignoreMerges: true, addBos: true };
 
 /** Pre-tokenizers by llama.cpp's names (its llama-vocab.cpp). */
 const preTokenizers: Record<string, PreTokenizer> = {
@@ -48,8 +43,8 @@ const [controlToken, userToken] = [3, 4];
 
 /**
  * tokenizer.json and tokenizer_config.json, by name.
- * @throws on kinds other than byte-level BPE with one of the pre-tokenizers above, on lists that don't fit
- *   together, and where texts are to start with a token that the file doesn't name
+ * @throws on kinds other than byte-level BPE with one of the pre-tokenizers above, lists that don't
+ * fit together, and texts that start with a token that the file doesn't name
  */
 export function filesFromGguf(
   metadata: Record<string, unknown>,
@@ -58,7 +53,7 @@ export function filesFromGguf(
   const refuse = (expected: string, found: unknown): never => {
     throw new Error(
       `Cannot read the tokenizer of ${from}: expected ${expected}; ` +
-        `found ${JSON.stringify(found)?.slice(0, 80) ?? "none"}; give the model's own tokenizer`,
+        `found ${quote(found)}; give the model's own tokenizer`,
     );
   };
   const field = (name: string) => metadata[`tokenizer.ggml.${name}`];
@@ -92,17 +87,10 @@ export function filesFromGguf(
     const twice = tokens.find((token, id) => vocab.get(token) !== id);
     refuse("every token once in tokenizer.ggml.tokens", twice);
   }
-  const added = tokens.flatMap((content, id) =>
-    types[id] !== controlToken && types[id] !== userToken ? [] : [{
-      id,
-      content,
-      special: types[id] === controlToken,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-    }]
-  );
+  const usual = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+  const added = tokens.map((content, id) => ({ id, content, special: false, ...usual }))
+    .filter(({ id }) => types[id] === controlToken || types[id] === userToken)
+    .map((token) => ({ ...token, special: types[token.id] === controlToken }));
   const tokenOf = (name: string): string | undefined => {
     const id = field(`${name}_token_id`);
     if (id === undefined) return undefined;
@@ -117,24 +105,13 @@ export function filesFromGguf(
   const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true };
   const json = {
     version: "1.0",
-    truncation: null,
-    padding: null,
     added_tokens: added,
     normalizer: normalizer ?? null,
-    pre_tokenizer: {
-      type: "Sequence",
-      pretokenizers: [...words, { ...bytes, use_regex: false }],
-    },
+    pre_tokenizer: { type: "Sequence", pretokenizers: [...words, { ...bytes, use_regex: false }] },
     post_processor: startsTexts && bos !== undefined ? startingWith(bos, vocab.get(bos)!) : null,
     decoder: { ...bytes, use_regex: true },
     model: {
       type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
       ignore_merges: ignoreMerges ?? false,
       vocab: Object.fromEntries(vocab),
       merges: list<string>("merges", "string").map((merge) => merge.split(" ")),

@@ -1,8 +1,7 @@
 /** tokenizer.json's normalizers: what is done to a text before it is cut into words. */
 import { compilePattern } from "./regex.ts";
-import type { Piece } from "./words.ts";
+import type { Fields, Piece } from "./words.ts";
 
-type Fields = Record<string, unknown>;
 export type Normalizer = (piece: Piece) => Piece;
 
 /** A normalizer that makes more characters than this, and more than twice the text's, runs away. */
@@ -89,9 +88,8 @@ function normalizerOf(config: Fields | null | undefined): Normalizer {
 }
 
 /**
- * SentencePiece's own table of replacements: a double array that finds a text's beginnings by its UTF-8
- * bytes, and the replacements one after the other, each ended by a zero
- * (github.com/huggingface/spm_precompiled).
+ * SentencePiece's table of replacements: a double array that finds a text's beginnings by their
+ * UTF-8 bytes, then the texts, each ended by a zero (github.com/huggingface/spm_precompiled).
  */
 function precompiled(base64: string): Normalizer {
   const bytes = Uint8Array.fromBase64(base64);

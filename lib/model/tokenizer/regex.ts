@@ -1,7 +1,6 @@
 /** Regular expressions of tokenizer files, which are Oniguruma's, as JavaScript's. */
 import { SplitPreTokenizer } from "@huggingface/tokenizers";
 
-/** One group that is open, or the whole expression. */
 interface Group {
   start: number;
   atomic: boolean;
@@ -32,11 +31,11 @@ function classLength(text: string): number {
 }
 
 /**
- * The expression for JavaScript, global and by code points. The package translates Oniguruma's terms; what
- * may not give back what it took (`a++`, `(?>a)`) it would let do so, therefore that is said here by a
- * look ahead and what it found.
- * @throws on flags and groups that it would take for others, and on an endless repetition of something
- *   that repeats endlessly itself, as in (a+)+: these can take years over forty letters
+ * The expression for JavaScript, global and by code points. The package translates Oniguruma's
+ * terms; what may not give back what it took (`a++`, `(?>a)`) is said here by a look ahead and what
+ * it found.
+ * @throws on flags and groups that it would take for others, and on an endless repetition of
+ * something that repeats endlessly itself, as in (a+)+: these can take years over forty letters
  */
 export function compileRegex(source: string): RegExp {
   const refuse = (why: string): never => {
@@ -116,7 +115,6 @@ export function compileRegex(source: string): RegExp {
   return pattern ?? refuse("which is none");
 }
 
-/** A pattern as tokenizer.json has it: a text or a regular expression. */
 export function compilePattern(pattern: unknown): RegExp {
   const { String: text, Regex: regex } = (pattern ?? {}) as Record<string, unknown>;
   if (typeof text === "string" && text !== "") {

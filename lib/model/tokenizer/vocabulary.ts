@@ -1,7 +1,7 @@
 /** tokenizer.json's models: from a word to token ids. */
 import { BPE, Unigram, WordPiece } from "@huggingface/tokenizers";
-
-type Fields = Record<string, unknown>;
+import { quote } from "../../platform/runtime/quote.ts";
+import type { Fields } from "./words.ts";
 
 export interface Vocabulary {
   /** Ids by token, without those added later. */
@@ -10,8 +10,6 @@ export interface Vocabulary {
   /** @throws naming a word that neither has tokens nor an unknown token that stands for it */
   encode(word: string): number[];
 }
-
-const shown = (value: unknown) => JSON.stringify(value)?.slice(0, 80) ?? "none";
 
 /** @throws naming what a model has that is not read here or can't be right */
 export function createVocabulary(config: unknown): Vocabulary {
@@ -32,7 +30,7 @@ export function createVocabulary(config: unknown): Vocabulary {
     const id = ids.get(token);
     if (id !== undefined) return id;
     throw new Error(
-      `Cannot encode ${shown(word.slice(0, 40))}: expected a word of the vocabulary; found none, ` +
+      `Cannot encode ${quote(word.slice(0, 40))}: expected a word of the vocabulary; found none, ` +
         "and no token for unknown words; leave it out",
     );
   };
@@ -43,27 +41,19 @@ export function createVocabulary(config: unknown): Vocabulary {
     case "Unigram":
       return unigram(fields, ids, idOf);
     case "WordPiece": {
+      const usual = { max_input_chars_per_word: 100, continuing_subword_prefix: "##" };
       const model = new WordPiece(
-        {
-          max_input_chars_per_word: 100,
-          continuing_subword_prefix: "##",
-          ...fields,
-        } as unknown as ConstructorParameters<typeof WordPiece>[0],
+        { ...usual, ...fields } as unknown as ConstructorParameters<typeof WordPiece>[0],
       );
-      return {
-        ids,
-        unkToken: unk,
-        encode: (word) => model.encode([word]).map((token) => idOf(token, word)),
-      };
+      const encode = (word: string) => model.encode([word]).map((token) => idOf(token, word));
+      return { ids, unkToken: unk, encode };
     }
-    case "WordLevel":
-      return {
-        ids,
-        unkToken: unk,
-        encode: (word) => [idOf(ids.has(word) ? word : unk ?? word, word)],
-      };
+    case "WordLevel": {
+      const encode = (word: string) => [idOf(ids.has(word) ? word : unk ?? word, word)];
+      return { ids, unkToken: unk, encode };
+    }
     default:
-      throw new Error(`the model ${shown(type)}, which is not read here`);
+      throw new Error(`the model ${quote(type)}, which is not read here`);
   }
 }
 
@@ -74,10 +64,10 @@ function idsOf(vocab: unknown, isList: boolean): Map<string, number> {
   const ids = new Map<string, number>(), tokens = new Map<number, string>();
   for (const [token, id] of entries) {
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id > 0xffffffff) {
-      throw new Error(`the id ${shown(id)} of token ${shown(token)}`);
+      throw new Error(`the id ${quote(id)} of token ${quote(token)}`);
     }
     if (tokens.has(id)) {
-      throw new Error(`the id ${id} of two tokens, ${shown(tokens.get(id))} and ${shown(token)}`);
+      throw new Error(`the id ${id} of two tokens, ${quote(tokens.get(id))} and ${quote(token)}`);
     }
     ids.set(token, id);
     tokens.set(id, token);
@@ -94,23 +84,20 @@ function bytePairs(
   unk: string | undefined,
 ): Vocabulary["encode"] {
   if (fields.dropout) {
-    throw new Error(`BPE with dropout ${shown(fields.dropout)}, whose tokens are drawn by chance`);
+    throw new Error(`BPE with dropout ${quote(fields.dropout)}, whose tokens are drawn by chance`);
   }
   if (fields.continuing_subword_prefix) {
-    throw new Error(
-      `BPE with continuing_subword_prefix ${shown(fields.continuing_subword_prefix)}`,
-    );
+    const prefix = quote(fields.continuing_subword_prefix);
+    throw new Error(`BPE with continuing_subword_prefix ${prefix}`);
   }
   const merges = (fields.merges as (string | string[])[]).map((merge) => {
     const parts = typeof merge === "string" ? merge.split(" ") : merge;
     if (parts.length === 2 && [...parts, parts.join("")].every((part) => ids.has(part))) {
       return parts as [string, string];
     }
-    throw new Error(`the merge ${shown(merge)}, which is not two tokens that make a third`);
+    throw new Error(`the merge ${quote(merge)}, which is not two tokens that make a third`);
   });
-  const model = new BPE(
-    { ...fields, merges } as unknown as ConstructorParameters<typeof BPE>[0],
-  );
+  const model = new BPE({ ...fields, merges } as unknown as ConstructorParameters<typeof BPE>[0]);
   const encoder = new TextEncoder();
   const bytesOf = (letter: string) =>
     Array.from(encoder.encode(letter), byteToken).every((token) => ids.has(token));
@@ -143,7 +130,7 @@ function unigram(fields: Fields, ids: ReadonlyMap<string, number>, idOf: IdOf): 
   const wrong = vocab.find(([token, score]) =>
     typeof token !== "string" || typeof score !== "number"
   );
-  if (wrong !== undefined) throw new Error(`the entry ${shown(wrong)} of Unigram's vocabulary`);
+  if (wrong !== undefined) throw new Error(`the entry ${quote(wrong)} of Unigram's vocabulary`);
   if (unkId !== undefined && vocab[unkId] === undefined) throw new Error(`unk_id ${unkId}`);
   const model = new Unigram(
     { ...fields, unk_id: unkId ?? -1 } as unknown as ConstructorParameters<typeof Unigram>[0],
@@ -155,10 +142,7 @@ function unigram(fields: Fields, ids: ReadonlyMap<string, number>, idOf: IdOf): 
   const unkToken = unkId === undefined ? undefined : vocab[unkId][0];
   const unknown = (text: string): number[] => {
     const bytes = fields.byte_fallback === true
-      ? Array.from(
-        encoder.encode(text),
-        (byte) => ids.get(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`),
-      )
+      ? Array.from(encoder.encode(text), (byte) => ids.get(byteToken(byte)))
       : [undefined];
     if (!bytes.includes(undefined)) return bytes as number[];
     return [unkId ?? idOf(text, text)];

@@ -1,7 +1,7 @@
 /** tokenizer.json's pre-tokenizers: how a text is cut into the words that a model's tokens make up. */
 import { compilePattern, compileRegex } from "./regex.ts";
 
-type Fields = Record<string, unknown>;
+export type Fields = Record<string, unknown>;
 
 /** A part of a text, and whether nothing of the text stands before it. */
 export interface Piece {

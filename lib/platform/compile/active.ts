@@ -10,16 +10,11 @@ export interface ActiveTrace {
   ): void;
   waitFor(tensor: tf.Tensor, after: tf.Tensor): tf.Tensor;
   guard(condition: tf.Scalar, change: () => void): void;
-  typeAttribute(dtype: tf.DataType): Attribute;
 }
-
-let active: ActiveTrace | undefined;
 
 /** The trace that is under way, if any. */
-export function activeTrace(): ActiveTrace | undefined {
-  return active;
-}
+export let activeTrace: ActiveTrace | undefined;
 
 export function setActiveTrace(trace: ActiveTrace | undefined): void {
-  active = trace;
+  activeTrace = trace;
 }

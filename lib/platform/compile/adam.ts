@@ -1,14 +1,13 @@
 /** Changes of variables by AdamW and by sums: TensorFlow's own in-place operations in a graph, plain operations elsewhere. */
 import * as tf from "@tensorflow/tfjs";
 import { activeTrace } from "./active.ts";
-import { dataTypes, isNative, nodeBackend } from "./backend.ts";
+import { isNative, nodeBackend, typed } from "./backend.ts";
 import { everyVariable } from "./held.ts";
 
 export interface AdamState {
   variable: tf.Variable;
   /** First moment, of the variable's shape. */
   first: tf.Variable;
-  /** Second moment. */
   second: tf.Variable;
 }
 
@@ -38,22 +37,20 @@ export function updateAdam(
   const root = tf.sqrt(correction2);
   const rate = tf.div(tf.mul(learningRate, root), correction1);
   const epsilon = tf.mul(scalars.epsilon, root);
-  const trace = activeTrace();
-  if (trace !== undefined) {
+  if (activeTrace !== undefined) {
     if (decay !== undefined) {
-      trace.changeInPlace("AssignSubVariableOp", {
+      activeTrace.changeInPlace("AssignSubVariableOp", {
         changed: [variable],
         inputs: [tf.mul(variable, decay)],
-        attributes: [{ ...trace.typeAttribute("float32"), name: "dtype" }],
+        attributes: [typed("dtype", "float32")],
       });
     }
     const zero = tf.scalar(0); // powers of beta1 and beta2, for the rate is corrected already
-    trace.changeInPlace("ResourceApplyAdam", {
+    return activeTrace.changeInPlace("ResourceApplyAdam", {
       changed: [variable, first, second],
       inputs: [zero, zero, rate, beta1, beta2, epsilon, gradient],
-      attributes: [trace.typeAttribute("float32")],
+      attributes: [typed("T", "float32")],
     });
-    return;
   }
   tf.tidy(() => {
     const m = tf.add(tf.mul(first, beta1), tf.mul(gradient, tf.sub(1, beta1)));
@@ -75,8 +72,7 @@ let held: { condition: tf.Scalar; assigned: Set<tf.Variable> } | undefined;
  * @throws where `change` assigns to a variable itself, or within another condition
  */
 export function onlyIf(condition: tf.Scalar, change: () => void): void {
-  const trace = activeTrace();
-  if (trace !== undefined) return trace.guard(condition, change);
+  if (activeTrace !== undefined) return activeTrace.guard(condition, change);
   if (held !== undefined) throw new Error("Cannot change under a condition inside a condition");
   const before = new Map(everyVariable().map((variable) => [variable, variable.dataId]));
   const { assigned } = held = { condition, assigned: new Set<tf.Variable>() };
@@ -107,12 +103,13 @@ function assign(changes: [tf.Variable, tf.Tensor][]): void {
 
 /** variable += value; in a graph without a copy of the variable. */
 export function addTo(variable: tf.Variable, value: tf.Tensor): void {
-  const trace = activeTrace();
-  if (trace === undefined) return tf.tidy(() => assign([[variable, tf.add(variable, value)]]));
-  trace.changeInPlace("AssignAddVariableOp", {
+  if (activeTrace === undefined) {
+    return tf.tidy(() => assign([[variable, tf.add(variable, value)]]));
+  }
+  activeTrace.changeInPlace("AssignAddVariableOp", {
     changed: [variable],
     inputs: [value],
-    attributes: [{ ...trace.typeAttribute("float32"), name: "dtype" }],
+    attributes: [typed("dtype", "float32")],
   });
 }
 
@@ -121,15 +118,14 @@ export function addTo(variable: tf.Variable, value: tf.Tensor): void {
  * it could be.
  */
 export function waitFor<T extends tf.Tensor>(tensor: T, after: tf.Tensor): T {
-  return (activeTrace()?.waitFor(tensor, after) ?? tensor) as T;
+  return (activeTrace?.waitFor(tensor, after) ?? tensor) as T;
 }
 
 /** The L2 norm of all tensors together (float32). It has no gradient. */
 export function globalNorm(tensors: tf.Tensor[]): tf.Scalar {
   if (!isNative()) return tf.sqrt(tf.addN(tensors.map((x) => tf.sum(tf.square(x)))));
-  const backend = nodeBackend();
-  const type = { name: "T", type: backend.binding.TF_ATTR_TYPE, value: dataTypes.float32 };
+  const type = typed("T", "float32");
   // Half of the sum of squares, which it doesn't keep.
-  const halves = tensors.map((x) => backend.executeSingleOutput("L2Loss", [type], [x]));
+  const halves = tensors.map((x) => nodeBackend().executeSingleOutput("L2Loss", [type], [x]));
   return tf.sqrt(tf.mul(tf.addN(halves), 2));
 }

@@ -53,11 +53,7 @@ export interface NodeBackend extends tf.KernelBackend {
   };
   getInputTensorIds(tensors: tf.TensorInfo[]): number[];
   createOutputTensor(handle: Handle): tf.Tensor;
-  executeSingleOutput(
-    name: string,
-    attributes: Attribute[],
-    inputs: tf.TensorInfo[],
-  ): tf.Tensor;
+  executeSingleOutput(name: string, attributes: Attribute[], inputs: tf.TensorInfo[]): tf.Tensor;
   executeMultipleOutputs(
     name: string,
     attributes: Attribute[],
@@ -68,6 +64,12 @@ export interface NodeBackend extends tf.KernelBackend {
 
 /** TensorFlow's DataType of tfjs's. */
 export const dataTypes: Record<string, number> = { float32: 1, int32: 3, string: 7, bool: 10 };
+
+/** An attribute that is a type: TensorFlow's DataType, or tfjs's name of it. */
+export function typed(name: string, dtype: string | number): Attribute {
+  const value = typeof dtype === "number" ? dtype : dataTypes[dtype];
+  return { name, type: nodeBackend().binding.TF_ATTR_TYPE, value };
+}
 
 /** Whether tensors are TensorFlow's own now, so that graphs can be compiled. */
 export function isNative(): boolean {

@@ -28,15 +28,12 @@ export function compile(run: TensorFunction, session: GraphSession | undefined):
   if (session === undefined || !isNative()) return (...inputs) => runOnce(run, inputs);
   const graphs = new Map<string, Graph>();
   return (...inputs) => {
-    if (activeTrace() !== undefined) return run(...inputs);
+    if (activeTrace !== undefined) return run(...inputs);
     const key = inputs.map(({ shape, dtype }) => `${dtype}[${shape}]`).join();
     let graph = graphs.get(key);
     if (graph === undefined) {
-      graph = session.add(
-        run,
-        inputs.map(({ shape, dtype }) => ({ shape, dtype: supported(dtype) })),
-      );
-      graphs.set(key, graph);
+      const specifications = inputs.map(({ shape, dtype }) => ({ shape, dtype: supported(dtype) }));
+      graphs.set(key, graph = session.add(run, specifications));
     }
     return session.call(graph, inputs);
   };

@@ -1,6 +1,6 @@
 /** What is compiled, and the graph that comes of it. */
 import * as tf from "@tensorflow/tfjs";
-import type { Attribute, Binding } from "./backend.ts";
+import { type Attribute, typed } from "./backend.ts";
 
 /** A shape and a type: all that a graph needs to know of an input. */
 export interface Specification {
@@ -10,7 +10,6 @@ export interface Specification {
 
 export type TensorFunction = (...inputs: tf.Tensor[]) => tf.Tensor[];
 
-/** A recorded function. */
 export interface Graph {
   /** What its nodes' names start with. */
   name: string;
@@ -23,7 +22,6 @@ export interface Graph {
   results: number;
   /** Variables that the graph reads, and the nodes that do. */
   reads: ReadonlyMap<string, string>;
-  /** Variables that it changes. */
   changed: Set<string>;
 }
 
@@ -82,21 +80,20 @@ const TYPED_BY: Record<string, number> = {
 export function graphOperation(
   name: string,
   attributes: Attribute[],
-  { inputs, binding }: { inputs: { shape: number[]; dtype: number }[]; binding: Binding },
+  inputs: { shape: number[]; dtype: number }[],
 ): { operation: string; attributes: Attribute[] } {
-  const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
   if (name === "ExpandDims") {
-    const types = [type("T", inputs[0].dtype), type("Tdim", inputs[1].dtype)];
+    const types = [typed("T", inputs[0].dtype), typed("Tdim", inputs[1].dtype)];
     return { operation: name, attributes: types };
   }
-  const typed = attributes.map((attribute) =>
-    attribute.name === "T" ? type("T", inputs[TYPED_BY[name] ?? 0].dtype) : attribute
+  const fitting = attributes.map((attribute) =>
+    attribute.name === "T" ? typed("T", inputs[TYPED_BY[name] ?? 0].dtype) : attribute
   );
   // A product of two matrices as MatMul, which TensorFlow's optimizer knows how to fuse.
   if (name === "BatchMatMulV2" && inputs.every(({ shape }) => shape.length === 2)) {
     const names: Record<string, string> = { adj_x: "transpose_a", adj_y: "transpose_b" };
-    const renamed = typed.map((a) => ({ ...a, name: names[a.name] ?? a.name }));
+    const renamed = fitting.map((a) => ({ ...a, name: names[a.name] ?? a.name }));
     return { operation: "MatMul", attributes: renamed };
   }
-  return { operation: name, attributes: typed };
+  return { operation: name, attributes: fitting };
 }

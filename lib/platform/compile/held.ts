@@ -12,7 +12,6 @@ export class HeldVariables {
     for (const [variable, { dataId }] of this.#data) this.#names.set(dataId, variable.name);
   }
 
-  /** The name of the variable that has this data. */
   nameOf(dataId: object): string | undefined {
     return this.#names.get(dataId);
   }
@@ -47,7 +46,6 @@ export class HeldVariables {
   }
 }
 
-/** All variables that live, of whatever owner. */
 export function everyVariable(): tf.Variable[] {
   return Object.values(tf.engine().registeredVariables);
 }

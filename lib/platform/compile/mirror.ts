@@ -20,7 +20,6 @@ export class Mirror implements TensorData {
     // The backend clears what it has sent; nothing waits here.
   }
 
-  /** Brings the session's value over. */
   pull() {
     if (this.stale) this.fetch();
   }
@@ -30,7 +29,6 @@ export class Mirror implements TensorData {
     this.stale = false;
   }
 
-  /** The session's value has changed. */
   drop() {
     if (this.id >= 0) nodeBackend().binding.deleteTensor(this.id);
     this.id = -1;

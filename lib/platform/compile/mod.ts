@@ -12,23 +12,6 @@
  *   session's: each is refused with the place in the code, never answered with a stale number.
  * - A graph is made anew in every process: tracing runs nothing and takes less time than checking that
  *   a stored graph is still the function's, and what isn't stored can't be stale.
- *
- * ```ts
- * import assert from "node:assert/strict";
- * import * as tf from "@tensorflow/tfjs";
- * import { openBackend } from "../runtime/backend.ts";
- *
- * await openBackend();
- * const weight = tf.variable(tf.scalar(0)), session = new Session();
- * session.bind("weight", weight);
- * const step = compile((x, y) => {
- *   const { value, grads } = tf.variableGrads(() => tf.losses.meanSquaredError(y, tf.mul(x, weight)));
- *   weight.assign(tf.sub(weight, tf.mul(grads[weight.name], 0.1)));
- *   return [value];
- * }, session);
- * for (let i = 0; i < 50; i++) step(tf.tensor1d([1, 2]), tf.tensor1d([3, 6]))[0].dispose();
- * assert.ok(Math.abs((await weight.data())[0] - 3) < 1e-4);
- * ```
  */
 export { addTo, globalNorm, onlyIf, updateAdam, waitFor } from "./adam.ts";
 export type { AdamScalars, AdamState } from "./adam.ts";

@@ -1,7 +1,7 @@
 /** The nodes of a graph as they come; what is asked for twice is there once. */
 import { Buffer } from "node:buffer";
 import type { TypedArray } from "@tensorflow/tfjs";
-import { type Attribute, nodeBackend } from "./backend.ts";
+import { type Attribute, typed } from "./backend.ts";
 import { type ConstantValue, type GraphNode, TENSOR_ATTRIBUTE } from "./graph.ts";
 
 export class NodeList {
@@ -11,13 +11,9 @@ export class NodeList {
   /** Constants by type and shape. */
   readonly #constants = new Map<string, { name: string; values: TypedArray }[]>();
 
-  /**
-   * @param prefix what all names start with
-   * @param onNode told of each node
-   */
+  /** @param prefix what all names start with */
   constructor(readonly prefix: string, readonly onNode?: (node: GraphNode) => void) {}
 
-  /** Adds a node and gives its name. */
   add(operation: string, inputs: string[], attributes: Attribute[]): string {
     const name = `${this.prefix}/${this.list.length}_${operation}`;
     const node = { name, operation, inputs, attributes };
@@ -36,7 +32,6 @@ export class NodeList {
     return name;
   }
 
-  /** A constant's node. */
   constant(constant: ConstantValue): string {
     const { dtype, shape, values } = constant;
     const kind = `${dtype}[${shape}]`;
@@ -44,7 +39,7 @@ export class NodeList {
     const found = alike.find((one) => equalBytes(one.values, values));
     if (found !== undefined) return found.name;
     const name = this.add("Const", [], [
-      { name: "dtype", type: nodeBackend().binding.TF_ATTR_TYPE, value: dtype },
+      typed("dtype", dtype),
       { name: "value", type: TENSOR_ATTRIBUTE, value: constant },
     ]);
     this.#constants.set(kind, [...alike, { name, values }]);

@@ -81,7 +81,6 @@ function attributeMessage(attribute: Attribute, binding: Binding): Message {
   return message;
 }
 
-/** Whether one value stands for all. */
 function isUniform(values: TypedArray): boolean {
   const first = values[0];
   return values.length > 1 && values.every((value) => Object.is(value, first));

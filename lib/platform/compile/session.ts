@@ -25,24 +25,16 @@ export class Session implements GraphSession {
   #count = 0;
   #disposed = false;
 
-  /** The variables by name, but for those that were disposed. */
   get variables(): ReadonlyMap<string, tf.Variable> {
     return this.#store.variables;
   }
 
-  /**
-   * Puts a variable under a name. A variable that had the name keeps its value and leaves.
-   * @throws where the shape or type differs from that of the variable that had the name
-   */
+  /** See `VariableStore`, which holds the variables. */
   bind(name: string, variable: tf.Variable): void {
     this.#refuseDisposed("bind a variable");
     this.#store.bind(name, variable);
   }
 
-  /**
-   * Frees variables' memory in the session. Variables that live keep their values; names and graphs
-   * stay for the next `bind` or `call`.
-   */
   free(names: readonly string[]): void {
     this.#store.free(names);
   }
@@ -55,11 +47,8 @@ export class Session implements GraphSession {
     this.#refuseDisposed("compile a function");
     const graph = Trace.record(`graph${this.#count}`, run, { inputs, variables: this.variables });
     if (isReader(graph)) {
-      this.#graphs.set(graph, {
-        run,
-        inputs,
-        session: loadGraph(readerNodes(graph, this.variables)),
-      });
+      const session = loadGraph(readerNodes(graph, this.variables));
+      this.#graphs.set(graph, { run, inputs, session });
     } else {
       this.#store.load([...this.#changers(), graph]);
       this.#graphs.set(graph, { run, inputs });
@@ -75,21 +64,19 @@ export class Session implements GraphSession {
   call(graph: Graph, inputs: tf.Tensor[]): tf.Tensor[] {
     this.#refuseDisposed("run a graph");
     const { session } = this.#graphs.get(graph)!;
-    let outputs: Handle[];
     if (session === undefined) this.#store.load(this.#changers());
     try {
-      outputs = session === undefined
+      const outputs = session === undefined
         ? this.#store.run(graph, inputs)
         : this.#read(session, graph, inputs);
+      const tensors = outputs.map((handle) => nodeBackend().createOutputTensor(handle));
+      if (graph.results === 0) tf.dispose(tensors.splice(0));
+      return tensors;
     } catch (error) {
       throw this.#explain(graph, error as Error);
     }
-    const tensors = outputs.map((handle) => nodeBackend().createOutputTensor(handle));
-    if (graph.results === 0) tf.dispose(tensors.splice(0));
-    return tensors;
   }
 
-  /** Ends the session; the variables that live keep their values. */
   dispose(): void {
     this.#store.dispose();
     for (const { session } of this.#graphs.values()) {
@@ -101,17 +88,13 @@ export class Session implements GraphSession {
 
   /** The graphs that change variables, which must share a session. */
   #changers(): Graph[] {
-    return [...this.#graphs].filter(([, { session }]) => session === undefined)
-      .map(([graph]) => graph);
+    return [...this.#graphs.keys()].filter((one) => this.#graphs.get(one)!.session === undefined);
   }
 
-  #read(session: number, graph: Graph, inputs: tf.Tensor[]): Handle[] {
-    const variables = this.#store.get(graph.reads.keys());
-    return runGraph(session, {
-      ids: nodeBackend().getInputTensorIds([...inputs, ...variables]),
-      inputs: [...graph.inputs, ...graph.reads.values()],
-      outputs: graph.outputs,
-    });
+  #read(session: number, { reads, inputs: names, outputs }: Graph, inputs: tf.Tensor[]): Handle[] {
+    const variables = this.#store.get(reads.keys());
+    const ids = nodeBackend().getInputTensorIds([...inputs, ...variables]);
+    return runGraph(session, { ids, inputs: [...names, ...reads.values()], outputs });
   }
 
   #refuseDisposed(action: string): void {
@@ -125,11 +108,11 @@ export class Session implements GraphSession {
     if (reason === undefined) return error;
     const nodes = [...error.message.matchAll(/\{\{node ([^}]+)\}\}/g)].map(([, name]) => name);
     const failed = graph.nodes.find(({ name }) => nodes.includes(name));
-    const { run, inputs } = this.#graphs.get(graph)!;
+    const { inputs } = this.#graphs.get(graph)!;
     const given = inputs.map(({ dtype, shape }) => `${dtype}[${shape}]`).join(", ");
     const what = failed === undefined
       ? nodes.join(", ") || "the graph"
-      : `${failed.operation}${this.#placeOf(failed.name, graph, { run, inputs })}`;
+      : `${failed.operation}${this.#placeOf(failed.name, graph)}`;
     return new Error(
       `Cannot run ${graph.name} (inputs ${given || "none"}): ${what} failed: ${reason}; ` +
         "look at the inputs' values, or run the function uncompiled to follow them",
@@ -138,11 +121,8 @@ export class Session implements GraphSession {
   }
 
   /** Where the function asks for a node: found by tracing it once more. */
-  #placeOf(
-    node: string,
-    graph: Graph,
-    { run, inputs }: { run: TensorFunction; inputs: Specification[] },
-  ): string {
+  #placeOf(node: string, graph: Graph): string {
+    const { run, inputs } = this.#graphs.get(graph)!;
     let found = "";
     const onNode: TraceOptions["onNode"] = ({ name }, place) => {
       if (name === node) found = place();
@@ -173,11 +153,7 @@ function readerNodes(graph: Graph, variables: ReadonlyMap<string, tf.Variable>):
     const variable = variables.get(names.get(node.name) ?? "");
     if (variable === undefined) return node;
     const shape = { name: "shape", type: TF_ATTR_SHAPE, value: variable.shape };
-    return {
-      ...node,
-      operation: "Placeholder",
-      inputs: [],
-      attributes: [...node.attributes, shape],
-    };
+    const attributes = [...node.attributes, shape];
+    return { ...node, operation: "Placeholder", inputs: [], attributes };
   });
 }

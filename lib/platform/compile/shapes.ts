@@ -35,18 +35,22 @@ const select: Rule = ({ inputs: [, a, b] }) =>
   one(backend_util.assertAndGetBroadcastShape(a.shape, b.shape), a.dtype);
 const like: Rule = ({ inputs: [x], constant }) => one([...constant(1)], x.dtype);
 
+/** An axis counted from the front. */
+const axisOf = (axis: number, { shape }: Shaped) => (axis + shape.length) % shape.length;
+
+const inserted = (shape: number[], axis: number, size: number) =>
+  shape.toSpliced(axis < 0 ? axis + shape.length + 1 : axis, 0, size);
+
 const reduce: Rule = ({ inputs: [x], attributes, constant }) => {
-  const axes = new Set([...constant(1)].map((axis) => (axis + x.shape.length) % x.shape.length));
+  const axes = new Set([...constant(1)].map((axis) => axisOf(axis, x)));
   const shape = attributes.get("keep_dims")
     ? x.shape.map((size, i) => axes.has(i) ? 1 : size)
     : x.shape.filter((_, i) => !axes.has(i));
   return one(shape, x.dtype);
 };
 
-const argReduce: Rule = ({ inputs: [x], constant }) => {
-  const axis = (constant(1)[0] + x.shape.length) % x.shape.length;
-  return one(x.shape.filter((_, i) => i !== axis), INT32);
-};
+const argReduce: Rule = ({ inputs: [x], constant }) =>
+  one(x.shape.toSpliced(axisOf(constant(1)[0], x), 1), INT32);
 
 const product =
   (transposeA: string, transposeB: string): Rule => ({ inputs: [a, b], attributes }) => {
@@ -73,7 +77,7 @@ const reshape: Rule = ({ inputs: [x], constant }) => {
 };
 
 const gather: Rule = ({ inputs: [x, indices], attributes, constant }) => {
-  const axis = (constant(2)[0] + x.shape.length) % x.shape.length;
+  const axis = axisOf(constant(2)[0], x);
   const batch = Number(attributes.get("batch_dims") ?? 0);
   return one(
     [...x.shape.slice(0, axis), ...indices.shape.slice(batch), ...x.shape.slice(axis + 1)],
@@ -82,20 +86,16 @@ const gather: Rule = ({ inputs: [x, indices], attributes, constant }) => {
 };
 
 const concat: Rule = ({ inputs, constant }) => {
-  const parts = inputs.slice(0, -1);
-  const rank = parts[0].shape.length;
-  const axis = (constant(inputs.length - 1)[0] + rank) % rank;
-  const total = parts.reduce((sum, part) => sum + part.shape[axis], 0);
-  return one(parts[0].shape.map((size, i) => i === axis ? total : size), parts[0].dtype);
+  const parts = inputs.slice(0, -1), [{ shape, dtype }] = parts;
+  const axis = axisOf(constant(inputs.length - 1)[0], parts[0]);
+  return one(shape.with(axis, parts.reduce((sum, part) => sum + part.shape[axis], 0)), dtype);
 };
 
-const splitSizes: Rule = ({ inputs: [x], constant }) => {
-  const axis = (constant(2)[0] + x.shape.length) % x.shape.length;
-  return [...constant(1)].map((size) => ({
-    shape: x.shape.map((full, i) => i === axis ? size : full),
+const splitSizes: Rule = ({ inputs: [x], constant }) =>
+  [...constant(1)].map((size) => ({
+    shape: x.shape.with(axisOf(constant(2)[0], x), size),
     dtype: x.dtype,
   }));
-};
 
 const stridedSlice: Rule = ({ inputs: [x], attributes, constant }) => {
   const [begin, end, strides] = [1, 2, 3].map((i) => [...constant(i)]);
@@ -110,16 +110,14 @@ const stridedSlice: Rule = ({ inputs: [x], attributes, constant }) => {
   return one(info.finalShape, x.dtype);
 };
 
-const pack: Rule = ({ inputs, attributes }) => {
-  const shape = inputs[0].shape.slice();
-  const axis = Number(attributes.get("axis") ?? 0);
-  shape.splice(axis < 0 ? axis + shape.length + 1 : axis, 0, inputs.length);
-  return one(shape, inputs[0].dtype);
-};
+const pack: Rule = ({ inputs, attributes }) =>
+  one(
+    inserted(inputs[0].shape, Number(attributes.get("axis") ?? 0), inputs.length),
+    inputs[0].dtype,
+  );
 
 const unpack: Rule = ({ inputs: [x], attributes, outputs }) => {
-  const axis = (Number(attributes.get("axis") ?? 0) + x.shape.length) % x.shape.length;
-  const shape = x.shape.filter((_, i) => i !== axis);
+  const shape = x.shape.toSpliced(axisOf(Number(attributes.get("axis") ?? 0), x), 1);
   return Array.from({ length: outputs }, () => ({ shape, dtype: x.dtype }));
 };
 
@@ -190,12 +188,10 @@ add(
   "OneHot",
   ({ inputs: [indices, , on], constant }) => one([...indices.shape, constant(1)[0]], on.dtype),
 );
-add("ExpandDims", ({ inputs: [x], constant }) => {
-  const shape = x.shape.slice();
-  const axis = constant(1)[0];
-  shape.splice(axis < 0 ? axis + shape.length + 1 : axis, 0, 1);
-  return one(shape, x.dtype);
-});
+add(
+  "ExpandDims",
+  ({ inputs: [x], constant }) => one(inserted(x.shape, constant(1)[0], 1), x.dtype),
+);
 add("LinSpace", ({ inputs: [start], constant }) => one([constant(2)[0]], start.dtype));
 add(
   "GatherNd",

@@ -7,21 +7,10 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type ActiveTrace, activeTrace, setActiveTrace } from "./active.ts";
-import {
-  type Attribute,
-  dataTypes,
-  type Handle,
-  type NodeBackend,
-  nodeBackend,
-} from "./backend.ts";
-import {
-  checkResults,
-  type Graph,
-  type GraphNode,
-  graphOperation,
-  type Specification,
-  type TensorFunction,
-} from "./graph.ts";
+import type { Attribute, Handle, NodeBackend } from "./backend.ts";
+import { dataTypes, nodeBackend, typed } from "./backend.ts";
+import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
+import { checkResults, graphOperation } from "./graph.ts";
 import { HeldVariables } from "./held.ts";
 import { NodeList } from "./nodes.ts";
 import { caller } from "./place.ts";
@@ -39,7 +28,7 @@ export const handleName = (variable: string) => `variable/${variable}`;
 
 interface Output {
   name: string;
-  constant?: () => tf.TypedArray;
+  constant?: tf.TypedArray;
 }
 
 export class Trace implements ActiveTrace {
@@ -70,9 +59,7 @@ export class Trace implements ActiveTrace {
    * is not among `variables`
    */
   static record(prefix: string, run: TensorFunction, options: TraceOptions): Graph {
-    if (activeTrace() !== undefined) {
-      throw new Error("Cannot trace inside a trace: compile one at a time");
-    }
+    if (activeTrace) throw new Error("Cannot trace inside a trace: compile one at a time");
     const trace = new Trace(prefix, options);
     const restore = trace.#intercept();
     setActiveTrace(trace);
@@ -93,7 +80,7 @@ export class Trace implements ActiveTrace {
   #record(run: TensorFunction, specifications: Specification[]): Graph {
     const inputs = specifications.map(({ shape, dtype }) => {
       const name = this.#nodes.add("Placeholder", [], [
-        { name: "dtype", type: this.#backend.binding.TF_ATTR_TYPE, value: dataTypes[dtype] },
+        typed("dtype", dtype),
         { name: "shape", type: this.#backend.binding.TF_ATTR_SHAPE, value: shape },
       ]);
       return { name, tensor: this.#symbol(`${name}:0`, { shape, dtype: dataTypes[dtype] }) };
@@ -107,17 +94,14 @@ export class Trace implements ActiveTrace {
     const values = (results.length > 0 ? results : [tf.scalar(0)])
       .map((tensor) => ({ tensor, value: this.#output(tensor).name }));
     for (const { name, variable, value } of assigned) {
-      const node = this.#nodes.add("AssignVariableOp", [
-        this.#handle(name),
-        value,
-        ...this.#before([name]),
-      ], [this.#type(variable, "dtype")]);
+      const sources = [`${handleName(name)}:0`, value, ...this.#before([name])];
+      const node = this.#nodes.add("AssignVariableOp", sources, [typed("dtype", variable.dtype)]);
       this.#changed.set(name, node);
     }
     // Each output waits for all the changes, so that one fetch runs them.
     const after = [...new Set(this.#changed.values())].map((node) => `^${node}`);
     const outputs = values.map(({ tensor, value }) =>
-      this.#nodes.add("Identity", [value, ...after], [this.#type(tensor)])
+      this.#nodes.add("Identity", [value, ...after], [typed("T", tensor.dtype)])
     );
     return {
       name: this.prefix,
@@ -146,14 +130,8 @@ export class Trace implements ActiveTrace {
         );
       }
     };
-    backend.readSync = (dataId) => {
-      refuse(dataId);
-      return readSync.call(backend, dataId);
-    };
-    backend.read = (dataId) => {
-      refuse(dataId);
-      return read.call(backend, dataId);
-    };
+    backend.readSync = (dataId) => (refuse(dataId), readSync.call(backend, dataId));
+    backend.read = (dataId) => (refuse(dataId), read.call(backend, dataId));
     return () =>
       Object.assign(backend, { executeSingleOutput, executeMultipleOutputs, readSync, read });
   }
@@ -183,7 +161,7 @@ export class Trace implements ActiveTrace {
       inputs: shaped,
       outputs,
       constant: (index) => {
-        const value = sources[index].constant?.();
+        const value = sources[index].constant;
         if (value === undefined) {
           throw new Error(
             `Cannot record ${name}: expected its input ${index} to be a constant; ` +
@@ -193,10 +171,7 @@ export class Trace implements ActiveTrace {
         return value;
       },
     });
-    const known = graphOperation(name, attributes, {
-      inputs: shaped,
-      binding: this.#backend.binding,
-    });
+    const known = graphOperation(name, attributes, shaped);
     // tfjs casts floats to floats in every mean.
     if (name === "Cast" && shaped[0].dtype === shapes[0].dtype) {
       return [this.#symbol(sources[0].name, shapes[0])];
@@ -230,13 +205,11 @@ export class Trace implements ActiveTrace {
       );
     }
     // A copy, for the array that a tensor was made of is the caller's.
-    const typed = toTyped(
-      values?.slice() ?? this.#backend.binding.tensorDataSync(id),
-      tensor.dtype,
-    );
-    const constant = { dtype: dataTypes[tensor.dtype], shape: tensor.shape, values: typed };
-    const name = this.#nodes.constant(constant);
-    const output = { name: `${name}:0`, constant: () => typed };
+    const array = values?.slice() ?? this.#backend.binding.tensorDataSync(id);
+    const constant = toTyped(array, tensor.dtype);
+    const { dtype, shape } = tensor;
+    const name = this.#nodes.constant({ dtype: dataTypes[dtype], shape, values: constant });
+    const output = { name: `${name}:0`, constant };
     this.#outputs.set(tensor.dataId, output);
     return output;
   }
@@ -249,8 +222,8 @@ export class Trace implements ActiveTrace {
     }
     let node = this.#read.get(name);
     if (node === undefined) {
-      node = this.#nodes.add("ReadVariableOp", [this.#handle(name)], [
-        this.#type(this.#variables.get(name)!, "dtype"),
+      node = this.#nodes.add("ReadVariableOp", [`${handleName(name)}:0`], [
+        typed("dtype", this.#variables.get(name)!.dtype),
       ]);
       this.#read.set(name, node);
     }
@@ -263,29 +236,13 @@ export class Trace implements ActiveTrace {
     return [...new Set(nodes.filter((node) => node !== undefined).map((node) => `^${node}`))];
   }
 
-  #handle(name: string): string {
-    return `${handleName(name)}:0`;
-  }
-
-  #type(tensor: tf.TensorInfo, name = "T"): Attribute {
-    return {
-      name,
-      type: this.#backend.binding.TF_ATTR_TYPE,
-      value: dataTypes[tensor.dtype],
-    };
-  }
-
   /**
-   * Records an operation that changes variables in place (such as ResourceApplyAdam).
-   * @param changed the variables behind the operation's first inputs
+   * Records an operation that changes variables in place (such as ResourceApplyAdam); `changed` are those
+   * behind its first inputs.
    */
   changeInPlace(
     operation: string,
-    { changed, inputs, attributes }: {
-      changed: tf.Variable[];
-      inputs: tf.Tensor[];
-      attributes: Attribute[];
-    },
+    { changed, inputs, attributes }: Parameters<ActiveTrace["changeInPlace"]>[1],
   ): void {
     const names = changed.map((variable) => {
       const name = this.#names.get(variable);
@@ -305,7 +262,7 @@ export class Trace implements ActiveTrace {
     });
     const values = inputs.map((input) => this.#output(input).name);
     const node = this.#nodes.add(operation, [
-      ...names.map((name) => this.#handle(name)),
+      ...names.map((name) => `${handleName(name)}:0`),
       ...values,
       ...this.#before(names),
       ...(this.#guard === undefined ? [] : [`^${this.#guard}`]),
@@ -316,9 +273,8 @@ export class Trace implements ActiveTrace {
   /** The same tensor, but not before `after` is there. */
   waitFor(tensor: tf.Tensor, after: tf.Tensor): tf.Tensor {
     const node = this.#output(after).name.split(":")[0];
-    const name = this.#nodes.add("Identity", [this.#output(tensor).name, `^${node}`], [
-      this.#type(tensor),
-    ]);
+    const inputs = [this.#output(tensor).name, `^${node}`];
+    const name = this.#nodes.add("Identity", inputs, [typed("T", tensor.dtype)]);
     return this.#symbol(`${name}:0`, { shape: tensor.shape, dtype: dataTypes[tensor.dtype] });
   }
 
@@ -329,7 +285,7 @@ export class Trace implements ActiveTrace {
   guard(condition: tf.Scalar, change: () => void): void {
     if (this.#guard !== undefined) throw new Error("Cannot record a condition inside a condition");
     const flag = this.#output(condition).name;
-    const type = this.#type(condition);
+    const type = typed("T", condition.dtype);
     const way = this.#nodes.add("Switch", [flag, flag], [type]);
     this.#guard = this.#nodes.add("Identity", [`${way}:1`], [type]);
     const before = new Map(this.#changed);
@@ -358,18 +314,11 @@ export class Trace implements ActiveTrace {
       );
     }
   }
-
-  /** The type attribute of a resource operation. */
-  typeAttribute(dtype: tf.DataType): Attribute {
-    return { name: "T", type: this.#backend.binding.TF_ATTR_TYPE, value: dataTypes[dtype] };
-  }
 }
 
 function toTyped(values: tf.TypedArray, dtype: tf.DataType): tf.TypedArray {
-  if (dtype === "float32") {
-    return values instanceof Float32Array ? values : Float32Array.from(values);
-  }
-  if (dtype === "int32") return values instanceof Int32Array ? values : Int32Array.from(values);
-  if (dtype === "bool") return values instanceof Uint8Array ? values : Uint8Array.from(values);
+  const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
+  const array = arrays[dtype as keyof typeof arrays];
+  if (array !== undefined) return values instanceof array ? values : array.from(values);
   throw new Error(`Cannot record a constant: expected float32, int32 or bool; found ${dtype}`);
 }

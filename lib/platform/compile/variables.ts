@@ -7,7 +7,7 @@
  * value is fetched when it is read, and sent when it was assigned.
  */
 import * as tf from "@tensorflow/tfjs";
-import { dataTypes, type Handle, nodeBackend } from "./backend.ts";
+import { dataTypes, type Handle, nodeBackend, typed } from "./backend.ts";
 import { type Graph, type GraphNode, TENSOR_ATTRIBUTE } from "./graph.ts";
 import { Mirror } from "./mirror.ts";
 import { extendGraph, loadGraph } from "./saved_model.ts";
@@ -33,10 +33,8 @@ export class VariableStore {
 
   /** The variables by name, but for those that were disposed. */
   get variables(): ReadonlyMap<string, tf.Variable> {
-    return new Map(
-      [...this.#slots].filter(([, { variable }]) => !variable.isDisposed)
-        .map(([name, { variable }]) => [name, variable]),
-    );
+    const living = [...this.#slots.values()].filter(({ variable }) => !variable.isDisposed);
+    return new Map(living.map(({ name, variable }) => [name, variable]));
   }
 
   /**
@@ -53,11 +51,10 @@ export class VariableStore {
     const slot = this.#slots.get(name);
     if (slot?.variable === variable) return;
     if (slot !== undefined) {
-      const kind = ({ dtype, shape }: tf.Variable) => `${dtype}[${shape}]`;
-      if (kind(slot.variable) !== kind(variable)) {
+      const [former, own] = [slot.variable, variable].map((one) => `${one.dtype}[${one.shape}]`);
+      if (former !== own) {
         throw new Error(
-          `Cannot bind ${name}: expected ${kind(slot.variable)}, as the variable before; ` +
-            `found ${kind(variable)}; use another name`,
+          `Cannot bind ${name}: expected ${former}, as the variable before; found ${own}; use another name`,
         );
       }
       this.#bring(slot);
@@ -70,11 +67,10 @@ export class VariableStore {
    * stay for the next `bind` or `call`.
    */
   free(names: readonly string[]): void {
-    const held = names.filter((name) => this.#slots.get(name)?.dataId !== undefined);
-    if (held.length === 0) return;
-    const slots = held.map((name) => this.#slots.get(name)!);
+    const slots = names.map((name) => this.#slots.get(name)!).filter((slot) => slot?.dataId);
+    if (slots.length === 0) return;
     for (const slot of slots) this.#bring(slot);
-    this.#run([], [], held.map(clearName))
+    this.#run([], [], slots.map(({ name }) => clearName(name)))
       .forEach(({ id }) => nodeBackend().binding.deleteTensor(id));
     for (const slot of slots) slot.dataId = slot.mirror = undefined;
   }
@@ -110,9 +106,11 @@ export class VariableStore {
     for (const slot of this.#slots.values()) this.#bring(slot); // from the former session
     this.#session = session;
     if (former !== undefined) nodeBackend().binding.deleteSavedModel(former);
-    const held = [...this.#slots].filter(([, slot]) => this.#holds(slot));
-    this.#assign(held.map(([name, { mirror }]) => [name, mirror!.id]));
-    for (const [, { mirror }] of held) mirror!.drop();
+    const held = [...this.#slots.values()].filter(({ variable, dataId }) =>
+      !variable.isDisposed && variable.dataId === dataId
+    );
+    this.#assign(held.map(({ name, mirror }) => [name, mirror!.id]));
+    for (const { mirror } of held) mirror!.drop();
   }
 
   /** One run of a graph of the session: its outputs, and its variables changed. */
@@ -153,17 +151,11 @@ export class VariableStore {
     return runGraph(this.#session!, { ids, inputs, outputs });
   }
 
-  /** Whether the session has the variable's present value. */
-  #holds(slot: Slot): boolean {
-    return !slot.variable.isDisposed && slot.variable.dataId === slot.dataId;
-  }
-
   /** Whether somebody can still ask for the session's value: the variable, or a clone of it. */
   #isWanted({ dataId }: Slot): boolean {
     return dataId !== undefined && nodeBackend().tensorMap.has(dataId);
   }
 
-  /** Brings the session's value over before it goes. */
   #bring(slot: Slot): void {
     if (this.#isWanted(slot)) slot.mirror!.pull();
   }
@@ -196,7 +188,6 @@ export class VariableStore {
   #send(names: Iterable<string>): void {
     const assigned = [...new Set(names)].map((name) => this.#slots.get(name)!)
       .filter(({ variable, dataId }) => variable.dataId !== dataId);
-    if (assigned.length === 0) return;
     const variables = this.get(assigned.map(({ name }) => name));
     for (const slot of assigned) this.#bring(slot);
     const ids = nodeBackend().getInputTensorIds(variables);
@@ -231,19 +222,19 @@ export function runGraph(
   return nodeBackend().binding.runSavedModel(session, ids, names(inputs), names(outputs));
 }
 
+const node = (
+  name: string,
+  operation: string,
+  inputs: string[] = [],
+  attributes: GraphNode["attributes"] = [],
+): GraphNode => ({ name, operation, inputs, attributes });
+
 /** What a run without a result of its own returns. */
 const ZERO = "zero";
 function constantZero(): GraphNode {
   const value = { dtype: dataTypes.int32, shape: [], values: new Int32Array(1) };
-  return {
-    name: ZERO,
-    operation: "Const",
-    inputs: [],
-    attributes: [
-      { name: "dtype", type: nodeBackend().binding.TF_ATTR_TYPE, value: dataTypes.int32 },
-      { name: "value", type: TENSOR_ATTRIBUTE, value },
-    ],
-  };
+  const constant = { name: "value", type: TENSOR_ATTRIBUTE, value };
+  return node(ZERO, "Const", [], [typed("dtype", "int32"), constant]);
 }
 
 /** Variables whose names share what stands before a slash are fetched together. */
@@ -254,47 +245,23 @@ const clearName = (variable: string) => `clear/${variable}`;
 const readName = (variable: string) => `read/${variable}`;
 
 /** A variable's handle, and the nodes that read it and assign to it. */
-function variableNodes(name: string, variable: tf.Variable): GraphNode[] {
-  const { binding } = nodeBackend();
-  const type = { name: "dtype", type: binding.TF_ATTR_TYPE, value: dataTypes[variable.dtype] };
-  const same = { ...type, name: "T" };
-  const shape = { name: "shape", type: binding.TF_ATTR_SHAPE, value: variable.shape };
-  const handle = handleName(name), read = readName(name), assign = assignName(name);
-  const clear = clearName(name);
-  const done = (name: string, after: string): GraphNode => ({
-    name,
-    operation: "Identity",
-    inputs: [`${ZERO}:0`, `^${after}`],
-    attributes: [{ ...type, name: "T", value: dataTypes.int32 }],
-  });
+function variableNodes(name: string, { dtype, shape }: tf.Variable): GraphNode[] {
+  const { TF_ATTR_SHAPE, TF_ATTR_STRING } = nodeBackend().binding;
+  const type = typed("dtype", dtype);
+  const shaped = [type, { name: "shape", type: TF_ATTR_SHAPE, value: shape }];
+  const shared = { name: "shared_name", type: TF_ATTR_STRING, value: name };
+  const handle = handleName(name), read = readName(name);
+  const assign = assignName(name), clear = clearName(name);
+  const done = (name: string, after: string) =>
+    node(name, "Identity", [`${ZERO}:0`, `^${after}`], [typed("T", "int32")]);
   return [
-    {
-      name: handle,
-      operation: "VarHandleOp",
-      inputs: [],
-      attributes: [type, shape, { name: "shared_name", type: binding.TF_ATTR_STRING, value: name }],
-    },
-    {
-      name: `${read}/value`,
-      operation: "ReadVariableOp",
-      inputs: [`${handle}:0`],
-      attributes: [type],
-    },
-    { name: read, operation: "Identity", inputs: [`${read}/value:0`], attributes: [same] },
-    { name: `${assign}/value`, operation: "Placeholder", inputs: [], attributes: [type, shape] },
-    {
-      name: `${assign}/run`,
-      operation: "AssignVariableOp",
-      inputs: [`${handle}:0`, `${assign}/value:0`],
-      attributes: [type],
-    },
+    node(handle, "VarHandleOp", [], [...shaped, shared]),
+    node(`${read}/value`, "ReadVariableOp", [`${handle}:0`], [type]),
+    node(read, "Identity", [`${read}/value:0`], [typed("T", dtype)]),
+    node(`${assign}/value`, "Placeholder", [], shaped),
+    node(`${assign}/run`, "AssignVariableOp", [`${handle}:0`, `${assign}/value:0`], [type]),
     done(assign, `${assign}/run`),
-    {
-      name: `${clear}/run`,
-      operation: "DestroyResourceOp",
-      inputs: [`${handle}:0`],
-      attributes: [],
-    },
+    node(`${clear}/run`, "DestroyResourceOp", [`${handle}:0`]),
     done(clear, `${clear}/run`),
   ];
 }

@@ -1,5 +1,6 @@
 /** Finding and running other programs. */
 import { delimiter, join } from "node:path";
+import { lines } from "./lines.ts";
 
 /** The full path of a program on the PATH, or undefined. */
 export function findOnPath(name: string): string | undefined {
@@ -14,34 +15,57 @@ export function findOnPath(name: string): string | undefined {
   }
 }
 
+/** The command that installs a tool: Debian's package of that name, elsewhere what to look for. */
+export function toolCommand(debian: string, elsewhere: string): string {
+  if (Deno.build.os === "darwin") return "xcode-select --install";
+  return findOnPath("apt-get") ? `sudo apt-get install -y ${debian}` : `install ${elsewhere}`;
+}
+
 export interface Ran {
   ok: boolean;
+  stdout: string;
   /** Both outputs, first stdout. */
   output: string;
 }
 
-/** Runs a command to its end; a command that cannot be started counts as failed. */
+/**
+ * Runs a command to its end; a command that cannot be started counts as failed.
+ * @param onLine called with each line of both outputs as it comes
+ */
 export async function run(
   command: string[],
-  options: { env?: Record<string, string>; cwd?: string; signal?: AbortSignal } = {},
+  { onLine, ...options }: {
+    env?: Record<string, string>;
+    signal?: AbortSignal;
+    onLine?: (line: string) => void;
+  } = {},
 ): Promise<Ran> {
   try {
-    const { success, stdout, stderr } = await new Deno.Command(command[0], {
+    const child = new Deno.Command(command[0], {
       args: command.slice(1),
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
       ...options,
-    }).output();
-    const text = new TextDecoder();
-    return { ok: success, output: text.decode(stdout) + text.decode(stderr) };
+    }).spawn();
+    const outputs = [child.stdout, child.stderr].map(async (stream) => {
+      const all: string[] = [];
+      for await (const line of lines(stream)) {
+        all.push(line);
+        onLine?.(line);
+      }
+      return all;
+    });
+    const [stdout, stderr] = await Promise.all(outputs);
+    const { success: ok } = await child.status;
+    return { ok, stdout: stdout.join("\n"), output: [...stdout, ...stderr].join("\n") };
   } catch (error) {
-    return { ok: false, output: String(error) };
+    return { ok: false, stdout: "", output: String(error) };
   }
 }
 
 /** The last non-empty lines of a program's output, for a reason in one sentence. */
-export function lastLines(output: string, count = 2): string {
+export function lastLines(output: string, count = 2, between = " / "): string {
   return output.split("\n").map((line) => line.trim()).filter((line) => line !== "")
-    .slice(-count).join(" / ");
+    .slice(-count).join(between);
 }

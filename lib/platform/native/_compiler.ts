@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findOnPath, lastLines, type Ran, run } from "./_command.ts";
+import { lastLines, type Ran, run } from "./_command.ts";
 
 const SOURCE = fileURLToPath(new URL("addon.cc", import.meta.url));
 
@@ -20,11 +20,9 @@ export interface Compiler {
 export async function findCompiler(scratch: string): Promise<Compiler | undefined> {
   const probe = join(scratch, "probe.cc");
   await Deno.writeTextFile(probe, "#include <string>\nint main() { return 0; }\n");
-  const own = Deno.env.get("CXX")?.trim().split(/\s+/).filter((part) => part !== "") ?? [];
+  const own = Deno.env.get("CXX")?.trim().split(/\s+/) ?? [""];
   for (const command of [own, ["g++"], ["clang++"], ["c++"]]) {
-    if (command.length === 0 || findOnPath(command[0]) === undefined && !command[0].includes("/")) {
-      continue;
-    }
+    // One that isn't there can't be started.
     const { ok } = await run([...command, "-std=c++17", "-fsyntax-only", probe]);
     if (ok) return { command, name: command[0] };
   }
@@ -41,7 +39,7 @@ export async function compileAddon(
     scratch: string;
     signal?: AbortSignal;
   },
-): Promise<Ran> {
+): Promise<Pick<Ran, "ok" | "output">> {
   const mac = Deno.build.os === "darwin";
   const library = (name: string) =>
     join(tensorflow, mac ? `lib${name}.2.dylib` : `lib${name}.so.2`);
@@ -57,10 +55,7 @@ export async function compileAddon(
       : ["-Wl,-rpath,$ORIGIN"]),
   ], {
     // Zig's caches would otherwise fill the home folder.
-    env: {
-      ZIG_GLOBAL_CACHE_DIR: join(scratch, "zig"),
-      ZIG_LOCAL_CACHE_DIR: join(scratch, "zig"),
-    },
+    env: { ZIG_GLOBAL_CACHE_DIR: join(scratch, "zig"), ZIG_LOCAL_CACHE_DIR: join(scratch, "zig") },
     signal,
   });
   const errors = text.split("\n").filter((line) => /error/i.test(line)).slice(0, 2).join(" / ");

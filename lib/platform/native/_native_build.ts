@@ -2,13 +2,12 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { Stoppable } from "../interrupt.ts";
-import { findOnPath } from "./_command.ts";
+import { toolCommand } from "./_command.ts";
 import { compileAddon, type Compiler, findCompiler } from "./_compiler.ts";
 import { Blocked, downloadWheel, type Python, unpackWheel } from "./_wheels.ts";
 import type { NativePlatform, Wheel } from "./native_wheels.ts";
 import { INSTALL_COMMAND } from "./pinned.ts";
 
-/** The addon, within an installation. */
 export const ADDON = "tensorflow/tfjs_binding.node";
 
 const FAILURE_MINUTES = 10;
@@ -50,41 +49,30 @@ export async function compile(
     signal,
   };
   await Deno.mkdir(job.scratch, { recursive: true });
-  const own = await findCompiler(job.scratch);
-  const compilers: (() => Promise<Compiler>)[] = own ? [() => Promise.resolve(own)] : [];
-  compilers.push(async () => {
-    const { zig } = platform;
+  const download = async (): Promise<Compiler> => {
+    const { zig, tags } = platform;
     progress(`No C++ compiler serves here: downloading one (${megabytes(zig.bytes)})`);
-    await fetchWheel(python, zig, {
-      partial,
-      target: job.scratch,
-      tags: platform.tags,
-      progress: () => {},
-      signal,
-    });
-    return { command: [join(job.scratch, "ziglang", "zig"), "c++"], name: "zig" };
-  });
-  let failure = "";
-  for (const obtain of compilers) {
-    let compiler: Compiler;
-    try {
-      compiler = await obtain();
-    } catch (error) {
-      failure += `${failure && "; "}${error instanceof Error ? error.message : error}`;
-      continue;
-    }
+    const target = job.scratch;
+    await fetchWheel(python, zig, { partial, target, tags, progress: () => {}, signal });
+    return { command: [join(target, "ziglang", "zig"), "c++"], name: "zig" };
+  };
+  const failures: string[] = [];
+  for (const obtain of [() => findCompiler(job.scratch), download]) {
     signal?.throwIfAborted();
-    progress(`Compiling the addon with ${compiler.name}; up to two minutes`);
-    const { ok, output } = await compileAddon(compiler, job);
-    if (ok) {
-      await Deno.remove(job.scratch, { recursive: true });
-      return;
+    try {
+      const compiler = await obtain();
+      if (compiler === undefined) continue;
+      progress(`Compiling the addon with ${compiler.name}; up to two minutes`);
+      const { ok, output } = await compileAddon(compiler, job);
+      if (ok) return await Deno.remove(job.scratch, { recursive: true });
+      failures.push(`${compiler.name} failed: ${output}`);
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error));
     }
-    failure += `${failure && "; "}${compiler.name} failed: ${output}`;
   }
   throw new Blocked(
-    `its addon could not be compiled: ${failure}`,
-    `${compilerCommand()} && ${INSTALL_COMMAND}`,
+    `its addon could not be compiled: ${failures.join("; ")}`,
+    `${toolCommand("g++", "g++ or clang++")} && ${INSTALL_COMMAND}`,
     true,
   );
 }
@@ -119,18 +107,12 @@ async function lasting<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** Calls `report` at each further 20 percent. */
 export function steps(report: (percent: number) => void, start = 0): (share: number) => void {
   let reported = Math.floor(start * 5);
   return (share) => {
     const step = Math.floor(Math.min(1, share) * 5);
     if (step > reported) report((reported = step) * 20);
   };
-}
-
-function compilerCommand(): string {
-  if (Deno.build.os === "darwin") return "xcode-select --install";
-  return findOnPath("apt-get") ? "sudo apt-get install -y g++" : "install g++ or clang++";
 }
 
 export const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;

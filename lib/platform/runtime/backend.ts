@@ -12,28 +12,21 @@ import { withQuietStderr } from "../native/_stderr.ts";
 import { cacheFolder } from "../cache.ts";
 import { Interrupted } from "../interrupt.ts";
 import { watchWebGpu } from "./_webgpu.ts";
-import {
-  type Candidate,
-  type Choice,
-  fasterOf,
-  type Measured,
-  measuredText,
-  type StepShape,
-} from "./backend_choice.ts";
-import { INSTALL_COMMAND, installNative, nativeState } from "../native/native.ts";
+import { fasterOf, measuredText } from "./backend_choice.ts";
+import type { Candidate, Choice, Measured, StepShape } from "./backend_choice.ts";
+import { installNative, nativeState } from "../native/native.ts";
 import { TENSORFLOW_VERSION } from "../native/native_wheels.ts";
+import { exists } from "./files.ts";
 import "./free_memory.ts";
-import { usesCard } from "../compile/backend.ts";
+import { type NodeBackend, usesCard } from "../compile/backend.ts";
 import { type NvidiaCard, nvidiaCard } from "../native/nvidia.ts";
-import { DENO_COMMAND } from "../native/pinned.ts";
+import { DENO_COMMAND, INSTALL_COMMAND } from "../native/pinned.ts";
 import { type Precision, refuseTf32, wantedPrecision, WrongPrecision } from "./precision.ts";
 
 export type BackendName = "tensorflow" | "webgpu" | "wasm" | "cpu";
 
 /** In the order of preference. */
 export const BACKEND_NAMES: readonly BackendName[] = ["tensorflow", "webgpu", "wasm", "cpu"];
-
-export type { Precision };
 
 export interface Backend {
   name: BackendName;
@@ -46,7 +39,6 @@ export interface Backend {
   threads?: number;
   /** Versions of Deno, of TensorFlow.js, of the backend's package, of native TensorFlow. */
   versions: { deno: string; tfjs: string; package: string; tensorflow?: string };
-  /** What was tried before, and why it was not taken. */
   passedOver: PassedOver[];
 }
 
@@ -92,10 +84,10 @@ async function choose(name: string | undefined, options: BackendOptions): Promis
   const asked = name ?? Deno.env.get("SELF_ALIGNING_BACKEND") ?? "";
   if (asked === "" && precision === "float32") return await best(options);
   // What other backends can't do need not be tried there.
-  const wanted = asked || "tensorflow";
-  if (!isBackendName(wanted)) {
+  const wanted = BACKEND_NAMES.find((one) => one === (asked || "tensorflow"));
+  if (wanted === undefined) {
     throw new Error(
-      `Cannot open backend "${wanted}": expected one of ${BACKEND_NAMES.join(", ")}; ` +
+      `Cannot open backend "${asked}": expected one of ${BACKEND_NAMES.join(", ")}; ` +
         `${whatWorks()}; set SELF_ALIGNING_BACKEND to one of them or leave it empty`,
     );
   }
@@ -133,7 +125,14 @@ async function best(options: BackendOptions): Promise<Backend> {
       const backend = await open(name, options);
       backend.passedOver = failed;
       const native = failed.find((one) => one.name === "tensorflow");
-      if (native && name !== "tensorflow") tellCost(native, backend, options);
+      if (native) {
+        const mend = native.mend ? ` To mend it: ${native.mend}` : "";
+        (options.progress ?? console.error)(
+          `Native TensorFlow is not used: ${native.reason}. Going on with ${name}: ${
+            costs[name]
+          }.${mend}`,
+        );
+      }
       return backend;
     } catch (error) {
       if (error instanceof Interrupted) throw error;
@@ -144,33 +143,22 @@ async function best(options: BackendOptions): Promise<Backend> {
   throw new Error(`Cannot open a backend: expected one that works, found none (${reasons})`);
 }
 
-function tellCost(native: PassedOver, { name }: Backend, options: BackendOptions): void {
-  const cost = {
-    tensorflow: "",
-    webgpu: "small models train slower there",
-    wasm: "training takes 10 (small models) to 40 times as long",
-    cpu: "training takes over 100 times as long",
-  }[name];
-  (options.progress ?? ((line: string) => console.error(line)))(
-    `Native TensorFlow is not used: ${native.reason}. Going on with ${name}: ${cost}.` +
-      (native.mend ? ` To mend it: ${native.mend}` : ""),
-  );
-}
+const costs: Record<BackendName, string> = {
+  tensorflow: "",
+  webgpu: "small models train slower there",
+  wasm: "training takes 10 (small models) to 40 times as long",
+  cpu: "training takes over 100 times as long",
+};
 
-async function open(
-  name: BackendName,
-  options: OpenOptions,
-): Promise<Backend> {
+async function open(name: BackendName, options: OpenOptions): Promise<Backend> {
   let backend = opened.get(name);
+  const about = backend ?? await prepare[name](options);
+  if (!await tf.setBackend(name)) throw new Error("TensorFlow.js could not start it");
   if (backend === undefined) {
-    const about = await prepare[name](options);
-    if (!await tf.setBackend(name)) throw new Error("TensorFlow.js could not start it");
     await selfTest();
     const versions = { deno: Deno.version.deno, tfjs: tf.version.tfjs, ...about.versions };
     backend = { name, precision: "float32", ...about, versions, passedOver: [] };
     opened.set(name, backend);
-  } else if (!await tf.setBackend(name)) {
-    throw new Error("TensorFlow.js could not switch to it");
   }
   return current = backend;
 }
@@ -188,7 +176,6 @@ type About = Pick<Backend, "device" | "threads" | "measured"> & {
 /** What the library was loaded with; it reads it once. */
 let loadedIn: Precision | undefined;
 
-/** Loads each backend's package, which registers it. */
 const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
   async tensorflow(options) {
     const state = await installNative({ download: options.install, progress: options.progress });
@@ -230,14 +217,16 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
       );
     }
     if (logged && loaded.said) console.error(loaded.said);
-    const { binding, isUsingGpuDevice } = tf.findBackend("tensorflow") as unknown as {
-      binding: { TF_Version: string };
-      isUsingGpuDevice: boolean;
-    };
+    const { binding, isUsingGpuDevice } = tf.findBackend("tensorflow") as unknown as NodeBackend;
     if (wanted === "tf32" && !isUsingGpuDevice) {
       refuseTf32(`${cardText(card)}, which TensorFlow does not use (${DENO_COMMAND} task doctor)`);
     }
-    if (card && !isUsingGpuDevice && choice?.candidate !== "processor") tellUnused(card, options);
+    if (card && !isUsingGpuDevice && choice?.candidate !== "processor") {
+      (options.progress ?? console.error)(
+        `TensorFlow computes on the processor and leaves ${card.name} alone; why: ` +
+          `${DENO_COMMAND} task doctor`,
+      );
+    }
     const precision = isUsingGpuDevice ? loadedIn : "float32";
     return {
       device: isUsingGpuDevice
@@ -248,7 +237,7 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
       threads: isUsingGpuDevice ? undefined : threads(),
       versions: {
         package: packageVersion("@tensorflow/tfjs-node-gpu"),
-        tensorflow: binding.TF_Version,
+        tensorflow: String(binding.TF_Version),
       },
     };
   },
@@ -311,16 +300,8 @@ function whatWorks(): string {
 
 /** Whether a Mesa driver brought its LLVM into this process; opening TensorFlow then would crash. */
 function loadsMesa(): boolean {
-  if (Deno.build.os !== "linux") return false;
-  try {
-    return /libLLVM/.test(Deno.readTextFileSync("/proc/self/maps"));
-  } catch {
-    return false;
-  }
-}
-
-function isBackendName(name: string): name is BackendName {
-  return (BACKEND_NAMES as readonly string[]).includes(name);
+  const maps = "/proc/self/maps";
+  return exists(maps) && /libLLVM/.test(Deno.readTextFileSync(maps));
 }
 
 function setDefault(name: string, value: string): void {
@@ -353,14 +334,6 @@ function faster(
   const folder = cacheFolder("backend");
   return fasterOf(candidates, { about: [...about, ...machine], shape, folder });
 }
-
-function tellUnused(card: NvidiaCard, options: BackendOptions): void {
-  (options.progress ?? ((line: string) => console.error(line)))(
-    `TensorFlow computes on the processor and leaves ${card.name} alone; why: ${DENO_COMMAND} task doctor`,
-  );
-}
-
-export { usesCard };
 
 /** Processes that compute at once: one for a card, else one a core. Needs an open backend. */
 export function processesAtOnce(): number {

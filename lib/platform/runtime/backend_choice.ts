@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { lastLines, run } from "../native/_command.ts";
 import { sha256OfText } from "./digest.ts";
 import { writeWhole } from "./files.ts";
+import { PRECISION_VARIABLE } from "./precision.ts";
 
 /** `cuda` and `processor` are TensorFlow's two, from one library. */
 export type Candidate = "cuda" | "processor" | "webgpu" | "wasm";
@@ -24,6 +25,8 @@ export interface StepShape {
   rows?: number;
   /** Tokens a row. Default: 36. */
   length?: number;
+  /** Many such models are trained: on a processor one a core at once, on a card one after another. */
+  sideBySide?: boolean;
 }
 
 /** Names the variable that says which of `STEP_SHAPES` is measured where no model is known. */
@@ -32,24 +35,14 @@ export const SHAPE_VARIABLE = "SELF_ALIGNING_SHAPE";
 /** A small organism, on a batch of its fine-tuning; the smallest of the real models, SmolLM2-135M. */
 export const STEP_SHAPES = {
   organism: {
-    vocabularySize: 942,
-    hiddenSize: 64,
-    layers: 4,
-    heads: 2,
-    keyValueHeads: 2,
-    headDimension: 32,
-    intermediateSize: 192,
+    ...{ vocabularySize: 942, hiddenSize: 64, intermediateSize: 192 },
+    ...{ layers: 4, heads: 2, keyValueHeads: 2, headDimension: 32 },
+    sideBySide: true,
   },
   real: {
-    vocabularySize: 49152,
-    hiddenSize: 576,
-    layers: 30,
-    heads: 9,
-    keyValueHeads: 3,
-    headDimension: 64,
-    intermediateSize: 1536,
-    rows: 4,
-    length: 128,
+    ...{ vocabularySize: 49152, hiddenSize: 576, intermediateSize: 1536 },
+    ...{ layers: 30, heads: 9, keyValueHeads: 3, headDimension: 64 },
+    ...{ rows: 4, length: 128 },
   },
 } satisfies Record<string, StepShape>;
 
@@ -57,18 +50,15 @@ function defaultShape(): StepShape {
   return Deno.env.get(SHAPE_VARIABLE) === "real" ? STEP_SHAPES.real : STEP_SHAPES.organism;
 }
 
-/** How a candidate did. */
-export type Outcome =
-  | { milliseconds: number }
-  /** Why it can't be used. */
-  | { reason: string };
+/** How long a step takes, in each of `processes` (default: one) at once, or why there is none. */
+export type Outcome = { milliseconds: number; processes?: number } | { reason: string };
 
 export type Measured = { candidate: Candidate } & Outcome;
 
+/** `at`: milliseconds since 1970. */
 export interface Choice {
   candidate: Candidate;
   measured: Measured[];
-  /** Milliseconds since 1970. */
   at: number;
 }
 
@@ -88,16 +78,18 @@ const MOST_WORDS = 8192;
 const SECONDS = 120;
 
 /** The shape reduced to what decides between the candidates, so that no large model is built. */
-function reduced({ rows = 16, length = 36, ...shape }: StepShape): Required<StepShape> {
+function reduced(
+  { rows = 16, length = 36, sideBySide = false, ...shape }: StepShape,
+): Required<StepShape> {
   const { hiddenSize, heads, keyValueHeads, headDimension, intermediateSize } = shape;
   return {
     vocabularySize: Math.min(shape.vocabularySize, MOST_WORDS),
     layers: Math.min(shape.layers, MOST_LAYERS),
     ...{ hiddenSize, heads, keyValueHeads, headDimension, intermediateSize, rows, length },
+    sideBySide,
   };
 }
 
-/** What the measuring process prints. */
 export const STEP_LINE = "measured step: ";
 
 /** One training step by a candidate, in a process of its own, where it may crash. */
@@ -106,14 +98,16 @@ export async function measureStep(
   shape: StepShape = defaultShape(),
 ): Promise<Outcome> {
   const script = fileURLToPath(new URL("../../tasks/measure_step.ts", import.meta.url));
+  const onProcessor = candidate === "processor" || candidate === "wasm";
+  const processes = shape.sideBySide && onProcessor ? navigator.hardwareConcurrency : 1;
   const { output } = await run(
     [Deno.execPath(), "run", "-A", "--quiet", script, JSON.stringify([candidate, reduced(shape)])],
     {
       // TensorFlow says only at that level why it leaves a card alone.
       env: {
         ...environmentOf(candidate),
-        TF_CPP_MIN_LOG_LEVEL: "0",
-        SELF_ALIGNING_PRECISION: "float32",
+        ...{ TF_CPP_MIN_LOG_LEVEL: "0", [PRECISION_VARIABLE]: "" },
+        ...(processes > 1 && { TF_NUM_INTRAOP_THREADS: "1" }),
       },
       signal: AbortSignal.timeout(1000 * SECONDS),
     },
@@ -125,7 +119,7 @@ export async function measureStep(
   const outcome: { milliseconds: number } | { unused: true } | { error: string } = JSON.parse(
     line.slice(STEP_LINE.length),
   );
-  if ("milliseconds" in outcome) return outcome;
+  if ("milliseconds" in outcome) return { ...outcome, ...(processes > 1 && { processes }) };
   return { reason: "error" in outcome ? outcome.error : cardReason(output) };
 }
 
@@ -168,7 +162,7 @@ export async function fasterOf(
     measured.push({ candidate, ...await measure(candidate, shape) });
   }
   const working = measured.filter((one) => "milliseconds" in one)
-    .sort((a, b) => a.milliseconds - b.milliseconds);
+    .sort((a, b) => a.milliseconds / (a.processes ?? 1) - b.milliseconds / (b.processes ?? 1));
   const candidate = working[0]?.candidate ?? candidates[0];
   const choice = { candidate, measured, at: Date.now() };
   // Where it can't be kept it is measured again.
@@ -187,10 +181,12 @@ async function readChoice(path: string): Promise<Choice | undefined> {
   }
 }
 
-/** The outcomes, in a line: `cuda 9.4 ms a step, processor 17 ms`. */
+/** The outcomes, in a line: `cuda 9.40 ms, processor 17.0 ms in each of 16 processes`. */
 export function measuredText(measured: readonly Measured[]): string {
-  return measured.map((one) =>
-    `${one.candidate} ` +
-    ("reason" in one ? `can't be used (${one.reason})` : `${one.milliseconds.toPrecision(3)} ms`)
-  ).join(", ");
+  return measured.map((one) => {
+    if ("reason" in one) return `${one.candidate} can't be used (${one.reason})`;
+    const { candidate, milliseconds, processes } = one;
+    return `${candidate} ${milliseconds.toPrecision(3)} ms` +
+      (processes ? ` in each of ${processes} processes` : "");
+  }).join(", ");
 }

@@ -8,17 +8,10 @@
  */
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { sha256OfFile, sha256OfText } from "./digest.ts";
+import { run } from "../native/_command.ts";
 import { ROOT } from "../native/native.ts";
+import { sha256OfFile, sha256OfText } from "./digest.ts";
 
-export interface CodeOptions {
-  /** The project, with deno.json and .deno.lock. Default: this one. */
-  root?: string;
-  /** When the code was loaded, ms since 1970. Default: when this process started. */
-  loaded?: number;
-}
-
-/** A module as `deno info --json` lists it. */
 interface ModuleInfo {
   specifier: string;
   dependencies?: { code?: { specifier?: string } }[];
@@ -29,10 +22,14 @@ const known = new Map<string, Promise<string>>();
 /**
  * SHA-256 of the code that modules run, found once a process.
  * @param modules paths in the project
+ * @param root the project, with deno.json and .deno.lock; default: this one
+ * @param loaded when the code was loaded, ms since 1970; default: when this process started
  * @throws where a file has changed since the process loaded it: what it computes is not what stands there
  */
-export function codeDigest(modules: readonly string[], options: CodeOptions = {}): Promise<string> {
-  const { root = ROOT, loaded = performance.timeOrigin } = options;
+export function codeDigest(
+  modules: readonly string[],
+  { root = ROOT, loaded = performance.timeOrigin } = {},
+): Promise<string> {
   const key = JSON.stringify([root, loaded, modules]);
   const found = known.get(key) ?? findDigest(modules, { root, loaded });
   known.set(key, found);
@@ -41,7 +38,7 @@ export function codeDigest(modules: readonly string[], options: CodeOptions = {}
 
 async function findDigest(
   modules: readonly string[],
-  { root, loaded }: Required<CodeOptions>,
+  { root, loaded }: { root: string; loaded: number },
 ): Promise<string> {
   const found = (await Promise.all(modules.map((module) => importsOf(module, root)))).flat();
   const specifiers = [...new Set(found)].sort();
@@ -65,23 +62,18 @@ async function findDigest(
 
 /** A module and all that it imports, directly or not: files and packages. */
 async function importsOf(module: string, root: string): Promise<string[]> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    // No package is looked up: the lock has their versions, and no network is needed.
-    args: [
-      ...["info", "--json", "--no-config", "--import-map", join(root, "deno.json")],
-      ...["--no-lock", "--no-npm", "--no-remote", join(root, module)],
-    ],
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  if (!success) {
+  // No package is looked up: the lock has their versions, and no network is needed.
+  const { ok, stdout, output } = await run([
+    ...[Deno.execPath(), "info", "--json", "--no-config", "--no-lock", "--no-npm"],
+    ...["--no-remote", "--import-map", join(root, "deno.json"), join(root, module)],
+  ]);
+  if (!ok) {
     throw new Error(
       `Cannot tell which code computes: expected deno info to list the imports of ${module}; found ` +
-        `${text(stderr).trim().slice(0, 200)}; run it by hand to see more`,
+        `${output.trim().slice(0, 200)}; run it by hand to see more`,
     );
   }
-  const { roots, modules }: { roots: string[]; modules: ModuleInfo[] } = JSON.parse(text(stdout));
+  const { roots, modules }: { roots: string[]; modules: ModuleInfo[] } = JSON.parse(stdout);
   const imports = new Map(modules.map(({ specifier, dependencies = [] }) => [
     specifier,
     dependencies.flatMap(({ code }) => code?.specifier ?? []),

@@ -1,7 +1,6 @@
 /** SHA-256, in hexadecimal; WebCrypto takes whole arrays only, so by node:crypto. */
 import { createHash } from "node:crypto";
 
-/** The SHA-256 of a text in UTF-8. */
 export function sha256OfText(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }

@@ -29,12 +29,35 @@ export function explainIssue({ message, expected, input }: v.BaseIssue<unknown>)
   return `${/^expected /.test(message) ? message : `expected ${expected}`}; found ${found}`;
 }
 
-/** What is wrong with settings, one text a fault: `NAME: expected ...; found ...`. */
-export function explain(schema: ReturnType<typeof v.strictObject>, settings: unknown): string[] {
-  return (v.safeParse(schema, settings).issues ?? []).map((issue) => {
+/** What is wrong with a value, one text a fault: `NAME: expected ...; found ...`. */
+export function faultsOf(schema: ObjectSchema, value: unknown): string[] {
+  return (v.safeParse(schema, value).issues ?? []).map((issue) => {
     const name = v.getDotPath(issue) ?? "settings";
     return issue.type === "strict_object" && issue.expected === "never"
       ? `${name}: no such setting, expected ${Object.keys(schema.entries).join(", ")}`
       : `${name}: ${explainIssue(issue)}`;
   });
+}
+
+type ObjectSchema =
+  | ReturnType<typeof v.strictObject<v.ObjectEntries>>
+  | ReturnType<typeof v.looseObject<v.ObjectEntries>>;
+
+/**
+ * Does nothing where settings fit.
+ * @param action what can't be done with others
+ * @param further faults between settings that fit one by one; `false` for none
+ * @throws with every setting that doesn't, and what would
+ */
+export function checkSettings(
+  action: string,
+  schema: ObjectSchema,
+  settings: unknown,
+  further: () => (string | false)[] = () => [],
+): void {
+  let wrong: (string | false)[] = faultsOf(schema, settings);
+  if (wrong.length === 0) wrong = further().filter((fault) => fault !== false);
+  if (wrong.length > 0) {
+    throw new Error(`Cannot ${action}: ${wrong.join("; ")}; change these settings`);
+  }
 }

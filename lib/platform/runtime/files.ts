@@ -27,25 +27,16 @@ export function roomAt(path: string): number | undefined {
 
 /** What went wrong when `bytes` were to be written to `path`, with what to do; others stay as they are. */
 export function writingError(path: string, bytes: number, error: unknown): unknown {
-  const code = (error as { code?: string } | undefined)?.code ?? "";
-  const start = `Cannot write ${path}: expected`;
-  if (["ENOSPC", "EDQUOT", "EFBIG"].includes(code)) {
-    const room = code === "ENOSPC" ? roomAt(dirname(path)) : undefined;
-    const found = room === undefined ? (error as Error).message : formatBytes(room);
-    return new Error(
-      `${start} room for ${
-        formatBytes(bytes)
-      }; found ${found}; free some, or give a folder on another disk`,
-      { cause: error },
-    );
-  }
-  if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"].includes(code)) {
-    return new Error(
-      `${start} a folder that can be written to; found ${(error as Error).message}; give another`,
-      { cause: error },
-    );
-  }
-  return error;
+  const { code = "", message = "" } = (error ?? {}) as { code?: string; message?: string };
+  const isFull = ["ENOSPC", "EDQUOT", "EFBIG"].includes(code);
+  if (!isFull && !["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"].includes(code)) return error;
+  const room = code === "ENOSPC" ? roomAt(dirname(path)) : undefined;
+  const found = room === undefined ? message : formatBytes(room);
+  const [expected, mend] = isFull
+    ? [`room for ${formatBytes(bytes)}`, "free some, or give a folder on another disk"]
+    : ["a folder that can be written to", "give another"];
+  const text = `Cannot write ${path}: expected ${expected}; found ${found}; ${mend}`;
+  return new Error(text, { cause: error });
 }
 
 /**

@@ -31,14 +31,14 @@ export interface MemoryNeed {
 
 /**
  * Compares a need with what is free.
+ * @param free default: what this machine and container have
+ * @param tell told where a run goes on all the same
  * @throws where it is more than that, unless SELF_ALIGNING_MEMORY is `anyway`; then it is told
  */
 export function requireMemory(
   { action, bytes, parts, mend, kind = "of memory" }: MemoryNeed,
   { free = machine.freeMemory?.(), tell = console.error }: {
-    /** Default: what this machine and container have. */
     free?: FreeMemory;
-    /** Told where a run goes on all the same. Default: prints to stderr. */
     tell?: (text: string) => void;
   } = {},
 ): void {

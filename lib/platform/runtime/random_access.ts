@@ -2,15 +2,11 @@
 import { requireFile } from "./files.ts";
 
 export class FileAccess {
-  readonly name: string;
-  readonly size: number;
   readonly #file: Deno.FsFile;
   // A file has one position: reads wait for each other.
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(name: string, size: number, file: Deno.FsFile) {
-    this.name = name;
-    this.size = size;
+  private constructor(readonly name: string, readonly size: number, file: Deno.FsFile) {
     this.#file = file;
   }
 

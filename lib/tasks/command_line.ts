@@ -1,5 +1,6 @@
-/** The flags of a command line. */
+/** What tasks share: the flags of a command line, times and errors for people. */
 import { parseArgs } from "node:util";
+import { clean } from "../figure/_text.ts";
 
 /**
  * The values of flags, by name.
@@ -31,10 +32,9 @@ export function parseFlags(
         throw new Error(`Cannot use --${name}=${value}: expected no value; give --${name} alone`);
       }
       set.add(name);
-    } else if (typeof value === "string" && value !== "") given[name] = value;
-    else {throw new Error(
-        `Cannot use --${name}: expected a value, found none; give --${name}=VALUE`,
-      );}
+    } else if (typeof value !== "string" || value === "") {
+      throw new Error(`Cannot use --${name}: expected a value, found none; give --${name}=VALUE`);
+    } else given[name] = value;
   }
   return { given, set };
 }
@@ -44,3 +44,18 @@ export const kebab = (name: string) => name.replace(/[A-Z]/g, (c) => `-${c.toLow
 
 /** `batch-tokens` as a setting: `batchTokens`. */
 export const camel = (name: string) => name.replace(/-(.)/g, (_, c: string) => c.toUpperCase());
+
+export function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** Ends the process with what the task gives; an error is told without its trace. */
+export async function runTask(main: () => Promise<number>): Promise<never> {
+  try {
+    Deno.exit(await main());
+  } catch (error) {
+    console.error(error instanceof Error ? clean(error.message) : error);
+    Deno.exit(1);
+  }
+}
