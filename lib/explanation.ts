@@ -8,7 +8,7 @@
  * the exam, which explain nothing.
  */
 import { type Answer, optionLetter, type Question } from "./question.ts";
-import { type Stoppable, stoppable } from "./platform/interrupt.ts";
+import type { Stoppable } from "./platform/interrupt.ts";
 import type { ReadableModel } from "./model/readable_model.ts";
 import { Random } from "./statistics/random.ts";
 import { promptIds } from "./probe.ts";
@@ -165,34 +165,26 @@ export async function explainAnswers(
   const { maxPositions, slidingWindow = Infinity } = model.config;
   const room = Math.min(maxPositions, slidingWindow) - maxNewTokens;
   const written: Explanation[] = [];
-  const work = {
-    what: () =>
-      `explaining with ${model.name} after ${written.length} of ${answers.length} answers`,
-    then: "nothing has changed: run it again",
-    signal,
-  };
-  return await stoppable(work, async (signal) => {
-    for (const answer of answers) {
-      const { id, domain, predicted: option } = answer;
-      const prompt = explanationPrompt(answer, option);
-      if (promptIds(model, prompt).length > room) {
-        written.push({ id, domain, option, raw: "", reason: "too long" });
-      } else {
-        const own = new Random(seed).fork(`explanation/${domain}/${id}`).integer(2 ** 31);
-        const raw = await model.generate(prompt, {
-          ...{ maxNewTokens, temperature, topP, stop: NEXT, signal },
-          seed: own,
-        });
-        written.push({ id, domain, option, raw, ...parseExplanation(raw) });
-      }
-      onProgress?.({
-        done: written.length,
-        total: answers.length,
-        explained: written.filter(({ explanation }) => explanation !== undefined).length,
+  for (const answer of answers) {
+    const { id, domain, predicted: option } = answer;
+    const prompt = explanationPrompt(answer, option);
+    if (promptIds(model, prompt).length > room) {
+      written.push({ id, domain, option, raw: "", reason: "too long" });
+    } else {
+      const own = new Random(seed).fork(`explanation/${domain}/${id}`).integer(2 ** 31);
+      const raw = await model.generate(prompt, {
+        ...{ maxNewTokens, temperature, topP, stop: NEXT, signal },
+        seed: own,
       });
+      written.push({ id, domain, option, raw, ...parseExplanation(raw) });
     }
-    return written;
-  });
+    onProgress?.({
+      done: written.length,
+      total: answers.length,
+      explained: written.filter(({ explanation }) => explanation !== undefined).length,
+    });
+  }
+  return written;
 }
 
 /** How many answers were asked about, how many explained, and how often each reason was found. */

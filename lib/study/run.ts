@@ -71,6 +71,7 @@ async function runAudited(
   const study = await runPlans(plans, {
     ...{ store, signal },
     onProgress: computed ? undefined : report,
+    onAsk: bar?.onAsk,
     open: async (name) => {
       const subject = await openSubject(name, settings);
       pools.set(name, (base) => poolAnswers(base, subject.material));

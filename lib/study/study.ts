@@ -35,6 +35,16 @@ export interface StudyOptions extends Stoppable {
   /** Leaves out cells that another process computes, by their place in the model's list. */
   only?: (index: number) => boolean;
   onProgress?: (state: StudyProgress) => void;
+  /** Told as a base model is asked. */
+  onAsk?: (state: AskProgress & { model: string }) => void;
+}
+
+/** How far the exams are: `done` with its part of the present one; `found` were stored. */
+export interface AskProgress {
+  done: number;
+  found: number;
+  total: number;
+  exam: string;
 }
 
 export interface StudyProgress {
@@ -113,7 +123,10 @@ async function run(plan: StudyPlan, options: StudyOptions): Promise<StudyResult>
       options.onProgress?.({ ...state, ...all });
     };
     try {
-      const base = await probeBase(modelName, subject, { store, signal: options.signal });
+      const base = await probeBase(modelName, subject, {
+        ...{ store, signal: options.signal },
+        onProgress: (state) => options.onAsk?.({ ...state, model: modelName }),
+      });
       bases.push(base);
       cells.push(...await runModel(plan, subject, { ...options, store, base, onProgress }));
     } finally {
@@ -131,8 +144,7 @@ export async function probeBase(
   { model, material }: { model: ReadableModel; material: Material },
   { store, onProgress, signal }: Stoppable & {
     store: Store;
-    /** Told as exams are asked, `done` with its part of the present one; `found` were stored. */
-    onProgress?: (state: { done: number; found: number; total: number; exam: string }) => void;
+    onProgress?: (state: AskProgress) => void;
   },
 ): Promise<BaseResult> {
   const own = await modelDigest(model);

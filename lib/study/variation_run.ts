@@ -43,6 +43,7 @@ export async function runVariations(
           opened.set(name, subject);
           return subject;
         },
+        onAsk: bar?.onAsk,
         close() {}, // another variation may ask for it
         onProgress(state) {
           // How many domains there are is known once a model is open.

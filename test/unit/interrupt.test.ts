@@ -38,12 +38,16 @@ async function stopped(work: Promise<unknown>, seconds = 3): Promise<Interrupted
   return error;
 }
 
-Deno.test("probe() and finetune() stop, say where, and leak nothing", async () => {
+Deno.test("probe() and finetune() stop, say where, and leak nothing; probe() tells how far it is", async () => {
   const { model, material } = await openSubject(organism, settings);
   try {
     const { pool } = material.domains.get("history")!;
     const demonstrations = [...pool.demonstrations];
-    const answers = await probe(model, pool.questions, { demonstrations });
+    const shares: number[] = [];
+    const onProgress = (share: number) => void shares.push(share);
+    const answers = await probe(model, pool.questions, { demonstrations, onProgress });
+    assert.deepEqual(shares, shares.toSorted((a, b) => a - b));
+    assert.equal(shares.at(-1), 1);
     const { inc } = constructGroups(answers, {
       ...{ seed: 0, format: model.format, minimumConfidence: 0 },
     });
