@@ -6,6 +6,8 @@
 /** Work that was stopped before its end: what it was, what is kept, and how to go on. */
 export class Interrupted extends Error {
   override name = "Interrupted";
+  /** Who pressed Stop knows what ran: where in the code it was tells nothing. */
+  override stack = `Interrupted: ${this.message}`;
 }
 
 /** What can be stopped. */
