@@ -1,15 +1,13 @@
 /** What a page does with a model: it is read from bytes, probed and trained, without files or a server. */
 import * as tf from "@tensorflow/tfjs";
 import { encodeConversation } from "../../lib/model/encode.ts";
-import { parseConfiguration } from "../../lib/model/configuration.ts";
-import { bytesAccess, openSafetensors } from "../../lib/model/files/checkpoint.ts";
-import { LanguageModel } from "../../lib/model/language_model.ts";
-import { tokenizerFromFiles } from "../../lib/model/tokenizer.ts";
+import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
 import { registerMissingKernels } from "../../lib/platform/runtime/_kernels.ts";
 import { probe } from "../../lib/probe.ts";
 import { paperFormat } from "../../lib/prompt.ts";
 import type { Question } from "../../lib/question.ts";
+import { type ModelFiles, readModel } from "../../lib/site/subject.ts";
 
 // The rest of the method, which must bring no file code into the bundle either.
 export { runCell } from "../../lib/experiment.ts";
@@ -18,28 +16,7 @@ export { chatTemplateFromFiles } from "../../lib/model/chat_template.ts";
 export * as statistics from "../../lib/statistics/mod.ts";
 export * as world from "../../lib/world/mod.ts";
 
-/** The texts and bytes of a model's folder. */
-export interface ModelFiles {
-  config: string;
-  weights: Uint8Array;
-  tokenizer: [name: string, text: string][];
-}
-
-async function readModel({ config, weights, tokenizer }: ModelFiles): Promise<LanguageModel> {
-  const file = await openSafetensors(bytesAccess(weights));
-  const parameters = new Map<string, tf.Variable>();
-  for (const name of file.names) {
-    const { shape, data } = await file.read(name);
-    parameters.set(name, tf.variable(tf.tensor(data, shape)));
-  }
-  return new LanguageModel({
-    name: "bytes",
-    config: parseConfiguration(config),
-    parameters,
-    tokenizer: tokenizerFromFiles(new Map(tokenizer)),
-    format: paperFormat,
-  });
-}
+export type { ModelFiles };
 
 /** Probes the questions, then trains on their answers: three steps of AdamW. */
 export async function probeAndTrain(
@@ -68,5 +45,8 @@ export async function probeAndTrain(
 export async function visit(files: ModelFiles, questions: Question[]) {
   await tf.setBackend("cpu");
   registerMissingKernels("cpu");
-  return await probeAndTrain(await readModel(files), questions);
+  return await probeAndTrain(
+    await readModel(files, { name: "bytes", format: paperFormat }),
+    questions,
+  );
 }

@@ -1,0 +1,76 @@
+/** The live page's worker: it holds the model, trains it when told, and tells each step. */
+import { openFastest } from "./backend.ts";
+import type { BaseProbabilities } from "./base.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
+import { type ModelFiles, readSubject, type Subject } from "./subject.ts";
+import { ask, train } from "./training.ts";
+
+const TOKENIZER = ["tokenizer.json", "tokenizer_config.json"];
+
+class Stopped extends Error {}
+
+let opening: Promise<Subject> | undefined;
+let stopped = false;
+let turn: Promise<void> = Promise.resolve();
+
+const tell = (message: FromWorker) => postMessage(message);
+
+async function fetched(folder: string, name: string): Promise<Response> {
+  const response = await fetch(new URL(name, folder));
+  if (response.ok) return response;
+  throw new Error(`Cannot open the model: expected ${name} at the site; found ${response.status}`);
+}
+
+async function open({ folder, backend: wanted }: ToWorker & { type: "open" }): Promise<Subject> {
+  const names = ["config.json", "world.json", "base.json", "organism.json", ...TOKENIZER];
+  const [weights, ...texts] = await Promise.all([
+    fetched(folder, "model.safetensors").then((response) => response.arrayBuffer()),
+    ...names.map(async (name) => await (await fetched(folder, name)).text()),
+  ]) as [ArrayBuffer, ...string[]];
+  const [config, world, base, card, ...tokenizer] = texts;
+  const files: ModelFiles = {
+    ...{ config, weights: new Uint8Array(weights) },
+    tokenizer: TOKENIZER.map((name, i) => [name, tokenizer[i]]),
+  };
+  const { name } = JSON.parse(card) as { name: string };
+  const read = () =>
+    readSubject(files, { name, world, base: JSON.parse(base) as BaseProbabilities });
+  const { subject, backend, milliseconds } = await openFastest(folder, read, wanted);
+  tell({ type: "opened", parameters: subject.model.parameterCount, backend, milliseconds });
+  return subject;
+}
+
+async function answer(message: ToWorker): Promise<void> {
+  if (message.type === "open") opening = open(message);
+  const subject = await opening!;
+  if (message.type === "ask") {
+    const { questions } = message;
+    const probabilities = await ask(subject, questions);
+    tell({ type: "asked", ids: questions.map(({ id }) => String(id)), probabilities });
+  } else if (message.type === "train") {
+    stopped = false;
+    const result = await train(subject, message.settings, {
+      followed: message.followed,
+      async onStep(step) {
+        tell({ type: "step", step });
+        await new Promise((done) => setTimeout(done)); // a "stop" may be waiting
+        if (stopped) throw new Stopped();
+      },
+    });
+    tell({ type: "done", result });
+  }
+}
+
+addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
+  if (data.type === "stop") {
+    stopped = true;
+    return;
+  }
+  turn = turn.then(() => answer(data)).catch((error) => {
+    tell(
+      error instanceof Stopped
+        ? { type: "stopped" }
+        : { type: "failed", message: error instanceof Error ? error.message : String(error) },
+    );
+  });
+});
