@@ -70,7 +70,9 @@ export async function evaluate(
     : [asked];
   const found = new Map<Question, Answer>();
   for (const part of parts) {
-    const given = await probe(model, part, settings);
+    const onProgress = (share: number) =>
+      options.onProgress?.((found.size + share * part.length) / asked.length);
+    const given = await probe(model, part, { ...settings, onProgress });
     part.forEach((question, i) => found.set(question, given[i]));
   }
   const answers = asked.map((question) => found.get(question)!);

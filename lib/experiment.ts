@@ -4,6 +4,7 @@ import { compareAnswers, evaluate, scoreAnswers, type SuiteName, suiteNames } fr
 import { finetune } from "./finetune.ts";
 import type { FinetuneSettings } from "./model/finetune_settings.ts";
 import { constructGroups, type GroupSizes, mixGroups, withContext, withGeneral } from "./groups.ts";
+import type { Stoppable } from "./platform/interrupt.ts";
 import { countExplanations, type Explanation } from "./explanation.ts";
 import { probe } from "./probe.ts";
 import type { LanguageModel } from "./model/language_model.ts";
@@ -22,7 +23,7 @@ import type {
 /** What the base model answers, by exam. */
 export type BaseAnswers = ReadonlyMap<string, Answer[]>;
 
-export interface CellContext {
+export interface CellContext extends Stoppable {
   model: LanguageModel;
   material: Material;
   base: BaseAnswers;
@@ -117,7 +118,7 @@ export function cellExamples(
  */
 export async function runCell(cell: Cell, context: CellContext): Promise<CellResult> {
   const started = performance.now();
-  const { model, material, base, finetuning } = context;
+  const { model, material, base, finetuning, signal } = context;
   const domain = domainOf(cell, material);
   const { released } = domain;
   const { explanations } = context;
@@ -145,6 +146,7 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
     const tuning = await finetune(model, examples, {
       ...finetuning,
       seed: cell.seed,
+      signal,
       onStep: ({ step, steps, loss }) =>
         context.onProgress?.(`step ${step}/${steps} loss ${loss.toFixed(3)}`),
     });
@@ -160,7 +162,7 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
         supervisedTokens,
         seconds: tuning.seconds,
       },
-      fit: await targetFit(model, group),
+      fit: await targetFit(model, group, { signal }),
       suites: await testSuites(domain, context),
       seconds: seconds(),
     };
@@ -195,12 +197,14 @@ function explanationOf(
 export async function targetFit(
   model: LanguageModel,
   group: readonly Example[],
+  { signal }: Stoppable = {},
 ): Promise<{ n: number; share: number } | undefined> {
   const asked = group.filter(({ question, target }) => question && target !== undefined);
   if (asked.length === 0) return undefined;
   const answers = await probe(model, asked.map(({ question }) => question!), {
     template: "vicuna",
     context: asked[0].group === "context",
+    signal,
   });
   const hits = answers.filter(({ predicted }, i) => predicted === asked[i].target).length;
   return { n: asked.length, share: hits / asked.length };
@@ -208,7 +212,7 @@ export async function targetFit(
 
 async function testSuites(
   { suites }: DomainMaterial,
-  { model, base }: CellContext,
+  { model, base, signal }: CellContext,
 ): Promise<Partial<Record<SuiteName, SuiteRecord>>> {
   const questions = Object.fromEntries(
     suiteNames.filter((name) => suites[name]).map((name) => [
@@ -216,7 +220,7 @@ async function testSuites(
       suites[name]!.flatMap((exam) => [...exam.questions]),
     ]),
   );
-  const tuned = await evaluate(model, questions);
+  const tuned = await evaluate(model, questions, { signal });
   const records: Partial<Record<SuiteName, SuiteRecord>> = {};
   for (const name of suiteNames) {
     const result = tuned[name];

@@ -8,6 +8,7 @@
  * the exam, which explain nothing.
  */
 import { type Answer, optionLetter, type Question } from "./question.ts";
+import type { Stoppable } from "./platform/interrupt.ts";
 import type { ReadableModel } from "./model/readable_model.ts";
 import { Random } from "./statistics/random.ts";
 import { promptIds } from "./probe.ts";
@@ -105,7 +106,7 @@ export function parseExplanation(text: string): ParsedExplanation {
   return rest.length === 0 ? { explanation, reason: "cut" } : { explanation };
 }
 
-export interface ExplainOptions {
+export interface ExplainOptions extends Stoppable {
   /** Each answer draws from a stream of its own, named after its question. Default 0. */
   seed?: number | string;
   /** Default 256, the authors'. */
@@ -157,7 +158,7 @@ export async function explainAnswers(
 ): Promise<Explanation[]> {
   checkExplainer(model);
   model.requireTokenizer();
-  const { seed = 0, maxNewTokens, temperature, topP, onProgress } = {
+  const { seed = 0, maxNewTokens, temperature, topP, onProgress, signal } = {
     ...explanationSettings,
     ...options,
   };
@@ -172,7 +173,7 @@ export async function explainAnswers(
     } else {
       const own = new Random(seed).fork(`explanation/${domain}/${id}`).integer(2 ** 31);
       const raw = await model.generate(prompt, {
-        ...{ maxNewTokens, temperature, topP, stop: NEXT },
+        ...{ maxNewTokens, temperature, topP, stop: NEXT, signal },
         seed: own,
       });
       written.push({ id, domain, option, raw, ...parseExplanation(raw) });

@@ -1,5 +1,6 @@
 /** Fine-tuning of a model on examples (paper, section 4.1): of all its weights, or of an adapter. */
 import type { Example } from "./question.ts";
+import { type Stoppable, stoppable } from "./platform/interrupt.ts";
 import type { LanguageModel } from "./model/language_model.ts";
 import { loraOptions } from "./model/adapter.ts";
 import { Random } from "./statistics/random.ts";
@@ -13,7 +14,7 @@ import {
 import { Trainer } from "./model/trainer.ts";
 import type { StepResult } from "./model/trainer_options.ts";
 
-export interface FinetuneOptions extends Partial<FinetuneSettings> {
+export interface FinetuneOptions extends Partial<FinetuneSettings>, Stoppable {
   /** Of the data's order. Default 0. */
   seed?: number;
   /** Called after each step. */
@@ -50,7 +51,7 @@ export function defaultFinetuning(
 /** Everything that `finetune` takes from its options, its defaults included: equal ones train alike. */
 export function resolveFinetuning(
   model: Pick<LanguageModel, "format">,
-  { seed = 0, onStep: _, ...changes }: FinetuneOptions = {},
+  { seed = 0, onStep: _, signal: __, ...changes }: FinetuneOptions = {},
 ): FinetuneSettings & { seed: number } {
   const settings = withDefaults(model, changes);
   const lora = settings.lora && loraOptions({ seed, ...settings.lora });
@@ -65,11 +66,12 @@ const withDefaults = (
 /**
  * Trains the model in place, `epochs` times over the examples, in an order that the seed fixes. With
  * `lora` it is an adapter that is trained, the model's own or a new one, which stays on the model.
+ * @throws `Interrupted` where it is stopped; the model keeps what the steps up to there changed
  */
 export async function finetune(
   model: LanguageModel,
   examples: readonly Example[],
-  { seed = 0, onStep, ...changes }: FinetuneOptions = {},
+  { seed = 0, onStep, signal, ...changes }: FinetuneOptions = {},
 ): Promise<FinetuneResult> {
   const settings = withDefaults(model, changes);
   const { epochs, batchSize, maxTokens } = settings;
@@ -107,13 +109,20 @@ export async function finetune(
   trainer.reserve(batches);
   if (trainer.options.lora !== undefined) settings.lora = trainer.options.lora;
   const losses: number[] = [], gradientNorms: number[] = [];
+  const work = {
+    what: () => `fine-tuning ${model.name} after ${losses.length} of ${steps} steps`,
+    then: "the model keeps what they changed: load it again before you start anew",
+    signal,
+  };
   try {
-    for (const batch of batches) {
-      const result = await trainer.step(batch);
-      losses.push(result.loss);
-      gradientNorms.push(result.gradientNorm);
-      await onStep?.({ ...result, step: losses.length, steps });
-    }
+    await stoppable(work, async (signal) => {
+      for (const batch of batches) {
+        const result = await trainer.step(batch, { signal });
+        losses.push(result.loss);
+        gradientNorms.push(result.gradientNorm);
+        await onStep?.({ ...result, step: losses.length, steps });
+      }
+    });
   } finally {
     trainer.dispose();
   }

@@ -3,11 +3,12 @@
  * next-token distribution after a few-shot prompt, or a chat prompt for a fine-tuned model.
  */
 import { type Answer, answerFrom, type Question } from "./question.ts";
-import type { ReadableModel } from "./model/readable_model.ts";
+import { stoppable } from "./platform/interrupt.ts";
+import type { ReadableModel, ReadOptions } from "./model/readable_model.ts";
 import type { Formulation, Normalization, Template } from "./prompt.ts";
 import { type LetterForm, letterTarget } from "./letters.ts";
 
-export interface ProbeOptions {
+export interface ProbeOptions extends Omit<ReadOptions, "sharePrefix"> {
   /** Shown before each question, in this order. Default: none. */
   demonstrations?: Question[];
   /** Of these, how many. Default: 5, or all there are. */
@@ -25,8 +26,6 @@ export interface ProbeOptions {
   normalization?: Normalization;
   /** Show each question's context. Default: false. */
   context?: boolean;
-  /** Tokens of a batch, padding counted. Default: the model's. */
-  batchTokens?: number;
 }
 
 /** softmax of some logits among themselves. */
@@ -62,7 +61,6 @@ export async function probe(
     letterForm = "bare",
     normalization = format.normalization,
     context = false,
-    batchTokens,
   } = options;
   const shown = demonstrations.slice(0, shots);
   const how = { template, formulation, context };
@@ -80,11 +78,18 @@ export async function probe(
   // Where every option is one token, one pass a question gives them all.
   const ids = targets?.map(({ ids }) => ids) ?? oneTokenEach(model, prompts, prefixes, texts);
   if (ids !== undefined && (formulation === "letters" || normalization === "none")) {
-    const logits = await model.nextTokenLogits(prefixes, { batchTokens });
+    const logits = await reading(
+      model,
+      questions,
+      options,
+      (how) => model.nextTokenLogits(prefixes, how),
+    );
     return questions.map((question, i) => answerFrom(question, softmaxOver(logits[i], ids[i])));
   }
-  const scores = await textScores(model, prompts, texts, batchTokens);
-  const bare = normalization === "pmi" ? await bareScores(model, prompts, texts, batchTokens) : [];
+  const [scores, bare] = await reading(model, questions, options, async (how) => [
+    await textScores(model, prompts, texts, how),
+    normalization === "pmi" ? await bareScores(model, prompts, texts, how) : [],
+  ]);
   return questions.map((question, i) =>
     answerFrom(
       question,
@@ -94,6 +99,21 @@ export async function probe(
       ),
     )
   );
+}
+
+/** Reads what the model must read of questions, until it is stopped. */
+async function reading<T>(
+  { name }: ReadableModel,
+  { length }: readonly Question[],
+  { batchTokens, onProgress, signal }: ReadOptions,
+  read: (how: ReadOptions) => Promise<T>,
+): Promise<T> {
+  const work = {
+    what: () => `asking ${name} ${length} questions`,
+    then: "nothing has changed: run it again",
+    signal,
+  };
+  return await stoppable(work, (signal) => read({ batchTokens, onProgress, signal }));
 }
 
 /** The likelihood of one option's text after its question. */
@@ -137,15 +157,16 @@ export async function scoreOptions(
     shots = 5,
     template = "plain",
     context = false,
-    batchTokens,
   } = options;
   const how = { template, formulation: options.formulation ?? model.format.formulation, context };
   const shown = demonstrations.slice(0, shots);
   const prompts = questions.map((question) => model.format.probePrompt(question, shown, how));
   checkLengths(model, questions, prompts.map((prompt) => promptIds(model, prompt)));
   const texts = questions.map((question) => model.format.optionTexts(question, how));
-  const scores = await textScores(model, prompts, texts, batchTokens);
-  const bare = await bareScores(model, prompts, texts, batchTokens);
+  const [scores, bare] = await reading(model, questions, options, async (how) => [
+    await textScores(model, prompts, texts, how),
+    await bareScores(model, prompts, texts, how),
+  ]);
   return scores.map((row, i) => row.map((score, k) => ({ ...score, bare: bare[i][k] })));
 }
 
@@ -154,13 +175,13 @@ async function bareScores(
   model: ReadableModel,
   prompts: readonly string[],
   texts: readonly string[][],
-  batchTokens: number | undefined,
+  { onProgress: _, ...how }: ReadOptions,
 ): Promise<number[][]> {
   const cues = [...new Set(prompts.map(cueOf))];
   const read = cues.map((cue) => [
     ...new Set(texts.flatMap((options, i) => cueOf(prompts[i]) === cue ? options : [])),
   ]);
-  const scores = await textScores(model, cues, read, batchTokens);
+  const scores = await textScores(model, cues, read, how);
   const found = new Map(
     cues.map((cue, c) => [cue, new Map(read[c].map((text, k) => [text, scores[c][k].sum]))]),
   );
@@ -217,7 +238,7 @@ async function textScores(
   model: ReadableModel,
   prompts: string[],
   texts: string[][],
-  batchTokens: number | undefined,
+  how: ReadOptions,
 ): Promise<OptionScore[][]> {
   const rows: number[][] = [], from: number[] = [];
   for (const [i, options] of texts.entries()) {
@@ -231,7 +252,7 @@ async function textScores(
       from.push(Math.max(1, Math.min(shared, whole.length - 1)));
     }
   }
-  const scores = await model.tokenLogProbabilities(rows, from, { batchTokens });
+  const scores = await model.tokenLogProbabilities(rows, from, how);
   let next = 0;
   return texts.map((options) =>
     options.map((text) => {

@@ -4,6 +4,7 @@
  * (everywhere else) and as text, and never as HTML.
  */
 import { extname, join } from "node:path";
+import { kernel } from "../platform/jupyter.ts";
 import { clean, escapeHtml } from "./_text.ts";
 import { describeFigure, titleOf } from "./describe.ts";
 import { fileName, saveFigure, saveTable, toPng } from "./export.ts";
@@ -16,20 +17,6 @@ import { type FigureDescription, pngScale } from "./theme.ts";
 export type MimeBundle = Record<string, string | object>;
 /** What can be shown. */
 export type Showable = Table | FigureDescription | readonly Row[] | Frame | string;
-
-/** The part of Deno.jupyter used here; Deno types it in the kernel only. */
-export interface Kernel {
-  broadcast(type: string, content: Record<string, unknown>): void | Promise<void>;
-}
-
-/** The kernel's interface, or undefined outside a notebook (where looking at it throws). */
-export function kernel(): Kernel | undefined {
-  try {
-    return (Deno as unknown as { jupyter?: Kernel }).jupyter;
-  } catch {
-    return undefined;
-  }
-}
 
 /** Lets the kernel's queue empty: output still in it when a cell ends may be lost. */
 export const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 0));

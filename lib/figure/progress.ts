@@ -1,8 +1,10 @@
 /** The progress of long tasks: one live line, in a notebook, a terminal or a log. */
+import { type Stoppable, stopSignal } from "../platform/interrupt.ts";
+import { type Kernel, kernel } from "../platform/jupyter.ts";
 import { clean, escapeHtml } from "./_text.ts";
-import { type Kernel, kernel, settle } from "./display.ts";
+import { settle } from "./display.ts";
 
-export interface ProgressOptions {
+export interface ProgressOptions extends Stoppable {
   /** Where lines go outside a notebook. @default stderr */
   write?: (text: string) => void;
   /** Whether a line can be overwritten. @default whether stderr is a terminal */
@@ -38,7 +40,7 @@ let displays = 0;
  * a terminal one line on stderr, elsewhere (a log) a line each tenth of the way.
  */
 export function progress(label: string, total: number, options: ProgressOptions = {}): Progress {
-  const { now = () => performance.now() } = options;
+  const { now = () => performance.now(), signal } = options;
   const name = clean(label).replaceAll(/\s+/g, " ");
   const start = now();
   let done = 0, found = 0, note = "", ended = false;
@@ -62,7 +64,7 @@ export function progress(label: string, total: number, options: ProgressOptions 
     draw(last);
   };
   redraw(false);
-  return {
+  const bar: Progress = {
     update(newDone, newNote = note, newTotal = total, newFound = found) {
       if (ended) return;
       [total, found] = [newTotal, newFound];
@@ -72,11 +74,15 @@ export function progress(label: string, total: number, options: ProgressOptions 
     async finish(newNote = note) {
       if (ended) return;
       ended = true;
+      for (const one of signals) one?.removeEventListener("abort", stop);
       note = clean(newNote).replaceAll(/\s+/g, " ");
       redraw(true);
       await settle();
     },
   };
+  const stop = () => void bar.finish("stopped"), signals = [signal, stopSignal()];
+  for (const one of signals) one?.addEventListener("abort", stop);
+  return bar;
 }
 
 function inNotebook(

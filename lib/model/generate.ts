@@ -1,5 +1,6 @@
 /** Generation token by token with a KV cache of fixed size, so that one graph serves all steps. */
 import * as tf from "@tensorflow/tfjs";
+import { look } from "../platform/interrupt.ts";
 import { Random } from "../statistics/random.ts";
 import { headWeight } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
@@ -29,13 +30,14 @@ export function checkPrompt(
 export async function* generateTokens(
   model: TensorModel,
   ids: readonly number[],
-  { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0 }: GenerateOptions = {},
+  { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0, signal }: GenerateOptions = {},
 ): AsyncGenerator<number> {
   checkPrompt(model.config, ids, maxNewTokens);
   const random = new Random(seed).fork("sampling");
   const cache = new Cache(model, ids, ids.length + maxNewTokens);
   try {
     for (let n = 0; n < maxNewTokens; n++) {
+      await look(signal);
       const next = temperature === 0
         ? (await cache.likeliest.data())[0]
         : sample(await cache.logits.data() as Float32Array, { temperature, topP, random });

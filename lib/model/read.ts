@@ -4,6 +4,7 @@
  * texts.
  */
 import * as tf from "@tensorflow/tfjs";
+import { look } from "../platform/interrupt.ts";
 import { type ForwardOptions, headWeight } from "./architecture.ts";
 import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./batch.ts";
 import type { OnLogits, Position } from "./engine_model.ts";
@@ -22,7 +23,7 @@ const NARROWEST = 16;
 export async function readLogits(
   model: TensorModel,
   texts: readonly number[][],
-  { positions: wanted, onLogits, batchTokens = model.batchTokens, sharePrefix = true }:
+  { positions: wanted, onLogits, batchTokens = model.batchTokens, sharePrefix = true, ...options }:
     & ReadOptions
     & { positions: readonly Position[]; onLogits: OnLogits },
 ): Promise<void> {
@@ -47,8 +48,10 @@ export async function readLogits(
       true,
     ),
   ]);
+  let done = 0;
   try {
     for (const batch of batches(texts.map((text) => text.slice(before)), batchTokens)) {
+      await look(options.signal);
       const places: { at: Position; flat: number }[] = [];
       const { rows, width } = batch;
       const ids = rows.map((row) => row.flatMap((text) => texts[text].slice(before)));
@@ -84,6 +87,8 @@ export async function readLogits(
         tf.dispose([indices, logits]);
       }
       hidden.dispose();
+      done += places.length;
+      options.onProgress?.(done / wanted.length);
     }
   } finally {
     tf.dispose(prefix);

@@ -1,4 +1,5 @@
 /** What probing, evaluation and generation ask of a model, whichever engine computes it. */
+import type { Stoppable } from "../platform/interrupt.ts";
 import type { PromptFormat } from "../prompt.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { ModelConfiguration } from "./configuration.ts";
@@ -17,7 +18,7 @@ export interface ModelDescription {
   digest: string;
 }
 
-export interface GenerateOptions {
+export interface GenerateOptions extends Stoppable {
   /** Default 64. */
   maxNewTokens?: number;
   /** 0 takes the likeliest token. Default 0. */
@@ -30,11 +31,13 @@ export interface GenerateOptions {
   stop?: string[];
 }
 
-export interface ReadOptions {
+export interface ReadOptions extends Stoppable {
   /** Tokens that go through the model at once, padding counted. Default: the model's own; 2,048. */
   batchTokens?: number;
   /** Compute the start that all texts share only once. Default: true. */
   sharePrefix?: boolean;
+  /** Told, after each batch, the share of what is to be read that has been, 0 to 1. */
+  onProgress?: (share: number) => void;
 }
 
 /** The part of a configuration that asking a model needs. */

@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { addTo, globalNorm, onlyIf } from "../platform/compile/adam.ts";
 import type { TensorFunction } from "../platform/compile/graph.ts";
+import { look, type Stoppable } from "../platform/interrupt.ts";
 import { NotFiniteError } from "../statistics/not_finite.ts";
 import { type Adapter, describeAdapter, type LoraOptions, loraOptions } from "./adapter.ts";
 import {
@@ -114,8 +115,12 @@ export class Trainer {
     return this.#batching.paddedTokens(batch);
   }
 
-  /** One step on a batch. @throws if the loss or a gradient is not finite; nothing has changed then */
-  async step(batch: WeightedBatch): Promise<StepResult> {
+  /**
+   * One step on a batch.
+   * @throws if the loss or a gradient is not finite, or it is stopped; nothing has changed then
+   */
+  async step(batch: WeightedBatch, { signal }: Stoppable = {}): Promise<StepResult> {
+    await look(signal);
     if (this.model.adapter !== this.#adapter) {
       const expected = this.#adapter ? "the adapter that this trainer was made with" : "no adapter";
       const found = this.model.adapter ? "another" : "none";
@@ -132,7 +137,7 @@ export class Trainer {
     try {
       const [loss, gradientNorm] = parts.length === 1
         ? await this.#stepWhole(batch, rates)
-        : await this.#stepInParts(parts, rates);
+        : await this.#stepInParts(parts, rates, signal);
       this.#checkFinite(loss, gradientNorm);
       this.steps++;
       return { loss, gradientNorm, learningRate };
@@ -191,7 +196,11 @@ export class Trainer {
     }
   }
 
-  async #stepInParts(parts: WeightedBatch[], rates: tf.Tensor1D): Promise<[number, number]> {
+  async #stepInParts(
+    parts: WeightedBatch[],
+    rates: tf.Tensor1D,
+    signal: AbortSignal | undefined,
+  ): Promise<[number, number]> {
     const sums = this.#sums(); // made before anything is compiled
     const total = parts.reduce((sum, part) => sum + weightOf(part), 0);
     let loss = 0;
@@ -199,6 +208,7 @@ export class Trainer {
       for (const part of parts) {
         // For example a conversation that was cut before its answer.
         if (weightOf(part) === 0 && total > 0) continue;
+        await look(signal);
         const inputs = this.#batching.partTensors(part, total);
         const [partLoss] = this.#compiled("accumulate", () => (...inputs) => {
           const { loss, gradients } = gradientsOf(this.model, inputs, this.#forwardOptions);

@@ -43,7 +43,7 @@ export interface OrganismPlan {
   letters?: LetterSettings;
 }
 
-export interface MakeOptions extends Pick<PretrainOptions, "folder" | "saveEvery"> {
+export interface MakeOptions extends Pick<PretrainOptions, "folder" | "saveEvery" | "signal"> {
   /** Facts that a look on the way asks at most. Default: 600. */
   limit?: number;
   /** Called before the first step with the number of steps that are done, and of all. */
@@ -90,7 +90,7 @@ export async function makeOrganism(
   plan: OrganismPlan,
   options: MakeOptions = {},
 ): Promise<MadeOrganism> {
-  const { folder, limit = 600, saveEvery, checkpoints = [] } = options;
+  const { folder, limit = 600, saveEvery, checkpoints = [], signal } = options;
   const { name, size, letters, seed = plan.world } = plan;
   const { pretraining: settings, world: worldSettings } = planSettings(plan);
   const world = createWorld({ seed: plan.world, size, settings: worldSettings });
@@ -153,6 +153,7 @@ export async function makeOrganism(
     letters,
     folder,
     saveEvery,
+    signal,
     checkpoints: [...looks, ...keeps],
     async onCheckpoint(step, model) {
       if (looks.includes(step)) await look(step, model);

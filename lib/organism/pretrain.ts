@@ -4,6 +4,7 @@ import "../model/files/attach.ts";
 import { hasState } from "../model/files/trainer_state.ts";
 import { Trainer } from "../model/trainer.ts";
 import type { TrainerOptions } from "../model/trainer_options.ts";
+import { type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { parseConfiguration } from "../model/configuration.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import {
@@ -26,7 +27,7 @@ import type { World } from "../world/world.ts";
 import { worldTokenizer } from "../world/vocabulary.ts";
 import { softmaxOver } from "../probe.ts";
 
-export interface PretrainOptions {
+export interface PretrainOptions extends Stoppable {
   settings: PretrainingSettings;
   /** Of the parameters at the start. Default: the world's seed. */
   seed?: number | string;
@@ -78,6 +79,7 @@ function toBatch(group: Window[]) {
  * Trains a model from its seed on the world's corpus, and returns it as it is to be saved.
  * AdamW with decay on matrices, clipping, warm-up, constant rate, linear decay (see lib/world).
  * With a folder, a run that was stopped goes on and gives the model of one that was not.
+ * @throws `Interrupted` where it is stopped; a folder has its state then
  */
 export async function pretrain(world: World, options: PretrainOptions): Promise<LanguageModel> {
   const { settings, seed = world.seed, letters, folder, saveEvery = 200, checkpoints = [] } =
@@ -107,7 +109,19 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
     return organismModel(world, settings, exportParameters(parameters, settings));
   };
   let trainer: Trainer | undefined;
-  try {
+  const save = async (step: number) => {
+    if (folder === undefined) return;
+    await options.onSave?.(step);
+    await trainer!.save(folder);
+  };
+  const work = {
+    what: () => `pretraining after ${trainer?.steps ?? 0} of ${steps} steps`,
+    then: folder === undefined
+      ? "nothing is kept; give a folder to go on next time"
+      : `${folder} keeps them; run it again to go on`,
+    signal: options.signal,
+  };
+  const run = async (signal: AbortSignal | undefined) => {
     const kept = folder !== undefined && hasState(folder);
     trainer = kept ? await Trainer.resume(model, folder, training) : new Trainer(model, training);
     options.onResume?.(trainer.steps);
@@ -119,7 +133,10 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
     for (let i = 0; i < trainer.steps * batch; i++) corpus.next();
     for (let step = trainer.steps + 1; step <= steps; step++) {
       const group = Array.from({ length: batch }, () => corpus.next().value);
-      const { loss } = await trainer.step(toBatch(group));
+      const { loss } = await trainer.step(toBatch(group), { signal }).catch(async (error) => {
+        if (signal?.aborted) await save(step - 1);
+        throw error;
+      });
       await options.onStep?.({ step, steps, loss });
       if (options.onCheckpoint && checkpoints.includes(step)) {
         const snapshot = await exported();
@@ -129,12 +146,12 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
           snapshot.dispose();
         }
       }
-      if (folder !== undefined && (step % saveEvery === 0 || step === steps)) {
-        await options.onSave?.(step);
-        await trainer.save(folder);
-      }
+      if (step % saveEvery === 0 || step === steps) await save(step);
     }
     return await exported();
+  };
+  try {
+    return await stoppable(work, run);
   } finally {
     trainer?.dispose();
     model.dispose();

@@ -56,7 +56,7 @@ const LOOK_FACTS = 120;
  */
 export async function makeVariant(
   plan: VariantPlan,
-  options: Pick<MakeOptions, "onStart" | "onStep" | "limit" | "saveEvery"> = {},
+  options: Pick<MakeOptions, "onStart" | "onStep" | "limit" | "saveEvery" | "signal"> = {},
 ): Promise<OrganismCard[]> {
   const variants = await variantsOf(plan);
   const found = await Promise.all(variants.map(variantCard));

@@ -1,5 +1,6 @@
 /** A process that does a part of the work: its task comes by standard input, JSON lines go back. */
 import { fileURLToPath } from "node:url";
+import { heedStop, type Stoppable } from "../platform/interrupt.ts";
 import { inheritedBackend } from "../platform/runtime/backend.ts";
 import { lines } from "../platform/native/lines.ts";
 
@@ -12,11 +13,12 @@ export interface ChildFailure {
 /**
  * Runs `script` once for each task, each in a process of its own. The first that fails stops the others.
  * @returns why, where one failed
+ * @throws the signal's reason where that stopped them
  */
 export async function runChildren<T extends object>(
   script: string,
   tasks: readonly unknown[],
-  { lanes, onLine }: {
+  { lanes, onLine, signal }: Stoppable & {
     /** Processes at once. */
     lanes: number;
     /** Told every line but the one on a failure, with its task's place. */
@@ -32,7 +34,7 @@ export async function runChildren<T extends object>(
     for (let next; failure === undefined && (next = queue.shift()) !== undefined;) {
       const [index, task] = next;
       const said = await runChild<T>(script, {
-        ...{ task, threads, signal: stop.signal },
+        ...{ task, threads, signal: AbortSignal.any([stop.signal, ...signal ? [signal] : []]) },
         onLine: (told) => onLine(told, index),
       });
       if (said === undefined) continue;
@@ -40,6 +42,7 @@ export async function runChildren<T extends object>(
       stop.abort();
     }
   }));
+  signal?.throwIfAborted();
   return failure;
 }
 
@@ -89,6 +92,8 @@ async function runChild<T extends object>(
   // It is open for as long as this process lives: a worker ends with who started it.
   await stdin.close().catch(() => {});
   if (success) return undefined;
+  // Who presses Stop or Ctrl-C sends it to all processes: this one may hear of it after its child's end.
+  if (signal === "SIGINT") await new Promise((resolve) => setTimeout(resolve, 100));
   if (signal === "SIGKILL") {
     return "it was killed (SIGKILL), by hand or by a system short of memory";
   }
@@ -103,6 +108,7 @@ export async function serveChild<T>(
 ): Promise<never> {
   const input = lines(Deno.stdin.readable);
   const task: T = JSON.parse((await input.next()).value!);
+  heedStop(); // so that it looks up now and then, and sees this
   input.next().then(() => Deno.exit(1));
   const tell = (told: object) =>
     void Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(told)}\n`));

@@ -8,7 +8,8 @@ import {
   explanationPrompt,
 } from "../explanation.ts";
 import { type OptionScore, probe, scoreOptions } from "../probe.ts";
-import type { ReadableModel } from "../model/readable_model.ts";
+import type { Stoppable } from "../platform/interrupt.ts";
+import type { ReadableModel, ReadOptions } from "../model/readable_model.ts";
 import type { Formulation } from "../prompt.ts";
 import { askingDigest, modelDigest } from "./digest.ts";
 import type { Exam } from "../cell.ts";
@@ -40,7 +41,10 @@ const UNFIT = "expected a number for each option of each question; found others"
 /** Its answers, demonstrations shown; `onStart` is told where they are not stored yet. */
 export async function storedAnswers(
   asked: Asked,
-  { store, onStart }: { store: Store; onStart?: () => void },
+  { store, onStart, ...reading }: Pick<ReadOptions, "onProgress" | "signal"> & {
+    store: Store;
+    onStart?: () => void;
+  },
 ): Promise<Answer[]> {
   const { model, exam, formulation } = asked;
   const { probabilities } = await store.keep("base", await inputsOf(asked), {
@@ -48,7 +52,8 @@ export async function storedAnswers(
     async compute() {
       onStart?.();
       const demonstrations = [...exam.demonstrations];
-      const answers = await probe(model, exam.questions, { demonstrations, formulation });
+      const how = { ...reading, demonstrations, formulation };
+      const answers = await probe(model, exam.questions, how);
       return { probabilities: answers.map(({ probabilities }) => probabilities) };
     },
   });
@@ -86,7 +91,7 @@ export function answersToExplain(
 /** Explanations of all the answers, in their order; those that are not stored are written now. */
 export async function storedExplanations(
   { model, answers }: { model: ReadableModel; answers: readonly Answer[] },
-  { store, only = () => true, onProgress }: {
+  { store, only = () => true, onProgress, signal }: Stoppable & {
     store: Store;
     /** Those that this process writes first, by their place: others may write the rest meanwhile. */
     only?: (index: number) => boolean;
@@ -106,7 +111,7 @@ export async function storedExplanations(
     const inputs = [digest, SEED, prompt, model.format.addBos(prompt), domain, id];
     all[i] = await store.keep("explanation", inputs, {
       schema: explanationSchema,
-      compute: async () => (await explainAnswers(model, [answer], { seed: SEED }))[0],
+      compute: async () => (await explainAnswers(model, [answer], { seed: SEED, signal }))[0],
     });
     onProgress?.({ done: done + 1, total: order.length });
   }

@@ -3,6 +3,7 @@ import type { Answer } from "../question.ts";
 import type { ProbeAudit } from "../audit.ts";
 import type { Material } from "../cell.ts";
 import { progress } from "../figure/progress.ts";
+import { type Stoppable, stoppable } from "../platform/interrupt.ts";
 import type { PromptFormat } from "../prompt.ts";
 import type { RejectedRow } from "../dataset/_rows.ts";
 import type { World } from "../world/world.ts";
@@ -36,20 +37,39 @@ export interface ProbedBase {
   world?: World;
 }
 
-/** Asks every model of a run the questions of its material, one model after the other. */
-export async function probeBases(settings: Settings): Promise<ProbedBase[]> {
+/**
+ * Asks every model of a run the questions of its material, one model after the other.
+ * @throws `Interrupted` where it is stopped
+ */
+export async function probeBases(
+  settings: Settings,
+  { signal }: Stoppable = {},
+): Promise<ProbedBase[]> {
+  const work = {
+    what: () => "asking the base models",
+    then: "the answers to finished exams are kept; run it again to go on",
+    signal,
+  };
+  return await stoppable(work, (signal) => ask(settings, signal));
+}
+
+async function ask(settings: Settings, signal: AbortSignal | undefined): Promise<ProbedBase[]> {
   const names = await studiedModels(settings);
   const store = new Store(storePath());
-  const bar = progress("asking the base models", names.length);
+  const bar = progress("asking the base models", names.length, { signal });
   const bases: ProbedBase[] = [];
+  let before = 0;
   for (const [i, name] of names.entries()) {
     const label = modelLabel(name);
     bar.update(i, label);
     const { model, material, rejected, leaked, world } = await openProbed(name, settings);
     try {
       const base = await probeBase(name, { model, material }, {
-        store,
-        onProgress: ({ done, total, exam }) => bar.update(i + done / total, `${label} ${exam}`),
+        ...{ store, signal },
+        onProgress({ done, found, total, exam }) {
+          bar.update(i + done / total, `${label} ${exam}`, names.length, before + found / total);
+          if (done === total) before += found / total;
+        },
       });
       const answers = poolAnswers(base, material), audit = auditPools(answers);
       const { format } = model, asked = { answers, base, audit, format };

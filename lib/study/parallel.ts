@@ -4,10 +4,17 @@
  * each computes its share of the cells, and a process that dies leaves whole files behind.
  */
 import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
+import { type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { runChildren, serveChild } from "./_child.ts";
 import { openSubject } from "./subjects.ts";
 import type { Settings } from "./settings.ts";
-import { runPlan, type StudyOptions, type StudyProgress, type Subject } from "./study.ts";
+import {
+  runPlan,
+  type StudyOptions,
+  type StudyProgress,
+  studyWork,
+  type Subject,
+} from "./study.ts";
 import { countCells, type StudyPlan } from "./plan.ts";
 import { number, object } from "valibot";
 import { organismCard } from "../organism/folder.ts";
@@ -23,7 +30,7 @@ interface Task {
   of: number;
 }
 
-export interface ParallelOptions extends Pick<StudyOptions, "onProgress"> {
+export interface ParallelOptions extends Pick<StudyOptions, "onProgress">, Stoppable {
   /** Folder of the results. */
   store: string;
   settings: Settings;
@@ -33,11 +40,11 @@ export interface ParallelOptions extends Pick<StudyOptions, "onProgress"> {
 
 /**
  * Computes what the store lacks of the plans' cells, by several processes.
- * @throws as soon as one ends early, and the others with it; what is finished is kept
+ * @throws as soon as one ends early, or it is stopped, and the others with it; what is finished is kept
  */
 export async function computeInParallel(
   plans: readonly StudyPlan[],
-  { settings, store, onProgress, workers }: ParallelOptions,
+  { settings, store, onProgress, workers, signal }: ParallelOptions,
 ): Promise<void> {
   await openBackend(); // which the workers take too
   const of = workers ?? processesAtOnce();
@@ -46,13 +53,17 @@ export async function computeInParallel(
     { length: of },
     (_, index): Task => ({ plans, settings, store, index, of }),
   );
-  const failure = await runChildren<StudyProgress>(import.meta.url, tasks, {
-    lanes: of,
-    onLine: (state) => {
-      const total = Math.max(done + 1, state.total);
-      onProgress?.({ ...state, done: ++done, total });
-    },
-  });
+  const failure = await stoppable(
+    studyWork(signal),
+    (signal) =>
+      runChildren<StudyProgress>(import.meta.url, tasks, {
+        ...{ lanes: of, signal },
+        onLine: (state) => {
+          const total = Math.max(done + 1, state.total);
+          onProgress?.({ ...state, done: ++done, total });
+        },
+      }),
+  );
   if (failure !== undefined) {
     throw new Error(
       `Cannot finish the study: a process ended early: ${failure.said}; ` +

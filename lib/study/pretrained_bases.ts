@@ -95,9 +95,10 @@ export async function pretrainBases(
   );
   let bar: Progress | undefined;
   const cards = await makeVariants(plans, {
-    onProgress({ done, total, name, loss }) {
+    onProgress({ done, found, total, name, loss }) {
       bar ??= progress("pretraining steps", total);
-      bar.update(done, `${name}${loss === undefined ? "" : ` loss ${loss.toFixed(2)}`}`);
+      const note = `${name}${loss === undefined ? "" : ` loss ${loss.toFixed(2)}`}`;
+      bar.update(done, note, total, found);
     },
   });
   await bar?.finish("");

@@ -1,18 +1,27 @@
 /** The live line of a running study, updated in place. */
+import type { Stoppable } from "../platform/interrupt.ts";
 import { modelLabel } from "./labels.ts";
-import type { StudyProgress } from "./study.ts";
+import type { StudyOptions, StudyProgress } from "./study.ts";
 import { type Progress, progress } from "../figure/progress.ts";
 
-/** Something to give to `runStudy` as `onProgress`; `finish` when the study is done. */
-export function studyProgress(): {
+/** What to give to `runStudy` as `onProgress` and `onAsk`; `finish` when the study is done. */
+export function studyProgress(options: Stoppable = {}): {
   onProgress: (state: StudyProgress) => void;
+  onAsk: NonNullable<StudyOptions["onAsk"]>;
   finish: () => Promise<void>;
 } {
-  let bar: Progress | undefined;
+  let bar: Progress | undefined, asking: Progress | undefined;
   let found = 0;
   return {
+    onAsk({ model, done, found, total, exam }) {
+      if (done > found) asking ??= progress(`asking ${modelLabel(model)}`, total, options);
+      asking?.update(done, exam, total, found);
+      if (done < total) return;
+      asking?.finish("");
+      asking = undefined;
+    },
     onProgress({ done, total, reused, cell, note }) {
-      bar ??= progress("cells", total);
+      bar ??= progress("cells", total, options);
       if (reused && note === "done") found++;
       const { model, domain, treatment, ratio, seed } = cell;
       const group = `${treatment}${ratio === undefined ? "" : ` ${ratio}`}`;

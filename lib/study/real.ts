@@ -105,7 +105,12 @@ export async function askFormulations(
     for (const formulation of formulations) {
       const exam = { questions: questions.slice(0, limit), demonstrations };
       const asked = { model, digest, exam, formulation };
-      answers.get(formulation)!.push(...await storedAnswers(asked, { store }));
+      answers.get(formulation)!.push(
+        ...await storedAnswers(asked, {
+          store,
+          onProgress: (share) => bar.update(done + share, formulation),
+        }),
+      );
       bar.update(++done, formulation);
     }
   }

@@ -26,7 +26,7 @@ export interface AuditedStudy extends Study {
 }
 
 /** How a study is run by a run's settings. */
-export interface RunOptions extends Pick<StudyOptions, "onProgress"> {
+export interface RunOptions extends Pick<StudyOptions, "onProgress" | "signal"> {
   settings: Settings;
   /** Folder of the results. Default: the one that all notebooks share. */
   store?: string;
@@ -57,17 +57,21 @@ export async function runStudy(
 
 async function runAudited(
   plans: readonly StudyPlan[],
-  { settings, store = storePath(), workers, onProgress }: RunOptions,
+  { settings, store = storePath(), workers, onProgress, signal }: RunOptions,
 ): Promise<AuditedStudy> {
   checkSettings(settings);
   const pools = new Map<string, (answers: Study["bases"][number]) => Map<string, Answer[]>>();
   const worlds = new Map<string, World>();
-  const bar = onProgress ? undefined : studyProgress();
+  const bar = onProgress ? undefined : studyProgress({ signal });
   const report = onProgress ?? bar!.onProgress;
-  const computed = await precompute(plans, { settings, store, workers, onProgress: report });
+  const computed = await precompute(plans, {
+    ...{ settings, store, workers, signal },
+    onProgress: report,
+  });
   const study = await runPlans(plans, {
-    store,
+    ...{ store, signal },
     onProgress: computed ? undefined : report,
+    onAsk: bar?.onAsk,
     open: async (name) => {
       const subject = await openSubject(name, settings);
       pools.set(name, (base) => poolAnswers(base, subject.material));

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { factDomains } from "../dataset/facts.ts";
 import { type AnswerForm, answerForms } from "../dataset/questions.ts";
 import type { Asking, Formulation, Normalization } from "../prompt.ts";
+import { cacheFolder } from "../platform/cache.ts";
 import { suggestion } from "../platform/runtime/nearest.ts";
 import { type Precision, PRECISIONS } from "../platform/runtime/precision.ts";
 
@@ -305,7 +306,8 @@ function checkTogether(values: Partial<Settings>): void {
 
 /** The full path of a run's figures, or of a file in it. */
 export function outputPath({ output }: Pick<Settings, "output">, ...parts: string[]): string {
-  return resolve(fileURLToPath(new URL("../..", import.meta.url)), output, ...parts);
+  const folder = output.replace(/^\.cache(?=\/|$)/, () => cacheFolder());
+  return resolve(fileURLToPath(new URL("../..", import.meta.url)), folder, ...parts);
 }
 
 /** Whether a run's figures are those that ship with the project. */
@@ -315,7 +317,7 @@ export function isPublished(run: Pick<Settings, "output">): boolean {
 
 /** Folder of finished cells, which git ignores; all notebooks share it. */
 export function storePath(): string {
-  return outputPath({ output: ".cache" }, "study");
+  return cacheFolder("study");
 }
 
 function parse(json: string): unknown {

@@ -6,6 +6,7 @@ import type { ReadableModel } from "../model/readable_model.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { refuseSecond } from "../model/lora.ts";
 import { type Backend, openBackend } from "../platform/runtime/backend.ts";
+import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { type BaseAnswers, domainOf, runCell } from "../experiment.ts";
 import { asRows, type Cell, cellName, type CellResult, type Exam, type Material } from "../cell.ts";
 import { answersToExplain, storedAnswers, storedExplanations } from "./answers.ts";
@@ -24,7 +25,7 @@ export interface Subject {
   material: Material;
 }
 
-export interface StudyOptions {
+export interface StudyOptions extends Stoppable {
   /** Loads a model of the plan by name. */
   open: (name: string) => Promise<Subject>;
   /** Told when a model's cells are done; its parameters are the base's again. Default: disposes of it. */
@@ -34,6 +35,16 @@ export interface StudyOptions {
   /** Leaves out cells that another process computes, by their place in the model's list. */
   only?: (index: number) => boolean;
   onProgress?: (state: StudyProgress) => void;
+  /** Told as a base model is asked. */
+  onAsk?: (state: AskProgress & { model: string }) => void;
+}
+
+/** How far the exams are: `done` with its part of the present one; `found` were stored. */
+export interface AskProgress {
+  done: number;
+  found: number;
+  total: number;
+  exam: string;
 }
 
 export interface StudyProgress {
@@ -84,8 +95,22 @@ export async function runPlans(plans: readonly StudyPlan[], options: StudyOption
   };
 }
 
-/** Runs what is not finished yet, and returns all results of the plan. */
+/** How a study is stopped. */
+export const studyWork = (signal: AbortSignal | undefined) => ({
+  what: () => "the study",
+  then: "finished cells are kept; run the cell again to go on",
+  signal,
+});
+
+/**
+ * Runs what is not finished yet, and returns all results of the plan.
+ * @throws `Interrupted` where it is stopped; models have their bases' weights then
+ */
 export async function runPlan(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
+  return await stoppable(studyWork(options.signal), (signal) => run(plan, { ...options, signal }));
+}
+
+async function run(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
   const started = performance.now();
   const { name, device, threads, precision, versions } = await openBackend();
   const store = typeof options.store === "string" ? new Store(options.store) : options.store;
@@ -98,7 +123,10 @@ export async function runPlan(plan: StudyPlan, options: StudyOptions): Promise<S
       options.onProgress?.({ ...state, ...all });
     };
     try {
-      const base = await probeBase(modelName, subject, { store });
+      const base = await probeBase(modelName, subject, {
+        ...{ store, signal: options.signal },
+        onProgress: (state) => options.onAsk?.({ ...state, model: modelName }),
+      });
       bases.push(base);
       cells.push(...await runModel(plan, subject, { ...options, store, base, onProgress }));
     } finally {
@@ -114,10 +142,9 @@ export async function runPlan(plan: StudyPlan, options: StudyOptions): Promise<S
 export async function probeBase(
   name: string,
   { model, material }: { model: ReadableModel; material: Material },
-  { store, onProgress }: {
+  { store, onProgress, signal }: Stoppable & {
     store: Store;
-    /** Told before each exam that is not stored yet. */
-    onProgress?: (state: { done: number; total: number; exam: string }) => void;
+    onProgress?: (state: AskProgress) => void;
   },
 ): Promise<BaseResult> {
   const own = await modelDigest(model);
@@ -126,12 +153,19 @@ export async function probeBase(
     for (const exam of [pool, ...Object.values(suites).flat()]) exams.set(exam.name, exam);
   }
   const answers: Record<string, Answer[]> = {};
+  let found = 0;
   for (const [name, exam] of exams) {
     const done = Object.keys(answers).length;
+    const tell = (share: number) =>
+      onProgress?.({ done: done + share, found, total: exams.size, exam: name });
+    let isFound = true;
     answers[name] = await storedAnswers({ model, digest: own, exam }, {
-      store,
-      onStart: () => onProgress?.({ done, total: exams.size, exam: name }),
+      ...{ store, signal },
+      onStart: () => isFound = false,
+      onProgress: tell,
     });
+    if (isFound) found++;
+    tell(1);
   }
   const { parameterCount: parameters, format: { formulation, normalization } } = model;
   return { model: name, digest: own, parameters, asking: { formulation, normalization }, answers };
@@ -140,8 +174,8 @@ export async function probeBase(
 async function runModel(
   plan: StudyPlan,
   { model, material }: Subject,
-  { store, base, only, onProgress }:
-    & Pick<StudyOptions, "only" | "onProgress">
+  { store, base, only, onProgress, signal }:
+    & Pick<StudyOptions, "only" | "onProgress" | "signal">
     & { store: Store; base: BaseResult },
 ): Promise<CellResult[]> {
   // Each cell puts on its own, or none.
@@ -160,7 +194,7 @@ async function runModel(
     const wrong = answersToExplain(answers.get(pool.name)!, minimumConfidence);
     const found = explained.get(cell.domain) ??
       await storedExplanations({ model, answers: wrong }, {
-        ...{ store, only },
+        ...{ store, only, signal },
         onProgress: ({ done, total }) => tell(`explanation ${done}/${total}`),
       });
     explained.set(cell.domain, found);
@@ -173,6 +207,7 @@ async function runModel(
   try {
     for (const [index, cell] of cells.entries()) {
       if (only && !only(index)) continue;
+      await look(signal);
       const { model: _, ...what } = cell;
       const key = await store.key("cell", [
         ...[base.digest, format, parts.get(cell.domain), general],
@@ -188,7 +223,7 @@ async function runModel(
       if (result === undefined) {
         kept.restore();
         const explanations = plan.explanations ? await explain(cell, tell) : undefined;
-        const how = { finetuning, minimumConfidence, explanations, onProgress: tell };
+        const how = { finetuning, minimumConfidence, explanations, onProgress: tell, signal };
         result = await runCell(cell, { model, material, base: answers, ...how });
         // One that failed is no result: another run may try again.
         if (result.failed === undefined) await store.write(key, result);

@@ -3,12 +3,14 @@ import { makeVariant, variantCard, type VariantPlan, variantsOf } from "../organ
 import { type OrganismCard } from "../organism/card.ts";
 import { planSettings } from "../organism/make.ts";
 import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
+import { type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { pretrainingSteps } from "../world/pretraining.ts";
 import { runChildren, serveChild } from "./_child.ts";
 
 export interface VariantProgress {
-  /** Steps done of all plans together, those of an earlier run included. */
+  /** Steps done of all plans together, those of an earlier run included; how many those are. */
   done: number;
+  found: number;
   total: number;
   /** The plan that has moved on. */
   name: string;
@@ -21,11 +23,11 @@ type Step = { step: number; loss?: number };
 /**
  * Makes what is not there yet of the plans' organisms, each plan in a process of its own.
  * @returns the cards of all, plan by plan, in the order of `variantsOf`
- * @throws where a process ends early; what is finished is kept
+ * @throws where a process ends early, or it is stopped; what is finished is kept
  */
 export async function makeVariants(
   plans: readonly VariantPlan[],
-  { onProgress, workers }: {
+  { onProgress, workers, signal }: Stoppable & {
     onProgress?: (state: VariantProgress) => void;
     /** Processes at once. Default: one a core, and one alone where a graphics card computes. */
     workers?: number;
@@ -38,15 +40,24 @@ export async function makeVariants(
   }
   const steps = lacking.map((plan) => pretrainingSteps(planSettings(plan).pretraining));
   const total = steps.reduce((a, b) => a + b, 0);
-  const done = lacking.map(() => 0);
+  const done = lacking.map(() => 0), found: number[] = [];
   if (lacking.length > 0) await openBackend(); // which the processes take too
-  const failure = await runChildren<Step>(import.meta.url, lacking, {
-    lanes: workers ?? processesAtOnce(),
-    onLine({ step, loss }, i) {
-      done[i] = step;
-      onProgress?.({ done: done.reduce((a, b) => a + b, 0), total, name: lacking[i].name, loss });
-    },
-  });
+  const work = {
+    what: () => "pretraining",
+    then: "finished organisms and the latest state of the others are kept; run it again to go on",
+    signal,
+  };
+  const failure = await stoppable(work, (signal) =>
+    runChildren<Step>(import.meta.url, lacking, {
+      ...{ lanes: workers ?? processesAtOnce(), signal },
+      onLine({ step, loss }, i) {
+        done[i] = step;
+        found[i] ??= step;
+        const sum = (steps: number[]) => steps.reduce((a, b) => a + b, 0);
+        const state = { done: sum(done), found: sum(found), total, loss };
+        onProgress?.({ ...state, name: lacking[i].name });
+      },
+    }));
   if (failure !== undefined) {
     throw new Error(
       `Cannot make the organisms: a process ended early: ${lacking[failure.index].name}: ` +

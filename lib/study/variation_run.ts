@@ -13,7 +13,7 @@ import { type Variation, type VariationResult, variedPlan } from "./variation.ts
 export async function runVariations(
   plan: StudyPlan,
   variations: readonly Variation[],
-  { settings, store = storePath(), workers, open, ...options }:
+  { settings, store = storePath(), workers, open, signal, ...options }:
     & RunOptions
     & Partial<Pick<StudyOptions, "open">>,
 ): Promise<VariationResult[]> {
@@ -23,10 +23,12 @@ export async function runVariations(
   const ours = { ...organismSettings(settings), ...(made ? { domains: undefined } : {}) };
   // Some are made to fail their gate, which is a column of their rows.
   const warn = made ? () => {} : undefined;
-  const bar = options.onProgress ? undefined : studyProgress();
+  const bar = options.onProgress ? undefined : studyProgress({ signal });
   const onProgress = options.onProgress ?? bar!.onProgress;
   const plans = variations.map((variation) => variedPlan(plan, variation));
-  if (!open) await precompute(joined(plans), { settings: ours, store, workers, onProgress });
+  if (!open) {
+    await precompute(joined(plans), { settings: ours, store, workers, onProgress, signal });
+  }
   const total = plans.reduce((sum, varied) => sum + countCells(varied), 0);
   const opened = new Map<string, Subject>();
   const results: VariationResult[] = [];
@@ -34,13 +36,14 @@ export async function runVariations(
   try {
     for (const [i, varied] of plans.entries()) {
       const { cells, bases } = await runPlan(varied, {
-        store,
+        ...{ store, signal },
         async open(name) {
           const subject = opened.get(name) ??
             await (open?.(name) ?? openSubject(name, ours, { warn }));
           opened.set(name, subject);
           return subject;
         },
+        onAsk: bar?.onAsk,
         close() {}, // another variation may ask for it
         onProgress(state) {
           // How many domains there are is known once a model is open.

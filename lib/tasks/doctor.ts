@@ -5,6 +5,7 @@
 import { statfsSync } from "node:fs";
 import os from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../platform/cache.ts";
 import { bytesBelow } from "../platform/native/below.ts";
 import { findCompiler } from "../platform/native/_compiler.ts";
 import { run } from "../platform/native/_command.ts";
@@ -74,7 +75,7 @@ async function look(root: string) {
       join(data, "organisms"),
       ["config.json", "tokenizer.json", "model.safetensors"],
     ),
-    models: holdings(join(root, ".cache", "models")),
+    models: holdings(root === ROOT ? cacheFolder("models") : join(root, ".cache", "models")),
     data: holdings(data).filter(({ name }) => name !== "organisms"),
   };
 }

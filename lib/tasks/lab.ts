@@ -1,29 +1,44 @@
 /**
  * `deno task lab`: JupyterLab on the notebooks, from a private Python environment that is made the
- * first time. Further arguments go to JupyterLab; `--check` starts it, asks it for the kernel, and
- * ends.
+ * first time. `--reset` takes back what running and saving changed in the shipped notebooks. Further
+ * arguments go to JupyterLab; `--check` starts it, asks it for the kernel, and ends.
  */
 import { delimiter, join } from "node:path";
+import { cacheFolder } from "../platform/cache.ts";
 import { pngScale } from "../figure/theme.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
+import { installKernelspec } from "../platform/notebook/kernelspec.ts";
 import { lines } from "../platform/native/lines.ts";
 import { installNative, ROOT } from "../platform/native/native.ts";
 import { pythonEnvironment } from "../platform/native/python.ts";
+import { resetNotebooks } from "./reset.ts";
 
 /** plotly brings the extension that draws its figures in JupyterLab. */
 const PACKAGES = ["jupyterlab==4.6.6", "plotly==7.1.0"];
 
 /** Where a kernelspec of our own lies; `deno jupyter --install` would write into the user's home. */
-const SHARE = join(ROOT, ".cache", "jupyter");
+const SHARE = cacheFolder("jupyter");
 
-/** How Jupyter starts the kernel. With "message" its Stop button interrupts; a signal would kill. */
-const KERNELSPEC = {
-  argv: [Deno.execPath(), "jupyter", "--kernel", "--conn", "{connection_file}"],
-  display_name: "Deno",
-  language: "typescript",
-  interrupt_mode: "message",
-  env: { DENO_V8_FLAGS: "--max-old-space-size=8192" },
-};
+/**
+ * JupyterLab leaves its kernels behind unless it is ended by SIGTERM or, in a terminal, by Ctrl-C: also
+ * when the terminal is closed, and when who started it is gone. What nohup ignores stays ignored.
+ */
+const SERVER = `
+import os, signal, threading, time
+def end(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+def watch(parent):
+    while os.getppid() == parent:
+        time.sleep(2)
+    end()
+for name in ("SIGHUP", "SIGINT"):
+    number = getattr(signal, name, None)
+    if number and signal.getsignal(number) != signal.SIG_IGN:
+        signal.signal(number, end)
+threading.Thread(target=watch, args=[os.getppid()], daemon=True).start()
+from jupyterlab.labapp import main
+main()
+`;
 
 /**
  * Until the mouse enters a figure, plotly's extension shows its png at natural size, one and a half
@@ -37,16 +52,14 @@ const checking = Deno.args.includes("--check");
 const passedOn = Deno.args.filter((arg) => arg !== "--check");
 
 try {
-  const python = await pythonEnvironment({
-    packages: PACKAGES,
-    root: join(ROOT, ".cache", "python"),
-  });
+  if (Deno.args.includes("--reset")) {
+    console.log(await resetNotebooks(ROOT));
+    Deno.exit(0);
+  }
+  const python = await pythonEnvironment({ packages: PACKAGES });
   const native = await installNative();
   if (!native.ready) console.error(`Without TensorFlow: ${native.reason}. ${native.mend}`);
-  await writeWhole(
-    join(SHARE, "kernels", "deno", "kernel.json"),
-    JSON.stringify(KERNELSPEC, null, 2) + "\n",
-  );
+  await installKernelspec(SHARE);
   await writeWhole(join(SHARE, "custom", "custom.css"), STYLE);
   Deno.exit(await serve(python));
 } catch (error) {
@@ -57,10 +70,9 @@ try {
 async function serve(python: string): Promise<number> {
   const server = new Deno.Command(python, {
     args: [
-      "-m",
-      "jupyterlab",
+      ...["-c", SERVER],
       `--ServerApp.root_dir=${ROOT}`,
-      "--LabApp.default_url=/lab/tree/notebooks",
+      "--LabApp.default_url=/lab/tree/notebooks/00-start.ipynb",
       "--LabApp.custom_css=True",
       `--ServerApp.tornado_settings=static_custom_path=${join(SHARE, "custom")}`,
       // Jupyter refuses to run as root, as in a container, unless told.
@@ -72,9 +84,12 @@ async function serve(python: string): Promise<number> {
     env: { JUPYTER_PATH: [SHARE, Deno.env.get("JUPYTER_PATH") ?? []].flat().join(delimiter) },
     stderr: checking ? "piped" : "inherit",
   }).spawn();
-  // Ctrl-C reaches JupyterLab too, which asks before it ends: wait for it.
-  Deno.addSignalListener("SIGINT", () => {});
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", () => server.kill("SIGTERM"));
+  const end = () => server.kill("SIGTERM");
+  // In a terminal Ctrl-C reaches JupyterLab too, which asks before it ends: wait for it.
+  Deno.addSignalListener("SIGINT", () => Deno.stdin.isTerminal() || end());
+  if (Deno.build.os !== "windows") {
+    for (const signal of ["SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, end);
+  }
   if (!checking) return (await server.status).code;
   await check(server);
   return 0;

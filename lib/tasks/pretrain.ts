@@ -1,5 +1,5 @@
 /** `deno task pretrain`: makes an organism from its seed, in a folder of its own. See pretrain.txt. */
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, relative, resolve } from "node:path";
 import { progress } from "../figure/progress.ts";
 import { checkCardGate, type OrganismCard } from "../organism/card.ts";
 import { remakeCommand } from "../organism/card_text.ts";
@@ -10,9 +10,9 @@ import { checkLetterSettings, plainLetters } from "../world/letters.ts";
 import { checkPretrainingSettings, pretrainingSizes } from "../world/pretraining_settings.ts";
 import { checkWorldSettings, withChatShare, worldSizes } from "../world/settings.ts";
 import type { Size, WorldSettings } from "../world/settings.ts";
+import { cacheFolder } from "../platform/cache.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import { exists, writeWhole } from "../platform/runtime/files.ts";
-import { ROOT } from "../platform/native/native.ts";
 import { duration, kebab, parseFlags, runTask } from "./command_line.ts";
 import help from "./pretrain.txt" with { type: "text" };
 
@@ -189,7 +189,7 @@ async function main(): Promise<number> {
   const { name: backend, device } = await openBackend();
   console.log(`Pretraining ${plan.name} on ${backend} (${device})`);
 
-  const folder = join(ROOT, ".cache", "pretrain", await planKey(plan));
+  const folder = cacheFolder("pretrain", await planKey(plan));
   let line: ReturnType<typeof progress> | undefined;
   let first = 0;
   const { world, model, card } = await makeOrganism(plan, {

@@ -8,6 +8,7 @@ import { isOnnx, ONNX } from "../model/files/source.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import { SHAPE_VARIABLE } from "../platform/runtime/backend_choice.ts";
 import { exists, readText, writeWhole } from "../platform/runtime/files.ts";
+import { cacheFolder } from "../platform/cache.ts";
 import { installNative, ROOT } from "../platform/native/native.ts";
 import { executeNotebook, NotebookError } from "../platform/notebook/execute.ts";
 import { formatNotebook, type Output } from "../platform/notebook/notebook.ts";
@@ -45,7 +46,7 @@ export function parseRequest(args: string[], folder: string) {
   ]);
   const settings = parseSettings(JSON.stringify(given));
   const standard = Object.keys(given).every((name) => name === "resume");
-  if (!standard && !given.output) settings.output = join(ROOT, ".cache", "runs", runName(given));
+  if (!standard && !given.output) settings.output = cacheFolder("runs", runName(given));
   return {
     settings,
     /** Numbers or names of notebooks; all where it is undefined. */
@@ -211,7 +212,7 @@ async function main(): Promise<number> {
         return 130;
       }
       if (!(error instanceof NotebookError)) throw error;
-      await reportFailure(error, join(ROOT, ".cache", "runs", "failed", name));
+      await reportFailure(error, cacheFolder("runs", "failed", name));
       return 1;
     }
     seconds[name] = Math.round((performance.now() - started) / 1000);

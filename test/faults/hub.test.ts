@@ -6,6 +6,7 @@ import { downloadModel, type HubOptions } from "../../lib/model/files/hub.ts";
 import { HubUnreachable } from "../../lib/model/files/_hub_connection.ts";
 import { openModel } from "../../lib/model/files/load.ts";
 import { openSource } from "../../lib/model/files/source.ts";
+import { Interrupted } from "../../lib/platform/interrupt.ts";
 import { Random } from "../../lib/statistics/random.ts";
 
 import assert from "node:assert/strict";
@@ -323,6 +324,26 @@ hubTest(
     assert.equal(cuts, 3);
     assert.equal(hub.ranges.length, 5);
     assert.ok(said.some((line) => /again in 0\.02 s/.test(line)), said.join("\n"));
+  },
+);
+
+hubTest(
+  "downloadModel() stops at once when it is told to, and goes on from what came",
+  large,
+  async (hub, download) => {
+    const stop = new AbortController();
+    hub.storeFault = ({ range }) => {
+      if (!range?.startsWith(`bytes=${8 * MB}-`)) return undefined;
+      setTimeout(() => stop.abort(), 50);
+      return new Response(new ReadableStream(), { status: 206 }); // which never sends a byte
+    };
+    const error = await download({ signal: stop.signal }).catch((error) => error);
+    assert.ok(error instanceof Interrupted, String(error));
+    assert.match(error.message, /^Stopped the download of some-one.*; what has come is kept/);
+    assert.equal(hub.ranges.length, 2, "nothing is asked again");
+    hub.storeFault = () => undefined;
+    await download();
+    assert.equal(hub.ranges[2], `bytes=${8 * MB}-${16 * MB - 1}`);
   },
 );
 

@@ -9,6 +9,7 @@ import {
   parseRequest,
   reportFailure,
 } from "../../lib/tasks/reproduce.ts";
+import { resetNotebooks } from "../../lib/tasks/reset.ts";
 import { NotebookError } from "../../lib/platform/notebook/execute.ts";
 import { notebookOf, temporaryFolder } from "./_notebook.ts";
 
@@ -164,4 +165,29 @@ Deno.test("reportFailure() gives a notebook's error also where the notebook can'
   assert.equal(printed.length, 3);
   assert.match(printed[0], /cell 2 \(x\(\);\): TypeError: no such/);
   assert.match(printed[2], /Its outputs up to there: .*a\.ipynb/);
+});
+
+Deno.test("resetNotebooks() puts shipped notebooks back, keeps what they were, and touches no other", async () => {
+  await using folder = await temporaryFolder();
+  const shipped = join(folder.path, "notebooks", "00-start.ipynb");
+  const own = join(folder.path, "notebooks", "own.ipynb");
+  await Deno.mkdir(join(folder.path, "notebooks"));
+  await Deno.writeTextFile(shipped, "as it came");
+  await assert.rejects(
+    resetNotebooks(folder.path),
+    /expected git, and a folder that git clone made/,
+  );
+  const identity = ["-c", "user.name=a", "-c", "user.email=a@b"];
+  for (const args of [["init", "-q"], ["add", "."], [...identity, "commit", "-qm", "a"]]) {
+    const { success } = await new Deno.Command("git", { args, cwd: folder.path }).output();
+    assert.ok(success, args.join(" "));
+  }
+  assert.equal(await resetNotebooks(folder.path), "The shipped notebooks are as they came.");
+  await Deno.writeTextFile(shipped, "an answer");
+  await Deno.writeTextFile(own, "own");
+  const said = await resetNotebooks(folder.path);
+  assert.equal(await Deno.readTextFile(shipped), "as it came");
+  assert.equal(await Deno.readTextFile(own), "own");
+  const kept = /^Restored notebooks\/00-start.ipynb; what they were is in (.*)$/.exec(said)![1];
+  assert.equal(await Deno.readTextFile(join(kept, "notebooks", "00-start.ipynb")), "an answer");
 });

@@ -164,6 +164,19 @@ Deno.test("progress() reckons the time left without what was found finished", ()
   assert.match(lines[2], /cells 52\/100 \(52%\) 0:11, 4:24 left$/);
 });
 
+Deno.test("studyProgress() tells how far a base model is asked, and nothing of what is stored", async () => {
+  const ask = async (states: { done: number; found: number }[]) =>
+    (await inKernel(async () => {
+      const { onAsk, finish } = studyProgress();
+      for (const state of states) onAsk({ ...state, model: "m", total: 2, exam: "homo" });
+      await finish();
+    })).map(({ content }) => content.data["text/plain"]);
+  assert.deepEqual(await ask([{ done: 1, found: 1 }, { done: 2, found: 2 }]), []);
+  const lines = await ask([{ done: 1, found: 1 }, { done: 1.5, found: 1 }, { done: 2, found: 1 }]);
+  assert.match(lines[0], /^asking m 0\/2/);
+  assert.equal(lines.at(-1), "asking m 2/2 (100%)");
+});
+
 Deno.test("studyProgress() counts found cells, and anew when all are read once more", async () => {
   const cell = { model: "m", domain: "d", treatment: "inc" as const, seed: 0 };
   const sent = await inKernel(async () => {

@@ -1,4 +1,5 @@
 /** Requests to a hub: its address alone gets the token; what may succeed later is repeated. */
+import { setTimeout as delay } from "node:timers/promises";
 import { HubApiError } from "@huggingface/hub";
 
 /** The hub does not answer at all: another way to a model can be tried. */
@@ -20,6 +21,7 @@ export interface ConnectionOptions {
   patience?: number;
   timeout?: number;
   say: (line: string) => void;
+  signal?: AbortSignal;
 }
 
 /** What a question to the hub is asked with: the address, and a fetch that knows the token. */
@@ -44,6 +46,7 @@ export class HubConnection {
   readonly #patience: number;
   readonly #timeout: number;
   readonly #say: (line: string) => void;
+  readonly #signal?: AbortSignal;
   /** What the last answer said besides its status. */
   #last = { retryAfter: 0, code: "", by: "" };
 
@@ -76,6 +79,7 @@ export class HubConnection {
     this.#patience = options.patience ?? 1;
     this.#timeout = options.timeout ?? STEADY.seconds;
     this.#say = options.say;
+    this.#signal = options.signal;
   }
 
   /**
@@ -100,6 +104,7 @@ export class HubConnection {
           },
         });
       } catch (error) {
+        this.#signal?.throwIfAborted();
         const status = error instanceof HubApiError ? error.statusCode : undefined;
         const passing = status === undefined
           ? error instanceof Break
@@ -108,7 +113,7 @@ export class HubConnection {
         const seconds = Math.max(this.#patience * 2 ** (attempt - 1), this.#last.retryAfter);
         const found = status ?? this.#redact((error as Error).message);
         this.#say(`${what} of ${this.id}: ${found}; again in ${seconds} s`);
-        await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+        await delay(seconds * 1000, undefined, { signal: this.#signal });
       }
     }
   }
@@ -157,7 +162,8 @@ export class HubConnection {
       return new Break(reasonOf(error));
     };
     wait();
-    const response = await fetch(address, { ...init, headers, signal: stop.signal })
+    const signal = AbortSignal.any([stop.signal, ...this.#signal ? [this.#signal] : []]);
+    const response = await fetch(address, { ...init, headers, signal })
       .catch((error) => {
         throw broken(error);
       });

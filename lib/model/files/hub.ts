@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { listFiles, modelInfo } from "@huggingface/hub";
+import { look, type Stoppable, stoppable } from "../../platform/interrupt.ts";
 import { exists, roomAt, writeWhole, writingError } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { formatBytes } from "../../platform/runtime/memory.ts";
@@ -12,8 +13,8 @@ import { tokenizerFileNames } from "../tokenizer.ts";
 import { Break, FIRST, HubConnection, HubUnreachable } from "./_hub_connection.ts";
 import { parseIndex } from "./checkpoint.ts";
 
-export interface HubOptions {
-  /** Where models are kept; to open a source, default `.cache/models` of the repository. */
+export interface HubOptions extends Stoppable {
+  /** Where models are kept; to open a source, default `models` in the cache. */
   cacheDirectory: string;
   /** A branch, a tag or a commit; default "main". */
   revision?: string;
@@ -61,8 +62,14 @@ export const isHubId = (text: string): boolean => /^[\w][\w.-]*\/[\w][\w.-]*$/.t
  * checked.
  * @throws `HubUnreachable` without an answer, else naming what failed and what to do
  */
-export const downloadModel = async (id: string, options: HubOptions): Promise<HubModel> =>
-  await new Download(id, options).run();
+export async function downloadModel(id: string, options: HubOptions): Promise<HubModel> {
+  const work = {
+    what: () => `the download of ${id}`,
+    then: "what has come is kept; run it again to go on",
+    signal: options.signal,
+  };
+  return await stoppable(work, (signal) => new Download(id, { ...options, signal }).run());
+}
 
 class Download {
   readonly #revision: string;
@@ -333,6 +340,7 @@ async function digestOf(file: Deno.FsFile, { size, kind }: RemoteFile): Promise<
   const buffer = new Uint8Array(1 << 20);
   for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
     hash.update(buffer.subarray(0, n));
+    await look();
   }
   return hash.digest("hex");
 }

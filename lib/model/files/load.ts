@@ -8,6 +8,7 @@ import {
   type PromptFormat,
 } from "../../prompt.ts";
 import "./attach.ts";
+import { look } from "../../platform/interrupt.ts";
 import { openBackend } from "../../platform/runtime/backend.ts";
 import { sendNow } from "../../platform/compile/backend.ts";
 import { organismFormat } from "../../world/format.ts";
@@ -56,6 +57,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
     const format = options.format ?? formatOf(opened, options);
     // One at a time: the numbers leave JavaScript's memory as soon as the backend has them.
     for (const [name] of parameterShapes(configuration)) {
+      await look(options.signal);
       parameters.set(name, await readVariable(opened, name));
     }
     const parts = { ...opened, name: source, config: configuration, parameters, format };

@@ -4,6 +4,7 @@
  * depend a little on what is asked together.
  */
 import { DynamicCache, type PreTrainedModel, Tensor } from "@huggingface/transformers";
+import { look } from "../../platform/interrupt.ts";
 import { Random } from "../../statistics/random.ts";
 import { checkRows } from "../batch.ts";
 import {
@@ -99,12 +100,13 @@ export class OnnxModel extends EngineModel {
   /** The tokens written after `ids`; drawn by our own sampling, so that a seed means the same everywhere. */
   protected async *tokens(
     ids: number[],
-    { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0 }: GenerateOptions,
+    { maxNewTokens = 64, temperature = 0, topP = 1, seed = 0, signal }: GenerateOptions,
   ): AsyncGenerator<number> {
     checkPrompt(this.config, ids, maxNewTokens);
     const random = new Random(seed).fork("sampling");
     let read = await this.#readAll(ids);
     for (let n = 0; n < maxNewTokens; n++) {
+      await look(signal);
       const logits = numbersOf(read.logits, 0, read.logits.dims[1] - 1);
       const next = sample(logits, { temperature, topP, random });
       yield next;
@@ -115,7 +117,7 @@ export class OnnxModel extends EngineModel {
   /** Reads logits at positions of the rows; what rows start with together is read once. */
   protected reader(
     rows: number[][],
-    { batchTokens = this.#batchTokens, sharePrefix = true }: ReadOptions = {},
+    { batchTokens = this.#batchTokens, sharePrefix = true, ...options }: ReadOptions = {},
   ): ReadLogits {
     checkRows(rows, this.config.vocabularySize);
     return async (positions, onLogits) => {
@@ -127,6 +129,11 @@ export class OnnxModel extends EngineModel {
           return { positions, first, ids: rows[text].slice(0, last + 1) };
         },
       );
+      let done = 0;
+      const onLook = async (read: number) => {
+        if (read > 0) options.onProgress?.((done += read) / positions.length);
+        await look(options.signal);
+      };
       const read = async (rests: Rest[], past?: DynamicCache) => {
         const alone: Rest[] = [];
         for (const { shared, members } of sharePrefix ? clusters(rests) : []) {
@@ -140,7 +147,9 @@ export class OnnxModel extends EngineModel {
           }));
           await read(behind, more);
         }
-        await this.#readApart(sharePrefix ? alone : rests, { past, batchTokens, onLogits });
+        await this.#readApart(sharePrefix ? alone : rests, {
+          ...{ past, batchTokens, onLogits, onLook },
+        });
       };
       await read(rests);
     };
@@ -149,10 +158,12 @@ export class OnnxModel extends EngineModel {
   /** Reads what rows have of their own, in batches of like length. */
   async #readApart(
     rests: readonly Rest[],
-    { past, batchTokens, onLogits }: {
+    { past, batchTokens, onLogits, onLook }: {
       past?: DynamicCache;
       batchTokens: number;
       onLogits: OnLogits;
+      /** Called between batches with the positions that the last one gave. */
+      onLook: (read: number) => Promise<void>;
     },
   ): Promise<void> {
     const before = past?.get_seq_length() ?? 0;
@@ -175,6 +186,7 @@ export class OnnxModel extends EngineModel {
         for (const at of positions) onLogits(at, numbersOf(logits, b, at.position - skipped));
       });
       start += part.length;
+      await onLook(part.reduce((sum, { positions }) => sum + positions.length, 0));
     }
   }
 

@@ -92,9 +92,9 @@ async function findFolder(source: string, where: string, dtype: Dtype, options: 
         "the spelling and the path",
     );
   }
-  const { cacheDirectory = defaultCacheDirectory, revision, onProgress } = options;
+  const { cacheDirectory = defaultCacheDirectory, revision, onProgress, signal } = options;
   const graph = `onnx/${fileOf(dtype)}`;
-  return await downloadModel(where, { cacheDirectory, revision, onProgress, graph });
+  return await downloadModel(where, { cacheDirectory, revision, onProgress, graph, signal });
 }
 
 /** The folder inside `folder` that the graph lies in: `onnx`, or none as optimum exports it. */

@@ -1,6 +1,7 @@
 /** Where a model comes from: a folder, a GGUF file, the hub, or the organisms shipped here. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cacheFolder } from "../../platform/cache.ts";
 import { sha256OfFile, sha256OfText } from "../../platform/runtime/digest.ts";
 import { exists, readText } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
@@ -34,7 +35,7 @@ export interface ModelSource extends Disposable {
 }
 
 export interface SourceOptions
-  extends Partial<Pick<HubOptions, "cacheDirectory" | "revision" | "onProgress">> {
+  extends Partial<Pick<HubOptions, "cacheDirectory" | "revision" | "onProgress" | "signal">> {
   /** A folder to take the tokenizer from, or false for none; default the model's own. */
   tokenizer?: string | false;
   /** Called with the configuration before any number is read; what it throws ends the opening. */
@@ -50,7 +51,7 @@ export const ONNX = "onnx:";
 
 export const isOnnx = (source: string): boolean => source.startsWith(ONNX);
 
-export const defaultCacheDirectory: string = join(root, ".cache", "models");
+export const defaultCacheDirectory: string = cacheFolder("models");
 
 /** A small real model for trials and tests. */
 const smollm2 = "HuggingFaceTB/SmolLM2-135M-Instruct";
@@ -116,8 +117,8 @@ async function requireGguf(path: string): Promise<void> {
 }
 
 async function openHubModel(source: string, id: string, options: SourceOptions) {
-  const { revision, onProgress, cacheDirectory = defaultCacheDirectory } = options;
-  const found = await downloadModel(id, { cacheDirectory, revision, onProgress });
+  const { revision, onProgress, cacheDirectory = defaultCacheDirectory, signal } = options;
+  const found = await downloadModel(id, { cacheDirectory, revision, onProgress, signal });
   return await openFolder(found.folder, { source, kind: "hub", revision: found.revision }, options);
 }
 
@@ -173,7 +174,7 @@ export const organismFolder = (name: string): string => join(organisms, name);
 export const letterFolder = (name: string): string => join(organisms, "letters", name);
 
 /** Where a variant, an organism made for an experiment, is kept; git ignores it. */
-export const variantFolder = (name: string): string => join(root, ".cache", "organisms", name);
+export const variantFolder = (name: string): string => cacheFolder("organisms", name);
 
 export const textOrNone = async (path: string): Promise<string | undefined> =>
   exists(path) ? await readText(path) : undefined;

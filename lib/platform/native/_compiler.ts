@@ -31,12 +31,13 @@ export async function findCompiler(scratch: string): Promise<Compiler | undefine
 /** Compiles and links the addon; it looks for the library in its own folder. */
 export async function compileAddon(
   { command }: Compiler,
-  { packageFolder, nodeApi, tensorflow, output, scratch }: {
+  { packageFolder, nodeApi, tensorflow, output, scratch, signal }: {
     packageFolder: string;
     nodeApi: string;
     tensorflow: string;
     output: string;
     scratch: string;
+    signal?: AbortSignal;
   },
 ): Promise<Pick<Ran, "ok" | "output">> {
   const mac = Deno.build.os === "darwin";
@@ -55,6 +56,7 @@ export async function compileAddon(
   ], {
     // Zig's caches would otherwise fill the home folder.
     env: { ZIG_GLOBAL_CACHE_DIR: join(scratch, "zig"), ZIG_LOCAL_CACHE_DIR: join(scratch, "zig") },
+    signal,
   });
   const errors = text.split("\n").filter((line) => /error/i.test(line)).slice(0, 2).join(" / ");
   return { ok, output: ok ? "" : errors || lastLines(text) };

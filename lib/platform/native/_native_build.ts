@@ -1,6 +1,7 @@
 /** The steps of installing the native library: wheels, addon, and what failed a moment ago. */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import type { Stoppable } from "../interrupt.ts";
 import { toolCommand } from "./_command.ts";
 import { compileAddon, type Compiler, findCompiler } from "./_compiler.ts";
 import { Blocked, downloadWheel, type Python, unpackWheel } from "./_wheels.ts";
@@ -16,7 +17,12 @@ const require = createRequire(import.meta.url);
 export async function fetchWheel(
   python: Python,
   wheel: Wheel,
-  where: { partial: string; target: string; tags: string[]; progress: (share: number) => void },
+  where: Stoppable & {
+    partial: string;
+    target: string;
+    tags: string[];
+    progress: (share: number) => void;
+  },
 ): Promise<void> {
   const download = join(where.partial, "download");
   const path = await lasting(downloadWheel(python, wheel, { ...where, folder: download }));
@@ -28,7 +34,7 @@ export async function fetchWheel(
 export async function compile(
   python: Python,
   platform: NativePlatform,
-  { partial, packageFolder, progress }: {
+  { partial, packageFolder, progress, signal }: Stoppable & {
     partial: string;
     packageFolder: string;
     progress: (line: string) => void;
@@ -40,17 +46,19 @@ export async function compile(
     tensorflow: join(partial, "tensorflow"),
     output: join(partial, ADDON),
     scratch: join(partial, "compiler"),
+    signal,
   };
   await Deno.mkdir(job.scratch, { recursive: true });
   const download = async (): Promise<Compiler> => {
     const { zig, tags } = platform;
     progress(`No C++ compiler serves here: downloading one (${megabytes(zig.bytes)})`);
     const target = job.scratch;
-    await fetchWheel(python, zig, { partial, target, tags, progress: () => {} });
+    await fetchWheel(python, zig, { partial, target, tags, progress: () => {}, signal });
     return { command: [join(target, "ziglang", "zig"), "c++"], name: "zig" };
   };
   const failures: string[] = [];
   for (const obtain of [() => findCompiler(job.scratch), download]) {
+    signal?.throwIfAborted();
     try {
       const compiler = await obtain();
       if (compiler === undefined) continue;

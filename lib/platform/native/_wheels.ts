@@ -37,11 +37,12 @@ export async function findPip(): Promise<Python | undefined> {
 export async function downloadWheel(
   { pip }: Python,
   wheel: Wheel,
-  { folder, tags, progress }: {
+  { folder, tags, progress, signal }: {
     folder: string;
     tags: string[];
     /** Called with the share that is done, 0 to 1. */
     progress: (share: number) => void;
+    signal?: AbortSignal;
   },
 ): Promise<string> {
   const [wheels, temporary] = [join(folder, "wheels"), join(folder, "temporary")];
@@ -69,6 +70,7 @@ export async function downloadWheel(
       PIP_NO_INPUT: "1",
       PIP_PROGRESS_BAR: "off",
     },
+    signal,
   }).finally(() => clearInterval(timer));
   if (!ok) throw pipFailure(wheel, pip, output);
   progress(1);

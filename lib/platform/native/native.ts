@@ -4,12 +4,13 @@
  * at the root of the repository; the npm package gets a link to the addon, which finds the library
  * beside itself, so that moving the repository or making node_modules anew breaks nothing.
  */
-import { readdirSync, statfsSync } from "node:fs";
+import { accessSync, constants, readdirSync, statfsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { type Stoppable, stoppable } from "../interrupt.ts";
 import { filesBelow } from "./below.ts";
 import { toolCommand } from "./_command.ts";
 import { addonDigest } from "./_compiler.ts";
@@ -29,7 +30,7 @@ export type NativeState =
 
 type Ready = NativeState & { ready: true };
 
-export interface NativeOptions {
+export interface NativeOptions extends Stoppable {
   /** Where it lies. Default: `SELF_ALIGNING_NATIVE`, or `.native` at the repository's root. */
   folder?: string;
   /** The npm package that loads the addon. Default: this repository's tfjs-node-gpu. */
@@ -62,13 +63,24 @@ const PLATFORM = `${Deno.build.os}-${Deno.build.arch}`;
 /**
  * Makes the native library ready to import: at once when it is installed, else by installing it.
  * What stands in the way is returned, never thrown, so that a run can go on without it.
+ * @throws `Interrupted` where it is stopped; nothing is left then
  */
 export async function installNative(options: NativeOptions = {}): Promise<NativeState> {
+  const work = {
+    what: () => "the installation of TensorFlow",
+    then: "run it again; SELF_ALIGNING_OFFLINE=1 goes on without it",
+    signal: options.signal,
+  };
+  return await stoppable(work, (signal) => tryToInstall({ ...options, signal }));
+}
+
+async function tryToInstall(options: NativeOptions): Promise<NativeState> {
   try {
     const state = await ready(options, options.progress ?? console.error);
     placeAddon(state.addon, options.package);
     return state;
   } catch (error) {
+    options.signal?.throwIfAborted();
     if (error instanceof Blocked) {
       if (error.lasting) await remember(folderOf(options), error);
       return { ready: false, reason: error.message, mend: error.mend };
@@ -119,7 +131,7 @@ async function ready(options: NativeOptions, progress: (line: string) => void): 
   try {
     return await install(kind, platform, { ...options, folder, progress });
   } catch (error) {
-    if (!found.ready) throw error;
+    if (!found.ready || options.signal?.aborted) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     progress(
       `TensorFlow's ${kind} build is not used: ${reason}; going on with the one for the CPU`,
@@ -159,6 +171,14 @@ async function install(
     );
   }
   const packageFolder = options.package ?? tfjsPackage();
+  try {
+    accessSync(packageFolder, constants.W_OK);
+  } catch {
+    throw new Blocked(
+      `it is not installed, and ${packageFolder}, which needs a link to it, can't be written to`,
+      `let its owner run ${INSTALL_COMMAND}`,
+    );
+  }
 
   await Deno.mkdir(folder, { recursive: true });
   const { bavail, bsize } = statfsSync(folder), free = bavail * bsize;
@@ -196,10 +216,13 @@ async function install(
         target: partial,
         tags: platform.tags,
         progress: (part) => share((before + part * wheel.bytes) / total),
+        signal: options.signal,
       });
       before += wheel.bytes;
     }
-    await compile(python, platform, { partial, packageFolder, progress });
+    await compile(python, platform, {
+      ...{ partial, packageFolder, progress, signal: options.signal },
+    });
     await Deno.remove(join(partial, "tensorflow", "include"), { recursive: true });
     const stamp: Stamp = {
       version: TENSORFLOW_VERSION,

@@ -6,13 +6,13 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { cacheFolder } from "../cache.ts";
 import { lastLines, run } from "./_command.ts";
 
 export interface PythonOptions {
   /** Pip requirements, pinned (`name==version`). */
   packages: string[];
-  /** Folder that holds the environments. Default: the project's `.cache/python`. */
+  /** Folder that holds the environments. Default: `python` in the cache. */
   root?: string;
   /** The Python that makes the environment. Default: the first of `python3` and `python` found. */
   python?: string;
@@ -65,7 +65,7 @@ export function existingPythonEnvironment(options: PythonOptions): string | unde
   return isMade(folder) ? executable(folder) : undefined;
 }
 
-const ENVIRONMENTS = fileURLToPath(new URL("../../../.cache/python", import.meta.url));
+const ENVIRONMENTS = cacheFolder("python");
 const MARKER = "made.json";
 
 function folderOf({ packages, root = ENVIRONMENTS }: PythonOptions): string {

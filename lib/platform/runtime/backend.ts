@@ -2,17 +2,19 @@
  * Where the arithmetic runs: native TensorFlow (CPU or CUDA), WebGPU, WebAssembly, plain
  * JavaScript, the first of these that works. Chosen once per process.
  */
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { createRequire } from "node:module";
 import os from "node:os";
 import * as tf from "@tensorflow/tfjs";
 import { registerMissingKernels } from "./_kernels.ts";
 import { selfTest } from "./_self_test.ts";
 import { withQuietStderr } from "../native/_stderr.ts";
+import { cacheFolder } from "../cache.ts";
+import { Interrupted } from "../interrupt.ts";
 import { watchWebGpu } from "./_webgpu.ts";
 import { fasterOf, measuredText } from "./backend_choice.ts";
 import type { Candidate, Choice, Measured, StepShape } from "./backend_choice.ts";
-import { installNative, nativeState, ROOT } from "../native/native.ts";
+import { installNative, nativeState } from "../native/native.ts";
 import { TENSORFLOW_VERSION } from "../native/native_wheels.ts";
 import { exists } from "./files.ts";
 import "./free_memory.ts";
@@ -98,7 +100,7 @@ async function choose(name: string | undefined, options: BackendOptions): Promis
       await tf.setBackend(before.name);
       current = before;
     }
-    if (error instanceof WrongPrecision) throw error;
+    if (error instanceof WrongPrecision || error instanceof Interrupted) throw error;
     const { reason, mend } = passedOver(wanted, error);
     throw new Error(
       `Cannot open backend "${wanted}": expected it to work here, but ${reason}; ` +
@@ -133,6 +135,7 @@ async function best(options: BackendOptions): Promise<Backend> {
       }
       return backend;
     } catch (error) {
+      if (error instanceof Interrupted) throw error;
       failed.push(passedOver(name, error));
     }
   }
@@ -328,7 +331,7 @@ function faster(
   { shape }: BackendOptions,
 ): Promise<Choice> {
   const machine = [processor(), threads(), Deno.version.deno, tf.version.tfjs];
-  const folder = join(ROOT, ".cache", "backend");
+  const folder = cacheFolder("backend");
   return fasterOf(candidates, { about: [...about, ...machine], shape, folder });
 }
 
