@@ -4,7 +4,6 @@ export * from "./chart.ts";
 export { type Cell, type Column, columns as columnDictionary } from "./column.ts";
 export * from "./describe.ts";
 export { note, show, type Showable, showLinks } from "./display.ts";
-export * from "./exercise.ts";
 export { saveFigure, saveTable, toPng, toSvg } from "./export.ts";
 export { frame, join, rowsOf } from "./frame.ts";
 export * from "./heatmap.ts";
