@@ -17,6 +17,7 @@ export * from "./contents.ts";
 export * from "./correlations.ts";
 export * from "./facts.ts";
 export * from "./finding_text.ts";
+export * from "./followed.ts";
 export * from "./formulations.ts";
 export * from "./group_rows.ts";
 export * from "./keep_base.ts";
