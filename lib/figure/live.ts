@@ -11,11 +11,12 @@ export interface LiveFigure {
   finish(figure: FigureDescription, place?: Place): Promise<void>;
 }
 
-/** A live figure, drawn at most every `interval` ms: a picture takes longer than an organism's step. */
+/** A live figure: drawn at most every `interval` ms, and for no more than a third of the time. */
 export function liveFigure({ interval = 500, now = () => performance.now() } = {}): LiveFigure {
   const jupyter = kernel(), display_id = `figure-${crypto.randomUUID()}`;
-  let sent = false, drawn = -Infinity;
+  let sent = false, drawn = -Infinity, took = 0;
   const send = async (figure: FigureDescription) => {
+    const started = now();
     const { width, height } = figure.layout;
     const { title, subtitle } = titleOf(figure);
     const alt = ["Figure", title, subtitle].filter(Boolean).join(": ");
@@ -24,12 +25,12 @@ export function liveFigure({ interval = 500, now = () => performance.now() } = {
       metadata: { "image/png": { width, height, alt } },
       transient: { display_id },
     });
-    [sent, drawn] = [true, now()];
     await settle();
+    [sent, drawn, took] = [true, now(), now() - started];
   };
   return {
     async draw(make) {
-      if (jupyter && now() - drawn >= interval) await send(make());
+      if (jupyter && now() - drawn >= Math.max(interval, 2 * took)) await send(make());
     },
     async finish(figure, place) {
       // An empty figure, or one for nobody to see, is told as any other is.
