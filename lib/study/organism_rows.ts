@@ -3,7 +3,7 @@ import { suiteLabels } from "../contrast.ts";
 import type { Column } from "../figure/column.ts";
 import { inPoints } from "../figure/number.ts";
 import type { Row } from "../figure/rows.ts";
-import { checkCardGate, type OrganismCard } from "../organism/card.ts";
+import type { OrganismCard } from "../organism/card.ts";
 import { type FactAnswers, statusShare } from "../organism/recall.ts";
 import type { LetterTrial, PretrainingRun } from "../organism/registry.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
@@ -103,16 +103,6 @@ export function gateRows(cards: readonly OrganismCard[]): Row[] {
   }));
 }
 
-/** A row for each value of one organism's gate, that of letters where it answers with them. */
-export function gateCheckRows({ gate }: Pick<OrganismCard, "gate">): Row[] {
-  return checkCardGate(gate.values).checks.map(({ name, needed, value, passed }) => ({
-    measure: gateLabels[name],
-    needed,
-    value,
-    passed,
-  }));
-}
-
 /** A row for each pretraining that was run: its gate, and whether its organism ships. */
 export function pretrainingRows(
   runs: readonly PretrainingRun[],
@@ -202,22 +192,3 @@ export const letterTrialColumns: readonly (string | Column)[] = [
   { key: "majority", label: "on one letter", unit: "%", digits: 1 },
   "gate",
 ];
-
-/** What each trial got right by letters, over the tokens that it had read, in millions. */
-export function letterCurveRows(trials: readonly LetterTrial[]) {
-  const measures = [
-    ["look-ups", "drill"],
-    ["told in the chat", "chatContext"],
-    ["known facts", "fewShotKnown"],
-  ] as const;
-  return trials.flatMap(({ name, curve }) =>
-    measures.flatMap(([measure, key]) =>
-      curve.map((point) => ({
-        trial: name,
-        measure,
-        tokens: point.tokens / 1e6,
-        share: 100 * point[key],
-      }))
-    )
-  );
-}
