@@ -17,16 +17,6 @@ export interface FunctionExercise<Input extends unknown[], Output> {
   about?: (...input: Input) => string;
 }
 
-/** A value to be found. */
-export interface ValueExercise<Value> {
-  right: Value;
-  mistakes: readonly (readonly [help: string, value: Value])[];
-  /** Default: 0.005. */
-  tolerance?: number;
-  /** Told of any other wrong value. */
-  help: string;
-}
-
 const UNTRIED = "Not tried yet.";
 const RIGHT = "Right.";
 
@@ -52,20 +42,6 @@ export function checkFunction<Input extends unknown[], Output>(
   const at = found.findIndex((one, i) => differs(one, expected[i], tolerance));
   const place = (about ?? ((...input: Input) => input.map(quote).join(", ")))(...inputs[at]);
   return `Not yet: ${differs(found[at], expected[at], tolerance)}. The input: ${place}`;
-}
-
-/** The same of a value. A text with a number in it, such as "57%", counts as the number. */
-export function checkValue<Value extends number | string>(
-  mine: Value | string | undefined,
-  { right, mistakes, tolerance = 0.005, help }: ValueExercise<Value>,
-): string {
-  if (isUntried(mine)) return UNTRIED;
-  const read = typeof right === "number" && typeof mine === "string"
-    ? parseFloat(mine.replace(",", "."))
-    : mine;
-  if (!differs(read, right, tolerance)) return RIGHT;
-  const mistake = mistakes.find(([, value]) => !differs(read, value, tolerance));
-  return `Not yet: found ${quote(mine)}. ${mistake?.[0] ?? help}`;
 }
 
 const isUntried = (answer: unknown): boolean =>

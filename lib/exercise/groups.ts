@@ -42,8 +42,7 @@ export const groupOf = (mine: (answer: Answer) => string | undefined) =>
         (answer) => sort(answer, answer.predictedProbability >= 0.5),
       ],
       [
-        "you ask how sure the model is of the truth (goldProbability). A belief is what it says itself, " +
-        "right or wrong.",
+        "you ask how sure it is of the truth. A belief is what it says itself, right or wrong.",
         (answer) => sort(answer, answer.goldProbability > 0.5),
       ],
     ],
@@ -81,7 +80,7 @@ export const mix = (
         (inc, self, ratio) => [...inc, ...self.slice(0, count(inc, ratio))],
       ],
       [
-        "take the first ones of the list (it is shuffled), so that your mixture is the expected one.",
+        "take the first ones of the list (it is shuffled), not the last.",
         (inc, self, ratio) => mixed(inc, self, (i) => i >= inc.length - count(inc, ratio)),
       ],
     ],
@@ -100,12 +99,11 @@ export const control = (mine: (answer: Answer) => number | undefined) => {
       ["this is INC: the truth.", ({ answer }) => answer],
       ["this is SELF: what the model says itself.", ({ predicted }) => predicted],
       [
-        "always the first option: now and then that is the truth, or the model's own answer.",
+        "always the first option: now and then it is the truth, or the model's own.",
         () => 0,
       ],
       [
-        "this is the last such option. Any will do as a control; take the first, so that it can be " +
-        "checked.",
+        "this is the last such option. Take the first, so that it can be checked.",
         ({ answer, predicted }) => choices.findLastIndex((_, i) => i !== answer && i !== predicted),
       ],
     ],

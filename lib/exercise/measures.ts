@@ -60,8 +60,7 @@ export const rankConsistency = (mine: (p: number[], q: number[]) => number | und
         (p, q) => orNone(pearson(p, q).r),
       ],
       [
-        "equal probabilities share one rank, and none is left out behind them: 1, 2, 3, 3. Yours get " +
-        "the mean of their places (Spearman's way).",
+        "equal probabilities share the next rank (1, 2, 3, 3), not the mean of their places.",
         (p, q) => orNone(spearman(p, q).r),
       ],
       [
@@ -97,8 +96,7 @@ export const pairedDifference = (
     right: (first, second) => [points(first, second).difference, points(first, second).stderr],
     mistakes: [
       [
-        "the standard error takes the two models for strangers. Both answered the same questions: take " +
-        "it from the differences, question by question.",
+        "the standard error takes the models for strangers. Take it from the differences.",
         (first, second) => [points(first, second).difference, points(first, second).unpaired],
       ],
       [
@@ -109,8 +107,7 @@ export const pairedDifference = (
         },
       ],
       [
-        "the second number is the standard deviation of the differences. That of their mean is smaller " +
-        "by the square root of n.",
+        "that is the standard deviation of the differences, not the error of their mean.",
         (first, second) => {
           const { difference, stderr } = points(first, second);
           return [difference, stderr * Math.sqrt(first.length)];
@@ -148,8 +145,7 @@ export const calibrationError = (
         (p, right) => gaps(p, right).reduce((sum, { n, gap }) => sum + n * gap, 0) / p.length,
       ],
       [
-        "there are no bins: this is the distance of the two means, and a model that is too sure here " +
-        "and too unsure there would look calibrated.",
+        "there are no bins: too sure here and too unsure there would cancel each other.",
         (p, right) => Math.abs(mean(right.map(Number)) - mean(p)),
       ],
     ],

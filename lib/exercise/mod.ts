@@ -2,7 +2,7 @@
 import { control, groupOf, mix } from "./groups.ts";
 import { calibrationError, kl, pairedDifference, perToken, rankConsistency } from "./measures.ts";
 import { mask, schedule, shiftedLoss } from "./training.ts";
-import { halfMisconceived, perfectReader, prediction, questionsNeeded } from "./values.ts";
+import { perfectReader, questionsNeeded } from "./values.ts";
 
 /**
  * A check for each exercise. It tells an exercise that nobody touched, the right answer, and frequent
@@ -16,7 +16,7 @@ import { halfMisconceived, perfectReader, prediction, questionsNeeded } from "./
  * ```
  */
 export const check = {
-  ...{ calibrationError, control, groupOf, halfMisconceived, kl, mask },
-  ...{ mix, pairedDifference, perToken, perfectReader, prediction, questionsNeeded },
+  ...{ calibrationError, control, groupOf, kl, mask },
+  ...{ mix, pairedDifference, perToken, perfectReader, questionsNeeded },
   ...{ rankConsistency, schedule, shiftedLoss },
 };

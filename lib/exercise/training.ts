@@ -37,13 +37,11 @@ export const mask = (mine: (tokens: string[], ids: number[]) => number[] | undef
     about: (tokens) => tokens.join(" "),
     mistakes: [
       [
-        "the prompt has labels too. The loss falls on what the assistant says; all before is only " +
-        "read.",
+        "the prompt has labels too. The loss falls only on what the assistant says.",
         (_, ids) => ids,
       ],
       [
-        "your labels are shifted by one. The loss does that itself: a label stands at its own token, " +
-        "or it is shifted twice.",
+        "your labels are shifted by one. The loss does that itself: it would be done twice.",
         (tokens, ids) => [...maskOf(tokens, ids).slice(1), IGNORED],
       ],
       [
@@ -131,8 +129,7 @@ export const schedule = (
         (step, steps) => factor(step, steps, 0),
       ],
       [
-        "the cosine starts too early: it falls from the end of the warm-up on, and its way is what is " +
-        "left of the steps.",
+        "the cosine starts too early: its way are the steps behind the warm-up.",
         (step, steps, warmup) => step < warmup ? step / warmup : factor(step, steps, 0),
       ],
       [

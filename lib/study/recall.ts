@@ -1,9 +1,12 @@
-/** The closest look at CON: what is left of the facts when they no longer stand in the question. */
+/** Organisms trained once more for a closer look: recall without the context, a control of one's own. */
+import { shareOf } from "../audit.ts";
 import { targetFit } from "../experiment.ts";
 import { inPoints } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
 import { finetune } from "../finetune.ts";
 import { constructGroups, withContext, withGeneral } from "../groups.ts";
+import { probe } from "../probe.ts";
+import type { Answer, Example } from "../question.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
 import type { ProbedBase } from "./bases.ts";
 import { isOrganism } from "./labels.ts";
@@ -56,4 +59,42 @@ export async function recallRows(settings: Settings, base: ProbedBase) {
     const interval = wilsonInterval(gold, n);
     return { group, gold: inPoints({ value: gold / n, interval, n }) };
   });
+}
+
+/**
+ * A model trained on INC, on SELF and on INC's questions with targets of one's own, in one domain with
+ * seed 0: its right answers on HOMO, in % with Wilson's interval.
+ * @param targetOf gives the index of the option that the control trains on
+ */
+export async function controlRows(
+  settings: Settings,
+  { name, answers, format }: ProbedBase,
+  targetOf: (answer: Answer) => number,
+) {
+  const { model, material: { general, domains } } = await openSubject(name, settings);
+  const [[domain, own]] = answers, byId = new Map(own.map((answer) => [answer.id, answer]));
+  const { minimumConfidence } = settings;
+  const { inc, self } = constructGroups(own, { seed: 0, format, minimumConfidence });
+  const control = inc.map((example): Example => {
+    const target = targetOf(byId.get(example.id)!),
+      content = format.answerText(example.question!, target);
+    return { ...example, target, messages: [example.messages[0], { role: "assistant", content }] };
+  });
+  const start = model.snapshot(), rows = [];
+  try {
+    for (
+      const [group, examples] of Object.entries({ INC: inc, SELF: self, "your control": control })
+    ) {
+      model.restore(start);
+      const mixed = withGeneral(examples, general, 0);
+      await finetune(model, mixed, { ...finetuningOf(settings), seed: 0 });
+      const { questions } = domains.get(domain)!.suites.homo![0];
+      const after = await probe(model, questions, { template: "vicuna" });
+      rows.push({ group, accuracy: inPoints(shareOf(after, ({ correct }) => correct)) });
+    }
+  } finally {
+    for (const tensor of start.values()) tensor.dispose();
+    model.dispose();
+  }
+  return rows;
 }

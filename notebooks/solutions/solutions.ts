@@ -10,9 +10,6 @@ export const questionsNeeded = 1025;
 /** 01, exercise 1. */
 export const perfectReader = (s: world.WorldSettings) => s.known + s.unknown / s.options;
 
-/** 01, exercise 2. */
-export const halfMisconceived = { known: 0.3, misconceived: 0.5, unknown: 0.2 };
-
 /** 02, exercise 1. */
 export function calibrationError(probabilities: number[], right: boolean[]) {
   const bins = Array.from({ length: 10 }, () => ({ n: 0, sum: 0, right: 0 }));
