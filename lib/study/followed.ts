@@ -24,8 +24,8 @@ export interface Followed {
 
 /**
  * Of each kind of fact the first of a pool that a group (seed 0) trains on: a known one of HAR, a
- * misconceived and an unknown one of INC. Of other models than organisms nobody knows the kind: the first
- * of HAR (`right`) and of INC (`wrong`).
+ * misconceived and an unknown one of INC; where a group has none, the first of the pool. Of other models
+ * than organisms nobody knows the kind: the first of HAR (`right`) and of INC (`wrong`).
  * @param answers to one domain's pool
  */
 export function followedAnswers(
@@ -38,14 +38,14 @@ export function followedAnswers(
 ): Followed[] {
   const { har, inc } = constructGroups(answers, { seed: 0, format, minimumConfidence });
   const facts = world && factsById(world);
+  const isOf = (kind: string) => ({ id, correct }: Answer) =>
+    facts ? facts.get(String(id))?.status === kind : correct === (kind === "right");
   const wanted: [string, Example[]][] = facts
     ? [["known", har], ["misconceived", inc], ["unknown", inc]]
     : [["right", har], ["wrong", inc]];
   return wanted.flatMap(([kind, group]) => {
-    const ids = new Set(group.map(({ id }) => id));
-    const answer = answers.find(({ id }) =>
-      ids.has(id) && (!facts || facts.get(String(id))?.status === kind)
-    );
+    const ids = new Set(group.map(({ id }) => id)), own = answers.filter(isOf(kind));
+    const answer = own.find(({ id }) => ids.has(id)) ?? own[0];
     return answer ? [{ kind, answer }] : [];
   });
 }
