@@ -105,7 +105,13 @@ export function watchBeliefs(
   const draw = (): FigureDescription =>
     lines(looks.flatMap(rowsOf), {
       ...{ x: "step", y: "probability", color: "option", facet: "panel", colors },
-      ...{ columns: 3, height: 150, range: [-2, 102], xRange: [0, last], ...titles },
+      ...{
+        columns: followed.length as 2 | 3,
+        height: 150,
+        range: [-2, 102],
+        xRange: [0, last],
+        ...titles,
+      },
     });
   return {
     looks,
