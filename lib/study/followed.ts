@@ -106,7 +106,7 @@ export function watchBeliefs(
     lines(looks.flatMap(rowsOf), {
       ...{ x: "step", y: "probability", color: "option", facet: "panel", colors },
       ...{
-        columns: followed.length as 2 | 3,
+        columns: Math.max(1, followed.length) as 1 | 2 | 3,
         height: 150,
         range: [-2, 102],
         xRange: [0, last],

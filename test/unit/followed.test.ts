@@ -104,6 +104,9 @@ Deno.test("watchBeliefs() keeps what was said after each step", async () => {
     "<b>HAR misconceived</b>",
     "<b>HAR unknown</b>",
   ]);
+  const nothing = watchBeliefs(model, [], { groups: new Map(), ...about });
+  await nothing.look("HAR", 1, 2);
+  assert.deepEqual(nothing.figure().data, []);
   model.dispose();
 });
 
