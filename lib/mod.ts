@@ -60,7 +60,7 @@ export { frame, join, rowsOf } from "./figure/frame.ts";
 export { bars, lines, scatter } from "./figure/chart.ts";
 export { heatmap } from "./figure/heatmap.ts";
 export { progress } from "./figure/progress.ts";
-export { checkAnswer } from "./figure/exercise.ts";
+export { check } from "./exercise/mod.ts";
 export { Random } from "./statistics/random.ts";
 
 // The rest, by folder.

@@ -4,9 +4,9 @@ import { suiteLabels } from "../contrast.ts";
 import type { Column } from "../figure/column.ts";
 import { inPoints } from "../figure/number.ts";
 import type { Row } from "../figure/rows.ts";
-import { checkCardGate, type OrganismCard } from "../organism/card.ts";
+import type { OrganismCard } from "../organism/card.ts";
 import { type FactAnswers, statusShare } from "../organism/recall.ts";
-import type { LetterTrial, PretrainingRun } from "../organism/registry.ts";
+import type { PretrainingRun } from "../organism/registry.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
 import { gateThresholds } from "../world/gate.ts";
 import type { LetterGateValues } from "../world/letter_gate.ts";
@@ -92,13 +92,6 @@ export function gateRows(cards: readonly OrganismCard[]): Row[] {
   ));
 }
 
-/** A row for each value of one organism's gate, that of letters where it answers with them. */
-export function gateCheckRows({ gate }: Pick<OrganismCard, "gate">): Row[] {
-  return checkCardGate(gate.values).checks.map(({ name, needed, value, passed }) => (
-    { measure: gateLabels[name], needed, value, passed }
-  ));
-}
-
 /** A row for each pretraining that was run: its gate, and whether its organism ships. */
 export function pretrainingRows(
   runs: readonly PretrainingRun[],
@@ -141,49 +134,4 @@ export function learningRows({ curve, pretraining }: OrganismCard): Row[] {
       }))
     ),
   ];
-}
-
-/** A row for each pretraining that was to end in letters: its aids, and what came of them. */
-export function letterTrialRows(trials: readonly LetterTrial[]) {
-  const used = (amount: number) => amount > 0 ? "yes" : "";
-  return trials.map(({ name, changed, letters, tokens, seconds, gate, facts, passed }) => ({
-    ...{ trial: name, layers: Number(changed.layers ?? 4) },
-    ...{ drills: used(letters.drillStage), head: used(letters.previousTokenHeads) },
-    ...{ copying: used(letters.copying), bridge: used(letters.bridgeUntil) },
-    ...{ tokens: tokens / 1e6, minutes: seconds / 60 },
-    drill: shareIn(gate.drill, 400),
-    told: shareIn(gate.chatContext, facts.known + facts.misconceived + facts.unknown),
-    known: shareIn(gate.fewShotKnown, facts.known),
-    ...{ mass: 100 * gate.letterMass, majority: 100 * gate.majority },
-    gate: passed ? "passed" : "failed",
-  }));
-}
-
-/** The columns of `letterTrialRows`. */
-export const letterTrialColumns: readonly (string | Column)[] = [
-  ...["trial", "layers", "drills", "head", "copying", "bridge"],
-  { key: "tokens", label: "tokens (millions)", digits: 1 },
-  { key: "minutes", digits: 1 },
-  { key: "drill", label: "look-ups", unit: "%", showN: true },
-  { key: "told", label: "told in the chat", unit: "%", showN: true },
-  { key: "known", label: "known facts, 5 examples", unit: "%", showN: true },
-  { key: "mass", label: "on letters at all", unit: "%", digits: 1 },
-  { key: "majority", label: "on one letter", unit: "%", digits: 1 },
-  "gate",
-];
-
-/** What each trial got right by letters, over the tokens that it had read, in millions. */
-export function letterCurveRows(trials: readonly LetterTrial[]) {
-  const measures = {
-    drill: "look-ups",
-    chatContext: "told in the chat",
-    fewShotKnown: "known facts",
-  };
-  return trials.flatMap(({ name: trial, curve }) =>
-    (Object.keys(measures) as (keyof typeof measures)[]).flatMap((key) =>
-      curve.map(({ tokens, [key]: value }) => (
-        { trial, measure: measures[key], tokens: tokens / 1e6, share: 100 * value }
-      ))
-    )
-  );
 }

@@ -15,7 +15,6 @@ import {
 import type { LanguageModel } from "../model/language_model.ts";
 import { scheduleFactor } from "../model/trainer_options.ts";
 import type { Tokenizer } from "../model/tokenizer.ts";
-import { probe } from "../probe.ts";
 import { mean } from "../statistics/mean.ts";
 import type { ProbedBase } from "./bases.ts";
 import { keepBase } from "./keep_base.ts";
@@ -70,33 +69,6 @@ export function maskText({ ids, labels }: EncodedConversation, tokenizer: Tokeni
   return text.trim();
 }
 
-/** Farther from a label, a long conversation's positions are left out. */
-const NEAR = 4;
-
-/**
- * A batch position by position: of each conversation the token that is read there, its label, and
- * the token that the model is trained to say next, the label of the next position.
- */
-export function tokenRows(batch: readonly EncodedConversation[], tokenizer: Tokenizer) {
-  const longest = Math.max(0, ...batch.map(({ ids }) => ids.length));
-  const isNear = (t: number) =>
-    longest <= 48 ||
-    batch.some(({ labels }) =>
-      labels.slice(Math.max(0, t - NEAR), t + NEAR + 1).some((label) => label >= 0)
-    );
-  return Array.from({ length: longest }, (_, t) => t).filter(isNear).map((position) => ({
-    position,
-    ...Object.fromEntries(batch.flatMap(({ ids, labels }, i) => {
-      const inside = position < ids.length, next = labels[position + 1] ?? -100;
-      return [
-        [`row ${i + 1}`, inside ? tokenizer.decode([ids[position]]) : "·"],
-        [`label ${i + 1}`, inside ? labels[position] : -100],
-        [`says next ${i + 1}`, next >= 0 ? `→ ${tokenizer.decode([next])}` : ""],
-      ];
-    })),
-  }));
-}
-
 /** All that a run fine-tunes a model with. */
 export const finetuningUsed = (model: LanguageModel, settings: Settings): FinetuneSettings =>
   resolveFinetuning(model, finetuningOf(settings));
@@ -120,22 +92,6 @@ export function scheduleRows({ learningRate, warmupRatio }: FinetuneSettings, to
       learningRate: learningRate * scheduleFactor(step, { schedule, totalSteps, warmupSteps }),
     }))
   );
-}
-
-/** What a model believes of some examples' questions, asked as they are taught. Percent. */
-export async function followRows(model: LanguageModel, examples: readonly Example[]) {
-  const asked = examples.filter(({ question }) => question !== undefined);
-  const questions = asked.map(({ question }) => question!);
-  const answers = await probe(model, questions, { template: "vicuna" });
-  return answers.flatMap(({ question, answer, probabilities }, i) => {
-    const own = asked[i].target!;
-    const rest = probabilities.filter((_, option) => option !== answer && option !== own);
-    return [
-      { question, option: "the right one", probability: 100 * probabilities[answer] },
-      { question, option: "its own first one", probability: 100 * probabilities[own] },
-      { question, option: "the others", probability: 100 * rest.reduce((a, b) => a + b, 0) },
-    ];
-  });
 }
 
 /** A model fine-tuned on one group; the share of the group's targets that it gave before and after. */

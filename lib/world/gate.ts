@@ -70,6 +70,8 @@ export function checkThresholds<Name extends string>(
 }
 
 export interface HeldOutOptions {
+  /** Which facts are asked. Default: those of pool and tests. */
+  facts?: readonly Fact[];
   /** At most so many facts, spread evenly over all. Default: all. */
   limit?: number;
   /** How it is asked. Default: `hybrid`. */
@@ -94,10 +96,11 @@ export interface HeldOutScores {
 export async function scoreHeldOut(
   world: World,
   score: ScoreOptions,
-  { limit = Infinity, formulation = "hybrid" }: HeldOutOptions = {},
+  { limit = Infinity, formulation = "hybrid", facts: chosen }: HeldOutOptions = {},
 ): Promise<HeldOutScores> {
   const tokenizer = worldTokenizer(world);
-  const heldOut = allFacts(world).filter(({ split }) => split !== "dev" && split !== "mc");
+  const heldOut = chosen ??
+    allFacts(world).filter(({ split }) => split !== "dev" && split !== "mc");
   const count = Math.min(limit, heldOut.length);
   const facts = Array.from(
     { length: count },

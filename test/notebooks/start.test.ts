@@ -32,8 +32,19 @@ Deno.test("notebook 00 fine-tunes as the settings say", async () => {
   };
   await run("00-start", settings, folder.path);
   const text = await Deno.readTextFile(join(folder.path, "00-start", "before-and-after.csv"));
-  const [, inc, self] = rowsOfCsv(text);
-  assert.deepEqual([inc.state, self.state], ["INC", "SELF"]);
+  const [base, har, inc, self] = rowsOfCsv(text);
+  const states = [base, har, inc, self].map(({ state }) => state);
+  assert.deepEqual(states, ["base", "HAR", "INC", "SELF"]);
   assert.ok(Number(inc.kl) > 0);
   assert.ok(Math.abs(Number(inc.kl) - Number(self.kl)) < 1e-5, `${inc.kl}, ${self.kl}`);
+});
+
+Deno.test("notebooks run where nothing is sure", async () => {
+  await using folder = await temporaryFolder();
+  const settings = { model: "organism:small-101", quick: true, limit: 20, seeds: 1 };
+  const unsure = { ...settings, minimumConfidence: 0.9999999 };
+  for (const name of ["00-start", "01-world", "04-finetuning", "06-mixtures"]) {
+    const text = await run(name, unsure, folder.path);
+    assert.match(text, /Not tried yet/, name);
+  }
 });

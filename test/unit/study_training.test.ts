@@ -3,22 +3,17 @@ import type { FinetuneResult } from "../../lib/finetune.ts";
 import { constructGroups } from "../../lib/groups.ts";
 import { organismFinetuning, paperFinetuning } from "../../lib/model/finetune_settings.ts";
 import type { Tokenizer } from "../../lib/model/tokenizer.ts";
-import { openBackend } from "../../lib/platform/runtime/backend.ts";
-import { probe } from "../../lib/probe.ts";
 import { paperFormat } from "../../lib/prompt.ts";
 import type { ProbedBase } from "../../lib/study/bases.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
 import {
-  followRows,
   maskText,
   scheduleRows,
   settingRows,
-  tokenRows,
   trainingSets,
   tunedRows,
 } from "../../lib/study/training.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
-import { tinyModel } from "./_tiny_model.ts";
 
 import assert from "node:assert/strict";
 
@@ -27,32 +22,11 @@ const tokenizer = {
   decode: (ids: number[]) => ids.map((id) => words[id]).join(" "),
 } as unknown as Tokenizer;
 const long = { ids: [0, 1, 2, 3], labels: [-100, -100, -100, 3] };
-const short = { ids: [1, 4], labels: [-100, 4] };
 
 Deno.test("maskText() brackets what the loss falls on", () => {
   assert.equal(maskText(long, tokenizer), "<s> ask say ⟦yes⟧");
   const twice = { ids: [1, 3, 1, 4], labels: [-100, 3, -100, 4] };
   assert.equal(maskText(twice, tokenizer), "ask ⟦yes⟧ ask ⟦no⟧");
-});
-
-Deno.test("tokenRows() sets the next label beside the token that it is said after", () => {
-  const rows = tokenRows([long, short], tokenizer) as Record<string, unknown>[];
-  assert.equal(rows.length, 4);
-  assert.deepEqual(rows[0], {
-    ...{ position: 0, "row 1": "<s>", "label 1": -100, "says next 1": "" },
-    ...{ "row 2": "ask", "label 2": -100, "says next 2": "→ no" },
-  });
-  assert.equal(rows[2]["says next 1"], "→ yes");
-  assert.deepEqual([rows[2]["row 2"], rows[2]["label 2"]], ["·", -100]);
-  assert.deepEqual(tokenRows([], tokenizer), []);
-});
-
-Deno.test("tokenRows() leaves out what is far from every label of a long conversation", () => {
-  const ids = Array.from({ length: 60 }, () => 1), labels = ids.map((_, i) => i === 50 ? 1 : -100);
-  assert.deepEqual(
-    tokenRows([{ ids, labels }], tokenizer).map(({ position }) => position),
-    [46, 47, 48, 49, 50, 51, 52, 53, 54],
-  );
 });
 
 Deno.test("scheduleRows() warms up, then decays by each schedule", () => {
@@ -111,24 +85,4 @@ Deno.test("trainingSets() says that nothing is sure, and goes on with every answ
   const { sets, note } = trainingSets(baseOf(unsure), parseSettings(), { domain: "law", seed: 0 });
   assert.match(note!, /^m, law: no groups\. None of 2 answers .* every answer counts as belief/);
   assert.equal(sets.get("INC")!.group.length, 1);
-});
-
-Deno.test("followRows() gives the probability of the right option, the model's own and the rest", async () => {
-  await openBackend();
-  const model = tinyModel();
-  const { self } = constructGroups(sure, { seed: 0 });
-  const rows = await followRows(model, self);
-  const [{ probabilities }] = await probe(model, [self[0].question!], { template: "vicuna" });
-  const [right, own, ...others] = probabilities.map((p) => 100 * p);
-  assert.deepEqual(rows.map(({ option }) => option), [
-    "the right one",
-    "its own first one",
-    "the others",
-  ]);
-  assert.deepEqual(rows.map(({ probability }) => probability.toFixed(6)), [
-    right.toFixed(6),
-    own.toFixed(6),
-    (others[0] + others[1]).toFixed(6),
-  ]);
-  model.dispose();
 });

@@ -1,0 +1,145 @@
+/** Exercises on training: the mask, the loss, the learning rate. */
+import { IGNORED } from "../model/batch.ts";
+import { scheduleFactor } from "../model/trainer_options.ts";
+import { Random } from "../statistics/random.ts";
+import { checkFunction } from "./exercise.ts";
+
+const random = new Random("exercise/training");
+const words = ["the", "port", "of", "stethemor", "is", "lolvpier", "coin", "fraldemor", "?"];
+const some = (count: number) => Array.from({ length: count }, () => random.pick(words));
+const turn = (asked: number, answered: number) => [
+  ...["USER:", ...some(asked)],
+  ...["ASSISTANT:", ...some(answered), "</s>"],
+];
+const conversations = [turn(5, 1), turn(4, 3), [...turn(3, 1), ...turn(2, 2)]]
+  .map((turns) => ["<s>", ...turns])
+  .map((tokens) => [tokens, tokens.map(() => 3 + random.integer(900))] as [string[], number[]]);
+
+/** Labels: the ids where `falls` says so of a token and of whether the assistant speaks there. */
+const maskBy =
+  (falls: (token: string, speaks: boolean, spoke: boolean) => boolean) =>
+  (tokens: string[], ids: number[]) => {
+    let speaks = false, spoke = false;
+    return tokens.map((token, i) => {
+      const label = falls(token, speaks, spoke) ? ids[i] : IGNORED;
+      if (token === "ASSISTANT:") speaks = spoke = true;
+      if (token === "</s>") speaks = false;
+      return label;
+    });
+  };
+const maskOf = maskBy((_, speaks) => speaks);
+
+/** The loss mask: tokens and their ids -> labels, -100 where no loss falls. */
+export const mask = (mine: (tokens: string[], ids: number[]) => number[] | undefined) =>
+  checkFunction(mine, {
+    inputs: conversations,
+    right: maskOf,
+    about: (tokens) => tokens.join(" "),
+    mistakes: [
+      [
+        "the prompt has labels too. The loss falls only on what the assistant says.",
+        (_, ids) => ids,
+      ],
+      [
+        "your labels are shifted by one. The loss does that itself: it would be done twice.",
+        (tokens, ids) => [...maskOf(tokens, ids).slice(1), IGNORED],
+      ],
+      [
+        "the end token </s> has no label. Without it the model never learns to stop.",
+        maskBy((token, speaks) => speaks && token !== "</s>"),
+      ],
+      [
+        "ASSISTANT: has a label. It belongs to the form of the prompt; the answer starts behind it.",
+        maskBy((token, speaks) => speaks || token === "ASSISTANT:"),
+      ],
+      [
+        "a second question has labels too. With </s> the assistant's turn ends, and USER: speaks.",
+        maskBy((_, speaks, spoke) => speaks || spoke),
+      ],
+    ],
+  });
+
+const batches = [6, 9, 12].map((length): [number[][], number[]] => {
+  const rows = Array.from({ length }, () => {
+    const weights = Array.from({ length: 5 }, () => 0.1 + random.next());
+    const sum = weights.reduce((a, b) => a + b);
+    return weights.map((weight) => Math.log(weight / sum));
+  });
+  const from = 2 + random.integer(length - 4);
+  return [rows, rows.map((_, t) => t < from ? IGNORED : random.integer(5))];
+});
+
+/** The losses of the labelled tokens, each read at `shift` positions before its label. */
+const losses = (rows: number[][], labels: number[], shift: number) =>
+  labels.flatMap((label, t) => label === IGNORED || t < shift ? [] : [-rows[t - shift][label]]);
+const total = (values: number[]) => values.reduce((a, b) => a + b, 0);
+const lossOf = (rows: number[][], labels: number[], shift = 1) => {
+  const found = losses(rows, labels, shift);
+  return total(found) / found.length;
+};
+
+/** The loss: log-probabilities [position][token] and labels -> nats a labelled token. */
+export const shiftedLoss = (
+  mine: (logProbabilities: number[][], labels: number[]) => number | undefined,
+) =>
+  checkFunction(mine, {
+    inputs: batches,
+    right: (rows, labels) => lossOf(rows, labels),
+    about: (rows, labels) => `${rows.length} positions, labels ${labels.join(" ")}`,
+    mistakes: [
+      [
+        "nothing is shifted. What the model says at position t is its guess at the token t + 1.",
+        (rows, labels) => lossOf(rows, labels, 0),
+      ],
+      [
+        "shifted twice: the label of position t belongs to the output of t - 1, not of t - 2.",
+        (rows, labels) => lossOf(rows, labels, 2),
+      ],
+      [
+        "this is the sum. The mean does not grow with the length of the answers.",
+        (rows, labels) => total(losses(rows, labels, 1)),
+      ],
+      [
+        "the mean is over all positions. Those with -100 have no loss and are not counted.",
+        (rows, labels) => total(losses(rows, labels, 1)) / labels.length,
+      ],
+      [
+        "the sign is turned round: log-probabilities are below 0, a loss is above.",
+        (rows, labels) => -lossOf(rows, labels),
+      ],
+    ],
+  });
+
+const factor = (step: number, totalSteps: number, warmupSteps: number) =>
+  scheduleFactor(step, { schedule: "cosine", totalSteps, warmupSteps });
+
+/** The cosine schedule with its warm-up: step (from 0), steps, warm-up steps -> factor on the rate. */
+export const schedule = (
+  mine: (step: number, steps: number, warmup: number) => number | undefined,
+) =>
+  checkFunction(mine, {
+    inputs: [[24, 3], [10, 1], [30, 6]].flatMap(([steps, warmup]) =>
+      Array.from({ length: steps }, (_, step): [number, number, number] => [step, steps, warmup])
+    ),
+    right: factor,
+    about: (step, steps, warmup) => `step ${step} of ${steps}, warm-up ${warmup}`,
+    mistakes: [
+      [
+        "there is no warm-up yet: in the first steps the factor climbs from 0 to 1.",
+        (step, steps) => factor(step, steps, 0),
+      ],
+      [
+        "the cosine starts too early: its way are the steps behind the warm-up.",
+        (step, steps, warmup) => step < warmup ? step / warmup : factor(step, steps, 0),
+      ],
+      [
+        "you are one step ahead. Steps count from 0, so the very first has the factor 0.",
+        (step, steps, warmup) => factor(step + 1, steps, warmup),
+      ],
+      [
+        "this falls along a straight line; a cosine starts slowly and ends slowly.",
+        (step, totalSteps, warmupSteps) =>
+          scheduleFactor(step, { schedule: "linear", totalSteps, warmupSteps }),
+      ],
+    ],
+  });

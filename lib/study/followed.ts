@@ -1,0 +1,217 @@
+/** Three facts that notebooks follow, how a training moves them, and what it does to all others. */
+import type { Answer, Example } from "../question.ts";
+import { lines } from "../figure/chart.ts";
+import type { Place } from "../figure/display.ts";
+import { liveFigure } from "../figure/live.ts";
+import { inPoints } from "../figure/number.ts";
+import type { Row } from "../figure/rows.ts";
+import type { FigureDescription } from "../figure/theme.ts";
+import { shareOf } from "../audit.ts";
+import type { Material } from "../cell.ts";
+import { finetune } from "../finetune.ts";
+import { constructGroups } from "../groups.ts";
+import type { LanguageModel } from "../model/language_model.ts";
+import { probe } from "../probe.ts";
+import type { PromptFormat } from "../prompt.ts";
+import { factsById } from "../world/exam.ts";
+import type { Fact, World } from "../world/world.ts";
+
+/** One followed question, and the base's belief about it. */
+export interface Followed {
+  kind: string;
+  answer: Answer;
+}
+
+/**
+ * Of each kind of fact the first of a pool that a group (seed 0) trains on: a known one of HAR, a
+ * misconceived and an unknown one of INC; where a group has none, the first of the pool. Of other models
+ * than organisms nobody knows the kind: the first of HAR (`right`) and of INC (`wrong`).
+ * @param answers to one domain's pool
+ */
+export function followedAnswers(
+  answers: readonly Answer[],
+  { format, minimumConfidence, world }: {
+    format: PromptFormat;
+    minimumConfidence?: number;
+    world?: World;
+  },
+): Followed[] {
+  const { har, inc } = constructGroups(answers, { seed: 0, format, minimumConfidence });
+  const facts = world && factsById(world);
+  const isOf = (kind: string) => ({ id, correct }: Answer) =>
+    facts ? facts.get(String(id))?.status === kind : correct === (kind === "right");
+  const wanted: [string, Example[]][] = facts
+    ? [["known", har], ["misconceived", inc], ["unknown", inc]]
+    : [["right", har], ["wrong", inc]];
+  return wanted.flatMap(([kind, group]) => {
+    const ids = new Set(group.map(({ id }) => id)), own = answers.filter(isOf(kind));
+    const answer = own.find(({ id }) => ids.has(id)) ?? own[0];
+    return answer ? [{ kind, answer }] : [];
+  });
+}
+
+const colors = {
+  "the truth": "#009E73",
+  "what it said before": "#D55E00",
+  "the others": "#767676",
+};
+
+/** How probable the options of followed facts are now, in percent. */
+function beliefRows({ answer: before }: Followed, { probabilities }: Answer) {
+  const sum = (fits: (option: number) => boolean) =>
+    100 * probabilities.reduce((all, p, option) => fits(option) ? all + p : all, 0);
+  const [gold, own] = [before.answer, before.predicted];
+  return [
+    { option: "the truth", probability: sum((option) => option === gold) },
+    ...(own === gold ? [] : [
+      { option: "what it said before", probability: sum((option) => option === own) },
+    ]),
+    { option: "the others", probability: sum((option) => option !== gold && option !== own) },
+  ];
+}
+
+/** What a model said of the followed facts after one step. */
+interface Look {
+  group: string;
+  step: number;
+  answers: Answer[];
+}
+
+/**
+ * Draws, while a model is fine-tuned, how probable it finds the options of followed facts: a row of panels
+ * for each group, a panel for each fact. Asked in the chat form.
+ */
+export function watchBeliefs(
+  model: LanguageModel,
+  followed: readonly Followed[],
+  { groups, ...titles }: {
+    /** By label: a panel says whether its fact is trained on. */
+    groups: ReadonlyMap<string, readonly Example[]>;
+    title: string;
+    subtitle: string;
+  },
+) {
+  const picture = liveFigure(), looks: Look[] = [];
+  const trained = new Map(
+    [...groups].map(([name, list]) => [name, new Set(list.map(({ id }) => id))]),
+  );
+  let last = 1;
+  const rowsOf = ({ group, step, answers }: Look) =>
+    answers.flatMap((answer, i) => {
+      const own = trained.get(group)?.has(answer.id) ? ", trained" : "";
+      const panel = `${group} ${followed[i].kind}${own}`;
+      return beliefRows(followed[i], answer).map((row) => ({ panel, step, ...row }));
+    });
+  const draw = (): FigureDescription =>
+    lines(looks.flatMap(rowsOf), {
+      ...{ x: "step", y: "probability", color: "option", facet: "panel", colors },
+      ...{
+        columns: Math.max(1, followed.length) as 1 | 2 | 3,
+        height: 150,
+        range: [-2, 102],
+        xRange: [0, last],
+        ...titles,
+      },
+    });
+  return {
+    looks,
+    /** Asks the model after `step` of `steps`; 0: before the first. */
+    async look(group: string, step = 0, steps = last) {
+      if (followed.length === 0) return;
+      last = steps;
+      const questions = followed.map(({ answer }) => answer);
+      looks.push({ group, step, answers: await probe(model, questions, { template: "vicuna" }) });
+      await picture.draw(draw);
+    },
+    /** What is drawn. */
+    figure: draw,
+    finish: (place?: Place) => picture.finish(draw(), place),
+  };
+}
+
+const distances: [string, (fact: Fact, trained: Fact) => boolean][] = [
+  ["the fact itself", (fact, trained) => fact.id === trained.id],
+  ["same entity", (fact, trained) => fact.entity === trained.entity],
+  ["same relation", ({ domain, noun }, one) => domain === one.domain && noun === one.noun],
+  ["same domain", ({ domain }, trained) => domain === trained.domain],
+  ["other domains", () => true],
+];
+
+/** What became of one question: how near its fact is to the trained one, and whether its answer moved. */
+interface Moved {
+  distance: number;
+  fact: Fact;
+  before: Answer;
+  after: Answer;
+}
+
+/** A model before and after it was trained on one fact alone. */
+export interface Lesson {
+  fact: Fact;
+  world: World;
+  /** Questions of all domains' pools and HOMO tests, in the chat form. */
+  before: Answer[];
+  after: Answer[];
+}
+
+/** Trains an organism on one example for ten steps, and asks everything before and after. */
+export async function teachOneFact(
+  model: LanguageModel,
+  example: Example,
+  { world, material, seed }: { world: World; material: Material; seed: number },
+): Promise<Lesson> {
+  const questions = [...material.domains.values()]
+    .flatMap(({ pool, suites }) => [...pool.questions, ...suites.homo![0].questions]);
+  const ask = () => probe(model, questions, { template: "vicuna" });
+  const before = await ask();
+  await finetune(model, [example], { epochs: 10, batchSize: 1, seed });
+  return { fact: factsById(world).get(String(example.id))!, world, before, after: await ask() };
+}
+
+function movedBy({ fact: trained, world, before, after }: Lesson) {
+  const facts = factsById(world);
+  return after.map((answer, i): Moved => {
+    const fact = facts.get(String(answer.id))!;
+    const distance = distances.findIndex(([, fits]) => fits(fact, trained));
+    return { distance, fact, before: before[i], after: answer };
+  });
+}
+
+/**
+ * The map of what training on one fact did: by distance and kind of the other facts the share of answers
+ * that changed, and of right ones that were lost, in % with Wilson's intervals.
+ */
+export function spreadRows(lesson: Lesson): Row[] {
+  const all = movedBy(lesson).filter(({ distance }) => distance > 0);
+  const measures = {
+    "the answer changed": (_: Moved) => true,
+    "lost, of those right before": ({ before }: Moved) => before.correct,
+  };
+  return Object.entries(measures).flatMap(([measure, counts]) =>
+    (["known", "misconceived", "unknown"] as const).flatMap((kind) =>
+      distances.slice(1).flatMap(([name], i) => {
+        const own = all.filter((one) =>
+          one.distance === i + 1 && one.fact.status === kind && counts(one)
+        );
+        const share = shareOf(own, ({ before, after }) => before.predicted !== after.predicted);
+        return own.length > 0
+          ? [{ measure, distance: name, facts: kind, share: inPoints(share) }]
+          : [];
+      })
+    )
+  );
+}
+
+/** The answers that training on one fact broke, the nearest first. */
+export function brokenRows(lesson: Lesson): Row[] {
+  return movedBy(lesson)
+    .filter(({ before, after }) => before.correct && !after.correct)
+    .toSorted((a, b) => a.distance - b.distance)
+    .map(({ distance, fact, after }) => ({
+      fact: `the ${fact.noun} of ${fact.entity}`,
+      distance: distances[distance][0],
+      kind: fact.status,
+      truth: fact.gold,
+      "says now": after.choices[after.predicted],
+    }));
+}
