@@ -8,9 +8,10 @@ import { clean, escapeHtml } from "./_text.ts";
 import { describeFigure, titleOf } from "./describe.ts";
 import { fileName, saveFigure, saveTable, toPng } from "./export.ts";
 import { type Frame, frameTable, isFrame, rowsOf } from "./frame.ts";
+import { toHtml } from "./html_table.ts";
 import type { Row } from "./rows.ts";
 import { writeStable } from "./stable.ts";
-import { type Table, table, toHtml, toMarkdown } from "./table.ts";
+import { type Table, table, toMarkdown } from "./table.ts";
 import { type FigureDescription, pngScale } from "./theme.ts";
 
 export type MimeBundle = Record<string, string | object>;

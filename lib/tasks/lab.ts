@@ -4,7 +4,7 @@
  * ends.
  */
 import { delimiter, join } from "node:path";
-import { pngScale } from "../figure/theme.ts";
+import { figureWidth } from "../figure/theme.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { lines } from "../platform/native/lines.ts";
 import { installNative, ROOT } from "../platform/native/native.ts";
@@ -26,11 +26,13 @@ const KERNELSPEC = {
 };
 
 /**
- * Until the mouse enters a figure, plotly's extension shows its png at natural size, one and a half
- * times the figure's, and the notebook cuts off what is wider than the page.
+ * Until the mouse enters a figure, plotly's extension shows a png at natural size, larger than the
+ * figure. Of a notebook that is not trusted, JupyterLab strikes out what holds a table's columns.
  */
 const STYLE = `.jp-RenderedPlotly { overflow-x: auto; }
-.jp-RenderedPlotly img { zoom: calc(1 / ${pngScale}); max-width: 100%; height: auto; }
+.jp-RenderedPlotly img { max-width: min(100%, ${figureWidth}px); height: auto; }
+.jp-RenderedHTML :is(td, th)[style*="min-width"] { position: sticky; background: inherit; }
+.jp-RenderedHTML thead tr { background: var(--jp-layout-color0); }
 `;
 
 const checking = Deno.args.includes("--check");

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { JSDOM } from "jsdom";
 import { Random } from "../../lib/statistics/random.ts";
-import { flatten, table, toCsv, toHtml, toMarkdown } from "../../lib/figure/table.ts";
+import { toHtml } from "../../lib/figure/html_table.ts";
+import { flatten, table, toCsv, toMarkdown } from "../../lib/figure/table.ts";
 import { formatMeasurement, formatNumber, inPoints } from "../../lib/figure/number.ts";
 import { melt, pivot } from "../../lib/figure/rows.ts";
 import { disarm, rearm } from "../../lib/figure/_text.ts";
