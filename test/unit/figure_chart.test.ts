@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { JSDOM } from "jsdom";
 import { bars, lines, scatter } from "../../lib/figure/chart.ts";
-import { describeFigure } from "../../lib/figure/describe.ts";
+import { altText, describeFigure } from "../../lib/figure/describe.ts";
 import { heatmap } from "../../lib/figure/heatmap.ts";
 import { toSvg } from "../../lib/figure/export.ts";
 import type { FigureDescription } from "../../lib/figure/theme.ts";
@@ -109,6 +109,26 @@ Deno.test("bars() draws each series in a pattern of its own", async () => {
   const shapes = figures["seven bars in three panels"].data.slice(0, 7)
     .map(({ marker }) => (marker as { pattern: { shape: string } }).pattern.shape);
   assert.equal(new Set(shapes).size, 7);
+});
+
+Deno.test("altText() says what is drawn, and its highest and lowest marks", () => {
+  const few = bars(accuracies(["a", "b"], ["HAR", "INC"]), { ...chart, facet: "model" });
+  assert.equal(
+    altText(few),
+    "A title. Bars of accuracy (%) for HAR, INC in 2 panels (a, b). " +
+      "Highest: b: HAR on OOD: 52.8% [49.0, 56.6], n = 7. " +
+      "Lowest: a: INC on HOMO: 49.8% [46.0, 53.6], n = 7.",
+  );
+  assert.match(
+    altText(figures["a heat map"]),
+    /Coloured cells of accuracy \(%\)\. Highest: .* n = 7\./,
+  );
+  const own = bars(accuracies(["a <b>", "b"], ["HAR"]), {
+    ...chart,
+    facet: "model",
+    sharedY: false,
+  });
+  assert.equal(altText(own), "A title. Bars of accuracy (%) in 2 panels (a <b>, b).");
 });
 
 Deno.test("what is told at a mark is a sentence", () => {
