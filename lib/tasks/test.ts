@@ -8,7 +8,7 @@ import { installNative, ROOT } from "../platform/native/native.ts";
 import { lines } from "../platform/native/lines.ts";
 import { exists } from "../platform/runtime/files.ts";
 
-const FOLDERS = ["test/unit", "test/numerics", "test/notebooks", "test/faults"];
+const FOLDERS = ["test/unit", "test/numerics", "test/notebooks", "test/browser", "test/faults"];
 
 /** Runs `deno test` on `args`, paths and flags, passing on what it prints; gives the exit code. */
 export async function runTests(args: string[], { cwd = ROOT } = {}): Promise<number> {

@@ -115,6 +115,8 @@ export async function openLab() {
   }
 }
 
+export type Lab = Awaited<ReturnType<typeof openLab>>;
+
 /** A browser alone, for a file. */
 export const openBrowser = () =>
   chromium.launch({ executablePath: browserPath, args: ["--no-sandbox"] });
@@ -123,6 +125,7 @@ export const openBrowser = () =>
 export async function choose(page: Page, menu: string, entry: string): Promise<void> {
   await page.locator(".lm-MenuBar-itemLabel", { hasText: new RegExp(`^${menu}$`) }).first().click();
   await page.locator(".lm-Menu-itemLabel", { hasText: new RegExp(`^${entry}$`) }).first().click();
+  await page.mouse.move(0, 0); // where no figure passes under it
 }
 
 /** Scrolls down the notebook until `wanted` is there, again and again for `seconds`. */
