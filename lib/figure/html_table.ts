@@ -48,10 +48,9 @@ function stylesOf({ columns, rows }: Table): string[] {
   const wide = letters.reduce((sum, n) => sum + n + 2, 0) > narrow;
   let left = 0, inSight = wide;
   return columns.map(({ kind }, i) => {
-    if (kind !== "text") inSight = false;
+    if (kind !== "text" || letters[i] > short) inSight = false;
     if (kind !== "text") return "text-align: right";
-    if (letters[i] > short) inSight = false;
-    if (letters[i] > short) return "text-align: left";
+    if (letters[i] > short) return "text-align: left; min-width: 14em";
     const width = 0.65 * letters[i]; // em, at least what the letters take
     if (left + width > 0.65 * short) inSight = false;
     const at = left;

@@ -31,7 +31,7 @@ const KERNELSPEC = {
  */
 const STYLE = `.jp-RenderedPlotly { overflow-x: auto; }
 .jp-RenderedPlotly img { max-width: min(100%, ${figureWidth}px); height: auto; }
-.jp-RenderedHTML :is(td, th)[style*="min-width"] { position: sticky; background: inherit; }
+.jp-RenderedHTML :is(td, th):is([style*="em;min-width"], [style*="em; min-width"]) { position: sticky; background: inherit; }
 .jp-RenderedHTML thead tr { background: var(--jp-layout-color0); }
 `;
 

@@ -89,6 +89,7 @@ export async function openLab() {
     const origin = await address.promise;
     const browser = await chromium.launch({ executablePath: browserPath, args: ["--no-sandbox"] });
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+    context.setDefaultTimeout(90_000);
     return {
       folder,
       context,
@@ -100,7 +101,8 @@ export async function openLab() {
       /** Opens `path` of the server in a tab of its own. */
       open: async (path: string): Promise<Page> => {
         const page = await context.newPage();
-        await page.goto(`${origin}/${path}?token=${token}`);
+        // Not with the tabs of the last time.
+        await page.goto(`${origin}/${path}?token=${token}&reset`);
         await page.locator(".jp-Notebook .jp-Cell").first().waitFor();
         return page;
       },
@@ -126,6 +128,19 @@ export async function choose(page: Page, menu: string, entry: string): Promise<v
   await page.locator(".lm-MenuBar-itemLabel", { hasText: new RegExp(`^${menu}$`) }).first().click();
   await page.locator(".lm-Menu-itemLabel", { hasText: new RegExp(`^${entry}$`) }).first().click();
   await page.mouse.move(0, 0); // where no figure passes under it
+}
+
+/** Whether a cell of the notebook runs or waits for its turn. */
+export const isRunning = async (page: Page) =>
+  (await page.locator(".jp-CodeCell .jp-InputPrompt").allTextContents())
+    .some((text) => text.includes("*"));
+
+/** Waits for `done`. @throws where that takes longer than `seconds` */
+export async function until(what: string, seconds: number, done: () => Promise<boolean>) {
+  for (const start = performance.now(); !await done();) {
+    assert.ok(performance.now() - start < 1000 * seconds, `${what} takes longer than ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 /** Scrolls down the notebook until `wanted` is there, again and again for `seconds`. */

@@ -3,7 +3,16 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { ROOT } from "../../lib/platform/native/native.ts";
 import { exists } from "../../lib/platform/runtime/files.ts";
-import { choose, find, type Lab, openLab, reasonWithout, runPython } from "./_lab.ts";
+import {
+  choose,
+  find,
+  isRunning,
+  type Lab,
+  openLab,
+  reasonWithout,
+  runPython,
+  until,
+} from "./_lab.ts";
 
 // Remove with the first kernelspec by which Stop works.
 const stops = exists(join(ROOT, "lib", "platform", "notebook", "kernelspec.ts"));
@@ -15,17 +24,6 @@ async function progressOf(page: Page): Promise<[done: number, total: number]> {
   const found = lines.map((line) => /cells (\d+)\/(\d+)/.exec(line)).find(Boolean);
   return [Number(found?.[1] ?? -1), Number(found?.[2] ?? 0)];
 }
-
-async function until(what: string, seconds: number, done: () => Promise<boolean>) {
-  for (const start = performance.now(); !await done();) {
-    assert.ok(performance.now() - start < 1000 * seconds, `${what} takes longer than ${seconds} s`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-const isRunning = async (page: Page) =>
-  (await page.locator(".jp-CodeCell .jp-InputPrompt").allTextContents())
-    .some((text) => text.includes("*"));
 
 const press = (page: Page) =>
   page.locator('.jp-NotebookPanel-toolbar [data-jp-item-name="interrupt"]').click();
