@@ -1,4 +1,4 @@
-/** A figure in words and numbers, for a terminal, a screen reader, or a search in a notebook. */
+/** A figure in words and numbers, for a screen reader, a terminal, or a search in a notebook. */
 import { plainPlot } from "./_text.ts";
 import { formatPlain } from "./number.ts";
 import type { FigureDescription, PlotTrace } from "./theme.ts";
@@ -9,6 +9,51 @@ const most = 12; // values told of one series
 export function titleOf(figure: FigureDescription): { title: string; subtitle: string } {
   const [title, ...rest] = String(figure.layout.title?.text ?? "").split(/(?:<br>)?(?=<span)/);
   return { title: plainPlot(title), subtitle: rest.map(plainPlot).join(" ") };
+}
+
+/** What is to be seen in `figure`, in some sentences: the text in place of its picture. */
+export function altText(figure: FigureDescription): string {
+  const { title, subtitle } = titleOf(figure);
+  const shown = figure.data.filter(({ hoverinfo }) => hoverinfo === "text");
+  const names = (texts: readonly (string | undefined)[]) =>
+    [...new Set(texts.map((text) => plainPlot(text ?? "")))].filter(Boolean);
+  const series = names(shown.map(({ name }) => name));
+  const panels = names(
+    ((figure.layout.annotations ?? []) as { text: string }[]).map(({ text }) => text),
+  );
+  const { type, mode = "" } = shown[0] ?? {};
+  const kinds: [boolean, string][] = [
+    [type === "bar", "Bars"],
+    [type === "heatmap", "Coloured cells"],
+    [String(mode).includes("lines"), "Lines"],
+  ];
+  const { yaxis, coloraxis } = figure.layout;
+  const measure = coloraxis ? coloraxis.colorbar.title.text : yaxis?.title?.text;
+  const few = (list: readonly string[]) => list.length > 1 && list.length <= 6;
+  const drawn = [
+    kinds.find(([is]) => is)?.[1] ?? "Points",
+    measure ? ` of ${plainPlot(measure).trim()}` : "",
+    few(series) ? ` for ${series.join(", ")}` : "",
+    panels.length > 1 ? ` in ${panels.length} panels` : "",
+    few(panels) ? ` (${panels.join(", ")})` : "",
+  ].join("");
+  const marks = shown.flatMap(({ y, z, hovertext }) => {
+    const texts = [hovertext ?? []].flat(2) as string[];
+    return ([z ?? y ?? []].flat(2) as unknown[]).map((value, i) => ({ value, text: texts[i] }));
+  }).filter((mark): mark is { value: number; text: string } =>
+    typeof mark.value === "number" && Boolean(mark.text)
+  ).sort((a, b) => a.value - b.value);
+  // Panels with axes of their own may hold different things, of which none is the highest.
+  const own = Object.entries(figure.layout).some(([key, axis]) =>
+    /^yaxis\d/.test(key) && !axis.matches
+  );
+  const ends = marks.length > 1 && !own
+    ? `Highest: ${plainPlot(marks.at(-1)!.text)}. Lowest: ${plainPlot(marks[0].text)}.`
+    : "";
+  const head = [title, subtitle].filter(Boolean).map((text) =>
+    text.replace(/[.?!]?$/, (end) => end || ".")
+  );
+  return [...head, `${drawn}.`, ends].filter(Boolean).join(" ");
 }
 
 function tell(value: unknown): string {

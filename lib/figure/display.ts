@@ -1,17 +1,20 @@
 /**
  * Tables, figures, rows, frames and texts where they are looked at: in a notebook as mime bundles, in a
  * terminal as text. A figure comes as plotly's JSON (interactive where a viewer knows it), as a png
- * (everywhere else) and as text, and never as HTML.
+ * (everywhere else) and as text. JupyterLab gives no picture an alternative text, nor does nbconvert's
+ * template "lab", so the words follow in a display of their own; others take them from the metadata.
+ * (A picture in HTML could have one, but plotly's extension would add a second copy to the file.)
  */
 import { extname, join } from "node:path";
 import { kernel } from "../platform/jupyter.ts";
 import { clean, escapeHtml } from "./_text.ts";
-import { describeFigure, titleOf } from "./describe.ts";
+import { altText, describeFigure, titleOf } from "./describe.ts";
 import { fileName, saveFigure, saveTable, toPng } from "./export.ts";
 import { type Frame, frameTable, isFrame, rowsOf } from "./frame.ts";
+import { toHtml } from "./html_table.ts";
 import type { Row } from "./rows.ts";
 import { writeStable } from "./stable.ts";
-import { type Table, table, toHtml, toMarkdown } from "./table.ts";
+import { type Table, table, toMarkdown } from "./table.ts";
 import { type FigureDescription, pngScale } from "./theme.ts";
 
 export type MimeBundle = Record<string, string | object>;
@@ -73,9 +76,13 @@ export async function show(item: Showable | null | undefined, place?: Place): Pr
   if (place) await saveFigure(place.folder, stem(place.name), made);
   if (!kernel()) return console.log(describeFigure(made)); // no picture for nobody
   const { width, height } = made.layout;
-  const { title, subtitle } = titleOf(made);
-  const alt = ["Figure", title, subtitle].filter(Boolean).join(": ");
+  const alt = altText(made);
   await display(await mimeBundle(made), { "image/png": { width, height, alt } });
+  await display({
+    "text/html": `<details><summary>The figure in words</summary><p>${escapeHtml(alt)}</p>` +
+      `<pre>${escapeHtml(describeFigure(made))}</pre></details>`,
+    "text/plain": `In words: ${alt}`,
+  });
 }
 
 function isEmpty(item: Table | FigureDescription): boolean {

@@ -7,8 +7,9 @@
  */
 import type { DataFrame } from "danfojs-node";
 import type { Cell } from "./column.ts";
+import { toHtml } from "./html_table.ts";
 import type { Row } from "./rows.ts";
-import { flatten, type Table, table, toHtml, toMarkdown, unflatten } from "./table.ts";
+import { flatten, type Table, table, toMarkdown, unflatten } from "./table.ts";
 
 const SHOWN = 10; // rows of a frame that a notebook shows
 

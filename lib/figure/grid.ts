@@ -1,10 +1,11 @@
 /**
- * Panels in one figure that fits a page's column: at most two side by side and 840 px, the legend in
+ * Panels in one figure that fits a page's column: at most two side by side, the legend in
  * rows of its own under the title, and as much room below each panel as its names take.
  */
 import { escapePlot, wrap, wrapPlot } from "./_text.ts";
 import {
   type FigureDescription,
+  figureWidth,
   heading,
   ink,
   layoutOf,
@@ -70,10 +71,11 @@ function tickRoom(names: readonly string[], width: number) {
 }
 
 /** The legend of `names` below a heading of `top` px, and the px that its rows take. */
-function legendOf(names: readonly string[], { width, height, top }: Record<string, number>) {
+function legendOf(names: readonly string[], { width, height, top, inner }: Record<string, number>) {
   const longest = Math.max(...names.map((name) => Math.min(name.length, legendLetters)));
   const entrywidth = longest * letter + 4;
-  const inRow = Math.max(1, Math.floor((width - 40) / (entrywidth + 50)));
+  // plotly fills rows as wide as the plots, each entry with 40 px for its mark and 5 between two.
+  const inRow = Math.max(1, Math.ceil((inner + 5) / (entrywidth + 45)) - 1);
   let rows = 0;
   for (let i = 0; i < names.length; i += inRow) {
     const lines = names.slice(i, i + inRow).map((name) => wrap(name, legendLetters).length);
@@ -103,7 +105,7 @@ export function grid(
   const columns = Math.min(options.columns ?? 2, Math.max(1, panels.length));
   const rows = Math.max(1, Math.ceil(panels.length / columns));
   const { sharedY = true, references = [] } = options;
-  const width = columns === 1 ? 720 : 840;
+  const width = figureWidth;
   const titled = panels.some(({ title }) => title !== "");
   const [left, right] = [70, axes.right ?? 20];
   const gapX = columns === 1 ? 0 : sharedY ? 24 : 76;
@@ -122,7 +124,7 @@ export function grid(
   const shown = names.length > 1 || references.length > 0 ? [...new Set(used)] : [];
   const head = heading(options, width).height;
   const top = head ? head + 14 : 10;
-  const legendHeight = shown.length ? legendOf(shown, { width, height: 1, top }).height : 0;
+  const legendHeight = shown.length ? legendOf(shown, { width, height: 1, top, inner }).height : 0;
   const above = top + legendHeight + titleHeight + 8;
   const below = ticks.height + 40;
   const plots = rows * panelHeight + (rows - 1) * gapY;
@@ -134,7 +136,7 @@ export function grid(
     width,
     height,
     margin: { l: left, r: right, t: above, b: below },
-    legend: shown.length ? legendOf(shown, { width, height, top }).layout : undefined,
+    legend: shown.length ? legendOf(shown, { width, height, top, inner }).layout : undefined,
   }, {
     showlegend: shown.length > 0,
     annotations: [],

@@ -1,11 +1,11 @@
 /**
  * A table: typed columns, rows of cells, and how a cell reads. From one description come csv
- * (six digits, for machines), GitHub markdown and HTML (rounded, escaped, for people).
+ * (six digits, for machines) and GitHub markdown (rounded, escaped, for people); html_table.ts adds HTML.
  * Choices: a measurement keeps its interval and n in columns of their own in csv; a number is
  * rounded for display only; text never becomes markup or a spreadsheet formula.
  */
 import papa from "papaparse";
-import { disarm, escapeHtml, escapeMarkdown } from "./_text.ts";
+import { disarm, escapeMarkdown } from "./_text.ts";
 import {
   type Cell,
   type Column,
@@ -108,32 +108,6 @@ export function toMarkdown(table: Table): string {
   const caption = table.caption ? [`**${escapeMarkdown(table.caption)}**`, ""] : [];
   const notes = (table.notes ?? []).flatMap((note) => ["", escapeMarkdown(note)]);
   return [...caption, lines[0], line(rule), ...lines.slice(1), ...notes, ""].join("\n");
-}
-
-/** An HTML table; every text in it is escaped. */
-export function toHtml(table: Table): string {
-  const align = (column: TableColumn) =>
-    ` style="text-align: ${isText(column) ? "left" : "right"}"`;
-  const row = (tag: "th" | "td", cells: readonly string[]) =>
-    `<tr>${
-      cells.map((cell, i) => `<${tag}${align(table.columns[i])}>${escapeHtml(cell)}</${tag}>`)
-        .join("")
-    }</tr>`;
-  const caption = table.caption ? `<caption>${escapeHtml(table.caption)}</caption>` : "";
-  const body = table.rows.map((item) =>
-    row("td", table.columns.map((column) => formatCell(item[column.key], column)))
-  );
-  const notes = (table.notes ?? []).map((note) => `<p><small>${escapeHtml(note)}</small></p>`);
-  return [
-    `<table>${caption}`,
-    `<thead>${row("th", table.columns.map(headerOf))}</thead>`,
-    "<tbody>",
-    ...body,
-    "</tbody>",
-    "</table>",
-    ...notes,
-    "",
-  ].join("\n");
 }
 
 /** Cells without measurements: each has become the columns key, key_low, key_high, key_n. */

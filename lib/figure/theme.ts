@@ -6,6 +6,8 @@ import { escapePlot, wrapPlot } from "./_text.ts";
 
 /** Pixels of a notebook's png for each of its figure: sharp on most screens, and notebooks stay small. */
 export const pngScale = 1.5;
+/** px of every figure: what a notebook's column holds beside its margins, and a telephone still tells. */
+export const figureWidth = 720;
 
 export const palette = [
   "#0072B2",

@@ -5,7 +5,7 @@
  */
 import { delimiter, join } from "node:path";
 import { cacheFolder } from "../platform/cache.ts";
-import { pngScale } from "../figure/theme.ts";
+import { figureWidth } from "../figure/theme.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { installKernelspec } from "../platform/notebook/kernelspec.ts";
 import { lines } from "../platform/native/lines.ts";
@@ -41,12 +41,17 @@ main()
 `;
 
 /**
- * Until the mouse enters a figure, plotly's extension shows its png at natural size, one and a half
- * times the figure's, and the notebook cuts off what is wider than the page.
+ * Until the mouse enters a figure, plotly's extension shows a png at natural size, larger than the
+ * figure. Of a notebook that is not trusted, JupyterLab strikes out what holds a table's columns.
  */
 const STYLE = `.jp-RenderedPlotly { overflow-x: auto; }
-.jp-RenderedPlotly img { zoom: calc(1 / ${pngScale}); max-width: 100%; height: auto; }
+.jp-RenderedPlotly img { max-width: min(100%, ${figureWidth}px); height: auto; }
+.jp-RenderedHTML :is(td, th):is([style*="em;min-width"], [style*="em; min-width"]) { position: sticky; background: inherit; }
+.jp-RenderedHTML thead tr { background: var(--jp-layout-color0); }
 `;
+
+/** No question about news over the notebook, and none asked of another host. */
+const SETTINGS = { "@jupyterlab/apputils-extension:notification": { fetchNews: "false" } };
 
 const checking = Deno.args.includes("--check");
 const passedOn = Deno.args.filter((arg) => arg !== "--check");
@@ -61,6 +66,8 @@ try {
   if (!native.ready) console.error(`Without TensorFlow: ${native.reason}. ${native.mend}`);
   await installKernelspec(SHARE);
   await writeWhole(join(SHARE, "custom", "custom.css"), STYLE);
+  const overrides = join(SHARE, "labconfig", "default_setting_overrides.json");
+  await writeWhole(overrides, `${JSON.stringify(SETTINGS)}\n`);
   Deno.exit(await serve(python));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
@@ -81,7 +88,12 @@ async function serve(python: string): Promise<number> {
       ...passedOn,
     ],
     cwd: ROOT,
-    env: { JUPYTER_PATH: [SHARE, Deno.env.get("JUPYTER_PATH") ?? []].flat().join(delimiter) },
+    env: Object.fromEntries(
+      ["JUPYTER_PATH", "JUPYTER_CONFIG_PATH"].map((name) => [
+        name,
+        [SHARE, Deno.env.get(name) ?? []].flat().join(delimiter),
+      ]),
+    ),
     stderr: checking ? "piped" : "inherit",
   }).spawn();
   const end = () => server.kill("SIGTERM");

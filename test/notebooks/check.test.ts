@@ -56,7 +56,7 @@ Deno.test("checkNotebooks() names a file that is no notebook", async () => {
   assert.match((await checkNotebooks([path]))[0].message, /expected JSON/);
 });
 
-Deno.test("checkNotebooks() wants outputs of one whole run, or none", async () => {
+Deno.test("checkNotebooks() wants outputs of one whole run fit to be shipped, or none", async () => {
   await using folder = await temporaryFolder();
   const path = await folder.notebook(["1;", "2;"]);
   const notebook = JSON.parse(await Deno.readTextFile(path));
@@ -71,6 +71,25 @@ Deno.test("checkNotebooks() wants outputs of one whole run, or none", async () =
   assert.equal(await check([1, 2]), "");
   assert.match(await check([2, 1]), /not run once each/);
   assert.match(await check([1, null]), /not run once each/);
+  const shown = (data: unknown, output_type = "display_data") => [
+    {
+      output_type,
+      metadata: {},
+      data,
+      ...(output_type === "display_data" ? {} : { execution_count: 2 }),
+    },
+  ];
+  assert.equal(await check([1, 2], shown({ "image/png": "", "text/plain": "Figure: a" })), "");
+  assert.match(await check([1, 2], shown({ "image/png": "" })), /cell 2: .* without words/);
+  assert.match(
+    await check([1, 2], shown({ "text/plain": "Map(3)" }, "execute_result")),
+    /cell 2: shows its last value/,
+  );
+  const says = (text: string) => check([1, 2], [{ output_type: "stream", name: "stdout", text }]);
+  assert.match(await says("saved to /home/me/figures"), /cell 2: holds \/home\/me, a path/);
+  assert.match(await says("at file:///tmp/x/lib/mod.ts:1"), /holds file:\/\/\/tmp\/x/);
+  assert.match(await says("C:\\Users\\me"), /holds C:\\Users/);
+  assert.equal(await says("https://a.org/home/me, figures/home/x and right/tmp/a"), "");
   const error = { output_type: "error", ename: "Error", evalue: "", traceback: [] };
   assert.match(await check([1, 2], [error]), /cell 2: was saved with an error/);
 });

@@ -44,14 +44,20 @@ async function inKernel(action: () => Promise<void> | void): Promise<Sent> {
   return sent;
 }
 
-Deno.test("show() sends a figure to the notebook at its own size", async () => {
-  const [message, ...rest] = await inKernel(() => show(figure));
+Deno.test("show() sends a figure to the notebook at its own size, and then its words", async () => {
+  const [message, words, ...rest] = await inKernel(() => show(figure));
   assert.equal(rest.length, 0);
   assert.equal(message.type, "display_data");
+  const alt = "A title. Bars.";
   assert.deepEqual(message.content.metadata, {
-    "image/png": { width: 720, height: figure.layout.height, alt: "Figure: A title" },
+    "image/png": { width: 720, height: figure.layout.height, alt },
   });
   assert.equal(message.content.data["text/html"], undefined);
+  assert.deepEqual(words.content.data, {
+    "text/html": `<details><summary>The figure in words</summary><p>${alt}</p>` +
+      "<pre>Figure: A title\nx: domain\n  INC | law: 40</pre></details>",
+    "text/plain": `In words: ${alt}`,
+  });
 });
 
 Deno.test("show() prints text where there is no notebook", async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { JSDOM } from "jsdom";
 import { Random } from "../../lib/statistics/random.ts";
-import { flatten, table, toCsv, toHtml, toMarkdown } from "../../lib/figure/table.ts";
+import { toHtml } from "../../lib/figure/html_table.ts";
+import { flatten, table, toCsv, toMarkdown } from "../../lib/figure/table.ts";
 import { formatMeasurement, formatNumber, inPoints } from "../../lib/figure/number.ts";
 import { melt, pivot } from "../../lib/figure/rows.ts";
 import { disarm, rearm } from "../../lib/figure/_text.ts";
@@ -282,4 +283,50 @@ Deno.test("what turns the text after it round is shown as U+FFFD, a mark of dire
   for (const shown of [toHtml, toMarkdown]) {
     assert.ok(shown(table([{ text }])).includes("a\ufffdb\ufffdc\u200fd"));
   }
+});
+
+/** The tables of an HTML text: cells with their styles. */
+const tablesOf = (html: string) =>
+  [...new JSDOM(html).window.document.querySelectorAll("table")].map((shown) => ({
+    folded: shown.closest("details") !== null,
+    rows: [...shown.querySelectorAll("tr")].map((row) =>
+      [...row.children].map((cell) => ({
+        text: cell.textContent,
+        style: (cell as HTMLElement).style,
+      }))
+    ),
+  }));
+
+Deno.test("toHtml() keeps the first columns of a wide table in sight, and numbers in one piece", () => {
+  const value = { value: 8.4, interval: [5.2, 11.7] as const };
+  const measures = Object.fromEntries(["a", "b", "c", "d"].map((name) => [name, value]));
+  const row = { model: "small-101", test: "HOMO", ...measures, p: "< .001", said: "a ".repeat(30) };
+  const [{ rows }] = tablesOf(toHtml(table([row])));
+  const [model, , a, , , , , said] = rows[1];
+  assert.deepEqual(rows.map((cells) => cells.map(({ style }) => style.position === "sticky")), [
+    [true, true, ...Array(6).fill(false)],
+    [true, true, ...Array(6).fill(false)],
+  ]);
+  // The second column begins where the first ends: its width and half an em on each side.
+  assert.equal(model.style.left, "0em");
+  assert.equal(rows[1][1].style.left, `${parseFloat(model.style.minWidth) + 1}em`);
+  assert.deepEqual([model.style.whiteSpace, said.style.whiteSpace], ["nowrap", ""]);
+  assert.equal(a.text, "8.400 [5.200,\u00a011.700]");
+  assert.equal(a.style.textAlign, "right");
+  const [narrow] = tablesOf(toHtml(table([{ model: "small-101", items: 3 }])));
+  assert.equal(narrow.rows[1][0].style.position, "");
+});
+
+Deno.test("toHtml() shows rows over all models first and folds many others; files keep the order", () => {
+  const models = [...Array.from({ length: 9 }, (_, i) => `small-${i}`), "all models"];
+  const made = table(models.map((model, i) => ({ model, n: i })));
+  const shown = tablesOf(toHtml(made));
+  assert.deepEqual(
+    shown.map(({ folded, rows }) => [folded, rows.slice(1).map(([{ text }]) => text)]),
+    [[false, ["all models"]], [true, models.slice(0, 9)]],
+  );
+  assert.match(toHtml(made), /<summary>the other 9 rows, by model<\/summary>/);
+  assert.match(toCsv(made), /^model,n\nsmall-0,0\n/);
+  const few = table(made.rows.slice(5));
+  assert.deepEqual(tablesOf(toHtml(few)).map(({ folded }) => folded), [false]);
 });

@@ -6,7 +6,15 @@
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { writeWhole } from "../runtime/files.ts";
-import { codeCells, joined, lines, type Notebook, readNotebook, runProblems } from "./notebook.ts";
+import {
+  codeCells,
+  joined,
+  lines,
+  type Notebook,
+  readNotebook,
+  runProblems,
+  shipProblems,
+} from "./notebook.ts";
 
 export interface NotebookProblem {
   notebook: string;
@@ -46,7 +54,8 @@ export async function checkNotebooks(
     try {
       const notebook = await readNotebook(path);
       if (only.includes("structure")) {
-        problems.push(...runProblems(notebook).map((message) => ({ notebook: path, message })));
+        const faults = [...runProblems(notebook), ...shipProblems(notebook)];
+        problems.push(...faults.map((message) => ({ notebook: path, message })));
       }
       modules.push(await joinCells(path, notebook, problems));
     } catch (error) {

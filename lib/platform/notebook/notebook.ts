@@ -143,6 +143,36 @@ export function runProblems(notebook: Notebook): string[] {
   return problems;
 }
 
+// Not within an address, and not the root of a folder of the project.
+const ownPath =
+  /(?<![\w.:/~-])(?:file:\/\/)?\/(?:home|root|Users|work|tmp|private|mnt|opt)\/[\w.-]+|[A-Z]:\\\w+/;
+
+/** What a notebook should not be shipped with, by cell: a path, a value shown by chance, a picture without words. */
+export function shipProblems(notebook: Notebook): string[] {
+  return codeCells(notebook).flatMap(({ source, outputs }, i) => {
+    const texts = outputs.flatMap((output) =>
+      output.output_type === "stream"
+        ? [joined(output.text)]
+        : output.output_type === "error"
+        ? output.traceback
+        : Object.entries(output.data).map(([type, data]) =>
+          type.startsWith("text/") ? joined(data as string) : ""
+        )
+    );
+    const path = [joined(source), ...texts].map((text) => ownPath.exec(text)?.[0]).find(Boolean);
+    const picture = outputs.some((output) =>
+      "data" in output && Object.keys(output.data).some((type) => type.startsWith("image/")) &&
+      !joined((output.data["text/plain"] ?? "") as string).trim()
+    );
+    return [
+      path && `holds ${path}, a path of one machine; show it from the project's folder`,
+      outputs.some(({ output_type }) => output_type === "execute_result") &&
+      "shows its last value; give it to show(), or end the cell with void 0",
+      picture && "has a picture without words; give it a text/plain beside",
+    ].filter(Boolean).map((fault) => `cell ${i + 1}: ${fault}`);
+  });
+}
+
 /** Whether a cell is there to show an error (Jupyter's own tag for that). */
 export function mayFail(cell: CodeCell): boolean {
   return cell.metadata.tags?.includes("raises-exception") ?? false;
