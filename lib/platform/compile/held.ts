@@ -46,6 +46,6 @@ export class HeldVariables {
   }
 }
 
-export function everyVariable(): tf.Variable[] {
+function everyVariable(): tf.Variable[] {
   return Object.values(tf.engine().registeredVariables);
 }
