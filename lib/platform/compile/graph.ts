@@ -49,20 +49,3 @@ export interface ConstantValue {
 
 /** Marks a tensor-valued attribute, which tfjs-node's kernels never pass. */
 export const TENSOR_ATTRIBUTE = -1;
-
-/**
- * An operation as a graph needs it: a product of two matrices as MatMul, which TensorFlow's optimizer
- * knows how to fuse.
- */
-export function graphOperation(
-  operation: string,
-  attributes: Attribute[],
-  inputs: { shape: number[] }[],
-): { operation: string; attributes: Attribute[] } {
-  if (operation !== "BatchMatMulV2" || inputs.some(({ shape }) => shape.length !== 2)) {
-    return { operation, attributes };
-  }
-  const names: Record<string, string> = { adj_x: "transpose_a", adj_y: "transpose_b" };
-  const renamed = attributes.map((a) => ({ ...a, name: names[a.name] ?? a.name }));
-  return { operation: "MatMul", attributes: renamed };
-}

@@ -10,7 +10,6 @@ import { type ActiveTrace, activeTrace, setActiveTrace } from "./active.ts";
 import type { Attribute, Handle, NodeBackend } from "./backend.ts";
 import { dataTypes, nodeBackend, typed } from "./backend.ts";
 import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
-import { graphOperation } from "./graph.ts";
 import { HeldVariables } from "./held.ts";
 import { NodeList } from "./nodes.ts";
 import { caller } from "./place.ts";
@@ -25,6 +24,9 @@ export interface TraceOptions {
 
 /** The node that holds a variable's handle; shared by all graphs of a session. */
 export const handleName = (variable: string) => `variable/${variable}`;
+
+/** Names of MatMul's attributes by those of BatchMatMulV2. */
+const MATMUL: Record<string, string> = { adj_x: "transpose_a", adj_y: "transpose_b" };
 
 interface Output {
   name: string;
@@ -168,15 +170,16 @@ export class Trace implements ActiveTrace {
         return value;
       },
     });
-    const known = graphOperation(name, attributes, shaped);
     // tfjs casts floats to floats in every mean.
     if (name === "Cast" && shaped[0].dtype === shapes[0].dtype) {
       return [this.#symbol(sources[0].name, shapes[0])];
     }
+    // A product of two matrices as MatMul, which TensorFlow's optimizer knows how to fuse.
+    const isMatMul = name === "BatchMatMulV2" && shaped.every(({ shape }) => shape.length === 2);
     const node = this.#nodes.addOnce(
-      known.operation,
+      isMatMul ? "MatMul" : name,
       sources.map(({ name }) => name),
-      known.attributes,
+      isMatMul ? attributes.map((a) => ({ ...a, name: MATMUL[a.name] ?? a.name })) : attributes,
     );
     return shapes.map((shape, i) => this.#symbol(`${node}:${i}`, shape));
   }
