@@ -100,7 +100,7 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
       this.state.delete(name);
       return [sessionName(name, variable)];
     });
-    // Last: the session would have to fetch the values of variables that live.
+    // Last: the session frees what was disposed.
     this.session?.free(freed);
   }
 

@@ -3,16 +3,10 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { nodeBackend } from "../../lib/platform/compile/backend.ts";
-import { type GraphNode, TENSOR_ATTRIBUTE } from "../../lib/platform/compile/graph.ts";
-import {
-  addTo,
-  compile,
-  onlyIf,
-  Session,
-  type TensorFunction,
-  updateAdam,
-} from "../../lib/platform/compile/mod.ts";
-import { savedModel } from "../../lib/platform/compile/saved_model.ts";
+import { addTo, onlyIf, updateAdam } from "../../lib/platform/compile/adam.ts";
+import { compile } from "../../lib/platform/compile/compile.ts";
+import type { TensorFunction } from "../../lib/platform/compile/graph.ts";
+import { Session } from "../../lib/platform/compile/session.ts";
 import { nativeState } from "../../lib/platform/native/native.ts";
 
 const native = nativeState();
@@ -59,8 +53,8 @@ const vector = (...values: number[]) => tf.tensor1d(values);
 
 test("compile() gives what the function gives", (session) => {
   const run: TensorFunction = (x, y) => {
-    const z = tf.matMul(tf.tanh(x) as tf.Tensor2D, y as tf.Tensor2D);
-    return [z, tf.sum(z), tf.argMax(z, -1), tf.greater(z, 0)];
+    const z = tf.matMul(tf.sigmoid(x) as tf.Tensor2D, y as tf.Tensor2D);
+    return [z, tf.sum(z), tf.argMax(z, -1), tf.greaterEqual(z, .5)];
   };
   const inputs = [tf.tensor2d([[1, -2], [.5, 3]]), tf.tensor2d([[2, 0, 1], [-1, 1, .25]])];
   const found = compile(run, session)(...inputs), expected = compile(run, undefined)(...inputs);
@@ -84,10 +78,6 @@ test("compile() takes int32 and bool inputs, and scalar and empty ones", (sessio
   assert.deepEqual(numbers(kept), [1.5, -1]);
   assert.deepEqual([empty.shape, numbers(empty)], [[0, 2], []]);
   assert.deepEqual([same.dtype, numbers(same)], ["int32", [3, -4]]);
-  assert.throws(
-    () => run(...inputs.slice(0, 3), tf.tensor1d(["text"])),
-    /Cannot compile for an input of string: expected float32, int32 or bool/,
-  );
 });
 
 test("compile() makes a graph for inputs of each shape and type", (session) => {
@@ -143,30 +133,6 @@ test("compile() tells constants apart that look alike", (session) => {
   found.forEach((tensor, i) => assert.deepEqual(numbers(tensor), numbers(expected[i]), `${i}`));
 });
 
-test("compile() within a compiled function becomes part of it", (session) => {
-  const inner = compile((x) => [tf.square(x)], session);
-  const outer = compile((x) => [tf.add(inner(x)[0], 1)], session);
-  assert.deepEqual(numbers(outer(vector(3))[0]), [10]);
-  assert.deepEqual(numbers(inner(vector(3))[0]), [9]);
-});
-
-test("compile() without a session runs the function, and its results are the caller's", (session) => {
-  const x = vector(1, 2), v = variable(session, "v", [3]);
-  const results = compile(() => [x, v], undefined)(x);
-  tf.dispose(results);
-  assert.deepEqual([numbers(x), numbers(v)], [[1, 2], [3]]);
-});
-
-for (const compiled of [true, false]) {
-  test(`compile() refuses what is no list of tensors${compiled ? "" : ", uncompiled"}`, (session) => {
-    // deno-lint-ignore no-explicit-any -- what types would forbid
-    const of = (run: any) => compile(run, compiled ? session : undefined);
-    assert.throws(() => of((x: tf.Tensor) => x)(vector(1)), /array of tensors; found object/);
-    assert.throws(() => of(() => Promise.resolve([]))(), /array of tensors; found a promise/);
-    assert.throws(() => of((x: tf.Tensor) => [x, 3])(vector(1)), /found something else in it/);
-  });
-}
-
 test("a compiled function takes gradients", (session) => {
   const w = variable(session, "w", [1, -2, .5]), unused = variable(session, "u", [1]);
   const run: TensorFunction = (x) => {
@@ -215,9 +181,9 @@ test("a compiled function may assign constants, inputs, and other variables' val
     b.assign(former as tf.Tensor1D);
     c.assign(tf.zeros([1]));
     d.assign(x as tf.Tensor1D);
-    return [];
+    return [tf.scalar(0)];
   }, session);
-  assert.deepEqual(run(vector(7)), []);
+  run(vector(7));
   assert.deepEqual([a, b, c, d].map((v) => numbers(v)[0]), [2, 1, 0, 7]);
   run(vector(8));
   assert.deepEqual([a, b, c, d].map((v) => numbers(v)[0]), [1, 2, 0, 8]);
@@ -228,7 +194,7 @@ test("a compiled function reads a variable's former value also where it changes 
   const v = variable(session, "v", new Array(200_000).fill(1));
   const run = compile((x) => {
     const before = tf.sum(tf.exp(tf.mul(v, 0)));
-    addTo(v, tf.mul(tf.onesLike(v), x));
+    addTo(v, tf.mul(tf.ones([200_000]), x));
     return [before, tf.sum(v)];
   }, session);
   assert.throws(
@@ -237,7 +203,7 @@ test("a compiled function reads a variable's former value also where it changes 
   );
   const fine = compile((x) => {
     const before = tf.sum(v), copy = tf.mul(v, 1);
-    addTo(v, tf.fill([200_000], 0).add(x));
+    addTo(v, tf.zeros([200_000]).add(x));
     return [before, tf.max(copy)];
   }, session);
   for (let step = 0; step < 5; step++) {
@@ -250,7 +216,7 @@ test("a variable that was assigned from outside is seen by the next run", (sessi
   const v = variable(session, "v", [1]);
   const run = compile(() => {
     v.assign(tf.mul(v, 2) as tf.Tensor1D);
-    return [];
+    return [tf.scalar(0)];
   }, session);
   run();
   v.assign(vector(10));
@@ -268,7 +234,7 @@ test("several graphs share one set of variables", (session) => {
   const v = variable(session, "v", [1]), w = variable(session, "w", [100]);
   const grow = compile((x) => {
     addTo(v, x);
-    return [];
+    return [tf.scalar(0)];
   }, session);
   const read = compile(() => [tf.add(v, w)], session);
   const swap = compile(() => {
@@ -291,7 +257,7 @@ test("graphs that only read share the session too where a GPU holds the variable
     const read = compile(() => [tf.mul(v, 10)], session);
     const grow = compile((x) => {
       addTo(v, x);
-      return [];
+      return [tf.scalar(0)];
     }, session);
     for (let step = 1; step <= 3; step++) {
       grow(vector(1));
@@ -318,44 +284,28 @@ test("a graph that is added later finds the values of the session", (session) =>
   assert.deepEqual(numbers(v), [22]);
 });
 
-test("clones and copies of a variable keep the value that they were made of", (session) => {
-  const v = variable(session, "v", [1]);
-  const run = compile(() => {
-    addTo(v, tf.ones([1]));
-    return [v];
-  }, session);
-  assert.throws(() => run(), /after it was changed in place/);
-  const grow = compile(() => {
-    addTo(v, tf.ones([1]));
-    return [];
-  }, session);
-  grow();
-  const clone = v.clone(), other = tf.variable(v);
-  other.assign(v);
-  const sum = tf.add(v, 0);
-  grow();
-  assert.deepEqual([clone, other, sum, v].map((tensor) => numbers(tensor)[0]), [2, 2, 2, 3]);
-  // Nor are they lost where they were never read: not by a run, an assignment, or the session's end.
-  const [first, second] = [v.clone(), (grow(), v.clone())];
-  v.assign(vector(50));
-  grow();
-  const third = v.clone();
-  session.dispose();
-  v.assign(vector(60));
-  assert.deepEqual([first, second, third].map((tensor) => numbers(tensor)[0]), [3, 4, 51]);
-  tf.dispose([v, other]);
-});
-
-test("a variable is given as an input with the value that it had", (session) => {
-  const v = variable(session, "v", [1]);
-  const double = compile((x) => {
-    addTo(v, x);
-    return [tf.mul(x, 10)];
-  }, session);
-  assert.deepEqual(numbers(double(v)[0]), [10]);
-  assert.deepEqual(numbers(v), [2]);
-  assert.deepEqual(numbers(double(v)[0]), [20]);
-  assert.deepEqual(numbers(v), [4]);
+test("with an addon that can't extend a session, the next one takes the values over", (session) => {
+  const { binding } = nodeBackend();
+  nodeBackend().binding = Object.create(binding, { extendSavedModel: { value: undefined } });
+  try {
+    const v = variable(session, "v", [1]), w = variable(session, "w", [5]);
+    const grow = compile((x) => {
+      addTo(v, tf.sum(x).reshape([1]));
+      return [x];
+    }, session);
+    grow(tf.ones([1]));
+    grow(tf.ones([2]));
+    w.assign(vector(6));
+    const late = variable(session, "late", [.5]);
+    const join = compile(() => {
+      late.assign(tf.add(tf.add(v, w), late) as tf.Tensor1D);
+      return [late];
+    }, session);
+    assert.deepEqual(numbers(join()[0]), [10.5]);
+    assert.deepEqual([v, w, late].map((one) => numbers(one)[0]), [4, 6, 10.5]);
+  } finally {
+    nodeBackend().binding = binding;
+  }
 });
 
 /** 1 - beta^t for t up to 30. */
@@ -383,18 +333,17 @@ function handWritten(
   return { w, m, v };
 }
 
-/** A step of AdamW on sum((w - target)^2), guarded by `good`; inputs: step, good, poison. */
+/** A step of AdamW on sum((w - target)^2), guarded by `good` if given; inputs: step, poison, good. */
 function adamStep(session: Session, start: number[], decay: number) {
   const [w, m, v] = ["w", "m", "v"].map((name) =>
     variable(session, name, name === "w" ? start : start.map(() => 0))
   );
-  const run: TensorFunction = (step, good, poison) => {
+  const run: TensorFunction = (step, poison, good?: tf.Tensor) => {
     const { grads, value } = tf.variableGrads(
       () => tf.mul(tf.sum(tf.square(tf.sub(w, vector(1, -1, 2)))), poison).asScalar(),
       [w],
     );
-    const finite = tf.logicalAnd(good, tf.isFinite(value)) as tf.Scalar;
-    onlyIf(finite, () =>
+    const change = () =>
       updateAdam({ variable: w, first: m, second: v }, grads[w.name], {
         learningRate: tf.scalar(.05),
         beta1: tf.scalar(BETA1),
@@ -403,7 +352,9 @@ function adamStep(session: Session, start: number[], decay: number) {
         correction2: tf.gather(tf.tensor1d(corrections(BETA2)), step).asScalar(),
         epsilon: tf.scalar(EPSILON),
         decay: decay > 0 ? tf.scalar(.05 * decay) : undefined,
-      }));
+      });
+    if (good === undefined) change();
+    else onlyIf(tf.logicalAnd(good, tf.isFinite(value)) as tf.Scalar, change);
     return [value];
   };
   return { run, variables: [w, m, v] };
@@ -420,8 +371,8 @@ for (const decay of [0, .1]) {
     const plain = adamStep(other, start, decay);
     const compiled = compile(run, session), uncompiled = compile(plain.run, undefined);
     for (let step = 1; step <= 20; step++) {
-      compiled(count(step), yes(), tf.scalar(1));
-      uncompiled(count(step), yes(), tf.scalar(1));
+      compiled(count(step), tf.scalar(1), yes());
+      uncompiled(count(step), tf.scalar(1));
     }
     const target = [1, -1, 2];
     const { w, m, v } = handWritten(start, (w) => w.map((w, i) => 2 * (w - target[i])), {
@@ -442,62 +393,29 @@ for (const decay of [0, .1]) {
 test("onlyIf() leaves weights and moments bit for bit where its condition fails", (session) => {
   const { run, variables } = adamStep(session, [.3, -.7, 5], .1);
   const step = compile(run, session);
-  for (let t = 1; t <= 3; t++) step(count(t), yes(), tf.scalar(1));
+  for (let t = 1; t <= 3; t++) step(count(t), tf.scalar(1), yes());
   const bits = () => variables.map((v) => [...new Uint32Array(v.dataSync().slice().buffer)]);
   const before = bits();
-  step(count(4), no(), tf.scalar(1));
+  step(count(4), tf.scalar(1), no());
   assert.deepEqual(bits(), before);
-  const [loss] = step(count(4), yes(), tf.scalar(NaN));
+  const [loss] = step(count(4), tf.scalar(NaN), yes());
   assert.ok(Number.isNaN(numbers(loss)[0]));
-  step(count(4), yes(), tf.scalar(Infinity));
+  step(count(4), tf.scalar(Infinity), yes());
   assert.deepEqual(bits(), before);
-  step(count(4), yes(), tf.scalar(1));
+  step(count(4), tf.scalar(1), yes());
   assert.ok(bits().every((now, i) => now.some((word, k) => word !== before[i][k])));
-});
-
-test("onlyIf() refuses an assignment, which a graph can't leave undone", (session) => {
-  const v = variable(session, "v", [1]);
-  const run = compile((x) => {
-    onlyIf(tf.greater(x, 0).asScalar(), () => v.assign(tf.neg(v) as tf.Tensor1D));
-    return [];
-  }, session);
-  assert.throws(() => run(tf.scalar(1)), /Cannot record an assignment to v under a condition/);
-  assert.deepEqual(numbers(v), [1]);
-});
-
-Deno.test("onlyIf() outside of a graph reads no condition, and refuses an assignment", async () => {
-  const v = tf.variable(tf.tensor1d([1, NaN]));
-  const change = compile((flag) => {
-    onlyIf(flag as tf.Scalar, () => addTo(v, tf.tensor1d([2, 2])));
-    return [];
-  }, undefined);
-  const { dataSync } = tf.Tensor.prototype;
-  tf.Tensor.prototype.dataSync = () => assert.fail("it waits for the condition");
-  try {
-    change(tf.scalar(false));
-    change(tf.scalar(true));
-    change(tf.scalar(false));
-  } finally {
-    tf.Tensor.prototype.dataSync = dataSync;
-  }
-  assert.deepEqual([...await v.data()], [3, NaN]);
-  assert.throws(
-    () => onlyIf(tf.scalar(true), () => v.assign(tf.tensor1d([0, 0]))),
-    /Cannot assign to .* under a condition: expected changes by updateAdam or addTo/,
-  );
-  v.dispose();
 });
 
 test("a snapshot stays as it was while the variables restored from it are trained", (session) => {
   const { run, variables: [w, m, v] } = adamStep(session, [1, 2, 3], .1);
   const step = compile(run, session);
-  step(count(1), yes(), tf.scalar(1));
+  step(count(1), tf.scalar(1), yes());
   const snapshot = [w, m, v].map((variable) => tf.tensor1d(variable.dataSync().slice()));
   const kept = snapshot.map(numbers);
   const ends: number[][] = [];
   for (let round = 0; round < 2; round++) {
     [w, m, v].forEach((variable, i) => variable.assign(snapshot[i]));
-    for (let t = 2; t <= 21; t++) step(count(t), yes(), tf.scalar(1));
+    for (let t = 2; t <= 21; t++) step(count(t), tf.scalar(1), yes());
     assert.deepEqual(snapshot.map(numbers), kept);
     ends.push(numbers(w));
   }
@@ -505,69 +423,51 @@ test("a snapshot stays as it was while the variables restored from it are traine
   assert.deepEqual(ends[1], ends[0]);
 });
 
-test("bind() gives a name to a new variable; the former one keeps its value and leaves", (session) => {
+test("bind() gives a name to a new variable, and graphs change that one", (session) => {
   const old = variable(session, "v", [1]);
   const run = compile(() => {
     addTo(session.variables.get("v")!, tf.ones([1]));
-    return [];
+    return [tf.scalar(0)];
   }, session);
   run();
+  assert.deepEqual(numbers(old), [2]);
+  old.dispose();
   const next = variable(session, "v", [10]);
   run();
   run();
-  assert.deepEqual([numbers(old), numbers(next)], [[2], [12]]);
-  old.dispose();
-  assert.throws(
-    () => variable(session, "v", [1, 2]),
-    /Cannot bind v: expected float32\[1\], as the variable before; found float32\[2\]/,
-  );
-  const whole = tf.variable(tf.tensor1d([1], "int32"));
-  assert.throws(() => session.bind("v", whole), /found int32\[1\]; use another name/);
-  assert.throws(() => session.bind("a,b", whole), /Cannot bind a,b: expected a name of letters/);
-  whole.dispose();
-  assert.throws(() => session.bind("w", whole), /Cannot bind w: the variable was disposed/);
+  assert.deepEqual(numbers(next), [12]);
 });
 
-test("free() gives the session's memory back; values, names and graphs stay", (session) => {
+test("free() gives a disposed variable's memory back; names and graphs stay", (session) => {
   const v = variable(session, "moment/v", [1]);
   const run = compile(() => {
     addTo(v, tf.ones([1]));
-    return [];
+    return [tf.scalar(0)];
   }, session);
   run();
-  session.free(["moment/v", "moment/unknown"]);
-  assert.deepEqual(numbers(v), [2]);
-  run();
-  assert.deepEqual(numbers(v), [3]);
   v.dispose();
-  session.free(["moment/v"]);
+  session.free(["moment/v", "moment/unknown"]);
   assert.throws(() => run(), /Cannot run the graph: the variable moment\/v was disposed; bind/);
   const next = variable(session, "moment/v", [7]);
   run();
   assert.deepEqual(numbers(next), [8]);
 });
 
-test("dispose() leaves the variables their values, and the session is used no more", (session) => {
+test("a session that was disposed is used no more", (session) => {
   const v = variable(session, "v", [1]);
-  const run = compile(() => {
-    addTo(v, tf.ones([1]));
-    return [];
-  }, session);
-  run();
+  const run = compile((x) => [tf.mul(x, v)], session);
+  assert.deepEqual(numbers(run(vector(3))[0]), [3]);
   session.dispose();
-  assert.deepEqual(numbers(v), [2]);
-  assert.throws(() => run(), /Cannot run a graph: the session was disposed; make another/);
+  assert.throws(() => run(vector(3)), /Cannot run a graph: the session was disposed; make another/);
   assert.throws(() => session.bind("w", v), /Cannot bind a variable: the session was disposed/);
-  const next = new Session();
-  next.bind("v", v);
-  const again = compile(() => {
-    addTo(v, tf.ones([1]));
-    return [];
-  }, next);
-  again();
-  next.dispose();
-  assert.deepEqual(numbers(v), [3]);
   v.dispose();
+});
+
+test("onlyIf() outside of a graph is refused, for nothing would wait for the condition", () => {
+  assert.throws(
+    () => onlyIf(tf.scalar(true), () => assert.fail("it changes")),
+    /Cannot change under a condition: expected a function that is being compiled; found none/,
+  );
 });
 
 test("two sessions with the same names have variables of their own", (session) => {
@@ -576,7 +476,7 @@ test("two sessions with the same names have variables of their own", (session) =
   const grow = (session: Session, v: tf.Variable) =>
     compile(() => {
       addTo(v, tf.ones([1]));
-      return [];
+      return [tf.scalar(0)];
     }, session);
   const [a, b] = [grow(session, mine), grow(other, theirs)];
   a();
@@ -613,7 +513,10 @@ test("reading a value while compiling is refused with the place that read", (ses
 
 test("an operation without a shape rule is refused by its name", (session) => {
   const run = compile((x) => [tf.diag(x)], session);
-  assert.throws(() => run(vector(1, 2)), /Cannot record Diag: expected one of Abs, .*uncompiled/);
+  assert.throws(
+    () => run(vector(1, 2)),
+    /Cannot record Diag at .*compile\.test\.ts:\d+:\d+\)?: expected one of Add, .*shapes\.ts/,
+  );
 });
 
 test("an axis or shape that was computed is refused", (session) => {
@@ -634,16 +537,25 @@ test("a variable that is not the session's is refused, and keeps its value", (se
   assert.throws(() => read(vector(1)), /Cannot read the variable .* at .*compile\.test\.ts/);
   const write = compile((x) => {
     stranger.assign(x as tf.Tensor1D);
-    return [];
+    return [tf.scalar(0)];
   }, session);
-  assert.throws(() => write(vector(1)), /Cannot assign to the variable/);
+  assert.throws(
+    () => write(vector(1)),
+    /Cannot make the variable .* or assign to it while tracing/,
+  );
   const change = compile((x) => {
     addTo(stranger, x);
-    return [];
+    return [tf.scalar(0)];
   }, session);
-  assert.throws(() => change(vector(1)), /expected a variable of the compiled function/);
+  assert.throws(
+    () => change(vector(1)),
+    /Cannot record AssignAddVariableOp: expected a variable of the session .* at .*compile/,
+  );
   const make = compile((x) => [tf.mul(tf.variable(x, true, "made inside"), 2)], session);
-  assert.throws(() => make(vector(1)), /Cannot make the variable made inside while tracing/);
+  assert.throws(
+    () => make(vector(1)),
+    /Cannot make the variable made inside or assign to it while tracing/,
+  );
   assert.deepEqual(numbers(stranger), [5]);
   assert.equal(tf.engine().registeredVariables["made inside"], undefined);
   stranger.dispose();
@@ -654,18 +566,13 @@ test("a variable is not both assigned and changed in place by one run", (session
   const run = compile(() => {
     v.assign(vector(2));
     addTo(v, vector(1));
-    return [];
+    return [tf.scalar(0)];
   }, session);
-  assert.throws(() => run(), /expected v as the step found it; it was assigned before/);
+  assert.throws(
+    () => run(),
+    /expected a variable of the session that was not assigned before; found v at .*compile/,
+  );
   assert.deepEqual(numbers(v), [1]);
-});
-
-test("a tensor that a traced function let out is refused elsewhere", (session) => {
-  let out: tf.Tensor | undefined;
-  compile((x) => [out = tf.keep(tf.neg(x))], session)(vector(1));
-  const run = compile((x) => [tf.add(x, out!)], session);
-  assert.throws(() => run(vector(1)), /a tensor of another traced function at .*compile\.test/);
-  out!.dispose();
 });
 
 test("a constant that is too large is refused with its size", (session) => {
@@ -679,27 +586,6 @@ test("a constant that is too large is refused with its size", (session) => {
   );
   // The session goes on without it.
   assert.deepEqual(numbers(compile((x) => [tf.neg(x)], session)(vector(1))[0]), [-1]);
-});
-
-test("a graph that TensorFlow can't read for its size is refused before it is built", () => {
-  const values = new Float32Array(1000);
-  const node = (name: string): GraphNode => ({
-    name,
-    operation: "Const",
-    inputs: [],
-    attributes: [{
-      name: "value",
-      type: TENSOR_ATTRIBUTE,
-      value: { dtype: 1, shape: [1000], values },
-    }],
-  });
-  const { binding } = nodeBackend();
-  const nodes = [node("a"), node("b")];
-  assert.ok(savedModel(nodes, binding, { limit: 10_000 }).length > 0);
-  assert.throws(
-    () => savedModel(nodes, binding, { limit: 9000 }),
-    /graph of about 9024 bytes, 8000 of them in 2 constants: TensorFlow reads at most 9000; make/,
-  );
 });
 
 test("a run that fails names the operation, the place and the reason; the session goes on", (session) => {
@@ -724,7 +610,7 @@ test("500 runs keep the number of tensors and the memory", (session) => {
   const size = 250_000; // a leak of one variable a run would be 500 MB
   const v = variable(session, "v", new Array(size).fill(0));
   const run = compile((x) => {
-    addTo(v, tf.mul(tf.onesLike(v), x));
+    addTo(v, tf.mul(tf.ones([size]), x));
     return [tf.sum(x)];
   }, session);
   const step = () =>

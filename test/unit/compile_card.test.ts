@@ -7,7 +7,8 @@ import { Trainer } from "../../lib/model/trainer.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { openBackend, processesAtOnce } from "../../lib/platform/runtime/backend.ts";
 import { type Binding, nodeBackend, usesCard } from "../../lib/platform/compile/backend.ts";
-import { compile, Session } from "../../lib/platform/compile/mod.ts";
+import { compile } from "../../lib/platform/compile/compile.ts";
+import { Session } from "../../lib/platform/compile/session.ts";
 import { nativeState } from "../../lib/platform/native/native.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
@@ -67,7 +68,7 @@ test("a session on a card is loaded once, whatever shapes are read and trained o
   const read = compile((x) => [tf.sum(tf.mul(x, w), -1)], session);
   const train = compile((x) => {
     w.assign(tf.add(w, tf.sum(x, 0)) as tf.Tensor1D);
-    return [];
+    return [x];
   }, session);
   const rows = (n: number) => tf.tidy(() => tf.mul(tf.ones([n, 2]), 1));
   session.bind("w", w);

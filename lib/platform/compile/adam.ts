@@ -1,8 +1,10 @@
-/** Changes of variables by AdamW and by sums: TensorFlow's own in-place operations in a graph, plain operations elsewhere. */
+/**
+ * Changes of variables by AdamW and by sums: TensorFlow's own in-place operations in a graph, plain
+ * operations elsewhere.
+ */
 import * as tf from "@tensorflow/tfjs";
 import { activeTrace } from "./active.ts";
 import { isNative, nodeBackend, typed } from "./backend.ts";
-import { everyVariable } from "./held.ts";
 
 export interface AdamState {
   variable: tf.Variable;
@@ -57,54 +59,30 @@ export function updateAdam(
     const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), tf.sub(1, beta2)));
     const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(v), epsilon));
     const kept = decay === undefined ? variable : tf.sub(variable, tf.mul(variable, decay));
-    assign([[first, m], [second, v], [variable, tf.sub(kept, step)]]);
+    first.assign(m);
+    second.assign(v);
+    variable.assign(tf.sub(kept, step));
   });
 }
 
-/** The condition under which assignments count, and the variables that were assigned under it. */
-let held: { condition: tf.Scalar; assigned: Set<tf.Variable> } | undefined;
-
 /**
- * Makes the changes of `updateAdam` and `addTo` count where the condition holds: in a graph they run only
- * then; elsewhere they are computed, and each variable takes the new value or keeps its own. The condition
- * is never read in JavaScript, which WebGPU could not wait for.
- * @param condition a boolean scalar
- * @throws where `change` assigns to a variable itself, or within another condition
+ * In a function that is being compiled: the changes of `updateAdam` and `addTo` run only where the condition
+ * (a boolean scalar) holds.
  */
 export function onlyIf(condition: tf.Scalar, change: () => void): void {
-  if (activeTrace !== undefined) return activeTrace.guard(condition, change);
-  if (held !== undefined) throw new Error("Cannot change under a condition inside a condition");
-  const before = new Map(everyVariable().map((variable) => [variable, variable.dataId]));
-  const { assigned } = held = { condition, assigned: new Set<tf.Variable>() };
-  try {
-    change();
-  } finally {
-    held = undefined;
-  }
-  for (const [variable, dataId] of before) {
-    if (variable.dataId === dataId || assigned.has(variable)) continue;
+  if (activeTrace === undefined) {
     throw new Error(
-      `Cannot assign to ${variable.name} under a condition: expected changes by updateAdam or addTo; ` +
-        "assign tf.where(condition, changed, variable) outside of it",
+      "Cannot change under a condition: expected a function that is being compiled; found none; " +
+        "read the condition first",
     );
   }
-}
-
-/** Assigns values to variables of one shape; under a condition, where it holds. */
-function assign(changes: [tf.Variable, tf.Tensor][]): void {
-  const [[{ shape }]] = changes;
-  // Faster than tf.broadcastTo, which tiles.
-  const holds = held && tf.logicalAnd(held.condition, tf.fill(shape, 1, "bool"));
-  for (const [variable, value] of changes) {
-    variable.assign(holds === undefined ? value : tf.where(holds, value, variable));
-    held?.assigned.add(variable);
-  }
+  activeTrace.guard(condition, change);
 }
 
 /** variable += value; in a graph without a copy of the variable. */
 export function addTo(variable: tf.Variable, value: tf.Tensor): void {
   if (activeTrace === undefined) {
-    return tf.tidy(() => assign([[variable, tf.add(variable, value)]]));
+    return tf.tidy(() => variable.assign(tf.add(variable, value)));
   }
   activeTrace.changeInPlace("AssignAddVariableOp", {
     changed: [variable],

@@ -30,7 +30,6 @@ export interface TensorData {
 
 export interface Binding {
   [constant: `TF_${string}`]: number;
-  executeOp(name: string, attributes: Attribute[], ids: number[], outputs: number): Handle[];
   deleteTensor(id: number): void;
   tensorDataSync(id: number): tf.TypedArray;
   loadSavedModel(folder: string, tags: string): number;
@@ -49,7 +48,6 @@ export interface NodeBackend extends tf.KernelBackend {
   tensorMap: {
     get(dataId: object): TensorData;
     set(dataId: object, data: TensorData): void;
-    has(dataId: object): boolean;
   };
   getInputTensorIds(tensors: tf.TensorInfo[]): number[];
   createOutputTensor(handle: Handle): tf.Tensor;

@@ -1,8 +1,15 @@
-/** Functions over a session's variables, compiled where there is one. */
+/**
+ * What tf.function is to Python, for tfjs-node: a tfjs function becomes one TensorFlow graph, run by one
+ * call. On other backends it runs as it is.
+ *
+ * The function is run once on symbols: what it asks the backend for becomes the graph, gradients and
+ * assignments included, and nothing is computed meanwhile. Variables live in a TensorFlow session and
+ * change in place; a tf.Variable shows the value that the session has. A graph is made anew in every
+ * process: what isn't stored can't be stale.
+ */
 import * as tf from "@tensorflow/tfjs";
-import { activeTrace } from "./active.ts";
 import { isNative } from "./backend.ts";
-import { checkResults, type Graph, type GraphSession, type TensorFunction } from "./graph.ts";
+import type { Graph, GraphSession, Specification, TensorFunction } from "./graph.ts";
 
 let makeSession: (() => GraphSession) | undefined;
 
@@ -20,35 +27,19 @@ export function newSession(): GraphSession | undefined {
  * Compiles `run` over the session's variables: a graph for every combination of the inputs' shapes and
  * types. The function may read the variables, assign to them and compute gradients; numbers that it
  * takes from JavaScript (random ones too) are fixed at the first call, so what changes must be an input.
- * Called from within a function that is being compiled, it becomes part of that function's graph.
  * @param session without one (or on another backend than tensorflow) the function runs uncompiled
  * @returns a function whose results are its caller's to dispose
  */
 export function compile(run: TensorFunction, session: GraphSession | undefined): TensorFunction {
-  if (session === undefined || !isNative()) return (...inputs) => runOnce(run, inputs);
+  if (session === undefined || !isNative()) return (...inputs) => tf.tidy(() => run(...inputs));
   const graphs = new Map<string, Graph>();
   return (...inputs) => {
-    if (activeTrace !== undefined) return run(...inputs);
     const key = inputs.map(({ shape, dtype }) => `${dtype}[${shape}]`).join();
     let graph = graphs.get(key);
     if (graph === undefined) {
-      const specifications = inputs.map(({ shape, dtype }) => ({ shape, dtype: supported(dtype) }));
-      graphs.set(key, graph = session.add(run, specifications));
+      const specifications = inputs.map(({ shape, dtype }) => ({ shape, dtype }));
+      graphs.set(key, graph = session.add(run, specifications as Specification[]));
     }
     return session.call(graph, inputs);
   };
-}
-
-/** As compiled: what comes back is never an input or a variable itself. */
-function runOnce(run: TensorFunction, inputs: tf.Tensor[]): tf.Tensor[] {
-  return tf.tidy(() =>
-    checkResults(run(...inputs)).map((result) =>
-      result instanceof tf.Variable || inputs.includes(result) ? result.clone() : result
-    )
-  );
-}
-
-function supported(dtype: tf.DataType): "float32" | "int32" | "bool" {
-  if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
-  throw new Error(`Cannot compile for an input of ${dtype}: expected float32, int32 or bool`);
 }

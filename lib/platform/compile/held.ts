@@ -22,16 +22,11 @@ export class HeldVariables {
    */
   refuseOthers(own: ReadonlyMap<tf.Variable, string>): void {
     for (const variable of everyVariable()) {
-      const data = this.#data.get(variable);
-      if (data === undefined) {
-        throw new Error(
-          `Cannot make the variable ${variable.name} while tracing: expected variables that stay ` +
-            "from step to step; make it before, and bind it to the session",
-        );
-      }
-      if (own.has(variable) || variable.dataId === data.dataId) continue;
+      const isUnchanged = this.#data.get(variable)?.dataId === variable.dataId;
+      if (isUnchanged || own.has(variable)) continue;
       throw new Error(
-        `Cannot assign to the variable ${variable.name}: expected one of the session's; bind it first`,
+        `Cannot make the variable ${variable.name} or assign to it while tracing: expected one of ` +
+          "the session's; make it before, and bind it",
       );
     }
   }
@@ -46,6 +41,6 @@ export class HeldVariables {
   }
 }
 
-export function everyVariable(): tf.Variable[] {
+function everyVariable(): tf.Variable[] {
   return Object.values(tf.engine().registeredVariables);
 }

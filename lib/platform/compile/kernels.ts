@@ -21,7 +21,6 @@ const gather: tf.KernelFunc = ({ inputs, attrs, backend }) => {
 /** Puts them in place; call it once the native backend is loaded. */
 export function registerTraceableKernels(): void {
   const place = { kernelName: tf.GatherV2, backendName: "tensorflow" };
-  if (tf.getKernel(place.kernelName, place.backendName) === undefined) return;
   tf.unregisterKernel(place.kernelName, place.backendName);
   tf.registerKernel({ ...place, kernelFunc: gather });
 }

@@ -1,5 +1,5 @@
 /** Compiled functions over one set of variables. */
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import { type Handle, nodeBackend } from "./backend.ts";
 import { attachSessions } from "./compile.ts";
 import type { Graph, GraphNode, GraphSession, Specification, TensorFunction } from "./graph.ts";
@@ -69,9 +69,7 @@ export class Session implements GraphSession {
       const outputs = session === undefined
         ? this.#store.run(graph, inputs)
         : this.#read(session, graph, inputs);
-      const tensors = outputs.map((handle) => nodeBackend().createOutputTensor(handle));
-      if (graph.results === 0) tf.dispose(tensors.splice(0));
-      return tensors;
+      return outputs.map((handle) => nodeBackend().createOutputTensor(handle));
     } catch (error) {
       throw this.#explain(graph, error as Error);
     }

@@ -10,7 +10,6 @@ import { type ActiveTrace, activeTrace, setActiveTrace } from "./active.ts";
 import type { Attribute, Handle, NodeBackend } from "./backend.ts";
 import { dataTypes, nodeBackend, typed } from "./backend.ts";
 import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
-import { checkResults, graphOperation } from "./graph.ts";
 import { HeldVariables } from "./held.ts";
 import { NodeList } from "./nodes.ts";
 import { caller } from "./place.ts";
@@ -25,6 +24,9 @@ export interface TraceOptions {
 
 /** The node that holds a variable's handle; shared by all graphs of a session. */
 export const handleName = (variable: string) => `variable/${variable}`;
+
+/** Names of MatMul's attributes by those of BatchMatMulV2. */
+const MATMUL: Record<string, string> = { adj_x: "transpose_a", adj_y: "transpose_b" };
 
 interface Output {
   name: string;
@@ -85,14 +87,12 @@ export class Trace implements ActiveTrace {
       ]);
       return { name, tensor: this.#symbol(`${name}:0`, { shape, dtype: dataTypes[dtype] }) };
     });
-    const results = checkResults(run(...inputs.map(({ tensor }) => tensor)));
+    const results = run(...inputs.map(({ tensor }) => tensor));
     // All are read before any is written: one variable may be assigned another's value.
     const assigned = [...this.#variables]
       .filter(([name, variable]) => this.#byDataId.get(variable.dataId) !== name)
       .map(([name, variable]) => ({ name, variable, value: this.#output(variable).name }));
-    // A fetch is a tensor; without a result there must be one to wait for the changes.
-    const values = (results.length > 0 ? results : [tf.scalar(0)])
-      .map((tensor) => ({ tensor, value: this.#output(tensor).name }));
+    const values = results.map((tensor) => ({ tensor, value: this.#output(tensor).name }));
     for (const { name, variable, value } of assigned) {
       const sources = [`${handleName(name)}:0`, value, ...this.#before([name])];
       const node = this.#nodes.add("AssignVariableOp", sources, [typed("dtype", variable.dtype)]);
@@ -108,7 +108,6 @@ export class Trace implements ActiveTrace {
       nodes: this.#nodes.list,
       inputs: inputs.map(({ name }) => name),
       outputs,
-      results: results.length,
       reads: this.#read,
       changed: new Set(this.#changed.keys()),
     };
@@ -171,15 +170,16 @@ export class Trace implements ActiveTrace {
         return value;
       },
     });
-    const known = graphOperation(name, attributes, shaped);
     // tfjs casts floats to floats in every mean.
     if (name === "Cast" && shaped[0].dtype === shapes[0].dtype) {
       return [this.#symbol(sources[0].name, shapes[0])];
     }
+    // A product of two matrices as MatMul, which TensorFlow's optimizer knows how to fuse.
+    const isMatMul = name === "BatchMatMulV2" && shaped.every(({ shape }) => shape.length === 2);
     const node = this.#nodes.addOnce(
-      known.operation,
+      isMatMul ? "MatMul" : name,
       sources.map(({ name }) => name),
-      known.attributes,
+      isMatMul ? attributes.map((a) => ({ ...a, name: MATMUL[a.name] ?? a.name })) : attributes,
     );
     return shapes.map((shape, i) => this.#symbol(`${node}:${i}`, shape));
   }
@@ -198,15 +198,8 @@ export class Trace implements ActiveTrace {
       );
     }
     const { values, id } = this.#backend.tensorMap.get(tensor.dataId);
-    if (values === null && id < 0) {
-      throw new Error(
-        `Cannot record an operation on a tensor of another traced function${caller()}: ` +
-          "it has no value; return it from there and pass it as an input here",
-      );
-    }
     // A copy, for the array that a tensor was made of is the caller's.
-    const array = values?.slice() ?? this.#backend.binding.tensorDataSync(id);
-    const constant = toTyped(array, tensor.dtype);
+    const constant = values?.slice() ?? this.#backend.binding.tensorDataSync(id);
     const { dtype, shape } = tensor;
     const name = this.#nodes.constant({ dtype: dataTypes[dtype], shape, values: constant });
     const output = { name: `${name}:0`, constant };
@@ -246,19 +239,11 @@ export class Trace implements ActiveTrace {
   ): void {
     const names = changed.map((variable) => {
       const name = this.#names.get(variable);
-      if (name === undefined) {
-        throw new Error(
-          `Cannot record ${operation}: expected a variable of the compiled function; ` +
-            `found ${variable.name}; add it to its variables`,
-        );
-      }
-      if (this.#byDataId.get(variable.dataId) !== name) {
-        throw new Error(
-          `Cannot record ${operation}: expected ${name} as the step found it; ` +
-            `it was assigned before${caller()}; change it in one way`,
-        );
-      }
-      return name;
+      if (name !== undefined && this.#byDataId.get(variable.dataId) === name) return name;
+      throw new Error(
+        `Cannot record ${operation}: expected a variable of the session that was not assigned ` +
+          `before; found ${name ?? variable.name}${caller()}; bind it, or change it in one way`,
+      );
     });
     const values = inputs.map((input) => this.#output(input).name);
     const node = this.#nodes.add(operation, [
@@ -283,42 +268,23 @@ export class Trace implements ActiveTrace {
    * TensorFlow's Switch leaves what waits for its untaken side undone; Merge goes on after either.
    */
   guard(condition: tf.Scalar, change: () => void): void {
-    if (this.#guard !== undefined) throw new Error("Cannot record a condition inside a condition");
     const flag = this.#output(condition).name;
     const type = typed("T", condition.dtype);
     const way = this.#nodes.add("Switch", [flag, flag], [type]);
     this.#guard = this.#nodes.add("Identity", [`${way}:1`], [type]);
     const before = new Map(this.#changed);
-    const data = new Map([...this.#variables.values()].map((one) => [one, one.dataId]));
-    try {
-      change();
-    } finally {
-      const changes = [...this.#changed].filter(([name, node]) => before.get(name) !== node);
-      const done = this.#nodes.add(
-        "Identity",
-        [`${this.#guard}:0`, ...changes.map(([, node]) => `^${node}`)],
-        [type],
-      );
-      const merged = this.#nodes.add("Merge", [`${way}:0`, `${done}:0`], [
-        type,
-        { name: "N", type: this.#backend.binding.TF_ATTR_INT, value: 2 },
-      ]);
-      for (const [name] of changes) this.#changed.set(name, merged);
-      this.#guard = undefined;
-    }
-    for (const [name, variable] of this.#variables) {
-      if (variable.dataId === data.get(variable)) continue;
-      throw new Error(
-        `Cannot record an assignment to ${name} under a condition: expected changes in place; ` +
-          "assign tf.where(condition, changed, variable) outside of it",
-      );
-    }
+    change();
+    const changes = [...this.#changed].filter(([name, node]) => before.get(name) !== node);
+    const done = this.#nodes.add(
+      "Identity",
+      [`${this.#guard}:0`, ...changes.map(([, node]) => `^${node}`)],
+      [type],
+    );
+    const merged = this.#nodes.add("Merge", [`${way}:0`, `${done}:0`], [
+      type,
+      { name: "N", type: this.#backend.binding.TF_ATTR_INT, value: 2 },
+    ]);
+    for (const [name] of changes) this.#changed.set(name, merged);
+    this.#guard = undefined;
   }
-}
-
-function toTyped(values: tf.TypedArray, dtype: tf.DataType): tf.TypedArray {
-  const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
-  const array = arrays[dtype as keyof typeof arrays];
-  if (array !== undefined) return values instanceof array ? values : array.from(values);
-  throw new Error(`Cannot record a constant: expected float32, int32 or bool; found ${dtype}`);
 }

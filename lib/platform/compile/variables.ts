@@ -3,8 +3,8 @@
  *
  * A session holds every graph that changes them; a new one is added to it. With an addon that can't, it
  * makes a new session, and the variables move over (their buffers are handed on; those on a graphics card
- * are copied out and in). The tf.Variable stays the door for JavaScript: its
- * value is fetched when it is read, and sent when it was assigned.
+ * are copied out and in). The tf.Variable stays the door for JavaScript: its value is fetched when it is
+ * read, and sent when it was assigned; a clone of it shows later values too.
  */
 import * as tf from "@tensorflow/tfjs";
 import { dataTypes, type Handle, nodeBackend, typed } from "./backend.ts";
@@ -21,8 +21,8 @@ interface Slot {
   mirror?: Mirror;
 }
 
-/** What a name must be to become part of nodes' names. */
-const VARIABLE_NAME = /^[A-Za-z0-9_.\-/]+$/;
+/** Whether the session's value is the variable's. */
+const isHeld = ({ variable, dataId }: Slot) => !variable.isDisposed && variable.dataId === dataId;
 
 export class VariableStore {
   readonly #slots = new Map<string, Slot>();
@@ -37,39 +37,15 @@ export class VariableStore {
     return new Map(living.map(({ name, variable }) => [name, variable]));
   }
 
-  /**
-   * Puts a variable under a name. A variable that had the name keeps its value and leaves.
-   * @throws where the shape or type differs from that of the variable that had the name
-   */
+  /** Puts a variable under a name; one that had it, of the same shape and type, leaves. */
   bind(name: string, variable: tf.Variable): void {
-    if (variable.isDisposed) throw new Error(`Cannot bind ${name}: the variable was disposed`);
-    if (!VARIABLE_NAME.test(name)) {
-      throw new Error(
-        `Cannot bind ${name}: expected a name of letters, digits, "_", ".", "-" and "/"`,
-      );
-    }
-    const slot = this.#slots.get(name);
-    if (slot?.variable === variable) return;
-    if (slot !== undefined) {
-      const [former, own] = [slot.variable, variable].map((one) => `${one.dtype}[${one.shape}]`);
-      if (former !== own) {
-        throw new Error(
-          `Cannot bind ${name}: expected ${former}, as the variable before; found ${own}; use another name`,
-        );
-      }
-      this.#bring(slot);
-    }
-    this.#slots.set(name, { name, variable });
+    if (this.#slots.get(name)?.variable !== variable) this.#slots.set(name, { name, variable });
   }
 
-  /**
-   * Frees variables' memory in the session. Variables that live keep their values; names and graphs
-   * stay for the next `bind` or `call`.
-   */
+  /** Frees disposed variables' memory in the session; names and graphs stay for the next `bind`. */
   free(names: readonly string[]): void {
     const slots = names.map((name) => this.#slots.get(name)!).filter((slot) => slot?.dataId);
     if (slots.length === 0) return;
-    for (const slot of slots) this.#bring(slot);
     this.#run([], [], slots.map(({ name }) => clearName(name)))
       .forEach(({ id }) => nodeBackend().binding.deleteTensor(id));
     for (const slot of slots) slot.dataId = slot.mirror = undefined;
@@ -103,12 +79,10 @@ export class VariableStore {
       ...graphs.flatMap(({ nodes }) => nodes),
     ]);
     const former = this.#session;
-    for (const slot of this.#slots.values()) this.#bring(slot); // from the former session
+    const held = [...this.#slots.values()].filter(isHeld);
+    for (const { mirror } of held) mirror!.pull(); // from the former session
     this.#session = session;
     if (former !== undefined) nodeBackend().binding.deleteSavedModel(former);
-    const held = [...this.#slots.values()].filter(({ variable, dataId }) =>
-      !variable.isDisposed && variable.dataId === dataId
-    );
     this.#assign(held.map(({ name, mirror }) => [name, mirror!.id]));
     for (const { mirror } of held) mirror!.drop();
   }
@@ -116,16 +90,9 @@ export class VariableStore {
   /** One run of a graph of the session: its outputs, and its variables changed. */
   run(graph: Graph, inputs: tf.Tensor[]): Handle[] {
     this.#send([...graph.reads.keys(), ...graph.changed]);
-    const changed = [...graph.changed].map((name) => this.#slots.get(name)!);
-    for (const slot of changed) this.#part(slot);
-    const ids = nodeBackend().getInputTensorIds(inputs);
     // Let go of the values first, or TensorFlow copies what it is about to change.
-    for (const { mirror } of changed) if (!ids.includes(mirror!.id)) mirror!.drop();
-    try {
-      return this.#run(ids, graph.inputs, graph.outputs);
-    } finally {
-      for (const { mirror } of changed) mirror!.drop();
-    }
+    for (const name of graph.changed) this.#slots.get(name)!.mirror!.drop();
+    return this.#run(nodeBackend().getInputTensorIds(inputs), graph.inputs, graph.outputs);
   }
 
   /** The living variables of these names. */
@@ -139,9 +106,8 @@ export class VariableStore {
     });
   }
 
-  /** Ends the session; the variables that live keep their values. */
+  /** Ends the session, and with it the values that were not read. */
   dispose(): void {
-    for (const slot of this.#slots.values()) this.#bring(slot);
     if (this.#session !== undefined) nodeBackend().binding.deleteSavedModel(this.#session);
     this.#session = undefined;
     this.#slots.clear();
@@ -149,22 +115,6 @@ export class VariableStore {
 
   #run(ids: number[], inputs: string[], outputs: string[]): Handle[] {
     return runGraph(this.#session!, { ids, inputs, outputs });
-  }
-
-  /** Whether somebody can still ask for the session's value: the variable, or a clone of it. */
-  #isWanted({ dataId }: Slot): boolean {
-    return dataId !== undefined && nodeBackend().tensorMap.has(dataId);
-  }
-
-  #bring(slot: Slot): void {
-    if (this.#isWanted(slot)) slot.mirror!.pull();
-  }
-
-  /** Before the session's value changes: clones of the variable keep the one that they were made of. */
-  #part(slot: Slot): void {
-    if (slot.mirror!.refCount === 1) return;
-    slot.mirror!.pull();
-    this.#follow(slot);
   }
 
   /** Assigns in one run: TensorFlow prepares each combination of feeds and fetches by itself. */
@@ -178,7 +128,7 @@ export class VariableStore {
   /** Fetches the values of all variables of one kind that JavaScript lacks, in one run. */
   #fetch(kind: string): void {
     const stale = [...this.#slots].filter(([name, slot]) =>
-      kindOf(name) === kind && slot.mirror?.stale && this.#isWanted(slot)
+      kindOf(name) === kind && slot.mirror?.stale && isHeld(slot)
     );
     this.#run([], [], stale.map(([name]) => readName(name)))
       .forEach(({ id }, i) => stale[i][1].mirror!.take(id));
@@ -189,7 +139,6 @@ export class VariableStore {
     const assigned = [...new Set(names)].map((name) => this.#slots.get(name)!)
       .filter(({ variable, dataId }) => variable.dataId !== dataId);
     const variables = this.get(assigned.map(({ name }) => name));
-    for (const slot of assigned) this.#bring(slot);
     const ids = nodeBackend().getInputTensorIds(variables);
     this.#assign(assigned.map(({ name }, i) => [name, ids[i]]));
     for (const slot of assigned) this.#follow(slot);
