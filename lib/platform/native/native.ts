@@ -12,7 +12,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { type Stoppable, stoppable } from "../interrupt.ts";
 import { filesBelow } from "./below.ts";
-import { toolCommand } from "./_command.ts";
+import { run, toolCommand } from "./_command.ts";
 import { addonDigest } from "./_compiler.ts";
 import { ADDON, compile, fetchWheel, megabytes, recall, remember, steps } from "./_native_build.ts";
 import { Blocked, findPip } from "./_wheels.ts";
@@ -224,6 +224,7 @@ async function install(
       ...{ partial, packageFolder, progress, signal: options.signal },
     });
     await Deno.remove(join(partial, "tensorflow", "include"), { recursive: true });
+    await dropUnused(join(partial, "tensorflow"));
     const stamp: Stamp = {
       version: TENSORFLOW_VERSION,
       kind,
@@ -243,6 +244,23 @@ async function install(
     return { ready: true, kind, folder: home, addon: join(home, ADDON), outdated: false };
   } finally {
     await Deno.remove(partial, { recursive: true }).catch(() => {});
+  }
+}
+
+/** Frees 450 MB: symbols that only a debugger reads, and other systems' ONNX runtimes. */
+async function dropUnused(tensorflow: string): Promise<void> {
+  if (Deno.build.os === "linux") {
+    const libraries = ["cc", "framework"].map((name) =>
+      join(tensorflow, `libtensorflow_${name}.so.2`)
+    );
+    await run(["strip", "--strip-unneeded", ...libraries]); // where there is no strip, they stay
+  }
+  const from = createRequire(createRequire(import.meta.url).resolve("@huggingface/transformers"));
+  const runtimes = join(dirname(from.resolve("onnxruntime-node")), "..", "bin");
+  for (const name of [...filesBelow(runtimes).keys()]) {
+    const [, os, processor] = name.split("/");
+    if (os === process.platform && processor === process.arch) continue;
+    await Deno.remove(join(runtimes, name)).catch(() => {});
   }
 }
 
