@@ -6,11 +6,11 @@ import { wrapPlot } from "./_text.ts";
 import { type Cell, type Column, columnOf, digitsOf, formatCell, headerOf } from "./column.ts";
 import { grid, type GridOptions, type Panel, type Reference } from "./grid.ts";
 import { formatNumber, isMeasurement, type Measurement } from "./number.ts";
-import { checkColumns, type Row } from "./rows.ts";
+import { checkColumns, type Row, unique } from "./rows.ts";
 import { axis, colorsOf, type FigureDescription, type PlotTrace } from "./theme.ts";
 
 /** What all plots over rows take; `x`, `y`, `color` and `facet` name columns. */
-export interface ChartOptions extends Omit<GridOptions, "references"> {
+export interface ChartOptions extends GridOptions {
   x: string;
   /** @default `value` */
   y?: string;
@@ -34,14 +34,10 @@ export interface ChartOptions extends Omit<GridOptions, "references"> {
   xUnit?: string;
   /** Ends of the x axis, where it is one of numbers. @default what the values need */
   xRange?: readonly [number, number];
-  /** Logarithmic axes. @default none */
-  log?: "x" | "y" | "xy";
   /** Colours (#RRGGBB) by series. @default the groups' own, then the palette in order */
   colors?: Readonly<Record<string, string>>;
-  /** A level to compare with, or several: dashed lines. */
-  reference?: number | Reference | readonly Reference[];
-  /** The same. */
-  references?: readonly Reference[];
+  /** One level to compare with, before those of `references`. */
+  reference?: Reference;
 }
 
 /** One mark: a row's value and its place. */
@@ -61,10 +57,9 @@ export interface Plan {
   colors: Map<string, string>;
   xColumn: Column & { label: string };
   yColumn: Column & { label: string };
-  options: ChartOptions & { references: readonly Reference[] };
+  options: ChartOptions;
 }
 
-export const unique = (names: readonly string[]) => [...new Set(names)];
 /** JSON has no infinity and no NaN: null is plotly's gap. */
 export const finite = (value: number) => Number.isFinite(value) ? value : null;
 export const nameOf = (cell: Cell | undefined) => formatCell(cell, { format: "plain" }) || "none";
@@ -85,10 +80,7 @@ export function plan(what: string, rows: readonly Row[], options: ChartOptions):
       facet: facet ? nameOf(row[facet]) : "",
     }];
   });
-  const { reference = [], references = [] } = options;
-  const levels = [reference].flat().map((one) =>
-    typeof one === "number" ? { name: formatNumber(one, digitsOf([one])), value: one } : one
-  ) as Reference[];
+  const { reference, references = [] } = options;
   const series = unique(all.map((mark) => mark.series));
   const yColumn = { ...columnOf(y) };
   if (y === "value" && options.label === undefined) yColumn.label = "";
@@ -104,12 +96,12 @@ export function plan(what: string, rows: readonly Row[], options: ChartOptions):
     },
     options: {
       ...withGaps(options, all.map(({ x, y }) => Number.isFinite(placeOf(x)) ? y.value : NaN)),
-      references: all.length ? [...levels, ...references] : [],
+      references: all.length ? [reference ?? [], ...references].flat() : [],
     },
   };
 }
 
-/** Says in the subtitle how many values no picture can show, rather than dropping them silently. */
+/** Says in the subtitle how many values no picture can show. */
 function withGaps(options: ChartOptions, values: readonly number[]) {
   const gaps = values.filter((value) => !Number.isFinite(value)).length;
   if (gaps === 0) return options;
@@ -129,11 +121,9 @@ const labelled = (column: Column & { label: string }, label?: string, unit?: str
 export function measured(what: string, cell: Cell, key: string, i: number): Measurement {
   if (isMeasurement(cell)) return cell;
   if (typeof cell === "number") return { value: cell };
+  const found = `${JSON.stringify(cell)} in row ${i + 1}`;
   throw new Error(
-    `Cannot draw ${what}: expected a number in column ${key}, found ${
-      JSON.stringify(cell)
-    } in row ` +
-      `${i + 1}; name a column of numbers`,
+    `Cannot draw ${what}: expected a number in column ${key}, found ${found}; name a column of numbers`,
   );
 }
 
@@ -168,24 +158,21 @@ export function assemble(
   { marks, series, facets, xColumn, yColumn, options }: Plan,
   draw: (marks: Mark[]) => { data: PlotTrace[]; names?: readonly string[] },
   { axes = {}, layout, legend = series, right }: {
-    axes?: Record<"x" | "y", Record<string, unknown>> | Record<string, never>;
+    axes?: Partial<Record<"x" | "y", Record<string, unknown>>>;
     layout?: Record<string, unknown>;
     legend?: readonly string[];
     right?: number;
   } = {},
 ): FigureDescription {
-  const { log = "" } = options;
   const panels = facets.map((facet): Panel => ({
     facet,
     title: titleOf(options, facet),
     ...draw(marks.filter((mark) => mark.facet === facet)),
   })).filter(({ data }) => data.length > 0);
-  const side = ({ label, unit }: Column, letter: "x" | "y", range?: readonly [number, number]) => ({
-    ...axis({ label: label ? headerOf({ label, unit }) : unit, range, log: log.includes(letter) }),
-    ...axes[letter],
-  });
-  const x = side(xColumn, "x", options.xRange);
-  const y = side(yColumn, "y", options.range);
+  const side = ({ label, unit }: Column, range?: readonly [number, number]) =>
+    axis(label ? headerOf({ label, unit }) : unit, range);
+  const x = { ...side(xColumn, options.xRange), ...axes.x };
+  const y = { ...side(yColumn, options.range), ...axes.y };
   return grid(panels, legend, { x, y, layout, right }, options);
 }
 

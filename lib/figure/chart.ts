@@ -17,13 +17,12 @@ import {
   placeOf,
   plan,
   tell,
-  unique,
 } from "./_chart.ts";
 import { escapePlot } from "./_text.ts";
 import { columnOf } from "./column.ts";
 import { legendName } from "./grid.ts";
 import type { Measurement } from "./number.ts";
-import { checkColumns, type Row } from "./rows.ts";
+import { checkColumns, type Row, unique } from "./rows.ts";
 import {
   colorsOf,
   dashes,
@@ -76,7 +75,7 @@ export function bars(rows: readonly Row[], options: ChartOptions): FigureDescrip
     });
     return { data, names };
   };
-  const axes = { x: {}, y: { zeroline: true, zerolinecolor: "#777777" } };
+  const axes = { y: { zeroline: true, zerolinecolor: "#777777" } };
   const layout = { barmode: "group", bargap: 0.22, bargroupgap: 0.05 };
   return assemble(found, draw, { axes, layout });
 }

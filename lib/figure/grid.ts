@@ -3,6 +3,7 @@
  * rows of its own under the title, and as much room below each panel as its names take.
  */
 import { escapePlot, wrap, wrapPlot } from "./_text.ts";
+import { unique } from "./rows.ts";
 import {
   type FigureDescription,
   figureWidth,
@@ -23,7 +24,7 @@ export interface Reference {
 
 export interface GridOptions extends Titles {
   /** Panels in a row. @default 2, or 1 where there is one */
-  columns?: 1 | 2 | 3;
+  columns?: 1 | 2;
   /** One y axis for all panels, so that they can be compared. @default true */
   sharedY?: boolean;
   /** px of one panel. @default 300 alone, 210 with others */
@@ -102,9 +103,9 @@ export function grid(
   axes: Axes,
   options: GridOptions,
 ): FigureDescription {
+  const { title, subtitle, sharedY = true, references = [] } = options;
   const columns = Math.min(options.columns ?? 2, Math.max(1, panels.length));
   const rows = Math.max(1, Math.ceil(panels.length / columns));
-  const { sharedY = true, references = [] } = options;
   const width = figureWidth;
   const titled = panels.some(({ title }) => title !== "");
   const [left, right] = [70, axes.right ?? 20];
@@ -115,13 +116,13 @@ export function grid(
   const titleHeight = titled
     ? 8 + line * Math.max(...panels.map(({ title }) => wrap(title, letters).length))
     : 0;
-  const allNames = [...new Set(panels.flatMap(({ names }) => names ?? []))];
+  const allNames = unique(panels.flatMap(({ names }) => names ?? []));
   const most = Math.max(1, ...panels.map(({ names }) => names?.length ?? 0));
   const ticks = tickRoom(allNames.length ? allNames : ["0"], panelWidth / most * allNames.length);
   const panelHeight = options.height ?? (panels.length > 1 ? 210 : 300);
   const gapY = ticks.height + titleHeight + 16;
-  const used = [...names, ...references.map(({ name }) => name)];
-  const shown = names.length > 1 || references.length > 0 ? [...new Set(used)] : [];
+  const levelNames = unique(references.map(({ name }) => name));
+  const shown = names.length > 1 || levelNames.length > 0 ? unique([...names, ...levelNames]) : [];
   const head = heading(options, width).height;
   const top = head ? head + 14 : 10;
   const legendHeight = shown.length ? legendOf(shown, { width, height: 1, top, inner }).height : 0;
@@ -131,19 +132,10 @@ export function grid(
   const height = Math.round(above + plots + below);
 
   const layout = layoutOf({
-    title: options.title,
-    subtitle: options.subtitle,
-    width,
-    height,
+    ...{ title, subtitle, width, height },
     margin: { l: left, r: right, t: above, b: below },
     legend: shown.length ? legendOf(shown, { width, height, top, inner }).layout : undefined,
-  }, {
-    showlegend: shown.length > 0,
-    annotations: [],
-    shapes: [],
-    ...axes.layout,
-  });
-  const levelNames = [...new Set(references.map(({ name }) => name))];
+  }, { showlegend: shown.length > 0, annotations: [], shapes: [], ...axes.layout });
   const named = new Set<string>();
   const once = (name: string) => named.size < named.add(name).size;
   const data = panels.flatMap((panel, i) => {
@@ -154,7 +146,7 @@ export function grid(
     const last = i + columns >= panels.length;
     layout[`xaxis${id}`] = {
       ...axes.x,
-      ...(panel.names ? namedAxis(panel.names, ticks) : {}),
+      ...(panel.names && namedAxis(panel.names, ticks)),
       ...(last ? {} : { title: { text: "" } }),
       domain: [start, Math.min(1, start + panelWidth / inner)],
       anchor: `y${id}`,
@@ -177,14 +169,10 @@ export function grid(
     }
     for (const { name, value, facet } of references) {
       if (facet !== undefined && facet !== panel.facet) continue;
+      const written = legendName(name);
       layout.shapes.push({
-        ...{ type: "line", xref: `x${id} domain`, x0: 0, x1: 1, yref: `y${id}`, y0: value },
-        ...{
-          y1: value,
-          name: legendName(name),
-          legendgroup: legendName(name),
-          showlegend: once(name),
-        },
+        ...{ type: "line", xref: `x${id} domain`, x0: 0, x1: 1, yref: `y${id}` },
+        ...{ y0: value, y1: value, name: written, legendgroup: written, showlegend: once(name) },
         line: { color: ink, width: 1.6, dash: levels[levelNames.indexOf(name) % 3] },
       });
     }
@@ -193,23 +181,20 @@ export function grid(
       xaxis: `x${id}`,
       yaxis: `y${id}`,
       ...(trace.showlegend === false || !trace.name ? { showlegend: false } : {
-        legendgroup: trace.name ?? "",
-        legendrank: 1 + Math.max(0, shown.map(legendName).indexOf(trace.name ?? "")),
-        showlegend: once(trace.name ?? ""),
+        legendgroup: trace.name,
+        legendrank: 1 + Math.max(0, shown.map(legendName).indexOf(trace.name)),
+        showlegend: once(trace.name),
       }),
     }));
   });
   return { data, layout };
 }
 
-function namedAxis(names: readonly string[], ticks: ReturnType<typeof tickRoom>) {
+function namedAxis(names: readonly string[], { angle, text }: ReturnType<typeof tickRoom>) {
+  const categories = names.map(escapePlot);
   return {
-    type: "category",
-    showgrid: false,
-    tickangle: ticks.angle,
-    categoryorder: "array",
-    categoryarray: names.map(escapePlot),
-    tickvals: names.map(escapePlot),
-    ticktext: names.map(ticks.text),
+    ...{ type: "category", showgrid: false, tickangle: angle },
+    ...{ categoryorder: "array", categoryarray: categories },
+    ...{ tickvals: categories, ticktext: names.map(text) },
   };
 }

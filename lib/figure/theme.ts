@@ -71,15 +71,6 @@ export interface FigureLayout {
   [attribute: string]: any;
 }
 
-/** One axis. */
-export interface AxisOptions {
-  label?: string;
-  /** @default what the data need */
-  range?: readonly [number, number];
-  /** Logarithmic. @default false */
-  log?: boolean;
-}
-
 export interface Titles {
   title?: string;
   /** A smaller line below the title, e.g. what the error bars are. */
@@ -116,8 +107,7 @@ export function heading(
 }
 
 /** An axis in plotly's terms. */
-export function axis({ label = "", range, log }: AxisOptions = {}): Record<string, unknown> {
-  const ends = log ? range?.map(Math.log10) : range;
+export function axis(label = "", range?: readonly [number, number]): Record<string, unknown> {
   return {
     title: { text: escapePlot(label), standoff: 12, font: { size: 13 } },
     automargin: true,
@@ -127,8 +117,7 @@ export function axis({ label = "", range, log }: AxisOptions = {}): Record<strin
     zeroline: false,
     ticks: "outside",
     tickcolor: "#777777",
-    ...(ends ? { range: ends } : {}),
-    ...(log ? { type: "log" } : {}),
+    ...(range && { range }),
   };
 }
 

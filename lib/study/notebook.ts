@@ -65,10 +65,9 @@ export function settingsOf(defaults: Partial<Settings>, json?: string): Settings
   const given = JSON.parse(json ?? own) as Partial<Settings>;
   if (given.output === undefined) return { ...settings, output: `.cache/runs/${runName(given)}` };
   if (json === undefined && isPublished(settings)) {
+    const published = outputPath(settings);
     throw new Error(
-      `Cannot use the setting output: expected a folder other than the published ${
-        outputPath(settings)
-      }, which ` +
+      `Cannot use the setting output: expected a folder other than the published ${published}, which ` +
         "deno task reproduce alone writes; found it; give another, or leave output out",
     );
   }
@@ -85,18 +84,13 @@ export function headerText(run: Settings, backend: Backend, folder: string): str
     !["model", "seeds", "output"].includes(key) &&
     JSON.stringify(value) !== JSON.stringify(standard[key as keyof Settings])
   ).map(([key, value]) => `${key} ${Array.isArray(value) ? value.join(", ") : value}`);
-  const parts = [
-    device,
-    threads && `${threads} ${threads === 1 ? "thread" : "threads"}`,
-    precision,
-  ];
+  const cores = threads && `${threads} ${threads === 1 ? "thread" : "threads"}`;
+  const parts = [device, cores, precision].filter(Boolean).join(", ");
   return [
     // What is published says the same on every machine.
     isPublished(run)
       ? `backend: ${name}, ${precision}; machine, versions and times: figures/run.json`
-      : `backend: ${name} ${versions.tensorflow ?? versions.tfjs} (${
-        parts.filter(Boolean).join(", ")
-      })`,
+      : `backend: ${name} ${versions.tensorflow ?? versions.tfjs} (${parts})`,
     `model: ${run.model}; seeds: ${seedsOf(run).join(", ")}${changed.length ? "; " : ""}` +
     changed.join("; "),
     `files: ${relative(outputPath({ output: "." }), resolve(folder))}`,

@@ -1,7 +1,4 @@
-/**
- * The settings of a run of the notebooks. `deno task reproduce` hands them over as one environment
- * variable, so that a notebook opened by hand runs with the defaults and needs no cell for them.
- */
+/** The settings of a run of the notebooks, which `deno task reproduce` hands over in a variable. */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { factDomains } from "../dataset/facts.ts";
@@ -10,6 +7,7 @@ import type { Asking, Formulation, Normalization } from "../prompt.ts";
 import { cacheFolder } from "../platform/cache.ts";
 import { suggestion } from "../platform/runtime/nearest.ts";
 import { type Precision, PRECISIONS } from "../platform/runtime/precision.ts";
+import { isOrganism } from "./labels.ts";
 
 /** What one run of the notebooks does. */
 export interface Settings {
@@ -30,10 +28,7 @@ export interface Settings {
   full: boolean;
   /** Goes on with what an earlier run with the same settings left unfinished. */
   resume: boolean;
-  /**
-   * File of questions to study: the domain's own test (HOMO). Default: an organism's exam; for a real
-   * model the exam of common facts (data/facts).
-   */
+  /** File of questions to study (HOMO). Default: an organism's exam; else that of common facts. */
   questions?: string;
   /** File of questions shown as demonstrations. Default: dev.jsonl beside `questions`. */
   demonstrations?: string;
@@ -43,17 +38,11 @@ export interface Settings {
   id?: string;
   /** File of questions of other domains (OOD). */
   ood?: string;
-  /**
-   * Which groups are trained on; `released` alone: those of the folder `pool`, as they are.
-   * Default: all, made from the model's own answers.
-   */
+  /** Groups trained on; `released` alone: those of the folder `pool`, as they are. Default: all. */
   groups?: string[];
   /** Targets are explained, SELF's by the base model itself. Default: false. */
   explanations?: boolean;
-  /**
-   * How questions are put to a real model: by letters, by the options' texts, or by these without a list
-   * of options. Default: letters; cloze for the exam of common facts.
-   */
+  /** How a real model is asked (see prompt.ts). Default: letters; cloze for common facts. */
   formulation?: Formulation;
   /** How the options' texts are compared. Default: none. */
   normalization?: Normalization;
@@ -73,10 +62,7 @@ export interface Settings {
   epochs?: number;
   /** Conversations in one step. Default: the model's own. */
   batchSize?: number;
-  /**
-   * Most tokens that go through the model at once, in training and in reading; less memory. Default: 2,048
-   * (8,192 for training organisms).
-   */
+  /** Most tokens in the model at once. Default: 2,048 (8,192 for training organisms). */
   batchTokens?: number;
   /** Layers are computed again for the gradient: less memory for more time. Default: false. */
   gradientCheckpointing?: boolean;
@@ -90,8 +76,6 @@ export interface Settings {
 export const SETTINGS_VARIABLE = "SELF_ALIGNING_SETTINGS";
 
 const DOMAINS = ["history", "engineering", "jurisprudence", "medicine"];
-const FORMULATIONS: readonly Formulation[] = ["letters", "hybrid", "cloze"];
-const NORMALIZATIONS: readonly Normalization[] = ["none", "token", "character", "pmi"];
 const GROUPS = ["har", "inc", "self", "context", "general"];
 
 /** A setting's kind: whether a value fits, and how that is said. */
@@ -126,7 +110,7 @@ const some = (known?: readonly string[]): Kind => ({
     value.every((name) => text.fits(name) && (!known || known.includes(name))),
 });
 
-const one = (known: readonly string[]): Kind => ({
+const one = <Name extends string>(known: readonly Name[]): Kind => ({
   expected: `one of ${known.join(", ")}`,
   fits: (value) => known.some((name) => name === value),
 });
@@ -151,12 +135,9 @@ const KINDS: Record<keyof Settings, Kind> = {
       Array.isArray(value) && value.length === 1 && value[0] === "released",
   },
   explanations: yesOrNo,
-  formulation: one(FORMULATIONS),
-  normalization: one(NORMALIZATIONS),
-  template: {
-    expected: "vicuna or model",
-    fits: (value) => value === "vicuna" || value === "model",
-  },
+  formulation: one<Formulation>(["letters", "hybrid", "cloze"]),
+  normalization: one<Normalization>(["none", "token", "character", "pmi"]),
+  template: one(["vicuna", "model"]),
   general: text,
   answers: one(answerForms),
   minimumConfidence: share,
@@ -182,7 +163,12 @@ const KINDS: Record<keyof Settings, Kind> = {
  * ```
  */
 export function parseSettings(json?: string): Settings {
-  const given: unknown = json === undefined ? {} : parse(json);
+  let given: unknown = {};
+  try {
+    if (json !== undefined) given = JSON.parse(json);
+  } catch (error) {
+    throw new Error(`Cannot read settings: expected JSON: ${(error as Error).message}`);
+  }
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw new Error(`Cannot read settings: expected a JSON object, found ${json}`);
   }
@@ -219,8 +205,7 @@ export function checkSettings(values: Partial<Settings>): void {
       );
     }
   }
-  const { quick = false, full = false } = values;
-  if (quick && full) {
+  if (values.quick && values.full) {
     throw new Error("Cannot use the settings quick and full together: give one of them");
   }
   checkTogether(values);
@@ -232,74 +217,59 @@ function domainsOf(values: Partial<Settings>): Kind {
   return studiesFacts(values) ? some(factDomains) : KINDS.domains;
 }
 
-const namesOrganism = (model: unknown) => /^organism(:|$)/.test(String(model));
-
 /** Whether a run asks the exam of common facts: a real model and no files of questions. */
 export function studiesFacts({ model = "organism", ...files }: Partial<Settings>): boolean {
-  return !namesOrganism(model) &&
+  return !isOrganism(String(model)) &&
     (["questions", "pool", "id", "ood", "demonstrations"] as const).every((name) => !files[name]);
 }
 
-/**
- * The settings of a notebook on real models: `real` where the run's model is an organism, whose domains
- * and number of seeds are not its own.
- */
+/** A run's settings with the model `real` for an organism, whose domains and seeds are not its own. */
 export function realSettings(settings: Settings, real = "smollm2"): Settings {
   checkSettings(settings);
   const { seeds: _, domains: __, ...asked } = settings;
-  if (!namesOrganism(asked.model) || namesOrganism(real)) return settings;
+  if (!isOrganism(asked.model) || isOrganism(real)) return settings;
   return parseSettings(JSON.stringify({ ...asked, model: real }));
 }
 
 /** How a real model is asked; an organism brings its own way. */
 export function askingOf(values: Partial<Settings>): Partial<Asking> {
-  if (namesOrganism(values.model ?? "organism")) return {};
+  if (isOrganism(values.model ?? "organism")) return {};
   const formulation = values.formulation ?? (studiesFacts(values) ? "cloze" : "letters");
   return { formulation, normalization: values.normalization ?? "none" };
 }
 
+const options = "is asked for its options' texts, one token each";
+/** Settings that an organism leaves no choice of, and why. */
+const notOfOrganisms: Partial<Record<keyof Settings, string>> = {
+  explanations: "has no words for reasons",
+  general: "reads the words of its world alone",
+  formulation: options,
+  normalization: options,
+  template: "has a conversation of its own",
+};
+
 /** @throws where settings need each other, or don't go together */
 function checkTogether(values: Partial<Settings>): void {
-  const { model = "organism", explanations, general, groups, pool, template } = values;
-  const organism = namesOrganism(model);
+  const { model = "organism", groups, pool } = values;
+  const organism = isOrganism(model);
   if (groups?.includes("released") && (organism || pool === undefined)) {
+    const which = `${model}${pool ? "" : " and no pool"}`;
     throw new Error(
-      `Cannot use the setting groups with ${model}${
-        pool ? "" : " and no pool"
-      }: expected a folder ` +
-        "of released rows and a model that reads English; give --pool=FOLDER and another --model, " +
-        "or leave --groups=released out",
+      `Cannot use the setting groups with ${which}: expected a folder of released rows and a model ` +
+        "that reads English; give --pool=FOLDER and another --model, or leave --groups=released out",
     );
   }
-  if (explanations && organism) {
+  for (const [name, why] of Object.entries(notOfOrganisms)) {
+    if (!organism || !values[name as keyof Settings]) continue;
     throw new Error(
-      `Cannot use the setting explanations with ${model}: an organism has no words for reasons; ` +
-        "give another --model, or leave --explanations out",
-    );
-  }
-  if (general && organism) {
-    throw new Error(
-      `Cannot use the setting general with ${model}: an organism reads the words of its world alone; ` +
-        "give another --model, or leave --general out",
-    );
-  }
-  for (const name of ["formulation", "normalization"] as const) {
-    if (values[name] === undefined || !organism) continue;
-    throw new Error(
-      `Cannot use the setting ${name} with ${model}: an organism is asked for its options' texts, one ` +
-        `token each; give another --model, or leave --${name} out`,
+      `Cannot use the setting ${name} with ${model}: an organism ${why}; give another --model, or ` +
+        `leave --${name} out`,
     );
   }
   if ((values.normalization ?? "none") !== "none" && askingOf(values).formulation === "letters") {
     throw new Error(
       "Cannot use the setting normalization with letters: letters are one token each and need none; " +
         "give --formulation=cloze or hybrid, or leave --normalization out",
-    );
-  }
-  if (template !== undefined && organism) {
-    throw new Error(
-      `Cannot use the setting template with ${model}: an organism has a conversation of its own; give ` +
-        "another --model, or leave --template out",
     );
   }
 }
@@ -318,12 +288,4 @@ export function isPublished(run: Pick<Settings, "output">): boolean {
 /** Folder of finished cells, which git ignores; all notebooks share it. */
 export function storePath(): string {
   return cacheFolder("study");
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch (error) {
-    throw new Error(`Cannot read settings: expected JSON: ${(error as Error).message}`);
-  }
 }

@@ -1,6 +1,6 @@
 /** Organisms made for an experiment, several at once: a small model's step keeps one core busy. */
 import { makeVariant, variantCard, type VariantPlan, variantsOf } from "../organism/variant.ts";
-import { type OrganismCard } from "../organism/card.ts";
+import type { OrganismCard } from "../organism/card.ts";
 import { planSettings } from "../organism/make.ts";
 import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
 import { type Stoppable, stoppable } from "../platform/interrupt.ts";
@@ -38,8 +38,8 @@ export async function makeVariants(
     const cards = await Promise.all((await variantsOf(plan)).map(variantCard));
     if (cards.includes(undefined)) lacking.push(plan);
   }
-  const steps = lacking.map((plan) => pretrainingSteps(planSettings(plan).pretraining));
-  const total = steps.reduce((a, b) => a + b, 0);
+  const sum = (steps: number[]) => steps.reduce((a, b) => a + b, 0);
+  const total = sum(lacking.map((plan) => pretrainingSteps(planSettings(plan).pretraining)));
   const done = lacking.map(() => 0), found: number[] = [];
   if (lacking.length > 0) await openBackend(); // which the processes take too
   const work = {
@@ -53,9 +53,7 @@ export async function makeVariants(
       onLine({ step, loss }, i) {
         done[i] = step;
         found[i] ??= step;
-        const sum = (steps: number[]) => steps.reduce((a, b) => a + b, 0);
-        const state = { done: sum(done), found: sum(found), total, loss };
-        onProgress?.({ ...state, name: lacking[i].name });
+        onProgress?.({ done: sum(done), found: sum(found), total, loss, name: lacking[i].name });
       },
     }));
   if (failure !== undefined) {
