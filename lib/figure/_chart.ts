@@ -80,12 +80,16 @@ export function plan(what: string, rows: readonly Row[], options: ChartOptions):
       facet: facet ? nameOf(row[facet]) : "",
     }];
   });
+  const marks = all.filter(({ x, y }) => Number.isFinite(y.value) && Number.isFinite(placeOf(x)));
+  // Said rather than dropped silently.
+  const gaps = all.length - marks.length;
+  const note = gaps && `${gaps} of ${all.length} values infinite or undefined, not shown.`;
   const { reference, references = [] } = options;
   const series = unique(all.map((mark) => mark.series));
   const yColumn = { ...columnOf(y) };
   if (y === "value" && options.label === undefined) yColumn.label = "";
   return {
-    marks: all.filter(({ x, y }) => Number.isFinite(y.value) && Number.isFinite(placeOf(x))),
+    marks,
     series,
     facets: unique(all.map((mark) => mark.facet)),
     colors: colorsOf(series, options.colors),
@@ -95,18 +99,11 @@ export function plan(what: string, rows: readonly Row[], options: ChartOptions):
       digits: options.digits ?? yColumn.digits ?? digitsOf(all.map((mark) => mark.y)),
     },
     options: {
-      ...withGaps(options, all.map(({ x, y }) => Number.isFinite(placeOf(x)) ? y.value : NaN)),
+      ...options,
+      subtitle: [options.subtitle, note].filter(Boolean).join(" "),
       references: all.length ? [reference ?? [], ...references].flat() : [],
     },
   };
-}
-
-/** Says in the subtitle how many values no picture can show. */
-function withGaps(options: ChartOptions, values: readonly number[]) {
-  const gaps = values.filter((value) => !Number.isFinite(value)).length;
-  if (gaps === 0) return options;
-  const note = `${gaps} of ${values.length} values infinite or undefined, not shown.`;
-  return { ...options, subtitle: options.subtitle ? `${options.subtitle} ${note}` : note };
 }
 
 /** A place that no picture has: not a number, infinite; a name is as good as 0. */
@@ -138,19 +135,12 @@ export function checkPlaces(
   for (const mark of marks) {
     const place = [mark.facet, mark.series, placeOf(mark)].filter(Boolean);
     if (seen.size < seen.add(JSON.stringify(place)).size) continue;
-    const keys = [facet, color, x].filter(Boolean).join(", ");
+    const [keys, found] = [[facet, color, x].filter(Boolean), place].map((list) => list.join(", "));
     throw new Error(
-      `Cannot draw ${what}: expected one row for each ${keys}; found two for ${
-        place.join(", ")
-      }; ` +
-        "filter the rows, or tell them apart by color or facet",
+      `Cannot draw ${what}: expected one row for each ${keys}; found two for ${found}; filter the ` +
+        "rows, or tell them apart by color or facet",
     );
   }
-}
-
-function titleOf({ facetTitle }: ChartOptions, facet: string): string {
-  if (typeof facetTitle === "function") return facetTitle(facet);
-  return facetTitle?.[facet] ?? facet;
 }
 
 /** One figure of a panel a facet, `draw` giving a panel's traces. */
@@ -164,9 +154,10 @@ export function assemble(
     right?: number;
   } = {},
 ): FigureDescription {
+  const { facetTitle } = options;
   const panels = facets.map((facet): Panel => ({
     facet,
-    title: titleOf(options, facet),
+    title: (typeof facetTitle === "function" ? facetTitle(facet) : facetTitle?.[facet]) ?? facet,
     ...draw(marks.filter((mark) => mark.facet === facet)),
   })).filter(({ data }) => data.length > 0);
   const side = ({ label, unit }: Column, range?: readonly [number, number]) =>

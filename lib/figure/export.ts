@@ -12,23 +12,13 @@ import { type Table, toCsv, toMarkdown } from "./table.ts";
 import type { FigureDescription } from "./theme.ts";
 
 // What was seen to be drawn whole; other kinds come out empty or throw, so they are refused.
-const drawable = new Set([
-  "bar",
-  "box",
-  "contour",
-  "heatmap",
-  "histogram",
-  "histogram2d",
-  "pie",
-  "scatter",
-  "violin",
-]);
+const drawable = "bar box contour heatmap histogram histogram2d pie scatter violin".split(" ");
 
 /** @throws where a static picture of `figure` would be empty or need a browser */
 function assertDrawable(figure: FigureDescription): void {
   for (const { type = "scatter" } of figure.data) {
-    if (drawable.has(type)) continue;
-    const kinds = [...drawable].join(", ");
+    if (drawable.includes(type)) continue;
+    const kinds = drawable.join(", ");
     throw new Error(
       `Cannot draw a ${type} trace to a file: expected one of ${kinds}; use one of those kinds, for ` +
         "3-D, WebGL and images need a browser, and maps the network",
