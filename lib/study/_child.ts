@@ -4,15 +4,9 @@ import { heedStop, type Stoppable } from "../platform/interrupt.ts";
 import { inheritedBackend } from "../platform/runtime/backend.ts";
 import { lines } from "../platform/native/lines.ts";
 
-/** What a child told last before it failed, and the place of its task. */
-export interface ChildFailure {
-  index: number;
-  said: string;
-}
-
 /**
  * Runs `script` once for each task, each in a process of its own. The first that fails stops the others.
- * @returns why, where one failed
+ * @returns of one that failed what it said last, and its task's place
  * @throws the signal's reason where that stopped them
  */
 export async function runChildren<T extends object>(
@@ -24,12 +18,12 @@ export async function runChildren<T extends object>(
     /** Told every line but the one on a failure, with its task's place. */
     onLine: (told: T, index: number) => void;
   },
-): Promise<ChildFailure | undefined> {
+): Promise<{ index: number; said: string } | undefined> {
   const queue = [...tasks.entries()];
   const atOnce = Math.max(1, Math.min(lanes, queue.length));
   const threads = Math.max(1, Math.floor(navigator.hardwareConcurrency / atOnce));
   const stop = new AbortController();
-  let failure: ChildFailure | undefined;
+  let failure: { index: number; said: string } | undefined;
   await Promise.all(Array.from({ length: atOnce }, async () => {
     for (let next; failure === undefined && (next = queue.shift()) !== undefined;) {
       const [index, task] = next;
@@ -46,14 +40,12 @@ export async function runChildren<T extends object>(
   return failure;
 }
 
-/** Runs `script` with a task to its end. @returns what it said last if it failed */
+/** Runs `script` with a task to its end, on `threads` threads. @returns what it said last if it failed */
 async function runChild<T extends object>(
   script: string,
   { task, threads, signal: stop, onLine }: {
     task: unknown;
-    /** Of one operation. */
     threads: number;
-    /** Ends it. */
     signal: AbortSignal;
     onLine: (told: T) => void;
   },

@@ -1,155 +1,110 @@
 /** The settings of a run of the notebooks, which `deno task reproduce` hands over in a variable. */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import * as v from "valibot";
 import { factDomains } from "../dataset/facts.ts";
-import { type AnswerForm, answerForms } from "../dataset/questions.ts";
+import { answerForms } from "../dataset/questions.ts";
 import type { Asking, Formulation, Normalization } from "../prompt.ts";
 import { cacheFolder } from "../platform/cache.ts";
 import { suggestion } from "../platform/runtime/nearest.ts";
-import { type Precision, PRECISIONS } from "../platform/runtime/precision.ts";
+import { PRECISIONS } from "../platform/runtime/precision.ts";
 import { isOrganism } from "./labels.ts";
 
+const DOMAINS = ["history", "engineering", "jurisprudence", "medicine"];
+const GROUPS = ["har", "inc", "self", "context", "general"];
+const formulations: readonly Formulation[] = ["letters", "hybrid", "cloze"];
+const normalizations: readonly Normalization[] = ["none", "token", "character", "pmi"];
+
+// A schema's message is what was expected.
+const text = v.custom<string>(
+  (value) => typeof value === "string" && value.trim() !== "",
+  "a text that is not empty",
+);
+const yesOrNo = v.boolean("true or false");
+const number = (expected: string, fits: (value: number) => boolean) =>
+  v.custom<number>((value) => typeof value === "number" && fits(value), expected);
+const count = number("a whole number from 1 up", (n) => Number.isSafeInteger(n) && n >= 1);
+const positive = number("a number above 0, such as 2e-5", (n) => Number.isFinite(n) && n > 0);
+const share = number("a number from 0 to below 1, such as 0.5", (n) => n >= 0 && n < 1);
+const one = <const Name extends string>(known: readonly Name[]) =>
+  v.picklist(known, `one of ${known.join(", ")}`);
+const some = (known?: readonly string[], alone?: string) =>
+  v.custom<string[]>(
+    (list) =>
+      Array.isArray(list) && list.length > 0 && new Set(list).size === list.length &&
+      (list.every((name) => v.is(text, name) && (known?.includes(name) ?? true)) ||
+        alone !== undefined && list.length === 1 && list[0] === alone),
+    `one or more ${known ? `of ${known.join(", ")}` : "names"}, each once` +
+      (alone ? `, or ${alone} alone` : ""),
+  );
+
 /** What one run of the notebooks does. */
-export interface Settings {
+const settings = v.object({
   /**
    * `organism` (all that are shipped), `organism:NAME`, a hub id, a folder or a .gguf file; where
    * nothing is trained (notebooks 02 and 03) also `onnx:` and a hub id or a folder.
    */
-  model: string;
+  model: text,
   /** Domains studied: those of the worlds, or of the exam of common facts. Default: all four. */
-  domains?: string[];
+  domains: v.optional(some(DOMAINS)),
   /** Fine-tuning seeds per cell of the study. Default 3, those of data/study-rule.md; 1 with `quick`. */
-  seeds: number;
+  seeds: count,
   /** At most so many questions per domain and test. Default: all. */
-  limit?: number;
+  limit: v.optional(count),
   /** A run of about a minute: fewer cells, to see that all works. */
-  quick: boolean;
+  quick: yesOrNo,
   /** All seeds and mixtures for every model, as data/study-rule.md has it, and the controls. */
-  full: boolean;
+  full: yesOrNo,
   /** Goes on with what an earlier run with the same settings left unfinished. */
-  resume: boolean;
+  resume: yesOrNo,
   /** File of questions to study (HOMO). Default: an organism's exam; else that of common facts. */
-  questions?: string;
+  questions: v.optional(text),
   /** File of questions shown as demonstrations. Default: dev.jsonl beside `questions`. */
-  demonstrations?: string;
+  demonstrations: v.optional(text),
   /** What groups are made from: a file of questions, or a folder of released group rows. */
-  pool?: string;
+  pool: v.optional(text),
   /** File of questions of the same domain from another exam (ID). */
-  id?: string;
+  id: v.optional(text),
   /** File of questions of other domains (OOD). */
-  ood?: string;
+  ood: v.optional(text),
   /** Groups trained on; `released` alone: those of the folder `pool`, as they are. Default: all. */
-  groups?: string[];
+  groups: v.optional(some(GROUPS, "released")),
   /** Targets are explained, SELF's by the base model itself. Default: false. */
-  explanations?: boolean;
+  explanations: v.optional(yesOrNo),
   /** How a real model is asked (see prompt.ts). Default: letters; cloze for common facts. */
-  formulation?: Formulation;
+  formulation: v.optional(one(formulations)),
   /** How the options' texts are compared. Default: none. */
-  normalization?: Normalization;
+  normalization: v.optional(one(normalizations)),
   /** Whose conversations: the paper's (vicuna), or the model's own chat template's. Default: vicuna. */
-  template?: "vicuna" | "model";
+  template: v.optional(one(["vicuna", "model"])),
   /** File of general instructions mixed into every group. */
-  general?: string;
+  general: v.optional(text),
   /** How the files write answers, where they leave it open. Default: each is told from its rows. */
-  answers?: AnswerForm;
+  answers: v.optional(one(answerForms)),
   /** An answer counts as belief when its probability is above this. Default .5, the paper's. */
-  minimumConfidence?: number;
+  minimumConfidence: v.optional(share),
   /** Rank of the low-rank adapters that are trained. Default: all weights are trained instead. */
-  lora?: number;
+  lora: v.optional(count),
   /** Peak learning rate. Default: the model's own; ten times that with `lora`. */
-  learningRate?: number;
+  learningRate: v.optional(positive),
   /** Times that the examples are read. Default 3. */
-  epochs?: number;
+  epochs: v.optional(count),
   /** Conversations in one step. Default: the model's own. */
-  batchSize?: number;
+  batchSize: v.optional(count),
   /** Most tokens in the model at once. Default: 2,048 (8,192 for training organisms). */
-  batchTokens?: number;
+  batchTokens: v.optional(count),
   /** Layers are computed again for the gradient: less memory for more time. Default: false. */
-  gradientCheckpointing?: boolean;
+  gradientCheckpointing: v.optional(yesOrNo),
   /** Of matrix products, on NVIDIA cards (see runtime/precision.ts). Default: float32. */
-  precision?: Precision;
+  precision: v.optional(one(PRECISIONS)),
   /** Folder of the figures and tables; a relative one lies in the project. Default `figures`. */
-  output: string;
-}
+  output: text,
+});
+
+export type Settings = v.InferOutput<typeof settings>;
 
 /** Names the variable that holds the settings, as JSON. */
 export const SETTINGS_VARIABLE = "SELF_ALIGNING_SETTINGS";
-
-const DOMAINS = ["history", "engineering", "jurisprudence", "medicine"];
-const GROUPS = ["har", "inc", "self", "context", "general"];
-
-/** A setting's kind: whether a value fits, and how that is said. */
-interface Kind {
-  expected: string;
-  fits: (value: unknown) => boolean;
-}
-
-const text: Kind = {
-  expected: "a text that is not empty",
-  fits: (value) => typeof value === "string" && value.trim() !== "",
-};
-const yesOrNo: Kind = { expected: "true or false", fits: (value) => typeof value === "boolean" };
-const count: Kind = {
-  expected: "a whole number from 1 up",
-  fits: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
-};
-const positive: Kind = {
-  expected: "a number above 0, such as 2e-5",
-  fits: (value) => typeof value === "number" && Number.isFinite(value) && value > 0,
-};
-const share: Kind = {
-  expected: "a number from 0 to below 1, such as 0.5",
-  fits: (value) => typeof value === "number" && value >= 0 && value < 1,
-};
-const some = (known?: readonly string[]): Kind => ({
-  expected: known
-    ? `one or more of ${known.join(", ")}, each once`
-    : "one or more names, each once",
-  fits: (value) =>
-    Array.isArray(value) && value.length > 0 && new Set(value).size === value.length &&
-    value.every((name) => text.fits(name) && (!known || known.includes(name))),
-});
-
-const one = <Name extends string>(known: readonly Name[]): Kind => ({
-  expected: `one of ${known.join(", ")}`,
-  fits: (value) => known.some((name) => name === value),
-});
-
-const KINDS: Record<keyof Settings, Kind> = {
-  model: text,
-  domains: some(DOMAINS),
-  seeds: count,
-  limit: count,
-  quick: yesOrNo,
-  full: yesOrNo,
-  resume: yesOrNo,
-  questions: text,
-  demonstrations: text,
-  pool: text,
-  id: text,
-  ood: text,
-  groups: {
-    expected: `${some(GROUPS).expected}, or released alone`,
-    fits: (value) =>
-      some(GROUPS).fits(value) ||
-      Array.isArray(value) && value.length === 1 && value[0] === "released",
-  },
-  explanations: yesOrNo,
-  formulation: one<Formulation>(["letters", "hybrid", "cloze"]),
-  normalization: one<Normalization>(["none", "token", "character", "pmi"]),
-  template: one(["vicuna", "model"]),
-  general: text,
-  answers: one(answerForms),
-  minimumConfidence: share,
-  lora: count,
-  learningRate: positive,
-  epochs: count,
-  batchSize: count,
-  batchTokens: count,
-  gradientCheckpointing: yesOrNo,
-  precision: one(PRECISIONS),
-  output: text,
-};
 
 /**
  * Settings from JSON, defaults filled in; `undefined` gives the defaults.
@@ -191,18 +146,19 @@ export function parseSettings(json?: string): Settings {
  */
 export function checkSettings(values: Partial<Settings>): void {
   for (const [name, value] of Object.entries(values)) {
-    if (!Object.hasOwn(KINDS, name)) {
-      const known = Object.keys(KINDS).join(", ");
-      const near = suggestion(name, Object.keys(KINDS));
-      throw new Error(`Cannot use the setting ${name}: expected one of ${known}${near}`);
+    if (!Object.hasOwn(settings.entries, name)) {
+      const known = Object.keys(settings.entries);
+      const all = `${known.join(", ")}${suggestion(name, known)}`;
+      throw new Error(`Cannot use the setting ${name}: expected one of ${all}`);
     }
     if (value === undefined) continue;
-    const kind = name === "domains" ? domainsOf(values) : KINDS[name as keyof Settings];
-    if (!kind.fits(value)) {
-      const found = Array.isArray(value) ? value.join(",") : value;
-      throw new Error(
-        `Cannot use the setting ${name}: expected ${kind.expected}, found ${JSON.stringify(found)}`,
-      );
+    const schema: v.GenericSchema = name === "domains"
+      ? domainsOf(values)
+      : settings.entries[name as keyof Settings];
+    const [wrong] = v.safeParse(schema, value).issues ?? [];
+    if (wrong) {
+      const found = JSON.stringify(Array.isArray(value) ? value.join(",") : value);
+      throw new Error(`Cannot use the setting ${name}: expected ${wrong.message}, found ${found}`);
     }
   }
   if (values.quick && values.full) {
@@ -212,9 +168,8 @@ export function checkSettings(values: Partial<Settings>): void {
 }
 
 /** Whoever brings questions brings their domains. */
-function domainsOf(values: Partial<Settings>): Kind {
-  if (values.questions) return some();
-  return studiesFacts(values) ? some(factDomains) : KINDS.domains;
+function domainsOf(values: Partial<Settings>) {
+  return some(values.questions ? undefined : studiesFacts(values) ? factDomains : DOMAINS);
 }
 
 /** Whether a run asks the exam of common facts: a real model and no files of questions. */
@@ -224,10 +179,10 @@ export function studiesFacts({ model = "organism", ...files }: Partial<Settings>
 }
 
 /** A run's settings with the model `real` for an organism, whose domains and seeds are not its own. */
-export function realSettings(settings: Settings, real = "smollm2"): Settings {
-  checkSettings(settings);
-  const { seeds: _, domains: __, ...asked } = settings;
-  if (!isOrganism(asked.model) || isOrganism(real)) return settings;
+export function realSettings(run: Settings, real = "smollm2"): Settings {
+  checkSettings(run);
+  const { seeds: _, domains: __, ...asked } = run;
+  if (!isOrganism(asked.model) || isOrganism(real)) return run;
   return parseSettings(JSON.stringify({ ...asked, model: real }));
 }
 

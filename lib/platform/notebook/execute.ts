@@ -91,10 +91,8 @@ export async function executeNotebook(
   for (const cell of cells) Object.assign(cell, { execution_count: null, outputs: [] });
 
   const displays = new Map<string, Shown[]>();
-  await using kernel = await Kernel.start({
-    directory: dirname(resolve(path)),
-    environment: { NO_COLOR: "1", ...environment },
-  });
+  const variables = { NO_COLOR: "1", ...environment };
+  await using kernel = await Kernel.start(dirname(resolve(path)), variables);
   const stop = () => kernel.close();
   signal?.addEventListener("abort", stop);
   try {

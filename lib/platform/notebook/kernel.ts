@@ -24,13 +24,6 @@ export interface Message {
   content: any;
 }
 
-export interface KernelOptions {
-  /** The folder that the code runs in, against which its relative imports resolve. */
-  directory: string;
-  /** Environment variables beside the present ones. Default none. */
-  environment?: Record<string, string>;
-}
-
 /** How a piece of code ended. */
 export type Reply =
   | { status: "ok" }
@@ -57,12 +50,16 @@ export class Kernel {
   /** Rejects when the process ends by itself. */
   #death = Promise.withResolvers<never>();
 
-  /** Starts a kernel and waits until it answers. @throws KernelError if it doesn't */
-  static async start(options: KernelOptions): Promise<Kernel> {
+  /**
+   * Starts a kernel and waits until it answers. Its code runs in the folder `directory`, with the
+   * variables of `environment` beside the present ones.
+   * @throws KernelError if it doesn't
+   */
+  static async start(directory: string, environment: Record<string, string>): Promise<Kernel> {
     const kernel = new Kernel();
     const connection = await Deno.makeTempFile({ prefix: `kernel-${Deno.pid}-` });
     try {
-      await kernel.#start(connection, options);
+      await kernel.#start(connection, directory, environment);
       return kernel;
     } catch (error) {
       await kernel.close();
@@ -72,7 +69,7 @@ export class Kernel {
     }
   }
 
-  async #start(connection: string, { directory, environment = {} }: KernelOptions) {
+  async #start(connection: string, cwd: string, env: Record<string, string>) {
     const [shell, iopub, control, stdin, heartbeat] = freePorts(5);
     await Deno.writeTextFile(
       connection,
@@ -92,8 +89,7 @@ export class Kernel {
     );
     const child = this.#process = new Deno.Command(Deno.execPath(), {
       args: ["jupyter", "--kernel", "--conn", connection],
-      cwd: directory,
-      env: environment,
+      ...{ cwd, env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -104,9 +100,8 @@ export class Kernel {
       await log;
       const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
       const output = this.#log.trim().split("\n").slice(-12).join("\n");
-      const message = `the kernel's process ${how}` +
-        (output ? `; its last output:\n${output}` : "");
-      this.#death.reject(new KernelError("died", message));
+      const last = output && `; its last output:\n${output}`;
+      this.#death.reject(new KernelError("died", `the kernel's process ${how}${last}`));
     });
     const late = `the kernel did not answer within ${START} s of its start`;
     await this.#limit(this.#connect(shell, iopub), START, late);
