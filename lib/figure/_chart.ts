@@ -4,7 +4,7 @@
  */
 import { wrapPlot } from "./_text.ts";
 import { type Cell, type Column, columnOf, digitsOf, formatCell, headerOf } from "./column.ts";
-import { grid, type GridOptions, type Panel, type Reference } from "./grid.ts";
+import { type Axes, grid, type GridOptions, type Panel, type Reference } from "./grid.ts";
 import { formatNumber, isMeasurement, type Measurement } from "./number.ts";
 import { checkColumns, type Row, unique } from "./rows.ts";
 import { axis, colorsOf, type FigureDescription, type PlotTrace } from "./theme.ts";
@@ -147,12 +147,7 @@ export function checkPlaces(
 export function assemble(
   { marks, series, facets, xColumn, yColumn, options }: Plan,
   draw: (marks: Mark[]) => { data: PlotTrace[]; names?: readonly string[] },
-  { axes = {}, layout, legend = series, right }: {
-    axes?: Partial<Record<"x" | "y", Record<string, unknown>>>;
-    layout?: Record<string, unknown>;
-    legend?: readonly string[];
-    right?: number;
-  } = {},
+  { x, y, legend = series, ...more }: Partial<Axes> & { legend?: readonly string[] } = {},
 ): FigureDescription {
   const { facetTitle } = options;
   const panels = facets.map((facet): Panel => ({
@@ -162,9 +157,11 @@ export function assemble(
   })).filter(({ data }) => data.length > 0);
   const side = ({ label, unit }: Column, range?: readonly [number, number]) =>
     axis(label ? headerOf({ label, unit }) : unit, range);
-  const x = { ...side(xColumn, options.xRange), ...axes.x };
-  const y = { ...side(yColumn, options.range), ...axes.y };
-  return grid(panels, legend, { x, y, layout, right }, options);
+  const axes = {
+    x: { ...side(xColumn, options.xRange), ...x },
+    y: { ...side(yColumn, options.range), ...y },
+  };
+  return grid(panels, legend, { ...axes, ...more }, options);
 }
 
 /** `50.8 points [47.0, 54.6], n = 7` */

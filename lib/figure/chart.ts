@@ -75,9 +75,9 @@ export function bars(rows: readonly Row[], options: ChartOptions): FigureDescrip
     });
     return { data, names };
   };
-  const axes = { y: { zeroline: true, zerolinecolor: "#777777" } };
+  const y = { zeroline: true, zerolinecolor: "#777777" };
   const layout = { barmode: "group", bargap: 0.22, bargroupgap: 0.05 };
-  return assemble(found, draw, { axes, layout });
+  return assemble(found, draw, { y, layout });
 }
 
 export interface LineOptions extends ChartOptions {

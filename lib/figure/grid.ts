@@ -41,7 +41,7 @@ export interface Panel {
 }
 
 /** The axes that all panels share, in plotly's terms. */
-interface Axes {
+export interface Axes {
   x: Record<string, unknown>;
   y: Record<string, unknown>;
   /** px right of the plots, e.g. for a colour scale. */
@@ -71,8 +71,8 @@ function tickRoom(names: readonly string[], width: number) {
   };
 }
 
-/** The legend of `names` below a heading of `top` px, and the px that its rows take. */
-function legendOf(names: readonly string[], { width, height, top, inner }: Record<string, number>) {
+/** The legend of `names` below a heading of `top` px in a figure of some height, and its own height, px. */
+function legendOf(names: readonly string[], top: number, inner: number) {
   const longest = Math.max(...names.map((name) => Math.min(name.length, legendLetters)));
   const entrywidth = longest * letter + 4;
   // plotly fills rows as wide as the plots, each entry with 40 px for its mark and 5 between two.
@@ -82,13 +82,13 @@ function legendOf(names: readonly string[], { width, height, top, inner }: Recor
     const lines = names.slice(i, i + inRow).map((name) => wrap(name, legendLetters).length);
     rows += Math.max(...lines) * line + 3;
   }
-  const place = { x: 16 / width, xref: "container", xanchor: "left", yref: "container" };
+  const place = { x: 16 / figureWidth, xref: "container", xanchor: "left", yref: "container" };
   return {
     height: rows + 8,
-    layout: {
-      ...{ ...place, y: 1 - (top + 4) / Math.max(1, height), yanchor: "top", orientation: "h" },
+    layoutIn: (height: number) => ({
+      ...{ ...place, y: 1 - (top + 4) / height, yanchor: "top", orientation: "h" },
       ...{ entrywidth, entrywidthmode: "pixels", traceorder: "normal", itemsizing: "trace" },
-    },
+    }),
   };
 }
 
@@ -125,8 +125,8 @@ export function grid(
   const shown = names.length > 1 || levelNames.length > 0 ? unique([...names, ...levelNames]) : [];
   const head = heading(options, width).height;
   const top = head ? head + 14 : 10;
-  const legendHeight = shown.length ? legendOf(shown, { width, height: 1, top, inner }).height : 0;
-  const above = top + legendHeight + titleHeight + 8;
+  const legend = shown.length ? legendOf(shown, top, inner) : undefined;
+  const above = top + (legend?.height ?? 0) + titleHeight + 8;
   const below = ticks.height + 40;
   const plots = rows * panelHeight + (rows - 1) * gapY;
   const height = Math.round(above + plots + below);
@@ -134,7 +134,7 @@ export function grid(
   const layout = layoutOf({
     ...{ title, subtitle, width, height },
     margin: { l: left, r: right, t: above, b: below },
-    legend: shown.length ? legendOf(shown, { width, height, top, inner }).layout : undefined,
+    legend: legend?.layoutIn(height),
   }, { showlegend: shown.length > 0, annotations: [], shapes: [], ...axes.layout });
   const named = new Set<string>();
   const once = (name: string) => named.size < named.add(name).size;

@@ -80,7 +80,7 @@ export function heatmap(
   const bare = { type: "category", showgrid: false, tickcolor: "#FFFFFF", showline: false };
   const label = { text: escapePlot(columnOf(y).label), standoff: 12, font: { size: 13 } };
   return assemble(found, draw, {
-    axes: { x: bare, y: { ...bare, title: label, autorange: "reversed" } },
+    ...{ x: bare, y: { ...bare, title: label, autorange: "reversed" } },
     legend: [],
     right: 96,
     layout: {

@@ -14,9 +14,6 @@ import {
   SETTINGS_VARIABLE,
 } from "./settings.ts";
 
-/** Findings or estimates, as records. */
-type Results = readonly object[] | Readonly<Record<string, unknown>>;
-
 export interface Notebook {
   run: Settings;
   backend: Backend;
@@ -29,8 +26,8 @@ export interface Notebook {
   show(item: Showable | null | undefined, file?: string): Promise<void>;
   /** Shows one sentence that must not be overlooked; undefined shows nothing. */
   note(text: string | undefined): Promise<void>;
-  /** Writes `results.json`, unless what is there agrees. */
-  keep(results: Results): Promise<void>;
+  /** Writes `results.json`, findings or estimates as records, unless what is there agrees. */
+  keep(results: readonly object[] | Readonly<Record<string, unknown>>): Promise<void>;
 }
 
 /**
@@ -53,7 +50,12 @@ export async function notebook(
     folder,
     show: (item, file) => show(item, file === undefined ? undefined : { folder, name: file }),
     note,
-    keep: (results) => keep(`${folder}/results.json`, results, { run, backend }),
+    async keep(results) {
+      const { output: _, resume: __, ...settings } = run; // a path of this machine, and no setting
+      const about = { settings, seeds: seedsOf(run), backend: backend.name };
+      const kept = { ...about, precision: backend.precision, results: roundNumbers(results) };
+      await writeStable(`${folder}/results.json`, `${JSON.stringify(kept, null, 1)}\n`);
+    },
   };
 }
 
@@ -95,16 +97,4 @@ export function headerText(run: Settings, backend: Backend, folder: string): str
     changed.join("; "),
     `files: ${relative(outputPath({ output: "." }), resolve(folder))}`,
   ].join("\n");
-}
-
-async function keep(
-  path: string,
-  results: Results,
-  { run, backend }: Pick<Notebook, "run" | "backend">,
-): Promise<void> {
-  const { output: _, resume: __, ...settings } = run; // a path of this machine, and no setting
-  const { name, precision } = backend;
-  const about = { settings, seeds: seedsOf(run), backend: name, precision };
-  const text = JSON.stringify({ ...about, results: roundNumbers(results) }, null, 1);
-  await writeStable(path, `${text}\n`);
 }
