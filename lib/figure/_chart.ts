@@ -51,6 +51,7 @@ export interface Mark {
 
 /** What a plot needs of its rows and options. */
 export interface Plan {
+  /** Those with a place and a finite value. */
   marks: Mark[];
   series: string[];
   facets: string[];
@@ -60,8 +61,6 @@ export interface Plan {
   options: ChartOptions;
 }
 
-/** JSON has no infinity and no NaN: null is plotly's gap. */
-export const finite = (value: number) => Number.isFinite(value) ? value : null;
 export const nameOf = (cell: Cell | undefined) => formatCell(cell, { format: "plain" }) || "none";
 
 /** @throws where a column is missing or holds no numbers */
@@ -185,7 +184,8 @@ export function errorBars(items: readonly (Measurement | undefined)[], color: st
   if (!items.some((item) => item?.interval)) return undefined;
   const reach = (item: Measurement | undefined, side: 0 | 1) => {
     if (!item?.interval) return null;
-    return finite(Math.max(0, (item.interval[side] - item.value) * (side ? 1 : -1)));
+    const length = Math.max(0, (item.interval[side] - item.value) * (side ? 1 : -1));
+    return Number.isFinite(length) ? length : null; // JSON has no infinity and no NaN
   };
   const [arrayminus, array] = ([0, 1] as const).map((side) =>
     items.map((item) => reach(item, side))

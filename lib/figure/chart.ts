@@ -8,7 +8,6 @@ import {
   type ChartOptions,
   checkPlaces,
   errorBars,
-  finite,
   hover,
   type Mark,
   measured,
@@ -54,7 +53,7 @@ export function bars(rows: readonly Row[], options: ChartOptions): FigureDescrip
         type: "bar",
         name: legendName(name),
         x: names.map(escapePlot),
-        y: items.map((item) => item ? finite(item.y.value) : null),
+        y: items.map((item) => item?.y.value ?? null),
         error_y: errorBars(items.map((item) => item?.y), ink),
         marker: {
           color,
@@ -116,7 +115,7 @@ export function lines(rows: readonly Row[], options: LineOptions): FigureDescrip
         type: "scatter",
         ...style,
         x: points.map(({ at }) => at.value),
-        y: points.map(({ y }) => finite(y.value)),
+        y: points.map(({ y }) => y.value),
         error_x: errorBars(points.map(({ at }) => at), ink),
         hoverinfo: "text",
         hovertext: points.map((mark) => {

@@ -74,13 +74,9 @@ export function percent(share: Measured, digits = 1): string {
   return bounded(inPoints(measurementOf(share)), (value) => `${formatNumber(value, digits)}%`);
 }
 
-/** A number that can't pass 1, without its zero: `.82`, `-.35`, `1.00`. */
-const withoutZero = (value: number, digits: number) =>
-  formatNumber(value, digits).replace(/^(-?)0\./, "$1.");
-
-/** A correlation: `.82`; a measurement with its bounds, `.82 [.62, .92]`. */
+/** A correlation, without a zero before the point: `.82`; with its bounds, `.82 [.62, .92]`. */
 export function formatR(r: Measured, digits = 2): string {
-  return bounded(r, (value) => withoutZero(value, digits));
+  return bounded(r, (value) => formatNumber(value, digits).replace(/^(-?)0\./, "$1."));
 }
 
 /** At most 6 digits that count, all that files hold; whole numbers are counts, and stay. */
