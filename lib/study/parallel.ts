@@ -4,7 +4,6 @@
  * each computes its share of the cells, and a process that dies leaves whole files behind.
  */
 import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
-import { stoppable } from "../platform/interrupt.ts";
 import { runChildren, serveChild } from "./_child.ts";
 import { openSubject } from "./subjects.ts";
 import type { Settings } from "./settings.ts";
@@ -46,28 +45,19 @@ async function computeInParallel(
   plans: readonly StudyPlan[],
   { settings, store, onProgress, workers, signal }: ParallelOptions,
 ): Promise<void> {
-  await openBackend(); // which the workers take too
+  await openBackend();
   const of = workers ?? processesAtOnce();
-  let done = 0;
   const task = { plans, settings, store, of };
   const tasks = Array.from({ length: of }, (_, index): Task => ({ ...task, index }));
-  const failure = await stoppable(
-    studyWork(signal),
-    (signal) =>
-      runChildren<StudyProgress>(import.meta.url, tasks, {
-        ...{ lanes: of, signal },
-        onLine: (state) => {
-          const total = Math.max(done + 1, state.total);
-          onProgress?.({ ...state, done: ++done, total });
-        },
-      }),
-  );
-  if (failure !== undefined) {
-    throw new Error(
-      `Cannot finish the study: a process ended early: ${failure.said}; ` +
-        "run the same command again: what is finished is kept",
-    );
-  }
+  let done = 0;
+  await runChildren<StudyProgress>("finish the study", import.meta.url, tasks, {
+    ...studyWork(signal),
+    workers: of,
+    onLine: (state) => {
+      const total = Math.max(done + 1, state.total);
+      onProgress?.({ ...state, done: ++done, total });
+    },
+  });
 }
 
 /** A worker: tells of finished cells. */
