@@ -24,7 +24,7 @@ export interface Reference {
 
 export interface GridOptions extends Titles {
   /** Panels in a row. @default 2, or 1 where there is one */
-  columns?: 1 | 2;
+  columns?: 1 | 2 | 3;
   /** One y axis for all panels, so that they can be compared. @default true */
   sharedY?: boolean;
   /** px of one panel. @default 300 alone, 210 with others */
