@@ -36,7 +36,7 @@ Deno.test("parseSettings() and parseRequest() take whose conversations, of real 
     assert.throws(() => parseSettings(JSON.stringify(settings)), message);
   refuses(
     { model: "a/b", template: "chatml" },
-    /setting template: expected vicuna or model, found/,
+    /setting template: expected one of vicuna, model, found/,
   );
   refuses({ template: "model" }, /template with organism: .* leave --template out/);
 });
