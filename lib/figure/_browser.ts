@@ -35,8 +35,8 @@ type Any = any;
 export interface Browser {
   /** The figure as an svg document, `width` x `height` px. */
   draw(data: unknown, layout: { width: number; height: number }): Promise<string>;
-  /** What plotly's own checker finds wrong, e.g. an attribute that it does not know. */
-  faults(data: unknown, layout: unknown): string[];
+  /** Where `Plotly` is global. */
+  window: Any;
   /** Whether the pictures' font can show all of `text`. */
   hasGlyphs(text: string): boolean;
 }
@@ -93,14 +93,7 @@ async function open(): Promise<Browser> {
         element.remove();
       }
     },
-    faults(data, layout) {
-      const figure = window.JSON.parse(JSON.stringify({ data, layout }));
-      const found: { code: string; msg: string }[] = Plotly.validate(figure.data, figure.layout) ??
-        [];
-      // Other codes tell of attributes that have no effect at present.
-      return found.filter(({ code }) => /^(schema|value|array|object)$/.test(code))
-        .map(({ msg }) => msg);
-    },
+    window,
     hasGlyphs: (text) =>
       [...text].every((character) =>
         /\s|\u200b/.test(character) || font(false, false).charToGlyphIndex(character) > 0
@@ -135,19 +128,10 @@ function giveSizes(
   };
   const measures: Measures = { font, path };
   const svg = window.SVGElement.prototype;
-  svg.getBBox = function () {
-    const { left, top, right, bottom } = boxOf(this, measures) ?? nowhere;
-    return { x: left, y: top, width: right - left, height: bottom - top };
-  };
-  svg.getBoundingClientRect = function () {
-    const box = boxOf(this, measures) ?? nowhere;
-    return {
-      ...box,
-      x: box.left,
-      y: box.top,
-      width: box.right - box.left,
-      height: box.bottom - box.top,
-    };
+  svg.getBBox = svg.getBoundingClientRect = function () {
+    const box = boxOf(this, measures) ?? { left: 0, top: 0, right: 0, bottom: 0 };
+    const [width, height] = [box.right - box.left, box.bottom - box.top];
+    return { ...box, x: box.left, y: box.top, width, height };
   };
   svg.getComputedTextLength = function () {
     return runWidth(this, measures);
@@ -164,8 +148,6 @@ interface Measures {
   font: (bold: boolean, italic: boolean) => Font;
   path: (element: Any) => Any;
 }
-
-const nowhere: Box = { left: 0, top: 0, right: 0, bottom: 0 };
 
 function boxOf(element: Any, measures: Measures): Box | undefined {
   const number = (name: string) => Number.parseFloat(element.getAttribute(name)) || 0;

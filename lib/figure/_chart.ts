@@ -4,13 +4,13 @@
  */
 import { wrapPlot } from "./_text.ts";
 import { type Cell, type Column, columnOf, digitsOf, formatCell, headerOf } from "./column.ts";
-import { grid, type GridOptions, type Panel, type Reference } from "./grid.ts";
+import { type Axes, grid, type GridOptions, type Panel, type Reference } from "./grid.ts";
 import { formatNumber, isMeasurement, type Measurement } from "./number.ts";
-import { checkColumns, type Row } from "./rows.ts";
+import { checkColumns, type Row, unique } from "./rows.ts";
 import { axis, colorsOf, type FigureDescription, type PlotTrace } from "./theme.ts";
 
 /** What all plots over rows take; `x`, `y`, `color` and `facet` name columns. */
-export interface ChartOptions extends Omit<GridOptions, "references"> {
+export interface ChartOptions extends GridOptions {
   x: string;
   /** @default `value` */
   y?: string;
@@ -34,14 +34,10 @@ export interface ChartOptions extends Omit<GridOptions, "references"> {
   xUnit?: string;
   /** Ends of the x axis, where it is one of numbers. @default what the values need */
   xRange?: readonly [number, number];
-  /** Logarithmic axes. @default none */
-  log?: "x" | "y" | "xy";
   /** Colours (#RRGGBB) by series. @default the groups' own, then the palette in order */
   colors?: Readonly<Record<string, string>>;
-  /** A level to compare with, or several: dashed lines. */
-  reference?: number | Reference | readonly Reference[];
-  /** The same. */
-  references?: readonly Reference[];
+  /** One level to compare with, before those of `references`. */
+  reference?: Reference;
 }
 
 /** One mark: a row's value and its place. */
@@ -55,18 +51,16 @@ export interface Mark {
 
 /** What a plot needs of its rows and options. */
 export interface Plan {
+  /** Those with a place and a finite value. */
   marks: Mark[];
   series: string[];
   facets: string[];
   colors: Map<string, string>;
   xColumn: Column & { label: string };
   yColumn: Column & { label: string };
-  options: ChartOptions & { references: readonly Reference[] };
+  options: ChartOptions;
 }
 
-export const unique = (names: readonly string[]) => [...new Set(names)];
-/** JSON has no infinity and no NaN: null is plotly's gap. */
-export const finite = (value: number) => Number.isFinite(value) ? value : null;
 export const nameOf = (cell: Cell | undefined) => formatCell(cell, { format: "plain" }) || "none";
 
 /** @throws where a column is missing or holds no numbers */
@@ -85,15 +79,16 @@ export function plan(what: string, rows: readonly Row[], options: ChartOptions):
       facet: facet ? nameOf(row[facet]) : "",
     }];
   });
-  const { reference = [], references = [] } = options;
-  const levels = [reference].flat().map((one) =>
-    typeof one === "number" ? { name: formatNumber(one, digitsOf([one])), value: one } : one
-  ) as Reference[];
+  const marks = all.filter(({ x, y }) => Number.isFinite(y.value) && Number.isFinite(placeOf(x)));
+  // Said rather than dropped silently.
+  const gaps = all.length - marks.length;
+  const note = gaps && `${gaps} of ${all.length} values infinite or undefined, not shown.`;
+  const { reference, references = [] } = options;
   const series = unique(all.map((mark) => mark.series));
   const yColumn = { ...columnOf(y) };
   if (y === "value" && options.label === undefined) yColumn.label = "";
   return {
-    marks: all.filter(({ x, y }) => Number.isFinite(y.value) && Number.isFinite(placeOf(x))),
+    marks,
     series,
     facets: unique(all.map((mark) => mark.facet)),
     colors: colorsOf(series, options.colors),
@@ -103,18 +98,11 @@ export function plan(what: string, rows: readonly Row[], options: ChartOptions):
       digits: options.digits ?? yColumn.digits ?? digitsOf(all.map((mark) => mark.y)),
     },
     options: {
-      ...withGaps(options, all.map(({ x, y }) => Number.isFinite(placeOf(x)) ? y.value : NaN)),
-      references: all.length ? [...levels, ...references] : [],
+      ...options,
+      subtitle: [options.subtitle, note].filter(Boolean).join(" "),
+      references: all.length ? [reference ?? [], ...references].flat() : [],
     },
   };
-}
-
-/** Says in the subtitle how many values no picture can show, rather than dropping them silently. */
-function withGaps(options: ChartOptions, values: readonly number[]) {
-  const gaps = values.filter((value) => !Number.isFinite(value)).length;
-  if (gaps === 0) return options;
-  const note = `${gaps} of ${values.length} values infinite or undefined, not shown.`;
-  return { ...options, subtitle: options.subtitle ? `${options.subtitle} ${note}` : note };
 }
 
 /** A place that no picture has: not a number, infinite; a name is as good as 0. */
@@ -129,11 +117,9 @@ const labelled = (column: Column & { label: string }, label?: string, unit?: str
 export function measured(what: string, cell: Cell, key: string, i: number): Measurement {
   if (isMeasurement(cell)) return cell;
   if (typeof cell === "number") return { value: cell };
+  const found = `${JSON.stringify(cell)} in row ${i + 1}`;
   throw new Error(
-    `Cannot draw ${what}: expected a number in column ${key}, found ${
-      JSON.stringify(cell)
-    } in row ` +
-      `${i + 1}; name a column of numbers`,
+    `Cannot draw ${what}: expected a number in column ${key}, found ${found}; name a column of numbers`,
   );
 }
 
@@ -148,45 +134,33 @@ export function checkPlaces(
   for (const mark of marks) {
     const place = [mark.facet, mark.series, placeOf(mark)].filter(Boolean);
     if (seen.size < seen.add(JSON.stringify(place)).size) continue;
-    const keys = [facet, color, x].filter(Boolean).join(", ");
+    const [keys, found] = [[facet, color, x].filter(Boolean), place].map((list) => list.join(", "));
     throw new Error(
-      `Cannot draw ${what}: expected one row for each ${keys}; found two for ${
-        place.join(", ")
-      }; ` +
-        "filter the rows, or tell them apart by color or facet",
+      `Cannot draw ${what}: expected one row for each ${keys}; found two for ${found}; filter the ` +
+        "rows, or tell them apart by color or facet",
     );
   }
-}
-
-function titleOf({ facetTitle }: ChartOptions, facet: string): string {
-  if (typeof facetTitle === "function") return facetTitle(facet);
-  return facetTitle?.[facet] ?? facet;
 }
 
 /** One figure of a panel a facet, `draw` giving a panel's traces. */
 export function assemble(
   { marks, series, facets, xColumn, yColumn, options }: Plan,
   draw: (marks: Mark[]) => { data: PlotTrace[]; names?: readonly string[] },
-  { axes = {}, layout, legend = series, right }: {
-    axes?: Record<"x" | "y", Record<string, unknown>> | Record<string, never>;
-    layout?: Record<string, unknown>;
-    legend?: readonly string[];
-    right?: number;
-  } = {},
+  { x, y, legend = series, ...more }: Partial<Axes> & { legend?: readonly string[] } = {},
 ): FigureDescription {
-  const { log = "" } = options;
+  const { facetTitle } = options;
   const panels = facets.map((facet): Panel => ({
     facet,
-    title: titleOf(options, facet),
+    title: (typeof facetTitle === "function" ? facetTitle(facet) : facetTitle?.[facet]) ?? facet,
     ...draw(marks.filter((mark) => mark.facet === facet)),
   })).filter(({ data }) => data.length > 0);
-  const side = ({ label, unit }: Column, letter: "x" | "y", range?: readonly [number, number]) => ({
-    ...axis({ label: label ? headerOf({ label, unit }) : unit, range, log: log.includes(letter) }),
-    ...axes[letter],
-  });
-  const x = side(xColumn, "x", options.xRange);
-  const y = side(yColumn, "y", options.range);
-  return grid(panels, legend, { x, y, layout, right }, options);
+  const side = ({ label, unit }: Column, range?: readonly [number, number]) =>
+    axis(label ? headerOf({ label, unit }) : unit, range);
+  const axes = {
+    x: { ...side(xColumn, options.xRange), ...x },
+    y: { ...side(yColumn, options.range), ...y },
+  };
+  return grid(panels, legend, { ...axes, ...more }, options);
 }
 
 /** `50.8 points [47.0, 54.6], n = 7` */
@@ -210,7 +184,8 @@ export function errorBars(items: readonly (Measurement | undefined)[], color: st
   if (!items.some((item) => item?.interval)) return undefined;
   const reach = (item: Measurement | undefined, side: 0 | 1) => {
     if (!item?.interval) return null;
-    return finite(Math.max(0, (item.interval[side] - item.value) * (side ? 1 : -1)));
+    const length = Math.max(0, (item.interval[side] - item.value) * (side ? 1 : -1));
+    return Number.isFinite(length) ? length : null; // JSON has no infinity and no NaN
   };
   const [arrayminus, array] = ([0, 1] as const).map((side) =>
     items.map((item) => reach(item, side))

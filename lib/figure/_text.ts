@@ -13,6 +13,9 @@ export function clean(text: string): string {
   return text.replaceAll(unfit, "\ufffd").toWellFormed();
 }
 
+/** `text` on one line. */
+export const oneLine = (text: string) => clean(text).replaceAll(/\s+/g, " ");
+
 /** For an svg element's text. */
 export function escapeXml(text: string): string {
   const entities: Record<string, string> = {
@@ -51,8 +54,8 @@ export function escapeMarkdown(text: string): string {
 
 /** For plotly, which reads tags, entities and, where MathJax is loaded, `$...$` in every text. */
 export function escapePlot(text: string): string {
-  return clean(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
-    .replaceAll("$", "&#36;").replaceAll(/\s+/g, " ");
+  return oneLine(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+    .replaceAll("$", "&#36;");
 }
 
 /** A plotly text without tags and entities. */

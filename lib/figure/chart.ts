@@ -8,7 +8,6 @@ import {
   type ChartOptions,
   checkPlaces,
   errorBars,
-  finite,
   hover,
   type Mark,
   measured,
@@ -17,13 +16,12 @@ import {
   placeOf,
   plan,
   tell,
-  unique,
 } from "./_chart.ts";
 import { escapePlot } from "./_text.ts";
 import { columnOf } from "./column.ts";
 import { legendName } from "./grid.ts";
 import type { Measurement } from "./number.ts";
-import { checkColumns, type Row } from "./rows.ts";
+import { checkColumns, type Row, unique } from "./rows.ts";
 import {
   colorsOf,
   dashes,
@@ -55,7 +53,7 @@ export function bars(rows: readonly Row[], options: ChartOptions): FigureDescrip
         type: "bar",
         name: legendName(name),
         x: names.map(escapePlot),
-        y: items.map((item) => item ? finite(item.y.value) : null),
+        y: items.map((item) => item?.y.value ?? null),
         error_y: errorBars(items.map((item) => item?.y), ink),
         marker: {
           color,
@@ -76,9 +74,9 @@ export function bars(rows: readonly Row[], options: ChartOptions): FigureDescrip
     });
     return { data, names };
   };
-  const axes = { x: {}, y: { zeroline: true, zerolinecolor: "#777777" } };
+  const y = { zeroline: true, zerolinecolor: "#777777" };
   const layout = { barmode: "group", bargap: 0.22, bargroupgap: 0.05 };
-  return assemble(found, draw, { axes, layout });
+  return assemble(found, draw, { y, layout });
 }
 
 export interface LineOptions extends ChartOptions {
@@ -117,7 +115,7 @@ export function lines(rows: readonly Row[], options: LineOptions): FigureDescrip
         type: "scatter",
         ...style,
         x: points.map(({ at }) => at.value),
-        y: points.map(({ y }) => finite(y.value)),
+        y: points.map(({ y }) => y.value),
         error_x: errorBars(points.map(({ at }) => at), ink),
         hoverinfo: "text",
         hovertext: points.map((mark) => {

@@ -16,14 +16,8 @@ import { pValue } from "../statistics/p_value.ts";
 
 export type Cell = string | number | boolean | Measurement | null;
 export type ColumnKind = "text" | "number" | "boolean" | "measurement";
-/** How a column's numbers read: rounded, as settings are written, as differences, r's or p's. */
-export type NumberFormat =
-  | "rounded"
-  | "plain"
-  | "signed"
-  | "r"
-  | "p"
-  | ((value: number) => string);
+/** How a column's numbers read: as settings are written, as differences, r's or p's. */
+export type NumberFormat = "plain" | "signed" | "r" | "p" | ((value: number) => string);
 
 export interface Column {
   /** The rows' field, and the csv header. */
@@ -36,7 +30,7 @@ export interface Column {
   kind?: ColumnKind;
   /** Digits after the point when shown. @default what the values need */
   digits?: number;
-  /** @default the dictionary's, or `rounded` */
+  /** @default the dictionary's, or rounded */
   format?: NumberFormat;
   /** Whether a measurement shows its n: `52.3 ± 3.1 (n = 250)`. @default false */
   showN?: boolean;
@@ -94,12 +88,11 @@ export const columns: Readonly<Record<string, Omit<Column, "key">>> = {
   minimumConfidence: { label: "threshold of belief", ...plain },
   epochs: plain,
   ...Object.fromEntries(
-    ["INC", "HAR", "SELF", "CON"].flatMap((group) =>
-      ["base", "INC"].map((other) => `${group} - ${other}`)
-    ).map((key) => [key, { label: key, ...points }]),
+    ["INC -", "HAR -", "SELF -", "CON -", "minus"].flatMap((
+      group,
+    ) => [`${group} base`, `${group} INC`])
+      .map((key) => [key, { label: key, ...points }]),
   ),
-  "minus base": { label: "minus base", ...points },
-  "minus INC": { label: "minus INC", ...points },
   varied: { label: "what was varied" },
   smallest: { label: "least", ...points },
   smallestAt: { label: "at" },

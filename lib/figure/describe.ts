@@ -1,6 +1,7 @@
 /** A figure in words and numbers, for a screen reader, a terminal, or a search in a notebook. */
 import { plainPlot } from "./_text.ts";
 import { formatPlain } from "./number.ts";
+import { unique } from "./rows.ts";
 import type { FigureDescription, PlotTrace } from "./theme.ts";
 
 const most = 12; // values told of one series
@@ -16,22 +17,19 @@ export function altText(figure: FigureDescription): string {
   const { title, subtitle } = titleOf(figure);
   const shown = figure.data.filter(({ hoverinfo }) => hoverinfo === "text");
   const names = (texts: readonly (string | undefined)[]) =>
-    [...new Set(texts.map((text) => plainPlot(text ?? "")))].filter(Boolean);
+    unique(texts.map((text) => plainPlot(text ?? ""))).filter(Boolean);
   const series = names(shown.map(({ name }) => name));
   const panels = names(
     ((figure.layout.annotations ?? []) as { text: string }[]).map(({ text }) => text),
   );
   const { type, mode = "" } = shown[0] ?? {};
-  const kinds: [boolean, string][] = [
-    [type === "bar", "Bars"],
-    [type === "heatmap", "Coloured cells"],
-    [String(mode).includes("lines"), "Lines"],
-  ];
+  const points = String(mode).includes("lines") ? "Lines" : "Points";
+  const kind = type === "bar" ? "Bars" : type === "heatmap" ? "Coloured cells" : points;
   const { yaxis, coloraxis } = figure.layout;
   const measure = coloraxis ? coloraxis.colorbar.title.text : yaxis?.title?.text;
   const few = (list: readonly string[]) => list.length > 1 && list.length <= 6;
   const drawn = [
-    kinds.find(([is]) => is)?.[1] ?? "Points",
+    kind,
     measure ? ` of ${plainPlot(measure).trim()}` : "",
     few(series) ? ` for ${series.join(", ")}` : "",
     panels.length > 1 ? ` in ${panels.length} panels` : "",
@@ -66,11 +64,10 @@ function tellTrace(trace: PlotTrace): string {
   const name = plainPlot(trace.name ?? trace.type);
   const list = (key: string) => (trace[key] ?? []) as (number | string | null)[];
   if (trace.type === "heatmap") {
-    const rows = (trace.z as (number | null)[][]).map((row, i) =>
+    return (trace.z as (number | null)[][]).map((row, i) =>
       `  ${tell(list("y")[i])}: ` +
       row.map((value, j) => `${tell(list("x")[j])} ${tell(value)}`).join(", ")
-    );
-    return rows.join("\n");
+    ).join("\n");
   }
   const ys = list("y");
   const errors = trace.error_y as { array?: number[]; arrayminus?: number[] } | undefined;
@@ -93,16 +90,15 @@ export function describeFigure(figure: FigureDescription): string {
       .flatMap(([key, axis]) => key.startsWith(`${letter}axis`) ? axis.title?.text || [] : []);
     return titles.length ? `${letter}: ${plainPlot(titles[0])}` : "";
   }).filter(Boolean).join("; ");
-  const levels = new Set<string>((figure.layout.shapes ?? []).map((
-    { name = "", y0 }: { name?: string; y0: number },
-  ) => `  ${plainPlot(name)} | ${tell(y0)}`));
+  const shapes = (figure.layout.shapes ?? []) as { name?: string; y0: number }[];
+  const levels = unique(shapes.map(({ name = "", y0 }) => `  ${plainPlot(name)} | ${tell(y0)}`));
   // Bands repeat their line's values.
   const shown = figure.data.filter((trace) => trace.hoverinfo !== "skip");
   const panels = (figure.layout.annotations ?? []) as { text: string }[];
+  const panelOf = ({ xaxis = "x" }: PlotTrace) => Number(String(xaxis).slice(1) || 1) - 1;
   const lines = shown.flatMap((trace, i) => {
-    const panel = Number(String(trace.xaxis ?? "x").slice(1) || 1) - 1;
-    const before = Number(String(shown[i - 1]?.xaxis ?? "x").slice(1) || 1) - 1;
-    const heading = panels[panel] && (i === 0 || panel !== before);
+    const panel = panelOf(trace);
+    const heading = panels[panel] && (i === 0 || panel !== panelOf(shown[i - 1]));
     return heading ? [`${plainPlot(panels[panel].text)}:`, tellTrace(trace)] : [tellTrace(trace)];
   });
   return [`Figure: ${title || "without a title"}`, subtitle, axes, ...levels, ...lines]

@@ -7,7 +7,7 @@
  */
 import { extname, join } from "node:path";
 import { kernel } from "../platform/jupyter.ts";
-import { clean, escapeHtml } from "./_text.ts";
+import { clean, escapeHtml, oneLine } from "./_text.ts";
 import { altText, describeFigure, titleOf } from "./describe.ts";
 import { fileName, saveFigure, saveTable, toPng } from "./export.ts";
 import { type Frame, frameTable, isFrame, rowsOf } from "./frame.ts";
@@ -120,7 +120,7 @@ function textName(name: string): string {
 /** Shows one sentence that must not be overlooked, in bold; undefined shows nothing. */
 export async function note(text: string | undefined): Promise<void> {
   if (text === undefined) return;
-  const line = clean(text).replaceAll(/\s+/g, " ");
+  const line = oneLine(text);
   await display({
     "text/html": `<p><strong>${escapeHtml(line)}</strong></p>`,
     "text/plain": line,

@@ -12,37 +12,16 @@ import { type Table, toCsv, toMarkdown } from "./table.ts";
 import type { FigureDescription } from "./theme.ts";
 
 // What was seen to be drawn whole; other kinds come out empty or throw, so they are refused.
-const drawable = new Set([
-  "bar",
-  "box",
-  "contour",
-  "heatmap",
-  "histogram",
-  "histogram2d",
-  "pie",
-  "scatter",
-  "violin",
-]);
+const drawable = "bar box contour heatmap histogram histogram2d pie scatter violin".split(" ");
 
-const reasons: [RegExp, string][] = [
-  [
-    /3d$|^(surface|cone|streamtube|isosurface|volume)$/,
-    "3-D needs a browser; draw it in the plane",
-  ],
-  [/gl$|^(splom|parcoords|parcats)$/, "WebGL needs a browser; use scatter or heatmap"],
-  [/geo|map(box)?$|choropleth/, "maps need the network; use bars"],
-  [/^image$/, "images need a browser; use heatmap"],
-];
-
-/** Throws when a static picture of `figure` would be empty or need a browser. */
-export function assertDrawable(figure: FigureDescription): void {
+/** @throws where a static picture of `figure` would be empty or need a browser */
+function assertDrawable(figure: FigureDescription): void {
   for (const { type = "scatter" } of figure.data) {
-    if (drawable.has(type)) continue;
-    const reason = reasons.find(([pattern]) => pattern.test(type))?.[1] ?? "use one of those kinds";
+    if (drawable.includes(type)) continue;
+    const kinds = drawable.join(", ");
     throw new Error(
-      `Cannot draw a ${type} trace to a file: expected one of ${
-        [...drawable].join(", ")
-      }; ${reason}`,
+      `Cannot draw a ${type} trace to a file: expected one of ${kinds}; use one of those kinds, for ` +
+        "3-D, WebGL and images need a browser, and maps the network",
     );
   }
   if (figure.layout.images?.length) {
@@ -53,7 +32,7 @@ export function assertDrawable(figure: FigureDescription): void {
   }
 }
 
-/** The figure as an svg document. Throws on kinds of trace that need a browser. */
+/** The figure as an svg document. @throws on kinds of trace that need a browser */
 export async function toSvg(figure: FigureDescription): Promise<string> {
   assertDrawable(figure);
   const { openBrowser } = await import("./_browser.ts");
@@ -85,7 +64,7 @@ async function rasterize(svg: string, scale: number): Promise<Uint8Array> {
   return new Resvg(svg, { font, fitTo: { mode: "zoom", value: scale } }).render().asPng();
 }
 
-/** Throws unless `name` is a plain file name: it may come from a model's or a data set's name. */
+/** `name`. @throws unless it is a plain file name: it may come from a model's or a data set's name */
 export function fileName(name: string): string {
   if (/^[\p{L}\p{N}_][\p{L}\p{N}_.\-]*$/u.test(name)) return name;
   throw new Error(

@@ -1,9 +1,9 @@
 /**
- * Rows as danfojs data frames, for pandas-like work in notebooks. danfojs 1.1.2 is loaded at the first
- * call: it brings TensorFlow.js along. What it computes wrongly (test/unit/figure_frame.test.ts) is
- * kept away here: a missing number is NaN, for groupby counts a null as 0; a frame that was
- * filtered or sorted is filtered by place; grouping, joining and sorting that would mix rows up are refused. Left to the caller: a group's mean is NaN where one value
- * is missing, its `std` of one row is 0, and its `count` counts missing ones.
+ * Rows as danfojs data frames, for pandas-like work in notebooks; loaded at the first call, for it brings
+ * TensorFlow.js along. What danfojs 1.1.2 computes wrongly (test/unit/figure_frame.test.ts) is kept away:
+ * a missing number is NaN, for groupby counts a null as 0; frames are filtered by place; what would mix
+ * rows up is refused. Left to the caller: a group's mean is NaN where one value is missing, its `std` of
+ * one row is 0, and its `count` counts missing ones.
  */
 import type { DataFrame } from "danfojs-node";
 import type { Cell } from "./column.ts";
@@ -58,12 +58,9 @@ export function rowsOf(frame: Frame): Record<string, Cell>[] {
 export function frameTable(frame: Frame): Table {
   const { columns, rows } = contentOf(frame);
   const shown = rows.length > SHOWN ? `, the first ${SHOWN} shown` : "";
-  return table(rows.slice(0, SHOWN), {
-    columns,
-    notes: [
-      `${rows.length} ${rows.length === 1 ? "row" : "rows"} x ${columns.length} columns${shown}`,
-    ],
-  });
+  const count = `${rows.length} ${rows.length === 1 ? "row" : "rows"}`;
+  const notes = [`${count} x ${columns.length} columns${shown}`];
+  return table(rows.slice(0, SHOWN), { columns, notes });
 }
 
 /**

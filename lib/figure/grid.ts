@@ -3,6 +3,7 @@
  * rows of its own under the title, and as much room below each panel as its names take.
  */
 import { escapePlot, wrap, wrapPlot } from "./_text.ts";
+import { unique } from "./rows.ts";
 import {
   type FigureDescription,
   figureWidth,
@@ -40,7 +41,7 @@ export interface Panel {
 }
 
 /** The axes that all panels share, in plotly's terms. */
-interface Axes {
+export interface Axes {
   x: Record<string, unknown>;
   y: Record<string, unknown>;
   /** px right of the plots, e.g. for a colour scale. */
@@ -70,8 +71,8 @@ function tickRoom(names: readonly string[], width: number) {
   };
 }
 
-/** The legend of `names` below a heading of `top` px, and the px that its rows take. */
-function legendOf(names: readonly string[], { width, height, top, inner }: Record<string, number>) {
+/** The legend of `names` below a heading of `top` px in a figure of some height, and its own height, px. */
+function legendOf(names: readonly string[], top: number, inner: number) {
   const longest = Math.max(...names.map((name) => Math.min(name.length, legendLetters)));
   const entrywidth = longest * letter + 4;
   // plotly fills rows as wide as the plots, each entry with 40 px for its mark and 5 between two.
@@ -81,13 +82,13 @@ function legendOf(names: readonly string[], { width, height, top, inner }: Recor
     const lines = names.slice(i, i + inRow).map((name) => wrap(name, legendLetters).length);
     rows += Math.max(...lines) * line + 3;
   }
-  const place = { x: 16 / width, xref: "container", xanchor: "left", yref: "container" };
+  const place = { x: 16 / figureWidth, xref: "container", xanchor: "left", yref: "container" };
   return {
     height: rows + 8,
-    layout: {
-      ...{ ...place, y: 1 - (top + 4) / Math.max(1, height), yanchor: "top", orientation: "h" },
+    layoutIn: (height: number) => ({
+      ...{ ...place, y: 1 - (top + 4) / height, yanchor: "top", orientation: "h" },
       ...{ entrywidth, entrywidthmode: "pixels", traceorder: "normal", itemsizing: "trace" },
-    },
+    }),
   };
 }
 
@@ -102,9 +103,9 @@ export function grid(
   axes: Axes,
   options: GridOptions,
 ): FigureDescription {
+  const { title, subtitle, sharedY = true, references = [] } = options;
   const columns = Math.min(options.columns ?? 2, Math.max(1, panels.length));
   const rows = Math.max(1, Math.ceil(panels.length / columns));
-  const { sharedY = true, references = [] } = options;
   const width = figureWidth;
   const titled = panels.some(({ title }) => title !== "");
   const [left, right] = [70, axes.right ?? 20];
@@ -115,35 +116,26 @@ export function grid(
   const titleHeight = titled
     ? 8 + line * Math.max(...panels.map(({ title }) => wrap(title, letters).length))
     : 0;
-  const allNames = [...new Set(panels.flatMap(({ names }) => names ?? []))];
+  const allNames = unique(panels.flatMap(({ names }) => names ?? []));
   const most = Math.max(1, ...panels.map(({ names }) => names?.length ?? 0));
   const ticks = tickRoom(allNames.length ? allNames : ["0"], panelWidth / most * allNames.length);
   const panelHeight = options.height ?? (panels.length > 1 ? 210 : 300);
   const gapY = ticks.height + titleHeight + 16;
-  const used = [...names, ...references.map(({ name }) => name)];
-  const shown = names.length > 1 || references.length > 0 ? [...new Set(used)] : [];
+  const levelNames = unique(references.map(({ name }) => name));
+  const shown = names.length > 1 || levelNames.length > 0 ? unique([...names, ...levelNames]) : [];
   const head = heading(options, width).height;
   const top = head ? head + 14 : 10;
-  const legendHeight = shown.length ? legendOf(shown, { width, height: 1, top, inner }).height : 0;
-  const above = top + legendHeight + titleHeight + 8;
+  const legend = shown.length ? legendOf(shown, top, inner) : undefined;
+  const above = top + (legend?.height ?? 0) + titleHeight + 8;
   const below = ticks.height + 40;
   const plots = rows * panelHeight + (rows - 1) * gapY;
   const height = Math.round(above + plots + below);
 
   const layout = layoutOf({
-    title: options.title,
-    subtitle: options.subtitle,
-    width,
-    height,
+    ...{ title, subtitle, width, height },
     margin: { l: left, r: right, t: above, b: below },
-    legend: shown.length ? legendOf(shown, { width, height, top, inner }).layout : undefined,
-  }, {
-    showlegend: shown.length > 0,
-    annotations: [],
-    shapes: [],
-    ...axes.layout,
-  });
-  const levelNames = [...new Set(references.map(({ name }) => name))];
+    legend: legend?.layoutIn(height),
+  }, { showlegend: shown.length > 0, annotations: [], shapes: [], ...axes.layout });
   const named = new Set<string>();
   const once = (name: string) => named.size < named.add(name).size;
   const data = panels.flatMap((panel, i) => {
@@ -154,7 +146,7 @@ export function grid(
     const last = i + columns >= panels.length;
     layout[`xaxis${id}`] = {
       ...axes.x,
-      ...(panel.names ? namedAxis(panel.names, ticks) : {}),
+      ...(panel.names && namedAxis(panel.names, ticks)),
       ...(last ? {} : { title: { text: "" } }),
       domain: [start, Math.min(1, start + panelWidth / inner)],
       anchor: `y${id}`,
@@ -177,14 +169,10 @@ export function grid(
     }
     for (const { name, value, facet } of references) {
       if (facet !== undefined && facet !== panel.facet) continue;
+      const written = legendName(name);
       layout.shapes.push({
-        ...{ type: "line", xref: `x${id} domain`, x0: 0, x1: 1, yref: `y${id}`, y0: value },
-        ...{
-          y1: value,
-          name: legendName(name),
-          legendgroup: legendName(name),
-          showlegend: once(name),
-        },
+        ...{ type: "line", xref: `x${id} domain`, x0: 0, x1: 1, yref: `y${id}` },
+        ...{ y0: value, y1: value, name: written, legendgroup: written, showlegend: once(name) },
         line: { color: ink, width: 1.6, dash: levels[levelNames.indexOf(name) % 3] },
       });
     }
@@ -193,23 +181,20 @@ export function grid(
       xaxis: `x${id}`,
       yaxis: `y${id}`,
       ...(trace.showlegend === false || !trace.name ? { showlegend: false } : {
-        legendgroup: trace.name ?? "",
-        legendrank: 1 + Math.max(0, shown.map(legendName).indexOf(trace.name ?? "")),
-        showlegend: once(trace.name ?? ""),
+        legendgroup: trace.name,
+        legendrank: 1 + Math.max(0, shown.map(legendName).indexOf(trace.name)),
+        showlegend: once(trace.name),
       }),
     }));
   });
   return { data, layout };
 }
 
-function namedAxis(names: readonly string[], ticks: ReturnType<typeof tickRoom>) {
+function namedAxis(names: readonly string[], { angle, text }: ReturnType<typeof tickRoom>) {
+  const categories = names.map(escapePlot);
   return {
-    type: "category",
-    showgrid: false,
-    tickangle: ticks.angle,
-    categoryorder: "array",
-    categoryarray: names.map(escapePlot),
-    tickvals: names.map(escapePlot),
-    ticktext: names.map(ticks.text),
+    ...{ type: "category", showgrid: false, tickangle: angle },
+    ...{ categoryorder: "array", categoryarray: categories },
+    ...{ tickvals: categories, ticktext: names.map(text) },
   };
 }

@@ -3,21 +3,19 @@ import {
   assemble,
   type ChartOptions,
   checkPlaces,
-  finite,
   hover,
   type Mark,
   nameOf,
   placed,
   plan,
   tell,
-  unique,
 } from "./_chart.ts";
 import { escapePlot, wrapPlot } from "./_text.ts";
 import { columnOf, formatCell, headerOf } from "./column.ts";
-import type { Row } from "./rows.ts";
+import { type Row, unique } from "./rows.ts";
 import { type FigureDescription, ink, type PlotTrace } from "./theme.ts";
 
-export interface HeatmapOptions extends Omit<ChartOptions, "y" | "color" | "colors" | "log"> {
+export interface HeatmapOptions extends Omit<ChartOptions, "y" | "color" | "colors"> {
   /** The column whose values are the rows' names, from the top in the order of appearance. */
   y: string;
   /** The column of the values. @default `value` */
@@ -59,7 +57,7 @@ export function heatmap(
       type: "heatmap",
       x: names.map(escapePlot),
       y: series.map((name) => wrapPlot(name, 18)),
-      z: cells<number | null>((item) => finite(item.y.value), null),
+      z: cells<number | null>((item) => item.y.value, null),
       text: cells(written, ""),
       texttemplate: "%{text}",
       textfont: { color: ink, size: 12 },
@@ -80,8 +78,8 @@ export function heatmap(
   const title = yColumn.label ? headerOf(yColumn) : yColumn.unit ?? "";
   const bare = { type: "category", showgrid: false, tickcolor: "#FFFFFF", showline: false };
   const label = { text: escapePlot(columnOf(y).label), standoff: 12, font: { size: 13 } };
-  const figure = assemble(found, draw, {
-    axes: { x: bare, y: { ...bare, title: label, autorange: "reversed" } },
+  return assemble(found, draw, {
+    ...{ x: bare, y: { ...bare, title: label, autorange: "reversed" } },
     legend: [],
     right: 96,
     layout: {
@@ -96,5 +94,4 @@ export function heatmap(
       },
     },
   });
-  return figure;
 }

@@ -26,15 +26,10 @@ export function toHtml(table: Table): string {
   if (!over || parts.length < foldable) {
     return [part(table, rows, styles, caption), ...notes, ""].join("\n");
   }
-  const summary = `the other ${parts.length} rows, by ${over.label}`;
-  return [
-    part(table, whole, styles, caption),
-    `<details><summary>${escapeHtml(summary)}</summary>`,
-    part(table, parts, styles),
-    "</details>",
-    ...notes,
-    "",
-  ].join("\n");
+  const summary = escapeHtml(`the other ${parts.length} rows, by ${over.label}`);
+  const first = part(table, whole, styles, caption), others = part(table, parts, styles);
+  const folded = [`<details><summary>${summary}</summary>`, others, "</details>"];
+  return [first, ...folded, ...notes, ""].join("\n");
 }
 
 /** How each column's cells are laid out. */
@@ -55,11 +50,10 @@ function stylesOf({ columns, rows }: Table): string[] {
     if (left + width > 0.65 * short) inSight = false;
     const at = left;
     left += width + 1;
-    return "text-align: left; white-space: nowrap" +
-      (inSight
-        ? `; position: sticky; left: ${at.toFixed(1)}em; min-width: ${width.toFixed(1)}em; ` +
-          "background: inherit"
-        : "");
+    const style = "text-align: left; white-space: nowrap";
+    if (!inSight) return style;
+    return `${style}; position: sticky; left: ${at.toFixed(1)}em; ` +
+      `min-width: ${width.toFixed(1)}em; background: inherit`;
   });
 }
 
@@ -69,10 +63,10 @@ function part(
   styles: readonly string[],
   caption = "",
 ): string {
-  const line = (tag: "th" | "td", cells: readonly string[], style = "") =>
-    `<tr${style}>${
-      cells.map((cell, i) => `<${tag} style="${styles[i]}">${cell}</${tag}>`).join("")
-    }</tr>`;
+  const line = (tag: "th" | "td", cells: readonly string[], style = "") => {
+    const parts = cells.map((cell, i) => `<${tag} style="${styles[i]}">${cell}</${tag}>`);
+    return `<tr${style}>${parts.join("")}</tr>`;
+  };
   // A number stays in one piece, and so do the bounds of its interval.
   const unbroken = (text: string) => text.replaceAll(/ (?!\[|\(n)/g, "\u00a0");
   const paper = ' style="background: var(--jp-layout-color0, Canvas)"';

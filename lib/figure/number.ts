@@ -22,13 +22,9 @@ const measurementOf = (value: Measured) => typeof value === "number" ? { value }
 
 /** A share (0 to 1) in points (0 to 100). */
 export function inPoints<M extends Measurement>(measurement: M): M {
-  return scaled(measurement, 100);
-}
-
-function scaled<M extends Measurement>(measurement: M, factor: number): M {
   const { value, interval } = measurement;
-  const result = { ...measurement, value: value * factor };
-  return interval ? { ...result, interval: interval.map((bound) => bound * factor) } : result;
+  const result = { ...measurement, value: value * 100 };
+  return interval ? { ...result, interval: interval.map((bound) => bound * 100) } : result;
 }
 
 /** A number with `digits` after the point; `∞` when infinite, `undefined` when not a number. */
@@ -75,16 +71,12 @@ export function signed(measured: Measured, digits = 1): string {
 
 /** A share (0 to 1) as `52.3%`; a measurement as `52.3% [48.1%, 55.0%]`. */
 export function percent(share: Measured, digits = 1): string {
-  return bounded(scaled(measurementOf(share), 100), (value) => `${formatNumber(value, digits)}%`);
+  return bounded(inPoints(measurementOf(share)), (value) => `${formatNumber(value, digits)}%`);
 }
 
-/** A number that can't pass 1, without its zero: `.82`, `-.35`, `1.00`. */
-const withoutZero = (value: number, digits: number) =>
-  formatNumber(value, digits).replace(/^(-?)0\./, "$1.");
-
-/** A correlation: `.82`; a measurement with its bounds, `.82 [.62, .92]`. */
+/** A correlation, without a zero before the point: `.82`; with its bounds, `.82 [.62, .92]`. */
 export function formatR(r: Measured, digits = 2): string {
-  return bounded(r, (value) => withoutZero(value, digits));
+  return bounded(r, (value) => formatNumber(value, digits).replace(/^(-?)0\./, "$1."));
 }
 
 /** At most 6 digits that count, all that files hold; whole numbers are counts, and stay. */

@@ -1,7 +1,7 @@
 /** The progress of long tasks: one live line, in a notebook, a terminal or a log. */
 import { type Stoppable, stopSignal } from "../platform/interrupt.ts";
 import { type Kernel, kernel } from "../platform/jupyter.ts";
-import { clean, escapeHtml } from "./_text.ts";
+import { escapeHtml, oneLine } from "./_text.ts";
 import { settle } from "./display.ts";
 
 export interface ProgressOptions extends Stoppable {
@@ -33,50 +33,39 @@ const clock = (ms: number) => {
     : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
 };
 
-let displays = 0;
-
 /**
  * A live line for a task of `total` parts: in a notebook one display that is updated in place, in
  * a terminal one line on stderr, elsewhere (a log) a line each tenth of the way.
  */
 export function progress(label: string, total: number, options: ProgressOptions = {}): Progress {
   const { now = () => performance.now(), signal } = options;
-  const name = clean(label).replaceAll(/\s+/g, " ");
-  const start = now();
-  let done = 0, found = 0, note = "", ended = false;
+  const name = oneLine(label), start = now();
+  let done = 0, found = 0, note = "", ended = false, drawn = -Infinity;
   const jupyter = options.write ? undefined : kernel();
-  const line = () => {
+  const draw = jupyter ? inNotebook(jupyter) : inTerminal(options);
+  const redraw = () => {
     const spent = now() - start;
-    const made = done - found;
+    if (!ended && now() - drawn < 200) return; // a redraw a step would cost more than the step
+    drawn = now();
+    const made = done - found, share = total > 0 ? done / total : 1;
     const left = made > 0 && !ended ? `, ${clock(spent / made * (total - done))} left` : "";
     // The last line stays in the saved notebook, which a second run should not change.
     const time = jupyter && ended ? "" : ` ${clock(spent)}${left}`;
-    const share = total > 0 ? Math.floor(done / total * 100) : 100;
-    return `${name} ${Math.floor(done)}/${total} (${share}%)${time}${note && `  ${note}`}`;
+    const part = `${Math.floor(done)}/${total} (${Math.floor(share * 100)}%)`;
+    draw(`${name} ${part}${time}${note && `  ${note}`}`, { done, total, share, ended });
   };
-  const draw = jupyter
-    ? inNotebook(jupyter, line, () => ({ done, total }))
-    : inTerminal(options, line, () => total > 0 ? Math.floor(done / total * 10) : 10);
-  let drawn = -Infinity;
-  const redraw = (last: boolean) => {
-    if (!last && now() - drawn < 200) return; // a redraw a step would cost more than the step
-    drawn = now();
-    draw(last);
-  };
-  redraw(false);
+  redraw();
   const bar: Progress = {
     update(newDone, newNote = note, newTotal = total, newFound = found) {
       if (ended) return;
-      [total, found] = [newTotal, newFound];
-      [done, note] = [newDone, clean(newNote).replaceAll(/\s+/g, " ")];
-      redraw(false);
+      [done, note, total, found] = [newDone, oneLine(newNote), newTotal, newFound];
+      redraw();
     },
     async finish(newNote = note) {
       if (ended) return;
-      ended = true;
+      [ended, note] = [true, oneLine(newNote)];
       for (const one of signals) one?.removeEventListener("abort", stop);
-      note = clean(newNote).replaceAll(/\s+/g, " ");
-      redraw(true);
+      redraw();
       await settle();
     },
   };
@@ -85,39 +74,34 @@ export function progress(label: string, total: number, options: ProgressOptions 
   return bar;
 }
 
-function inNotebook(
-  jupyter: Kernel,
-  line: () => string,
-  state: () => { done: number; total: number },
-) {
-  const display_id = `progress-${++displays}-${crypto.randomUUID()}`;
-  let sent = false;
-  return () => {
-    const { done, total } = state();
-    const data = {
-      "text/html": `<progress value="${done}" max="${total}"></progress> ${escapeHtml(line())}`,
-      "text/plain": line(),
-    };
-    jupyter.broadcast(sent ? "update_display_data" : "display_data", {
-      data,
-      metadata: {},
-      transient: { display_id },
-    });
-    sent = true;
+/** Shows a line; `share` of the task is done. */
+type Draw = (
+  line: string,
+  state: { done: number; total: number; share: number; ended: boolean },
+) => void;
+
+function inNotebook(jupyter: Kernel): Draw {
+  const transient = { display_id: `progress-${crypto.randomUUID()}` };
+  let type = "display_data";
+  return (line, { done, total }) => {
+    const html = `<progress value="${done}" max="${total}"></progress> ${escapeHtml(line)}`;
+    const data = { "text/html": html, "text/plain": line };
+    jupyter.broadcast(type, { data, metadata: {}, transient });
+    type = "update_display_data";
   };
 }
 
-function inTerminal(options: ProgressOptions, line: () => string, tenth: () => number) {
-  const encoder = new TextEncoder();
+function inTerminal(options: ProgressOptions): Draw {
   const {
-    write = (text) => void Deno.stderr.writeSync(encoder.encode(text)),
+    write = (text) => void Deno.stderr.writeSync(new TextEncoder().encode(text)),
     terminal = Deno.stderr.isTerminal(),
   } = options;
   let written = -1;
-  return (last: boolean) => {
-    if (terminal) return write(`\r\x1b[K${line()}${last ? "\n" : ""}`);
-    if (!last && tenth() === written) return;
-    written = tenth();
-    write(`${line()}\n`);
+  return (line, { share, ended }) => {
+    if (terminal) return write(`\r\x1b[K${line}${ended ? "\n" : ""}`);
+    const tenth = Math.floor(share * 10);
+    if (!ended && tenth === written) return;
+    written = tenth;
+    write(`${line}\n`);
   };
 }

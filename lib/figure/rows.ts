@@ -6,10 +6,11 @@ import { isMeasurement } from "./number.ts";
 /** A field may be missing in some rows: its cell is empty then. */
 export type Row = Readonly<Record<string, Cell | undefined>>;
 
-/** All fields, in the order in which they first appear. */
-export function columnNames(rows: readonly Row[]): string[] {
-  return [...new Set(rows.flatMap((row) => Object.keys(row)))];
-}
+/** Each once, in the order in which they first appear. */
+export const unique = <T>(list: readonly T[]): T[] => [...new Set(list)];
+
+/** All fields. */
+export const columnNames = (rows: readonly Row[]): string[] => unique(rows.flatMap(Object.keys));
 
 /** @throws where `rows` are some but none has the column `key`, or one holds no cell there */
 export function checkColumns(action: string, rows: readonly Row[], keys: readonly string[]): void {
@@ -27,17 +28,14 @@ export function checkColumns(action: string, rows: readonly Row[], keys: readonl
       ["function", "symbol", "bigint"].includes(typeof cell)
     );
     if (odd < 0) continue;
+    const cell: unknown = rows[odd][key];
+    const found = typeof cell === "object" ? JSON.stringify(cell).slice(0, 60) : `a ${typeof cell}`;
     throw new Error(
       `Cannot ${action}: expected a text, a number, true or false, a { value, interval?, n? } or ` +
-        `null in column ${key}; found ${describe(rows[odd][key])} in row ${
-          odd + 1
-        }; change that cell`,
+        `null in column ${key}; found ${found} in row ${odd + 1}; change that cell`,
     );
   }
 }
-
-const describe = (cell: unknown) =>
-  typeof cell === "object" ? JSON.stringify(cell).slice(0, 60) : `a ${typeof cell}`;
 
 /**
  * Wide rows: one for each combination of the `index` columns, with a column for each value of the
@@ -68,7 +66,7 @@ export function pivot(
     // A record's fields that look like whole numbers would come before all others.
     return typeof row[columns] === "number" || /^\d+$/.test(name) ? `${columns} ${name}` : name;
   };
-  const names = [...new Set(rows.map(nameOf))];
+  const names = unique(rows.map(nameOf));
   const taken = names.find((name) => keys.includes(name));
   if (taken !== undefined) {
     throw new Error(
@@ -86,13 +84,10 @@ export function pivot(
     }
     const found = wide.get(id)!, name = nameOf(row);
     if (found[name] !== null) {
+      const [each, both] = [[...keys, columns].join(", "), [...place, name].map(String).join(", ")];
       throw new Error(
-        `Cannot pivot rows: expected one row for each ${
-          [...keys, columns].join(", ")
-        }; found two ` +
-          `for ${
-            [...place.map(String), name].join(", ")
-          }; filter the rows, or add a column to index`,
+        `Cannot pivot rows: expected one row for each ${each}; found two for ${both}; filter the ` +
+          "rows, or add a column to index",
       );
     }
     found[name] = row[values] ?? null;

@@ -51,39 +51,33 @@ export function table(rows: readonly Row[], options: TableOptions = {}): Table {
   checkColumns("make a table", rows, given.map(({ key }) => key));
   const columns = given.map((column): TableColumn => {
     const cells = rows.map((row) => row[column.key] ?? null);
-    const kind = kindOf(cells) ?? column.kind ?? "text";
-    const wrong = cells.findIndex((cell) => cell !== null && !fits(cell, column.kind ?? kind));
+    const { key, kind = kindOf(cells), digits = digitsOf(cells) } = column;
+    const wrong = cells.findIndex((cell) => cell !== null && !fits(cell, kind));
     if (wrong >= 0) {
       throw new Error(
-        `Cannot make a table: expected ${column.kind ?? kind} in column ${column.key}, found ` +
+        `Cannot make a table: expected ${kind} in column ${key}, found ` +
           `${JSON.stringify(cells[wrong])} in row ${wrong + 1}; give the column its kind`,
       );
     }
-    return { ...column, kind: column.kind ?? kind, digits: column.digits ?? digitsOf(cells) };
+    return { ...column, kind, digits };
   });
   return { columns, rows, caption: options.caption, notes: options.notes };
 }
 
-const cellKind = (cell: Cell): ColumnKind =>
-  isMeasurement(cell)
-    ? "measurement"
-    : typeof cell === "string"
-    ? "text"
-    : typeof cell === "number"
-    ? "number"
-    : "boolean";
+function cellKind(cell: Cell): ColumnKind {
+  if (isMeasurement(cell)) return "measurement";
+  return typeof cell === "string" ? "text" : typeof cell === "number" ? "number" : "boolean";
+}
 
 /** A column's kind by its first cell; of numbers and measurements together: measurements. */
-function kindOf(cells: readonly Cell[]): ColumnKind | undefined {
-  const kinds = cells.filter((cell) => cell !== null).map(cellKind);
-  return kinds[0] === "number" && kinds.includes("measurement") ? "measurement" : kinds[0];
+function kindOf(cells: readonly Cell[]): ColumnKind {
+  const [first = "text", ...kinds] = cells.filter((cell) => cell !== null).map(cellKind);
+  return first === "number" && kinds.includes("measurement") ? "measurement" : first;
 }
 
 // A bare number is a measurement whose precision is not known.
 const fits = (cell: Cell, kind: ColumnKind) =>
   cellKind(cell) === kind || (kind === "measurement" && typeof cell === "number");
-
-const isText = (column: TableColumn) => column.kind === "text";
 
 /** GitHub markdown, its columns aligned for reading as plain text too. */
 export function toMarkdown(table: Table): string {
@@ -93,18 +87,13 @@ export function toMarkdown(table: Table): string {
       table.columns.map((column) => escapeMarkdown(formatCell(row[column.key], column)))
     ),
   ];
-  const widths = table.columns.map((_, i) => Math.max(3, ...cells.map((row) => row[i].length)));
+  const texts = table.columns.map(({ kind }) => kind === "text");
+  const widths = texts.map((_, i) => Math.max(3, ...cells.map((row) => row[i].length)));
   const line = (row: string[]) => `| ${row.join(" | ")} |`;
   const lines = cells.map((row) =>
-    line(
-      row.map((cell, i) =>
-        isText(table.columns[i]) ? cell.padEnd(widths[i]) : cell.padStart(widths[i])
-      ),
-    )
+    line(row.map((cell, i) => texts[i] ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
   );
-  const rule = table.columns.map((column, i) =>
-    isText(column) ? "-".repeat(widths[i]) : `${"-".repeat(widths[i] - 1)}:`
-  );
+  const rule = widths.map((n, i) => texts[i] ? "-".repeat(n) : `${"-".repeat(n - 1)}:`);
   const caption = table.caption ? [`**${escapeMarkdown(table.caption)}**`, ""] : [];
   const notes = (table.notes ?? []).flatMap((note) => ["", escapeMarkdown(note)]);
   return [...caption, lines[0], line(rule), ...lines.slice(1), ...notes, ""].join("\n");

@@ -71,15 +71,6 @@ export interface FigureLayout {
   [attribute: string]: any;
 }
 
-/** One axis. */
-export interface AxisOptions {
-  label?: string;
-  /** @default what the data need */
-  range?: readonly [number, number];
-  /** Logarithmic. @default false */
-  log?: boolean;
-}
-
 export interface Titles {
   title?: string;
   /** A smaller line below the title, e.g. what the error bars are. */
@@ -98,26 +89,18 @@ export function colorsOf(
 }
 
 /** Title and subtitle as plotly's one title text, and the height they take, px. */
-export function heading(
-  options: Titles,
-  width: number,
-): { text: string; height: number } {
-  const lines: [string, number][] = [];
-  if (options.title) lines.push([wrapPlot(options.title, Math.floor((width - 40) / 10)), 22]);
-  const subtitle = wrapPlot(options.subtitle ?? "", Math.floor((width - 40) / 7.2));
-  const small = `<span style="font-size:12px;color:#555555">`;
-  if (options.subtitle) {
-    lines.push([subtitle.split("<br>").map((line) => `${small}${line}</span>`).join("<br>"), 20]);
-  }
-  return {
-    text: lines.map(([text]) => text).join("<br>"),
-    height: lines.reduce((sum, [text, each]) => sum + text.split("<br>").length * each, 0),
-  };
+export function heading(options: Titles, width: number): { text: string; height: number } {
+  const lines = (text: string | undefined, letter: number) =>
+    text ? wrapPlot(text, Math.floor((width - 40) / letter)).split("<br>") : [];
+  const title = lines(options.title, 10);
+  const subtitle = lines(options.subtitle, 7.2)
+    .map((line) => `<span style="font-size:12px;color:#555555">${line}</span>`);
+  const text = [...title, ...subtitle].join("<br>");
+  return { text, height: 22 * title.length + 20 * subtitle.length };
 }
 
 /** An axis in plotly's terms. */
-export function axis({ label = "", range, log }: AxisOptions = {}): Record<string, unknown> {
-  const ends = log ? range?.map(Math.log10) : range;
+export function axis(label = "", range?: readonly [number, number]): Record<string, unknown> {
   return {
     title: { text: escapePlot(label), standoff: 12, font: { size: 13 } },
     automargin: true,
@@ -127,8 +110,7 @@ export function axis({ label = "", range, log }: AxisOptions = {}): Record<strin
     zeroline: false,
     ticks: "outside",
     tickcolor: "#777777",
-    ...(ends ? { range: ends } : {}),
-    ...(log ? { type: "log" } : {}),
+    ...(range && { range }),
   };
 }
 

@@ -1,59 +1,62 @@
 /** A process that does a part of the work: its task comes by standard input, JSON lines go back. */
 import { fileURLToPath } from "node:url";
-import { heedStop, type Stoppable } from "../platform/interrupt.ts";
-import { inheritedBackend } from "../platform/runtime/backend.ts";
+import { heedStop, stoppable } from "../platform/interrupt.ts";
+import { inheritedBackend, openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
 import { lines } from "../platform/native/lines.ts";
 
-/** What a child told last before it failed, and the place of its task. */
-export interface ChildFailure {
-  index: number;
-  said: string;
-}
-
 /**
- * Runs `script` once for each task, each in a process of its own. The first that fails stops the others.
- * @returns why, where one failed
- * @throws the signal's reason where that stopped them
+ * Runs `script` once for each task, each in a process of its own; `action` says in an error what for. The
+ * first that fails stops the others.
+ * @throws why one failed, or as `stoppable` does
  */
 export async function runChildren<T extends object>(
+  action: string,
   script: string,
   tasks: readonly unknown[],
-  { lanes, onLine, signal }: Stoppable & {
-    /** Processes at once. */
-    lanes: number;
+  { workers, onLine, nameOf = () => "", ...work }: Parameters<typeof stoppable>[0] & {
+    /** Processes at once. Default: one a core, and one alone where a graphics card computes. */
+    workers?: number;
     /** Told every line but the one on a failure, with its task's place. */
     onLine: (told: T, index: number) => void;
+    /** Begins what is said of a task's failure. */
+    nameOf?: (index: number) => string;
   },
-): Promise<ChildFailure | undefined> {
+): Promise<void> {
+  if (tasks.length === 0) return;
+  await openBackend(); // which the processes take too
   const queue = [...tasks.entries()];
-  const atOnce = Math.max(1, Math.min(lanes, queue.length));
+  const atOnce = Math.max(1, Math.min(workers ?? processesAtOnce(), queue.length));
   const threads = Math.max(1, Math.floor(navigator.hardwareConcurrency / atOnce));
   const stop = new AbortController();
-  let failure: ChildFailure | undefined;
-  await Promise.all(Array.from({ length: atOnce }, async () => {
-    for (let next; failure === undefined && (next = queue.shift()) !== undefined;) {
-      const [index, task] = next;
-      const said = await runChild<T>(script, {
-        ...{ task, threads, signal: AbortSignal.any([stop.signal, ...signal ? [signal] : []]) },
-        onLine: (told) => onLine(told, index),
-      });
-      if (said === undefined) continue;
-      failure ??= { index, said };
-      stop.abort();
-    }
-  }));
-  signal?.throwIfAborted();
-  return failure;
+  let failure: string | undefined;
+  await stoppable(work, async (signal) => {
+    await Promise.all(Array.from({ length: atOnce }, async () => {
+      for (let next; failure === undefined && (next = queue.shift()) !== undefined;) {
+        const [index, task] = next;
+        const said = await runChild<T>(script, {
+          ...{ task, threads, signal: AbortSignal.any([stop.signal, ...signal ? [signal] : []]) },
+          onLine: (told) => onLine(told, index),
+        });
+        if (said === undefined) continue;
+        failure ??= `${nameOf(index)}${said}`;
+        stop.abort();
+      }
+    }));
+    signal?.throwIfAborted();
+  });
+  if (failure === undefined) return;
+  throw new Error(
+    `Cannot ${action}: a process ended early: ${failure}; run the same command again: what is ` +
+      "finished is kept",
+  );
 }
 
-/** Runs `script` with a task to its end. @returns what it said last if it failed */
+/** Runs `script` with a task to its end, on `threads` threads. @returns what it said last if it failed */
 async function runChild<T extends object>(
   script: string,
   { task, threads, signal: stop, onLine }: {
     task: unknown;
-    /** Of one operation. */
     threads: number;
-    /** Ends it. */
     signal: AbortSignal;
     onLine: (told: T) => void;
   },

@@ -11,7 +11,8 @@ import { mean, meanInterval } from "../statistics/mean.ts";
 import { type CellResult, ratioOf, type SuiteRecord } from "../cell.ts";
 import { paperNumber } from "../dataset/paper.ts";
 import { modelLabel } from "./labels.ts";
-import { ALL_DOMAINS, ALL_MODELS, type StudyRow, unique } from "./rows.ts";
+import { unique } from "../figure/rows.ts";
+import { ALL_DOMAINS, ALL_MODELS, type StudyRow } from "./rows.ts";
 import type { Study } from "./study.ts";
 import { baseAnswersOf } from "./base.ts";
 import {

@@ -14,9 +14,6 @@ import {
   SETTINGS_VARIABLE,
 } from "./settings.ts";
 
-/** Findings or estimates, as records. */
-type Results = readonly object[] | Readonly<Record<string, unknown>>;
-
 export interface Notebook {
   run: Settings;
   backend: Backend;
@@ -29,8 +26,8 @@ export interface Notebook {
   show(item: Showable | null | undefined, file?: string): Promise<void>;
   /** Shows one sentence that must not be overlooked; undefined shows nothing. */
   note(text: string | undefined): Promise<void>;
-  /** Writes `results.json`, unless what is there agrees. */
-  keep(results: Results): Promise<void>;
+  /** Writes `results.json`, findings or estimates as records, unless what is there agrees. */
+  keep(results: readonly object[] | Readonly<Record<string, unknown>>): Promise<void>;
 }
 
 /**
@@ -53,7 +50,12 @@ export async function notebook(
     folder,
     show: (item, file) => show(item, file === undefined ? undefined : { folder, name: file }),
     note,
-    keep: (results) => keep(`${folder}/results.json`, results, { run, backend }),
+    async keep(results) {
+      const { output: _, resume: __, ...settings } = run; // a path of this machine, and no setting
+      const about = { settings, seeds: seedsOf(run), backend: backend.name };
+      const kept = { ...about, precision: backend.precision, results: roundNumbers(results) };
+      await writeStable(`${folder}/results.json`, `${JSON.stringify(kept, null, 1)}\n`);
+    },
   };
 }
 
@@ -65,10 +67,9 @@ export function settingsOf(defaults: Partial<Settings>, json?: string): Settings
   const given = JSON.parse(json ?? own) as Partial<Settings>;
   if (given.output === undefined) return { ...settings, output: `.cache/runs/${runName(given)}` };
   if (json === undefined && isPublished(settings)) {
+    const published = outputPath(settings);
     throw new Error(
-      `Cannot use the setting output: expected a folder other than the published ${
-        outputPath(settings)
-      }, which ` +
+      `Cannot use the setting output: expected a folder other than the published ${published}, which ` +
         "deno task reproduce alone writes; found it; give another, or leave output out",
     );
   }
@@ -85,32 +86,15 @@ export function headerText(run: Settings, backend: Backend, folder: string): str
     !["model", "seeds", "output"].includes(key) &&
     JSON.stringify(value) !== JSON.stringify(standard[key as keyof Settings])
   ).map(([key, value]) => `${key} ${Array.isArray(value) ? value.join(", ") : value}`);
-  const parts = [
-    device,
-    threads && `${threads} ${threads === 1 ? "thread" : "threads"}`,
-    precision,
-  ];
+  const cores = threads && `${threads} ${threads === 1 ? "thread" : "threads"}`;
+  const parts = [device, cores, precision].filter(Boolean).join(", ");
   return [
     // What is published says the same on every machine.
     isPublished(run)
       ? `backend: ${name}, ${precision}; machine, versions and times: figures/run.json`
-      : `backend: ${name} ${versions.tensorflow ?? versions.tfjs} (${
-        parts.filter(Boolean).join(", ")
-      })`,
+      : `backend: ${name} ${versions.tensorflow ?? versions.tfjs} (${parts})`,
     `model: ${run.model}; seeds: ${seedsOf(run).join(", ")}${changed.length ? "; " : ""}` +
     changed.join("; "),
     `files: ${relative(outputPath({ output: "." }), resolve(folder))}`,
   ].join("\n");
-}
-
-async function keep(
-  path: string,
-  results: Results,
-  { run, backend }: Pick<Notebook, "run" | "backend">,
-): Promise<void> {
-  const { output: _, resume: __, ...settings } = run; // a path of this machine, and no setting
-  const { name, precision } = backend;
-  const about = { settings, seeds: seedsOf(run), backend: name, precision };
-  const text = JSON.stringify({ ...about, results: roundNumbers(results) }, null, 1);
-  await writeStable(path, `${text}\n`);
 }

@@ -4,7 +4,6 @@
  * each computes its share of the cells, and a process that dies leaves whole files behind.
  */
 import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
-import { type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { runChildren, serveChild } from "./_child.ts";
 import { openSubject } from "./subjects.ts";
 import type { Settings } from "./settings.ts";
@@ -30,7 +29,7 @@ interface Task {
   of: number;
 }
 
-export interface ParallelOptions extends Pick<StudyOptions, "onProgress">, Stoppable {
+interface ParallelOptions extends Pick<StudyOptions, "onProgress" | "signal"> {
   /** Folder of the results. */
   store: string;
   settings: Settings;
@@ -42,34 +41,23 @@ export interface ParallelOptions extends Pick<StudyOptions, "onProgress">, Stopp
  * Computes what the store lacks of the plans' cells, by several processes.
  * @throws as soon as one ends early, or it is stopped, and the others with it; what is finished is kept
  */
-export async function computeInParallel(
+async function computeInParallel(
   plans: readonly StudyPlan[],
   { settings, store, onProgress, workers, signal }: ParallelOptions,
 ): Promise<void> {
-  await openBackend(); // which the workers take too
+  await openBackend();
   const of = workers ?? processesAtOnce();
+  const task = { plans, settings, store, of };
+  const tasks = Array.from({ length: of }, (_, index): Task => ({ ...task, index }));
   let done = 0;
-  const tasks = Array.from(
-    { length: of },
-    (_, index): Task => ({ plans, settings, store, index, of }),
-  );
-  const failure = await stoppable(
-    studyWork(signal),
-    (signal) =>
-      runChildren<StudyProgress>(import.meta.url, tasks, {
-        ...{ lanes: of, signal },
-        onLine: (state) => {
-          const total = Math.max(done + 1, state.total);
-          onProgress?.({ ...state, done: ++done, total });
-        },
-      }),
-  );
-  if (failure !== undefined) {
-    throw new Error(
-      `Cannot finish the study: a process ended early: ${failure.said}; ` +
-        "run the same command again: what is finished is kept",
-    );
-  }
+  await runChildren<StudyProgress>("finish the study", import.meta.url, tasks, {
+    ...studyWork(signal),
+    workers: of,
+    onLine: (state) => {
+      const total = Math.max(done + 1, state.total);
+      onProgress?.({ ...state, done: ++done, total });
+    },
+  });
 }
 
 /** A worker: tells of finished cells. */
@@ -123,16 +111,13 @@ export async function precompute(
     if (workers > 1) await computeInParallel(plans, { ...options, workers });
     return workers > 1;
   }
-  const small = plans.every(({ models }) => models.every(isOrganism));
+  const models = plans.flatMap(({ models }) => models);
   const cells = plans.reduce((sum, plan) => sum + countCells(plan), 0);
-  if (!small || cells < WORTH_PROCESSES) return false;
+  if (!models.every(isOrganism) || cells < WORTH_PROCESSES) return false;
   await openBackend();
   if (processesAtOnce() < 2) return false;
   const store = new Store(options.store);
-  const digests = await Promise.all(
-    plans.flatMap(({ models }) => models)
-      .map(async (name) => (await organismCard(name)).files),
-  );
+  const digests = (await Promise.all(models.map(organismCard))).map(({ files }) => files);
   const { limit, domains, quick } = options.settings;
   const key = await store.key("filled", [plans, digests, limit ?? null, domains ?? null, quick]);
   if (await store.read(key, object({ cells: number() })) !== undefined) return false;

@@ -1,15 +1,16 @@
 /** The live line of a running study, updated in place. */
-import type { Stoppable } from "../platform/interrupt.ts";
 import { modelLabel } from "./labels.ts";
 import type { StudyOptions, StudyProgress } from "./study.ts";
 import { type Progress, progress } from "../figure/progress.ts";
 
-/** What to give to `runStudy` as `onProgress` and `onAsk`; `finish` when the study is done. */
-export function studyProgress(options: Stoppable = {}): {
+/** What to give to `runPlan`: a caller's `onProgress`, or a live line; `finish` when the study is done. */
+export function studyProgress(
+  { onProgress, ...options }: Pick<StudyOptions, "onProgress" | "signal"> = {},
+): Pick<StudyOptions, "onAsk"> & {
   onProgress: (state: StudyProgress) => void;
-  onAsk: NonNullable<StudyOptions["onAsk"]>;
   finish: () => Promise<void>;
 } {
+  if (onProgress) return { onProgress, finish: async () => {} };
   let bar: Progress | undefined, asking: Progress | undefined;
   let found = 0;
   return {
@@ -25,12 +26,8 @@ export function studyProgress(options: Stoppable = {}): {
       if (reused && note === "done") found++;
       const { model, domain, treatment, ratio, seed } = cell;
       const group = `${treatment}${ratio === undefined ? "" : ` ${ratio}`}`;
-      bar.update(
-        done,
-        `${modelLabel(model)} ${domain} ${group} seed ${seed}: ${note}`,
-        total,
-        found,
-      );
+      const text = `${modelLabel(model)} ${domain} ${group} seed ${seed}: ${note}`;
+      bar.update(done, text, total, found);
     },
     async finish() {
       await bar?.finish("");

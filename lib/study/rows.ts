@@ -21,6 +21,7 @@ import { baseAnswersOf, type BaseResult } from "./base.ts";
 import { modelLabel } from "./labels.ts";
 import type { World } from "../world/world.ts";
 import type { Measurement } from "../figure/number.ts";
+import { unique } from "../figure/rows.ts";
 import type { Study } from "./study.ts";
 
 /** One row, by column. */
@@ -33,8 +34,6 @@ export function treatmentsOf(cells: readonly CellResult[]): Treatment[] {
     name !== "mix" && found.has(name)
   );
 }
-
-export const unique = <T>(list: readonly T[]): T[] => [...new Set(list)];
 
 /** Right (1) or wrong (0), with the question that was asked. */
 interface Outcome {

@@ -1,13 +1,13 @@
 /** A study run by a run's settings, with what a reader must know before believing it. */
-import type { Answer } from "../question.ts";
 import type { ProbeAudit } from "../audit.ts";
+import type { Material } from "../cell.ts";
 import type { World } from "../world/world.ts";
 import { openSubject } from "./subjects.ts";
 import { studyProgress } from "./progress.ts";
 import { cellRows, type StudyRow } from "./rows.ts";
 import { auditPools, caveatsOf, studyWarnings } from "./report.ts";
 import { checkSettings, type Settings, storePath } from "./settings.ts";
-import { runPlan, runPlans, type Study, type StudyOptions, type StudyResult } from "./study.ts";
+import { runPlans, type Study, type StudyOptions } from "./study.ts";
 import type { StudyPlan } from "./plan.ts";
 import { poolAnswers } from "./base.ts";
 import { precompute } from "./parallel.ts";
@@ -35,53 +35,38 @@ export interface RunOptions extends Pick<StudyOptions, "onProgress" | "signal"> 
 }
 
 /**
- * Runs what is not in the store yet of one plan or of several, and gives all results. With `settings`
- * models and material are opened by them, progress is shown unless `onProgress` takes it, and what a
- * reader must know before believing the numbers comes along. With `open` the caller opens the models.
+ * Runs what is not in the store yet of one plan or of several, on models and material that `settings`
+ * open, and gives all results; progress is shown unless `onProgress` takes it. (`runPlan` runs a plan on
+ * models that its caller opens.)
  * @throws naming the model, the file or the setting that can't be used
  */
-export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyResult>;
-
 export async function runStudy(
   plans: StudyPlan | readonly StudyPlan[],
-  options: RunOptions,
-): Promise<AuditedStudy>;
-
-export async function runStudy(
-  plans: StudyPlan | readonly StudyPlan[],
-  options: StudyOptions | RunOptions,
-): Promise<StudyResult | AuditedStudy> {
-  if ("open" in options) return await runPlan(plans as StudyPlan, options);
-  return await runAudited([plans].flat() as StudyPlan[], options);
-}
-
-async function runAudited(
-  plans: readonly StudyPlan[],
   { settings, store = storePath(), workers, onProgress, signal }: RunOptions,
 ): Promise<AuditedStudy> {
   checkSettings(settings);
-  const pools = new Map<string, (answers: Study["bases"][number]) => Map<string, Answer[]>>();
-  const worlds = new Map<string, World>();
-  const bar = onProgress ? undefined : studyProgress({ signal });
-  const report = onProgress ?? bar!.onProgress;
-  const computed = await precompute(plans, {
-    ...{ settings, store, workers, signal },
-    onProgress: report,
-  });
-  const study = await runPlans(plans, {
-    ...{ store, signal },
-    onProgress: computed ? undefined : report,
-    onAsk: bar?.onAsk,
+  const list = [plans].flat() as StudyPlan[];
+  const materials = new Map<string, Material>(), worlds = new Map<string, World>();
+  const bar = studyProgress({ onProgress, signal });
+  const common = { store, signal, onProgress: bar.onProgress };
+  const computed = await precompute(list, { ...common, settings, workers });
+  const study = await runPlans(list, {
+    ...common,
+    onProgress: computed ? undefined : bar.onProgress,
+    onAsk: bar.onAsk,
     open: async (name) => {
       const subject = await openSubject(name, settings);
-      pools.set(name, (base) => poolAnswers(base, subject.material));
+      materials.set(name, subject.material);
       if (subject.world) worlds.set(name, subject.world);
       return subject;
     },
   });
-  await bar?.finish();
+  await bar.finish();
   const audits = new Map(
-    study.bases.map((base) => [base.model, auditPools(pools.get(base.model)!(base))]),
+    study.bases.map((base) => {
+      const answers = poolAnswers(base, materials.get(base.model)!);
+      return [base.model, auditPools(answers)];
+    }),
   );
   const warnings = studyWarnings(study, { audits, settings });
   const caveats = caveatsOf(audits);

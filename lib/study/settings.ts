@@ -1,174 +1,110 @@
-/**
- * The settings of a run of the notebooks. `deno task reproduce` hands them over as one environment
- * variable, so that a notebook opened by hand runs with the defaults and needs no cell for them.
- */
+/** The settings of a run of the notebooks, which `deno task reproduce` hands over in a variable. */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import * as v from "valibot";
 import { factDomains } from "../dataset/facts.ts";
-import { type AnswerForm, answerForms } from "../dataset/questions.ts";
+import { answerForms } from "../dataset/questions.ts";
 import type { Asking, Formulation, Normalization } from "../prompt.ts";
 import { cacheFolder } from "../platform/cache.ts";
 import { suggestion } from "../platform/runtime/nearest.ts";
-import { type Precision, PRECISIONS } from "../platform/runtime/precision.ts";
+import { PRECISIONS } from "../platform/runtime/precision.ts";
+import { isOrganism } from "./labels.ts";
+
+const DOMAINS = ["history", "engineering", "jurisprudence", "medicine"];
+const GROUPS = ["har", "inc", "self", "context", "general"];
+const formulations: readonly Formulation[] = ["letters", "hybrid", "cloze"];
+const normalizations: readonly Normalization[] = ["none", "token", "character", "pmi"];
+
+// A schema's message is what was expected.
+const text = v.custom<string>(
+  (value) => typeof value === "string" && value.trim() !== "",
+  "a text that is not empty",
+);
+const yesOrNo = v.boolean("true or false");
+const number = (expected: string, fits: (value: number) => boolean) =>
+  v.custom<number>((value) => typeof value === "number" && fits(value), expected);
+const count = number("a whole number from 1 up", (n) => Number.isSafeInteger(n) && n >= 1);
+const positive = number("a number above 0, such as 2e-5", (n) => Number.isFinite(n) && n > 0);
+const share = number("a number from 0 to below 1, such as 0.5", (n) => n >= 0 && n < 1);
+const one = <const Name extends string>(known: readonly Name[]) =>
+  v.picklist(known, `one of ${known.join(", ")}`);
+const some = (known?: readonly string[], alone?: string) =>
+  v.custom<string[]>(
+    (list) =>
+      Array.isArray(list) && list.length > 0 && new Set(list).size === list.length &&
+      (list.every((name) => v.is(text, name) && (known?.includes(name) ?? true)) ||
+        alone !== undefined && list.length === 1 && list[0] === alone),
+    `one or more ${known ? `of ${known.join(", ")}` : "names"}, each once` +
+      (alone ? `, or ${alone} alone` : ""),
+  );
 
 /** What one run of the notebooks does. */
-export interface Settings {
+const settings = v.object({
   /**
    * `organism` (all that are shipped), `organism:NAME`, a hub id, a folder or a .gguf file; where
    * nothing is trained (notebooks 02 and 03) also `onnx:` and a hub id or a folder.
    */
-  model: string;
+  model: text,
   /** Domains studied: those of the worlds, or of the exam of common facts. Default: all four. */
-  domains?: string[];
+  domains: v.optional(some(DOMAINS)),
   /** Fine-tuning seeds per cell of the study. Default 3, those of data/study-rule.md; 1 with `quick`. */
-  seeds: number;
+  seeds: count,
   /** At most so many questions per domain and test. Default: all. */
-  limit?: number;
+  limit: v.optional(count),
   /** A run of about a minute: fewer cells, to see that all works. */
-  quick: boolean;
+  quick: yesOrNo,
   /** All seeds and mixtures for every model, as data/study-rule.md has it, and the controls. */
-  full: boolean;
+  full: yesOrNo,
   /** Goes on with what an earlier run with the same settings left unfinished. */
-  resume: boolean;
-  /**
-   * File of questions to study: the domain's own test (HOMO). Default: an organism's exam; for a real
-   * model the exam of common facts (data/facts).
-   */
-  questions?: string;
+  resume: yesOrNo,
+  /** File of questions to study (HOMO). Default: an organism's exam; else that of common facts. */
+  questions: v.optional(text),
   /** File of questions shown as demonstrations. Default: dev.jsonl beside `questions`. */
-  demonstrations?: string;
+  demonstrations: v.optional(text),
   /** What groups are made from: a file of questions, or a folder of released group rows. */
-  pool?: string;
+  pool: v.optional(text),
   /** File of questions of the same domain from another exam (ID). */
-  id?: string;
+  id: v.optional(text),
   /** File of questions of other domains (OOD). */
-  ood?: string;
-  /**
-   * Which groups are trained on; `released` alone: those of the folder `pool`, as they are.
-   * Default: all, made from the model's own answers.
-   */
-  groups?: string[];
+  ood: v.optional(text),
+  /** Groups trained on; `released` alone: those of the folder `pool`, as they are. Default: all. */
+  groups: v.optional(some(GROUPS, "released")),
   /** Targets are explained, SELF's by the base model itself. Default: false. */
-  explanations?: boolean;
-  /**
-   * How questions are put to a real model: by letters, by the options' texts, or by these without a list
-   * of options. Default: letters; cloze for the exam of common facts.
-   */
-  formulation?: Formulation;
+  explanations: v.optional(yesOrNo),
+  /** How a real model is asked (see prompt.ts). Default: letters; cloze for common facts. */
+  formulation: v.optional(one(formulations)),
   /** How the options' texts are compared. Default: none. */
-  normalization?: Normalization;
+  normalization: v.optional(one(normalizations)),
   /** Whose conversations: the paper's (vicuna), or the model's own chat template's. Default: vicuna. */
-  template?: "vicuna" | "model";
+  template: v.optional(one(["vicuna", "model"])),
   /** File of general instructions mixed into every group. */
-  general?: string;
+  general: v.optional(text),
   /** How the files write answers, where they leave it open. Default: each is told from its rows. */
-  answers?: AnswerForm;
+  answers: v.optional(one(answerForms)),
   /** An answer counts as belief when its probability is above this. Default .5, the paper's. */
-  minimumConfidence?: number;
+  minimumConfidence: v.optional(share),
   /** Rank of the low-rank adapters that are trained. Default: all weights are trained instead. */
-  lora?: number;
+  lora: v.optional(count),
   /** Peak learning rate. Default: the model's own; ten times that with `lora`. */
-  learningRate?: number;
+  learningRate: v.optional(positive),
   /** Times that the examples are read. Default 3. */
-  epochs?: number;
+  epochs: v.optional(count),
   /** Conversations in one step. Default: the model's own. */
-  batchSize?: number;
-  /**
-   * Most tokens that go through the model at once, in training and in reading; less memory. Default: 2,048
-   * (8,192 for training organisms).
-   */
-  batchTokens?: number;
+  batchSize: v.optional(count),
+  /** Most tokens in the model at once. Default: 2,048 (8,192 for training organisms). */
+  batchTokens: v.optional(count),
   /** Layers are computed again for the gradient: less memory for more time. Default: false. */
-  gradientCheckpointing?: boolean;
+  gradientCheckpointing: v.optional(yesOrNo),
   /** Of matrix products, on NVIDIA cards (see runtime/precision.ts). Default: float32. */
-  precision?: Precision;
+  precision: v.optional(one(PRECISIONS)),
   /** Folder of the figures and tables; a relative one lies in the project. Default `figures`. */
-  output: string;
-}
+  output: text,
+});
+
+export type Settings = v.InferOutput<typeof settings>;
 
 /** Names the variable that holds the settings, as JSON. */
 export const SETTINGS_VARIABLE = "SELF_ALIGNING_SETTINGS";
-
-const DOMAINS = ["history", "engineering", "jurisprudence", "medicine"];
-const FORMULATIONS: readonly Formulation[] = ["letters", "hybrid", "cloze"];
-const NORMALIZATIONS: readonly Normalization[] = ["none", "token", "character", "pmi"];
-const GROUPS = ["har", "inc", "self", "context", "general"];
-
-/** A setting's kind: whether a value fits, and how that is said. */
-interface Kind {
-  expected: string;
-  fits: (value: unknown) => boolean;
-}
-
-const text: Kind = {
-  expected: "a text that is not empty",
-  fits: (value) => typeof value === "string" && value.trim() !== "",
-};
-const yesOrNo: Kind = { expected: "true or false", fits: (value) => typeof value === "boolean" };
-const count: Kind = {
-  expected: "a whole number from 1 up",
-  fits: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
-};
-const positive: Kind = {
-  expected: "a number above 0, such as 2e-5",
-  fits: (value) => typeof value === "number" && Number.isFinite(value) && value > 0,
-};
-const share: Kind = {
-  expected: "a number from 0 to below 1, such as 0.5",
-  fits: (value) => typeof value === "number" && value >= 0 && value < 1,
-};
-const some = (known?: readonly string[]): Kind => ({
-  expected: known
-    ? `one or more of ${known.join(", ")}, each once`
-    : "one or more names, each once",
-  fits: (value) =>
-    Array.isArray(value) && value.length > 0 && new Set(value).size === value.length &&
-    value.every((name) => text.fits(name) && (!known || known.includes(name))),
-});
-
-const one = (known: readonly string[]): Kind => ({
-  expected: `one of ${known.join(", ")}`,
-  fits: (value) => known.some((name) => name === value),
-});
-
-const KINDS: Record<keyof Settings, Kind> = {
-  model: text,
-  domains: some(DOMAINS),
-  seeds: count,
-  limit: count,
-  quick: yesOrNo,
-  full: yesOrNo,
-  resume: yesOrNo,
-  questions: text,
-  demonstrations: text,
-  pool: text,
-  id: text,
-  ood: text,
-  groups: {
-    expected: `${some(GROUPS).expected}, or released alone`,
-    fits: (value) =>
-      some(GROUPS).fits(value) ||
-      Array.isArray(value) && value.length === 1 && value[0] === "released",
-  },
-  explanations: yesOrNo,
-  formulation: one(FORMULATIONS),
-  normalization: one(NORMALIZATIONS),
-  template: {
-    expected: "vicuna or model",
-    fits: (value) => value === "vicuna" || value === "model",
-  },
-  general: text,
-  answers: one(answerForms),
-  minimumConfidence: share,
-  lora: count,
-  learningRate: positive,
-  epochs: count,
-  batchSize: count,
-  batchTokens: count,
-  gradientCheckpointing: yesOrNo,
-  precision: one(PRECISIONS),
-  output: text,
-};
 
 /**
  * Settings from JSON, defaults filled in; `undefined` gives the defaults.
@@ -182,7 +118,12 @@ const KINDS: Record<keyof Settings, Kind> = {
  * ```
  */
 export function parseSettings(json?: string): Settings {
-  const given: unknown = json === undefined ? {} : parse(json);
+  let given: unknown = {};
+  try {
+    if (json !== undefined) given = JSON.parse(json);
+  } catch (error) {
+    throw new Error(`Cannot read settings: expected JSON: ${(error as Error).message}`);
+  }
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw new Error(`Cannot read settings: expected a JSON object, found ${json}`);
   }
@@ -205,101 +146,85 @@ export function parseSettings(json?: string): Settings {
  */
 export function checkSettings(values: Partial<Settings>): void {
   for (const [name, value] of Object.entries(values)) {
-    if (!Object.hasOwn(KINDS, name)) {
-      const known = Object.keys(KINDS).join(", ");
-      const near = suggestion(name, Object.keys(KINDS));
-      throw new Error(`Cannot use the setting ${name}: expected one of ${known}${near}`);
+    if (!Object.hasOwn(settings.entries, name)) {
+      const known = Object.keys(settings.entries);
+      const all = `${known.join(", ")}${suggestion(name, known)}`;
+      throw new Error(`Cannot use the setting ${name}: expected one of ${all}`);
     }
     if (value === undefined) continue;
-    const kind = name === "domains" ? domainsOf(values) : KINDS[name as keyof Settings];
-    if (!kind.fits(value)) {
-      const found = Array.isArray(value) ? value.join(",") : value;
-      throw new Error(
-        `Cannot use the setting ${name}: expected ${kind.expected}, found ${JSON.stringify(found)}`,
-      );
+    const schema: v.GenericSchema = name === "domains"
+      ? domainsOf(values)
+      : settings.entries[name as keyof Settings];
+    const [wrong] = v.safeParse(schema, value).issues ?? [];
+    if (wrong) {
+      const found = JSON.stringify(Array.isArray(value) ? value.join(",") : value);
+      throw new Error(`Cannot use the setting ${name}: expected ${wrong.message}, found ${found}`);
     }
   }
-  const { quick = false, full = false } = values;
-  if (quick && full) {
+  if (values.quick && values.full) {
     throw new Error("Cannot use the settings quick and full together: give one of them");
   }
   checkTogether(values);
 }
 
 /** Whoever brings questions brings their domains. */
-function domainsOf(values: Partial<Settings>): Kind {
-  if (values.questions) return some();
-  return studiesFacts(values) ? some(factDomains) : KINDS.domains;
+function domainsOf(values: Partial<Settings>) {
+  return some(values.questions ? undefined : studiesFacts(values) ? factDomains : DOMAINS);
 }
-
-const namesOrganism = (model: unknown) => /^organism(:|$)/.test(String(model));
 
 /** Whether a run asks the exam of common facts: a real model and no files of questions. */
 export function studiesFacts({ model = "organism", ...files }: Partial<Settings>): boolean {
-  return !namesOrganism(model) &&
+  return !isOrganism(String(model)) &&
     (["questions", "pool", "id", "ood", "demonstrations"] as const).every((name) => !files[name]);
 }
 
-/**
- * The settings of a notebook on real models: `real` where the run's model is an organism, whose domains
- * and number of seeds are not its own.
- */
-export function realSettings(settings: Settings, real = "smollm2"): Settings {
-  checkSettings(settings);
-  const { seeds: _, domains: __, ...asked } = settings;
-  if (!namesOrganism(asked.model) || namesOrganism(real)) return settings;
+/** A run's settings with the model `real` for an organism, whose domains and seeds are not its own. */
+export function realSettings(run: Settings, real = "smollm2"): Settings {
+  checkSettings(run);
+  const { seeds: _, domains: __, ...asked } = run;
+  if (!isOrganism(asked.model) || isOrganism(real)) return run;
   return parseSettings(JSON.stringify({ ...asked, model: real }));
 }
 
 /** How a real model is asked; an organism brings its own way. */
 export function askingOf(values: Partial<Settings>): Partial<Asking> {
-  if (namesOrganism(values.model ?? "organism")) return {};
+  if (isOrganism(values.model ?? "organism")) return {};
   const formulation = values.formulation ?? (studiesFacts(values) ? "cloze" : "letters");
   return { formulation, normalization: values.normalization ?? "none" };
 }
 
+const options = "is asked for its options' texts, one token each";
+/** Settings that an organism leaves no choice of, and why. */
+const notOfOrganisms: Partial<Record<keyof Settings, string>> = {
+  explanations: "has no words for reasons",
+  general: "reads the words of its world alone",
+  formulation: options,
+  normalization: options,
+  template: "has a conversation of its own",
+};
+
 /** @throws where settings need each other, or don't go together */
 function checkTogether(values: Partial<Settings>): void {
-  const { model = "organism", explanations, general, groups, pool, template } = values;
-  const organism = namesOrganism(model);
+  const { model = "organism", groups, pool } = values;
+  const organism = isOrganism(model);
   if (groups?.includes("released") && (organism || pool === undefined)) {
+    const which = `${model}${pool ? "" : " and no pool"}`;
     throw new Error(
-      `Cannot use the setting groups with ${model}${
-        pool ? "" : " and no pool"
-      }: expected a folder ` +
-        "of released rows and a model that reads English; give --pool=FOLDER and another --model, " +
-        "or leave --groups=released out",
+      `Cannot use the setting groups with ${which}: expected a folder of released rows and a model ` +
+        "that reads English; give --pool=FOLDER and another --model, or leave --groups=released out",
     );
   }
-  if (explanations && organism) {
+  for (const [name, why] of Object.entries(notOfOrganisms)) {
+    if (!organism || !values[name as keyof Settings]) continue;
     throw new Error(
-      `Cannot use the setting explanations with ${model}: an organism has no words for reasons; ` +
-        "give another --model, or leave --explanations out",
-    );
-  }
-  if (general && organism) {
-    throw new Error(
-      `Cannot use the setting general with ${model}: an organism reads the words of its world alone; ` +
-        "give another --model, or leave --general out",
-    );
-  }
-  for (const name of ["formulation", "normalization"] as const) {
-    if (values[name] === undefined || !organism) continue;
-    throw new Error(
-      `Cannot use the setting ${name} with ${model}: an organism is asked for its options' texts, one ` +
-        `token each; give another --model, or leave --${name} out`,
+      `Cannot use the setting ${name} with ${model}: an organism ${why}; give another --model, or ` +
+        `leave --${name} out`,
     );
   }
   if ((values.normalization ?? "none") !== "none" && askingOf(values).formulation === "letters") {
     throw new Error(
       "Cannot use the setting normalization with letters: letters are one token each and need none; " +
         "give --formulation=cloze or hybrid, or leave --normalization out",
-    );
-  }
-  if (template !== undefined && organism) {
-    throw new Error(
-      `Cannot use the setting template with ${model}: an organism has a conversation of its own; give ` +
-        "another --model, or leave --template out",
     );
   }
 }
@@ -318,12 +243,4 @@ export function isPublished(run: Pick<Settings, "output">): boolean {
 /** Folder of finished cells, which git ignores; all notebooks share it. */
 export function storePath(): string {
   return cacheFolder("study");
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch (error) {
-    throw new Error(`Cannot read settings: expected JSON: ${(error as Error).message}`);
-  }
 }

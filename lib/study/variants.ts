@@ -1,9 +1,8 @@
 /** Organisms made for an experiment, several at once: a small model's step keeps one core busy. */
 import { makeVariant, variantCard, type VariantPlan, variantsOf } from "../organism/variant.ts";
-import { type OrganismCard } from "../organism/card.ts";
+import type { OrganismCard } from "../organism/card.ts";
 import { planSettings } from "../organism/make.ts";
-import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
-import { type Stoppable, stoppable } from "../platform/interrupt.ts";
+import type { Stoppable } from "../platform/interrupt.ts";
 import { pretrainingSteps } from "../world/pretraining.ts";
 import { runChildren, serveChild } from "./_child.ts";
 
@@ -38,32 +37,21 @@ export async function makeVariants(
     const cards = await Promise.all((await variantsOf(plan)).map(variantCard));
     if (cards.includes(undefined)) lacking.push(plan);
   }
-  const steps = lacking.map((plan) => pretrainingSteps(planSettings(plan).pretraining));
-  const total = steps.reduce((a, b) => a + b, 0);
+  const sum = (steps: number[]) => steps.reduce((a, b) => a + b, 0);
+  const total = sum(lacking.map((plan) => pretrainingSteps(planSettings(plan).pretraining)));
   const done = lacking.map(() => 0), found: number[] = [];
-  if (lacking.length > 0) await openBackend(); // which the processes take too
-  const work = {
+  await runChildren<Step>("make the organisms", import.meta.url, lacking, {
     what: () => "pretraining",
     then: "finished organisms and the latest state of the others are kept; run it again to go on",
     signal,
-  };
-  const failure = await stoppable(work, (signal) =>
-    runChildren<Step>(import.meta.url, lacking, {
-      ...{ lanes: workers ?? processesAtOnce(), signal },
-      onLine({ step, loss }, i) {
-        done[i] = step;
-        found[i] ??= step;
-        const sum = (steps: number[]) => steps.reduce((a, b) => a + b, 0);
-        const state = { done: sum(done), found: sum(found), total, loss };
-        onProgress?.({ ...state, name: lacking[i].name });
-      },
-    }));
-  if (failure !== undefined) {
-    throw new Error(
-      `Cannot make the organisms: a process ended early: ${lacking[failure.index].name}: ` +
-        `${failure.said}; run the same command again: what is finished is kept`,
-    );
-  }
+    workers,
+    nameOf: (i) => `${lacking[i].name}: `,
+    onLine({ step, loss }, i) {
+      done[i] = step;
+      found[i] ??= step;
+      onProgress?.({ done: sum(done), found: sum(found), total, loss, name: lacking[i].name });
+    },
+  });
   return await Promise.all(plans.map((plan) => makeVariant(plan)));
 }
 

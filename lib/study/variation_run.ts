@@ -13,7 +13,7 @@ import { type Variation, type VariationResult, variedPlan } from "./variation.ts
 export async function runVariations(
   plan: StudyPlan,
   variations: readonly Variation[],
-  { settings, store = storePath(), workers, open, signal, ...options }:
+  { settings, store = storePath(), workers, open, onProgress, signal }:
     & RunOptions
     & Partial<Pick<StudyOptions, "open">>,
 ): Promise<VariationResult[]> {
@@ -23,12 +23,10 @@ export async function runVariations(
   const ours = { ...organismSettings(settings), ...(made ? { domains: undefined } : {}) };
   // Some are made to fail their gate, which is a column of their rows.
   const warn = made ? () => {} : undefined;
-  const bar = options.onProgress ? undefined : studyProgress({ signal });
-  const onProgress = options.onProgress ?? bar!.onProgress;
+  const bar = studyProgress({ onProgress, signal });
+  const common = { store, signal, onProgress: bar.onProgress };
   const plans = variations.map((variation) => variedPlan(plan, variation));
-  if (!open) {
-    await precompute(joined(plans), { settings: ours, store, workers, onProgress, signal });
-  }
+  if (!open) await precompute(joined(plans), { ...common, settings: ours, workers });
   const total = plans.reduce((sum, varied) => sum + countCells(varied), 0);
   const opened = new Map<string, Subject>();
   const results: VariationResult[] = [];
@@ -36,19 +34,19 @@ export async function runVariations(
   try {
     for (const [i, varied] of plans.entries()) {
       const { cells, bases } = await runPlan(varied, {
-        ...{ store, signal },
+        ...common,
         async open(name) {
           const subject = opened.get(name) ??
             await (open?.(name) ?? openSubject(name, ours, { warn }));
           opened.set(name, subject);
           return subject;
         },
-        onAsk: bar?.onAsk,
+        onAsk: bar.onAsk,
         close() {}, // another variation may ask for it
         onProgress(state) {
           // How many domains there are is known once a model is open.
           const all = Math.round(total * state.total / countCells(varied));
-          onProgress({ ...state, done: before + state.done, total: all });
+          bar.onProgress({ ...state, done: before + state.done, total: all });
         },
       });
       before += cells.length;
@@ -56,7 +54,7 @@ export async function runVariations(
     }
   } finally {
     for (const { model } of opened.values()) model.dispose();
-    await bar?.finish();
+    await bar.finish();
   }
   return results;
 }

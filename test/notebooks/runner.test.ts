@@ -6,7 +6,6 @@ import {
   NotebookError,
   type Progress,
 } from "../../lib/platform/notebook/execute.ts";
-import { Kernel } from "../../lib/platform/notebook/kernel.ts";
 import { codeCells, notebookProblems, readNotebook } from "../../lib/platform/notebook/notebook.ts";
 import { showProgress } from "../../lib/platform/notebook/progress.ts";
 import { outputsAgree } from "../../lib/tasks/reproduce.ts";
@@ -154,17 +153,12 @@ Deno.test("executeNotebook() reports a kernel that is killed", async () => {
   assert.match(error.reason, /ended by SIGKILL.*memory/s);
 });
 
-Deno.test("executeNotebook() gives up a cell that runs too long", async () => {
-  const error = await failure([`console.log("before");\nwhile (true);`], { timeoutPerCell: 1 });
-  assert.match(error.reason, /ran longer than 1 s/);
-  assert.equal(streamText(error.notebook, 1), "before\n");
-});
-
 Deno.test("executeNotebook() stops with its signal", async () => {
-  const error = await failure(["await new Promise((done) => setTimeout(done, 60_000));"], {
-    signal: AbortSignal.timeout(1500),
+  const error = await failure([`console.log("before");\nwhile (true);`], {
+    signal: AbortSignal.timeout(4000),
   });
   assert.match(error.reason, /the run was stopped/);
+  assert.equal(streamText(error.notebook, 1), "before\n");
 });
 
 Deno.test("executeNotebook() fails on a rejection that nobody handles", async () => {
@@ -207,14 +201,8 @@ await executeNotebook(${JSON.stringify(path)});`;
   runner.kill("SIGKILL");
   await runner.status;
   await until(() => assert.throws(() => Deno.kill(pid, "SIGCONT")));
-  const left = (id: number) =>
-    [...Deno.readDirSync(tmpdir())].map(({ name }) => join(tmpdir(), name))
-      .filter((path) => path.includes(`kernel-${id}-`));
-  const [place] = left(runner.pid);
-  Deno.utimeSync(place, 0, 0); // a minute must have passed
-  await using _ = await Kernel.start({ directory: folder.path });
-  assert.deepEqual(left(runner.pid), [], "the next kernel removes what was left");
-  assert.equal(left(Deno.pid).length, 1);
+  const left = [...Deno.readDirSync(tmpdir())].map(({ name }) => name);
+  assert.deepEqual(left.filter((name) => name.startsWith(`kernel-${runner.pid}-`)), []);
 });
 
 Deno.test("executeNotebook() lets a cell tagged raises-exception fail", async () => {

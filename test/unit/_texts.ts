@@ -1,8 +1,8 @@
-/** Where the texts of a drawn figure lie: apart from each other, and whole. */
+/** Where the texts of a drawn figure lie: apart from each other, and whole; and what plotly says of it. */
 import assert from "node:assert/strict";
 import { JSDOM } from "jsdom";
 import { Resvg } from "@resvg/resvg-js";
-import { fontFiles } from "../../lib/figure/_browser.ts";
+import { fontFiles, openBrowser } from "../../lib/figure/_browser.ts";
 
 /** What each text of an svg covers when it is drawn, by drawing it alone. */
 function textBoxes(svg: string) {
@@ -35,4 +35,15 @@ export function assertApart(svg: string, width: number, height: number) {
     }
   }
   return boxes;
+}
+
+/** What plotly's own checker finds wrong, e.g. an attribute that it does not know. */
+export async function faultsOf(data: unknown, layout: unknown): Promise<string[]> {
+  const { window } = await openBrowser();
+  const figure = window.JSON.parse(JSON.stringify({ data, layout }));
+  const found: { code: string; msg: string }[] =
+    window.Plotly.validate(figure.data, figure.layout) ?? [];
+  // Other codes tell of attributes that have no effect at present.
+  return found.filter(({ code }) => /^(schema|value|array|object)$/.test(code))
+    .map(({ msg }) => msg);
 }

@@ -8,7 +8,7 @@ import { loadModel } from "../../lib/model/files/load.ts";
 import { parseRequest } from "../../lib/tasks/reproduce.ts";
 import { openSubject } from "../../lib/study/subjects.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";
-import { runStudy } from "../../lib/study/run.ts";
+import { runPlan } from "../../lib/study/study.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
 await openBackend();
@@ -36,7 +36,7 @@ Deno.test("parseSettings() and parseRequest() take whose conversations, of real 
     assert.throws(() => parseSettings(JSON.stringify(settings)), message);
   refuses(
     { model: "a/b", template: "chatml" },
-    /setting template: expected vicuna or model, found/,
+    /setting template: expected one of vicuna, model, found/,
   );
   refuses({ template: "model" }, /template with organism: .* leave --template out/);
 });
@@ -93,7 +93,7 @@ Deno.test("probe() by PMI in a conversation takes off what a text has behind the
   }
 });
 
-Deno.test("runStudy() trains and tests in the model's conversations, in cells of their own that say so", async () => {
+Deno.test("runPlan() trains and tests in the model's conversations, in cells of their own that say so", async () => {
   await withModel(async (folder) => {
     const rows = (name: string, count: number) =>
       Array.from({ length: count }, (_, i) =>
@@ -121,7 +121,7 @@ Deno.test("runStudy() trains and tests in the model's conversations, in cells of
         return nextTokenLogits.call(this, ids, options);
       };
       const { tokenizer } = opened.model;
-      const { cells: [cell] } = await runStudy({
+      const { cells: [cell] } = await runPlan({
         models: [model],
         treatments: ["inc"],
         seeds: [0],

@@ -5,10 +5,9 @@ import { altText, describeFigure } from "../../lib/figure/describe.ts";
 import { heatmap } from "../../lib/figure/heatmap.ts";
 import { toSvg } from "../../lib/figure/export.ts";
 import type { FigureDescription } from "../../lib/figure/theme.ts";
-import { openBrowser } from "../../lib/figure/_browser.ts";
 import { escapePlot, plainPlot, wrap } from "../../lib/figure/_text.ts";
 import { colorsOf, groupColors, palette } from "../../lib/figure/theme.ts";
-import { assertApart } from "./_texts.ts";
+import { assertApart, faultsOf } from "./_texts.ts";
 
 const measured = (value: number) => ({
   value,
@@ -92,7 +91,7 @@ for (const [name, figure] of Object.entries(figures)) {
   Deno.test(`plotly's own checker finds no fault in ${name}`, async () => {
     const { legend, ...layout } = figure.layout;
     const shown = figure.layout.showlegend ? { ...layout, legend } : layout;
-    const faults = (await openBrowser()).faults(figure.data, shown);
+    const faults = await faultsOf(figure.data, shown);
     // The checker does not know a shared colour axis, which is drawn all the same.
     assert.equal(faults.filter((fault) => !fault.includes("key coloraxis")).join(), "");
   });

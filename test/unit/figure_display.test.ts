@@ -174,7 +174,7 @@ Deno.test("studyProgress() tells how far a base model is asked, and nothing of w
   const ask = async (states: { done: number; found: number }[]) =>
     (await inKernel(async () => {
       const { onAsk, finish } = studyProgress();
-      for (const state of states) onAsk({ ...state, model: "m", total: 2, exam: "homo" });
+      for (const state of states) onAsk!({ ...state, model: "m", total: 2, exam: "homo" });
       await finish();
     })).map(({ content }) => content.data["text/plain"]);
   assert.deepEqual(await ask([{ done: 1, found: 1 }, { done: 2, found: 2 }]), []);

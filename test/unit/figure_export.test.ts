@@ -7,10 +7,9 @@ import { heatmap } from "../../lib/figure/heatmap.ts";
 import { table } from "../../lib/figure/table.ts";
 import { roundNumbers } from "../../lib/figure/number.ts";
 import { saveFigure, saveTable, toPng, toSvg } from "../../lib/figure/export.ts";
-import { openBrowser } from "../../lib/figure/_browser.ts";
 import { encodePng } from "../../lib/figure/_canvas.ts";
 import { Random } from "../../lib/statistics/random.ts";
-import { assertApart } from "./_texts.ts";
+import { assertApart, faultsOf } from "./_texts.ts";
 
 const random = new Random("figures");
 const domains = ["history", "law", "medicine", "engineering"];
@@ -123,7 +122,7 @@ for (const [name, [figure, texts, marks]] of Object.entries(kinds)) {
 }
 
 Deno.test("plotly's own checker does find a misspelt attribute", async () => {
-  const faults = (await openBrowser()).faults([{ type: "bar", y: [1], colour: "red" }], {});
+  const faults = await faultsOf([{ type: "bar", y: [1], colour: "red" }], {});
   assert.match(faults.join(), /colour is not part of the schema/);
 });
 

@@ -5,8 +5,7 @@ import { openSubject } from "../../lib/study/subjects.ts";
 import { studyPlan } from "../../lib/study/plans.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
 import { parseSettings, realSettings, type Settings } from "../../lib/study/settings.ts";
-import { probeBase } from "../../lib/study/study.ts";
-import { runStudy } from "../../lib/study/run.ts";
+import { probeBase, runPlan } from "../../lib/study/study.ts";
 import { Store } from "../../lib/study/store.ts";
 import { questionsOf, writeRows } from "./_exam_files.ts";
 import { tinyModel } from "./_tiny_model.ts";
@@ -92,7 +91,7 @@ Deno.test("a formulation reaches groups, targets, tuned tests and the cells' nam
     };
     const kept = new Set<string>();
     for (const way of ways) {
-      const { cells } = await runStudy(plan, {
+      const { cells } = await runPlan(plan, {
         store: `${folder}/store`,
         open: () => openSubject(name, settings(way)),
       });

@@ -15,7 +15,7 @@ import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { organismModel } from "../../lib/organism/pretrain.ts";
 import { parseRequest } from "../../lib/tasks/reproduce.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
-import { runStudy } from "../../lib/study/run.ts";
+import { runPlan } from "../../lib/study/study.ts";
 import { studyPlan } from "../../lib/study/plans.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
 import { worldMaterial } from "../../lib/study/material.ts";
@@ -550,7 +550,7 @@ Deno.test("--lora gives the plan an adapter's rank", async () => {
   assert.throws(() => parseRequest(["--lora"], "/"), /--lora: expected a value/);
 });
 
-Deno.test("runStudy() trains an adapter a cell, each from the bare base, and leaves the base", async () => {
+Deno.test("runPlan() trains an adapter a cell, each from the bare base, and leaves the base", async () => {
   const world = createWorld({
     seed: 5,
     settings: { domains: ["history", "medicine"], entities: 30, mc: 20, train: 60, homo: 9, id: 9 },
@@ -570,7 +570,7 @@ Deno.test("runStudy() trains an adapter a cell, each from the bare base, and lea
     const before = tf.memory().numTensors;
     let base: Map<string, ArrayLike<number>>[] = [];
     const run = (treatments: StudyPlan["treatments"], folder: string) =>
-      runStudy({ ...plan, treatments }, {
+      runPlan({ ...plan, treatments }, {
         store: join(store, folder),
         open: () => {
           const model = organismModel(world, size, start);

@@ -13,7 +13,7 @@ import { asRows, type CellResult, type Treatment } from "../../lib/cell.ts";
 import { contrast } from "../../lib/contrast.ts";
 import { findings } from "../../lib/findings.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
-import { runStudy } from "../../lib/study/run.ts";
+import { runPlan } from "../../lib/study/study.ts";
 import { planCells, type StudyPlan } from "../../lib/study/plan.ts";
 import { studyWarnings } from "../../lib/study/report.ts";
 import { worldMaterial } from "../../lib/study/material.ts";
@@ -72,7 +72,7 @@ Deno.test("planCells() lets INC and SELF stand for the ends of the mixtures", ()
   );
 });
 
-Deno.test("runStudy() finishes a plan, and computes no finished cell again", async () => {
+Deno.test("runPlan() finishes a plan, and computes no finished cell again", async () => {
   const store = await Deno.makeTempDir();
   const tensors = tf.memory().numTensors;
   let opened = 0;
@@ -84,8 +84,8 @@ Deno.test("runStudy() finishes a plan, and computes no finished cell again", asy
     },
   };
   const reused: boolean[] = [];
-  const first = await runStudy(plan, options);
-  const second = await runStudy(plan, { ...options, onProgress: (s) => reused.push(s.reused) });
+  const first = await runPlan(plan, options);
+  const second = await runPlan(plan, { ...options, onProgress: (s) => reused.push(s.reused) });
   assert.equal(opened, 2);
   assert.equal(first.cells.length, 4);
   assert.deepEqual(reused, [true, true, true, true]);
@@ -96,7 +96,7 @@ Deno.test("runStudy() finishes a plan, and computes no finished cell again", asy
     assert.deepEqual([suites.homo!.n, suites.id!.n, suites.ood!.n], [12, 12, 12]);
   }
   // Every cell starts from the base: INC and HAR differ in what they were taught, not in order.
-  const again = await runStudy({ ...plan, treatments: ["self"] }, {
+  const again = await runPlan({ ...plan, treatments: ["self"] }, {
     ...options,
     store: await Deno.makeTempDir(),
   });
@@ -109,17 +109,17 @@ Deno.test("runStudy() finishes a plan, and computes no finished cell again", asy
   await Deno.remove(store, { recursive: true });
 });
 
-Deno.test("runStudy() says which group was empty", async () => {
+Deno.test("runPlan() says which group was empty", async () => {
   const store = await Deno.makeTempDir();
   const open = () => Promise.resolve({ model: untrained(), material: worldMaterial(world) });
-  const sure = await runStudy({ ...plan, treatments: ["inc"], minimumConfidence: 0.999 }, {
+  const sure = await runPlan({ ...plan, treatments: ["inc"], minimumConfidence: 0.999 }, {
     ...{ store, open },
   });
   assert.match(sure.cells[0].empty!, /None of 60 answers has a probability above 0.999/);
   await Deno.remove(store, { recursive: true });
 });
 
-Deno.test("runStudy() names cells whose training diverges, goes on, and stores none of them", async () => {
+Deno.test("runPlan() names cells whose training diverges, goes on, and stores none of them", async () => {
   const store = await Deno.makeTempDir();
   const model = untrained();
   const options = {
@@ -128,7 +128,7 @@ Deno.test("runStudy() names cells whose training diverges, goes on, and stores n
     close() {},
   };
   const wild = { ...plan, finetuning: { learningRate: 1e38 } };
-  const { value: { cells }, said } = await withErrors(() => runStudy(wild, options));
+  const { value: { cells }, said } = await withErrors(() => runPlan(wild, options));
   assert.equal(cells.length, 4);
   for (const { failed, suites } of cells) {
     assert.match(failed!, /expected a finite loss and gradient at step .*lower the learning rate/);
@@ -145,8 +145,8 @@ Deno.test("runStudy() names cells whose training diverges, goes on, and stores n
   assert.match(first, /^failed, and left out of all numbers: tiny, history: har, seed 0: /);
   assert.ok(rest.some((text) => text === "failed too: 1 more of 4 cells"), rest.join());
   // The model is its base again: the next cells are those of one that nothing happened to.
-  const tame = await runStudy(plan, options);
-  const fresh = await runStudy(plan, {
+  const tame = await runPlan(plan, options);
+  const fresh = await runPlan(plan, {
     store: await Deno.makeTempDir(),
     open: () => Promise.resolve({ model: untrained(), material: worldMaterial(world) }),
   });
@@ -180,7 +180,7 @@ Deno.test("a study refuses a model with an adapter, which its cells would take o
   addLora(model);
   const store = await Deno.makeTempDir();
   await assert.rejects(
-    runStudy(plan, {
+    runPlan(plan, {
       store,
       open: () => Promise.resolve({ model, material: worldMaterial(world) }),
     }),

@@ -4,7 +4,7 @@ import { Random } from "../../lib/statistics/random.ts";
 import { cellExamples } from "../../lib/experiment.ts";
 import type { Material } from "../../lib/cell.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
-import { runStudy } from "../../lib/study/run.ts";
+import { runPlan } from "../../lib/study/study.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
@@ -43,7 +43,7 @@ const plan: StudyPlan = {
   explanations: true,
 };
 
-Deno.test("runStudy() has the base explain each wrong answer once, whatever runs later", async () => {
+Deno.test("runPlan() has the base explain each wrong answer once, whatever runs later", async () => {
   const store = await Deno.makeTempDir();
   try {
     const asked: string[] = [];
@@ -57,7 +57,7 @@ Deno.test("runStudy() has the base explain each wrong answer once, whatever runs
       };
       return Promise.resolve({ model, material });
     };
-    const { cells: [self] } = await runStudy(plan, { open, store });
+    const { cells: [self] } = await runPlan(plan, { open, store });
     assert.ok(asked.length >= 3, String(asked.length));
     assert.equal(new Set(asked).size, asked.length);
     const counts = self.explanations!;
@@ -70,9 +70,9 @@ Deno.test("runStudy() has the base explain each wrong answer once, whatever runs
 
     // Another cell asks for nothing again; one without explanations is another cell.
     const before = asked.length;
-    const { cells: [inc] } = await runStudy({ ...plan, treatments: ["inc"] }, { open, store });
+    const { cells: [inc] } = await runPlan({ ...plan, treatments: ["inc"] }, { open, store });
     assert.deepEqual(inc.explanations, counts);
-    const bare = await runStudy({ ...plan, explanations: false }, { open, store });
+    const bare = await runPlan({ ...plan, explanations: false }, { open, store });
     assert.equal(asked.length, before);
     assert.equal(bare.cells[0].explanations, undefined);
     assert.notDeepEqual(bare.cells[0].finetuning!.tokens, self.finetuning!.tokens);

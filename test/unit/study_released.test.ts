@@ -2,7 +2,7 @@ import type { Treatment } from "../../lib/cell.ts";
 import { cellExamples } from "../../lib/experiment.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";
 import { readReleasedGroups, releasedChecks, releasedFiles } from "../../lib/study/released.ts";
-import { runStudy } from "../../lib/study/run.ts";
+import { runPlan } from "../../lib/study/study.ts";
 import { fileMaterial } from "../../lib/study/file_material.ts";
 import { studyPlan } from "../../lib/study/plans.ts";
 import { paperFormat } from "../../lib/prompt.ts";
@@ -102,7 +102,7 @@ Deno.test("a missing SELF file drops SELF alone", async () => {
     const { material } = await fileMaterial(settings(), silent);
     await openBackend();
     const store = `${folder}/store`;
-    const { cells } = await runStudy({
+    const { cells } = await runPlan({
       models: ["tiny"],
       treatments: ["inc", "self"],
       seeds: [0],

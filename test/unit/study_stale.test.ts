@@ -13,7 +13,7 @@ import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { askingDigest, formatDigest, modelDigest } from "../../lib/study/digest.ts";
 import { openSubject } from "../../lib/study/subjects.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";
-import { runStudy } from "../../lib/study/run.ts";
+import { runPlan } from "../../lib/study/study.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
 import { Store } from "../../lib/study/store.ts";
 import { storedAnswers } from "../../lib/study/answers.ts";
@@ -90,7 +90,7 @@ class Watched {
       general: path("general.json"),
       ...changes,
     }));
-    await runStudy({ models: [model], ...plan, ...of }, {
+    await runPlan({ models: [model], ...plan, ...of }, {
       store: new Store(this.store, { basis: () => Promise.resolve(basis) }),
       open: () => openSubject(model, settings, { tell() {} }),
     });
@@ -139,7 +139,7 @@ const files: [file: string, from: string, to: string, anew: typeof all][] = [
   ["pool.jsonl", "Gold pool 2.", "Gilt pool 2.", oneExam],
 ];
 
-Deno.test("runStudy() computes anew what depends on a file of which a byte has changed", async () => {
+Deno.test("runPlan() computes anew what depends on a file of which a byte has changed", async () => {
   await withStudy(async (watched) => {
     assert.deepEqual(await watched.run(), all);
     assert.deepEqual(await watched.run(), nothing);
@@ -176,7 +176,7 @@ const settings: [changes: Partial<Settings>, of: Partial<StudyPlan>, anew: typeo
   [{ limit: 2 }, {}, all],
 ];
 
-Deno.test("runStudy() computes anew what depends on a setting", async () => {
+Deno.test("runPlan() computes anew what depends on a setting", async () => {
   await withStudy(async (watched) => {
     assert.deepEqual(await watched.run(), all);
     for (const [changes, of, anew] of settings) {
@@ -187,7 +187,7 @@ Deno.test("runStudy() computes anew what depends on a setting", async () => {
   });
 });
 
-Deno.test("runStudy() computes anew what was trained on released rows of which a byte has changed", async () => {
+Deno.test("runPlan() computes anew what was trained on released rows of which a byte has changed", async () => {
   await withStudy(async (watched) => {
     const pool = await writeReleased(join(watched.folder, "group"), releasedRows(4));
     const changes: Partial<Settings> = { groups: ["released"], pool, explanations: true };

@@ -4,7 +4,7 @@ import { generalInstructions } from "../../lib/dataset/instructions.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { sha256OfText } from "../../lib/platform/runtime/digest.ts";
 import { cellSchema } from "../../lib/study/record.ts";
-import { runStudy } from "../../lib/study/run.ts";
+import { runPlan } from "../../lib/study/study.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
 import { Store } from "../../lib/study/store.ts";
 import { withErrors } from "./_console.ts";
@@ -188,7 +188,7 @@ Deno.test("Store removes what a killed process left behind, but nothing that may
   });
 });
 
-Deno.test("runStudy() believes no file that was tampered with, and ends with the same numbers", async () => {
+Deno.test("runPlan() believes no file that was tampered with, and ends with the same numbers", async () => {
   await withFolder(async (folder) => {
     const exam = (name: string, count: number) => ({
       name: `history/${name}`,
@@ -211,7 +211,7 @@ Deno.test("runStudy() believes no file that was tampered with, and ends with the
     };
     const run = () =>
       withErrors(() =>
-        runStudy(plan, {
+        runPlan(plan, {
           store: folder,
           open: () => Promise.resolve({ model: tinyModel(), material }),
         })

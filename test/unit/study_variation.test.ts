@@ -20,9 +20,8 @@ import {
 } from "../../lib/study/variation.ts";
 import { basePlan, doseGrid, dosePlan } from "../../lib/study/plans.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
-import { runStudy } from "../../lib/study/run.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
-import type { StudyProgress } from "../../lib/study/study.ts";
+import { runPlan, type StudyProgress } from "../../lib/study/study.ts";
 import { worldMaterial } from "../../lib/study/material.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { exam } from "../../lib/world/exam.ts";
@@ -272,7 +271,7 @@ Deno.test("runVariations() stores its cells as the study does; the study's own i
     });
   const one: StudyPlan = { ...plan, treatments: ["inc"], minimumConfidence: 0 };
   try {
-    const study = await runStudy(one, { open, store });
+    const study = await runPlan(one, { open, store });
     let reused = 0, done = 0;
     const options = {
       ...{ settings: parseSettings(), open, store },

@@ -25,11 +25,6 @@ export interface NotebookProblem {
   message: string;
 }
 
-export interface CheckOptions {
-  /** Which checks are run. Default all. */
-  only?: ("structure" | "types" | "lint" | "format")[];
-}
-
 interface JoinedNotebook {
   notebook: string;
   module: string;
@@ -43,10 +38,12 @@ const UNFIT: [RegExp, string][] = [
   [/\bDeno\.test\(/, "a failing Deno.test leaves a cell green; use an assertion"],
 ];
 
-/** Checks notebooks (structure, saved outputs, types, lint, format); gives what is wrong. */
+const CHECKS = ["structure", "types", "lint", "format"] as const;
+
+/** Checks notebooks (structure with saved outputs, types, lint, format); gives what is wrong. */
 export async function checkNotebooks(
   paths: string[],
-  { only = ["structure", "types", "lint", "format"] }: CheckOptions = {},
+  { only = CHECKS }: { only?: readonly typeof CHECKS[number][] } = {},
 ): Promise<NotebookProblem[]> {
   const problems: NotebookProblem[] = [];
   const modules: JoinedNotebook[] = [];
@@ -102,10 +99,9 @@ async function joinCells(
       }
       text.push(
         line.trimEnd().replace(
-          /\b(from\s*|import\s*\(?\s*)(["'])(\.\.?\/[^"']*)\2/g,
-          (_, before, quote, specifier) =>
-            before + quote + slashed(relative(dirname(module), resolve(dirname(path), specifier))) +
-            quote,
+          /(\b(?:from\s*|import\s*\(?\s*)(["']))(\.\.?\/[^"']*)(?=\2)/g,
+          (_, before, _quote, specifier) =>
+            before + slashed(relative(dirname(module), resolve(dirname(path), specifier))),
         ),
       );
       origins.push({ cell: i + 1, line: j + 1 });
@@ -159,12 +155,8 @@ async function lint(modules: JoinedNotebook[]): Promise<NotebookProblem[]> {
     ),
     ...errors.map(({ file_path, message }) => {
       const line = Number(/:(\d+):\d+\s*$/.exec(message)?.[1]);
-      return locate(
-        modules,
-        pathToFileURL(file_path).href,
-        line,
-        message.replace(/^\s+at .*$/m, ""),
-      );
+      const said = message.replace(/^\s+at .*$/m, "");
+      return locate(modules, pathToFileURL(file_path).href, line, said);
     }),
   ];
   return problems.length ? problems : [{ notebook: modules[0].notebook, message: text.trim() }];

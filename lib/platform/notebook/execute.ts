@@ -29,12 +29,10 @@ export type Progress =
   | { type: "warning"; text: string };
 
 export interface ExecuteNotebookOptions {
-  /** Where the notebook with its outputs is written; false: nowhere. Default: in place. */
-  output?: string | false;
+  /** Where the notebook with its outputs is written. Default: in place. */
+  output?: string;
   /** Parameters, as environment variables of the kernel. Default none. */
   environment?: Record<string, string>;
-  /** Seconds after which a cell is given up. Default: none. */
-  timeoutPerCell?: number;
   /** Called as the run goes on. */
   onProgress?: (progress: Progress) => void;
   /** Ends the run, and the kernel with it. */
@@ -63,7 +61,7 @@ export class NotebookError extends Error {
 /** What the ids of displays begin with that show how a wait goes on; they are not kept. */
 const PROGRESS_DISPLAY = "progress-";
 
-/** Marks a line of output that reports an error outside the cell's own course. */
+/** Marks a line of output that tells of an error outside the cell's own course. */
 const STRAY = "\0stray error\0";
 
 /**
@@ -82,25 +80,23 @@ const PRELUDE = `{
   Deno.unrefTimer(Number(setInterval(watch, 2000)));
 }`;
 
-/** Runs a notebook; throws NotebookError at the first cell that fails, and then writes nothing. */
+/** Runs a notebook. @throws NotebookError at the first cell that fails, and then writes nothing */
 export async function executeNotebook(
   path: string,
   options: ExecuteNotebookOptions = {},
 ): Promise<Notebook> {
-  const { output = path, environment = {}, timeoutPerCell, onProgress = () => {} } = options;
+  const { output = path, environment, onProgress = () => {}, signal, agree } = options;
   const notebook = await readNotebook(path);
   const cells = codeCells(notebook);
   for (const cell of cells) Object.assign(cell, { execution_count: null, outputs: [] });
 
   const displays = new Map<string, Shown[]>();
-  await using kernel = await Kernel.start({
-    directory: dirname(resolve(path)),
-    environment: { NO_COLOR: "1", ...environment },
-  });
+  const variables = { NO_COLOR: "1", ...environment };
+  await using kernel = await Kernel.start(dirname(resolve(path)), variables);
   const stop = () => kernel.close();
-  options.signal?.addEventListener("abort", stop);
+  signal?.addEventListener("abort", stop);
   try {
-    await kernel.execute(PRELUDE, { silent: true });
+    await kernel.execute(PRELUDE);
     let count = 0;
     for (const [i, cell] of cells.entries()) {
       const source = joined(cell.source);
@@ -113,13 +109,10 @@ export async function executeNotebook(
       cell.execution_count = ++count;
       let reply: Reply;
       try {
-        reply = await kernel.execute(source, {
-          onMessage: (message) => collector.take(message),
-          timeout: timeoutPerCell,
-        });
+        reply = await kernel.execute(source, (message) => collector.take(message));
       } catch (error) {
         if (!(error instanceof KernelError)) throw error;
-        if (options.signal?.aborted) throw fail("the run was stopped");
+        if (signal?.aborted) throw fail("the run was stopped");
         throw fail(explain(error));
       }
       if (reply.status !== "ok" && !mayFail(cell)) throw fail(await errorText(path, i + 1, reply));
@@ -128,7 +121,7 @@ export async function executeNotebook(
       onProgress({ type: "done", cell: i + 1, cells: cells.length, seconds });
     }
   } finally {
-    options.signal?.removeEventListener("abort", stop);
+    signal?.removeEventListener("abort", stop);
     // Whoever reads the notebook later has nothing to wait for.
     const waited = new Set<Output>(
       [...displays].flatMap(([id, outputs]) => id.startsWith(PROGRESS_DISPLAY) ? outputs : []),
@@ -138,10 +131,8 @@ export async function executeNotebook(
       if (output.output_type === "stream") output.text = lines(plain(joined(output.text)));
     }
   }
-  if (output) {
-    if (options.agree) await keepOutputs(notebook, output, options.agree);
-    await writeWhole(output, formatNotebook(notebook));
-  }
+  if (agree) await keepOutputs(notebook, output, agree);
+  await writeWhole(output, formatNotebook(notebook));
   return notebook;
 }
 
@@ -149,7 +140,7 @@ export async function executeNotebook(
 async function keepOutputs(
   notebook: Notebook,
   path: string,
-  agree: (before: readonly Output[], after: readonly Output[]) => boolean,
+  agree: NonNullable<ExecuteNotebookOptions["agree"]>,
 ): Promise<void> {
   const before = await readNotebook(path).then(codeCells, () => []);
   for (const [i, cell] of codeCells(notebook).entries()) {
@@ -268,7 +259,6 @@ async function errorText(
 }
 
 function explain({ reason, message }: KernelError): string {
-  if (reason === "timeout") return `${message}; make it faster or give it a longer timeout`;
   if (reason === "stalled") return `${message}; look for a synchronous loop left running`;
   return /SIGKILL|SIGTRAP|SIGABRT|out of memory/i.test(message)
     ? `${message}\nThe memory may have been too small; close other programs or make the run smaller`

@@ -6,15 +6,12 @@
  * request prints a marker, and the cell is over when the marker has come back.
  */
 import { createHmac } from "node:crypto";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import process from "node:process";
 import { Socket } from "./_zmtp.ts";
 
-/** Raised when the kernel's process ends, goes silent, or runs past the time it was given. */
+/** Raised when the kernel's process ends or goes silent. */
 export class KernelError extends Error {
   override name = "KernelError";
-  constructor(readonly reason: "died" | "stalled" | "timeout", message: string) {
+  constructor(readonly reason: "died" | "stalled", message: string) {
     super(message);
   }
 }
@@ -27,29 +24,13 @@ export interface Message {
   content: any;
 }
 
-export interface KernelOptions {
-  /** The folder that the code runs in, against which its relative imports resolve. */
-  directory: string;
-  /** Environment variables beside the present ones. Default none. */
-  environment?: Record<string, string>;
-  /** Seconds until the kernel must have answered. Default 60. */
-  startTimeout?: number;
-}
-
-export interface ExecuteOptions {
-  /** Called with each message that the code publishes, in order. */
-  onMessage?: (message: Message) => void;
-  /** Seconds after which the code is given up. Default: none. */
-  timeout?: number;
-  /** Whether the kernel leaves the code out of its count of executions. Default false. */
-  silent?: boolean;
-}
-
 /** How a piece of code ended. */
 export type Reply =
   | { status: "ok" }
   | { status: "error" | "aborted"; ename?: string; evalue?: string; traceback?: string[] };
 
+/** Seconds until a started kernel must have answered. */
+const START = 60;
 /** Seconds that output may take to arrive after the reply (a throw in a timer alone takes 30). */
 const STALL = 90;
 const decoder = new TextDecoder();
@@ -61,7 +42,6 @@ export class Kernel {
   #session = crypto.randomUUID();
   #shell?: Socket;
   #published?: Socket;
-  #folder = "";
   #process?: Deno.ChildProcess;
   #log = "";
   #closing?: Promise<void>;
@@ -70,23 +50,27 @@ export class Kernel {
   /** Rejects when the process ends by itself. */
   #death = Promise.withResolvers<never>();
 
-  /** Starts a kernel and waits until it answers; throws KernelError if it doesn't. */
-  static async start(options: KernelOptions): Promise<Kernel> {
+  /**
+   * Starts a kernel and waits until it answers. Its code runs in the folder `directory`, with the
+   * variables of `environment` beside the present ones.
+   * @throws KernelError if it doesn't
+   */
+  static async start(directory: string, environment: Record<string, string>): Promise<Kernel> {
     const kernel = new Kernel();
+    const connection = await Deno.makeTempFile({ prefix: `kernel-${Deno.pid}-` });
     try {
-      await kernel.#start(options);
+      await kernel.#start(connection, directory, environment);
       return kernel;
     } catch (error) {
       await kernel.close();
       throw error;
+    } finally {
+      await Deno.remove(connection); // the kernel reads it at its start alone
     }
   }
 
-  async #start({ directory, environment = {}, startTimeout = 60 }: KernelOptions) {
+  async #start(connection: string, cwd: string, env: Record<string, string>) {
     const [shell, iopub, control, stdin, heartbeat] = freePorts(5);
-    await sweep();
-    this.#folder = await Deno.makeTempDir({ dir: tmpdir(), prefix: `kernel-${Deno.pid}-` });
-    const connection = join(this.#folder, "connection.json");
     await Deno.writeTextFile(
       connection,
       JSON.stringify({
@@ -105,8 +89,7 @@ export class Kernel {
     );
     const child = this.#process = new Deno.Command(Deno.execPath(), {
       args: ["jupyter", "--kernel", "--conn", connection],
-      cwd: directory,
-      env: environment,
+      ...{ cwd, env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -117,20 +100,16 @@ export class Kernel {
       await log;
       const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
       const output = this.#log.trim().split("\n").slice(-12).join("\n");
-      const message = `the kernel's process ${how}` +
-        (output ? `; its last output:\n${output}` : "");
-      this.#death.reject(new KernelError("died", message));
+      const last = output && `; its last output:\n${output}`;
+      this.#death.reject(new KernelError("died", `the kernel's process ${how}${last}`));
     });
-    await this.#limit(
-      this.#connect(shell, iopub),
-      startTimeout,
-      new KernelError("stalled", `the kernel did not answer within ${startTimeout} s of its start`),
-    );
+    const late = `the kernel did not answer within ${START} s of its start`;
+    await this.#limit(this.#connect(shell, iopub), START, late);
   }
 
   async #connect(shell: number, iopub: number): Promise<void> {
-    this.#shell = await this.#retry(() => Socket.connect("DEALER", shell));
-    this.#published = await this.#retry(() => Socket.connect("SUB", iopub));
+    this.#shell = await this.#retry("DEALER", shell);
+    this.#published = await this.#retry("SUB", iopub);
     this.#read(
       this.#shell,
       (message) => this.#replies.get(message.parent_header.msg_id!)?.(message),
@@ -146,10 +125,10 @@ export class Kernel {
   }
 
   /** The kernel listens a moment after its start. */
-  async #retry(connect: () => Promise<Socket>): Promise<Socket> {
+  async #retry(type: "DEALER" | "SUB", port: number): Promise<Socket> {
     while (!this.#closing) {
       try {
-        return await connect();
+        return await Socket.connect(type, port);
       } catch {
         await delay(20);
       }
@@ -158,37 +137,28 @@ export class Kernel {
   }
 
   /**
-   * Runs `code`, waits for all that it published, and gives the reply.
-   * Throws KernelError if the kernel dies, stalls or is too slow.
+   * Runs `code`, waits for all that it published, and gives the reply. Without `onMessage`, which is told
+   * each message in order, the kernel leaves the code out of its count of executions.
+   * @throws KernelError if the kernel dies or stalls
    */
-  async execute(
-    code: string,
-    { onMessage = () => {}, timeout, silent = false }: ExecuteOptions = {},
-  ): Promise<Reply> {
+  async execute(code: string, onMessage?: (message: Message) => void): Promise<Reply> {
     const marker = `\0${crypto.randomUUID()}`;
     const over = Promise.withResolvers<void>();
     this.#onPublished = (message) => {
       const text: unknown = message.header.msg_type === "stream" && message.content.text;
-      if (typeof text !== "string" || !text.includes(marker)) return onMessage(message);
+      if (typeof text !== "string" || !text.includes(marker)) return onMessage?.(message);
       const before = text.slice(0, text.indexOf(marker));
-      if (before) onMessage({ ...message, content: { ...message.content, text: before } });
+      if (before) onMessage?.({ ...message, content: { ...message.content, text: before } });
       over.resolve();
     };
-    const reply = await this.#limit(
-      this.#request(code, { silent }),
-      timeout,
-      new KernelError("timeout", `the code ran longer than ${timeout} s`),
-    );
-    this.#request(`console.log(${JSON.stringify(marker)})`, { silent: true });
-    await this.#limit(
-      over.promise,
-      STALL,
-      new KernelError("stalled", `the kernel's output did not arrive within ${STALL} s of its end`),
-    );
+    const reply = await Promise.race([this.#request(code, !onMessage), this.#death.promise]);
+    this.#request(`console.log(${JSON.stringify(marker)})`, true);
+    const late = `the kernel's output did not arrive within ${STALL} s of its end`;
+    await this.#limit(over.promise, STALL, late);
     return reply.content;
   }
 
-  /** Ends the process, closes the sockets and removes the folder; a second call waits for the first. */
+  /** Ends the process and closes the sockets; a second call waits for the first. */
   close(): Promise<void> {
     return this.#closing ??= this.#end();
   }
@@ -200,14 +170,13 @@ export class Kernel {
     await this.#process?.status;
     this.#shell?.close();
     this.#published?.close();
-    if (this.#folder) await Deno.remove(this.#folder, { recursive: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  #request(code: string, { silent }: { silent: boolean }): Promise<Message> {
+  #request(code: string, silent: boolean): Promise<Message> {
     const reply = Promise.withResolvers<Message>();
     const id = this.#send("execute_request", {
       code,
@@ -261,42 +230,18 @@ export class Kernel {
     }
   }
 
-  /** `promise`, or `error` after `seconds`, or the kernel's death, whichever comes first. */
-  async #limit<T>(promise: Promise<T>, seconds: number | undefined, error: Error): Promise<T> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      if (seconds !== undefined) timer = setTimeout(() => reject(error), seconds * 1000);
-    });
+  /** Waits for `promise`. @throws with `message` after `seconds`, or when the kernel dies */
+  async #limit(promise: Promise<void>, seconds: number, message: string): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(new KernelError("stalled", message)),
+      seconds * 1000,
+    );
     try {
-      return await Promise.race([promise, late, this.#death.promise]);
+      await Promise.race([promise, late.promise, this.#death.promise]);
     } finally {
       clearTimeout(timer);
     }
-  }
-}
-
-/** A folder without its connection file yet, or in a container with processes of its own. */
-const YOUNG = 60_000;
-
-/** Removes the folders of kernels whose runner was killed: their names hold its process id. */
-async function sweep(): Promise<void> {
-  for await (const { name, isDirectory } of Deno.readDir(tmpdir())) {
-    const pid = Number(/^kernel-(\d+)-/.exec(name)?.[1]);
-    if (!isDirectory || !pid || isRunning(pid)) continue;
-    const folder = join(tmpdir(), name);
-    try {
-      const { mtime } = await Deno.stat(folder);
-      if (Date.now() - Number(mtime) < YOUNG) continue;
-      await Deno.remove(folder, { recursive: true });
-    } catch { /* it is gone, or another user's */ }
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as { code?: string }).code === "EPERM";
   }
 }
 

@@ -61,10 +61,9 @@ export async function readNotebook(path: string): Promise<Notebook> {
   try {
     notebook = JSON.parse(text);
   } catch (error) {
+    const { message } = error as Error;
     throw new Error(
-      `Cannot read notebook ${path}: expected JSON: ${
-        (error as Error).message
-      }; correct or remake it`,
+      `Cannot read notebook ${path}: expected JSON: ${message}; correct or remake it`,
     );
   }
   const problems = notebookProblems(notebook);
@@ -93,20 +92,18 @@ export function lines(text: string): string[] {
 
 /** The file's text laid out as Jupyter does it: keys sorted, one space of indent. */
 export function formatNotebook(notebook: Notebook): string {
-  const sorted = (_key: string, value: unknown) =>
-    isObject(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1))
-      : value;
+  const sorted = (_key: string, value: unknown) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1));
+  };
   return JSON.stringify(notebook, sorted, 1) + "\n";
 }
 
 /** What is wrong with a notebook's structure, one text a fault; empty when all is well. */
 export function notebookProblems(notebook: unknown): string[] {
   const { cells } = (notebook ?? {}) as { cells?: unknown };
-  const list: { cell_type?: unknown; id?: unknown }[] = Array.isArray(cells)
-    ? cells.map((cell) => cell ?? {})
-    : [];
-  const isCode = (cell?: { cell_type?: unknown }) => cell?.cell_type === "code";
+  const list = (Array.isArray(cells) ? cells : []) as (Partial<CodeCell> | null)[];
+  const isCode = (cell?: Partial<CodeCell> | null) => cell?.cell_type === "code";
   const nameOf = (i: number) =>
     isCode(list[i])
       ? `cell ${list.slice(0, i + 1).filter(isCode).length}`
@@ -119,7 +116,7 @@ export function notebookProblems(notebook: unknown): string[] {
       : [path.join(".") || "the file"];
     return [...place, explainIssue(issue)].filter((part) => part !== "").join(": ");
   });
-  const ids = list.map(({ id }) => id);
+  const ids = list.map((cell) => cell?.id);
   const repeated = ids.flatMap((id, i) =>
     id !== undefined && ids.indexOf(id) < i ? [`${nameOf(i)}: id ${id} is used twice`] : []
   );
@@ -176,8 +173,4 @@ export function shipProblems(notebook: Notebook): string[] {
 /** Whether a cell is there to show an error (Jupyter's own tag for that). */
 export function mayFail(cell: CodeCell): boolean {
   return cell.metadata.tags?.includes("raises-exception") ?? false;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
