@@ -41,10 +41,11 @@ export function heatmap(
   checkPlaces("a heat map", found);
   const { marks, facets, yColumn, series } = found;
   const [columns, several] = [unique(marks.map(({ x }) => nameOf(x))), facets.length > 1];
-  const size = (several ? 330 : 560) / columns.length / 7; // letters of 12 px that a cell holds
+  const size = (several ? 230 : 470) / columns.length / 7; // letters of 12 px that a cell holds
   const written = (item: Mark) => {
-    const whole = formatCell(item.y, yColumn);
-    return whole.length <= size ? whole : formatCell(item.y.value, yColumn);
+    const lines = formatCell(item.y, yColumn).replace(" [", "\n[").split("\n");
+    const fits = lines.every(({ length }) => length <= size);
+    return fits ? lines.join("<br>") : formatCell(item.y.value, yColumn);
   };
   const draw = (own: Mark[]) => {
     const names = unique(own.map(({ x }) => nameOf(x)));

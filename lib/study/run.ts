@@ -7,7 +7,7 @@ import { studyProgress } from "./progress.ts";
 import { cellRows, type StudyRow } from "./rows.ts";
 import { auditPools, caveatsOf, studyWarnings } from "./report.ts";
 import { checkSettings, type Settings, storePath } from "./settings.ts";
-import { runPlans, type Study, type StudyOptions } from "./study.ts";
+import { runPlan, runPlans, type Study, type StudyOptions, type StudyResult } from "./study.ts";
 import type { StudyPlan } from "./plan.ts";
 import { poolAnswers } from "./base.ts";
 import { precompute } from "./parallel.ts";
@@ -35,15 +35,24 @@ export interface RunOptions extends Pick<StudyOptions, "onProgress" | "signal"> 
 }
 
 /**
- * Runs what is not in the store yet of one plan or of several, on models and material that `settings`
- * open, and gives all results; progress is shown unless `onProgress` takes it. (`runPlan` runs a plan on
- * models that its caller opens.)
+ * Runs what is not in the store yet of one plan or of several, and gives all results. With `settings`
+ * models and material are opened by them, progress is shown unless `onProgress` takes it, and what a
+ * reader must know before believing the numbers comes along. With `open` the caller opens the models.
  * @throws naming the model, the file or the setting that can't be used
  */
+export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyResult>;
+
 export async function runStudy(
   plans: StudyPlan | readonly StudyPlan[],
-  { settings, store = storePath(), workers, onProgress, signal }: RunOptions,
-): Promise<AuditedStudy> {
+  options: RunOptions,
+): Promise<AuditedStudy>;
+
+export async function runStudy(
+  plans: StudyPlan | readonly StudyPlan[],
+  options: StudyOptions | RunOptions,
+): Promise<StudyResult | AuditedStudy> {
+  if ("open" in options) return await runPlan(plans as StudyPlan, options);
+  const { settings, store = storePath(), workers, onProgress, signal } = options;
   checkSettings(settings);
   const list = [plans].flat() as StudyPlan[];
   const materials = new Map<string, Material>(), worlds = new Map<string, World>();
