@@ -74,13 +74,12 @@ export async function train(
   const exams = Object.fromEntries(
     suiteNames.map((name) => [name, suites[name]!.flatMap(({ questions }) => [...questions])]),
   );
-  const test = async (): Promise<TestProbabilities> =>
-    Object.fromEntries(
-      Object.entries(await evaluate(model, exams)).map(([name, { answers }]) => [
-        name,
-        answers.map(({ probabilities }) => probabilities),
-      ]),
+  const test = async (): Promise<TestProbabilities> => {
+    const found = Object.entries(await evaluate(model, exams));
+    return Object.fromEntries(
+      found.map(([name, { answers }]) => [name, answers.map(({ probabilities }) => probabilities)]),
     );
+  };
   model.restore(start);
   try {
     const { learningRate, epochs } = settings;

@@ -156,12 +156,12 @@ Deno.test("the site in a browser", only, async (t) => {
       await opened(page);
       const sizes = () => page.textContent("#sizes");
       const before = await sizes();
-      await page.fill("#confidence", "0.8");
-      await page.fill("#epochs", "1");
-      await page.selectOption("#rate", "0.0003");
-      await page.fill("#seed", "4");
-      await page.check("#group-mix");
-      await page.fill("#ratio", "0.25");
+      await page.fill("[name=confidence]", "0.8");
+      await page.fill("[name=epochs]", "1");
+      await page.selectOption("[name=lr]", "0.0003");
+      await page.fill("[name=seed]", "4");
+      await page.check("[name=group][value=mix]");
+      await page.fill("[name=r]", "0.25");
       await page.waitForFunction(() => location.search.includes("r=0.25"));
       assert.notEqual(await sizes(), before);
       const expected = {
@@ -180,9 +180,9 @@ Deno.test("the site in a browser", only, async (t) => {
       assert.equal(await other.textContent("[data-kind=known] .question"), asked);
       await other.close();
 
-      await page.selectOption("#domain", "medicine");
+      await page.selectOption("[name=domain]", "medicine");
       await page.waitForFunction(() => location.search.includes("domain=medicine"));
-      await page.check("#group-self");
+      await page.check("[name=group][value=self]");
       await page.click("#compare");
       await ended(page, 3);
       const runs = await runsOf(page);
@@ -202,7 +202,7 @@ Deno.test("the site in a browser", only, async (t) => {
       );
       await page.keyboard.press("Enter");
       await page.waitForFunction(() => location.search.includes("known="));
-      await page.check("#test-ood");
+      await page.check("[name=test][value=ood]");
       await page.click("#reset");
       await page.waitForFunction(() => !location.search.includes("medicine"));
       assert.deepEqual(await runsOf(page), []);
