@@ -97,7 +97,8 @@ const gaps = (p: number[], right: boolean[]) =>
 
 /** Expected calibration error over ten bins, from probabilities and whether the answers are right. */
 export const calibrationError = checkOf<[probabilities: number[], right: boolean[]], number>({
-  inputs: [30, 80].map((n) => [draw(n), coins(n)]),
+  // Too sure, as models are: with a gap below 0 the last two mistakes differ.
+  inputs: [30, 80].map((n) => [draw(n).map((p) => 1 - p ** 2), coins(n)]),
   about: (p) => `${p.length} answers`,
   right: (p, right) => expectedCalibrationError(p, right),
   mistakes: {

@@ -30,7 +30,7 @@ export interface ChartContent {
   description: string;
 }
 
-const [LEFT, TOP, BOTTOM] = [34, 8, 18]; // px
+const [LEFT, TOP, BOTTOM] = [38, 8, 18]; // px
 
 /** Draws as wide as the host is now. */
 export function drawLines(host: HTMLElement, content: ChartContent): void {

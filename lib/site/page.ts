@@ -70,13 +70,13 @@ function drawLoss({ current, others }: Beside, steps: number): void {
   const lines = others.map((run) => line(run, "ghost"));
   if (current) lines.push(line(current, "true"));
   const at = current?.steps.findLast(({ step }) => step <= (cursor ?? Infinity));
-  const text = at?.loss ? `step ${at.step}: ${at.loss.toFixed(3)}` : "";
+  const text = at?.loss ? `· step ${at.step}: ${at.loss.toFixed(3)}` : "";
   byId("loss-now").textContent = text;
   drawLines(byId("loss"), {
     ...{ lines, steps, cursor, onCursor, height: 120 },
     top: Math.ceil(Math.max(2, ...lines.flatMap(({ points }) => points.map(([, loss]) => loss)))),
     format: (loss) => loss.toFixed(1),
-    description: `Loss of each step, nats a token. ${text}`,
+    description: `Loss of each step, nats a token ${text}`,
   });
 }
 
@@ -130,7 +130,7 @@ function drawNow(): void {
   }
   drawLoss(beside, steps);
   const last = current?.steps.at(-1)?.step ?? 0, step = Math.min(cursor ?? last, last);
-  const which = current ? `${groupText(current.settings)}, ` : "";
+  const which = current ? `Shown: ${groupText(current.settings)}, ` : "";
   byId("step").textContent = `${which}step ${step} of ${steps}`;
   scrub.max = String(steps);
   scrub.value = String(step);

@@ -61,14 +61,15 @@ export function drawRuns(host: HTMLElement, visit: Visit): void {
   const line = (run: Run) => {
     const { result, settings: { group, domain } } = run, isShown = run === current;
     return html`<tr><td><button type="button" class="link ${group}" aria-pressed=${isShown}
-      @click=${() => visit.show(run)}>${isShown ? "▸ " : ""}${runLabel(run)}</button></td>
-      <td>${domain}</td>${
+      @click=${() => visit.show(run)}>${isShown ? "▸ " : ""}${
+      runLabel(run)
+    }</button> <small>${domain}</small></td>${
       visit.scores(run).map(({ accuracy, baseAccuracy }) =>
         html`<td class="number">${signed(100 * (accuracy! - baseAccuracy))}</td>`
       )
     }<td class="number">${result?.fit ? percent(result.fit.share, 0) : ""}</td></tr>`;
   };
-  const head = ["run", "domain", "HOMO", "ID", "OOD", "fit"]
+  const head = ["run", "HOMO", "ID", "OOD", "fit"]
     .map((name) => html`<th scope="col">${name}</th>`);
   render(
     finished.length
