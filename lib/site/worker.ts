@@ -46,13 +46,10 @@ async function answer(message: ToWorker): Promise<void> {
     tell({ type: "asked", ids: questions.map(({ id }) => String(id)), probabilities });
   } else if (message.type === "train") {
     stopped = false;
-    const result = await train(subject, message.settings, {
-      followed: message.followed,
-      async onStep(step) {
-        tell({ type: "step", step });
-        await new Promise((done) => setTimeout(done)); // a "stop" may be waiting
-        if (stopped) throw new Stopped();
-      },
+    const result = await train(subject, message.settings, message.followed, async (step) => {
+      tell({ type: "step", step });
+      await new Promise((done) => setTimeout(done)); // a "stop" may be waiting
+      if (stopped) throw new Stopped();
     });
     tell({ type: "done", result });
   }

@@ -134,10 +134,12 @@ Deno.test("the site in a browser", only, async (t) => {
           [pool, ...suites.homo!].flatMap(({ questions }) => questions)
         );
       const told: typeof steps = [];
-      const expected = await train(subject, settings, {
-        followed: followed.map((id) => questions.find((question) => question.id === id)!),
-        onStep: (step) => void told.push(step),
-      });
+      const expected = await train(
+        subject,
+        settings,
+        followed.map((id) => questions.find((question) => question.id === id)!),
+        (step) => void told.push(step),
+      );
       disposeSubject(subject);
       const numbers = (run: typeof expected, own: typeof steps) => [
         ...run.losses,
