@@ -205,9 +205,15 @@ Deno.test("the site in a browser", only, async (t) => {
       await page.keyboard.press("Enter");
       await page.waitForFunction(() => location.search.includes("known="));
       await page.check("[name=test][value=ood]");
+      // Nothing of a run that is reset goes into the next one.
+      await page.fill("[name=epochs]", "6");
+      await page.click("#train");
+      await page.waitForFunction(() => globalThis.explorer.runs[3]?.steps.length > 1);
       await page.click("#reset");
       await page.waitForFunction(() => !location.search.includes("medicine"));
       assert.deepEqual(await runsOf(page), []);
+      await page.locator("#train:enabled").waitFor();
+      assert.match((await page.textContent("#status"))!, /^Stopped at step/);
       await page.close();
     });
 
