@@ -17,6 +17,10 @@ export interface Exercise<Input extends unknown[], Output> {
   about?: (...input: Input) => string;
 }
 
+/** Weights as probabilities, which sum to 1. */
+export const shares = (weights: number[]): number[] =>
+  weights.map((weight) => weight / weights.reduce((sum, one) => sum + one));
+
 export const UNTRIED = "Not tried yet.";
 export const RIGHT = "Right.";
 

@@ -1,7 +1,7 @@
 /** Exercises on what is trained on: the groups, their mixtures, a control. */
 import { type Answer, answerFrom, type Question } from "../question.ts";
 import { Random } from "../statistics/random.ts";
-import { checkOf } from "./exercise.ts";
+import { checkOf, shares } from "./exercise.ts";
 
 const random = new Random("exercise/groups");
 const choices = ["blue", "green", "red", "white"];
@@ -9,11 +9,10 @@ const ask = (id: number): Question => ({
   ...{ id, domain: "toys", question: "Which colour?", choices: choices.slice() },
   answer: random.integer(4),
 });
-const answers = Array.from({ length: 40 }, (_, id) => {
-  const weights = choices.map(() => random.next() ** 4 + 0.01);
-  const sum = weights.reduce((a, b) => a + b);
-  return answerFrom(ask(id), weights.map((weight) => weight / sum));
-});
+const answers = Array.from(
+  { length: 40 },
+  (_, id) => answerFrom(ask(id), shares(choices.map(() => random.next() ** 4 + 0.01))),
+);
 // The threshold itself: no belief yet.
 const edge = answerFrom({ ...ask(40), answer: 1 }, [0.5, 0.3, 0.1, 0.1]);
 

@@ -7,13 +7,12 @@ import { pairedDifference as compare } from "../statistics/hypothesis.ts";
 import { mean } from "../statistics/mean.ts";
 import { Random } from "../statistics/random.ts";
 import { rankConsistency as consistency, rankData } from "../statistics/rank.ts";
-import { checkOf } from "./exercise.ts";
+import { checkOf, shares } from "./exercise.ts";
 
 const random = new Random("exercise/measures");
 const draw = (count: number) => Array.from({ length: count }, () => random.next());
 const coins = (count: number) => draw(count).map((value) => value < 0.5);
 const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
-const shares = (weights: number[]) => weights.map((weight) => weight / sum(weights));
 type Two = [p: number[], q: number[]];
 const pairs = Array.from({ length: 5 }, (): Two => [shares(draw(4)), shares(draw(4))]);
 const flat = [0.25, 0.25, 0.25, 0.25];

@@ -1,8 +1,9 @@
 /** Exercises on training: the mask, the loss, the learning rate. */
 import { IGNORED } from "../model/batch.ts";
 import { scheduleFactor } from "../model/trainer_options.ts";
+import { mean } from "../statistics/mean.ts";
 import { Random } from "../statistics/random.ts";
-import { checkOf } from "./exercise.ts";
+import { checkOf, shares } from "./exercise.ts";
 
 const random = new Random("exercise/training");
 const words = ["the", "port", "of", "stethemor", "is", "lolvpier", "coin", "fraldemor", "?"];
@@ -50,11 +51,8 @@ export const mask = checkOf<[tokens: string[], ids: number[]], number[]>({
 });
 
 const batches = [6, 9, 12].map((length): [number[][], number[]] => {
-  const rows = Array.from({ length }, () => {
-    const weights = Array.from({ length: 5 }, () => 0.1 + random.next());
-    const sum = weights.reduce((a, b) => a + b);
-    return weights.map((weight) => Math.log(weight / sum));
-  });
+  const draw = () => shares(Array.from({ length: 5 }, () => 0.1 + random.next()));
+  const rows = Array.from({ length }, () => draw().map(Math.log));
   const from = 2 + random.integer(length - 4);
   return [rows, rows.map((_, t) => t < from ? IGNORED : random.integer(5))];
 });
@@ -63,10 +61,7 @@ const batches = [6, 9, 12].map((length): [number[][], number[]] => {
 const losses = (rows: number[][], labels: number[], shift: number) =>
   labels.flatMap((label, t) => label === IGNORED || t < shift ? [] : [-rows[t - shift][label]]);
 const total = (values: number[]) => values.reduce((a, b) => a + b, 0);
-const lossOf = (rows: number[][], labels: number[], shift = 1) => {
-  const found = losses(rows, labels, shift);
-  return total(found) / found.length;
-};
+const lossOf = (rows: number[][], labels: number[], shift = 1) => mean(losses(rows, labels, shift));
 
 /** The loss: log-probabilities [position][token] and labels -> nats a labelled token. */
 export const shiftedLoss = checkOf<[logProbabilities: number[][], labels: number[]], number>({
