@@ -5,26 +5,33 @@
 import { quote } from "../platform/runtime/quote.ts";
 
 /** A function to be written. */
-export interface FunctionExercise<Input extends unknown[], Output> {
+export interface Exercise<Input extends unknown[], Output> {
   /** The arguments of each call. */
   inputs: readonly Input[];
   right: (...input: Input) => Output;
-  /** Frequent mistakes: what to tell, and a function that makes the same one. */
-  mistakes: readonly (readonly [help: string, answer: (...input: Input) => Output])[];
+  /** Functions that make frequent mistakes, by what to tell of them. */
+  mistakes: Readonly<Record<string, (...input: Input) => Output>>;
   /** How far a number may be from the right one. Default: 1e-6. */
   tolerance?: number;
   /** What a call was about, for the message. Default: its arguments. */
   about?: (...input: Input) => string;
 }
 
-const UNTRIED = "Not tried yet.";
-const RIGHT = "Right.";
+/** Weights as probabilities, which sum to 1. */
+export const shares = (weights: number[]): number[] =>
+  weights.map((weight) => weight / weights.reduce((sum, one) => sum + one));
 
-/** One sentence or two on the reader's function; one that returns nothing anywhere was not tried yet. */
-export function checkFunction<Input extends unknown[], Output>(
-  mine: (...input: Input) => Output | undefined,
-  { inputs, right, mistakes, tolerance = 1e-6, about }: FunctionExercise<Input, Output>,
-): string {
+export const UNTRIED = "Not tried yet.";
+export const RIGHT = "Right.";
+
+/**
+ * The check of an exercise: one sentence or two on the reader's function. One that returns nothing
+ * anywhere was not tried yet.
+ */
+export const checkOf = <Input extends unknown[], Output>(
+  { inputs, right, mistakes, tolerance = 1e-6, about }: Exercise<Input, Output>,
+) =>
+(mine: (...input: Input) => Output | undefined): string => {
   const of = (answer: (...input: Input) => unknown) =>
     inputs.map((input) => answer(...structuredClone(input)));
   const agree = (a: unknown[], b: unknown[]) => a.every((one, i) => !differs(one, b[i], tolerance));
@@ -37,12 +44,12 @@ export function checkFunction<Input extends unknown[], Output>(
   if (found.every(isUntried)) return UNTRIED;
   const expected = of(right);
   if (agree(found, expected)) return RIGHT;
-  const mistake = mistakes.find(([, answer]) => agree(found, of(answer)));
+  const mistake = Object.entries(mistakes).find(([, answer]) => agree(found, of(answer)));
   if (mistake) return `Not yet: ${mistake[0]}`;
   const at = found.findIndex((one, i) => differs(one, expected[i], tolerance));
-  const place = (about ?? ((...input: Input) => input.map(quote).join(", ")))(...inputs[at]);
+  const place = about ? about(...inputs[at]) : inputs[at].map(quote).join(", ");
   return `Not yet: ${differs(found[at], expected[at], tolerance)}. The input: ${place}`;
-}
+};
 
 const isUntried = (answer: unknown): boolean =>
   answer === undefined || answer === "" || Number.isNaN(answer) ||

@@ -1,7 +1,14 @@
 /** Exercises of the first notebooks: a number, and a formula. */
 import { wilsonInterval } from "../statistics/proportion.ts";
 import { type WorldSettings, worldSizes } from "../world/settings.ts";
-import { checkFunction } from "./exercise.ts";
+import { checkOf, RIGHT, UNTRIED } from "./exercise.ts";
+
+const told: readonly (readonly [z: number, reach: number, text: string])[] = [
+  [1.96, 0.03, RIGHT],
+  [1.96, 0.015, "Not yet: that is for 3 points in all. It may reach 3 to each side."],
+  [1.96, 0.06, "Not yet: that is for 6 points. Half as wide takes four times as many."],
+  [1.645, 0.03, "Not yet: with 1.645 an interval holds 90%. 1.96 stands for 95%."],
+];
 
 /**
  * How many questions a test needs so that the interval around 60% reaches 3 points to either side. Near
@@ -9,46 +16,33 @@ import { checkFunction } from "./exercise.ts";
  */
 export function questionsNeeded(mine: number | string): string {
   const found = typeof mine === "number" ? mine : parseFloat(mine.replace(",", ""));
-  if (mine === "" || Number.isNaN(mine)) return "Not tried yet.";
-  const [low, high] = Number.isFinite(found) && found >= 1
+  if (mine === "" || Number.isNaN(mine)) return UNTRIED;
+  const near = told.find(([z, reach]) => Math.abs(found - z ** 2 * 0.24 / reach ** 2) <= 30);
+  if (near) return near[2];
+  const bounds = Number.isFinite(found) && found >= 1
     ? wilsonInterval(Math.round(0.6 * found), Math.round(found))
     : [0, 1];
-  const near = (z: number, reach: number) => Math.abs(found - z ** 2 * 0.24 / reach ** 2) <= 30;
-  if (near(1.96, 0.03)) return "Right.";
-  if (near(1.96, 0.015)) {
-    return "Not yet: that is for 3 points in all. It may reach 3 to each side.";
-  }
-  if (near(1.96, 0.06)) {
-    return "Not yet: that is for 6 points. Half as wide takes four times as many.";
-  }
-  if (near(1.645, 0.03)) return "Not yet: with 1.645 an interval holds 90%. 1.96 stands for 95%.";
-  return `Not yet: with ${mine} it goes from ${(100 * low).toFixed(1)} to ${
-    (100 * high).toFixed(1)
-  }%.`;
+  const [low, high] = bounds.map((bound) => (100 * bound).toFixed(1));
+  return `Not yet: with ${mine} it goes from ${low} to ${high}%.`;
 }
 
 /** What a reader gets right who believes what is told more often and guesses where nothing was told. */
-export const perfectReader = (mine: (settings: WorldSettings) => number | undefined) => {
-  const kinds = [[0.55, 0.25, 0.2], [0.3, 0.5, 0.2], [0.8, 0.1, 0.1]];
-  return checkFunction(mine, {
-    inputs: kinds.map(([known, misconceived, unknown]): [WorldSettings] => [
-      { ...worldSizes.small, known, misconceived, unknown },
-    ]),
-    tolerance: 0.005,
-    right: ({ known, unknown, options }) => known + unknown / options,
-    about: ({ known, misconceived, unknown, options }) =>
-      `known ${known}, misconceived ${misconceived}, unknown ${unknown}, options ${options}`,
-    mistakes: [
-      ["he also guesses, and some guesses are right. Where, and how many?", ({ known }) => known],
-      [
-        "he does not guess at a misconceived fact: he believes the wrong value.",
-        ({ known, options }) => known + (1 - known) / options,
-      ],
-      [
-        "a guess is among all options: he does not know which value is wrong.",
-        ({ known, unknown, options }) => known + unknown / (options - 1),
-      ],
-      ["not every guess is right: he has one try.", ({ known, unknown }) => known + unknown],
-    ],
-  });
-};
+export const perfectReader = checkOf<[settings: WorldSettings], number>({
+  inputs: [[0.55, 0.25, 0.2], [0.3, 0.5, 0.2], [0.8, 0.1, 0.1]].map((
+    [known, misconceived, unknown],
+  ) => [{ ...worldSizes.small, known, misconceived, unknown }]),
+  tolerance: 0.005,
+  right: ({ known, unknown, options }) => known + unknown / options,
+  about: ({ known, misconceived, unknown, options }) =>
+    `known ${known}, misconceived ${misconceived}, unknown ${unknown}, options ${options}`,
+  mistakes: {
+    "he also guesses, and some guesses are right. Where, and how many?": ({ known }) => known,
+    "he does not guess at a misconceived fact: he believes the wrong value.": (
+      { known, options },
+    ) => known + (1 - known) / options,
+    "a guess is among all options: he does not know which value is wrong.": (
+      { known, unknown, options },
+    ) => known + unknown / (options - 1),
+    "not every guess is right: he has one try.": ({ known, unknown }) => known + unknown,
+  },
+});

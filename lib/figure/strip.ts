@@ -9,11 +9,7 @@ export interface StripToken {
   trained: boolean;
 }
 
-interface Place {
-  x: number;
-  y: number;
-  size: number;
-}
+type Place = Record<"x" | "y" | "size", number>;
 
 const width = 840, [left, right, bottom] = [16, 16, 12]; // px
 const letter = 7.8, box = 26, gap = 6; // px

@@ -1,5 +1,7 @@
 /** A run's settings, and the page's address that holds them, so that one setting can be linked to. */
+import * as v from "valibot";
 import type { Treatment } from "../cell.ts";
+import { numberFrom, share, wholeFrom } from "../platform/runtime/explain.ts";
 import type { Status } from "../world/world.ts";
 
 /** The groups that the page trains on. */
@@ -20,15 +22,33 @@ export interface RunSettings {
 
 export const learningRates = [1e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3] as const;
 
-export const defaultSettings: RunSettings = {
-  ...{ domain: "history", group: "inc", ratio: 0.5, learningRate: 1e-3, epochs: 3 },
-  ...{ minimumConfidence: 0.5, seed: 0 },
-};
+/** Of each setting its name in the address and of its control, what can be chosen, and the default. */
+const knobs = {
+  domain: ["domain", v.string(), "history"],
+  group: ["group", v.picklist(groupNames), "inc"],
+  ratio: ["r", share, 0.5],
+  learningRate: ["lr", v.picklist(learningRates), 1e-3],
+  epochs: ["epochs", wholeFrom(1, 6), 3],
+  minimumConfidence: ["confidence", numberFrom(0, 0.95), 0.5],
+  seed: ["seed", wholeFrom(0, 99), 0],
+} as const;
 
-/** The largest values that the page offers; the smallest are 0, of epochs 1. */
-export const mostEpochs = 6;
-export const mostConfidence = 0.95;
-export const mostSeed = 99;
+/** The settings' keys, with the names of their controls. */
+export const knobNames = Object.entries(knobs)
+  .map(([key, [name]]) => [key as keyof RunSettings, name] as const);
+
+export const defaultSettings = Object.fromEntries(
+  Object.entries(knobs).map(([key, [, , usual]]) => [key, usual]),
+) as unknown as RunSettings;
+
+/** The setting that a control of this name holds; undefined where the page does not offer it. */
+export function settingOf(name: string, text: string): Partial<RunSettings> | undefined {
+  const [key] = knobNames.find(([, own]) => own === name) ?? [];
+  if (key === undefined) return undefined;
+  const [, offered, usual] = knobs[key];
+  const value = typeof usual === "string" ? text : text.trim() === "" ? NaN : Number(text);
+  return v.is(offered, value) ? { [key]: value } : undefined;
+}
 
 /** What is followed, in the page's order; `trained` is a question of the group. */
 export const followedKinds = ["trained", "known", "misconceived", "unknown"] as const;
@@ -43,55 +63,28 @@ export interface PageState {
   followed: Followed;
 }
 
-/** The short names of the address. */
-const KEYS = {
-  domain: "domain",
-  group: "group",
-  ratio: "r",
-  learningRate: "lr",
-  epochs: "epochs",
-  minimumConfidence: "confidence",
-  seed: "seed",
-} as const satisfies Record<keyof RunSettings, string>;
-
 /** The address's query; what is as by default is left out. */
 export function formatAddress({ settings, followed }: PageState): string {
   const query = new URLSearchParams();
-  for (const [key, name] of Object.entries(KEYS) as [keyof RunSettings, string][]) {
+  for (const [key, name] of knobNames) {
     if (key === "ratio" && settings.group !== "mix") continue;
     if (settings[key] !== defaultSettings[key]) query.set(name, String(settings[key]));
   }
-  for (const kind of followedKinds) {
-    if (followed[kind] !== undefined) query.set(kind, followed[kind]);
-  }
+  for (const [kind, id] of Object.entries(followed)) query.set(kind, id);
   return query.toString();
 }
 
 /** Settings of an address; what it lacks, or holds that the page does not offer, is as by default. */
 export function parseAddress(search: string, domains: readonly string[]): PageState {
-  const query = new URLSearchParams(search);
-  const number = (key: keyof RunSettings, fits: (value: number) => boolean) => {
-    const text = query.get(KEYS[key]) ?? "", value = Number(text);
-    return text.trim() !== "" && fits(value) ? value : defaultSettings[key] as number;
-  };
-  const whole = (low: number, high: number) => (value: number) =>
-    Number.isInteger(value) && value >= low && value <= high;
-  const oneOf = <T extends string>(value: string | null, all: readonly T[], fallback: T): T =>
-    all.find((one) => one === value) ?? fallback;
-  const settings: RunSettings = {
-    domain: oneOf(query.get(KEYS.domain), domains, defaultSettings.domain),
-    group: oneOf(query.get(KEYS.group), groupNames, defaultSettings.group),
-    ratio: number("ratio", (value) => value >= 0 && value <= 1),
-    learningRate: number(
-      "learningRate",
-      (value) => (learningRates as readonly number[]).includes(value),
-    ),
-    epochs: number("epochs", whole(1, mostEpochs)),
-    minimumConfidence: number("minimumConfidence", (p) => p >= 0 && p <= mostConfidence),
-    seed: number("seed", whole(0, mostSeed)),
-  };
-  const followed = Object.fromEntries(
-    followedKinds.flatMap((kind) => query.get(kind) ? [[kind, query.get(kind)!]] : []),
+  const query = [...new URLSearchParams(search)];
+  const settings: RunSettings = Object.assign(
+    { ...defaultSettings },
+    ...query.map(([name, text]) => settingOf(name, text)),
   );
-  return { settings, followed };
+  if (!domains.includes(settings.domain)) settings.domain = defaultSettings.domain;
+  const kinds: readonly string[] = followedKinds;
+  return {
+    settings,
+    followed: Object.fromEntries(query.filter(([name, id]) => id && kinds.includes(name))),
+  };
 }

@@ -20,11 +20,15 @@ export interface OpenedSubject {
   milliseconds: Partial<Record<PageBackend, number>>;
 }
 
+/** Where the WebAssembly file is, and how the subject is read. */
+interface Place {
+  /** A whole address that ends in a slash. */
+  folder: string;
+  read: () => Promise<Subject>;
+}
+
 /** Opens a backend, and the subject on it. @throws where it does not work here, or computes wrongly */
-async function open(
-  name: PageBackend,
-  { folder, read }: { folder: string; read: () => Promise<Subject> },
-): Promise<Subject> {
+async function open(name: PageBackend, { folder, read }: Place): Promise<Subject> {
   if (name === "wasm") {
     tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
     setWasmPaths(folder);
@@ -53,13 +57,14 @@ async function checkAnswers({ model, material, base }: Subject): Promise<void> {
   );
 }
 
-/** Trains on general instructions: milliseconds of a step, the first two not counted, and losses. */
-async function measureStep({ model, material }: Subject) {
-  const times: number[] = [];
-  const { losses } = await finetune(model, material.general.slice(0, 16), {
+/** Opens a backend and trains there: milliseconds of a step, the first two not counted, and losses. */
+async function measureStep(name: PageBackend, place: Place) {
+  const subject = await open(name, place), times: number[] = [];
+  const { losses } = await finetune(subject.model, subject.material.general.slice(0, 16), {
     epochs: 4,
     onStep: () => void times.push(performance.now()),
   });
+  disposeSubject(subject);
   return { milliseconds: (times[3] - times[1]) / 2, losses };
 }
 
@@ -74,38 +79,28 @@ async function hasCard(): Promise<boolean> {
 /**
  * Opens the faster backend, and the subject on it. WebGPU must also lose as WebAssembly does: a card
  * can compute wrongly without an error.
- * @param folder of the WebAssembly file, a whole address that ends in a slash
  * @param wanted takes this one, unmeasured
  */
-export async function openFastest(
-  folder: string,
-  read: () => Promise<Subject>,
-  wanted?: PageBackend,
-): Promise<OpenedSubject> {
+export async function openFastest(place: Place, wanted?: PageBackend): Promise<OpenedSubject> {
   if (wanted !== undefined || !await hasCard()) {
     const backend = wanted ?? "wasm";
-    return { subject: await open(backend, { folder, read }), backend, milliseconds: {} };
+    return { subject: await open(backend, place), backend, milliseconds: {} };
   }
-  const processor = await open("wasm", { folder, read });
-  const wasm = await measureStep(processor);
+  const wasm = await measureStep("wasm", place);
   let webgpu: typeof wasm | undefined;
   try {
-    const card = await open("webgpu", { folder, read });
-    webgpu = await measureStep(card);
-    disposeSubject(card);
-    if (webgpu.losses.some((loss, i) => !(Math.abs(loss - wasm.losses[i]) < 1e-3))) {
-      throw new Error(`its losses are ${webgpu.losses}, not ${wasm.losses}`);
+    const { milliseconds, losses } = await measureStep("webgpu", place);
+    if (losses.some((loss, i) => !(Math.abs(loss - wasm.losses[i]) < 1e-3))) {
+      throw new Error(`its losses are ${losses}, not ${wasm.losses}`);
     }
+    webgpu = { milliseconds, losses };
   } catch (error) {
     console.info(`WebGPU is not used: ${error instanceof Error ? error.message : error}`);
-    webgpu = undefined;
   }
   const backend = webgpu && webgpu.milliseconds < wasm.milliseconds ? "webgpu" : "wasm";
-  await tf.setBackend("wasm");
-  disposeSubject(processor);
   await tf.setBackend(backend);
   return {
-    ...{ subject: await read(), backend },
+    ...{ subject: await place.read(), backend },
     milliseconds: { wasm: wasm.milliseconds, webgpu: webgpu?.milliseconds },
   };
 }

@@ -1,6 +1,7 @@
 /** Writes the site: the live page with its organism, and the pages around it. */
 import { basename, join } from "node:path";
 import { createRequire } from "node:module";
+import { asRow } from "../cell.ts";
 import { escapeXml } from "../figure/_text.ts";
 import { organismFolder } from "../model/files/source.ts";
 import { loadOrganism } from "../organism/folder.ts";
@@ -24,12 +25,6 @@ export const PAGE_ORGANISM = "small-101";
 
 const SOURCE = join(ROOT, "lib", "site");
 
-/** Bundles an entry of the page for browsers. */
-async function bundle(entry: string, output: string): Promise<void> {
-  const how = ["--quiet", "--platform=browser", "--minify", `--output=${output}`];
-  await deno(["bundle", ...how, join(SOURCE, entry)], `bundle ${entry}`);
-}
-
 /** Runs Deno. @throws what it said, if it fails */
 async function deno(args: string[], action: string): Promise<void> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).output();
@@ -41,15 +36,12 @@ async function baseProbabilities(): Promise<string> {
   await openBackend("wasm");
   const { model, world } = await loadOrganism(PAGE_ORGANISM);
   try {
-    const found: [string, number[][]][] = [];
+    const found: Record<string, number[][]> = {};
     for (const { name, questions, demonstrations } of allExams(worldMaterial(world))) {
       const answers = await probe(model, questions, { demonstrations: [...demonstrations] });
-      found.push([
-        name,
-        answers.map(({ probabilities }) => probabilities.map((p) => Number(p.toPrecision(6)))),
-      ]);
+      found[name] = answers.map(({ probabilities }) => probabilities.map(asRow));
     }
-    return JSON.stringify(Object.fromEntries(found));
+    return JSON.stringify(found);
   } finally {
     model.dispose();
   }
@@ -72,9 +64,8 @@ async function buildNotebooks(folder: string): Promise<void> {
   const link = (i: number, rel: string) =>
     pages[i] ? `<a rel="${rel}" href="${names[i]}.html">${escapeXml(pages[i].title)}</a>` : "";
   for (const [i, { title, body, pictures }] of pages.entries()) {
-    const turn = `<nav class="turn" aria-label="Notebooks">${link(i - 1, "prev")} ${
-      link(i + 1, "next")
-    }</nav>`;
+    const links = `${link(i - 1, "prev")} ${link(i + 1, "next")}`;
+    const turn = `<nav class="turn" aria-label="Notebooks">${links}</nav>`;
     await writeWhole(join(to, `${names[i]}.html`), pageText(title, body + turn, "../"));
     for (const [name, bytes] of pictures) await writeWhole(join(to, name), bytes);
     for (const [, path] of body.matchAll(/href="\.\.\/(figures\/[\w./-]+)"/g)) {
@@ -89,19 +80,10 @@ async function buildNotebooks(folder: string): Promise<void> {
   await writeWhole(join(folder, "search.js"), `globalThis.searchSections = ${sections};\n`);
 }
 
-/** Writes the reference of lib's door, as deno doc makes it. */
-async function buildReference(folder: string): Promise<void> {
-  await deno(
-    [
-      "doc",
-      "--html",
-      "--quiet",
-      "--name=Learning or self-aligning",
-      `--output=${folder}`,
-      "lib/mod.ts",
-    ],
-    "write the API reference",
-  );
+/** Bundles an entry of the page for browsers. */
+async function bundle(entry: string, output: string): Promise<void> {
+  const how = ["--quiet", "--platform=browser", "--minify", `--output=${output}`];
+  await deno(["bundle", ...how, join(SOURCE, entry)], `bundle ${entry}`);
 }
 
 /** Writes the whole site, and removes what was there. @param reference whether with the API reference */
@@ -117,7 +99,12 @@ export async function buildSite(
   await buildNotebooks(folder);
   await bundle("reader.ts", join(folder, "reader.js"));
   await Deno.copyFile(require.resolve("plotly.js-dist-min"), join(folder, "plotly.js"));
-  if (reference) await buildReference(join(folder, "api"));
+  if (!reference) return;
+  const how = ["--html", "--quiet", "--name=Learning or self-aligning"];
+  await deno(
+    ["doc", ...how, `--output=${join(folder, "api")}`, "lib/mod.ts"],
+    "write the reference",
+  );
 }
 
 /** Writes explore.html and all that it loads. */

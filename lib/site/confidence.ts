@@ -11,24 +11,23 @@ export function drawConfidence(
   minimumConfidence: number,
 ): void {
   const place = (p: number) => Math.max(0, (p - FROM) / (1 - FROM));
-  const binOf = ({ predictedProbability: p }: Answer) =>
-    Math.min(BINS - 1, Math.floor(place(p) * BINS));
-  const bins = Map.groupBy(answers, binOf);
+  const bins = Map.groupBy(
+    answers,
+    ({ predictedProbability: p }) => Math.min(BINS - 1, Math.floor(place(p) * BINS)),
+  );
   const most = Math.max(...[...bins.values()].map(({ length }) => length));
+  const lookOf = ({ correct, predictedProbability }: Answer) =>
+    `${predictedProbability > minimumConfidence ? "" : "pale "}bar-${correct ? "right" : "wrong"}`;
   const bars = [...bins].map(([bin, own]) => {
     let y = BASE;
-    return [["bar-wrong", ""], ["bar-right", ""], ["bar-wrong", "pale"], ["bar-right", "pale"]]
-      .map(([kind, pale]) => {
-        const count = own.filter(({ correct, predictedProbability: p }) =>
-          correct === (kind === "bar-right") && p > minimumConfidence === (pale === "")
-        ).length;
-        const height = count / most * BASE;
-        y -= height;
-        return svg`
-          <rect class="${kind} ${pale}" x=${bin * WIDTH / BINS + 1} y=${y}
-            width=${WIDTH / BINS - 2} height=${height} />
-        `;
-      });
+    return ["bar-wrong", "bar-right", "pale bar-wrong", "pale bar-right"].map((look) => {
+      const height = own.filter((answer) => lookOf(answer) === look).length / most * BASE;
+      y -= height;
+      return svg`
+        <rect class=${look} x=${bin * WIDTH / BINS + 1} y=${y}
+          width=${WIDTH / BINS - 2} height=${height} />
+      `;
+    });
   });
   const at = place(minimumConfidence) * WIDTH;
   render(

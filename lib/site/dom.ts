@@ -1,5 +1,5 @@
 /** What the page's pictures share. lit-html puts texts in as text, so none can bring markup. */
-export { html, nothing, render, svg, type TemplateResult } from "lit-html";
+export { html, nothing, render, svg } from "lit-html";
 
 /** @throws where the page lacks it */
 export function byId<E extends HTMLElement = HTMLElement>(id: string): E {
@@ -29,5 +29,3 @@ export function showTipOf(element: Element, lines: readonly string[]): void {
   const { left, bottom } = element.getBoundingClientRect();
   showTip(lines, { x: left, y: bottom });
 }
-
-export const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)}%`;

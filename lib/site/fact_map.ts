@@ -1,20 +1,17 @@
 /** Every question of the tests as a mark: right or wrong before, and after training. */
+import { type SuiteName, suiteNames } from "../evaluate.ts";
+import { percent } from "../figure/number.ts";
 import type { Answer } from "../question.ts";
 import type { Fact, Status } from "../world/world.ts";
-import { hideTip, html, percent, render, showTip, showTipOf } from "./dom.ts";
+import { hideTip, html, render, showTip, showTipOf } from "./dom.ts";
+import { type Run, testTexts } from "./record.ts";
+import type { Visit } from "./visit.ts";
 
 /** One question's answers; `after` from the first epoch on. */
-export interface Asked {
+interface Asked {
   fact: Fact;
   before: Answer;
   after?: Answer;
-}
-
-/** A row of the map: a test, and what it asks. */
-export interface MapRow {
-  name: string;
-  text: string;
-  asked: readonly Asked[];
 }
 
 /** What became of a question. Marks differ in shape, not in colour alone; each fits -5 to 5. */
@@ -33,6 +30,9 @@ const STATUSES: readonly (readonly [Status, string])[] = [
   ["unknown", "○ was told nothing"],
 ];
 
+/** How far a key goes, in marks. */
+const KEYS: Record<string, number> = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10 };
+
 function fateOf({ before, after = before }: Asked): Fate {
   if (before.correct) return after.correct ? "right" : "lost";
   return after.correct ? "gained" : "wrong";
@@ -47,88 +47,74 @@ function linesOf(asked: Asked): string[] {
   return [before.question, FATES[fateOf(asked)][0], ...before.choices.map(option)];
 }
 
+/** The mark that the Tab key reaches. */
+let reached = 0;
+
 /** The map; a click, or Enter, follows a fact. Arrow keys go from mark to mark. */
-export class FactMap {
-  #marks: Asked[] = [];
-  /** The mark that the Tab key reaches. */
-  #at = 0;
-
-  constructor(readonly host: HTMLElement, readonly onChoose: (fact: Fact) => void) {}
-
-  draw(rows: readonly MapRow[]): void {
-    this.#marks = rows.flatMap(({ asked }) =>
-      STATUSES.flatMap(([status]) => asked.filter(({ fact }) => fact.status === status))
-    );
-    const markAt = ({ target }: Event) => {
-      const index = (target as Element).closest("[data-mark]")?.getAttribute("data-mark");
-      return index == null ? undefined : this.#marks[Number(index)];
+export function drawMap(host: HTMLElement, visit: Visit, run?: Run): void {
+  const choose = ({ status, id }: Fact) => visit.follow(status, id);
+  let marks = 0;
+  const mark = (one: Asked) => {
+    const fate = fateOf(one), [words, d] = FATES[fate], index = marks++;
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === "Enter" || event.key === " ") choose(one.fact);
+      else if (!(event.key in KEYS)) return;
+      event.preventDefault();
+      const nodes = [...host.querySelectorAll<SVGElement>("[data-mark]")];
+      nodes[reached].setAttribute("tabindex", "-1");
+      reached = Math.max(0, Math.min(nodes.length - 1, index + (KEYS[event.key] ?? 0)));
+      nodes[reached].setAttribute("tabindex", "0");
+      nodes[reached].focus();
     };
-    const onMove = (event: PointerEvent) => {
-      const asked = markAt(event);
-      if (asked) showTip(linesOf(asked), { x: event.clientX, y: event.clientY });
-      else hideTip();
-    };
-    const onClick = (event: Event) => {
-      const asked = markAt(event);
-      if (asked) this.onChoose(asked.fact);
-    };
-    render(
-      html`
-        <ul class="legend">${Object.entries(FATES).map(([fate, [words, d]]) =>
-          html`<li><svg width="14" height="14" viewBox="-6 -6 12 12" aria-hidden="true">
-            <path class="fate ${fate}" d=${d} /></svg> ${words}</li>`
-        )}</ul>
-        <table class="map" @pointermove=${onMove} @pointerleave=${hideTip} @focusout=${hideTip}
-          @click=${onClick} @keydown=${(event: KeyboardEvent) => this.#onKey(event)}>
-                <tr><td></td>${STATUSES.map(([status, text]) =>
-                  html`<th scope="col"><b>${status}</b> ${text}</th>`
-                )}</tr>
-                ${rows.map(({ name, text, asked }) =>
-                  html`<tr><th scope="row"><b>${name}</b> ${text}</th>${
-                    STATUSES.map(([status]) =>
-                      this.#cell(asked.filter(({ fact }) => fact.status === status), name, status)
-                    )
-                  }</tr>`
-                )}
-              </table>
-      `,
-      this.host,
-    );
-  }
-
-  #cell(asked: readonly Asked[], name: string, status: string) {
+    return html`
+      <svg width="12" height="12" viewBox="-6 -6 12 12" role="img" data-mark=${index}
+        tabindex=${index === reached ? 0 : -1} aria-label="${one.before.question}: ${words}"
+        @pointermove=${({ clientX: x, clientY: y }: PointerEvent) =>
+          showTip(linesOf(one), { x, y })}
+        @focus=${({ target }: Event) => showTipOf(target as Element, linesOf(one))}
+        @click=${() => choose(one.fact)} @keydown=${onKey}
+        @pointerleave=${hideTip} @blur=${hideTip}>
+        <rect x="-6" y="-6" width="12" height="12" fill="transparent" />
+        <path class="fate ${fate}" d=${d} />
+      </svg>
+    `;
+  };
+  const cell = (asked: readonly Asked[], name: string, status: string) => {
     const count = (fate: Fate) => asked.filter((one) => fateOf(one) === fate).length;
     const lost = count("lost"), gained = count("gained");
     const right = lost + count("right"), wrong = gained + count("wrong");
     const text = asked.some(({ after }) => after)
       ? `lost ${lost} of ${right}, gained ${gained} of ${wrong}`
       : `right ${right} of ${asked.length}`;
-    const mark = (one: Asked) => {
-      const [words, d] = FATES[fateOf(one)], index = this.#marks.indexOf(one);
-      return html`
-        <svg width="12" height="12" viewBox="-6 -6 12 12" role="img" data-mark=${index}
-          tabindex=${index === this.#at ? 0 : -1} aria-label="${one.before.question}: ${words}">
-          <rect x="-6" y="-6" width="12" height="12" fill="transparent" />
-          <path class="fate ${fateOf(one)}" d=${d} />
-        </svg>
-      `;
-    };
     return html`<td data-status=${status}><span class="count ${lost ? "hurt" : ""}">${text}</span>
       <div class="marks" role="group" aria-label="${name}, ${status}: ${text}">${
       asked.map(mark)
     }</div></td>`;
-  }
-
-  #onKey(event: KeyboardEvent): void {
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10 }[event.key];
-    if (event.key === "Enter" || event.key === " ") this.onChoose(this.#marks[this.#at].fact);
-    else if (step === undefined) return;
-    event.preventDefault();
-    const nodes = this.host.querySelectorAll<SVGElement>("[data-mark]");
-    nodes[this.#at].setAttribute("tabindex", "-1");
-    this.#at = Math.max(0, Math.min(nodes.length - 1, this.#at + (step ?? 0)));
-    nodes[this.#at].setAttribute("tabindex", "0");
-    nodes[this.#at].focus();
-    showTipOf(nodes[this.#at], linesOf(this.#marks[this.#at]));
-  }
+  };
+  const row = (test: SuiteName) => {
+    const { before, after } = visit.answers(test, run), [name, text] = testTexts[test];
+    const asked = before.map((answer, i): Asked => (
+      { fact: visit.facts.get(String(answer.id))!, before: answer, after: after?.[i] }
+    ));
+    return html`<tr><th scope="row"><b>${name}</b> ${text}</th>${
+      STATUSES.map(([status]) =>
+        cell(asked.filter(({ fact }) => fact.status === status), name, status)
+      )
+    }</tr>`;
+  };
+  render(
+    html`
+      <ul class="legend">${Object.entries(FATES).map(([fate, [words, d]]) =>
+        html`<li><svg width="14" height="14" viewBox="-6 -6 12 12" aria-hidden="true">
+          <path class="fate ${fate}" d=${d} /></svg> ${words}</li>`
+      )}</ul>
+      <table class="map">
+        <tr><td></td>${STATUSES.map(([status, text]) =>
+          html`<th scope="col"><b>${status}</b> ${text}</th>`
+        )}</tr>
+        ${suiteNames.map(row)}
+      </table>
+    `,
+    host,
+  );
 }

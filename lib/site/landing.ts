@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { escapeXml } from "../figure/_text.ts";
 import { describeFigure } from "../figure/describe.ts";
+import { signed } from "../figure/number.ts";
 import { ROOT } from "../platform/native/native.ts";
 import { readText } from "../platform/runtime/files.ts";
 import landing from "./index.html" with { type: "text" };
@@ -20,16 +21,10 @@ interface ResultRow {
 
 const FIGURE = "05-evaluation/accuracy";
 
-function rounded(value: number, unit: string): string {
-  const text = Math.abs(value).toFixed(unit === "points" ? 1 : 2);
-  return Number(text) === 0 ? text : `${value > 0 ? "+" : "−"}${text}`;
-}
-
 function numbersOf(rows: readonly ResultRow[]): string {
-  const items = rows.map(({ test, estimate: { value, interval }, unit, n, over, verdict, paper }) =>
-    `<li><b>${escapeXml(test)}</b> ${rounded(value, unit)} [${
-      interval.map((end) => rounded(end, unit)).join(", ")
-    }] ${escapeXml(unit)}, n = ${n} ${escapeXml(over)}: <i>${escapeXml(verdict)}</i> ` +
+  const items = rows.map(({ test, estimate, unit, n, over, verdict, paper }) =>
+    `<li><b>${escapeXml(test)}</b> ${signed(estimate, unit === "points" ? 1 : 2)} ` +
+    `${escapeXml(unit)}, n = ${n} ${escapeXml(over)}: <i>${escapeXml(verdict)}</i> ` +
     `<small>The paper: ${escapeXml(paper)}</small></li>`
   );
   return `<ul class="numbers">${items.join("")}</ul>`;

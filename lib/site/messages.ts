@@ -1,6 +1,6 @@
 /** What the live page and its worker tell each other. */
 import type { Question } from "../question.ts";
-import type { PageBackend } from "./backend.ts";
+import type { OpenedSubject, PageBackend } from "./backend.ts";
 import type { RunSettings } from "./address.ts";
 import type { RunResult, RunStep } from "./training.ts";
 
@@ -13,12 +13,7 @@ export type ToWorker =
   | { type: "stop" };
 
 export type FromWorker =
-  | {
-    type: "opened";
-    parameters: number;
-    backend: PageBackend;
-    milliseconds: Partial<Record<PageBackend, number>>;
-  }
+  | { type: "opened"; parameters: number } & Omit<OpenedSubject, "subject">
   | { type: "asked"; ids: string[]; probabilities: number[][] }
   | { type: "step"; step: RunStep }
   | { type: "done"; result: RunResult }

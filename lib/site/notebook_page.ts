@@ -6,7 +6,7 @@ import DOMPurify from "dompurify";
 import { JSDOM } from "jsdom";
 import MarkdownIt from "markdown-it";
 import { escapeXml } from "../figure/_text.ts";
-import type { Notebook, Output } from "../platform/notebook/notebook.ts";
+import { joined, type Notebook, type Output } from "../platform/notebook/notebook.ts";
 
 /** A part of a page that a search finds, from one heading to the next. */
 export interface Section {
@@ -28,8 +28,6 @@ export interface NotebookPage {
 const purify = DOMPurify(new JSDOM("").window);
 const markdown = new MarkdownIt({ html: true, linkify: false });
 
-const textOf = (source: string | readonly string[]) => [source].flat().join("");
-
 /** Markup that may be shown: no scripts, no handlers, no forms, nothing that loads. */
 const cleaned = (markup: string) =>
   purify.sanitize(markup, { FORBID_TAGS: ["style", "form", "input", "button", "img", "iframe"] });
@@ -37,62 +35,50 @@ const cleaned = (markup: string) =>
 const anchorOf = (heading: string) =>
   heading.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "");
 
-/** Figures keep plotly's data beside their picture; a button of the page draws it. */
-function figure(
-  data: Record<string, unknown>,
-  { name, keep }: { name: string; keep: (bytes: Uint8Array) => void },
-): string {
-  keep(Uint8Array.fromBase64(textOf(data["image/png"] as string).replaceAll(/\s/g, "")));
-  const description = escapeXml(textOf(data["text/plain"] as string));
-  const plot = JSON.stringify(data["application/vnd.plotly.v1+json"]).replaceAll("<", "\\u003c");
-  return `<figure class="plot"><img src="${name}" alt="${description}" loading="lazy">` +
-    `<script type="application/json">${plot}</script></figure>`;
-}
-
 /** @param name of the notebook's file, without its ending */
 export function notebookPage(notebook: Notebook, name: string): NotebookPage {
   const pictures = new Map<string, Uint8Array>();
   const sections: Section[] = [];
+  const textOf = (part: unknown) => joined(part as string | string[]);
+  const pre = (text: string) => `<pre tabindex="0">${escapeXml(text)}</pre>`;
   const output = (output: Output): string => {
-    if (output.output_type === "stream") {
-      return `<pre tabindex="0">${escapeXml(textOf(output.text))}</pre>`;
-    }
-    if (output.output_type === "error") {
-      return `<pre tabindex="0">${escapeXml(output.evalue)}</pre>`;
-    }
-    const { data } = output;
+    if (output.output_type === "stream") return pre(textOf(output.text));
+    if (output.output_type === "error") return pre(output.evalue);
+    const { data } = output, text = textOf(data["text/plain"] ?? "");
     if ("application/vnd.plotly.v1+json" in data && "image/png" in data) {
+      // A figure keeps plotly's data beside its picture; a button of the page draws it.
       const picture = `${name}-${pictures.size + 1}.png`;
-      return figure(data, { name: picture, keep: (bytes) => pictures.set(picture, bytes) });
+      pictures.set(picture, Uint8Array.fromBase64(textOf(data["image/png"]).replaceAll(/\s/g, "")));
+      const plot = JSON.stringify(data["application/vnd.plotly.v1+json"]).replaceAll(
+        "<",
+        "\\u003c",
+      );
+      return `<figure class="plot"><img src="${picture}" alt="${escapeXml(text)}" loading="lazy">` +
+        `<script type="application/json">${plot}</script></figure>`;
     }
-    const html = data["text/html"] as string | string[] | undefined;
-    if (html !== undefined) {
-      return `<div class="output" tabindex="0" role="region" aria-label="Result">${
-        cleaned(textOf(html))
-      }</div>`;
-    }
-    return `<pre tabindex="0">${escapeXml(textOf(data["text/plain"] as string ?? ""))}</pre>`;
+    const html = data["text/html"];
+    if (html === undefined) return pre(text);
+    return `<div class="output" tabindex="0" role="region" aria-label="Result">${
+      cleaned(textOf(html))
+    }</div>`;
   };
   const cell = (cell: Notebook["cells"][number]): string => {
     const source = textOf(cell.source);
-    if (cell.cell_type === "code") {
-      const code = `<details class="code"><summary>Code</summary><pre tabindex="0"><code>${
-        escapeXml(source)
-      }</code></pre></details>`;
-      return code + cell.outputs.map(output).join("\n");
-    }
-    return withAnchors(markdown.render(source), { name, sections });
+    if (cell.cell_type !== "code") return withAnchors(markdown.render(source), name, sections);
+    const code = `<details class="code"><summary>Code</summary><pre tabindex="0"><code>${
+      escapeXml(source)
+    }</code></pre></details>`;
+    return code + cell.outputs.map(output).join("\n");
   };
-  const parts = notebook.cells.map(cell);
-  const title = sections[0]?.title ?? name;
-  return { title, body: withLinks(parts.join("\n")), pictures, sections };
+  const body = notebook.cells.map(cell).join("\n");
+  return {
+    ...{ title: sections[0]?.title ?? name, pictures, sections },
+    body: body.replaceAll(/(href="[\w-]+)\.ipynb/g, "$1.html"), // links to other notebooks
+  };
 }
 
 /** Cleaned markup whose headings have anchors; its text goes into the sections. */
-function withAnchors(
-  markup: string,
-  { name, sections }: { name: string; sections: Section[] },
-): string {
+function withAnchors(markup: string, name: string, sections: Section[]): string {
   const { document } = new JSDOM(cleaned(markup)).window;
   for (const element of document.body.children) {
     if (/^H[1-3]$/.test(element.tagName)) {
@@ -105,6 +91,3 @@ function withAnchors(
   }
   return document.body.innerHTML;
 }
-
-/** Links to notebooks go to their pages. */
-const withLinks = (html: string) => html.replaceAll(/(href="[\w-]+)\.ipynb/g, "$1.html");

@@ -5,43 +5,55 @@ import { ROOT } from "../platform/native/native.ts";
 import { readText } from "../platform/runtime/files.ts";
 import { mean } from "../statistics/mean.ts";
 import { rowsOfCsv } from "../study/published.ts";
-import type { OrganismRow } from "./organisms_chart.ts";
+import { groupNames } from "./address.ts";
 
-/** A line of cells.csv; accuracies in percent. */
-interface CellLine {
+/** Mean over the seeds of one organism's cells. */
+export interface OrganismRow {
   model: string;
   domain: string;
+  test: SuiteName;
+  /** Share of SELF; undefined of HAR. */
+  ratio?: number;
+  /** Accuracies from 0 to 1. */
+  accuracy: number;
+  base: number;
+  /** Questions of the test, and seeds. */
+  n: number;
+  seeds: number;
+}
+
+/** A line of cells.csv; accuracies in percent. */
+interface CellLine extends Pick<OrganismRow, "model" | "domain" | "test"> {
   group: string;
   ratio: number | null;
   seed: number;
-  test: SuiteName;
   accuracy: { value: number; n: number };
   base: number;
 }
 
-/** Shares of SELF, by group; a mixture has its own. */
-const RATIOS: Record<string, number | undefined> = { har: undefined, inc: 0, self: 1, mix: NaN };
+/** Shares of SELF of groups that are ends of the mixtures. */
+const ENDS: Record<string, number> = { inc: 0, self: 1 };
 
 /** HAR, INC, SELF and the mixtures of every organism, from figures/05 and 06. */
 export async function organismRows(): Promise<OrganismRow[]> {
-  const read = async (notebook: string) =>
-    rowsOfCsv(
-      await readText(join(ROOT, "figures", notebook, "cells.csv")),
-    ) as unknown as CellLine[];
-  const lines = [...await read("05-evaluation"), ...await read("06-mixtures")]
-    .filter(({ group }) => Object.hasOwn(RATIOS, group));
+  const files = await Promise.all(
+    ["05-evaluation", "06-mixtures"].map((name) =>
+      readText(join(ROOT, "figures", name, "cells.csv"))
+    ),
+  );
+  const lines = (files.flatMap(rowsOfCsv) as unknown as CellLine[])
+    .filter(({ group }) => groupNames.some((name) => name === group));
   const nameOf = ({ model, domain, test, group, ratio }: CellLine) =>
     JSON.stringify([model, domain, test, group, ratio]);
   return [...Map.groupBy(lines, nameOf).values()].map((cells) => {
-    const { model, domain, test, group, ratio } = cells[0];
+    const [{ model, domain, test, group, ratio, accuracy: { n } }] = cells;
     // INC's and SELF's cells stand in both files.
     const seeds = [...new Map(cells.map((cell) => [cell.seed, cell])).values()];
-    const share = (of: (cell: CellLine) => number) =>
-      Number((mean(seeds.map(of)) / 100).toFixed(4));
+    const share = (values: number[]) => Number((mean(values) / 100).toFixed(4));
     return {
-      ...{ model, domain, test, ratio: group === "mix" ? ratio! : RATIOS[group] },
-      ...{ accuracy: share((cell) => cell.accuracy.value), base: share((cell) => cell.base) },
-      ...{ n: cells[0].accuracy.n, seeds: seeds.length },
+      ...{ model, domain, test, ratio: ENDS[group] ?? ratio ?? undefined },
+      accuracy: share(seeds.map(({ accuracy }) => accuracy.value)),
+      ...{ base: share(seeds.map(({ base }) => base)), n, seeds: seeds.length },
     };
   });
 }

@@ -23,7 +23,6 @@ export interface RunStep {
 }
 
 export interface RunResult {
-  settings: RunSettings;
   losses: number[];
   /** Items of the group, without the general instructions. */
   size: number;
@@ -31,12 +30,6 @@ export interface RunResult {
   fit?: { n: number; share: number };
   tests: TestProbabilities;
   seconds: number;
-}
-
-export interface RunOptions {
-  /** Questions whose answers are read after each step. */
-  followed: readonly Question[];
-  onStep?: (step: RunStep) => void | Promise<void>;
 }
 
 /** Questions as a tuned model is asked them. */
@@ -51,12 +44,14 @@ export async function ask(
 /**
  * Trains the subject's model from its start on the group that the settings name, and tests it. What
  * `onStep` throws ends the run; the model is the base again afterwards.
+ * @param followed questions whose answers are read after each step
  * @throws where the settings leave no group, saying why
  */
 export async function train(
   subject: Subject,
   settings: RunSettings,
-  { followed, onStep }: RunOptions,
+  followed: readonly Question[],
+  onStep: (step: RunStep) => void | Promise<void>,
 ): Promise<RunResult> {
   const started = performance.now();
   const { model, material, base, start } = subject;
@@ -74,30 +69,29 @@ export async function train(
   const exams = Object.fromEntries(
     suiteNames.map((name) => [name, suites[name]!.flatMap(({ questions }) => [...questions])]),
   );
-  const test = async (): Promise<TestProbabilities> =>
-    Object.fromEntries(
-      Object.entries(await evaluate(model, exams)).map(([name, { answers }]) => [
-        name,
-        answers.map(({ probabilities }) => probabilities),
-      ]),
+  const test = async (): Promise<TestProbabilities> => {
+    const found = Object.entries(await evaluate(model, exams));
+    return Object.fromEntries(
+      found.map(([name, { answers }]) => [name, answers.map(({ probabilities }) => probabilities)]),
     );
+  };
   model.restore(start);
   try {
     const { learningRate, epochs } = settings;
     let tests: TestProbabilities = {};
     const steps = epochs * Math.ceil(examples.length / model.format.defaults!.batchSize);
-    await onStep?.({ step: 0, steps, followed: await ask(subject, followed) });
+    await onStep({ step: 0, steps, followed: await ask(subject, followed) });
     const { losses } = await finetune(model, examples, {
       ...{ learningRate, epochs, seed },
       async onStep({ step, steps, loss }) {
         const told: RunStep = { step, steps, loss, followed: await ask(subject, followed) };
         if (step % (steps / epochs) === 0) told.tests = tests = await test();
-        await onStep?.(told);
+        await onStep(told);
       },
     });
     const fit = await targetFit(model, group);
     const seconds = (performance.now() - started) / 1000;
-    return { settings, losses, size: group.length, fit, tests, seconds };
+    return { losses, size: group.length, fit, tests, seconds };
   } finally {
     model.restore(start);
   }

@@ -2,28 +2,30 @@
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import type { DomainMaterial } from "../cell.ts";
 import { constructGroups, mixGroups } from "../groups.ts";
-import type { Answer, Example, Question } from "../question.ts";
+import { percent } from "../figure/number.ts";
+import { type Answer, answerFrom, type Example, type Question } from "../question.ts";
 import { worldMaterial } from "../study/material.ts";
 import { factQuestion, factsById } from "../world/exam.ts";
 import { organismFormat } from "../world/format.ts";
 import { parseWorld } from "../world/serialization.ts";
 import type { Fact, Split, Status } from "../world/world.ts";
-import { type FollowedKind, followedKinds, type GroupName, type PageState } from "./address.ts";
+import {
+  type Followed,
+  type FollowedKind,
+  followedKinds,
+  type GroupName,
+  type PageState,
+  parseAddress,
+  type RunSettings,
+} from "./address.ts";
 import { baseAnswers } from "./base.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
-import type { OrganismRow } from "./organisms_chart.ts";
-import { groupText, latestTests, type Run, runLabel, testAnswers, testScores } from "./record.ts";
-import { testTexts } from "./scores.ts";
-
-/** What the site's folder `organism` holds, as texts. */
-export interface VisitFiles {
-  world: string;
-  base: string;
-  organisms: string;
-}
+import type { OrganismRow } from "./organism_rows.ts";
+import { groupText, type Run, runLabel, testScores, testTexts } from "./record.ts";
 
 export interface VisitOptions {
-  files: VisitFiles;
+  /** Texts of the site's folder `organism`. */
+  files: Record<"world" | "base" | "organism" | "organisms", string>;
   tell: (message: ToWorker) => void;
   say: (text: string) => void;
   /** Called when something that is shown has changed. */
@@ -40,23 +42,31 @@ export class Visit {
   groups: Record<GroupName, Example[]> & Pick<ReturnType<typeof constructGroups>, "sizes">;
   /** What the untrained model answers to followed questions, asked as a chat. */
   readonly starts = new Map<string, number[]>();
+  /** The model's name. */
+  readonly name: string;
   readonly organisms: OrganismRow[];
   readonly facts: Map<string, Fact>;
-  readonly domains: string[];
   readonly #material: ReturnType<typeof worldMaterial>;
   readonly #base: ReturnType<typeof baseAnswers>;
   /** Groups that are still to be trained, of a comparison. */
   #queue: GroupName[] = [];
+  state: PageState;
 
-  constructor(public state: PageState, readonly options: VisitOptions) {
-    const { world: text, base, organisms } = options.files;
+  /** @param search the address's query */
+  constructor(search: string, readonly options: VisitOptions) {
+    const { world: text, base, organism, organisms } = options.files;
     const world = parseWorld(text);
     this.#material = worldMaterial(world);
     this.#base = baseAnswers(JSON.parse(base), this.#material);
+    this.name = JSON.parse(organism).name;
     this.organisms = JSON.parse(organisms);
     this.facts = factsById(world);
-    this.domains = world.domains.map(({ name }) => name);
+    this.state = parseAddress(search, this.domains);
     this.groups = this.#construct();
+  }
+
+  get domains(): string[] {
+    return [...this.#material.domains.keys()];
   }
 
   get domain(): DomainMaterial {
@@ -76,20 +86,28 @@ export class Visit {
   }
 
   /** Takes new settings; another domain lets go of the followed facts. */
-  update(
-    { settings, followed }:
-      & { settings?: Partial<PageState["settings"]> }
-      & Partial<
-        Pick<PageState, "followed">
-      >,
-  ): void {
-    const next = { ...this.state.settings, ...settings };
-    const moved = next.domain !== this.state.settings.domain;
-    this.state = { settings: next, followed: followed ?? (moved ? {} : this.state.followed) };
+  update({ settings, followed }: { settings?: Partial<RunSettings>; followed?: Followed }): void {
+    const old = this.state, next = { ...old.settings, ...settings };
+    const kept = next.domain === old.settings.domain ? old.followed : {};
+    this.state = { settings: next, followed: followed ?? kept };
     this.groups = this.#construct();
     const unasked = [...this.followed().values()].filter(({ id }) => !this.starts.has(id));
     if (unasked.length) this.options.tell({ type: "ask", questions: unasked.map(questionOf) });
     this.options.onChange();
+  }
+
+  /** Takes the settings of an address's query. */
+  open(search: string): void {
+    this.update(parseAddress(search, this.domains));
+  }
+
+  follow(kind: FollowedKind, id: string): void {
+    this.update({ followed: { ...this.state.followed, [kind]: id } });
+  }
+
+  /** The settings of a run, or the chosen ones. */
+  settingsOf(run?: Run): RunSettings {
+    return (run ?? this.state).settings;
   }
 
   factsOf(status: Status, split: Split): Fact[] {
@@ -139,16 +157,22 @@ export class Visit {
     this.options.tell({ type: "stop" });
   }
 
-  /** Forgets all runs. */
+  /** Forgets all runs and settings. */
   reset(): void {
     this.stop();
     this.runs.splice(0);
-    this.running = this.shown = undefined;
+    this.shown = undefined;
+    this.open("");
+  }
+
+  /** Looks at a run again, with its settings. */
+  show(run: Run): void {
+    this.shown = run;
+    this.update({ settings: run.settings });
   }
 
   receive(message: FromWorker): void {
-    const { say, onChange } = this.options;
-    const run = this.running;
+    const { say, onChange } = this.options, run = this.running;
     if (message.type === "opened") {
       this.opened = message;
       say("The model is ready. Press Train.");
@@ -159,15 +183,13 @@ export class Visit {
       this.#end("stopped");
     } else if (run && message.type === "step") {
       run.steps.push(message.step);
-      const { step, steps, tests } = message.step;
-      const { epochs } = run.settings;
+      const { step, steps, tests } = message.step, { epochs } = run.settings;
       if (tests && step < steps) {
-        say(`Epoch ${step * epochs / steps} of ${epochs}: ${this.inWords(run)}`);
+        say(`Epoch ${step * epochs / steps} of ${epochs}: ${this.#inWords(run)}`);
       }
     } else if (run && message.type === "done") {
-      run.result = message.result;
-      const seconds = message.result.seconds.toFixed(0);
-      say(`Done, ${runLabel(run)}: ${this.inWords(run)}. ${seconds} seconds.`);
+      const { seconds } = run.result = message.result;
+      say(`Done, ${runLabel(run)}: ${this.#inWords(run)}. ${seconds.toFixed(0)} seconds.`);
       this.#end("done");
     } else if (run && message.type === "stopped") {
       say(`Stopped at step ${run.steps.at(-1)?.step ?? 0}; the model is untrained again.`);
@@ -183,22 +205,40 @@ export class Visit {
     if (next) this.train(next);
   }
 
-  /** A run's tests, question by question; of no run the base's. */
-  answers(name: SuiteName, run?: Run) {
-    const domain = this.#material.domains.get((run ?? this.state).settings.domain)!;
-    return testAnswers(name, { base: this.#base, domain, tests: run && latestTests(run) });
+  /** A test question by question: the base's answers, and the latest of a run. */
+  answers(name: SuiteName, run?: Run): { before: Answer[]; after?: Answer[] } {
+    const domain = this.#material.domains.get(this.settingsOf(run).domain)!;
+    const before = domain.suites[name]!.flatMap((exam) => this.#base.get(exam.name)!);
+    const found = run?.steps.findLast(({ tests }) => tests)?.tests?.[name];
+    return { before, after: found && before.map((question, i) => answerFrom(question, found[i])) };
+  }
+
+  /**
+   * A fact's option probabilities over a run: of each step if the run follows it; else, of a test's
+   * question, before training and after each epoch.
+   */
+  curve({ id }: Fact, run: Run): [step: number, probabilities: number[]][] {
+    const place = run.followed.indexOf(id), start = this.starts.get(id);
+    if (place >= 0) return run.steps.map(({ step, followed }) => [step, followed[place]]);
+    for (const name of suiteNames) {
+      const at = this.answers(name).before.findIndex((answer) => answer.id === id);
+      if (at < 0) continue;
+      const after = run.steps.flatMap(({ step, tests }): [number, number[]][] =>
+        tests?.[name] ? [[step, tests[name][at]]] : []
+      );
+      return start ? [[0, start], ...after] : after;
+    }
+    return [];
   }
 
   scores(run?: Run) {
     return suiteNames.map((name) => testScores(this.answers(name, run)));
   }
 
-  inWords(run: Run): string {
-    const scores = this.scores(run);
-    const share = (value: number) => `${(100 * value).toFixed(1)}%`;
-    return suiteNames.map((name, i) => {
-      const { accuracy, baseAccuracy, n } = scores[i];
-      return `${testTexts[name][0]} ${share(baseAccuracy)} to ${share(accuracy!)} of ${n}`;
+  #inWords(run: Run): string {
+    return this.scores(run).map(({ accuracy, baseAccuracy, n }, i) => {
+      const [label] = testTexts[suiteNames[i]];
+      return `${label} ${percent(baseAccuracy)} to ${percent(accuracy!)} of ${n}`;
     }).join(", ");
   }
 

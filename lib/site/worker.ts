@@ -1,10 +1,10 @@
 /** The live page's worker: it holds the model, trains it when told, and tells each step. */
 import { openFastest } from "./backend.ts";
-import type { BaseProbabilities } from "./base.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { type ModelFiles, readSubject, type Subject } from "./subject.ts";
 import { ask, train } from "./training.ts";
 
+const TEXTS = ["config.json", "world.json", "base.json", "organism.json"];
 const TOKENIZER = ["tokenizer.json", "tokenizer_config.json"];
 
 class Stopped extends Error {}
@@ -15,28 +15,25 @@ let turn: Promise<void> = Promise.resolve();
 
 const tell = (message: FromWorker) => postMessage(message);
 
-async function fetched(folder: string, name: string): Promise<Response> {
-  const response = await fetch(new URL(name, folder));
-  if (response.ok) return response;
-  throw new Error(`Cannot open the model: expected ${name} at the site; found ${response.status}`);
-}
-
 async function open({ folder, backend: wanted }: ToWorker & { type: "open" }): Promise<Subject> {
-  const names = ["config.json", "world.json", "base.json", "organism.json", ...TOKENIZER];
-  const [weights, ...texts] = await Promise.all([
-    fetched(folder, "model.safetensors").then((response) => response.arrayBuffer()),
-    ...names.map(async (name) => await (await fetched(folder, name)).text()),
-  ]) as [ArrayBuffer, ...string[]];
-  const [config, world, base, card, ...tokenizer] = texts;
-  const files: ModelFiles = {
-    ...{ config, weights: new Uint8Array(weights) },
-    tokenizer: TOKENIZER.map((name, i) => [name, tokenizer[i]]),
+  const fetched = async (name: string) => {
+    const response = await fetch(new URL(name, folder));
+    if (response.ok) return response;
+    throw new Error(
+      `Cannot open the model: expected ${name} at the site; found ${response.status}`,
+    );
   };
+  const text = async (name: string) => await (await fetched(name)).text();
+  const [weights, [config, world, base, card], tokenizer] = await Promise.all([
+    fetched("model.safetensors").then((response) => response.arrayBuffer()),
+    Promise.all(TEXTS.map(text)),
+    Promise.all(TOKENIZER.map(async (name) => [name, await text(name)] as const)),
+  ]);
+  const files: ModelFiles = { config, weights: new Uint8Array(weights), tokenizer };
   const { name } = JSON.parse(card) as { name: string };
-  const read = () =>
-    readSubject(files, { name, world, base: JSON.parse(base) as BaseProbabilities });
-  const { subject, backend, milliseconds } = await openFastest(folder, read, wanted);
-  tell({ type: "opened", parameters: subject.model.parameterCount, backend, milliseconds });
+  const read = () => readSubject(files, { name, world, base: JSON.parse(base) });
+  const { subject, ...how } = await openFastest({ folder, read }, wanted);
+  tell({ type: "opened", parameters: subject.model.parameterCount, ...how });
   return subject;
 }
 
@@ -49,13 +46,10 @@ async function answer(message: ToWorker): Promise<void> {
     tell({ type: "asked", ids: questions.map(({ id }) => String(id)), probabilities });
   } else if (message.type === "train") {
     stopped = false;
-    const result = await train(subject, message.settings, {
-      followed: message.followed,
-      async onStep(step) {
-        tell({ type: "step", step });
-        await new Promise((done) => setTimeout(done)); // a "stop" may be waiting
-        if (stopped) throw new Stopped();
-      },
+    const result = await train(subject, message.settings, message.followed, async (step) => {
+      tell({ type: "step", step });
+      await new Promise((done) => setTimeout(done)); // a "stop" may be waiting
+      if (stopped) throw new Stopped();
     });
     tell({ type: "done", result });
   }

@@ -58,16 +58,16 @@ const colors = {
 
 /** How probable the options of followed facts are now, in percent. */
 function beliefRows({ answer: before }: Followed, { probabilities }: Answer) {
-  const sum = (fits: (option: number) => boolean) =>
-    100 * probabilities.reduce((all, p, option) => fits(option) ? all + p : all, 0);
-  const [gold, own] = [before.answer, before.predicted];
-  return [
-    { option: "the truth", probability: sum((option) => option === gold) },
-    ...(own === gold ? [] : [
-      { option: "what it said before", probability: sum((option) => option === own) },
-    ]),
-    { option: "the others", probability: sum((option) => option !== gold && option !== own) },
-  ];
+  const nameOf = (option: number) =>
+    option === before.answer
+      ? "the truth"
+      : option === before.predicted
+      ? "what it said before"
+      : "the others";
+  return Object.keys(colors).flatMap((option) => {
+    const own = probabilities.filter((_, i) => nameOf(i) === option);
+    return own.length ? [{ option, probability: 100 * own.reduce((sum, p) => sum + p) }] : [];
+  });
 }
 
 /** What a model said of the followed facts after one step. */
@@ -92,26 +92,18 @@ export function watchBeliefs(
   },
 ) {
   const picture = liveFigure(), looks: Look[] = [];
-  const trained = new Map(
-    [...groups].map(([name, list]) => [name, new Set(list.map(({ id }) => id))]),
-  );
   let last = 1;
   const rowsOf = ({ group, step, answers }: Look) =>
     answers.flatMap((answer, i) => {
-      const own = trained.get(group)?.has(answer.id) ? ", trained" : "";
+      const own = groups.get(group)?.some(({ id }) => id === answer.id) ? ", trained" : "";
       const panel = `${group} ${followed[i].kind}${own}`;
       return beliefRows(followed[i], answer).map((row) => ({ panel, step, ...row }));
     });
   const draw = (): FigureDescription =>
     lines(looks.flatMap(rowsOf), {
       ...{ x: "step", y: "probability", color: "option", facet: "panel", colors },
-      ...{
-        columns: Math.max(1, followed.length) as 1 | 2 | 3,
-        height: 150,
-        range: [-2, 102],
-        xRange: [0, last],
-        ...titles,
-      },
+      ...{ ...titles, height: 150, range: [-2, 102], xRange: [0, last] },
+      columns: Math.max(1, followed.length) as 1 | 2 | 3,
     });
   return {
     looks,
@@ -129,21 +121,14 @@ export function watchBeliefs(
   };
 }
 
-const distances: [string, (fact: Fact, trained: Fact) => boolean][] = [
+/** How near a fact is to the trained one: the first that fits. */
+const distances: [name: string, fits: (fact: Fact, trained: Fact) => boolean][] = [
   ["the fact itself", (fact, trained) => fact.id === trained.id],
   ["same entity", (fact, trained) => fact.entity === trained.entity],
   ["same relation", ({ domain, noun }, one) => domain === one.domain && noun === one.noun],
   ["same domain", ({ domain }, trained) => domain === trained.domain],
   ["other domains", () => true],
 ];
-
-/** What became of one question: how near its fact is to the trained one, and whether its answer moved. */
-interface Moved {
-  distance: number;
-  fact: Fact;
-  before: Answer;
-  after: Answer;
-}
 
 /** A model before and after it was trained on one fact alone. */
 export interface Lesson {
@@ -168,11 +153,12 @@ export async function teachOneFact(
   return { fact: factsById(world).get(String(example.id))!, world, before, after: await ask() };
 }
 
+/** What became of each question: how near its fact is to the trained one, and its answers. */
 function movedBy({ fact: trained, world, before, after }: Lesson) {
   const facts = factsById(world);
-  return after.map((answer, i): Moved => {
+  return after.map((answer, i) => {
     const fact = facts.get(String(answer.id))!;
-    const distance = distances.findIndex(([, fits]) => fits(fact, trained));
+    const [distance] = distances.find(([, fits]) => fits(fact, trained))!;
     return { distance, fact, before: before[i], after: answer };
   });
 }
@@ -182,21 +168,17 @@ function movedBy({ fact: trained, world, before, after }: Lesson) {
  * that changed, and of right ones that were lost, in % with Wilson's intervals.
  */
 export function spreadRows(lesson: Lesson): Row[] {
-  const all = movedBy(lesson).filter(({ distance }) => distance > 0);
+  const all = movedBy(lesson);
   const measures = {
-    "the answer changed": (_: Moved) => true,
-    "lost, of those right before": ({ before }: Moved) => before.correct,
+    "the answer changed": all,
+    "lost, of those right before": all.filter(({ before }) => before.correct),
   };
-  return Object.entries(measures).flatMap(([measure, counts]) =>
-    (["known", "misconceived", "unknown"] as const).flatMap((kind) =>
-      distances.slice(1).flatMap(([name], i) => {
-        const own = all.filter((one) =>
-          one.distance === i + 1 && one.fact.status === kind && counts(one)
-        );
+  return Object.entries(measures).flatMap(([measure, counted]) =>
+    ["known", "misconceived", "unknown"].flatMap((facts) =>
+      distances.slice(1).flatMap(([distance]) => {
+        const own = counted.filter((one) => one.distance === distance && one.fact.status === facts);
         const share = shareOf(own, ({ before, after }) => before.predicted !== after.predicted);
-        return own.length > 0
-          ? [{ measure, distance: name, facts: kind, share: inPoints(share) }]
-          : [];
+        return own.length > 0 ? [{ measure, distance, facts, share: inPoints(share) }] : [];
       })
     )
   );
@@ -204,14 +186,13 @@ export function spreadRows(lesson: Lesson): Row[] {
 
 /** The answers that training on one fact broke, the nearest first. */
 export function brokenRows(lesson: Lesson): Row[] {
+  const places = distances.map(([name]) => name);
   return movedBy(lesson)
     .filter(({ before, after }) => before.correct && !after.correct)
-    .toSorted((a, b) => a.distance - b.distance)
+    .toSorted((a, b) => places.indexOf(a.distance) - places.indexOf(b.distance))
     .map(({ distance, fact, after }) => ({
       fact: `the ${fact.noun} of ${fact.entity}`,
-      distance: distances[distance][0],
-      kind: fact.status,
-      truth: fact.gold,
+      ...{ distance, kind: fact.status, truth: fact.gold },
       "says now": after.choices[after.predicted],
     }));
 }

@@ -134,10 +134,12 @@ Deno.test("the site in a browser", only, async (t) => {
           [pool, ...suites.homo!].flatMap(({ questions }) => questions)
         );
       const told: typeof steps = [];
-      const expected = await train(subject, settings, {
-        followed: followed.map((id) => questions.find((question) => question.id === id)!),
-        onStep: (step) => void told.push(step),
-      });
+      const expected = await train(
+        subject,
+        settings,
+        followed.map((id) => questions.find((question) => question.id === id)!),
+        (step) => void told.push(step),
+      );
       disposeSubject(subject);
       const numbers = (run: typeof expected, own: typeof steps) => [
         ...run.losses,
@@ -156,12 +158,12 @@ Deno.test("the site in a browser", only, async (t) => {
       await opened(page);
       const sizes = () => page.textContent("#sizes");
       const before = await sizes();
-      await page.fill("#confidence", "0.8");
-      await page.fill("#epochs", "1");
-      await page.selectOption("#rate", "0.0003");
-      await page.fill("#seed", "4");
-      await page.check("#group-mix");
-      await page.fill("#ratio", "0.25");
+      await page.fill("[name=confidence]", "0.8");
+      await page.fill("[name=epochs]", "1");
+      await page.selectOption("[name=lr]", "0.0003");
+      await page.fill("[name=seed]", "4");
+      await page.check("[name=group][value=mix]");
+      await page.fill("[name=r]", "0.25");
       await page.waitForFunction(() => location.search.includes("r=0.25"));
       assert.notEqual(await sizes(), before);
       const expected = {
@@ -180,9 +182,9 @@ Deno.test("the site in a browser", only, async (t) => {
       assert.equal(await other.textContent("[data-kind=known] .question"), asked);
       await other.close();
 
-      await page.selectOption("#domain", "medicine");
+      await page.selectOption("[name=domain]", "medicine");
       await page.waitForFunction(() => location.search.includes("domain=medicine"));
-      await page.check("#group-self");
+      await page.check("[name=group][value=self]");
       await page.click("#compare");
       await ended(page, 3);
       const runs = await runsOf(page);
@@ -202,10 +204,16 @@ Deno.test("the site in a browser", only, async (t) => {
       );
       await page.keyboard.press("Enter");
       await page.waitForFunction(() => location.search.includes("known="));
-      await page.check("#test-ood");
+      await page.check("[name=test][value=ood]");
+      // Nothing of a run that is reset goes into the next one.
+      await page.fill("[name=epochs]", "6");
+      await page.click("#train");
+      await page.waitForFunction(() => globalThis.explorer.runs[3]?.steps.length > 1);
       await page.click("#reset");
       await page.waitForFunction(() => !location.search.includes("medicine"));
       assert.deepEqual(await runsOf(page), []);
+      await page.locator("#train:enabled").waitFor();
+      assert.match((await page.textContent("#status"))!, /^Stopped at step/);
       await page.close();
     });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { encodeConversation, loadOrganism } from "../../lib/mod.ts";
 import { check } from "../../lib/exercise/mod.ts";
-import { checkFunction } from "../../lib/exercise/exercise.ts";
+import { checkOf } from "../../lib/exercise/exercise.ts";
 import { klDivergence } from "../../lib/statistics/divergence.ts";
 import * as solutions from "../../notebooks/solutions/solutions.ts";
 
@@ -303,13 +303,12 @@ Deno.test("check.questionsNeeded() reads numbers out of texts, and near is near 
   assert.match(check.questionsNeeded("many"), /with many it goes from 0.0 to 100.0%/);
 });
 
-Deno.test("checkFunction() gives each call its own input, and says where lists differ", () => {
-  const exercise = {
-    inputs: [[[1, 2, 3]]] as [number[]][],
-    right: (list: number[]) => list.map((x) => -x),
-    mistakes: [],
-  };
-  const told = (mine: (list: number[]) => unknown) => checkFunction(mine as never, exercise);
+Deno.test("checkOf() gives each call its own input, and says where lists differ", () => {
+  const told: (mine: (list: number[]) => unknown) => string = checkOf<[list: number[]], unknown>({
+    inputs: [[[1, 2, 3]]],
+    right: (list) => list.map((x) => -x),
+    mistakes: {},
+  });
   assert.equal(told((list) => list.reverse().reverse().map((x) => -x)), "Right.");
   assert.equal(
     told((list) => list.sort((a, b) => b - a)),
