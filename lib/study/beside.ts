@@ -14,7 +14,6 @@ import { type Settings, SETTINGS_VARIABLE } from "./settings.ts";
  * Shows and saves what `draw` makes of this run's `rows`, if there are any, and below it what it makes of
  * the shipped rows of figures/`path`.csv, unless this run is the one that ships. Titles end with `whose`.
  * @param file what this run's is saved as
- * @returns the rows of this run, or else the shipped ones
  */
 export async function showBeside(
   show: Notebook["show"],
@@ -22,11 +21,10 @@ export async function showBeside(
   rows: readonly Row[],
   draw: (rows: readonly Row[], whose: "" | " (this run)" | " (the shipped study)") => Showable,
   file = basename(path),
-): Promise<readonly Row[]> {
+): Promise<void> {
   const shipped = await published(path);
   if (rows.length > 0 || !shipped) await show(draw(rows, shipped ? " (this run)" : ""), file);
   if (shipped) await show(draw(shipped, " (the shipped study)"));
-  return rows.length > 0 ? rows : shipped ?? [];
 }
 
 /** A sentence where a notebook opened by hand would have to download its model. */
@@ -44,13 +42,15 @@ export interface BesideOptions extends TableOptions {
 /** `showBeside` for one notebook's tables, with a figure of this run's rows or the shipped ones. */
 export function besideShipped({ show }: Pick<Notebook, "show">, name: string) {
   return async (rows: readonly Row[], file: string, { draw, ...options }: BesideOptions) => {
-    const drawn = await showBeside(show, `${name}/${file}`, rows, (rows, whose) => {
+    const path = `${name}/${file}`;
+    await showBeside(show, path, rows, (rows, whose) => {
       const own = whose !== " (the shipped study)";
       return table(rows, {
         ...options,
         caption: `${own ? "" : "Shipped run: "}${options.caption}`,
       });
     });
+    const drawn = rows.length > 0 ? rows : await published(path) ?? [];
     if (draw && drawn.length > 0) await show(draw(drawn), file);
   };
 }
