@@ -1,7 +1,7 @@
 /**
- * A table as HTML for notebooks. A wide one scrolls and keeps its first columns in sight; cells break
- * between a value and its interval only; rows over all models or domains come first, those of single
- * ones fold away. Styles stand in the cells, since viewers take style sheets away.
+ * A table as HTML for notebooks. A wide one scrolls, by keyboard too, and keeps its first columns in
+ * sight; cells break between a value and its interval only; rows over all models or domains come first,
+ * those of single ones fold away. Styles stand in the cells, since viewers take style sheets away.
  */
 import { escapeHtml } from "./_text.ts";
 import { formatCell, headerOf } from "./column.ts";
@@ -71,7 +71,7 @@ function part(
   const unbroken = (text: string) => text.replaceAll(/ (?!\[|\(n)/g, "\u00a0");
   const paper = ' style="background: var(--jp-layout-color0, Canvas)"';
   return [
-    '<div style="overflow-x: auto"><table>',
+    '<div style="overflow-x: auto" tabindex="0"><table>',
     ...(caption ? [`<caption style="text-align: left">${escapeHtml(caption)}</caption>`] : []),
     `<thead>${line("th", columns.map((column) => escapeHtml(headerOf(column))), paper)}</thead>`,
     "<tbody>",
