@@ -13,7 +13,7 @@ export async function showExplorer(
   const query = new URLSearchParams(Object.entries(state).map(([key, value]) => [key, `${value}`]));
   const address = `http://127.0.0.1:${port}/explore.html`;
   const line =
-    "Nothing here? deno task site --serve, in a terminal, serves the page; then reload it.";
+    "Nothing here? deno task site --serve, in a terminal, serves it; then run this cell.";
   await display({
     "text/html":
       `<iframe src="${escapeHtml(`${address}?embed&${query}`)}" sandbox="allow-scripts" ` +
