@@ -4,14 +4,11 @@ import { display } from "./display.ts";
 
 /**
  * Shows the explorer in a sandboxed frame; `deno task site --serve` serves it.
- * @param state settings of the page, as in its address: `{ group: "self", epochs: 5 }`
+ * @param state settings of the page, as in its address: `{ group: "self", epochs: "5" }`
  */
-export async function showExplorer(
-  state: Readonly<Record<string, string | number>> = {},
-  { port = 8000 }: { port?: number } = {},
-): Promise<void> {
-  const query = new URLSearchParams(Object.entries(state).map(([key, value]) => [key, `${value}`]));
-  const address = `http://127.0.0.1:${port}/explore.html`;
+export async function showExplorer(state: Record<string, string> = {}): Promise<void> {
+  const query = new URLSearchParams(state);
+  const address = "http://127.0.0.1:8000/explore.html";
   const line =
     "Nothing here? deno task site --serve, in a terminal, serves it; then run this cell.";
   await display({

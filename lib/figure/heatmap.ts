@@ -43,7 +43,7 @@ export function heatmap(
   const [columns, several] = [unique(marks.map(({ x }) => nameOf(x))), facets.length > 1];
   const size = (several ? 230 : 470) / columns.length / 7; // letters of 12 px that a cell holds
   const written = (item: Mark) => {
-    const lines = formatCell(item.y, yColumn).replace(" [", "\n[").split("\n");
+    const lines = formatCell(item.y, yColumn).split(/ (?=\[)/);
     const fits = lines.every(({ length }) => length <= size);
     return fits ? lines.join("<br>") : formatCell(item.y.value, yColumn);
   };

@@ -4,7 +4,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** The project's folder. */
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /**
  * A folder of the cache: in `SELF_ALIGNING_CACHE`, else in `.cache` of the project; where that can't be

@@ -5,6 +5,7 @@ import { asRow } from "../cell.ts";
 import { escapeXml } from "../figure/_text.ts";
 import { organismFolder } from "../model/files/source.ts";
 import { loadOrganism } from "../organism/folder.ts";
+import { run } from "../platform/native/_command.ts";
 import { ROOT } from "../platform/native/native.ts";
 import { readNotebook } from "../platform/notebook/notebook.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
@@ -27,8 +28,8 @@ const SOURCE = join(ROOT, "lib", "site");
 
 /** Runs Deno. @throws what it said, if it fails */
 async function deno(args: string[], action: string): Promise<void> {
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).output();
-  if (!success) throw new Error(`Cannot ${action}: ${new TextDecoder().decode(stderr).trim()}`);
+  const { ok, output } = await run([Deno.execPath(), ...args], { cwd: ROOT });
+  if (!ok) throw new Error(`Cannot ${action}: ${output.trim()}`);
 }
 
 /** What the page's organism answers before it is trained, six digits; on WebAssembly, as in the page. */

@@ -5,8 +5,15 @@ import type { RunSettings } from "./address.ts";
 import type { RunResult, RunStep } from "./training.ts";
 
 export type ToWorker =
-  /** Fetch the organism from a folder (a whole address) and open it. */
-  | { type: "open"; folder: string; backend?: PageBackend }
+  /** Fetch the model from a folder (a whole address) and open it; `world` and `base` are JSON. */
+  | {
+    type: "open";
+    folder: string;
+    name: string;
+    world: string;
+    base: string;
+    backend?: PageBackend;
+  }
   /** How likely the untrained model finds the options of these. */
   | { type: "ask"; questions: Question[] }
   | { type: "train"; settings: RunSettings; followed: Question[] }

@@ -254,6 +254,7 @@ worker.addEventListener(
 worker.postMessage({
   type: "open",
   folder: folder.href,
+  ...{ name: visit.name, world, base },
   backend: ["wasm", "webgpu"].find((name) => name === opening.get("backend")),
 });
 visit.update({});

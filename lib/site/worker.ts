@@ -4,7 +4,6 @@ import type { FromWorker, ToWorker } from "./messages.ts";
 import { type ModelFiles, readSubject, type Subject } from "./subject.ts";
 import { ask, train } from "./training.ts";
 
-const TEXTS = ["config.json", "world.json", "base.json", "organism.json"];
 const TOKENIZER = ["tokenizer.json", "tokenizer_config.json"];
 
 class Stopped extends Error {}
@@ -15,7 +14,8 @@ let turn: Promise<void> = Promise.resolve();
 
 const tell = (message: FromWorker) => postMessage(message);
 
-async function open({ folder, backend: wanted }: ToWorker & { type: "open" }): Promise<Subject> {
+async function open(message: ToWorker & { type: "open" }): Promise<Subject> {
+  const { folder, name, world, base } = message;
   const fetched = async (name: string) => {
     const response = await fetch(new URL(name, folder));
     if (response.ok) return response;
@@ -24,15 +24,14 @@ async function open({ folder, backend: wanted }: ToWorker & { type: "open" }): P
     );
   };
   const text = async (name: string) => await (await fetched(name)).text();
-  const [weights, [config, world, base, card], tokenizer] = await Promise.all([
+  const [weights, config, tokenizer] = await Promise.all([
     fetched("model.safetensors").then((response) => response.arrayBuffer()),
-    Promise.all(TEXTS.map(text)),
+    text("config.json"),
     Promise.all(TOKENIZER.map(async (name) => [name, await text(name)] as const)),
   ]);
   const files: ModelFiles = { config, weights: new Uint8Array(weights), tokenizer };
-  const { name } = JSON.parse(card) as { name: string };
   const read = () => readSubject(files, { name, world, base: JSON.parse(base) });
-  const { subject, ...how } = await openFastest({ folder, read }, wanted);
+  const { subject, ...how } = await openFastest({ folder, read }, message.backend);
   tell({ type: "opened", parameters: subject.model.parameterCount, ...how });
   return subject;
 }

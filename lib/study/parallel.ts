@@ -45,7 +45,6 @@ async function computeInParallel(
   plans: readonly StudyPlan[],
   { settings, store, onProgress, workers, signal }: ParallelOptions,
 ): Promise<void> {
-  await openBackend();
   const of = workers ?? processesAtOnce();
   const task = { plans, settings, store, of };
   const tasks = Array.from({ length: of }, (_, index): Task => ({ ...task, index }));

@@ -51,8 +51,11 @@ export function planCells(plan: StudyPlan, model: string, domains: readonly stri
   );
 }
 
+/** The domains of an organism's world, the paper's. */
+export const DOMAINS = ["history", "engineering", "jurisprudence", "medicine"];
+
 /** How many cells a plan has, where it names its domains; else as many as four domains have. */
 export function countCells(plan: StudyPlan): number {
-  const domains = plan.domains ?? ["history", "engineering", "jurisprudence", "medicine"];
+  const domains = plan.domains ?? DOMAINS;
   return plan.models.reduce((sum, model) => sum + planCells(plan, model, domains).length, 0);
 }

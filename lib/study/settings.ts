@@ -1,16 +1,15 @@
 /** The settings of a run of the notebooks, which `deno task reproduce` hands over in a variable. */
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import * as v from "valibot";
 import { factDomains } from "../dataset/facts.ts";
 import { answerForms } from "../dataset/questions.ts";
 import type { Asking, Formulation, Normalization } from "../prompt.ts";
-import { cacheFolder } from "../platform/cache.ts";
+import { cacheFolder, ROOT } from "../platform/cache.ts";
 import { suggestion } from "../platform/runtime/nearest.ts";
 import { PRECISIONS } from "../platform/runtime/precision.ts";
 import { isOrganism } from "./labels.ts";
+import { DOMAINS } from "./plan.ts";
 
-const DOMAINS = ["history", "engineering", "jurisprudence", "medicine"];
 const GROUPS = ["har", "inc", "self", "context", "general"];
 const formulations: readonly Formulation[] = ["letters", "hybrid", "cloze"];
 const normalizations: readonly Normalization[] = ["none", "token", "character", "pmi"];
@@ -232,7 +231,7 @@ function checkTogether(values: Partial<Settings>): void {
 /** The full path of a run's figures, or of a file in it. */
 export function outputPath({ output }: Pick<Settings, "output">, ...parts: string[]): string {
   const folder = output.replace(/^\.cache(?=\/|$)/, () => cacheFolder());
-  return resolve(fileURLToPath(new URL("../..", import.meta.url)), folder, ...parts);
+  return resolve(ROOT, folder, ...parts);
 }
 
 /** Whether a run's figures are those that ship with the project. */

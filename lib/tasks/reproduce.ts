@@ -6,6 +6,7 @@ import { clean } from "../figure/_text.ts";
 import { agree } from "../figure/stable.ts";
 import { isOnnx, ONNX } from "../model/files/source.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
+import { isOrganism } from "../study/labels.ts";
 import { SHAPE_VARIABLE } from "../platform/runtime/backend_choice.ts";
 import { exists, readText, writeWhole } from "../platform/runtime/files.ts";
 import { cacheFolder } from "../platform/cache.ts";
@@ -95,8 +96,6 @@ const onRequest: Record<string, { leftOutOn: "organisms" | "others"; why: string
     why: "it pretrains organisms, whatever the model, which takes 4 minutes on 2 cores",
   },
 };
-
-const isOrganism = (model: string) => /^organism(:|$)/.test(model);
 
 /** Of the chosen notebooks those that this run does, and why others are left out. */
 export function notebooksOf(

@@ -1,7 +1,6 @@
 /** Where a model comes from: a folder, a GGUF file, the hub, or the organisms shipped here. */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { cacheFolder } from "../../platform/cache.ts";
+import { cacheFolder, ROOT } from "../../platform/cache.ts";
 import { sha256OfFile, sha256OfText } from "../../platform/runtime/digest.ts";
 import { exists, readText } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
@@ -42,8 +41,7 @@ export interface SourceOptions
   check?: (configuration: ModelConfiguration) => void | Promise<void>;
 }
 
-const root = fileURLToPath(new URL("../../../", import.meta.url));
-const organisms = join(root, "data", "organisms");
+const organisms = join(ROOT, "data", "organisms");
 const CARD = "organism.json";
 
 /** What the sources start with that are ONNX graphs. */

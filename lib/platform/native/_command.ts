@@ -35,6 +35,7 @@ export interface Ran {
 export async function run(
   command: string[],
   { onLine, ...options }: {
+    cwd?: string;
     env?: Record<string, string>;
     signal?: AbortSignal;
     onLine?: (line: string) => void;

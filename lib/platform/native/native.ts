@@ -9,7 +9,7 @@ import { rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { ROOT } from "../cache.ts";
 import { type Stoppable, stoppable } from "../interrupt.ts";
 import { filesBelow } from "./below.ts";
 import { run, toolCommand } from "./_command.ts";
@@ -21,7 +21,7 @@ import { NATIVE_PLATFORMS, TENSORFLOW_VERSION } from "./native_wheels.ts";
 import { seesNvidiaGpu } from "./nvidia.ts";
 import { DENO_COMMAND, INSTALL_COMMAND } from "./pinned.ts";
 
-export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+export { ROOT };
 
 export type NativeState =
   /** `outdated`: the addon lacks what addon.cc adds now; it works, slower on a graphics card. */
