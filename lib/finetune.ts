@@ -12,7 +12,8 @@ import {
   paperFinetuning,
 } from "./model/finetune_settings.ts";
 import { Trainer } from "./model/trainer.ts";
-import type { StepResult } from "./model/trainer_options.ts";
+import type { Batch } from "./model/batch.ts";
+import type { StepResult, TrainerOptions } from "./model/trainer_options.ts";
 
 export interface FinetuneOptions extends Partial<FinetuneSettings>, Stoppable {
   /** Of the data's order. Default 0. */
@@ -63,16 +64,21 @@ const withDefaults = (
   changes: Partial<FinetuneSettings>,
 ): FinetuneSettings => ({ ...defaultFinetuning(model, changes), ...defined(changes) });
 
-/**
- * Trains the model in place, `epochs` times over the examples, in an order that the seed fixes. With
- * `lora` it is an adapter that is trained, the model's own or a new one, which stays on the model.
- * @throws `Interrupted` where it is stopped; the model keeps what the steps up to there changed
- */
-export async function finetune(
+/** All of a training that is fixed before its first step. */
+export interface FinetunePlan extends Omit<FinetuneResult, "losses" | "gradientNorms" | "seconds"> {
+  /** One a step. */
+  batches: Batch[];
+  /** Tokens of the longest conversation. */
+  length: number;
+  trainer: TrainerOptions;
+}
+
+/** @throws if there are no examples or a setting does not fit */
+export function planFinetuning(
   model: LanguageModel,
   examples: readonly Example[],
-  { seed = 0, onStep, signal, ...changes }: FinetuneOptions = {},
-): Promise<FinetuneResult> {
+  { seed = 0, onStep: _, signal: __, ...changes }: FinetuneOptions = {},
+): FinetunePlan {
   const settings = withDefaults(model, changes);
   const { epochs, batchSize, maxTokens } = settings;
   if (examples.length === 0) {
@@ -83,22 +89,12 @@ export async function finetune(
       throw new Error(`Cannot fine-tune: expected ${name} from 1 up; found ${settings[name]}`);
     }
   }
-  const started = performance.now();
   const tokenizer = model.requireTokenizer();
   const encoded = examples.map(({ messages }) =>
     encodeConversation(messages, { tokenizer, format: model.format, maxTokens })
   );
-  const length = encoded.reduce((most, { ids }) => Math.max(most, ids.length), 0);
-  const tokens = length * Math.min(batchSize, encoded.length);
-  checkTrainingRoom(model, { ...settings, tokens, length }, { action: `fine-tune ${model.name}` });
   const perEpoch = Math.ceil(encoded.length / batchSize);
   const steps = perEpoch * epochs;
-  const trainer = new Trainer(model, {
-    ...settings,
-    lora: settings.lora && { seed, ...settings.lora },
-    totalSteps: steps,
-    warmupSteps: Math.ceil(settings.warmupRatio * steps),
-  });
   const batches = Array.from({ length: epochs }, (_, epoch) => {
     const order = new Random(seed).fork(`order/${epoch}`).shuffle(encoded);
     return Array.from(
@@ -106,6 +102,50 @@ export async function finetune(
       (_, i) => toBatch(order.slice(i * batchSize, (i + 1) * batchSize)),
     );
   }).flat();
+  const count = (of: (row: EncodedConversation) => number) =>
+    epochs * encoded.reduce((sum, row) => sum + of(row), 0);
+  return {
+    settings,
+    seed,
+    examples: examples.length,
+    steps,
+    batches,
+    length: encoded.reduce((most, { ids }) => Math.max(most, ids.length), 0),
+    trainer: {
+      ...settings,
+      lora: settings.lora && { seed, ...settings.lora },
+      totalSteps: steps,
+      warmupSteps: Math.ceil(settings.warmupRatio * steps),
+    },
+    tokens: count(({ ids }) => ids.length),
+    supervisedTokens: count(({ labels }) => labels.filter((label) => label >= 0).length),
+  };
+}
+
+/** What came of a plan's steps. */
+export function finetuneResult(
+  { batches: _, length: __, trainer: ___, ...plan }: FinetunePlan,
+  measured: Pick<FinetuneResult, "losses" | "gradientNorms" | "seconds">,
+): FinetuneResult {
+  return { ...plan, ...measured };
+}
+
+/**
+ * Trains the model in place, `epochs` times over the examples, in an order that the seed fixes. With
+ * `lora` it is an adapter that is trained, the model's own or a new one, which stays on the model.
+ * @throws `Interrupted` where it is stopped; the model keeps what the steps up to there changed
+ */
+export async function finetune(
+  model: LanguageModel,
+  examples: readonly Example[],
+  options: FinetuneOptions = {},
+): Promise<FinetuneResult> {
+  const started = performance.now();
+  const plan = planFinetuning(model, examples, options);
+  const { settings, batches, length, steps } = plan, { onStep, signal } = options;
+  const tokens = length * Math.min(settings.batchSize, examples.length);
+  checkTrainingRoom(model, { ...settings, tokens, length }, { action: `fine-tune ${model.name}` });
+  const trainer = new Trainer(model, plan.trainer);
   trainer.reserve(batches);
   if (trainer.options.lora !== undefined) settings.lora = trainer.options.lora;
   const losses: number[] = [], gradientNorms: number[] = [];
@@ -126,19 +166,8 @@ export async function finetune(
   } finally {
     trainer.dispose();
   }
-  const count = (of: (row: EncodedConversation) => number) =>
-    epochs * encoded.reduce((sum, row) => sum + of(row), 0);
-  return {
-    settings,
-    seed,
-    examples: examples.length,
-    steps,
-    losses,
-    gradientNorms,
-    tokens: count(({ ids }) => ids.length),
-    supervisedTokens: count(({ labels }) => labels.filter((label) => label >= 0).length),
-    seconds: (performance.now() - started) / 1000,
-  };
+  const seconds = (performance.now() - started) / 1000;
+  return finetuneResult(plan, { losses, gradientNorms, seconds });
 }
 
 const toBatch = (rows: EncodedConversation[]) => ({

@@ -8,7 +8,7 @@ import { firstMoment, secondMoment, type TrainerOptions } from "./trainer_option
 
 /** A batch's loss in nats: ids [B, T], positions, labels and weights [N] -> scalar. */
 export function batchLoss(
-  model: TensorModel,
+  model: Pick<TensorModel, "forward" | "parameters" | "config">,
   [ids, positions, labels, weights]: tf.Tensor[],
   options: ForwardOptions = {},
 ): tf.Scalar {
@@ -23,7 +23,7 @@ export function batchLoss(
 
 /** Loss and gradients of a batch's tensors, in the order of the trained tensors. */
 export function gradientsOf(
-  model: TensorModel,
+  model: Parameters<typeof batchLoss>[0] & Pick<TensorModel, "trained">,
   batch: tf.Tensor[],
   options: ForwardOptions = {},
 ): { loss: tf.Scalar; gradients: tf.Tensor[] } {
@@ -46,7 +46,7 @@ export function stepRates(
  * tensors and their moments by AdamW (torch.optim.AdamW); `norm` is of all gradients together.
  */
 export function update(
-  model: TensorModel,
+  model: Pick<TensorModel, "trained" | "state">,
   gradients: tf.Tensor[],
   { norm, rates, decayed, ...options }:
     & { norm: tf.Scalar; rates: tf.Tensor1D; decayed: boolean[] }

@@ -17,8 +17,11 @@ import type { LanguageModel } from "./language_model.ts";
 import { dropLora, trainableLora } from "./lora.ts";
 import { checkTrainingRoom, roomChecker } from "./room.ts";
 import {
+  decayedOf,
   firstMoment,
-  scheduleFactor,
+  learningRateAt,
+  type ResolvedOptions,
+  resolveOptions,
   secondMoment,
   type StepResult,
   type TrainerOptions,
@@ -51,13 +54,9 @@ export async function lossAndGradients(
   };
 }
 
-type Optional = "clipNorm" | "factor" | "decays" | "lora";
-
 /** AdamW over all of a model's parameters, or over its adapter's. One trainer at a time trains a model. */
 export class Trainer {
-  readonly options:
-    & Required<Omit<TrainerOptions, Optional>>
-    & Pick<TrainerOptions, Optional>;
+  readonly options: ResolvedOptions;
   steps = 0;
   readonly #batching: Batching;
   readonly #checkRoom: (batch: Batch) => void;
@@ -65,23 +64,7 @@ export class Trainer {
 
   /** @throws if an option does not fit, or the model has an adapter that `lora` does not ask for */
   constructor(readonly model: LanguageModel, options: TrainerOptions) {
-    this.options = {
-      warmupSteps: 0,
-      schedule: "cosine",
-      weightDecay: 0,
-      beta1: 0.9,
-      beta2: 0.999,
-      epsilon: 1e-8,
-      embeddingScale: 1,
-      batchTokens: 8192,
-      gradientCheckpointing: "nothing",
-      ...options,
-    };
-    for (const name of ["learningRate", "totalSteps", "warmupSteps", "weightDecay"] as const) {
-      if (!(this.options[name] >= 0)) {
-        throw new Error(`Cannot train: expected ${name} >= 0; found ${this.options[name]}`);
-      }
-    }
+    this.options = resolveOptions(options);
     const { attentionDropout = 0 } = model.config;
     if (attentionDropout > 0) {
       throw new Error(
@@ -129,8 +112,7 @@ export class Trainer {
       );
     }
     checkBatch(batch, this.model.config.vocabularySize);
-    const learningRate = this.options.learningRate *
-      (this.options.factor?.(this.steps) ?? scheduleFactor(this.steps, this.options));
+    const learningRate = learningRateAt(this.steps, this.options);
     const rates = stepRates(learningRate, this.steps + 1, this.options);
     this.#checkRoom(batch);
     const parts = this.#batching.split(batch);
@@ -273,9 +255,8 @@ export class Trainer {
 
   /** A function compiled once for the options whose numbers are fixed in its graph. */
   #compiled(kind: string, run: (decayed: boolean[]) => TensorFunction): TensorFunction {
-    const { clipNorm, weightDecay, beta1, beta2, epsilon, decays } = this.options;
-    const decayed = [...this.model.trained.keys()]
-      .map((name) => weightDecay > 0 && (decays?.(name) ?? true));
+    const { clipNorm, weightDecay, beta1, beta2, epsilon } = this.options;
+    const decayed = decayedOf(this.model.trained.keys(), this.options);
     const fixed = [clipNorm, weightDecay, this.#forwardOptions, beta1, beta2, epsilon, decayed];
     return this.model.compiled(JSON.stringify([kind, fixed]), () => run(decayed));
   }

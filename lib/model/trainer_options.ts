@@ -29,6 +29,44 @@ export interface TrainerOptions extends Pick<ForwardOptions, "embeddingScale"> {
   factor?: (step: number) => number;
 }
 
+type Optional = "clipNorm" | "factor" | "decays" | "lora";
+
+export type ResolvedOptions =
+  & Required<Omit<TrainerOptions, Optional>>
+  & Pick<TrainerOptions, Optional>;
+
+/** Options with the defaults. @throws if a number does not fit */
+export function resolveOptions(options: TrainerOptions): ResolvedOptions {
+  const resolved: ResolvedOptions = {
+    warmupSteps: 0,
+    schedule: "cosine",
+    weightDecay: 0,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    embeddingScale: 1,
+    batchTokens: 8192,
+    gradientCheckpointing: "nothing",
+    ...options,
+  };
+  for (const name of ["learningRate", "totalSteps", "warmupSteps", "weightDecay"] as const) {
+    if (!(resolved[name] >= 0)) {
+      throw new Error(`Cannot train: expected ${name} >= 0; found ${resolved[name]}`);
+    }
+  }
+  return resolved;
+}
+
+/** The learning rate of a step, counted from 0. */
+export const learningRateAt = (step: number, options: ResolvedOptions): number =>
+  options.learningRate * (options.factor?.(step) ?? scheduleFactor(step, options));
+
+/** Which of the tensors decay. */
+export const decayedOf = (
+  names: Iterable<string>,
+  { weightDecay, decays }: ResolvedOptions,
+): boolean[] => [...names].map((name) => weightDecay > 0 && (decays?.(name) ?? true));
+
 export interface StepResult {
   /** Mean cross-entropy over the supervised tokens, in nats, before the step. */
   loss: number;

@@ -124,6 +124,15 @@ hold(
   (x) => tf.gather(x, tf.tensor2d([[1, 0], [2, 2]], [2, 2], "int32"), 1, 1),
   f(2, 3, 2),
 );
+/** Indices of a computed tensor, from 0 to below `n`. */
+const below = (n: number, x: tf.Tensor) => {
+  const [first, last] = [0, n - 1].map((value) => tf.scalar(value, "int32"));
+  return tf.minimum(last, tf.maximum(first, x)) as tf.Tensor1D;
+};
+hold("GatherV2", (x, j) => tf.gather(x, below(3, j)), f(3, 2), i(4));
+hold("GatherV2", (x, j) => tf.gather(x, below(3, j), 1), f(2, 3), i(4));
+hold("GatherV2", (x, j) => tf.gather(x, below(3, j), 1, 1), f(2, 3), i(2, 4));
+hold("UnsortedSegmentSum", (x, j) => tf.unsortedSegmentSum(x, below(4, j), 4), f(3, 2), i(3));
 hold("UnsortedSegmentSum", (x) => tf.unsortedSegmentSum(x, ids(1, 0, 1), 4), f(3, 2));
 hold("UnsortedSegmentSum", (x) => tf.grad((x) => tf.sum(tf.gather(x, ids(1, 1))))(x), f(3, 2));
 
@@ -172,6 +181,53 @@ for (const [operation, held] of Map.groupBy(cases, (one) => one.operation)) {
           assert.equal(off, -1, `${what}: found ${ours[off]}, expected ${theirs[off]}`);
         }
         tf.dispose([...tensors, ...expected, ...found]);
+      }
+      session.dispose();
+    },
+  });
+}
+
+/** Which of `n` inputs are stacked: every choice of at least one. */
+const choices = (n: number) =>
+  Array.from(
+    { length: 2 ** n - 1 },
+    (_, k) => Array.from({ length: n }, (_, i) => (k + 1 >> i) % 2 === 1),
+  );
+
+const MEMBERS = 3;
+
+for (const [operation, held] of Map.groupBy(cases, (one) => one.operation)) {
+  Deno.test({
+    name: `compile() gives ${operation} of members at once the values of each`,
+    ignore: !native.ready,
+    fn() {
+      const session = new Session(MEMBERS);
+      const random = new Random(operation);
+      for (const { inputs, run } of held) {
+        for (const stacked of choices(inputs.length)) {
+          const what = `${run} of ${inputs.map((one, i) => `${one.shape}${stacked[i] ? "*" : ""}`)}`;
+          const list = (...tensors: tf.Tensor[]) => [run(...tensors)].flat();
+          const members = inputs.map((one, i) =>
+            Array.from({ length: stacked[i] ? MEMBERS : 1 }, () => values(one, random))
+          );
+          const tensors = members.map((own, i) => stacked[i] ? tf.stack(own) : own[0]);
+          const graph = session.add(list, inputs.map((one, i) => ({ ...one, stacked: stacked[i] })));
+          const found = session.call(graph, tensors);
+          for (let member = 0; member < MEMBERS; member++) {
+            const expected = list(...members.map((own) => own[member] ?? own[0]));
+            for (const [k, tensor] of expected.entries()) {
+              const whole = found[k].shape.length > tensor.shape.length;
+              const own = whole ? tf.gather(found[k], member) : found[k];
+              assert.deepEqual([own.shape, own.dtype], [tensor.shape, tensor.dtype], what);
+              const [ours, theirs] = [own.dataSync(), tensor.dataSync()];
+              const off = ours.findIndex((x, j) =>
+                !(Object.is(x, theirs[j]) || Math.abs(x - theirs[j]) <= 1e-6 * Math.abs(theirs[j]))
+              );
+              assert.equal(off, -1, `${what}, ${member}: ${ours[off]}, expected ${theirs[off]}`);
+            }
+          }
+          tf.dispose([members.flat(), tensors, found]);
+        }
       }
       session.dispose();
     },

@@ -11,16 +11,19 @@ import * as tf from "@tensorflow/tfjs";
 import { isNative } from "./backend.ts";
 import type { Graph, GraphSession, Specification, TensorFunction } from "./graph.ts";
 
-let makeSession: (() => GraphSession) | undefined;
+let makeSession: ((members?: number) => GraphSession) | undefined;
 
 /** Called by session.ts, which needs TensorFlow's library: what computes runs without it too. */
-export function attachSessions(make: () => GraphSession): void {
+export function attachSessions(make: (members?: number) => GraphSession): void {
   makeSession = make;
 }
 
-/** A session on the native backend, whose opening loads session.ts; undefined on other backends. */
-export function newSession(): GraphSession | undefined {
-  return isNative() ? makeSession?.() : undefined;
+/**
+ * A session on the native backend, whose opening loads session.ts; undefined on other backends.
+ * @param members so many run at once; see `Session`
+ */
+export function newSession(members?: number): GraphSession | undefined {
+  return isNative() ? makeSession?.(members) : undefined;
 }
 
 /**

@@ -6,6 +6,8 @@ import type { Attribute } from "./backend.ts";
 export interface Specification {
   shape: number[];
   dtype: "float32" | "int32" | "bool";
+  /** Whether each member has its own, all given as [M, ...shape]. Default: false. */
+  stacked?: boolean;
 }
 
 /** Returns one tensor or more. */
@@ -26,7 +28,8 @@ export interface Graph {
 
 /** Runs graphs over variables that it holds; see `Session`. */
 export interface GraphSession {
-  bind(name: string, variable: tf.Variable): void;
+  /** @param member of one member's shape, in a session of members: what their function sees */
+  bind(name: string, variable: tf.Variable, member?: tf.Variable): void;
   free(names: readonly string[]): void;
   add(run: TensorFunction, inputs: Specification[]): Graph;
   call(graph: Graph, inputs: tf.Tensor[]): tf.Tensor[];

@@ -16,10 +16,13 @@ interface Recorded {
 }
 
 export class Session implements GraphSession {
-  constructor() {
+  /** @param members so many run at once; see `bind`. Default: a function alone */
+  constructor(readonly members?: number) {
     registerTraceableKernels();
   }
 
+  /** What a function of members sees, of one member's shape. */
+  readonly #faces = new Map<string, tf.Variable>();
   readonly #store = new VariableStore();
   readonly #graphs = new Map<Graph, Recorded>();
   #count = 0;
@@ -29,10 +32,11 @@ export class Session implements GraphSession {
     return this.#store.variables;
   }
 
-  /** See `VariableStore`, which holds the variables. */
-  bind(name: string, variable: tf.Variable): void {
+  /** See `VariableStore`, which holds the variables; those of members are stacked [M, ...shape]. */
+  bind(name: string, variable: tf.Variable, member = variable): void {
     this.#refuseDisposed("bind a variable");
     this.#store.bind(name, variable);
+    this.#faces.set(name, member);
   }
 
   free(names: readonly string[]): void {
@@ -45,7 +49,7 @@ export class Session implements GraphSession {
    */
   add(run: TensorFunction, inputs: Specification[]): Graph {
     this.#refuseDisposed("compile a function");
-    const graph = Trace.record(`graph${this.#count}`, run, { inputs, variables: this.variables });
+    const graph = this.#record(`graph${this.#count}`, run, inputs);
     if (isReader(graph)) {
       const session = loadGraph(readerNodes(graph, this.variables));
       this.#graphs.set(graph, { run, inputs, session });
@@ -95,6 +99,17 @@ export class Session implements GraphSession {
     return runGraph(session, { ids, inputs: [...names, ...reads.values()], outputs });
   }
 
+  #record(
+    prefix: string,
+    run: TensorFunction,
+    inputs: Specification[],
+    onNode?: TraceOptions["onNode"],
+  ): Graph {
+    const faces = [...this.variables].map(([name]) => [name, this.#faces.get(name)!] as const);
+    const { members } = this;
+    return Trace.record(prefix, run, { inputs, members, variables: new Map(faces), onNode });
+  }
+
   #refuseDisposed(action: string): void {
     if (!this.#disposed) return;
     throw new Error(`Cannot ${action}: the session was disposed; make another`);
@@ -126,13 +141,13 @@ export class Session implements GraphSession {
       if (name === node) found = place();
     };
     try {
-      Trace.record(graph.name, run, { inputs, variables: this.variables, onNode });
+      this.#record(graph.name, run, inputs, onNode);
     } catch { /* the place is a help only */ }
     return found;
   }
 }
 
-attachSessions(() => new Session());
+attachSessions((members) => new Session(members));
 
 /**
  * Whether a graph gets a session of its own, which is fed the variables: no copy where they lie in the

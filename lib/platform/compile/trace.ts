@@ -11,13 +11,17 @@ import type { Attribute, Handle, NodeBackend } from "./backend.ts";
 import { dataTypes, nodeBackend, typed } from "./backend.ts";
 import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
 import { HeldVariables } from "./held.ts";
+import { addForMembers, MemberNodes, type Operand } from "./members.ts";
 import { NodeList } from "./nodes.ts";
 import { caller } from "./place.ts";
-import { inferShapes } from "./shapes.ts";
+import { inferShapes, type Shaped } from "./shapes.ts";
 
 export interface TraceOptions {
   inputs: Specification[];
+  /** Of one member's shape, where there are members. */
   variables: ReadonlyMap<string, tf.Variable>;
+  /** So many members of the function run at once, their variables stacked [M, ...shape]. Default: it alone. */
+  members?: number;
   /** Told where the function asked for each node, such as ` at file:///model.ts:12:34`. */
   onNode?: (node: GraphNode, place: () => string) => void;
 }
@@ -31,6 +35,8 @@ const MATMUL: Record<string, string> = { adj_x: "transpose_a", adj_y: "transpose
 interface Output {
   name: string;
   constant?: tf.TypedArray;
+  /** Whether it holds all members' values, [M, ...shape]. */
+  stacked?: boolean;
 }
 
 export class Trace implements ActiveTrace {
@@ -43,11 +49,13 @@ export class Trace implements ActiveTrace {
   readonly #byDataId = new WeakMap<object, string>();
   readonly #held = new HeldVariables();
   readonly #changed = new Map<string, string>();
+  readonly #members?: MemberNodes;
   #guard: string | undefined;
 
-  private constructor(readonly prefix: string, { variables, onNode }: TraceOptions) {
+  private constructor(readonly prefix: string, { variables, members, onNode }: TraceOptions) {
     this.#variables = variables;
     this.#nodes = new NodeList(prefix, (node) => onNode?.(node, caller));
+    if (members !== undefined) this.#members = new MemberNodes(this.#nodes, members);
     for (const [name, variable] of variables) {
       this.#names.set(variable, name);
       this.#byDataId.set(variable.dataId, name);
@@ -80,18 +88,20 @@ export class Trace implements ActiveTrace {
   }
 
   #record(run: TensorFunction, specifications: Specification[]): Graph {
-    const inputs = specifications.map(({ shape, dtype }) => {
+    const inputs = specifications.map(({ shape, dtype, stacked = false }) => {
+      const value = stacked ? [this.#members!.members, ...shape] : shape;
       const name = this.#nodes.add("Placeholder", [], [
         typed("dtype", dtype),
-        { name: "shape", type: this.#backend.binding.TF_ATTR_SHAPE, value: shape },
+        { name: "shape", type: this.#backend.binding.TF_ATTR_SHAPE, value },
       ]);
-      return { name, tensor: this.#symbol(`${name}:0`, { shape, dtype: dataTypes[dtype] }) };
+      const one = { shape, dtype: dataTypes[dtype] };
+      return { name, tensor: this.#symbol(`${name}:0`, one, stacked) };
     });
     const results = run(...inputs.map(({ tensor }) => tensor));
     // All are read before any is written: one variable may be assigned another's value.
     const assigned = [...this.#variables]
       .filter(([name, variable]) => this.#byDataId.get(variable.dataId) !== name)
-      .map(([name, variable]) => ({ name, variable, value: this.#output(variable).name }));
+      .map(([name, variable]) => ({ name, variable, value: this.#valueOf(variable) }));
     const values = results.map((tensor) => ({ tensor, value: this.#output(tensor).name }));
     for (const { name, variable, value } of assigned) {
       const sources = [`${handleName(name)}:0`, value, ...this.#before([name])];
@@ -140,10 +150,21 @@ export class Trace implements ActiveTrace {
   }
 
   /** A tensor that stands for a node's output. */
-  #symbol(name: string, { shape, dtype }: { shape: number[]; dtype: number }): tf.Tensor {
+  #symbol(name: string, { shape, dtype }: Shaped, stacked = false): tf.Tensor {
     const tensor = this.#backend.createOutputTensor({ id: -1, shape, dtype } satisfies Handle);
-    this.#outputs.set(tensor.dataId, { name });
+    this.#outputs.set(tensor.dataId, { name, stacked });
     return tensor;
+  }
+
+  /** An operand, as the rules for members take it. */
+  #operand(tensor: tf.TensorInfo): Operand {
+    const { name, stacked = false } = this.#output(tensor);
+    return { name, stacked, shape: tensor.shape, dtype: dataTypes[tensor.dtype] };
+  }
+
+  /** The node of a variable's new value: of all members, where there are such. */
+  #valueOf(tensor: tf.TensorInfo): string {
+    return this.#members?.stacked(this.#operand(tensor)) ?? this.#output(tensor).name;
   }
 
   #operation(
@@ -154,25 +175,32 @@ export class Trace implements ActiveTrace {
   ): tf.Tensor[] {
     const sources = inputs.map((input) => this.#output(input));
     const shaped = inputs.map(({ shape, dtype }) => ({ shape, dtype: dataTypes[dtype] }));
+    const constant = (index: number) => {
+      const value = sources[index].constant;
+      if (value === undefined) {
+        throw new Error(
+          `Cannot record ${name}: expected its input ${index} to be a constant; ` +
+            `found a computed tensor${caller()}; give it as a number or an array`,
+        );
+      }
+      return value;
+    };
     const shapes = inferShapes({
       name,
       attributes: new Map(attributes.map((attribute) => [attribute.name, attribute.value])),
       inputs: shaped,
       outputs,
-      constant: (index) => {
-        const value = sources[index].constant;
-        if (value === undefined) {
-          throw new Error(
-            `Cannot record ${name}: expected its input ${index} to be a constant; ` +
-              `found a computed tensor${caller()}; give it as a number or an array`,
-          );
-        }
-        return value;
-      },
+      constant,
     });
     // tfjs casts floats to floats in every mean.
     if (name === "Cast" && shaped[0].dtype === shapes[0].dtype) {
-      return [this.#symbol(sources[0].name, shapes[0])];
+      return [this.#symbol(sources[0].name, shapes[0], sources[0].stacked)];
+    }
+    if (sources.some(({ stacked }) => stacked)) {
+      const operands = inputs.map((input) => this.#operand(input));
+      const operation = { name, attributes, inputs: operands, outputs: shapes, constant };
+      const nodes = addForMembers(operation, this.#members!);
+      return shapes.map((shape, i) => this.#symbol(nodes[i], shape, true));
     }
     // A product of two matrices as MatMul, which TensorFlow's optimizer knows how to fuse.
     const isMatMul = name === "BatchMatMulV2" && shaped.every(({ shape }) => shape.length === 2);
@@ -189,7 +217,9 @@ export class Trace implements ActiveTrace {
     const known = this.#outputs.get(tensor.dataId);
     if (known !== undefined) return known;
     const variable = this.#byDataId.get(tensor.dataId);
-    if (variable !== undefined) return { name: this.#readVariable(variable) };
+    if (variable !== undefined) {
+      return { name: this.#readVariable(variable), stacked: this.#members !== undefined };
+    }
     const foreign = this.#held.nameOf(tensor.dataId);
     if (foreign !== undefined) {
       throw new Error(
@@ -231,7 +261,7 @@ export class Trace implements ActiveTrace {
 
   /**
    * Records an operation that changes variables in place (such as ResourceApplyAdam); `changed` are those
-   * behind its first inputs.
+   * behind its first inputs. Of members, the last input may be each one's own; the others are shared.
    */
   changeInPlace(
     operation: string,
@@ -245,7 +275,10 @@ export class Trace implements ActiveTrace {
           `before; found ${name ?? variable.name}${caller()}; bind it, or change it in one way`,
       );
     });
-    const values = inputs.map((input) => this.#output(input).name);
+    const values = inputs.map((input, i) => {
+      if (i === inputs.length - 1) return this.#valueOf(input);
+      return this.#shared(input, `Cannot record ${operation}`);
+    });
     const node = this.#nodes.add(operation, [
       ...names.map((name) => `${handleName(name)}:0`),
       ...values,
@@ -260,7 +293,18 @@ export class Trace implements ActiveTrace {
     const node = this.#output(after).name.split(":")[0];
     const inputs = [this.#output(tensor).name, `^${node}`];
     const name = this.#nodes.add("Identity", inputs, [typed("T", tensor.dtype)]);
-    return this.#symbol(`${name}:0`, { shape: tensor.shape, dtype: dataTypes[tensor.dtype] });
+    const { stacked, ...one } = this.#operand(tensor);
+    return this.#symbol(`${name}:0`, one, stacked);
+  }
+
+  /** The node of a value that all members share. @throws where each has its own */
+  #shared(tensor: tf.Tensor, action: string): string {
+    const { name, stacked } = this.#output(tensor);
+    if (!stacked) return name;
+    throw new Error(
+      `${action} for ${this.#members!.members} members at once: expected one value for all of ` +
+        `them; found each one's own${caller()}; give it as an input that they share`,
+    );
   }
 
   /**
@@ -268,7 +312,7 @@ export class Trace implements ActiveTrace {
    * TensorFlow's Switch leaves what waits for its untaken side undone; Merge goes on after either.
    */
   guard(condition: tf.Scalar, change: () => void): void {
-    const flag = this.#output(condition).name;
+    const flag = this.#shared(condition, "Cannot change under a condition");
     const type = typed("T", condition.dtype);
     const way = this.#nodes.add("Switch", [flag, flag], [type]);
     this.#guard = this.#nodes.add("Identity", [`${way}:1`], [type]);
