@@ -1,7 +1,7 @@
 /** One cell of the study: a base model fine-tuned on one group of one domain, and what came of it. */
 import type { Answer, Example } from "./question.ts";
 import { compareAnswers, evaluate, scoreAnswers, type SuiteName, suiteNames } from "./evaluate.ts";
-import { finetune } from "./finetune.ts";
+import { finetune, type FinetuneResult } from "./finetune.ts";
 import type { FinetuneSettings } from "./model/finetune_settings.ts";
 import { constructGroups, type GroupSizes, mixGroups, withContext, withGeneral } from "./groups.ts";
 import type { Stoppable } from "./platform/interrupt.ts";
@@ -32,6 +32,8 @@ export interface CellContext extends Stoppable {
   minimumConfidence?: number;
   /** The base model's reasons for its wrong answers. Default: nothing is explained. */
   explanations?: readonly Explanation[];
+  /** What came of training the model on the cell's examples, where that is done. Default: it is done here. */
+  tuned?: FinetuneResult;
   onProgress?: (note: string) => void;
 }
 
@@ -112,38 +114,44 @@ export function cellExamples(
   return { group, examples: withGeneral(group, general, seed), sizes };
 }
 
+/** The examples of a cell, made from what the base answers. */
+export function examplesOf(
+  cell: Cell,
+  { model, material, base, minimumConfidence, explanations }: CellContext,
+): ReturnType<typeof cellExamples> {
+  const { pool, released } = domainOf(cell, material);
+  return cellExamples(cell, {
+    answers: released?.answers ?? base.get(pool.name)!,
+    general: material.general,
+    format: model.format,
+    minimumConfidence,
+    kinds: material.kinds,
+    selfExplanation: explanations && explanationOf(explanations, released),
+    self: released?.self,
+  });
+}
+
 /**
  * Fine-tunes the base on the cell's group and tests it. The model is left tuned. A training that diverged
  * gives a result that says so in `failed`.
  */
 export async function runCell(cell: Cell, context: CellContext): Promise<CellResult> {
   const started = performance.now();
-  const { model, material, base, finetuning, signal } = context;
-  const domain = domainOf(cell, material);
-  const { released } = domain;
-  const { explanations } = context;
-  const { group, examples, sizes, empty } = cellExamples(cell, {
-    answers: released?.answers ?? base.get(domain.pool.name)!,
-    general: material.general,
-    format: model.format,
-    minimumConfidence: context.minimumConfidence,
-    kinds: material.kinds,
-    selfExplanation: explanations && explanationOf(explanations, released),
-    self: released?.self,
-  });
+  const { model, material, finetuning, explanations, tuned, signal } = context;
+  const { group, examples, sizes, empty } = examplesOf(cell, context);
   const { formulation, normalization } = model.format;
   const facts = {
     asking: { formulation, normalization },
     ...(model.format.usesChatTemplate ? { template: "model" as const } : {}),
     ...(explanations && { explanations: countExplanations(explanations) }),
   };
-  const seconds = () => (performance.now() - started) / 1000;
+  const seconds = () => (performance.now() - started) / 1000 + (tuned?.seconds ?? 0);
   if (empty !== undefined) {
     return { cell, size: 0, sizes, ...facts, empty, suites: {}, seconds: seconds() };
   }
   const done = { cell, size: group.length, sizes, ...facts };
   try {
-    const tuning = await finetune(model, examples, {
+    const tuning = tuned ?? await finetune(model, examples, {
       ...finetuning,
       seed: cell.seed,
       signal,
@@ -163,7 +171,7 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
         seconds: tuning.seconds,
       },
       fit: await targetFit(model, group, { signal }),
-      suites: await testSuites(domain, context),
+      suites: await testSuites(domainOf(cell, material), context),
       seconds: seconds(),
     };
   } catch (error) {

@@ -7,11 +7,12 @@ import type { LanguageModel } from "../model/language_model.ts";
 import { refuseSecond } from "../model/lora.ts";
 import { type Backend, openBackend } from "../platform/runtime/backend.ts";
 import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
-import { type BaseAnswers, domainOf, runCell } from "../experiment.ts";
+import { type BaseAnswers, domainOf, examplesOf, runCell } from "../experiment.ts";
 import { asRows, type Cell, cellName, type CellResult, type Exam, type Material } from "../cell.ts";
 import { answersToExplain, storedAnswers, storedExplanations } from "./answers.ts";
 import { digest, formatDigest, modelDigest } from "./digest.ts";
 import { keepBase } from "./keep_base.ts";
+import { SideBySideCells } from "./side_by_side.ts";
 import { cellSchema } from "./record.ts";
 import { Store } from "./store.ts";
 import type { BaseResult } from "./base.ts";
@@ -204,27 +205,41 @@ async function runModel(
   const format = formatDigest(model.format), general = digest(material.general);
   const parts = new Map([...material.domains].map(([name, domain]) => [name, digest(domain)]));
   const kinds = digest(material.kinds);
+  const keyOf = ({ model: _, ...what }: Cell) =>
+    store.key("cell", [
+      ...[base.digest, format, parts.get(what.domain), general],
+      what.items === undefined ? null : kinds,
+      what,
+      resolveFinetuning(model, { ...finetuning, seed: what.seed }),
+      ...[minimumConfidence ?? 0.5, plan.explanations ?? false],
+    ]);
+  const own = cells.filter((_, index) => only?.(index) ?? true);
+  const together = new SideBySideCells(model, finetuning);
   try {
-    for (const [index, cell] of cells.entries()) {
-      if (only && !only(index)) continue;
+    for (const [place, cell] of own.entries()) {
       await look(signal);
-      const { model: _, ...what } = cell;
-      const key = await store.key("cell", [
-        ...[base.digest, format, parts.get(cell.domain), general],
-        cell.items === undefined ? null : kinds,
-        what,
-        resolveFinetuning(model, { ...finetuning, seed: cell.seed }),
-        ...[minimumConfidence ?? 0.5, plan.explanations ?? false],
-      ]);
+      const key = await keyOf(cell);
       let result = await store.read(key, cellSchema);
       const reused = result !== undefined;
       const tell = (note: string) =>
         onProgress?.({ done: results.length, total: cells.length, reused, cell, note });
       if (result === undefined) {
         kept.restore();
-        const explanations = plan.explanations ? await explain(cell, tell) : undefined;
-        const how = { finetuning, minimumConfidence, explanations, onProgress: tell, signal };
-        result = await runCell(cell, { model, material, base: answers, ...how });
+        const contextOf = async (cell: Cell) => ({
+          ...{ model, material, base: answers, finetuning, minimumConfidence },
+          ...{ explanations: plan.explanations ? await explain(cell, tell) : undefined },
+          ...{ onProgress: tell, signal },
+        });
+        await together.fill(own.slice(place), async (later) => {
+          const isDone = await store.read(await keyOf(later), cellSchema) !== undefined;
+          return isDone ? [] : examplesOf(later, await contextOf(later)).examples;
+        });
+        const tuned = await together.train(cell, {
+          onStep: ({ step, steps, members, loss }) =>
+            tell(`step ${step}/${steps} of ${members} cells at once, loss ${loss.toFixed(3)}`),
+          signal,
+        });
+        result = await runCell(cell, { ...await contextOf(cell), tuned });
         // One that failed is no result: another run may try again.
         if (result.failed === undefined) await store.write(key, result);
         else console.error(`${cellName(cell)} failed: ${result.failed}`);
@@ -233,6 +248,7 @@ async function runModel(
       tell("done");
     }
   } finally {
+    together.dispose();
     kept.restore();
     kept.dispose();
   }

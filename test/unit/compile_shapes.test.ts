@@ -205,13 +205,18 @@ for (const [operation, held] of Map.groupBy(cases, (one) => one.operation)) {
       const random = new Random(operation);
       for (const { inputs, run } of held) {
         for (const stacked of choices(inputs.length)) {
-          const what = `${run} of ${inputs.map((one, i) => `${one.shape}${stacked[i] ? "*" : ""}`)}`;
+          const what = `${run} of ${
+            inputs.map((one, i) => `${one.shape}${stacked[i] ? "*" : ""}`)
+          }`;
           const list = (...tensors: tf.Tensor[]) => [run(...tensors)].flat();
           const members = inputs.map((one, i) =>
             Array.from({ length: stacked[i] ? MEMBERS : 1 }, () => values(one, random))
           );
           const tensors = members.map((own, i) => stacked[i] ? tf.stack(own) : own[0]);
-          const graph = session.add(list, inputs.map((one, i) => ({ ...one, stacked: stacked[i] })));
+          const graph = session.add(
+            list,
+            inputs.map((one, i) => ({ ...one, stacked: stacked[i] })),
+          );
           const found = session.call(graph, tensors);
           for (let member = 0; member < MEMBERS; member++) {
             const expected = list(...members.map((own) => own[member] ?? own[0]));

@@ -42,9 +42,11 @@ const weightsOf = ({ parameters }: LanguageModel) =>
 /** The difference of all weights together over their norm. */
 function difference(found: ReturnType<typeof weightsOf>, expected: typeof found): number {
   const norm = (of: (value: number, name: string, i: number) => number) =>
-    Math.hypot(...[...expected].map(([name, values]) =>
-      Math.hypot(...values.map((value, i) => of(value, name, i)))
-    ));
+    Math.hypot(
+      ...[...expected].map(([name, values]) =>
+        Math.hypot(...values.map((value, i) => of(value, name, i)))
+      ),
+    );
   return norm((value, name, i) => value - found.get(name)![i]) / norm((value) => value);
 }
 

@@ -295,3 +295,77 @@ Deno.test("contrast() of a single model speaks of its questions", () => {
     undefined,
   );
 });
+
+Deno.test({
+  name: "runPlan() gives the same cells where they are trained side by side",
+  ignore: tf.getBackend() !== "tensorflow",
+  async fn() {
+    const variable = "SELF_ALIGNING_BESIDE";
+    const wide = { ...plan, seeds: [0, 1], ratios: [0.4], treatments: [...plan.treatments, "mix"] };
+    const results = [];
+    const notes: string[] = [];
+    const tensors = tf.memory().numTensors;
+    for (const members of ["1", "3"]) {
+      const store = await Deno.makeTempDir();
+      Deno.env.set(variable, members);
+      try {
+        const open = () => Promise.resolve({ model: untrained(), material: worldMaterial(world) });
+        const onProgress = ({ note }: { note: string }) => void notes.push(note);
+        const result = await runPlan(wide as StudyPlan, { store, open, onProgress });
+        const names = [...Deno.readDirSync(store)].map(({ name }) => name).sort();
+        results.push({ ...result, names });
+      } finally {
+        Deno.env.delete(variable);
+        await Deno.remove(store, { recursive: true });
+      }
+    }
+    const [alone, together] = results;
+    assert.equal(tf.memory().numTensors, tensors);
+    assert.ok(notes.some((note) => /^step 1\/\d+ of 3 cells at once, loss \d/.test(note)), "groups");
+    assert.deepEqual(together.names, alone.names);
+    assert.equal(together.cells.length, 10);
+    for (const [i, { suites, finetuning, seconds: _, ...cell }] of alone.cells.entries()) {
+      const { suites: others, finetuning: tuning, seconds: __, ...other } = together.cells[i];
+      assert.deepEqual(other, cell);
+      const { seconds: own, firstLoss, lastLoss, ...counts } = finetuning!;
+      const { seconds: share, firstLoss: first, lastLoss: last, ...same } = tuning!;
+      assert.deepEqual(same, counts);
+      assert.ok(own > 0 && share > 0);
+      for (const [a, b] of [[first, firstLoss], [last, lastLoss]]) {
+        assert.ok(Math.abs(a - b) <= 1e-4 * b, `losses ${a} and ${b}`);
+      }
+      for (const name of ["homo", "id", "ood"] as const) {
+        assert.equal(others[name]!.accuracy, suites[name]!.accuracy);
+        assert.deepEqual(others[name]!.correct, suites[name]!.correct);
+        const [a, b] = [others[name]!.kl, suites[name]!.kl];
+        assert.ok(b > 0 && Math.abs(a - b) <= 1e-4, `KL ${a} and ${b}`);
+      }
+    }
+  },
+});
+
+Deno.test({
+  name: "a cell that diverges beside others fails alone, as it does by itself",
+  ignore: tf.getBackend() !== "tensorflow",
+  async fn() {
+    const store = await Deno.makeTempDir();
+    Deno.env.set("SELF_ALIGNING_BESIDE", "4");
+    try {
+      const open = () => Promise.resolve({ model: untrained(), material: worldMaterial(world) });
+      const diverging = { ...plan, finetuning: { learningRate: 1e30 } };
+      const { value: { cells }, said } = await withErrors(() =>
+        runPlan(diverging, { store, open })
+      );
+      assert.equal(said.length, cells.length);
+      for (const { failed } of cells) assert.match(failed!, /expected a finite loss and gradient/);
+      Deno.env.set("SELF_ALIGNING_BESIDE", "two");
+      await assert.rejects(
+        runPlan(plan, { store, open }),
+        /expected SELF_ALIGNING_BESIDE to be a number from 1 up; found "two"/,
+      );
+    } finally {
+      Deno.env.delete("SELF_ALIGNING_BESIDE");
+      await Deno.remove(store, { recursive: true });
+    }
+  },
+});

@@ -189,29 +189,41 @@ add("Pack", shiftAxis(({ outputs: [one] }) => one.shape.length));
 add("Unpack", shiftAxis(({ inputs: [x] }) => x.shape.length));
 add("Select", select);
 add("UnsortedSegmentSum", segmentSum);
-add("ArgMax", withConstants(1, ({ inputs: [x], constant }) => [
-  scalar(axisOf(constant(1)[0], x) + 1),
-]));
+add(
+  "ArgMax",
+  withConstants(1, ({ inputs: [x], constant }) => [
+    scalar(axisOf(constant(1)[0], x) + 1),
+  ]),
+);
 add("ConcatV2", (operation, nodes) => {
   const parts = operation.inputs.length - 1;
   return withConstants(parts, ({ inputs: [x], constant }) => [
     scalar(axisOf(constant(parts)[0], x) + 1),
   ])(operation, nodes);
 });
-add("PadV2", withConstants(1, ({ inputs: [x], constant }) => [
-  { values: [0, 0, ...constant(1)], shape: [x.shape.length + 1, 2] },
-]));
+add(
+  "PadV2",
+  withConstants(1, ({ inputs: [x], constant }) => [
+    { values: [0, 0, ...constant(1)], shape: [x.shape.length + 1, 2] },
+  ]),
+);
 add("Reshape", ({ inputs: [x], outputs: [{ shape, dtype }] }, nodes) => [
   nodes.reshape(x.name, dtype, [nodes.members, ...shape]),
 ]);
-add("SplitV", withConstants(1, ({ inputs: [x], constant }) => [
-  { values: [...constant(1)] },
-  scalar(axisOf(constant(2)[0], x) + 1),
-]));
+add(
+  "SplitV",
+  withConstants(1, ({ inputs: [x], constant }) => [
+    { values: [...constant(1)] },
+    scalar(axisOf(constant(2)[0], x) + 1),
+  ]),
+);
 add("Tile", withConstants(1, ({ constant }) => [{ values: [1, ...constant(1)] }]));
-add("Transpose", withConstants(1, ({ constant }) => [
-  { values: [0, ...[...constant(1)].map((axis) => axis + 1)] },
-]));
+add(
+  "Transpose",
+  withConstants(1, ({ constant }) => [
+    { values: [0, ...[...constant(1)].map((axis) => axis + 1)] },
+  ]),
+);
 
 /** The operations that can be recorded for many members, by TensorFlow's names. */
 export const memberOperations: readonly string[] = [...rules.keys()].sort();

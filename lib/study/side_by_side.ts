@@ -1,0 +1,153 @@
+/**
+ * Cells of one model fine-tuned side by side, in one graph, where a graphics card computes: a small model's step
+ * is the launching of its operations there, which is paid once for all of them. They are tested one by one.
+ */
+import {
+  type FinetunePlan,
+  type FinetuneResult,
+  finetuneResult,
+  planFinetuning,
+} from "../finetune.ts";
+import type { Cell } from "../cell.ts";
+import type { FinetuneSettings } from "../model/finetune_settings.ts";
+import type { LanguageModel } from "../model/language_model.ts";
+import { roundSize } from "../model/batch.ts";
+import { neededMemory, trainingMemory } from "../model/memory.ts";
+import { SideBySide } from "../model/side_by_side.ts";
+import { usesCard } from "../platform/compile/backend.ts";
+import type { Stoppable } from "../platform/interrupt.ts";
+import type { Example } from "../question.ts";
+
+/** Cells at once on a card; `SELF_ALIGNING_BESIDE` is another number, on every processor. */
+const ON_A_CARD = 16;
+const VARIABLE = "SELF_ALIGNING_BESIDE";
+/** Estimated bytes of all members together: models of which two pass it keep a card busy by themselves. */
+const MOST_BYTES = 2e9;
+
+/** How many cells of the model may be trained at once; 1: each alone. @throws if the setting is no number */
+function mostAtOnce({ session, config }: LanguageModel): number {
+  const asked = Deno.env.get(VARIABLE) ?? "";
+  if (asked !== "" && !/^[1-9]\d*$/.test(asked)) {
+    throw new Error(
+      `Cannot train cells side by side: expected ${VARIABLE} to be a number from 1 up; found ` +
+        `${JSON.stringify(asked)}; leave it empty for the default`,
+    );
+  }
+  if (session === undefined || (config.attentionDropout ?? 0) > 0) return 1;
+  return asked === "" ? usesCard() ? ON_A_CARD : 1 : Number(asked);
+}
+
+/** Of these alone cells are trained together: they take as many steps, of the same sizes and settings. */
+const kindOf = ({ steps, length, trainer }: FinetunePlan) =>
+  JSON.stringify([steps, roundSize(length, 8), trainer]);
+
+const rowsOf = ({ batches }: FinetunePlan) =>
+  Math.max(...batches.map(({ inputIds }) => inputIds.length));
+
+interface Trained {
+  trainer: SideBySide;
+  member: number;
+  result: FinetuneResult;
+}
+
+/** Trains cells in groups, as each is asked for; those that can't be are left to be trained alone. */
+export class SideBySideCells {
+  readonly #most: number;
+  readonly #waiting = new Map<Cell, FinetunePlan>();
+  /** One for each kind, for all its groups. */
+  readonly #trainers = new Map<string, SideBySide>();
+  readonly #trained = new Map<Cell, Trained>();
+
+  #filled = false;
+
+  /** @param model trained from the weights that it has when a cell is asked for */
+  constructor(readonly model: LanguageModel, readonly finetuning?: Partial<FinetuneSettings>) {
+    this.#most = mostAtOnce(model);
+  }
+
+  /** Takes what is to be trained; once, and not at all where each cell is trained alone. */
+  async fill(
+    cells: readonly Cell[],
+    examplesOf: (cell: Cell) => Promise<readonly Example[]>,
+  ): Promise<void> {
+    if (this.#filled || this.#most < 2) return;
+    this.#filled = true;
+    for (const cell of cells) {
+      const examples = await examplesOf(cell);
+      if (examples.length === 0) continue;
+      const plan = planFinetuning(this.model, examples, { ...this.finetuning, seed: cell.seed });
+      const { lora, batchTokens } = plan.settings;
+      const fits = lora === undefined && rowsOf(plan) * plan.length <= batchTokens;
+      if (fits) this.#waiting.set(cell, plan);
+    }
+  }
+
+  /**
+   * The result of a cell's training, whose weights the model has then: it and those that wait and train alike
+   * are trained, unless they are already. A member's seconds are its share of the group's.
+   * @returns undefined where it must be trained alone: it has no like, or its training was not finite
+   * @throws if it is stopped, or TensorFlow reports an error
+   */
+  async train(
+    cell: Cell,
+    { onStep, signal }: Stoppable & {
+      onStep?: (state: { step: number; steps: number; members: number; loss: number }) => void;
+    },
+  ): Promise<FinetuneResult | undefined> {
+    const plan = this.#waiting.get(cell);
+    if (plan !== undefined) {
+      const kind = kindOf(plan);
+      const alike = [...this.#waiting].filter(([, other]) => kindOf(other) === kind);
+      const trainer = this.#trainers.get(kind) ?? this.#trainerFor(plan, alike.length);
+      if (trainer !== undefined) {
+        this.#trainers.set(kind, trainer);
+        const group = [[cell, plan] as const, ...alike.filter(([other]) => other !== cell)]
+          .slice(0, trainer.members);
+        await this.#trainGroup(trainer, group, { onStep, signal });
+      }
+    }
+    this.#waiting.delete(cell);
+    const trained = this.#trained.get(cell);
+    this.#trained.delete(cell);
+    trained?.trainer.give(trained.member);
+    return trained?.result;
+  }
+
+  /** Groups of one size, since each size is a graph; undefined where there is nothing to group. */
+  #trainerFor(plan: FinetunePlan, count: number): SideBySide | undefined {
+    const { length } = plan, batchTokens = rowsOf(plan) * length;
+    const estimate = trainingMemory(this.model.config, { batchTokens, length });
+    const bytes = neededMemory(estimate).reduce((sum, [, n]) => sum + n, 0);
+    const most = Math.min(this.#most, Math.floor(MOST_BYTES / bytes));
+    if (most < 2 || count < 2) return undefined;
+    return new SideBySide(this.model, Math.ceil(count / Math.ceil(count / most)));
+  }
+
+  async #trainGroup(
+    trainer: SideBySide,
+    group: (readonly [Cell, FinetunePlan])[],
+    { onStep, signal }: Parameters<SideBySideCells["train"]>[1],
+  ): Promise<void> {
+    const started = performance.now();
+    const [[, { trainer: options, steps }]] = group;
+    trainer.begin(group.map(([, { batches }]) => batches), options);
+    const losses: number[][] = group.map(() => []), norms: number[][] = group.map(() => []);
+    for (let step = 1; step <= steps; step++) {
+      const done = await trainer.step({ signal });
+      losses.forEach((own, i) => own.push(done.losses[i]));
+      norms.forEach((own, i) => own.push(done.gradientNorms[i]));
+      onStep?.({ step, steps, members: group.length, loss: done.losses[0] });
+    }
+    const seconds = (performance.now() - started) / 1000 / group.length;
+    for (const [member, [cell, plan]] of group.entries()) {
+      this.#waiting.delete(cell);
+      if (![...losses[member], ...norms[member]].every(Number.isFinite)) continue;
+      const measured = { losses: losses[member], gradientNorms: norms[member], seconds };
+      this.#trained.set(cell, { trainer, member, result: finetuneResult(plan, measured) });
+    }
+  }
+
+  dispose(): void {
+    for (const trainer of this.#trainers.values()) trainer.dispose();
+  }
+}
