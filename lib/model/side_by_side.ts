@@ -7,8 +7,9 @@ import { globalNorm } from "../platform/compile/adam.ts";
 import { newSession } from "../platform/compile/compile.ts";
 import type { Graph, GraphSession } from "../platform/compile/graph.ts";
 import { look, type Stoppable } from "../platform/interrupt.ts";
+import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { batchTensors, checkBatch, roundSize, supervision, type WeightedBatch } from "./batch.ts";
-import type { LanguageModel } from "./language_model.ts";
+import type { ModelConfiguration } from "./configuration.ts";
 import { gradientsOf, stepRates, update } from "./step.ts";
 import {
   decayedOf,
@@ -31,76 +32,78 @@ interface Sizes {
   rows: number;
   lengths: [number];
   supervised: number;
+  /** A power of two of them: other trainings then share the graph, for few more rows of logits. */
+  steps: 1;
 }
 
 /**
- * M copies of a model, each trained on its own batches by AdamW over all its parameters, with one schedule and
- * one set of options. Their weights and moments lie stacked [M, ...shape] in a session of their own; the step is
- * the one of a single model, recorded for M members (see members.ts).
+ * M models of one configuration, each trained on its own batches by AdamW over all its parameters, with one
+ * schedule and one set of options. Their weights and moments lie stacked [M, ...shape] in a session of their
+ * own; the step is the one of a single model, recorded for M members (see members.ts). It serves one training
+ * after another, of whatever models.
  */
 export class SideBySide {
   steps = 0;
   readonly #session: GraphSession;
-  /** Stacked, by the names of `#members`. */
+  /** Stacked, by name. */
   readonly #stacked = new Map<string, tf.Variable>();
-  /** What one member's step sees besides the model's parameters. */
+  /** What one member's step sees in their place; they only stand for it. */
+  readonly #parameters = new Map<string, tf.Variable>();
   readonly #moments = new Map<string, tf.Variable>();
   readonly #graphs = new Map<string, Graph>();
   #options!: ResolvedOptions;
   #batches: readonly (readonly WeightedBatch[])[] = [];
   #sizes!: Sizes;
 
-  /**
-   * @param model whose shape the members have, and whose variables stand for one member's in their graph
-   * @throws if graphs can't be compiled here, or the model has an adapter
-   */
-  constructor(readonly model: LanguageModel, readonly members: number) {
-    const session = model.session && newSession(members);
-    if (session === undefined || model.adapter !== undefined) {
+  /** @throws if graphs can't be compiled here */
+  constructor(readonly config: ModelConfiguration, readonly members: number) {
+    const session = newSession(members);
+    if (session === undefined) {
       throw new Error(
-        `Cannot train ${members} models like ${model.name} side by side: expected the backend ` +
-          "tensorflow and a model without an adapter; found " +
-          `${session === undefined ? tf.getBackend() : "an adapter"}; train them one by one`,
+        `Cannot train ${members} models side by side: expected the backend tensorflow; found ` +
+          `${tf.getBackend()}; train them one by one`,
       );
     }
     this.#session = session;
-    for (const [name, parameter] of model.parameters) {
-      this.#bind(name, parameter);
+    for (const [name, shape] of parameterShapes(config)) {
+      this.#parameters.set(name, this.#bind(name, shape));
       for (const moment of [firstMoment(name), secondMoment(name)]) {
-        const one = tf.tidy(() => tf.variable(tf.fill(parameter.shape, 0), false));
-        this.#moments.set(moment, one);
-        this.#bind(moment, one);
+        this.#moments.set(moment, this.#bind(moment, shape));
       }
     }
   }
 
-  #bind(name: string, member: tf.Variable): void {
-    const shape = [this.members, ...member.shape];
-    const variable = tf.tidy(() => tf.variable(tf.fill(shape, 0), false));
-    this.#stacked.set(name, variable);
-    this.#session.bind(name, variable, member);
+  /** @returns what one member sees */
+  #bind(name: string, shape: number[]): tf.Variable {
+    const zeros = (shape: number[]) => tf.tidy(() => tf.variable(tf.fill(shape, 0)));
+    const member = zeros(shape), stacked = zeros([this.members, ...shape]);
+    this.#stacked.set(name, stacked);
+    this.#session.bind(name, stacked, member);
+    return member;
   }
 
   /**
    * Starts a training: the moments are 0, and each member has its start's weights.
    * @param batches those of each member, one a step; of members beyond them nothing is told
-   * @param starts by member. Default: the model's own parameters for all
+   * @param starts the members' weights by the checkpoint's names
    * @throws if there are more lists than members, they differ in steps, or an option does not fit
    */
   begin(
     batches: readonly (readonly WeightedBatch[])[],
     options: TrainerOptions,
-    starts: readonly ReadonlyMap<string, tf.Tensor>[] = batches.map(() => this.model.parameters),
+    starts: readonly ReadonlyMap<string, tf.Tensor>[],
   ): void {
     const counts = new Set(batches.map(({ length }) => length));
-    if (batches.length > this.members || counts.size !== 1 || options.lora !== undefined) {
+    const fits = batches.length <= this.members && starts.length === batches.length;
+    if (!fits || counts.size !== 1 || options.lora !== undefined) {
       throw new Error(
-        `Cannot train side by side: expected batches for 1 to ${this.members} models, as many for ` +
-          `each, and no adapter; found ${batches.length} lists of ${[...counts].join(" and ")}` +
+        `Cannot train side by side: expected batches and weights for 1 to ${this.members} models, ` +
+          `as many batches for each, and no adapter; found ${batches.length} lists of ` +
+          `${[...counts].join(" and ")}, weights for ${starts.length}` +
           `${options.lora === undefined ? "" : ", and lora"}; train them one by one`,
       );
     }
-    for (const batch of batches.flat()) checkBatch(batch, this.model.config.vocabularySize);
+    for (const batch of batches.flat()) checkBatch(batch, this.config.vocabularySize);
     this.#options = resolveOptions(options);
     this.#sizes = sizesOf(batches.flat());
     // All places are computed: those that nobody asked for do the last member's work.
@@ -110,9 +113,8 @@ export class SideBySide {
     this.steps = 0;
     for (const [name, variable] of this.#stacked) {
       tf.tidy(() => {
-        const isMoment = this.#moments.has(name);
-        const own = isMoment ? [] : filled(starts).map((start) => start.get(name)!);
-        variable.assign(isMoment ? tf.fill(variable.shape, 0) : tf.stack(own));
+        const own = () => tf.stack(filled(starts).map((start) => start.get(name)!));
+        variable.assign(this.#parameters.has(name) ? own() : tf.fill(variable.shape, 0));
       });
     }
   }
@@ -127,14 +129,14 @@ export class SideBySide {
     const parts = this.#batches.map((batches) => batchTensors(batches[this.steps], this.#sizes));
     const inputs = parts[0].map((_, kind) => joined(parts.map((tensors) => tensors[kind])));
     const rates = stepRates(learningRate, this.steps + 1, this.#options);
-    const outputs = this.#session.call(this.#graphOf(inputs), [...inputs, rates]);
-    tf.dispose([parts, inputs, rates]);
+    let outputs: tf.Tensor[] = [];
     try {
+      outputs = this.#session.call(this.#graphOf(inputs), [...inputs, rates]);
       const [losses, norms] = await Promise.all(outputs.map((tensor) => tensor.data()));
       this.steps++;
       return { losses: [...losses], gradientNorms: [...norms], learningRate };
     } finally {
-      tf.dispose(outputs);
+      tf.dispose([parts, inputs, outputs, rates]);
     }
   }
 
@@ -142,7 +144,7 @@ export class SideBySide {
   #graphOf(inputs: tf.Tensor[]): Graph {
     const { clipNorm, weightDecay, beta1, beta2, epsilon, ...rest } = this.#options;
     const { embeddingScale, gradientCheckpointing } = rest;
-    const decayed = decayedOf(this.model.parameters.keys(), this.#options);
+    const decayed = decayedOf(this.#parameters.keys(), this.#options);
     const key = JSON.stringify([
       inputs.map(({ shape }) => shape),
       [clipNorm, weightDecay, beta1, beta2, epsilon, embeddingScale, gradientCheckpointing],
@@ -150,11 +152,16 @@ export class SideBySide {
     ]);
     let graph = this.#graphs.get(key);
     if (graph !== undefined) return graph;
-    const member = { trained: this.model.parameters, state: this.#moments };
+    const [config, parameters] = [this.config, this.#parameters];
+    const member = {
+      ...{ config, parameters, trained: parameters, state: this.#moments },
+      forward: (ids: tf.Tensor2D, options: ForwardOptions = {}) =>
+        forward(parameters, config, ids, options),
+    };
     const settings = { weightDecay, beta1, beta2, epsilon, clipNorm, decayed };
-    const forward = { embeddingScale, gradientCheckpointing };
+    const how = { embeddingScale, gradientCheckpointing };
     graph = this.#session.add((...inputs) => {
-      const { loss, gradients } = gradientsOf(this.model, inputs, forward);
+      const { loss, gradients } = gradientsOf(member, inputs, how);
       const norm = globalNorm(gradients);
       update(member, gradients, { ...settings, norm, rates: inputs[4] as tf.Tensor1D });
       return [loss, norm];
@@ -177,23 +184,21 @@ export class SideBySide {
     return Math.max(0, ...counts);
   }
 
-  /** Puts a member's weights into the model. */
-  give(member: number): void {
-    for (const [name, parameter] of this.model.parameters) {
-      tf.tidy(() => {
-        const { shape } = parameter;
-        const begin = [member, ...shape.map(() => 0)];
-        const own = tf.slice(this.#stacked.get(name)!, begin, [1, ...shape]);
-        parameter.assign(tf.reshape(own, shape));
-      });
+  /** Each member's weights, as `LanguageModel.snapshot` gives them; they are the caller's to dispose. */
+  weights(): Map<string, tf.Tensor>[] {
+    const own = this.#batches.map(() => new Map<string, tf.Tensor>());
+    for (const name of this.#parameters.keys()) {
+      tf.unstack(this.#stacked.get(name)!).forEach((tensor, i) =>
+        own[i].set(name, tf.keep(tensor))
+      );
     }
+    return own;
   }
 
   dispose(): void {
     this.#session.dispose();
-    for (const variable of [...this.#stacked.values(), ...this.#moments.values()]) {
-      variable.dispose();
-    }
+    const all = [this.#stacked, this.#parameters, this.#moments];
+    for (const variable of all.flatMap((one) => [...one.values()])) variable.dispose();
   }
 }
 
@@ -206,6 +211,7 @@ function sizesOf(batches: readonly WeightedBatch[]): Sizes {
     rows: most(({ inputIds }) => inputIds.length),
     lengths: [roundSize(length, 8)],
     supervised: most((batch) => supervision(batch, length).positions.length),
+    steps: 1,
   };
 }
 

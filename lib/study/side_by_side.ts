@@ -2,6 +2,7 @@
  * Cells of one model fine-tuned side by side, in one graph, where a graphics card computes: a small model's step
  * is the launching of its operations there, which is paid once for all of them. They are tested one by one.
  */
+import * as tf from "@tensorflow/tfjs";
 import {
   type FinetunePlan,
   type FinetuneResult,
@@ -44,24 +45,43 @@ const kindOf = ({ steps, length, trainer }: FinetunePlan) =>
 const rowsOf = ({ batches }: FinetunePlan) =>
   Math.max(...batches.map(({ inputIds }) => inputIds.length));
 
+/** Places for so many cells: few numbers, for each is a graph. */
+const placesFor = (cells: number) => roundSize(cells, 1);
+
+/** What trains; graphs once made serve all models of a shape. */
+export class Trainers {
+  readonly #byShape = new Map<string, SideBySide>();
+
+  get(config: LanguageModel["config"], members: number): SideBySide {
+    const shape = JSON.stringify([config, members]);
+    const trainer = this.#byShape.get(shape) ?? new SideBySide(config, members);
+    this.#byShape.set(shape, trainer);
+    return trainer;
+  }
+
+  dispose(): void {
+    for (const trainer of this.#byShape.values()) trainer.dispose();
+  }
+}
+
 interface Trained {
-  trainer: SideBySide;
-  member: number;
+  weights: Map<string, tf.Tensor>;
   result: FinetuneResult;
 }
 
-/** Trains cells in groups, as each is asked for; those that can't be are left to be trained alone. */
+/** Trains a model's cells in groups, as each is asked for; those that can't be are left to be trained alone. */
 export class SideBySideCells {
   readonly #most: number;
   readonly #waiting = new Map<Cell, FinetunePlan>();
-  /** One for each kind, for all its groups. */
-  readonly #trainers = new Map<string, SideBySide>();
   readonly #trained = new Map<Cell, Trained>();
-
   #filled = false;
 
   /** @param model trained from the weights that it has when a cell is asked for */
-  constructor(readonly model: LanguageModel, readonly finetuning?: Partial<FinetuneSettings>) {
+  constructor(
+    readonly model: LanguageModel,
+    readonly trainers: Trainers,
+    readonly finetuning?: Partial<FinetuneSettings>,
+  ) {
     this.#most = mostAtOnce(model);
   }
 
@@ -97,40 +117,36 @@ export class SideBySideCells {
     const plan = this.#waiting.get(cell);
     if (plan !== undefined) {
       const kind = kindOf(plan);
-      const alike = [...this.#waiting].filter(([, other]) => kindOf(other) === kind);
-      const trainer = this.#trainers.get(kind) ?? this.#trainerFor(plan, alike.length);
-      if (trainer !== undefined) {
-        this.#trainers.set(kind, trainer);
-        const group = [[cell, plan] as const, ...alike.filter(([other]) => other !== cell)]
-          .slice(0, trainer.members);
-        await this.#trainGroup(trainer, group, { onStep, signal });
-      }
+      // A cell that is asked for comes first of those that wait.
+      const group = [...this.#waiting].filter(([, other]) => kindOf(other) === kind)
+        .slice(0, this.#mostOf(plan));
+      if (group.length > 1) await this.#trainGroup(group, { onStep, signal });
+      this.#waiting.delete(cell);
     }
-    this.#waiting.delete(cell);
     const trained = this.#trained.get(cell);
+    if (trained === undefined) return undefined;
+    this.model.restore(trained.weights);
     this.#trained.delete(cell);
-    trained?.trainer.give(trained.member);
-    return trained?.result;
+    tf.dispose([...trained.weights.values()]);
+    return trained.result;
   }
 
-  /** Groups of one size, since each size is a graph; undefined where there is nothing to group. */
-  #trainerFor(plan: FinetunePlan, count: number): SideBySide | undefined {
+  #mostOf(plan: FinetunePlan): number {
     const { length } = plan, batchTokens = rowsOf(plan) * length;
     const estimate = trainingMemory(this.model.config, { batchTokens, length });
     const bytes = neededMemory(estimate).reduce((sum, [, n]) => sum + n, 0);
-    const most = Math.min(this.#most, Math.floor(MOST_BYTES / bytes));
-    if (most < 2 || count < 2) return undefined;
-    return new SideBySide(this.model, Math.ceil(count / Math.ceil(count / most)));
+    return Math.min(this.#most, Math.floor(MOST_BYTES / bytes));
   }
 
   async #trainGroup(
-    trainer: SideBySide,
-    group: (readonly [Cell, FinetunePlan])[],
+    group: [Cell, FinetunePlan][],
     { onStep, signal }: Parameters<SideBySideCells["train"]>[1],
   ): Promise<void> {
     const started = performance.now();
+    const trainer = this.trainers.get(this.model.config, placesFor(group.length));
     const [[, { trainer: options, steps }]] = group;
-    trainer.begin(group.map(([, { batches }]) => batches), options);
+    const batches = group.map(([, { batches }]) => batches);
+    trainer.begin(batches, options, group.map(() => this.model.parameters));
     const losses: number[][] = group.map(() => []), norms: number[][] = group.map(() => []);
     for (let step = 1; step <= steps; step++) {
       const done = await trainer.step({ signal });
@@ -138,16 +154,21 @@ export class SideBySideCells {
       norms.forEach((own, i) => own.push(done.gradientNorms[i]));
       onStep?.({ step, steps, members: group.length, loss: done.losses[0] });
     }
+    const weights = trainer.weights();
     const seconds = (performance.now() - started) / 1000 / group.length;
-    for (const [member, [cell, plan]] of group.entries()) {
-      this.#waiting.delete(cell);
-      if (![...losses[member], ...norms[member]].every(Number.isFinite)) continue;
-      const measured = { losses: losses[member], gradientNorms: norms[member], seconds };
-      this.#trained.set(cell, { trainer, member, result: finetuneResult(plan, measured) });
+    for (const [i, own] of weights.entries()) {
+      const isFinite = i < group.length && [...losses[i], ...norms[i]].every(Number.isFinite);
+      if (isFinite) {
+        const [cell, plan] = group[i];
+        const measured = { losses: losses[i], gradientNorms: norms[i], seconds };
+        this.#trained.set(cell, { weights: own, result: finetuneResult(plan, measured) });
+      } else tf.dispose([...own.values()]);
     }
+    for (const [cell] of group) this.#waiting.delete(cell);
   }
 
   dispose(): void {
-    for (const trainer of this.#trainers.values()) trainer.dispose();
+    tf.dispose([...this.#trained.values()].flatMap(({ weights }) => [...weights.values()]));
+    this.#trained.clear();
   }
 }

@@ -12,7 +12,7 @@ import { asRows, type Cell, cellName, type CellResult, type Exam, type Material 
 import { answersToExplain, storedAnswers, storedExplanations } from "./answers.ts";
 import { digest, formatDigest, modelDigest } from "./digest.ts";
 import { keepBase } from "./keep_base.ts";
-import { SideBySideCells } from "./side_by_side.ts";
+import { SideBySideCells, Trainers } from "./side_by_side.ts";
 import { cellSchema } from "./record.ts";
 import { Store } from "./store.ts";
 import type { BaseResult } from "./base.ts";
@@ -108,10 +108,21 @@ export const studyWork = (signal: AbortSignal | undefined) => ({
  * @throws `Interrupted` where it is stopped; models have their bases' weights then
  */
 export async function runPlan(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
-  return await stoppable(studyWork(options.signal), (signal) => run(plan, { ...options, signal }));
+  const trainers = new Trainers();
+  try {
+    return await stoppable(
+      studyWork(options.signal),
+      (signal) => run(plan, { ...options, signal, trainers }),
+    );
+  } finally {
+    trainers.dispose();
+  }
 }
 
-async function run(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
+async function run(
+  plan: StudyPlan,
+  options: StudyOptions & { trainers: Trainers },
+): Promise<StudyResult> {
   const started = performance.now();
   const { name, device, threads, precision, versions } = await openBackend();
   const store = typeof options.store === "string" ? new Store(options.store) : options.store;
@@ -175,9 +186,9 @@ export async function probeBase(
 async function runModel(
   plan: StudyPlan,
   { model, material }: Subject,
-  { store, base, only, onProgress, signal }:
+  { store, base, only, onProgress, signal, trainers }:
     & Pick<StudyOptions, "only" | "onProgress" | "signal">
-    & { store: Store; base: BaseResult },
+    & { store: Store; base: BaseResult; trainers: Trainers },
 ): Promise<CellResult[]> {
   // Each cell puts on its own, or none.
   refuseSecond(model, "study, beside its adapter,");
@@ -214,7 +225,7 @@ async function runModel(
       ...[minimumConfidence ?? 0.5, plan.explanations ?? false],
     ]);
   const own = cells.filter((_, index) => only?.(index) ?? true);
-  const together = new SideBySideCells(model, finetuning);
+  const together = new SideBySideCells(model, trainers, finetuning);
   try {
     for (const [place, cell] of own.entries()) {
       await look(signal);

@@ -90,7 +90,7 @@ const sides: Side[] = [{
   step: async () => (await alone.step(batch)).loss,
 }];
 for (const members of counts) {
-  const trainer = new SideBySide(model, members);
+  const trainer = new SideBySide(config, members);
   const lists = Array.from({ length: members }, (_, i) => Array(total).fill(batchOf(i)));
   trainer.begin(lists, options, lists.map(() => base));
   sides.push({

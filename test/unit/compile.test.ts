@@ -5,7 +5,7 @@ import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { nodeBackend } from "../../lib/platform/compile/backend.ts";
 import { addTo, onlyIf, updateAdam } from "../../lib/platform/compile/adam.ts";
 import { compile } from "../../lib/platform/compile/compile.ts";
-import type { TensorFunction } from "../../lib/platform/compile/graph.ts";
+import type { Specification, TensorFunction } from "../../lib/platform/compile/graph.ts";
 import { Session } from "../../lib/platform/compile/session.ts";
 import { nativeState } from "../../lib/platform/native/native.ts";
 
@@ -633,4 +633,53 @@ test("500 runs keep the number of tensors and the memory", (session) => {
   if (Deno.build.os !== "linux") return;
   const grown = resident() - before;
   assert.ok(grown <= 30, `resident memory grew by ${grown.toFixed(1)} MB`);
+});
+
+Deno.test({
+  name: "members at once: each variable changes by its own values, what is shared must be",
+  ignore: !native.ready,
+  fn() {
+    const before = tf.memory().numTensors;
+    const session = new Session(2);
+    const [face, stacked] = tf.tidy(() => [
+      tf.variable(tf.zeros([2])),
+      tf.variable(tf.tensor2d([[1, 2], [3, 4]])),
+    ]);
+    session.bind("x", stacked, face);
+    const own: Specification = { shape: [], dtype: "float32", stacked: true };
+    const call = (run: TensorFunction, ...inputs: tf.Tensor[]) => {
+      const found = session.call(session.add(run, [own]), inputs);
+      const values = found.map(numbers);
+      tf.dispose([...inputs, ...found]);
+      return values;
+    };
+    const sums = call((y) => {
+      addTo(face, tf.mul(face, y));
+      return [tf.scalar(7), y];
+    }, vector(10, 100));
+    assert.deepEqual(sums, [[7], [10, 100]]);
+    assert.deepEqual(numbers(stacked), [11, 22, 303, 404]);
+    // A value that is one for all is each one's.
+    call((y) => (face.assign(tf.tensor1d([5, 6])), [y]), vector(0, 0));
+    assert.deepEqual(numbers(stacked), [5, 6, 5, 6]);
+    assert.throws(
+      () => call((y) => (onlyIf(tf.isFinite(y) as tf.Scalar, () => addTo(face, y)), [y])),
+      /Cannot change under a condition for 2 members at once: expected one value for all/,
+    );
+    assert.throws(
+      () =>
+        call((y) => {
+          const one = tf.scalar(1), rate = y as tf.Scalar;
+          const scalars = { learningRate: rate, beta1: one, beta2: one, epsilon: one };
+          const corrections = { correction1: one, correction2: one };
+          const state = { variable: face, first: face, second: face };
+          updateAdam(state, tf.mul(face, 0), { ...scalars, ...corrections });
+          return [y];
+        }),
+      /Cannot record ResourceApplyAdam for 2 members at once: expected one value for all/,
+    );
+    session.dispose();
+    tf.dispose([face, stacked]);
+    assert.equal(tf.memory().numTensors, before, "tensors that stay");
+  },
 });

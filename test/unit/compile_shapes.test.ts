@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { dataTypes, nodeBackend } from "../../lib/platform/compile/backend.ts";
 import { compile } from "../../lib/platform/compile/compile.ts";
+import { memberOperations } from "../../lib/platform/compile/members.ts";
 import { Session } from "../../lib/platform/compile/session.ts";
 import { operations } from "../../lib/platform/compile/shapes.ts";
 import type { Specification } from "../../lib/platform/compile/graph.ts";
@@ -242,4 +243,7 @@ for (const [operation, held] of Map.groupBy(cases, (one) => one.operation)) {
 Deno.test("every operation with a shape rule is held to TensorFlow", () => {
   const held = new Set(cases.map(({ operation }) => operation));
   assert.deepEqual(operations.filter((operation) => !held.has(operation)), []);
+  // Range takes numbers alone, which members share.
+  const lacking = operations.filter((operation) => !memberOperations.includes(operation));
+  assert.deepEqual(lacking, ["Range"]);
 });

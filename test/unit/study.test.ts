@@ -321,7 +321,10 @@ Deno.test({
     }
     const [alone, together] = results;
     assert.equal(tf.memory().numTensors, tensors);
-    assert.ok(notes.some((note) => /^step 1\/\d+ of 3 cells at once, loss \d/.test(note)), "groups");
+    assert.ok(
+      notes.some((note) => /^step 1\/\d+ of 3 cells at once, loss \d/.test(note)),
+      "groups",
+    );
     assert.deepEqual(together.names, alone.names);
     assert.equal(together.cells.length, 10);
     for (const [i, { suites, finetuning, seconds: _, ...cell }] of alone.cells.entries()) {
@@ -340,6 +343,35 @@ Deno.test({
         const [a, b] = [others[name]!.kl, suites[name]!.kl];
         assert.ok(b > 0 && Math.abs(a - b) <= 1e-4, `KL ${a} and ${b}`);
       }
+    }
+  },
+});
+
+Deno.test({
+  name: "a study that trains side by side is stopped between steps, and keeps the base",
+  ignore: tf.getBackend() !== "tensorflow",
+  async fn() {
+    const store = await Deno.makeTempDir();
+    Deno.env.set("SELF_ALIGNING_BESIDE", "4");
+    const model = untrained();
+    const base = [...model.parameters.values()].map((one) => one.dataSync().slice());
+    const tensors = tf.memory().numTensors;
+    try {
+      const controller = new AbortController();
+      const open = () => Promise.resolve({ model, material: worldMaterial(world) });
+      const onProgress = ({ note }: { note: string }) => {
+        if (note.startsWith("step 2/")) controller.abort();
+      };
+      await assert.rejects(
+        runPlan(plan, { store, open, close() {}, onProgress, signal: controller.signal }),
+        /^Interrupted: Stopped the study; finished cells are kept/,
+      );
+      assert.deepEqual([...model.parameters.values()].map((one) => one.dataSync().slice()), base);
+      assert.equal(tf.memory().numTensors, tensors);
+    } finally {
+      Deno.env.delete("SELF_ALIGNING_BESIDE");
+      model.dispose();
+      await Deno.remove(store, { recursive: true });
     }
   },
 });

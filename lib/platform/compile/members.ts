@@ -1,11 +1,10 @@
 /**
  * One function for many members at once: the operations on a leading axis that stand for an operation on one
- * member's tensors (as torch.func.vmap; He et al. 2021 of JAX's).
+ * member's tensors, as in JAX's and torch.func's vmap.
  *
  * The function is traced on one member's shapes. An operand is stacked, [M, ...its shape], or shared by all
  * members; what comes of a stacked one is stacked. Members never meet: no rule sums over the leading axis.
  */
-import type { TypedArray } from "@tensorflow/tfjs";
 import { type Attribute, dataTypes, nodeBackend, typed } from "./backend.ts";
 import type { NodeList } from "./nodes.ts";
 import { caller } from "./place.ts";
@@ -28,7 +27,6 @@ interface MemberOperation extends Omit<Operation, "attributes" | "inputs" | "out
 /** Names of the outputs, `node:output`. */
 type Rule = (operation: MemberOperation, nodes: MemberNodes) => string[];
 
-const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 const axisOf = (axis: number, { shape }: Shaped) => (axis + shape.length) % shape.length;
 
 /** The nodes of a graph, and what the rules need of them. */
@@ -111,7 +109,7 @@ const shiftAxis = (rank: (operation: MemberOperation) => number): Rule => (opera
   return operation.outputs.map((_, i) => `${node}:${i}`);
 };
 
-/** TensorFlow broadcasts the leading axes of both; a shared factor is repeated only where those differ. */
+/** A shared factor is repeated: TensorFlow crashes on some products that broadcast an axis of one. */
 const product: Rule = ({ inputs: [a, b], attributes, outputs: [{ shape, dtype }] }, nodes) => {
   const type = typed("T", dtype);
   const adjX = attributes.some(({ name, value }) => name === "adj_x" && value);
@@ -159,12 +157,11 @@ const segmentSum: Rule = (operation, nodes) => {
 
 /** Half the sum of squares of each member. */
 const halfSquares: Rule = ({ inputs: [x], attributes }, nodes) => {
-  const flat = nodes.reshape(x.name, x.dtype, [nodes.members, sizeOf(x.shape)]);
-  const squares = nodes.add("Square", [flat], attributes);
+  const squares = nodes.add("Square", [x.name], attributes);
   const { TF_ATTR_BOOL } = nodeBackend().binding;
   const keep = { name: "keep_dims", type: TF_ATTR_BOOL, value: false };
   const how = [...attributes, typed("Tidx", "int32"), keep];
-  const sums = nodes.add("Sum", [squares, nodes.whole([1])], how);
+  const sums = nodes.add("Sum", [squares, nodes.whole(x.shape.map((_, i) => i + 1))], how);
   const half = { dtype: x.dtype, shape: [], values: new Float32Array([0.5]) };
   return [nodes.add("Mul", [sums, `${nodes.list.constant(half)}:0`], attributes)];
 };
