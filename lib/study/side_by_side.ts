@@ -45,9 +45,6 @@ const kindOf = ({ steps, length, trainer }: FinetunePlan) =>
 const rowsOf = ({ batches }: FinetunePlan) =>
   Math.max(...batches.map(({ inputIds }) => inputIds.length));
 
-/** Places for so many cells: few numbers, for each is a graph. */
-const placesFor = (cells: number) => roundSize(cells, 1);
-
 /** What trains; graphs once made serve all models of a shape. */
 export class Trainers {
   readonly #byShape = new Map<string, SideBySide>();
@@ -74,7 +71,8 @@ export class SideBySideCells {
   readonly #most: number;
   readonly #waiting = new Map<Cell, FinetunePlan>();
   readonly #trained = new Map<Cell, Trained>();
-  #filled = false;
+  /** Of a group, some of them empty where it is smaller: each number is a graph. Undefined until it is filled. */
+  #places?: number;
 
   /** @param model trained from the weights that it has when a cell is asked for */
   constructor(
@@ -90,8 +88,7 @@ export class SideBySideCells {
     cells: readonly Cell[],
     examplesOf: (cell: Cell) => Promise<readonly Example[]>,
   ): Promise<void> {
-    if (this.#filled || this.#most < 2) return;
-    this.#filled = true;
+    if (this.#places !== undefined || this.#most < 2) return;
     for (const cell of cells) {
       const examples = await examplesOf(cell);
       if (examples.length === 0) continue;
@@ -100,6 +97,9 @@ export class SideBySideCells {
       const fits = lora === undefined && rowsOf(plan) * plan.length <= batchTokens;
       if (fits) this.#waiting.set(cell, plan);
     }
+    const kinds = Map.groupBy(this.#waiting.values(), kindOf);
+    const largest = Math.max(1, ...kinds.values().map(({ length }) => length));
+    this.#places = Math.min(this.#most, roundSize(largest, 1));
   }
 
   /**
@@ -116,11 +116,11 @@ export class SideBySideCells {
   ): Promise<FinetuneResult | undefined> {
     const plan = this.#waiting.get(cell);
     if (plan !== undefined) {
-      const kind = kindOf(plan);
+      const kind = kindOf(plan), places = this.#placesFor(plan);
       // A cell that is asked for comes first of those that wait.
       const group = [...this.#waiting].filter(([, other]) => kindOf(other) === kind)
-        .slice(0, this.#mostOf(plan));
-      if (group.length > 1) await this.#trainGroup(group, { onStep, signal });
+        .slice(0, places);
+      if (group.length > 1) await this.#trainGroup(group, { places, onStep, signal });
       this.#waiting.delete(cell);
     }
     const trained = this.#trained.get(cell);
@@ -131,19 +131,19 @@ export class SideBySideCells {
     return trained.result;
   }
 
-  #mostOf(plan: FinetunePlan): number {
+  #placesFor(plan: FinetunePlan): number {
     const { length } = plan, batchTokens = rowsOf(plan) * length;
     const estimate = trainingMemory(this.model.config, { batchTokens, length });
     const bytes = neededMemory(estimate).reduce((sum, [, n]) => sum + n, 0);
-    return Math.min(this.#most, Math.floor(MOST_BYTES / bytes));
+    return Math.min(this.#places!, Math.floor(MOST_BYTES / bytes));
   }
 
   async #trainGroup(
     group: [Cell, FinetunePlan][],
-    { onStep, signal }: Parameters<SideBySideCells["train"]>[1],
+    { places, onStep, signal }: Parameters<SideBySideCells["train"]>[1] & { places: number },
   ): Promise<void> {
     const started = performance.now();
-    const trainer = this.trainers.get(this.model.config, placesFor(group.length));
+    const trainer = this.trainers.get(this.model.config, places);
     const [[, { trainer: options, steps }]] = group;
     const batches = group.map(([, { batches }]) => batches);
     trainer.begin(batches, options, group.map(() => this.model.parameters));

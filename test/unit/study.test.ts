@@ -8,6 +8,7 @@ import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { addLora } from "../../lib/model/lora.ts";
 import { NotFiniteError } from "../../lib/statistics/not_finite.ts";
 import { organismModel } from "../../lib/organism/pretrain.ts";
+import { nodeBackend } from "../../lib/platform/compile/backend.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { asRows, type CellResult, type Treatment } from "../../lib/cell.ts";
 import { contrast } from "../../lib/contrast.ts";
@@ -381,13 +382,17 @@ Deno.test({
   ignore: tf.getBackend() !== "tensorflow",
   async fn() {
     const store = await Deno.makeTempDir();
-    Deno.env.set("SELF_ALIGNING_BESIDE", "4");
+    // Taken for a card, where cells are trained side by side by themselves.
+    nodeBackend().isUsingGpuDevice = true;
     try {
+      const notes: string[] = [];
+      const onProgress = ({ note }: { note: string }) => void notes.push(note);
       const open = () => Promise.resolve({ model: untrained(), material: worldMaterial(world) });
       const diverging = { ...plan, finetuning: { learningRate: 1e30 } };
       const { value: { cells }, said } = await withErrors(() =>
-        runPlan(diverging, { store, open })
+        runPlan(diverging, { store, open, onProgress })
       );
+      assert.ok(notes.some((note) => note.includes("cells at once")), "groups");
       assert.equal(said.length, cells.length);
       for (const { failed } of cells) assert.match(failed!, /expected a finite loss and gradient/);
       Deno.env.set("SELF_ALIGNING_BESIDE", "two");
@@ -396,6 +401,7 @@ Deno.test({
         /expected SELF_ALIGNING_BESIDE to be a number from 1 up; found "two"/,
       );
     } finally {
+      nodeBackend().isUsingGpuDevice = false;
       Deno.env.delete("SELF_ALIGNING_BESIDE");
       await Deno.remove(store, { recursive: true });
     }
