@@ -106,7 +106,7 @@ export async function finetune(
       (_, i) => toBatch(order.slice(i * batchSize, (i + 1) * batchSize)),
     );
   }).flat();
-  trainer.reserve(batches);
+  trainer.reserve(batches, batchSize);
   if (trainer.options.lora !== undefined) settings.lora = trainer.options.lora;
   const losses: number[] = [], gradientNorms: number[] = [];
   const work = {

@@ -135,6 +135,8 @@ export type BatchTensors = [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
 const MOST_LENGTHS = 16;
 /** A reserved number of supervised tokens is rounded up by no more than its 32nd. */
 const RESERVED_STEPS = 32;
+/** Short answers have fewer supervised tokens a row; so many cost next to nothing, and need one graph. */
+const FEWEST_SUPERVISED = 4;
 
 /** Padding costs as much as tokens, and a training has few lengths: rounded more finely than elsewhere. */
 const roundLength = (length: number) => roundSize(length, 8);
@@ -211,8 +213,9 @@ export class Batching {
    * Fixes the sizes of the steps to come, so that compiled steps need few graphs. For whole
    * batches: the largest one's rows and supervised tokens, its length and halves of it. For parts:
    * few lengths that leave the least padding, and for each the most supervised tokens.
+   * @param batchSize rows of a batch where there are enough; fewer are padded to a power of two
    */
-  reserve(batches: readonly Batch[]): void {
+  reserve(batches: readonly Batch[], batchSize = Infinity): void {
     const longest = batches.map(longestOf);
     if (batches.some(({ inputIds }, i) => inputIds.length * longest[i] > this.batchTokens)) {
       const rows = batches.flatMap(({ inputIds }) => inputIds.map((row) => row.length));
@@ -227,7 +230,9 @@ export class Batching {
     }
     for (const [i, batch] of batches.entries()) {
       const { positions } = supervision(batch, longest[i]);
-      this.#enlarge(batch.inputIds.length, roundSize(positions.length));
+      const rows = Math.min(roundSize(batch.inputIds.length, 1), batchSize);
+      const supervised = Math.max(roundSize(positions.length), FEWEST_SUPERVISED * rows);
+      this.#enlarge(Math.max(rows, batch.inputIds.length), supervised);
     }
     const most = Math.max(1, ...longest);
     this.#lengths = [roundLength(most)];
@@ -292,7 +297,8 @@ export class Batching {
   /** Sizes that a whole batch is padded to, whose graph it then shares. */
   #least(batch: Batch): BatchSizes {
     if (!this.compiled) return {};
-    const small = batch.inputIds.length * 2 <= this.largest.rows / 4;
+    // Of those to come the last may have few rows: a graph for it costs more than their padding.
+    const small = this.#lengths.length === 0 && batch.inputIds.length * 2 <= this.largest.rows / 4;
     return { ...(small ? {} : this.largest), lengths: this.#lengths };
   }
 

@@ -16,8 +16,9 @@ import type { ReadOptions, TensorModel } from "./readable_model.ts";
 export const DEFAULT_BATCH_TOKENS = 2048;
 /** Fewer texts than this share no prefix: it takes a pass and a graph of its own. */
 const FEWEST_SHARING = 4;
-/** Narrower rows would be many graphs for short texts. */
+/** Narrower rows and shorter prefixes would be many graphs for short texts. */
 const NARROWEST = 16;
+const SHORTEST_PREFIX = 16;
 
 /** Calls `onLogits` with the logits [V] at each of the positions; they are overwritten afterwards. */
 export async function readLogits(
@@ -76,7 +77,7 @@ export async function readLogits(
       tf.dispose(inputs);
       for (let start = 0; start < places.length; start += atOnce) {
         const part = places.slice(start, start + atOnce);
-        const flat = new Int32Array(Math.min(atOnce, roundSize(part.length)));
+        const flat = new Int32Array(Math.min(atOnce, roundSize(part.length, 1)));
         part.forEach((place, i) => flat[i] = place.flat);
         const indices = tf.tensor1d(flat, "int32");
         const [logits] = head(hidden, indices);
@@ -124,7 +125,7 @@ function readPrefix(model: TensorModel, ids: number[]): tf.Tensor[] {
     });
     return keys;
   });
-  const length = roundSize(ids.length, 8);
+  const length = Math.max(SHORTEST_PREFIX, roundSize(ids.length));
   const row = padRows([ids], { length });
   const keys = run(row);
   row.dispose();
@@ -147,7 +148,7 @@ function batches(texts: readonly number[][], batchTokens: number) {
   const most = 2 ** Math.max(0, Math.floor(Math.log2(batchTokens / width)));
   const result: { rows: number[][]; size: number; width: number }[] = [];
   for (let start = 0; start < packed.length;) {
-    const size = Math.min(most, roundSize(packed.length - start));
+    const size = Math.min(most, roundSize(packed.length - start, 1));
     result.push({ rows: packed.slice(start, start + size), size, width });
     start += size;
   }

@@ -107,8 +107,8 @@ export class Trainer {
   }
 
   /** Fixes the sizes of the steps to come, so that compiled steps need few graphs. */
-  reserve(batches: readonly Batch[]): void {
-    this.#batching.reserve(batches);
+  reserve(batches: readonly Batch[], batchSize?: number): void {
+    this.#batching.reserve(batches, batchSize);
   }
 
   paddedTokens(batch: Batch): number {
