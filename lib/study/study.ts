@@ -9,7 +9,7 @@ import { type Backend, openBackend } from "../platform/runtime/backend.ts";
 import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { type BaseAnswers, domainOf, runCell } from "../experiment.ts";
 import { asRows, type Cell, cellName, type CellResult, type Exam, type Material } from "../cell.ts";
-import { answersToExplain, storedAnswers, storedExplanations } from "./answers.ts";
+import { answersToExplain, meeting, storedAnswers, storedExplanations } from "./answers.ts";
 import { digest, formatDigest, modelDigest } from "./digest.ts";
 import { keepBase } from "./keep_base.ts";
 import { cellSchema } from "./record.ts";
@@ -34,6 +34,8 @@ export interface StudyOptions extends Stoppable {
   store: string | Store;
   /** Leaves out cells that another process computes, by their place in the model's list. */
   only?: (index: number) => boolean;
+  /** Of exams and explanations, which all processes need: those that this one does first, by their place. */
+  first?: (index: number) => boolean;
   onProgress?: (state: StudyProgress) => void;
   /** Told as a base model is asked. */
   onAsk?: (state: AskProgress & { model: string }) => void;
@@ -124,7 +126,7 @@ async function run(plan: StudyPlan, options: StudyOptions): Promise<StudyResult>
     };
     try {
       const base = await probeBase(modelName, subject, {
-        ...{ store, signal: options.signal },
+        ...{ store, first: options.first, signal: options.signal },
         onProgress: (state) => options.onAsk?.({ ...state, model: modelName }),
       });
       bases.push(base);
@@ -142,7 +144,7 @@ async function run(plan: StudyPlan, options: StudyOptions): Promise<StudyResult>
 export async function probeBase(
   name: string,
   { model, material }: { model: ReadableModel; material: Material },
-  { store, onProgress, signal }: Stoppable & {
+  { store, first, onProgress, signal }: Stoppable & Pick<StudyOptions, "first"> & {
     store: Store;
     onProgress?: (state: AskProgress) => void;
   },
@@ -152,10 +154,12 @@ export async function probeBase(
   for (const { pool, suites } of material.domains.values()) {
     for (const exam of [pool, ...Object.values(suites).flat()]) exams.set(exam.name, exam);
   }
-  const answers: Record<string, Answer[]> = {};
+  const answers: Record<string, Answer[]> = Object.fromEntries(
+    [...exams.keys()].map((name) => [name, []]),
+  );
   let found = 0;
-  for (const [name, exam] of exams) {
-    const done = Object.keys(answers).length;
+  for (const [done, place] of meeting(exams.size, first).entries()) {
+    const [name, exam] = [...exams][place];
     const tell = (share: number) =>
       onProgress?.({ done: done + share, found, total: exams.size, exam: name });
     let isFound = true;
@@ -174,8 +178,8 @@ export async function probeBase(
 async function runModel(
   plan: StudyPlan,
   { model, material }: Subject,
-  { store, base, only, onProgress, signal }:
-    & Pick<StudyOptions, "only" | "onProgress" | "signal">
+  { store, base, only, first, onProgress, signal }:
+    & Pick<StudyOptions, "only" | "first" | "onProgress" | "signal">
     & { store: Store; base: BaseResult },
 ): Promise<CellResult[]> {
   // Each cell puts on its own, or none.
@@ -194,7 +198,7 @@ async function runModel(
     const wrong = answersToExplain(answers.get(pool.name)!, minimumConfidence);
     const found = explained.get(cell.domain) ??
       await storedExplanations({ model, answers: wrong }, {
-        ...{ store, only, signal },
+        ...{ store, first, signal },
         onProgress: ({ done, total }) => tell(`explanation ${done}/${total}`),
       });
     explained.set(cell.domain, found);
