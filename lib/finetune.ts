@@ -146,7 +146,7 @@ export async function finetune(
   const tokens = length * Math.min(settings.batchSize, examples.length);
   checkTrainingRoom(model, { ...settings, tokens, length }, { action: `fine-tune ${model.name}` });
   const trainer = new Trainer(model, plan.trainer);
-  trainer.reserve(batches);
+  trainer.reserve(batches, settings.batchSize);
   if (trainer.options.lora !== undefined) settings.lora = trainer.options.lora;
   const losses: number[] = [], gradientNorms: number[] = [];
   const work = {

@@ -5,6 +5,7 @@
 import { type Answer, answerFrom, type Question } from "./question.ts";
 import { stoppable } from "./platform/interrupt.ts";
 import type { ReadableModel, ReadOptions } from "./model/readable_model.ts";
+import type { Tokenizer } from "./model/tokenizer.ts";
 import type { Formulation, Normalization, Template } from "./prompt.ts";
 import { type LetterForm, letterTarget } from "./letters.ts";
 
@@ -37,12 +38,28 @@ export function softmaxOver(logits: ArrayLike<number>, ids: readonly number[]): 
   return exponentials.map((value) => value / total);
 }
 
+/** Token ids of texts; many cells ask the same questions. */
+const encoded = new WeakMap<Tokenizer, { characters: number; ids: Map<string, number[]> }>();
+const MOST_CHARACTERS = 2 ** 22;
+
 /** Token ids of a text from its start: some hold their own <s>, others get the model's. */
 export function promptIds(
   { format, tokenizer }: Pick<ReadableModel, "format" | "tokenizer">,
   text: string,
 ): number[] {
-  return tokenizer!.encode(text, { addSpecialTokens: format.addBos(text) });
+  const addSpecialTokens = format.addBos(text);
+  const key = addSpecialTokens ? `+${text}` : text;
+  const known = encoded.get(tokenizer!);
+  const found = known?.ids.get(key);
+  if (found !== undefined) return found;
+  const ids = tokenizer!.encode(text, { addSpecialTokens });
+  const characters = (known?.characters ?? 0) + key.length;
+  const kept = known === undefined || characters > MOST_CHARACTERS
+    ? { characters: key.length, ids: new Map() }
+    : Object.assign(known, { characters });
+  kept.ids.set(key, ids);
+  encoded.set(tokenizer!, kept);
+  return ids;
 }
 
 /** Asks the model each question; the answers stand in the questions' order. */

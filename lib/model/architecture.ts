@@ -9,6 +9,7 @@ import {
   applyRotary,
   attend,
   attendWithPrefix,
+  behindShared,
   checkpointed,
   gatherRows,
   lowRank,
@@ -53,6 +54,10 @@ export interface ForwardOptions {
   position?: tf.Scalar;
   /** Which texts the rows hold. Default: one each. */
   packing?: PackedRows;
+  /** So many tokens of the first row (the rest of it is padding) stand before each other row. Default: 0. */
+  shared?: number;
+  /** Flat positions b T + t [N] whose states are wanted. Default: all. */
+  at?: tf.Tensor1D;
   /** Called with each layer's keys (rotated) and values [B, K, T, D]. */
   onKeyValues?: (keys: tf.Tensor4D, values: tf.Tensor4D) => void;
 }
@@ -105,6 +110,9 @@ interface Pass {
   batch: number;
   length: number;
   prefix: readonly PrefixBlock[];
+  shared: number;
+  /** In the last layer, what is wanted of its tokens. */
+  at?: tf.Tensor1D;
   /** Rotations and masks; recomputed with the layers if these are. */
   tables: () => AttentionTables;
   onKeyValues?: ForwardOptions["onKeyValues"];
@@ -142,10 +150,10 @@ function projectHeads(x: tf.Tensor2D, layer: string, heads: number, pass: Pass):
   return splitHeads(norm(byHead, `${layer}_norm`, pass), heads, pass);
 }
 
-/** Norm and grouped-query attention of layer i: [B T, D] -> [B T, D]. */
+/** Norm and grouped-query attention of layer i: [B T, D] -> [B T, D], or [N, D] where N are wanted. */
 function attention(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
   const { heads, keyValueHeads, slidingLayers } = pass.configuration;
-  const { batch, length, prefix } = pass;
+  const { batch, length, prefix, shared, at } = pass;
   const layer = `model.layers.${i}.self_attn`;
   const { queryRotation, keyRotation, causal, sliding } = pass.tables();
   x = norm(x, `model.layers.${i}.input_layernorm`, pass);
@@ -153,12 +161,14 @@ function attention(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
   const k = applyRotary(projectHeads(x, `${layer}.k`, keyValueHeads, pass), ...keyRotation);
   const v = splitHeads(linear(x, `${layer}.v_proj`, pass), keyValueHeads, pass); // (B, K, T, D)
   pass.onKeyValues?.(k, v);
+  const [keys, values] = shared === 0 ? [k, v] : [k, v].map((x) => behindShared(x, shared));
   const mask = sliding !== undefined && slidingLayers.includes(i) ? sliding : causal;
   const mixed = prefix.length === 0
-    ? attend(q, k, v, mask)
+    ? attend(q, keys, values, mask)
     : attendWithPrefix(prefix.map(({ layers }) => layers[i]), [q, k, v], causal);
   const byToken = length === 1 ? mixed : tf.transpose(mixed, [0, 2, 1, 3]);
-  return linear(tf.reshape(byToken, [batch * length, -1]) as tf.Tensor2D, `${layer}.o_proj`, pass);
+  const mixedRows = tf.reshape(byToken, [batch * length, -1]) as tf.Tensor2D;
+  return linear(at ? gatherRows(mixedRows, at) : mixedRows, `${layer}.o_proj`, pass);
 }
 
 /** Norm and SwiGLU of layer i: [B T, D] -> [B T, D]. */
@@ -170,7 +180,7 @@ function mlp(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
   return linear(swiGlu(gate, up), `${layer}.down_proj`, pass);
 }
 
-/** Layer i, attention and MLP with their residuals: [B T, D] -> [B T, D]. */
+/** Layer i, attention and MLP with their residuals: [B T, D] -> [B T, D], or [N, D] where N are wanted. */
 function block(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
   const checkpointing = pass.gradientCheckpointing;
   const attentionPart = checkpointing === "layer"
@@ -179,7 +189,7 @@ function block(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
   const mlpPart = checkpointing === "nothing"
     ? mlp
     : recomputed(mlp, /post_attention_layernorm|mlp/);
-  x = tf.add(x, attentionPart(x, i, pass));
+  x = tf.add(pass.at ? gatherRows(x, pass.at) : x, attentionPart(x, i, pass));
   return tf.add(x, mlpPart(x, i, pass));
 }
 
@@ -198,20 +208,24 @@ function recomputed(part: typeof attention, names: RegExp): typeof attention {
   };
 }
 
-/** Hidden states after the final norm: ids [B, T] (int32) -> [B T, D]. @throws without a tensor */
+/**
+ * Hidden states after the final norm: ids [B, T] (int32) -> [B T, D], or [N, D] where N are wanted, for
+ * which alone the last layer's MLP runs. @throws without a tensor
+ */
 export function forward(
   parameters: Parameters,
   configuration: ModelConfiguration,
   ids: tf.Tensor2D,
   options: ForwardOptions = {},
 ): tf.Tensor2D {
-  const { adapter, embeddingScale = 1, gradientCheckpointing = "nothing", prefix = [] } = options;
+  const { adapter, embeddingScale = 1, gradientCheckpointing = "nothing" } = options;
+  const { prefix = [], shared = 0, at } = options;
   const [batch, length] = ids.shape;
-  const makeTables = () => attentionTables(configuration, length, { ...options, prefix });
+  const makeTables = () => attentionTables(configuration, [batch, length], { ...options, prefix });
   // Recomputed layers make their own, since those of the forward pass are gone by then.
-  const shared = gradientCheckpointing === "layer" ? undefined : makeTables();
+  const tables = gradientCheckpointing === "layer" ? undefined : makeTables();
   const pass: Pass = {
-    ...{ configuration, adapter, batch, length, prefix, gradientCheckpointing },
+    ...{ configuration, adapter, batch, length, prefix, shared, gradientCheckpointing },
     names: [...parameters.keys()],
     has: (name) => parameters.has(name),
     get: (name) => {
@@ -219,12 +233,15 @@ export function forward(
       if (tensor !== undefined) return tensor;
       throw new Error(`Cannot run the model: expected a tensor ${name}; the checkpoint has none`);
     },
-    tables: () => shared ?? makeTables(),
+    tables: () => tables ?? makeTables(),
   };
   const embedding = pass.get("model.embed_tokens.weight") as tf.Tensor2D;
   let x = gatherRows(embedding, tf.reshape(ids, [-1]));
   if (embeddingScale !== 1) x = tf.mul(x, embeddingScale);
-  for (let i = 0; i < configuration.layers; i++) x = layer(x, i, pass, options.onKeyValues);
+  for (let i = 0; i < configuration.layers; i++) {
+    const wanted = i === configuration.layers - 1 ? at : undefined;
+    x = layer(x, i, { ...pass, at: wanted }, options.onKeyValues);
+  }
   return norm(x, "model.norm", pass);
 }
 

@@ -1,5 +1,6 @@
 /** Rows of token ids as tensors: padded on the right, sizes rounded so that few shapes occur. */
 import * as tf from "@tensorflow/tfjs";
+import { chooseLengths, worthSharing } from "./lengths.ts";
 
 /** A label that carries no loss, as in transformers. */
 export const IGNORED = -100;
@@ -110,22 +111,31 @@ export function packTexts(lengths: readonly number[], width: number): number[][]
   return rows;
 }
 
-/** In rows of `length`: flat positions b T + t whose next token carries loss, and that token. */
-export function supervision({ inputIds, labels }: Batch, length: number) {
-  const positions: number[] = [], targets: number[] = [];
-  inputIds.forEach((row, b) => {
-    for (let t = 0; t + 1 < row.length; t++) {
-      if (labels[b][t + 1] === IGNORED) continue;
-      positions.push(b * length + t);
-      targets.push(labels[b][t + 1]);
-    }
-  });
-  return { positions, targets };
-}
-
 export interface WeightedBatch extends Batch {
   /** Weight of the loss on each label, of the labels' shape. Default: 1 for each. */
   weights?: number[][];
+}
+
+/**
+ * In rows of `length`: flat positions b T + t whose next token carries loss, that token and its weight. The
+ * first `shared` tokens of all rows stand in a row before them.
+ */
+export function supervision(
+  { inputIds, labels, weights }: WeightedBatch,
+  length: number,
+  shared = 0,
+) {
+  const positions: number[] = [], targets: number[] = [], ofTargets: number[] = [];
+  const first = shared > 0 ? 1 : 0;
+  inputIds.forEach((row, b) => {
+    for (let t = 0; t + 1 < row.length; t++) {
+      if (labels[b][t + 1] === IGNORED) continue;
+      positions.push(t < shared ? t : (first + b) * length + t - shared);
+      targets.push(labels[b][t + 1]);
+      ofTargets.push(weights?.[b][t + 1] ?? 1);
+    }
+  });
+  return { positions, targets, weights: ofTargets };
 }
 
 /** Token ids [B, T], flat positions [N] of supervised tokens, their labels [N] and weights [N]. */
@@ -135,6 +145,8 @@ export type BatchTensors = [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
 const MOST_LENGTHS = 16;
 /** A reserved number of supervised tokens is rounded up by no more than its 32nd. */
 const RESERVED_STEPS = 32;
+/** Short answers have fewer supervised tokens a row; so many cost next to nothing, and need one graph. */
+const FEWEST_SUPERVISED = 4;
 
 /** Padding costs as much as tokens, and a training has few lengths: rounded more finely than elsewhere. */
 const roundLength = (length: number) => roundSize(length, 8);
@@ -155,22 +167,21 @@ interface BatchSizes {
   lengths?: readonly number[];
   /** The weights' sum that makes a mean. Default: the batch's own. */
   total?: number;
+  /** Tokens that all rows start with: they stand once, in a row before the others. Default: 0. */
+  shared?: number;
 }
 
 /** A batch as the tensors of `batchLoss`, of at least the sizes `least`; padding weighs nothing. */
 export function batchTensors(batch: WeightedBatch, least: BatchSizes = {}): BatchTensors {
-  const length = fittingLength(longestOf(batch), least.lengths);
+  const { shared = 0 } = least;
+  const length = fittingLength(longestOf(batch) - shared, least.lengths);
   const rows = Math.max(batch.inputIds.length, least.rows ?? 0);
-  const { positions, targets } = supervision(batch, length);
+  const { positions, targets, weights } = supervision(batch, length, shared);
   if (positions.length === 0) {
     throw new Error(
       "Cannot train on the batch: expected a label other than -100 after the first token; found none",
     );
   }
-  const weights = positions.map((flat) => {
-    const row = Math.floor(flat / length);
-    return batch.weights?.[row][flat - row * length + 1] ?? 1;
-  });
   const total = least.total ?? weights.reduce((a, b) => a + b, 0);
   const size = roundSize(Math.max(positions.length, least.supervised ?? 0), least.steps);
   const padded = (values: number[], dtype: "int32" | "float32") => {
@@ -178,8 +189,13 @@ export function batchTensors(batch: WeightedBatch, least: BatchSizes = {}): Batc
     data.set(values);
     return tf.tensor1d(data, dtype);
   };
+  const ids = shared === 0
+    ? padRows(batch.inputIds, { batch: rows, length })
+    : padRows([batch.inputIds[0].slice(0, shared), ...batch.inputIds.map((r) => r.slice(shared))], {
+      ...{ batch: 1 + rows, length },
+    });
   return [
-    padRows(batch.inputIds, { batch: rows, length }),
+    ids,
     padded(positions, "int32"),
     padded(targets, "int32"),
     padded(weights.map((weight) => weight / total), "float32"),
@@ -201,6 +217,8 @@ export class Batching {
   /** Rows and supervised tokens that whole batches are padded to. */
   largest = { rows: 0, supervised: 0 };
   #lengths: number[] = [];
+  /** What all rows of the batches to come start with, where it is worth a row of its own. */
+  #start: readonly number[] = [];
   /** The most supervised tokens of a part, by its rows and length. */
   readonly #supervised = new Map<string, number>();
 
@@ -209,10 +227,13 @@ export class Batching {
 
   /**
    * Fixes the sizes of the steps to come, so that compiled steps need few graphs. For whole
-   * batches: the largest one's rows and supervised tokens, its length and halves of it. For parts:
-   * few lengths that leave the least padding, and for each the most supervised tokens.
+   * batches: the largest one's rows and supervised tokens, its length and halves of it, behind what all
+   * rows start with. For parts: few lengths that leave the least padding, and for each the most
+   * supervised tokens.
+   * @param batchSize rows of a batch where there are enough: fewer are padded to a power of two
+   * @param window tokens that a token sees at most; longer rows share no start
    */
-  reserve(batches: readonly Batch[]): void {
+  reserve(batches: readonly Batch[], { batchSize = 0, window = Infinity } = {}): void {
     const longest = batches.map(longestOf);
     if (batches.some(({ inputIds }, i) => inputIds.length * longest[i] > this.batchTokens)) {
       const rows = batches.flatMap(({ inputIds }) => inputIds.map((row) => row.length));
@@ -227,9 +248,16 @@ export class Batching {
     }
     for (const [i, batch] of batches.entries()) {
       const { positions } = supervision(batch, longest[i]);
-      this.#enlarge(batch.inputIds.length, roundSize(positions.length));
+      const rows = Math.min(roundSize(batch.inputIds.length, 1), batchSize);
+      const supervised = Math.max(roundSize(positions.length), FEWEST_SUPERVISED * rows);
+      this.#enlarge(Math.max(rows, batch.inputIds.length), supervised);
     }
-    const most = Math.max(1, ...longest);
+    const rows = batches.flatMap(({ inputIds }) => inputIds);
+    const least = Math.min(...longest);
+    this.#start = Math.max(...longest) > window
+      ? []
+      : worthSharing(rows, { count: this.largest.rows, least });
+    const most = Math.max(1, ...longest) - this.#start.length;
     this.#lengths = [roundLength(most)];
     for (let half = roundLength(most / 2); half >= 32; half = roundLength(half / 2)) {
       this.#lengths.unshift(half);
@@ -255,10 +283,20 @@ export class Batching {
     }));
   }
 
+  /** How many first tokens of the rows stand once, in a row before them. */
+  sharedBy({ inputIds }: Batch): number {
+    const start = this.#start;
+    const isShared = inputIds.every((row) =>
+      row.length > start.length && start.every((id, t) => row[t] === id)
+    );
+    return isShared ? start.length : 0;
+  }
+
   /** The tensors of a batch that is not cut, padded to the sizes of those before it. */
   wholeTensors(batch: WeightedBatch): BatchTensors {
-    const tensors = batchTensors(batch, this.#least(batch));
-    this.#enlarge(tensors[0].shape[0], tensors[1].shape[0]);
+    const shared = this.sharedBy(batch);
+    const tensors = batchTensors(batch, { ...this.#least(batch), shared });
+    this.#enlarge(tensors[0].shape[0] - (shared > 0 ? 1 : 0), tensors[1].shape[0]);
     return tensors;
   }
 
@@ -275,8 +313,10 @@ export class Batching {
   paddedTokens(batch: Batch): number {
     const parts = this.split(batch);
     if (parts.length === 1) {
-      return Math.max(this.#least(batch).rows ?? 0, batch.inputIds.length) *
-        this.#partSize(batch).length;
+      const shared = this.sharedBy(batch);
+      const rows = Math.max(this.#least(batch).rows ?? 0, batch.inputIds.length);
+      return (shared > 0 ? rows + 1 : rows) *
+        fittingLength(longestOf(batch) - shared, this.#lengths);
     }
     return parts.map((part) => this.#partSize(part))
       .reduce((sum, { rows, length }) => sum + rows * length, 0);
@@ -292,7 +332,8 @@ export class Batching {
   /** Sizes that a whole batch is padded to, whose graph it then shares. */
   #least(batch: Batch): BatchSizes {
     if (!this.compiled) return {};
-    const small = batch.inputIds.length * 2 <= this.largest.rows / 4;
+    // Of those to come the last may have few rows: a graph for it costs more than their padding.
+    const small = this.#lengths.length === 0 && batch.inputIds.length * 2 <= this.largest.rows / 4;
     return { ...(small ? {} : this.largest), lengths: this.#lengths };
   }
 
@@ -306,39 +347,4 @@ export class Batching {
     }
     return { rows, length };
   }
-}
-
-/**
- * At most `count` lengths, ascending, such that rows, each padded to the smallest that fits, have
- * the least padding in all. By dynamic programming over the rows' own lengths.
- */
-export function chooseLengths(rows: readonly number[], count: number): number[] {
-  const lengths = [...new Set(rows)].sort((a, b) => a - b);
-  const upTo: number[] = []; // rows of at most that length
-  const byLength = Map.groupBy(rows, (length) => length);
-  for (const [i, length] of lengths.entries()) {
-    upTo.push((upTo[i - 1] ?? 0) + byLength.get(length)!.length);
-  }
-  // cost[i]: padded tokens of all rows up to lengths[i], which is one of those chosen.
-  let cost = lengths.map((length, i) => length * upTo[i]);
-  const before: number[][] = [];
-  for (let chosen = 1; chosen < Math.min(count, lengths.length); chosen++) {
-    const former: number[] = [];
-    cost = lengths.map((length, i) => {
-      let least = cost[i];
-      former[i] = -1;
-      for (let j = 0; j < i; j++) {
-        const padded = cost[j] + length * (upTo[i] - upTo[j]);
-        if (padded < least) [least, former[i]] = [padded, j];
-      }
-      return least;
-    });
-    before.push(former);
-  }
-  const result = [lengths.length - 1];
-  for (const former of before.reverse()) {
-    const j = former[result[0]];
-    if (j >= 0) result.unshift(j);
-  }
-  return result.map((i) => lengths[i]);
 }

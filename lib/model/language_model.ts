@@ -1,6 +1,6 @@
 /** A decoder-only language model: configuration, parameters, tokenizer, and what can be asked of it. */
 import * as tf from "@tensorflow/tfjs";
-import { compile, newSession } from "../platform/compile/compile.ts";
+import { closeSession, compile, openSession } from "../platform/compile/compile.ts";
 import type { GraphSession, TensorFunction } from "../platform/compile/graph.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { checkRows } from "./batch.ts";
@@ -29,6 +29,7 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
   readonly state = new Map<string, tf.Variable>();
   readonly #functions = new Map<string, TensorFunction>();
   #adapter?: Adapter;
+  #isDisposed = false;
 
   /** @throws if a tensor that the configuration asks for is missing or of another shape */
   constructor(parts: LanguageModelParts) {
@@ -43,7 +44,7 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
           `${actual ? `[${actual}]` : "none"}; config.json and weights must belong together`,
       );
     }
-    if (parts.compiled ?? true) this.session = newSession();
+    if (parts.compiled ?? true) this.session = openSession(this.#kind);
     for (const [name, variable] of this.parameters) this.session?.bind(name, variable);
   }
 
@@ -79,7 +80,7 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
     const full = this.#adapter === undefined ? key : `${describeAdapter(this.#adapter)}/${key}`;
     let compiled = this.#functions.get(full);
     if (compiled === undefined) {
-      compiled = compile(run(), this.session);
+      compiled = compile(run(), this.session, full);
       this.#functions.set(full, compiled);
     }
     return compiled;
@@ -175,11 +176,18 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
   }
 
   dispose(): void {
-    this.session?.dispose();
     for (const variables of [this.parameters, this.state, this.#adapter?.parameters ?? new Map()]) {
       for (const variable of variables.values()) if (!variable.isDisposed) variable.dispose();
     }
     this.state.clear();
+    this.#adapter = undefined;
+    if (this.session !== undefined && !this.#isDisposed) closeSession(this.#kind, this.session);
+    this.#isDisposed = true;
+  }
+
+  /** Models of equal configurations share their graphs, one after another. */
+  get #kind(): string {
+    return JSON.stringify(this.config);
   }
 }
 

@@ -100,21 +100,37 @@ export function applyRotary<T extends tf.Tensor>(x: T, cos: tf.Tensor, sin: tf.T
 }
 
 /**
- * Causal attention with grouped queries: q [B, H, T, D] (scaled already), k and v [B, K, T, D],
- * mask [T, T] or [B, 1, T, T] (0 or a large negative) -> [B, H, T, D].
+ * Causal attention with grouped queries: q [B, H, T, D] (scaled already), k and v [B, K, S, D],
+ * mask [T, S] or [B, 1, T, S] (0 or a large negative) -> [B, H, T, D].
  */
 export function attend(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: tf.Tensor) {
   const [batch, heads, length, width] = q.shape;
-  const keyHeads = k.shape[1];
+  const [, keyHeads, places] = k.shape;
   const queries = heads / keyHeads * length;
   const grouped = tf.reshape(q, [batch * keyHeads, queries, width]); // (B K, H/K T, D)
-  const keys = tf.reshape(k, [batch * keyHeads, length, width]);
-  const values = tf.reshape(v, [batch * keyHeads, length, width]);
+  const keys = tf.reshape(k, [batch * keyHeads, places, width]);
+  const values = tf.reshape(v, [batch * keyHeads, places, width]);
   const products = tf.matMul(grouped, keys, false, true);
-  const scores = tf.reshape(products, [batch, heads, length, length]);
+  const scores = tf.reshape(products, [batch, heads, length, places]);
   const weights = maskedSoftmax(scores as tf.Tensor4D, mask);
-  const mixed = tf.matMul(tf.reshape(weights, [batch * keyHeads, queries, length]), values);
+  const mixed = tf.matMul(tf.reshape(weights, [batch * keyHeads, queries, places]), values);
   return tf.reshape(mixed, [batch, heads, length, width]);
+}
+
+/** Keys or values [B, K, T, D] behind the first P of the first row's: [B, K, P + T, D]. */
+export function behindShared(x: tf.Tensor4D, count: number): tf.Tensor4D {
+  const [batch, , length] = x.shape;
+  const shared = withGradient<tf.Tensor4D>([x], () => {
+    const [row] = tf.split(x, [1, batch - 1], 0);
+    const [start] = count < length ? tf.split(row, [count, length - count], 2) : [row];
+    return {
+      value: tf.tile(start as tf.Tensor4D, [batch, 1, 1, 1]),
+      gradFunc: (dy) => [
+        tf.pad(tf.sum(dy, 0, true), [[0, batch - 1], [0, 0], [0, length - count], [0, 0]]),
+      ],
+    };
+  });
+  return tf.concat([shared, x], 2);
 }
 
 /** Keys and values [K, P, D] of tokens that stand before every row. */

@@ -32,27 +32,37 @@ export interface AttentionTables {
   sliding?: tf.Tensor;
 }
 
-/** What rows of T tokens need in every layer. */
+/** What B rows of T tokens need in every layer; `shared` as in `ForwardOptions`. */
 export function attentionTables(
   configuration: ModelConfiguration,
-  length: number,
-  { prefix, position, packing }: {
+  [batch, length]: [number, number],
+  { prefix, position, packing, shared = 0 }: {
     prefix: readonly PrefixBlock[];
     position?: tf.Scalar;
     packing?: PackedRows;
+    shared?: number;
   },
 ): AttentionTables {
   const before = prefix.reduce((sum, { mask }) => sum + mask.shape[0], 0);
-  const rows = packing?.positions ??
-    (position && tf.add(tf.range(0, length, 1, "int32"), position));
+  const rows = shared > 0
+    ? positionsBehind(shared, [batch, length])
+    : packing?.positions ?? (position && tf.add(tf.range(0, length, 1, "int32"), position));
   const { cos, sin } = rows === undefined
     ? rotaryTables(configuration, length, before)
-    : rotaryRows(configuration, before + length, rows);
+    : rotaryRows(configuration, before + shared + length, rows);
+  const { heads, keyValueHeads } = configuration;
+  // TensorFlow's kernels are slow where sizes of 1 between others are stretched.
+  const over = (heads: number, table: tf.Tensor) =>
+    shared > 0 ? tf.tile(table, [1, heads, 1, 1]) : table;
   const scale = 1 / Math.sqrt(configuration.headDimension);
   const { slidingWindow = Infinity } = configuration;
   const maskOf = (window?: number) => {
     let mask: tf.Tensor = causalMask(length, window);
     if (packing !== undefined) mask = tf.add(mask, otherTexts(packing.texts));
+    if (shared > 0) {
+      const own = tf.broadcastTo(mask, [batch, 1, length, length]);
+      return over(heads, tf.concat([notFirst([batch, 1, length, shared]), own], -1));
+    }
     if (prefix.length === 0) return mask;
     const free = prefix.map(({ mask: free }) =>
       tf.broadcastTo(free, [...mask.shape.slice(0, -1), free.shape[0]])
@@ -60,8 +70,8 @@ export function attentionTables(
     return tf.concat([...free, mask], -1);
   };
   return {
-    queryRotation: [tf.mul(cos, scale), tf.mul(sin, scale)],
-    keyRotation: [cos, sin],
+    queryRotation: [over(heads, tf.mul(cos, scale)), over(heads, tf.mul(sin, scale))],
+    keyRotation: [over(keyValueHeads, cos), over(keyValueHeads, sin)],
     causal: maskOf(),
     sliding: slidingWindow < length ? maskOf(slidingWindow) : undefined,
   };
@@ -76,6 +86,21 @@ function causalMask(length: number, window = length): tf.Tensor2D {
     }
   }
   return tf.tensor2d(mask, [length, length]);
+}
+
+/** [B, T] (int32): positions from 0 in the first row, from `shared` in the others, which stand behind it. */
+function positionsBehind(shared: number, [batch, length]: [number, number]): tf.Tensor2D {
+  const positions = Int32Array.from(
+    { length: batch * length },
+    (_, i) => i < length ? i : shared + i % length,
+  );
+  return tf.tensor2d(positions, [batch, length], "int32");
+}
+
+/** Zeros of a shape, but a large negative in the first row. */
+function notFirst([batch, ...rest]: number[]): tf.Tensor {
+  const hidden = Float32Array.from({ length: batch }, (_, row) => row === 0 ? HIDDEN_FROM : 0);
+  return tf.broadcastTo(tf.tensor(hidden, [batch, ...rest.map(() => 1)]), [batch, ...rest]);
 }
 
 /** [B, 1, T, T]: 0 where two tokens are of one text, a large negative elsewhere. */

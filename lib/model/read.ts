@@ -16,8 +16,9 @@ import type { ReadOptions, TensorModel } from "./readable_model.ts";
 export const DEFAULT_BATCH_TOKENS = 2048;
 /** Fewer texts than this share no prefix: it takes a pass and a graph of its own. */
 const FEWEST_SHARING = 4;
-/** Narrower rows would be many graphs for short texts. */
+/** Narrower rows and shorter prefixes would be many graphs for short texts. */
 const NARROWEST = 16;
+const SHORTEST_PREFIX = 16;
 
 /** Calls `onLogits` with the logits [V] at each of the positions; they are overwritten afterwards. */
 export async function readLogits(
@@ -33,26 +34,25 @@ export async function readLogits(
   const prefix = before > 0 ? readPrefix(model, texts[0].slice(0, before)) : [];
   const atOnce = Math.max(1, Math.floor(LOGITS_AT_ONCE / vocabularySize));
   const byText = Map.groupBy(wanted, ({ text }) => text);
-  const read = model.compiled("read", () => (ids, texts, positions, ...prefix) => [
-    model.forward(ids as tf.Tensor2D, {
+  const logitsOf = (hidden: tf.Tensor) =>
+    tf.matMul(hidden, headWeight(model.parameters, model.config), false, true);
+  /** The logits at some positions; their hidden states if the logits are too many at once. */
+  const read = model.compiled("read", () => (ids, texts, positions, flat, ...prefix) => {
+    const hidden = model.forward(ids as tf.Tensor2D, {
       packing: { texts: texts as tf.Tensor2D, positions: positions as tf.Tensor2D },
       prefix: prefix.length > 0 ? asPrefix(prefix) : undefined,
-    }),
-  ]);
-  // A function of its own, so that another number of positions recompiles only this small part.
-  const head = model.compiled("head", () => (hidden, flat) => [
-    tf.matMul(
-      gatherRows(hidden as tf.Tensor2D, flat as tf.Tensor1D),
-      headWeight(model.parameters, model.config),
-      false,
-      true,
-    ),
+      at: flat as tf.Tensor1D,
+    });
+    return [hidden.shape[0] <= atOnce ? logitsOf(hidden) : hidden];
+  });
+  const head = model.compiled("head", () => (hidden, rows) => [
+    logitsOf(gatherRows(hidden as tf.Tensor2D, rows as tf.Tensor1D)),
   ]);
   let done = 0;
   try {
     for (const batch of batches(texts.map((text) => text.slice(before)), batchTokens)) {
       await look(options.signal);
-      const places: { at: Position; flat: number }[] = [];
+      const places: Position[] = [], flat: number[] = [];
       const { rows, width } = batch;
       const ids = rows.map((row) => row.flatMap((text) => texts[text].slice(before)));
       const number = rows.map((row) =>
@@ -63,7 +63,8 @@ export async function readLogits(
         for (const text of row) {
           const start = b * width + list.length;
           for (const at of byText.get(text) ?? []) {
-            places.push({ at, flat: start + at.position - before });
+            places.push(at);
+            flat.push(start + at.position - before);
           }
           for (let t = before; t < texts[text].length; t++) list.push(t);
         }
@@ -71,28 +72,37 @@ export async function readLogits(
       });
       if (places.length === 0) continue;
       const size = { batch: batch.size, length: width };
-      const inputs = [ids, number, positions].map((rows) => padRows(rows, size));
-      const [hidden] = read(...inputs, ...prefix);
+      const isWhole = places.length <= atOnce;
+      const inputs = [
+        ...[ids, number, positions].map((rows) => padRows(rows, size)),
+        indices(flat, isWhole ? atOnce : Infinity),
+      ];
+      const [result] = read(...inputs, ...prefix);
       tf.dispose(inputs);
       for (let start = 0; start < places.length; start += atOnce) {
         const part = places.slice(start, start + atOnce);
-        const flat = new Int32Array(Math.min(atOnce, roundSize(part.length)));
-        part.forEach((place, i) => flat[i] = place.flat);
-        const indices = tf.tensor1d(flat, "int32");
-        const [logits] = head(hidden, indices);
+        const rows = indices(part.map((_, i) => start + i), atOnce);
+        const [logits] = isWhole ? [result] : head(result, rows);
         const values = await logits.data() as Float32Array;
-        part.forEach(({ at }, i) =>
+        part.forEach((at, i) =>
           onLogits(at, values.subarray(i * vocabularySize, (i + 1) * vocabularySize))
         );
-        tf.dispose([indices, logits]);
+        tf.dispose([rows, logits]);
       }
-      hidden.dispose();
+      result.dispose();
       done += places.length;
       options.onProgress?.(done / wanted.length);
     }
   } finally {
     tf.dispose(prefix);
   }
+}
+
+/** Places, padded with 0 to a power of two or to `most`, for few sizes to occur. */
+function indices(places: readonly number[], most: number): tf.Tensor1D {
+  const padded = new Int32Array(Math.min(most, roundSize(places.length, 1)));
+  padded.set(places);
+  return tf.tensor1d(padded, "int32");
 }
 
 /** How many tokens all texts start with, before any of the positions; 0 if that is not worth a pass. */
@@ -124,7 +134,7 @@ function readPrefix(model: TensorModel, ids: number[]): tf.Tensor[] {
     });
     return keys;
   });
-  const length = roundSize(ids.length, 8);
+  const length = Math.max(SHORTEST_PREFIX, roundSize(ids.length));
   const row = padRows([ids], { length });
   const keys = run(row);
   row.dispose();
@@ -147,7 +157,7 @@ function batches(texts: readonly number[][], batchTokens: number) {
   const most = 2 ** Math.max(0, Math.floor(Math.log2(batchTokens / width)));
   const result: { rows: number[][]; size: number; width: number }[] = [];
   for (let start = 0; start < packed.length;) {
-    const size = Math.min(most, roundSize(packed.length - start));
+    const size = Math.min(most, roundSize(packed.length - start, 1));
     result.push({ rows: packed.slice(start, start + size), size, width });
     start += size;
   }

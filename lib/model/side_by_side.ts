@@ -4,10 +4,11 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { globalNorm } from "../platform/compile/adam.ts";
-import { newSession } from "../platform/compile/compile.ts";
+import { closeSession, openSession } from "../platform/compile/compile.ts";
 import type { Graph, GraphSession } from "../platform/compile/graph.ts";
 import { look, type Stoppable } from "../platform/interrupt.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
+import { worthSharing } from "./lengths.ts";
 import { batchTensors, checkBatch, roundSize, supervision, type WeightedBatch } from "./batch.ts";
 import type { ModelConfiguration } from "./configuration.ts";
 import { gradientsOf, stepRates, update } from "./step.ts";
@@ -34,6 +35,7 @@ interface Sizes {
   supervised: number;
   /** A power of two of them: other trainings then share the graph, for few more rows of logits. */
   steps: 1;
+  shared: number;
 }
 
 /**
@@ -50,14 +52,14 @@ export class SideBySide {
   /** What one member's step sees in their place; they only stand for it. */
   readonly #parameters = new Map<string, tf.Variable>();
   readonly #moments = new Map<string, tf.Variable>();
-  readonly #graphs = new Map<string, Graph>();
   #options!: ResolvedOptions;
   #batches: readonly (readonly WeightedBatch[])[] = [];
   #sizes!: Sizes;
+  #graph?: Graph;
 
   /** @throws if graphs can't be compiled here */
   constructor(readonly config: ModelConfiguration, readonly members: number) {
-    const session = newSession(members);
+    const session = openSession(this.#kind, members);
     if (session === undefined) {
       throw new Error(
         `Cannot train ${members} models side by side: expected the backend tensorflow; found ` +
@@ -105,7 +107,7 @@ export class SideBySide {
     }
     for (const batch of batches.flat()) checkBatch(batch, this.config.vocabularySize);
     this.#options = resolveOptions(options);
-    this.#sizes = sizesOf(batches.flat());
+    this.#sizes = sizesOf(batches.flat(), this.config.slidingWindow);
     // All places are computed: those that nobody asked for do the last member's work.
     const filled = <T>(list: readonly T[]) =>
       Array.from({ length: this.members }, (_, i) => list[Math.min(i, list.length - 1)]);
@@ -145,12 +147,11 @@ export class SideBySide {
     const { clipNorm, weightDecay, beta1, beta2, epsilon, ...rest } = this.#options;
     const { embeddingScale, gradientCheckpointing } = rest;
     const decayed = decayedOf(this.#parameters.keys(), this.#options);
-    const key = JSON.stringify([
-      inputs.map(({ shape }) => shape),
-      [clipNorm, weightDecay, beta1, beta2, epsilon, embeddingScale, gradientCheckpointing],
-      decayed,
-    ]);
-    let graph = this.#graphs.get(key);
+    const { shared } = this.#sizes;
+    const fixed = [clipNorm, weightDecay, beta1, beta2, epsilon, embeddingScale, shared];
+    const graphs = this.#session.graphsOf(JSON.stringify([fixed, gradientCheckpointing, decayed]));
+    const key = JSON.stringify(inputs.map(({ shape }) => shape));
+    let graph = graphs.get(key);
     if (graph !== undefined) return graph;
     const [config, parameters] = [this.config, this.#parameters];
     const member = {
@@ -159,7 +160,7 @@ export class SideBySide {
         forward(parameters, config, ids, options),
     };
     const settings = { weightDecay, beta1, beta2, epsilon, clipNorm, decayed };
-    const how = { embeddingScale, gradientCheckpointing };
+    const how = { embeddingScale, gradientCheckpointing, shared };
     graph = this.#session.add((...inputs) => {
       const { loss, gradients } = gradientsOf(member, inputs, how);
       const norm = globalNorm(gradients);
@@ -173,15 +174,13 @@ export class SideBySide {
       })),
       { shape: [3], dtype: "float32" },
     ]);
-    this.#graphs.set(key, graph);
-    return graph;
+    graphs.set(key, graph);
+    return this.#graph = graph;
   }
 
-  /** Operations of a step, constants left out: the most that any graph has. */
+  /** Operations of the last step, constants left out. */
   get operations(): number {
-    const counts = [...this.#graphs.values()]
-      .map(({ nodes }) => nodes.filter(({ operation }) => operation !== "Const").length);
-    return Math.max(0, ...counts);
+    return this.#graph!.nodes.filter(({ operation }) => operation !== "Const").length;
   }
 
   /** Each member's weights, as `LanguageModel.snapshot` gives them; they are the caller's to dispose. */
@@ -196,22 +195,33 @@ export class SideBySide {
   }
 
   dispose(): void {
-    this.#session.dispose();
     const all = [this.#stacked, this.#parameters, this.#moments];
     for (const variable of all.flatMap((one) => [...one.values()])) variable.dispose();
+    closeSession(this.#kind, this.#session);
+  }
+
+  /** Its graphs serve the next ones of a kind. */
+  get #kind(): string {
+    return JSON.stringify([this.config, this.members]);
   }
 }
 
-/** Sizes that all batches are padded to: one graph for them. */
-function sizesOf(batches: readonly WeightedBatch[]): Sizes {
-  const length = batches.flatMap(({ inputIds }) => inputIds)
-    .reduce((most, { length }) => Math.max(most, length), 0);
+/** Sizes that all batches are padded to, and what all rows start with: one graph for them. */
+function sizesOf(batches: readonly WeightedBatch[], window = Infinity): Sizes {
+  const texts = batches.flatMap(({ inputIds }) => inputIds);
+  const lengths = batches.map(({ inputIds }) => Math.max(...inputIds.map(({ length }) => length)));
+  const longest = Math.max(...lengths);
   const most = (of: (batch: WeightedBatch) => number) => Math.max(...batches.map(of));
+  const rows = most(({ inputIds }) => inputIds.length);
+  const start = longest > window
+    ? []
+    : worthSharing(texts, { count: rows, least: Math.min(...lengths) });
   return {
-    rows: most(({ inputIds }) => inputIds.length),
-    lengths: [roundSize(length, 8)],
-    supervised: most((batch) => supervision(batch, length).positions.length),
+    rows,
+    lengths: [roundSize(longest - start.length, 8)],
+    supervised: most((batch) => supervision(batch, longest).positions.length),
     steps: 1,
+    shared: start.length,
   };
 }
 

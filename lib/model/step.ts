@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { updateAdam } from "../platform/compile/adam.ts";
 import { type ForwardOptions, headWeight } from "./architecture.ts";
-import { gatherRows, lmHeadCrossEntropy } from "./layers.ts";
+import { lmHeadCrossEntropy } from "./layers.ts";
 import type { TensorModel } from "./readable_model.ts";
 import { firstMoment, secondMoment, type TrainerOptions } from "./trainer_options.ts";
 
@@ -12,9 +12,8 @@ export function batchLoss(
   [ids, positions, labels, weights]: tf.Tensor[],
   options: ForwardOptions = {},
 ): tf.Scalar {
-  const hidden = model.forward(ids as tf.Tensor2D, options); // (B T, D)
   return lmHeadCrossEntropy(
-    gatherRows(hidden, positions as tf.Tensor1D), // (N, D)
+    model.forward(ids as tf.Tensor2D, { ...options, at: positions as tf.Tensor1D }), // (N, D)
     headWeight(model.parameters, model.config), // (V, D)
     labels as tf.Tensor1D,
     weights as tf.Tensor1D,

@@ -90,8 +90,9 @@ export class Trainer {
   }
 
   /** Fixes the sizes of the steps to come, so that compiled steps need few graphs. */
-  reserve(batches: readonly Batch[]): void {
-    this.#batching.reserve(batches);
+  reserve(batches: readonly Batch[], batchSize?: number): void {
+    const { slidingWindow: window } = this.model.config;
+    this.#batching.reserve(batches, { batchSize, window });
   }
 
   paddedTokens(batch: Batch): number {
@@ -130,18 +131,19 @@ export class Trainer {
 
   async #stepWhole(batch: WeightedBatch, rates: tf.Tensor1D): Promise<[number, number]> {
     const inputs = this.#batching.wholeTensors(batch);
+    const shared = this.#batching.sharedBy(batch), options = { ...this.#forwardOptions, shared };
     const isCompiled = this.model.session !== undefined;
     const outputs = isCompiled
-      ? this.#compiled("step", (decayed) => (...inputs) => {
-        const { loss, gradients } = gradientsOf(this.model, inputs, this.#forwardOptions);
+      ? this.#compiled(`step/${shared}`, (decayed) => (...inputs) => {
+        const { loss, gradients } = gradientsOf(this.model, inputs, options);
         const norm = globalNorm(gradients);
         // A step that is not finite changes nothing.
         const isFinite = tf.isFinite(tf.add(loss, norm)) as tf.Scalar;
         onlyIf(isFinite, () => this.#update(gradients, norm, inputs[4], decayed));
         return [loss, norm];
       })(...inputs, rates)
-      : this.#compiled("gradients", () => (...inputs) => {
-        const { loss, gradients } = gradientsOf(this.model, inputs, this.#forwardOptions);
+      : this.#compiled(`gradients/${shared}`, () => (...inputs) => {
+        const { loss, gradients } = gradientsOf(this.model, inputs, options);
         return [loss, ...gradients];
       })(...inputs);
     tf.dispose(inputs);

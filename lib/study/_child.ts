@@ -1,4 +1,4 @@
-/** A process that does a part of the work: its task comes by standard input, JSON lines go back. */
+/** A process that does a part of the work: its task and answers come by standard input, JSON lines go back. */
 import { fileURLToPath } from "node:url";
 import { heedStop, stoppable } from "../platform/interrupt.ts";
 import { inheritedBackend, openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
@@ -13,14 +13,20 @@ export async function runChildren<T extends object>(
   action: string,
   script: string,
   tasks: readonly unknown[],
-  { workers, onLine, nameOf = () => "", ...work }: Parameters<typeof stoppable>[0] & {
-    /** Processes at once. Default: one a core, and one alone where a graphics card computes. */
-    workers?: number;
-    /** Told every line but the one on a failure, with its task's place. */
-    onLine: (told: T, index: number) => void;
-    /** Begins what is said of a task's failure. */
-    nameOf?: (index: number) => string;
-  },
+  { workers, onLine, answer = () => null, nameOf = () => "", ...work }:
+    & Parameters<
+      typeof stoppable
+    >[0]
+    & {
+      /** Processes at once. Default: one a core, and one alone where a graphics card computes. */
+      workers?: number;
+      /** Told every line but the one on a failure, with its task's place. */
+      onLine: (told: T, index: number) => void;
+      /** What a process is answered that asks. Default: null. */
+      answer?: (asked: unknown) => unknown;
+      /** Begins what is said of a task's failure. */
+      nameOf?: (index: number) => string;
+    },
 ): Promise<void> {
   if (tasks.length === 0) return;
   await openBackend(); // which the processes take too
@@ -36,6 +42,7 @@ export async function runChildren<T extends object>(
         const said = await runChild<T>(script, {
           ...{ task, threads, signal: AbortSignal.any([stop.signal, ...signal ? [signal] : []]) },
           onLine: (told) => onLine(told, index),
+          answer,
         });
         if (said === undefined) continue;
         failure ??= `${nameOf(index)}${said}`;
@@ -54,11 +61,12 @@ export async function runChildren<T extends object>(
 /** Runs `script` with a task to its end, on `threads` threads. @returns what it said last if it failed */
 async function runChild<T extends object>(
   script: string,
-  { task, threads, signal: stop, onLine }: {
+  { task, threads, signal: stop, onLine, answer }: {
     task: unknown;
     threads: number;
     signal: AbortSignal;
     onLine: (told: T) => void;
+    answer: (asked: unknown) => unknown;
   },
 ): Promise<string | undefined> {
   const child = new Deno.Command(Deno.execPath(), {
@@ -75,14 +83,17 @@ async function runChild<T extends object>(
   }).spawn();
   const stdin = child.stdin.getWriter();
   // One that has ended reads nothing: its status says why.
-  await stdin.write(new TextEncoder().encode(`${JSON.stringify(task)}\n`)).catch(() => {});
+  const write = (value: unknown) =>
+    stdin.write(new TextEncoder().encode(`${JSON.stringify(value)}\n`)).catch(() => {});
+  await write(task);
   const said: string[] = [];
   let failure: string | undefined;
   const reading = Promise.all([
     (async () => {
       for await (const line of lines(child.stdout)) {
-        const told: T | { failure: string } = JSON.parse(line);
+        const told: T | { failure: string } | { asks: unknown } = JSON.parse(line);
         if ("failure" in told) failure = told.failure;
+        else if ("asks" in told) await write(answer(told.asks));
         else onLine(told);
       }
     })(),
@@ -105,18 +116,30 @@ async function runChild<T extends object>(
     "it said nothing";
 }
 
+/** Asks the parent for what its `answer` gives. */
+export type Ask = (what: unknown) => Promise<unknown>;
+
 /** The child's side: does the task, then ends the process; ends at once when the parent does. */
 export async function serveChild<T>(
-  work: (task: T, tell: (told: object) => void) => Promise<void>,
+  work: (task: T, tell: (told: object) => void, ask: Ask) => Promise<void>,
 ): Promise<never> {
   const input = lines(Deno.stdin.readable);
   const task: T = JSON.parse((await input.next()).value!);
   heedStop(); // so that it looks up now and then, and sees this
-  input.next().then(() => Deno.exit(1));
+  let heard: (line: string) => void = () => {};
+  (async () => {
+    for await (const line of input) heard(line);
+    Deno.exit(1);
+  })();
   const tell = (told: object) =>
     void Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(told)}\n`));
+  const ask: Ask = (what) =>
+    new Promise((resolve) => {
+      heard = (line) => resolve(JSON.parse(line));
+      tell({ asks: what });
+    });
   try {
-    await work(task, tell);
+    await work(task, tell, ask);
   } catch (error) {
     console.error(error);
     tell({ failure: error instanceof Error ? error.message : String(error) });

@@ -88,21 +88,25 @@ export function answersToExplain(
   );
 }
 
+/** Places 0 to `count` - 1: own ones first, then the others from their end, so that two processes meet between. */
+export function meeting(count: number, own: (place: number) => boolean = () => true): number[] {
+  const places = Array.from({ length: count }, (_, i) => i);
+  return [...places.filter(own), ...places.filter((i) => !own(i)).reverse()];
+}
+
 /** Explanations of all the answers, in their order; those that are not stored are written now. */
 export async function storedExplanations(
   { model, answers }: { model: ReadableModel; answers: readonly Answer[] },
-  { store, only = () => true, onProgress, signal }: Stoppable & {
+  { store, first, onProgress, signal }: Stoppable & {
     store: Store;
     /** Those that this process writes first, by their place: others may write the rest meanwhile. */
-    only?: (index: number) => boolean;
+    first?: (index: number) => boolean;
     onProgress?: (state: { done: number; total: number }) => void;
   },
 ): Promise<Explanation[]> {
   checkExplainer(model);
   const digest = await modelDigest(model);
-  const places = answers.map((_, i) => i);
-  // The others' share from its end, so that two processes meet in its middle.
-  const order = [...places.filter(only), ...places.filter((i) => !only(i)).reverse()];
+  const order = meeting(answers.length, first);
   const all: Explanation[] = [];
   for (const [done, i] of order.entries()) {
     const answer = answers[i];

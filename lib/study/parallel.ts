@@ -4,7 +4,7 @@
  * each computes its share of the cells, and a process that dies leaves whole files behind.
  */
 import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
-import { runChildren, serveChild } from "./_child.ts";
+import { type Ask, runChildren, serveChild } from "./_child.ts";
 import { openSubject } from "./subjects.ts";
 import type { Settings } from "./settings.ts";
 import {
@@ -29,6 +29,54 @@ interface Task {
   of: number;
 }
 
+/** Cells of one model and plan, by their place: from `from` on, before `to` where it is given. */
+interface Share {
+  plan: number;
+  model: string;
+  from: number;
+  to?: number;
+}
+
+/** Fewer cells at once are not worth asking for. */
+const SMALLEST_SHARE = 4;
+
+/**
+ * Deals the cells out to those who ask for some. Who has a model open gets its cells as long as there are
+ * any, then those of a model that nobody has, the longest first, then what others have still to do. Shares
+ * become smaller towards a model's end, so that all end at one time.
+ * @param costs of one cell, by model @param of processes
+ */
+export function dealCells(
+  plans: readonly StudyPlan[],
+  { costs, of }: { costs: ReadonlyMap<string, number>; of: number },
+): (open: string | null) => Share | null {
+  const models = [...new Set(plans.flatMap((plan) => plan.models))].map((model) => ({
+    model,
+    taken: false,
+    // How many domains a plan has is known when its first model is open.
+    parts: plans.flatMap((plan, number) =>
+      plan.models.includes(model)
+        ? [{ plan: number, from: 0, count: countCells({ ...plan, models: [model] }) }]
+        : []
+    ),
+  }));
+  const left = ({ model, parts }: typeof models[number]) =>
+    costs.get(model)! * parts.reduce((sum, { from, count }) => sum + count - from, 0);
+  return (open) => {
+    const some = models.filter(({ parts }) => parts.length > 0).sort((a, b) => left(b) - left(a));
+    const next = some.find(({ model }) => model === open) ?? some.find(({ taken }) => !taken) ??
+      some[0];
+    if (next === undefined) return null;
+    next.taken = true;
+    const { model, parts: [part] } = next;
+    const { plan, from, count } = part;
+    part.from += Math.max(SMALLEST_SHARE, Math.ceil((count - from) / (2 * of)));
+    if (part.from < count) return { plan, model, from, to: part.from };
+    next.parts.shift();
+    return { plan, model, from };
+  };
+}
+
 interface ParallelOptions extends Pick<StudyOptions, "onProgress" | "signal"> {
   /** Folder of the results. */
   store: string;
@@ -48,10 +96,20 @@ async function computeInParallel(
   const of = workers ?? processesAtOnce();
   const task = { plans, settings, store, of };
   const tasks = Array.from({ length: of }, (_, index): Task => ({ ...task, index }));
+  const models = plans.flatMap(({ models }) => models);
+  const costs = new Map(
+    await Promise.all(
+      models.map(async (name) =>
+        [name, isOrganism(name) ? (await organismCard(name)).parameters : 1] as const
+      ),
+    ),
+  );
+  const deal = dealCells(plans, { costs, of });
   let done = 0;
   await runChildren<StudyProgress>("finish the study", import.meta.url, tasks, {
     ...studyWork(signal),
     workers: of,
+    answer: (open) => deal(open as string | null),
     onLine: (state) => {
       const total = Math.max(done + 1, state.total);
       onProgress?.({ ...state, done: ++done, total });
@@ -59,37 +117,39 @@ async function computeInParallel(
   });
 }
 
-/** A worker: tells of finished cells. */
+/** A worker: asks for cells until there are none, and tells of finished ones. */
 async function work(
   { plans, settings, store, index, of }: Task,
   tell: (told: StudyProgress) => void,
+  ask: Ask,
 ): Promise<void> {
-  // How many domains a plan has is known when its first model is open.
   const totals = plans.map(countCells);
-  const models = [...new Set(plans.flatMap((plan) => plan.models))];
-  // Each starts at another model, so that bases are probed by one process each.
-  const shift = Math.floor(index * models.length / of);
-  for (const name of [...models.slice(shift), ...models.slice(0, shift)]) {
-    // Open for all its plans: its compiled steps serve them all.
-    let subject: Subject | undefined;
-    try {
-      for (const [number, plan] of plans.entries()) {
-        if (!plan.models.includes(name)) continue;
-        await runPlan({ ...plan, models: [name] }, {
-          store,
-          open: async () => subject ??= await openSubject(name, settings),
-          close: () => {},
-          only: (cell) => cell % of === index,
-          onProgress: (state) => {
-            totals[number] = state.total * plan.models.length;
-            const total = totals.reduce((a, b) => a + b, 0);
-            if (state.note === "done") tell({ ...state, total });
-          },
-        });
+  // Its compiled steps serve all its shares.
+  let open: { name: string; subject: Subject } | undefined;
+  try {
+    for (let share; (share = await ask(open?.name ?? null) as Share | null) !== null;) {
+      const { plan: number, model: name, from, to = Infinity } = share;
+      if (open?.name !== name) {
+        open?.subject.model.dispose();
+        open = undefined;
+        open = { name, subject: await openSubject(name, settings) };
       }
-    } finally {
-      subject?.model.dispose();
+      const { subject } = open, plan = plans[number];
+      await runPlan({ ...plan, models: [name] }, {
+        store,
+        open: () => Promise.resolve(subject),
+        close: () => {},
+        only: (cell) => cell >= from && cell < to,
+        first: (place) => place % of === index,
+        onProgress: (state) => {
+          totals[number] = state.total * plan.models.length;
+          const total = totals.reduce((a, b) => a + b, 0);
+          if (state.note === "done") tell({ ...state, total });
+        },
+      });
     }
+  } finally {
+    open?.subject.model.dispose();
   }
 }
 

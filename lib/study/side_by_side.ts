@@ -45,22 +45,6 @@ const kindOf = ({ steps, length, trainer }: FinetunePlan) =>
 const rowsOf = ({ batches }: FinetunePlan) =>
   Math.max(...batches.map(({ inputIds }) => inputIds.length));
 
-/** What trains; graphs once made serve all models of a shape. */
-export class Trainers {
-  readonly #byShape = new Map<string, SideBySide>();
-
-  get(config: LanguageModel["config"], members: number): SideBySide {
-    const shape = JSON.stringify([config, members]);
-    const trainer = this.#byShape.get(shape) ?? new SideBySide(config, members);
-    this.#byShape.set(shape, trainer);
-    return trainer;
-  }
-
-  dispose(): void {
-    for (const trainer of this.#byShape.values()) trainer.dispose();
-  }
-}
-
 interface Trained {
   weights: Map<string, tf.Tensor>;
   result: FinetuneResult;
@@ -75,11 +59,7 @@ export class SideBySideCells {
   #places?: number;
 
   /** @param model trained from the weights that it has when a cell is asked for */
-  constructor(
-    readonly model: LanguageModel,
-    readonly trainers: Trainers,
-    readonly finetuning?: Partial<FinetuneSettings>,
-  ) {
+  constructor(readonly model: LanguageModel, readonly finetuning?: Partial<FinetuneSettings>) {
     this.#most = mostAtOnce(model);
   }
 
@@ -143,26 +123,29 @@ export class SideBySideCells {
     { places, onStep, signal }: Parameters<SideBySideCells["train"]>[1] & { places: number },
   ): Promise<void> {
     const started = performance.now();
-    const trainer = this.trainers.get(this.model.config, places);
+    const trainer = new SideBySide(this.model.config, places);
     const [[, { trainer: options, steps }]] = group;
-    const batches = group.map(([, { batches }]) => batches);
-    trainer.begin(batches, options, group.map(() => this.model.parameters));
     const losses: number[][] = group.map(() => []), norms: number[][] = group.map(() => []);
-    for (let step = 1; step <= steps; step++) {
-      const done = await trainer.step({ signal });
-      losses.forEach((own, i) => own.push(done.losses[i]));
-      norms.forEach((own, i) => own.push(done.gradientNorms[i]));
-      onStep?.({ step, steps, members: group.length, loss: done.losses[0] });
-    }
-    const weights = trainer.weights();
-    const seconds = (performance.now() - started) / 1000 / group.length;
-    for (const [i, own] of weights.entries()) {
-      const isFinite = i < group.length && [...losses[i], ...norms[i]].every(Number.isFinite);
-      if (isFinite) {
-        const [cell, plan] = group[i];
-        const measured = { losses: losses[i], gradientNorms: norms[i], seconds };
-        this.#trained.set(cell, { weights: own, result: finetuneResult(plan, measured) });
-      } else tf.dispose([...own.values()]);
+    try {
+      const batches = group.map(([, { batches }]) => batches);
+      trainer.begin(batches, options, group.map(() => this.model.parameters));
+      for (let step = 1; step <= steps; step++) {
+        const done = await trainer.step({ signal });
+        losses.forEach((own, i) => own.push(done.losses[i]));
+        norms.forEach((own, i) => own.push(done.gradientNorms[i]));
+        onStep?.({ step, steps, members: group.length, loss: done.losses[0] });
+      }
+      const seconds = (performance.now() - started) / 1000 / group.length;
+      for (const [i, weights] of trainer.weights().entries()) {
+        const isFinite = i < group.length && [...losses[i], ...norms[i]].every(Number.isFinite);
+        if (isFinite) {
+          const [cell, plan] = group[i];
+          const measured = { losses: losses[i], gradientNorms: norms[i], seconds };
+          this.#trained.set(cell, { weights, result: finetuneResult(plan, measured) });
+        } else tf.dispose([...weights.values()]);
+      }
+    } finally {
+      trainer.dispose();
     }
     for (const [cell] of group) this.#waiting.delete(cell);
   }

@@ -9,10 +9,10 @@ import { type Backend, openBackend } from "../platform/runtime/backend.ts";
 import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { type BaseAnswers, domainOf, examplesOf, runCell } from "../experiment.ts";
 import { asRows, type Cell, cellName, type CellResult, type Exam, type Material } from "../cell.ts";
-import { answersToExplain, storedAnswers, storedExplanations } from "./answers.ts";
+import { answersToExplain, meeting, storedAnswers, storedExplanations } from "./answers.ts";
 import { digest, formatDigest, modelDigest } from "./digest.ts";
 import { keepBase } from "./keep_base.ts";
-import { SideBySideCells, Trainers } from "./side_by_side.ts";
+import { SideBySideCells } from "./side_by_side.ts";
 import { cellSchema } from "./record.ts";
 import { Store } from "./store.ts";
 import type { BaseResult } from "./base.ts";
@@ -35,6 +35,8 @@ export interface StudyOptions extends Stoppable {
   store: string | Store;
   /** Leaves out cells that another process computes, by their place in the model's list. */
   only?: (index: number) => boolean;
+  /** Of exams and explanations, which all processes need: those that this one does first, by their place. */
+  first?: (index: number) => boolean;
   onProgress?: (state: StudyProgress) => void;
   /** Told as a base model is asked. */
   onAsk?: (state: AskProgress & { model: string }) => void;
@@ -108,21 +110,10 @@ export const studyWork = (signal: AbortSignal | undefined) => ({
  * @throws `Interrupted` where it is stopped; models have their bases' weights then
  */
 export async function runPlan(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
-  const trainers = new Trainers();
-  try {
-    return await stoppable(
-      studyWork(options.signal),
-      (signal) => run(plan, { ...options, signal, trainers }),
-    );
-  } finally {
-    trainers.dispose();
-  }
+  return await stoppable(studyWork(options.signal), (signal) => run(plan, { ...options, signal }));
 }
 
-async function run(
-  plan: StudyPlan,
-  options: StudyOptions & { trainers: Trainers },
-): Promise<StudyResult> {
+async function run(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
   const started = performance.now();
   const { name, device, threads, precision, versions } = await openBackend();
   const store = typeof options.store === "string" ? new Store(options.store) : options.store;
@@ -136,7 +127,7 @@ async function run(
     };
     try {
       const base = await probeBase(modelName, subject, {
-        ...{ store, signal: options.signal },
+        ...{ store, first: options.first, signal: options.signal },
         onProgress: (state) => options.onAsk?.({ ...state, model: modelName }),
       });
       bases.push(base);
@@ -154,7 +145,7 @@ async function run(
 export async function probeBase(
   name: string,
   { model, material }: { model: ReadableModel; material: Material },
-  { store, onProgress, signal }: Stoppable & {
+  { store, first, onProgress, signal }: Stoppable & Pick<StudyOptions, "first"> & {
     store: Store;
     onProgress?: (state: AskProgress) => void;
   },
@@ -164,10 +155,12 @@ export async function probeBase(
   for (const { pool, suites } of material.domains.values()) {
     for (const exam of [pool, ...Object.values(suites).flat()]) exams.set(exam.name, exam);
   }
-  const answers: Record<string, Answer[]> = {};
+  const answers: Record<string, Answer[]> = Object.fromEntries(
+    [...exams.keys()].map((name) => [name, []]),
+  );
   let found = 0;
-  for (const [name, exam] of exams) {
-    const done = Object.keys(answers).length;
+  for (const [done, place] of meeting(exams.size, first).entries()) {
+    const [name, exam] = [...exams][place];
     const tell = (share: number) =>
       onProgress?.({ done: done + share, found, total: exams.size, exam: name });
     let isFound = true;
@@ -186,9 +179,9 @@ export async function probeBase(
 async function runModel(
   plan: StudyPlan,
   { model, material }: Subject,
-  { store, base, only, onProgress, signal, trainers }:
-    & Pick<StudyOptions, "only" | "onProgress" | "signal">
-    & { store: Store; base: BaseResult; trainers: Trainers },
+  { store, base, only, first, onProgress, signal }:
+    & Pick<StudyOptions, "only" | "first" | "onProgress" | "signal">
+    & { store: Store; base: BaseResult },
 ): Promise<CellResult[]> {
   // Each cell puts on its own, or none.
   refuseSecond(model, "study, beside its adapter,");
@@ -206,7 +199,7 @@ async function runModel(
     const wrong = answersToExplain(answers.get(pool.name)!, minimumConfidence);
     const found = explained.get(cell.domain) ??
       await storedExplanations({ model, answers: wrong }, {
-        ...{ store, only, signal },
+        ...{ store, first, signal },
         onProgress: ({ done, total }) => tell(`explanation ${done}/${total}`),
       });
     explained.set(cell.domain, found);
@@ -225,7 +218,7 @@ async function runModel(
       ...[minimumConfidence ?? 0.5, plan.explanations ?? false],
     ]);
   const own = cells.filter((_, index) => only?.(index) ?? true);
-  const together = new SideBySideCells(model, trainers, finetuning);
+  const together = new SideBySideCells(model, finetuning);
   try {
     for (const [place, cell] of own.entries()) {
       await look(signal);

@@ -153,7 +153,9 @@ async function findTools(): Promise<{ python?: string; compiler?: string }> {
 async function whyUnused(backend: Found | undefined): Promise<string | undefined> {
   if (backend?.name === "tensorflow" && backend.threads === undefined) return undefined;
   const measured = backend?.measured?.find(({ candidate }) => candidate === "cuda");
-  const outcome = measured ?? await measureStep("cuda");
+  // A card that was not opened may be what a larger model needs.
+  const isOpened = measured !== undefined && !("atLeast" in measured);
+  const outcome = isOpened ? measured : await measureStep("cuda");
   return "reason" in outcome ? outcome.reason : undefined;
 }
 

@@ -113,3 +113,42 @@ Deno.test({
     }
   },
 });
+
+for (const name of fixtureNames) {
+  Deno.test({
+    name: `${name}: what all rows start with is computed once, and the steps are the same`,
+    ignore: !native.ready,
+    async fn() {
+      const start = [3, 14, 15, 9, 26, 5];
+      const inputIds = Array.from(
+        { length: 9 },
+        (_, b) => [...start, ...Array.from({ length: 5 + b % 4 }, (_, t) => (7 * b + 11 * t) % 60)],
+      );
+      // Some rows have labels in the shared start too.
+      const labels = inputIds.map((row, b) => row.map((id, t) => t < 8 && b % 3 > 0 ? -100 : id));
+      const weights = labels.map((row, b) => row.map((_, t) => 1 + (b + t) % 3));
+      const options = { learningRate: 1e-3, totalSteps: 4, clipNorm: 1 };
+      const run = async (compiled: boolean, isShared: boolean) => {
+        const model = await loadModel(fixtureFolder(name), { tokenizer: false, compiled });
+        const trainer = new Trainer(model, options);
+        if (isShared) trainer.reserve([{ inputIds, labels }]);
+        const tokens = trainer.paddedTokens({ inputIds, labels });
+        const { slidingWindow = Infinity } = model.config;
+        // One row more, of 8 tokens each in place of 14.
+        if (isShared) assert.equal(tokens < 9 * 14, slidingWindow >= 14, `${tokens} tokens`);
+        const steps = [];
+        for (let i = 0; i < 3; i++) steps.push(await trainer.step({ inputIds, labels, weights }));
+        trainer.dispose();
+        model.dispose();
+        return steps;
+      };
+      const expected = await run(false, false);
+      for (const compiled of [true, false]) {
+        for (const [i, { loss, gradientNorm }] of (await run(compiled, true)).entries()) {
+          near([loss], [expected[i].loss], `loss of step ${i}`);
+          near([gradientNorm], [expected[i].gradientNorm], `gradient norm of step ${i}`);
+        }
+      }
+    },
+  });
+}

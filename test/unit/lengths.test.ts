@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chooseLengths } from "../../lib/model/batch.ts";
+import { chooseLengths } from "../../lib/model/lengths.ts";
 import { Random } from "../../lib/statistics/random.ts";
 
 /** Tokens of the rows, each padded to the smallest length that fits. */

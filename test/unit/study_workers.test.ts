@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { parseSettings } from "../../lib/study/settings.ts";
 import { runStudy } from "../../lib/study/run.ts";
 import { studiedModels } from "../../lib/study/plans.ts";
+import { dealCells } from "../../lib/study/parallel.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
 import type { Study } from "../../lib/study/study.ts";
 
@@ -127,4 +128,33 @@ Deno.test("runStudy() passes on what a worker failed with", async () => {
   } finally {
     await Deno.remove(store, { recursive: true });
   }
+});
+
+Deno.test("dealCells() deals each cell once, a worker's own model first, the longest before others", () => {
+  const plans: StudyPlan[] = [
+    { models: ["a", "b"], domains: ["one"], treatments: ["har"], seeds: [...Array(40).keys()] },
+    { models: ["b", "c"], domains: ["one"], treatments: ["inc"], seeds: [...Array(10).keys()] },
+  ];
+  const deal = dealCells(plans, { costs: new Map([["a", 1], ["b", 1], ["c", 9]]), of: 2 });
+  const dealt = new Map<string, number[]>();
+  const open: (string | null)[] = [null, null];
+  const opened: string[][] = [[], []];
+  for (let turn = 0;; turn++) {
+    const share = deal(open[turn % 2]);
+    if (share === null) break;
+    const { plan, model, from, to = plan === 0 ? 40 : 10 } = share;
+    const places = dealt.get(`${model}/${plan}`) ?? [];
+    for (let place = from; place < to; place++) places.push(place);
+    dealt.set(`${model}/${plan}`, places);
+    if (open[turn % 2] !== model) opened[turn % 2].push(model);
+    open[turn % 2] = model;
+  }
+  const places = (count: number) => [...Array(count).keys()];
+  assert.deepEqual(
+    Object.fromEntries([...dealt].toSorted()),
+    { "a/0": places(40), "b/0": places(40), "b/1": places(10), "c/1": places(10) },
+  );
+  // 90 for c, 50 for b, 40 for a: who has finished c takes a, and nobody comes to a model in use before.
+  assert.deepEqual(opened.map(([first]) => first), ["c", "b"]);
+  assert.equal(opened.flat().indexOf("a") > 0, true);
 });

@@ -33,9 +33,9 @@ function cut({ text, first }: Piece, pattern: RegExp, behavior: string, invert: 
     void parts.push({ start, end: stop, match: match !== invert });
   for (const { 0: found, index } of text.matchAll(pattern)) {
     // Nothing found is nothing behind something found, and no place within a letter of two units.
-    const within = /^[\udc00-\udfff]/.test(text[index] ?? "") &&
-      /[\ud800-\udbff]$/.test(text[index - 1]);
-    if (found === "" && (index === end && index > 0 || within)) continue;
+    const within = () =>
+      /^[\udc00-\udfff]/.test(text[index] ?? "") && /[\ud800-\udbff]$/.test(text[index - 1]);
+    if (found === "" && (index === end && index > 0 || within())) continue;
     if (end < index) add(end, index, false);
     end = index + found.length;
     add(index, end, true);

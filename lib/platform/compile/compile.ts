@@ -18,12 +18,33 @@ export function attachSessions(make: (members?: number) => GraphSession): void {
   makeSession = make;
 }
 
+/** Sessions that no model uses, by the kind of model: making graphs anew costs more than many steps. */
+const idle = new Map<string, GraphSession>();
+const MOST_IDLE = 4;
+
 /**
  * A session on the native backend, whose opening loads session.ts; undefined on other backends.
+ * @param kind models of one kind have variables of equal names and shapes, and the same functions by
+ * their keys: one goes on with the graphs of another that gave its session back
  * @param members so many run at once; see `Session`
  */
-export function newSession(members?: number): GraphSession | undefined {
-  return isNative() ? makeSession?.(members) : undefined;
+export function openSession(kind: string, members?: number): GraphSession | undefined {
+  if (!isNative()) return undefined;
+  const found = idle.get(kind);
+  idle.delete(kind);
+  return found ?? makeSession?.(members);
+}
+
+/** Gives back a session whose variables are disposed. */
+export function closeSession(kind: string, session: GraphSession): void {
+  session.clear();
+  idle.get(kind)?.dispose();
+  idle.delete(kind);
+  idle.set(kind, session);
+  for (const [oldest, session] of [...idle].slice(0, -MOST_IDLE)) {
+    session.dispose();
+    idle.delete(oldest);
+  }
 }
 
 /**
@@ -31,11 +52,16 @@ export function newSession(members?: number): GraphSession | undefined {
  * types. The function may read the variables, assign to them and compute gradients; numbers that it
  * takes from JavaScript (random ones too) are fixed at the first call, so what changes must be an input.
  * @param session without one (or on another backend than tensorflow) the function runs uncompiled
+ * @param key names what it computes: its graphs serve all functions of the session that have the key
  * @returns a function whose results are its caller's to dispose
  */
-export function compile(run: TensorFunction, session: GraphSession | undefined): TensorFunction {
+export function compile(
+  run: TensorFunction,
+  session: GraphSession | undefined,
+  key?: string,
+): TensorFunction {
   if (session === undefined || !isNative()) return (...inputs) => tf.tidy(() => run(...inputs));
-  const graphs = new Map<string, Graph>();
+  const graphs = key === undefined ? new Map<string, Graph>() : session.graphsOf(key);
   return (...inputs) => {
     const key = inputs.map(({ shape, dtype }) => `${dtype}[${shape}]`).join();
     let graph = graphs.get(key);

@@ -33,6 +33,10 @@ export interface GraphSession {
   free(names: readonly string[]): void;
   add(run: TensorFunction, inputs: Specification[]): Graph;
   call(graph: Graph, inputs: tf.Tensor[]): tf.Tensor[];
+  /** The graphs of a function by its inputs' shapes and types; functions of one key compute alike. */
+  graphsOf(key: string): Map<string, Graph>;
+  /** Lets go of all variables' memory; graphs stay, for variables that take the same names. */
+  clear(): void;
   dispose(): void;
 }
 

@@ -25,6 +25,7 @@ export class Session implements GraphSession {
   readonly #faces = new Map<string, tf.Variable>();
   readonly #store = new VariableStore();
   readonly #graphs = new Map<Graph, Recorded>();
+  readonly #byKey = new Map<string, Map<string, Graph>>();
   #count = 0;
   #disposed = false;
 
@@ -77,6 +78,16 @@ export class Session implements GraphSession {
     } catch (error) {
       throw this.#explain(graph, error as Error);
     }
+  }
+
+  graphsOf(key: string): Map<string, Graph> {
+    const found = this.#byKey.get(key) ?? new Map<string, Graph>();
+    this.#byKey.set(key, found);
+    return found;
+  }
+
+  clear(): void {
+    this.#store.freeAll();
   }
 
   dispose(): void {

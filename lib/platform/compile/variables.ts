@@ -51,6 +51,10 @@ export class VariableStore {
     for (const slot of slots) slot.dataId = slot.mirror = undefined;
   }
 
+  freeAll(): void {
+    this.free([...this.#slots.keys()]);
+  }
+
   /** Makes the graphs and all variables part of the session. */
   load(graphs: readonly Graph[]): void {
     const added = graphs.filter((graph) => !this.#graphs.has(graph));

@@ -50,8 +50,14 @@ function defaultShape(): StepShape {
   return Deno.env.get(SHAPE_VARIABLE) === "real" ? STEP_SHAPES.real : STEP_SHAPES.organism;
 }
 
-/** How long a step takes, in each of `processes` (default: one) at once, or why there is none. */
-export type Outcome = { milliseconds: number; processes?: number } | { reason: string };
+/**
+ * How long a step takes, in each of `processes` (default: one) at once, or why there is none, or what it
+ * takes at least, where that is too long already.
+ */
+export type Outcome =
+  | { milliseconds: number; processes?: number }
+  | { reason: string }
+  | { atLeast: number };
 
 export type Measured = { candidate: Candidate } & Outcome;
 
@@ -76,6 +82,10 @@ export function environmentOf(candidate: Candidate): Record<string, string> {
 const MOST_LAYERS = 4;
 const MOST_WORDS = 8192;
 const SECONDS = 120;
+/** What a compiled step launches on a card for each layer; more before and after all of them. */
+const LAUNCHES = 130;
+/** A launch takes no less, ms; TensorFlow's took three times as long (test/bench/card.md). */
+const LAUNCH_TIME = 0.005;
 
 /** The shape reduced to what decides between the candidates, so that no large model is built. */
 function reduced(
@@ -139,7 +149,9 @@ export function cardReason(log: string): string {
 const FAILURE_MINUTES = 10;
 
 /**
- * The faster of two candidates; the first where neither works, so that its failure is seen.
+ * The faster of two candidates; the first where neither works, so that its failure is seen. The processor
+ * beside a card is measured first: opening a card takes long, and launching a small model's step alone can
+ * take it longer than the processor's whole step.
  * @param about what else the times depend on: card, driver, processor, versions
  * @param folder where outcomes are kept
  * @param measure another way to measure, for tests
@@ -157,12 +169,16 @@ export async function fasterOf(
   const path = join(folder, `${key.slice(0, 16)}.json`);
   const kept = await readChoice(path);
   if (kept !== undefined) return kept;
-  const measured: Measured[] = [];
-  for (const candidate of candidates) {
-    measured.push({ candidate, ...await measure(candidate, shape) });
-  }
+  const [first, second] = candidates;
+  const atLeast = LAUNCH_TIME * LAUNCHES * reduced(shape).layers;
+  const timeOf = (one: Outcome) =>
+    "milliseconds" in one ? one.milliseconds / (one.processes ?? 1) : Infinity;
+  const other: Measured = { candidate: second, ...await measure(second, shape) };
+  const isShorter = first === "cuda" && timeOf(other) < atLeast;
+  const one = { candidate: first, ...isShorter ? { atLeast } : await measure(first, shape) };
+  const measured: Measured[] = [one, other];
   const working = measured.filter((one) => "milliseconds" in one)
-    .sort((a, b) => a.milliseconds / (a.processes ?? 1) - b.milliseconds / (b.processes ?? 1));
+    .sort((a, b) => timeOf(a) - timeOf(b));
   const candidate = working[0]?.candidate ?? candidates[0];
   const choice = { candidate, measured, at: Date.now() };
   // Where it can't be kept it is measured again.
@@ -185,6 +201,11 @@ async function readChoice(path: string): Promise<Choice | undefined> {
 export function measuredText(measured: readonly Measured[]): string {
   return measured.map((one) => {
     if ("reason" in one) return `${one.candidate} can't be used (${one.reason})`;
+    if ("atLeast" in one) {
+      return `${one.candidate} at least ${
+        one.atLeast.toPrecision(3)
+      } ms for launches alone (not opened)`;
+    }
     const { candidate, milliseconds, processes } = one;
     return `${candidate} ${milliseconds.toPrecision(3)} ms` +
       (processes ? ` in each of ${processes} processes` : "");
