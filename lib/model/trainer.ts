@@ -277,7 +277,8 @@ export class Trainer {
     const decayed = [...this.model.trained.keys()]
       .map((name) => weightDecay > 0 && (decays?.(name) ?? true));
     const fixed = [clipNorm, weightDecay, this.#forwardOptions, beta1, beta2, epsilon, decayed];
-    return this.model.compiled(JSON.stringify([kind, fixed]), () => run(decayed));
+    const { totalSteps: runs } = this.options;
+    return this.model.compiled(JSON.stringify([kind, fixed]), () => run(decayed), { runs });
   }
 
   /** Keeps what is trained, moments, options and the count of steps in one file of a folder. */

@@ -28,9 +28,14 @@ export function newSession(): GraphSession | undefined {
  * types. The function may read the variables, assign to them and compute gradients; numbers that it
  * takes from JavaScript (random ones too) are fixed at the first call, so what changes must be an input.
  * @param session without one (or on another backend than tensorflow) the function runs uncompiled
+ * @param options `runs`: how often the function is to run, where that is known
  * @returns a function whose results are its caller's to dispose
  */
-export function compile(run: TensorFunction, session: GraphSession | undefined): TensorFunction {
+export function compile(
+  run: TensorFunction,
+  session: GraphSession | undefined,
+  { runs }: { runs?: number } = {},
+): TensorFunction {
   if (session === undefined || !isNative()) return (...inputs) => tf.tidy(() => run(...inputs));
   const graphs = new Map<string, Graph>();
   return (...inputs) => {
@@ -38,7 +43,7 @@ export function compile(run: TensorFunction, session: GraphSession | undefined):
     let graph = graphs.get(key);
     if (graph === undefined) {
       const specifications = inputs.map(({ shape, dtype }) => ({ shape, dtype }));
-      graphs.set(key, graph = session.add(run, specifications as Specification[]));
+      graphs.set(key, graph = session.add(run, specifications as Specification[], runs));
     }
     return session.call(graph, inputs);
   };

@@ -18,6 +18,8 @@ import { inferShapes } from "./shapes.ts";
 export interface TraceOptions {
   inputs: Specification[];
   variables: ReadonlyMap<string, tf.Variable>;
+  /** False for XLA, which knows no Switch and fuses assignments itself. Default: true. */
+  inPlace?: boolean;
   /** Told where the function asked for each node, such as ` at file:///model.ts:12:34`. */
   onNode?: (node: GraphNode, place: () => string) => void;
 }
@@ -44,9 +46,12 @@ export class Trace implements ActiveTrace {
   readonly #held = new HeldVariables();
   readonly #changed = new Map<string, string>();
   #guard: string | undefined;
+  readonly inPlace: boolean;
 
-  private constructor(readonly prefix: string, { variables, onNode }: TraceOptions) {
+  private constructor(readonly prefix: string, options: TraceOptions) {
+    const { variables, onNode, inPlace = true } = options;
     this.#variables = variables;
+    this.inPlace = inPlace;
     this.#nodes = new NodeList(prefix, (node) => onNode?.(node, caller));
     for (const [name, variable] of variables) {
       this.#names.set(variable, name);
@@ -265,9 +270,11 @@ export class Trace implements ActiveTrace {
 
   /**
    * In-place changes made by `change` run only where the condition holds.
-   * TensorFlow's Switch leaves what waits for its untaken side undone; Merge goes on after either.
+   * TensorFlow's Switch leaves what waits for its untaken side undone; Merge goes on after either. Where
+   * nothing changes in place, each value that is assigned is chosen between the new one and the old.
    */
   guard(condition: tf.Scalar, change: () => void): void {
+    if (!this.inPlace) return this.#choose(condition, change);
     const flag = this.#output(condition).name;
     const type = typed("T", condition.dtype);
     const way = this.#nodes.add("Switch", [flag, flag], [type]);
@@ -286,5 +293,24 @@ export class Trace implements ActiveTrace {
     ]);
     for (const [name] of changes) this.#changed.set(name, merged);
     this.#guard = undefined;
+  }
+
+  #choose(condition: tf.Scalar, change: () => void): void {
+    const before = new Map(
+      [...this.#variables.values()].map((variable) => [variable, variable.dataId]),
+    );
+    change();
+    for (const [variable, dataId] of before) {
+      if (variable.dataId === dataId) continue;
+      const { shape } = variable, dtype = dataTypes[variable.dtype];
+      const old = this.#symbol(this.#readVariable(this.#names.get(variable)!), { shape, dtype });
+      const [chosen] = this.#operation(
+        "Select",
+        [typed("T", dtype)],
+        [condition, variable, old],
+        1,
+      );
+      variable.assign(chosen);
+    }
   }
 }
