@@ -9,7 +9,13 @@ import * as tf from "@tensorflow/tfjs";
 import { type ActiveTrace, activeTrace, setActiveTrace } from "./active.ts";
 import type { Attribute, Handle, NodeBackend } from "./backend.ts";
 import { dataTypes, nodeBackend, typed } from "./backend.ts";
-import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
+import {
+  type Graph,
+  type GraphNode,
+  type Specification,
+  type TensorFunction,
+  TYPES_ATTRIBUTE,
+} from "./graph.ts";
 import { HeldVariables } from "./held.ts";
 import { NodeList } from "./nodes.ts";
 import { caller } from "./place.ts";
@@ -262,9 +268,15 @@ export class Trace implements ActiveTrace {
 
   /** The same tensor, but not before `after` is there. */
   waitFor(tensor: tf.Tensor, after: tf.Tensor): tf.Tensor {
-    const node = this.#output(after).name.split(":")[0];
-    const inputs = [this.#output(tensor).name, `^${node}`];
-    const name = this.#nodes.add("Identity", inputs, [typed("T", tensor.dtype)]);
+    const [value, before] = [tensor, after].map((one) => this.#output(one).name);
+    const name = this.inPlace
+      ? this.#nodes.add("Identity", [value, `^${before.split(":")[0]}`], [typed("T", tensor.dtype)])
+      // XLA drops what is only an order, and finds again what was computed already.
+      : this.#nodes.add("XlaOptimizationBarrier", [value, before], [{
+        name: "T",
+        type: TYPES_ATTRIBUTE,
+        value: [tensor, after].map(({ dtype }) => dataTypes[dtype]),
+      }]);
     return this.#symbol(`${name}:0`, { shape: tensor.shape, dtype: dataTypes[tensor.dtype] });
   }
 
