@@ -76,11 +76,11 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
     return forward(this.parameters, this.config, ids, { ...options, adapter: this.#adapter });
   }
 
-  compiled(key: string, run: () => TensorFunction): TensorFunction {
+  compiled(key: string, run: () => TensorFunction, options?: { runs?: number }): TensorFunction {
     const full = this.#adapter === undefined ? key : `${describeAdapter(this.#adapter)}/${key}`;
     let compiled = this.#functions.get(full);
     if (compiled === undefined) {
-      compiled = compile(run(), this.session, full);
+      compiled = compile(run(), this.session, { ...options, key: full });
       this.#functions.set(full, compiled);
     }
     return compiled;

@@ -87,6 +87,9 @@ export interface TensorModel extends ReadableModel {
   readonly batchTokens: number;
   /** Hidden states after the final norm, the adapter counted: ids [B, T] (int32) -> [B T, D]. */
   forward(ids: tf.Tensor2D, options?: Omit<ForwardOptions, "adapter">): tf.Tensor2D;
-  /** A function over this model's variables, compiled once under `key` for each kind of adapter. */
-  compiled(key: string, run: () => TensorFunction): TensorFunction;
+  /**
+   * A function over this model's variables, compiled once under `key` for each kind of adapter; `runs` is
+   * how often it is to run, where that is known.
+   */
+  compiled(key: string, run: () => TensorFunction, options?: { runs?: number }): TensorFunction;
 }

@@ -173,7 +173,7 @@ export class SideBySide {
         stacked: true,
       })),
       { shape: [3], dtype: "float32" },
-    ]);
+    ], this.#options.totalSteps);
     graphs.set(key, graph);
     return this.#graph = graph;
   }

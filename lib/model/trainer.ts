@@ -260,7 +260,8 @@ export class Trainer {
     const { clipNorm, weightDecay, beta1, beta2, epsilon } = this.options;
     const decayed = decayedOf(this.model.trained.keys(), this.options);
     const fixed = [clipNorm, weightDecay, this.#forwardOptions, beta1, beta2, epsilon, decayed];
-    return this.model.compiled(JSON.stringify([kind, fixed]), () => run(decayed));
+    const { totalSteps: runs } = this.options;
+    return this.model.compiled(JSON.stringify([kind, fixed]), () => run(decayed), { runs });
   }
 
   /** Keeps what is trained, moments, options and the count of steps in one file of a folder. */

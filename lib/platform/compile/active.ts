@@ -4,6 +4,8 @@ import type { Attribute } from "./backend.ts";
 
 /** What a function that is being traced may record beyond ordinary operations; see `Trace`. */
 export interface ActiveTrace {
+  /** Whether operations may change variables in place; else their values are assigned. */
+  readonly inPlace: boolean;
   changeInPlace(
     operation: string,
     change: { changed: tf.Variable[]; inputs: tf.Tensor[]; attributes: Attribute[] },

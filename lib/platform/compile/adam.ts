@@ -39,7 +39,7 @@ export function updateAdam(
   const root = tf.sqrt(correction2);
   const rate = tf.div(tf.mul(learningRate, root), correction1);
   const epsilon = tf.mul(scalars.epsilon, root);
-  if (activeTrace !== undefined) {
+  if (activeTrace?.inPlace) {
     if (decay !== undefined) {
       activeTrace.changeInPlace("AssignSubVariableOp", {
         changed: [variable],
@@ -81,7 +81,7 @@ export function onlyIf(condition: tf.Scalar, change: () => void): void {
 
 /** variable += value; in a graph without a copy of the variable. */
 export function addTo(variable: tf.Variable, value: tf.Tensor): void {
-  if (activeTrace === undefined) {
+  if (!activeTrace?.inPlace) {
     return tf.tidy(() => variable.assign(tf.add(variable, value)));
   }
   activeTrace.changeInPlace("AssignAddVariableOp", {

@@ -52,13 +52,14 @@ export function closeSession(kind: string, session: GraphSession): void {
  * types. The function may read the variables, assign to them and compute gradients; numbers that it
  * takes from JavaScript (random ones too) are fixed at the first call, so what changes must be an input.
  * @param session without one (or on another backend than tensorflow) the function runs uncompiled
- * @param key names what it computes: its graphs serve all functions of the session that have the key
+ * @param options `key` names what it computes: its graphs serve all functions of the session that have the
+ * key; `runs`: how often the function is to run, where that is known
  * @returns a function whose results are its caller's to dispose
  */
 export function compile(
   run: TensorFunction,
   session: GraphSession | undefined,
-  key?: string,
+  { key, runs }: { key?: string; runs?: number } = {},
 ): TensorFunction {
   if (session === undefined || !isNative()) return (...inputs) => tf.tidy(() => run(...inputs));
   const graphs = key === undefined ? new Map<string, Graph>() : session.graphsOf(key);
@@ -67,7 +68,7 @@ export function compile(
     let graph = graphs.get(key);
     if (graph === undefined) {
       const specifications = inputs.map(({ shape, dtype }) => ({ shape, dtype }));
-      graphs.set(key, graph = session.add(run, specifications as Specification[]));
+      graphs.set(key, graph = session.add(run, specifications as Specification[], runs));
     }
     return session.call(graph, inputs);
   };

@@ -17,6 +17,8 @@ export interface Graph {
   /** What its nodes' names start with. */
   name: string;
   nodes: GraphNode[];
+  /** That the nodes call. */
+  functions?: GraphFunction[];
   /** Names of the placeholders, in the inputs' order. */
   inputs: string[];
   /** Names of the nodes to fetch, in the results' order. */
@@ -31,7 +33,8 @@ export interface GraphSession {
   /** @param member of one member's shape, in a session of members: what their function sees */
   bind(name: string, variable: tf.Variable, member?: tf.Variable): void;
   free(names: readonly string[]): void;
-  add(run: TensorFunction, inputs: Specification[]): Graph;
+  /** @param runs how often the graph is to run, where that is known: what runs often is worth more work */
+  add(run: TensorFunction, inputs: Specification[], runs?: number): Graph;
   call(graph: Graph, inputs: tf.Tensor[]): tf.Tensor[];
   /** The graphs of a function by its inputs' shapes and types; functions of one key compute alike. */
   graphsOf(key: string): Map<string, Graph>;
@@ -54,5 +57,21 @@ export interface ConstantValue {
   values: tf.TypedArray;
 }
 
+/** A function that nodes of a graph call: its own nodes take `input0`, .. as inputs. */
+export interface GraphFunction {
+  name: string;
+  /** TensorFlow's DataTypes. */
+  types: { inputs: number[]; outputs: number[] };
+  /** Their inputs are `node:output's name:index`. */
+  nodes: GraphNode[];
+  /** As inputs of nodes. */
+  results: string[];
+  attributes: Attribute[];
+}
+
 /** Marks a tensor-valued attribute, which tfjs-node's kernels never pass. */
 export const TENSOR_ATTRIBUTE = -1;
+/** Marks a list of types. */
+export const TYPES_ATTRIBUTE = -2;
+/** Marks the name of a function. */
+export const FUNCTION_ATTRIBUTE = -3;

@@ -4,7 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Attribute, nodeBackend } from "./backend.ts";
-import { type ConstantValue, type GraphNode, TENSOR_ATTRIBUTE } from "./graph.ts";
+import {
+  type ConstantValue,
+  FUNCTION_ATTRIBUTE,
+  type GraphFunction,
+  type GraphNode,
+  TENSOR_ATTRIBUTE,
+  TYPES_ATTRIBUTE,
+} from "./graph.ts";
 
 /** A constant that large is a mistake. */
 const LARGEST_CONSTANT = 256 * 2 ** 20;
@@ -50,7 +57,15 @@ function attributeMessage({ name, type, value: given }: Attribute): Message {
   const { binding } = nodeBackend();
   const message = new (load().AttrValue)();
   if (type === TENSOR_ATTRIBUTE) message.setTensor(tensorMessage(value));
-  else if (type === binding.TF_ATTR_TYPE) message.setType(value);
+  else if (type === TYPES_ATTRIBUTE) {
+    const list = new (load().AttrValue.ListValue)();
+    list.setTypeList(value);
+    message.setList(list);
+  } else if (type === FUNCTION_ATTRIBUTE) {
+    const named = new (load().NameAttrList)();
+    named.setName(value);
+    message.setFunc(named);
+  } else if (type === binding.TF_ATTR_TYPE) message.setType(value);
   else if (type === binding.TF_ATTR_BOOL) message.setB(value);
   else if (type === binding.TF_ATTR_INT) message.setI(value);
   else if (type === binding.TF_ATTR_STRING) message.setS(new TextEncoder().encode(value));
@@ -64,32 +79,70 @@ function attributeMessage({ name, type, value: given }: Attribute): Message {
   return message;
 }
 
-function graphMessage(nodes: GraphNode[]): Message {
-  const { GraphDef, NodeDef, VersionDef } = load();
-  const graph = new GraphDef();
-  graph.setNodeList(nodes.map((node) => {
-    const message = new NodeDef();
+function setAttributes(map: Message, attributes: Attribute[]): void {
+  for (const attribute of attributes) map.set(attribute.name, attributeMessage(attribute));
+}
+
+function nodeMessages(nodes: GraphNode[]): Message[] {
+  return nodes.map((node) => {
+    const message = new (load().NodeDef)();
     message.setName(node.name);
     message.setOp(node.operation);
     message.setInputList(node.inputs);
-    const map = message.getAttrMap();
-    for (const attribute of node.attributes) map.set(attribute.name, attributeMessage(attribute));
+    setAttributes(message.getAttrMap(), node.attributes);
     return message;
-  }));
+  });
+}
+
+function functionMessage({ name, types, nodes, results, attributes }: GraphFunction): Message {
+  const { FunctionDef, OpDef } = load();
+  const named = (prefix: string) => (type: number, i: number) => {
+    const message = new OpDef.ArgDef();
+    message.setName(`${prefix}${i}`);
+    message.setType(type);
+    return message;
+  };
+  const signature = new OpDef();
+  signature.setName(name);
+  signature.setInputArgList(types.inputs.map(named("input")));
+  signature.setOutputArgList(types.outputs.map(named("result")));
+  signature.setIsStateful(true);
+  const message = new FunctionDef();
+  message.setSignature(signature);
+  message.setNodeDefList(nodeMessages(nodes));
+  results.forEach((result, i) => message.getRetMap().set(`result${i}`, result));
+  setAttributes(message.getAttrMap(), attributes);
+  return message;
+}
+
+function graphMessage({ nodes, functions = [] }: GraphParts): Message {
+  const { FunctionDefLibrary, GraphDef, VersionDef } = load();
+  const graph = new GraphDef();
+  graph.setNodeList(nodeMessages(nodes));
+  const library = new FunctionDefLibrary();
+  library.setFunctionList(functions.map(functionMessage));
+  graph.setLibrary(library);
   const version = new VersionDef();
   version.setProducer(PRODUCER);
   graph.setVersions(version);
   return graph;
 }
 
-/** The SavedModel (tag `serve`, no signatures: nodes are fed and fetched by name) of `nodes`. */
-function savedModel(nodes: GraphNode[]): Uint8Array {
+/** What a session is made of, or gets in addition. */
+export interface GraphParts {
+  nodes: GraphNode[];
+  /** That the nodes call. */
+  functions?: GraphFunction[];
+}
+
+/** The SavedModel (tag `serve`, no signatures: nodes are fed and fetched by name) of `parts`. */
+function savedModel(parts: GraphParts): Uint8Array {
   const { MetaGraphDef, SavedModel } = load();
   const meta = new MetaGraphDef();
   const info = new MetaGraphDef.MetaInfoDef();
   info.setTagsList(["serve"]);
   meta.setMetaInfoDef(info);
-  meta.setGraphDef(graphMessage(nodes));
+  meta.setGraphDef(graphMessage(parts));
   const model = new SavedModel();
   model.setSavedModelSchemaVersion(1);
   model.setMetaGraphsList([meta]);
@@ -97,11 +150,11 @@ function savedModel(nodes: GraphNode[]): Uint8Array {
 }
 
 /** Loads nodes as a session of TensorFlow; gives its number. */
-export function loadGraph(nodes: GraphNode[]): number {
+export function loadGraph(parts: GraphParts): number {
   const { binding } = nodeBackend();
   const folder = mkdtempSync(join(tmpdir(), "graph-"));
   try {
-    writeFileSync(join(folder, "saved_model.pb"), savedModel(nodes));
+    writeFileSync(join(folder, "saved_model.pb"), savedModel(parts));
     return binding.loadSavedModel(folder, "serve");
   } finally {
     rmSync(folder, { recursive: true });
@@ -114,10 +167,10 @@ export function loadGraph(nodes: GraphNode[]): number {
  * @returns false where the addon can't
  * @throws where TensorFlow refuses a node; the session stays as it was
  */
-export function extendGraph(session: number, nodes: GraphNode[], names: string[]): boolean {
+export function extendGraph(session: number, parts: GraphParts, names: string[]): boolean {
   const { binding } = nodeBackend();
   if (binding.extendSavedModel === undefined) return false;
-  const graph: Uint8Array = graphMessage(nodes).serializeBinary();
+  const graph: Uint8Array = graphMessage(parts).serializeBinary();
   binding.extendSavedModel(session, graph, names.join());
   return true;
 }

@@ -7,12 +7,18 @@ import { registerTraceableKernels } from "./kernels.ts";
 import { loadGraph } from "./saved_model.ts";
 import { Trace, type TraceOptions } from "./trace.ts";
 import { runGraph, VariableStore } from "./variables.ts";
+import { asFunction } from "./xla.ts";
+import { refuseXla, usesXla } from "./xla_use.ts";
 
 interface Recorded {
   run: TensorFunction;
   inputs: Specification[];
   /** The graph's own session, where it reads variables only: they are fed to it. */
   session?: number;
+  /** Whether XLA compiles it at its first run. */
+  isUntried?: boolean;
+  /** The graph that runs in its place, where XLA could not compile it. */
+  instead?: Graph;
 }
 
 export class Session implements GraphSession {
@@ -45,14 +51,19 @@ export class Session implements GraphSession {
   }
 
   /**
-   * Records `run` and makes it ready for `call`.
+   * Records `run` and makes it ready for `call`; where XLA is worth its time for so many runs, as one
+   * function that XLA compiles.
    * @throws where it can't be recorded or loaded; the session stays as it was
    */
-  add(run: TensorFunction, inputs: Specification[]): Graph {
+  add(run: TensorFunction, inputs: Specification[], runs?: number): Graph {
     this.#refuseDisposed("compile a function");
-    const graph = this.#record(`graph${this.#count}`, run, inputs);
+    return usesXla(runs) && this.#addWhole(run, inputs) || this.#addPlain(run, inputs);
+  }
+
+  #addPlain(run: TensorFunction, inputs: Specification[]): Graph {
+    const graph = this.#record(`graph${this.#count}`, run, { inputs });
     if (isReader(graph)) {
-      const session = loadGraph(readerNodes(graph, this.variables));
+      const session = loadGraph({ nodes: readerNodes(graph, this.variables) });
       this.#graphs.set(graph, { run, inputs, session });
     } else {
       this.#store.load([...this.#changers(), graph]);
@@ -62,21 +73,48 @@ export class Session implements GraphSession {
     return graph;
   }
 
+  /** As one function for XLA; undefined where TensorFlow refuses it, or it changes no variable. */
+  #addWhole(run: TensorFunction, inputs: Specification[]): Graph | undefined {
+    const recorded = this.#record(`graph${this.#count}`, run, { inputs, inPlace: false });
+    if (recorded.changed.size === 0) return undefined;
+    const graph = { ...recorded, ...asFunction(recorded) };
+    try {
+      this.#store.load([...this.#changers(), graph]);
+    } catch (error) {
+      refuseXla(error as Error);
+      return undefined;
+    } finally {
+      this.#count++;
+    }
+    this.#graphs.set(graph, { run, inputs, isUntried: true });
+    return graph;
+  }
+
   /**
    * One run of a graph: its outputs, and its variables changed.
    * @throws where TensorFlow reports an error; changes made until then stay
    */
   call(graph: Graph, inputs: tf.Tensor[]): tf.Tensor[] {
     this.#refuseDisposed("run a graph");
-    const { session } = this.#graphs.get(graph)!;
+    const recorded = this.#graphs.get(graph)!;
+    if (recorded.instead !== undefined) return this.call(recorded.instead, inputs);
+    const { session } = recorded;
     if (session === undefined) this.#store.load(this.#changers());
     try {
       const outputs = session === undefined
         ? this.#store.run(graph, inputs)
         : this.#read(session, graph, inputs);
+      recorded.isUntried = false;
       return outputs.map((handle) => nodeBackend().createOutputTensor(handle));
     } catch (error) {
-      throw this.#explain(graph, error as Error);
+      const explained = this.#explain(graph, error as Error);
+      // Compiling changes nothing yet; where memory is short, the graph alone needs no less.
+      if (!recorded.isUntried || /out of memory|RESOURCE_EXHAUSTED/i.test(explained.message)) {
+        throw explained;
+      }
+      refuseXla(explained);
+      recorded.instead = this.#addPlain(recorded.run, recorded.inputs);
+      return this.call(recorded.instead, inputs);
     }
   }
 
@@ -113,12 +151,11 @@ export class Session implements GraphSession {
   #record(
     prefix: string,
     run: TensorFunction,
-    inputs: Specification[],
-    onNode?: TraceOptions["onNode"],
+    options: Omit<TraceOptions, "variables" | "members">,
   ): Graph {
     const faces = [...this.variables].map(([name]) => [name, this.#faces.get(name)!] as const);
     const { members } = this;
-    return Trace.record(prefix, run, { inputs, members, variables: new Map(faces), onNode });
+    return Trace.record(prefix, run, { ...options, members, variables: new Map(faces) });
   }
 
   #refuseDisposed(action: string): void {
@@ -152,7 +189,7 @@ export class Session implements GraphSession {
       if (name === node) found = place();
     };
     try {
-      this.#record(graph.name, run, inputs, onNode);
+      this.#record(graph.name, run, { inputs, onNode });
     } catch { /* the place is a help only */ }
     return found;
   }

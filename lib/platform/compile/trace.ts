@@ -9,7 +9,13 @@ import * as tf from "@tensorflow/tfjs";
 import { type ActiveTrace, activeTrace, setActiveTrace } from "./active.ts";
 import type { Attribute, Handle, NodeBackend } from "./backend.ts";
 import { dataTypes, nodeBackend, typed } from "./backend.ts";
-import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
+import {
+  type Graph,
+  type GraphNode,
+  type Specification,
+  type TensorFunction,
+  TYPES_ATTRIBUTE,
+} from "./graph.ts";
 import { HeldVariables } from "./held.ts";
 import { addForMembers, MemberNodes, type Operand } from "./members.ts";
 import { NodeList } from "./nodes.ts";
@@ -22,6 +28,8 @@ export interface TraceOptions {
   variables: ReadonlyMap<string, tf.Variable>;
   /** So many members of the function run at once, their variables stacked [M, ...shape]. Default: it alone. */
   members?: number;
+  /** False for XLA, which knows no Switch and fuses assignments itself. Default: true. */
+  inPlace?: boolean;
   /** Told where the function asked for each node, such as ` at file:///model.ts:12:34`. */
   onNode?: (node: GraphNode, place: () => string) => void;
 }
@@ -51,9 +59,12 @@ export class Trace implements ActiveTrace {
   readonly #changed = new Map<string, string>();
   readonly #members?: MemberNodes;
   #guard: string | undefined;
+  readonly inPlace: boolean;
 
-  private constructor(readonly prefix: string, { variables, members, onNode }: TraceOptions) {
+  private constructor(readonly prefix: string, options: TraceOptions) {
+    const { variables, members, onNode, inPlace = true } = options;
     this.#variables = variables;
+    this.inPlace = inPlace;
     this.#nodes = new NodeList(prefix, (node) => onNode?.(node, caller));
     if (members !== undefined) this.#members = new MemberNodes(this.#nodes, members);
     for (const [name, variable] of variables) {
@@ -290,9 +301,15 @@ export class Trace implements ActiveTrace {
 
   /** The same tensor, but not before `after` is there. */
   waitFor(tensor: tf.Tensor, after: tf.Tensor): tf.Tensor {
-    const node = this.#output(after).name.split(":")[0];
-    const inputs = [this.#output(tensor).name, `^${node}`];
-    const name = this.#nodes.add("Identity", inputs, [typed("T", tensor.dtype)]);
+    const [value, before] = [tensor, after].map((one) => this.#output(one).name);
+    const name = this.inPlace
+      ? this.#nodes.add("Identity", [value, `^${before.split(":")[0]}`], [typed("T", tensor.dtype)])
+      // XLA drops what is only an order, and finds again what was computed already.
+      : this.#nodes.add("XlaOptimizationBarrier", [value, before], [{
+        name: "T",
+        type: TYPES_ATTRIBUTE,
+        value: [tensor, after].map(({ dtype }) => dataTypes[dtype]),
+      }]);
     const { stacked, ...one } = this.#operand(tensor);
     return this.#symbol(`${name}:0`, one, stacked);
   }
@@ -309,9 +326,11 @@ export class Trace implements ActiveTrace {
 
   /**
    * In-place changes made by `change` run only where the condition holds.
-   * TensorFlow's Switch leaves what waits for its untaken side undone; Merge goes on after either.
+   * TensorFlow's Switch leaves what waits for its untaken side undone; Merge goes on after either. Where
+   * nothing changes in place, each value that is assigned is chosen between the new one and the old.
    */
   guard(condition: tf.Scalar, change: () => void): void {
+    if (!this.inPlace) return this.#choose(condition, change);
     const flag = this.#shared(condition, "Cannot change under a condition");
     const type = typed("T", condition.dtype);
     const way = this.#nodes.add("Switch", [flag, flag], [type]);
@@ -330,5 +349,25 @@ export class Trace implements ActiveTrace {
     ]);
     for (const [name] of changes) this.#changed.set(name, merged);
     this.#guard = undefined;
+  }
+
+  #choose(condition: tf.Scalar, change: () => void): void {
+    const before = new Map(
+      [...this.#variables.values()].map((variable) => [variable, variable.dataId]),
+    );
+    change();
+    for (const [variable, dataId] of before) {
+      if (variable.dataId === dataId) continue;
+      const { shape } = variable, dtype = dataTypes[variable.dtype];
+      const name = this.#readVariable(this.#names.get(variable)!);
+      const old = this.#symbol(name, { shape, dtype }, this.#members !== undefined);
+      const [chosen] = this.#operation(
+        "Select",
+        [typed("T", dtype)],
+        [condition, variable, old],
+        1,
+      );
+      variable.assign(chosen);
+    }
   }
 }

@@ -10,7 +10,7 @@ import * as tf from "@tensorflow/tfjs";
 import { dataTypes, type Handle, nodeBackend, typed } from "./backend.ts";
 import { type Graph, type GraphNode, TENSOR_ATTRIBUTE } from "./graph.ts";
 import { Mirror } from "./mirror.ts";
-import { extendGraph, loadGraph } from "./saved_model.ts";
+import { extendGraph, type GraphParts, loadGraph } from "./saved_model.ts";
 import { handleName } from "./trace.ts";
 
 interface Slot {
@@ -69,19 +69,14 @@ export class VariableStore {
 
   #extend(session: number, graphs: Graph[], slots: [string, Slot][]): boolean {
     const used = new Set(graphs.flatMap(({ reads, changed }) => [...reads.keys(), ...changed]));
-    return extendGraph(session, [
-      ...slots.flatMap(([name, { variable }]) => variableNodes(name, variable)),
-      ...graphs.flatMap(({ nodes }) => nodes),
-    ], [ZERO, ...[...used].filter((name) => this.#names.has(name)).map(handleName)]);
+    const held = [...used].filter((name) => this.#names.has(name)).map(handleName);
+    return extendGraph(session, partsOf(slots, graphs), [ZERO, ...held]);
   }
 
   /** A session of all; the values of the former one move over. */
   #loadAnew(graphs: readonly Graph[]): void {
-    const session = loadGraph([
-      constantZero(),
-      ...[...this.#slots].flatMap(([name, { variable }]) => variableNodes(name, variable)),
-      ...graphs.flatMap(({ nodes }) => nodes),
-    ]);
+    const { nodes, functions } = partsOf([...this.#slots], graphs);
+    const session = loadGraph({ nodes: [constantZero(), ...nodes], functions });
     const former = this.#session;
     const held = [...this.#slots.values()].filter(isHeld);
     for (const { mirror } of held) mirror!.pull(); // from the former session
@@ -173,6 +168,16 @@ export function runGraph(
 ): Handle[] {
   const names = (list: string[]) => list.map((name) => `${name}:0`).join(",");
   return nodeBackend().binding.runSavedModel(session, ids, names(inputs), names(outputs));
+}
+
+function partsOf(slots: [string, Slot][], graphs: readonly Graph[]): GraphParts {
+  return {
+    nodes: [
+      ...slots.flatMap(([name, { variable }]) => variableNodes(name, variable)),
+      ...graphs.flatMap(({ nodes }) => nodes),
+    ],
+    functions: graphs.flatMap(({ functions = [] }) => functions),
+  };
 }
 
 const node = (

@@ -2,7 +2,7 @@
  * Where the arithmetic runs: native TensorFlow (CPU or CUDA), WebGPU, WebAssembly, plain
  * JavaScript, the first of these that works. Chosen once per process.
  */
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { createRequire } from "node:module";
 import os from "node:os";
 import * as tf from "@tensorflow/tfjs";
@@ -201,6 +201,9 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
     const logged = Deno.env.get("TF_CPP_MIN_LOG_LEVEL") !== "3";
     // Several processes can share a card.
     setDefault("TF_FORCE_GPU_ALLOW_GROWTH", "true");
+    // Where XLA finds what it compiles for a card with; it comes with TensorFlow's build for CUDA.
+    const compiler = join(state.folder, "nvidia", "cuda_nvcc");
+    if (card) setDefault("XLA_FLAGS", `--xla_gpu_cuda_data_dir=${compiler}`);
     // TensorFlow takes TF32 wherever a card has it, unless CUDA's libraries are told otherwise.
     if (wanted === "float32") Deno.env.set("NVIDIA_TF32_OVERRIDE", "0");
     else Deno.env.delete("NVIDIA_TF32_OVERRIDE");

@@ -1,0 +1,237 @@
+/** Training steps that XLA compiles beside the executor's, on the processor, where XLA runs as well. */
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
+import { loadModel } from "../../lib/model/files/load.ts";
+import { Trainer } from "../../lib/model/trainer.ts";
+import type { TrainerOptions } from "../../lib/model/trainer_options.ts";
+import { addTo, onlyIf } from "../../lib/platform/compile/adam.ts";
+import { nodeBackend } from "../../lib/platform/compile/backend.ts";
+import { compile } from "../../lib/platform/compile/compile.ts";
+import { Session } from "../../lib/platform/compile/session.ts";
+import { forgetRefusal, XLA_VARIABLE } from "../../lib/platform/compile/xla_use.ts";
+import { nativeState } from "../../lib/platform/native/native.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { NotFiniteError } from "../../lib/statistics/not_finite.ts";
+import { fixtureFolder, readReference, relativeDifference } from "./_fixtures.ts";
+
+const native = nativeState();
+if (native.ready) await openBackend("tensorflow");
+else console.log(`Tests of XLA skipped: ${native.reason}`);
+
+/** Runs the body with XLA forced on or off. */
+async function withXla<T>(value: "0" | "1", body: () => T | Promise<T>): Promise<T> {
+  const before = Deno.env.get(XLA_VARIABLE);
+  Deno.env.set(XLA_VARIABLE, value);
+  forgetRefusal();
+  try {
+    return await body();
+  } finally {
+    if (before === undefined) Deno.env.delete(XLA_VARIABLE);
+    else Deno.env.set(XLA_VARIABLE, before);
+  }
+}
+
+/** What console.error is told while the body runs. */
+async function told(body: () => void | Promise<void>): Promise<string[]> {
+  const lines: string[] = [];
+  const { error } = console;
+  console.error = (...words) => void lines.push(words.join(" "));
+  try {
+    await body();
+  } finally {
+    console.error = error;
+  }
+  return lines;
+}
+
+function test(name: string, fn: (t: Deno.TestContext) => void | Promise<void>): void {
+  Deno.test({ name, ignore: !native.ready, fn });
+}
+
+const settings: Record<string, Partial<TrainerOptions>> = {
+  "clipped, with decay": { clipNorm: .5, weightDecay: .1 },
+  "in parts": { batchTokens: 40, clipNorm: .5 },
+  "an adapter": { lora: { rank: 3, seed: 1 }, clipNorm: 1 },
+  "recomputed": { gradientCheckpointing: "layer" },
+};
+
+/** Losses, norms and then all trained tensors' numbers of a few steps. */
+async function train(options: Partial<TrainerOptions>): Promise<Map<string, ArrayLike<number>>> {
+  const model = await loadModel(fixtureFolder("qwen2"), { tokenizer: false });
+  const { batches } = await readReference("qwen2");
+  const trainer = new Trainer(model, { learningRate: 1e-3, totalSteps: 6, ...options });
+  trainer.reserve(batches);
+  const found = new Map<string, ArrayLike<number>>();
+  for (let step = 0; step < 6; step++) {
+    const { loss, gradientNorm } = await trainer.step(batches[step % 2]);
+    found.set(`loss and norm of step ${step}`, [loss, gradientNorm]);
+  }
+  for (const [name, variable] of model.trained) found.set(name, variable.dataSync());
+  trainer.dispose();
+  model.dispose();
+  return found;
+}
+
+for (const [kind, options] of Object.entries(settings)) {
+  test(`steps by XLA are the executor's: ${kind}`, async () => {
+    const expected = await withXla("0", () => train(options));
+    let found = new Map<string, ArrayLike<number>>();
+    const lines = await told(() => withXla("1", async () => void (found = await train(options))));
+    assert.deepEqual(lines, [], "XLA compiled all of them");
+    assert.deepEqual([...found.keys()], [...expected.keys()]);
+    for (const [name, numbers] of expected) {
+      const difference = relativeDifference(found.get(name)!, numbers);
+      // Adam divides the smallest gradients by their own size, and with them their rounding.
+      const tolerance = name.startsWith("loss") ? 1e-6 : 1e-4;
+      assert.ok(difference <= tolerance, `${name} differs by ${difference} of its largest number`);
+    }
+  });
+}
+
+for (const xla of ["0", "1"] as const) {
+  test(`a step that is not finite changes no bit, with XLA ${xla === "1" ? "on" : "off"}`, () =>
+    withXla(xla, async () => {
+      const model = await loadModel(fixtureFolder("qwen2"), { tokenizer: false });
+      const { batches } = await readReference("qwen2");
+      const options = { learningRate: 1e-3, totalSteps: 9, weightDecay: .1, clipNorm: 1 };
+      const trainer = new Trainer(model, options);
+      trainer.reserve(batches);
+      await trainer.step(batches[0]);
+      // A weight that makes the loss overflow; all else must stay, its moments too.
+      const name = "model.norm.weight", weight = model.parameters.get(name)!;
+      tf.tidy(() => weight.assign(tf.fill(weight.shape, 3e38)));
+      const bits = () =>
+        new Map(
+          [...model.parameters, ...model.state].map(([name, variable]) => [
+            name,
+            new Uint32Array((variable.dataSync() as Float32Array).slice().buffer),
+          ]),
+        );
+      const before = bits();
+      await assert.rejects(trainer.step(batches[0]), NotFiniteError);
+      assert.deepEqual(bits(), before);
+      assert.equal(trainer.steps, 1);
+      tf.tidy(() => weight.assign(tf.fill(weight.shape, 1)));
+      const { loss } = await trainer.step(batches[0]);
+      assert.ok(Number.isFinite(loss));
+      trainer.dispose();
+      model.dispose();
+    }));
+}
+
+/** A session with one variable, and a function that adds to it where it is told to. */
+function adding(runs: number | undefined) {
+  const session = new Session();
+  const sum = tf.tidy(() => tf.variable(tf.tensor1d([1, 2])));
+  session.bind("sum", sum);
+  const add = compile(
+    (x, wanted) => {
+      onlyIf(tf.greaterEqual(wanted, 1).asScalar(), () => addTo(sum, tf.exp(x)));
+      return [tf.sum(x)];
+    },
+    session,
+    { runs },
+  );
+  const run = (wanted: number) =>
+    tf.tidy(() => [...add(tf.tensor1d([0, 1]), tf.scalar(wanted))[0].dataSync()]);
+  return { session, sum, run, end: () => (session.dispose(), sum.dispose()) };
+}
+
+/** The operations of the graphs that a body's sessions are made of or get in addition. */
+async function loadedOperations(body: () => void | Promise<void>): Promise<string> {
+  const backend = nodeBackend(), { binding } = backend;
+  let operations = "";
+  const text = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes);
+  backend.binding = Object.create(binding, {
+    loadSavedModel: {
+      value: (folder: string, tags: string) => {
+        operations += text(Deno.readFileSync(`${folder}/saved_model.pb`));
+        return binding.loadSavedModel(folder, tags);
+      },
+    },
+    extendSavedModel: {
+      value: (session: number, graph: Uint8Array, names: string) => {
+        operations += text(graph);
+        return binding.extendSavedModel!(session, graph, names);
+      },
+    },
+  });
+  try {
+    await body();
+  } finally {
+    backend.binding = binding;
+  }
+  return operations;
+}
+
+test("what runs often is one function's call for XLA, and nothing else is", async () => {
+  for (const [value, runs, calls] of [["1", 1, 1], ["1", undefined, 0], ["0", 1e6, 0]] as const) {
+    const operations = await loadedOperations(() =>
+      withXla(value, () => {
+        const { sum, run, end } = adding(runs);
+        assert.deepEqual([run(1), run(0)], [[1], [1]]);
+        const [first, second] = sum.dataSync();
+        assert.deepEqual([first, Math.round(1e5 * second)], [2, Math.round(1e5 * (2 + Math.E))]);
+        end();
+      })
+    );
+    assert.equal(operations.split("StatefulPartitionedCall").length - 1, calls, `${value} ${runs}`);
+    assert.equal(operations.includes("_XlaMustCompile"), calls > 0);
+  }
+});
+
+test("what XLA can't compile runs as an ordinary graph, which is said once", async () => {
+  const backend = nodeBackend(), { binding } = backend;
+  const fails = (reason: string) => {
+    const tried = new Set<string>();
+    backend.binding = Object.create(binding, {
+      runSavedModel: {
+        value: (session: number, ids: number[], inputs: string, outputs: string) => {
+          const of = outputs.split("/")[0];
+          if (!tried.has(of) && inputs.startsWith("graph")) {
+            tried.add(of);
+            if (of === "graph0") throw new Error(`Session fail to run with error: ${reason}`);
+          }
+          return binding.runSavedModel(session, ids, inputs, outputs);
+        },
+      },
+    });
+  };
+  try {
+    const lines = await told(() =>
+      withXla("1", () => {
+        fails("libdevice not found at ./libdevice.10.bc [[{{node graph0/whole}}]]");
+        const { sum, run, end } = adding(5);
+        assert.deepEqual([run(1), run(1)], [[1], [1]]);
+        assert.equal(sum.dataSync()[0], 3);
+        end();
+        const other = adding(5); // not tried again
+        other.run(1);
+        other.end();
+      })
+    );
+    assert.equal(lines.length, 1, lines.join("\n"));
+    assert.match(lines[0], /XLA could not compile .*libdevice not found.*going on without it/);
+    // Where memory was short, XLA is not at fault.
+    await withXla("1", () => {
+      fails("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8 bytes [[");
+      const { run, end } = adding(5);
+      assert.throws(() => run(1), /Out of memory/);
+      end();
+    });
+  } finally {
+    backend.binding = binding;
+  }
+});
+
+test("XLA is asked for by 0, 1 or nothing", () => {
+  Deno.env.set(XLA_VARIABLE, "yes");
+  try {
+    assert.throws(
+      () => adding(1).run(1),
+      /expected SELF_ALIGNING_XLA to be 0, 1 or empty; found "yes"/,
+    );
+  } finally {
+    Deno.env.delete(XLA_VARIABLE);
+  }
+});
