@@ -180,7 +180,9 @@ export class SideBySide {
 
   /** Operations of the last step, constants left out. */
   get operations(): number {
-    return this.#graph!.nodes.filter(({ operation }) => operation !== "Const").length;
+    const { nodes, functions = [] } = this.#graph!;
+    return [...nodes, ...functions.flatMap(({ nodes }) => nodes)]
+      .filter(({ operation }) => operation !== "Const").length;
   }
 
   /** Each member's weights, as `LanguageModel.snapshot` gives them; they are the caller's to dispose. */
