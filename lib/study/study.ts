@@ -205,6 +205,7 @@ async function runModel(
     explained.set(cell.domain, found);
     return found;
   };
+  const together = new SideBySideCells(model, finetuning);
   const kept = keepBase(model, finetuning?.lora);
   const format = formatDigest(model.format), general = digest(material.general);
   const parts = new Map([...material.domains].map(([name, domain]) => [name, digest(domain)]));
@@ -218,7 +219,6 @@ async function runModel(
       ...[minimumConfidence ?? 0.5, plan.explanations ?? false],
     ]);
   const own = cells.filter((_, index) => only?.(index) ?? true);
-  const together = new SideBySideCells(model, finetuning);
   try {
     for (const [place, cell] of own.entries()) {
       await look(signal);
