@@ -9,7 +9,6 @@ import {
   applyRotary,
   attend,
   attendWithPrefix,
-  behindShared,
   checkpointed,
   gatherRows,
   lowRank,
@@ -111,6 +110,8 @@ interface Pass {
   length: number;
   prefix: readonly PrefixBlock[];
   shared: number;
+  /** Of each row, flat places of what its tokens see: the shared ones, then its own [B (P + T)]. */
+  seen?: tf.Tensor1D;
   /** In the last layer, what is wanted of its tokens. */
   at?: tf.Tensor1D;
   /** Rotations and masks; recomputed with the layers if these are. */
@@ -134,37 +135,48 @@ function norm(x: tf.Tensor2D, name: string, { get, configuration }: Pass): tf.Te
 }
 
 /** [B T, heads x D] -> [B, heads, T, D]. */
-function splitHeads(x: tf.Tensor2D, heads: number, { batch, length }: Pass): tf.Tensor4D {
+function splitHeads(
+  x: tf.Tensor2D,
+  heads: number,
+  { batch, length }: Pick<Pass, "batch" | "length">,
+): tf.Tensor4D {
   // In rows of one token the transposed tensor's numbers stand in the same order.
   return length === 1
     ? tf.reshape(x, [batch, heads, 1, -1])
     : tf.transpose(tf.reshape(x, [batch, length, heads, -1]), [0, 2, 1, 3]);
 }
 
-/** Queries or keys before their rotation: [B T, D] -> [B, heads, T, D], normed by head in Qwen3. */
-function projectHeads(x: tf.Tensor2D, layer: string, heads: number, pass: Pass): tf.Tensor4D {
+/** Queries or keys [B T, D], normed by head in Qwen3. */
+function projected(x: tf.Tensor2D, layer: string, pass: Pass): tf.Tensor2D {
   const { queryKeyNorm, headDimension } = pass.configuration;
   const y = linear(x, `${layer}_proj`, pass);
-  if (!queryKeyNorm) return splitHeads(y, heads, pass);
+  if (!queryKeyNorm) return y;
   const byHead = tf.reshape(y, [-1, headDimension]) as tf.Tensor2D;
-  return splitHeads(norm(byHead, `${layer}_norm`, pass), heads, pass);
+  return tf.reshape(norm(byHead, `${layer}_norm`, pass), y.shape);
+}
+
+/** Keys or values [B T, D] that the rows see: [B, heads, P + T, D] for P shared tokens. */
+function splitSeen(x: tf.Tensor2D, heads: number, pass: Pass): tf.Tensor4D {
+  const { batch, length, shared, seen } = pass;
+  return splitHeads(seen ? gatherRows(x, seen) : x, heads, { batch, length: shared + length });
 }
 
 /** Norm and grouped-query attention of layer i: [B T, D] -> [B T, D], or [N, D] where N are wanted. */
 function attention(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
   const { heads, keyValueHeads, slidingLayers } = pass.configuration;
-  const { batch, length, prefix, shared, at } = pass;
+  const { batch, length, prefix, at } = pass;
   const layer = `model.layers.${i}.self_attn`;
   const { queryRotation, keyRotation, causal, sliding } = pass.tables();
   x = norm(x, `model.layers.${i}.input_layernorm`, pass);
-  const q = applyRotary(projectHeads(x, `${layer}.q`, heads, pass), ...queryRotation); // (B, H, T, D)
-  const k = applyRotary(projectHeads(x, `${layer}.k`, keyValueHeads, pass), ...keyRotation);
-  const v = splitHeads(linear(x, `${layer}.v_proj`, pass), keyValueHeads, pass); // (B, K, T, D)
+  const queries = splitHeads(projected(x, `${layer}.q`, pass), heads, pass);
+  const q = applyRotary(queries, ...queryRotation); // (B, H, T, D)
+  const keys = splitSeen(projected(x, `${layer}.k`, pass), keyValueHeads, pass);
+  const k = applyRotary(keys, ...keyRotation); // (B, K, P + T, D)
+  const v = splitSeen(linear(x, `${layer}.v_proj`, pass), keyValueHeads, pass);
   pass.onKeyValues?.(k, v);
-  const [keys, values] = shared === 0 ? [k, v] : [k, v].map((x) => behindShared(x, shared));
   const mask = sliding !== undefined && slidingLayers.includes(i) ? sliding : causal;
   const mixed = prefix.length === 0
-    ? attend(q, keys, values, mask)
+    ? attend(q, k, v, mask)
     : attendWithPrefix(prefix.map(({ layers }) => layers[i]), [q, k, v], causal);
   const byToken = length === 1 ? mixed : tf.transpose(mixed, [0, 2, 1, 3]);
   const mixedRows = tf.reshape(byToken, [batch * length, -1]) as tf.Tensor2D;
@@ -226,6 +238,7 @@ export function forward(
   const tables = gradientCheckpointing === "layer" ? undefined : makeTables();
   const pass: Pass = {
     ...{ configuration, adapter, batch, length, prefix, shared, gradientCheckpointing },
+    seen: shared > 0 ? seenPlaces(shared, [batch, length]) : undefined,
     names: [...parameters.keys()],
     has: (name) => parameters.has(name),
     get: (name) => {
@@ -243,6 +256,16 @@ export function forward(
     x = layer(x, i, { ...pass, at: wanted }, options.onKeyValues);
   }
   return norm(x, "model.norm", pass);
+}
+
+/** Flat places b T + t of what each row sees [B (P + T)] (int32): the first row's first P, then its own. */
+function seenPlaces(shared: number, [batch, length]: [number, number]): tf.Tensor1D {
+  const places = Array.from(
+    { length: batch },
+    (_, row) =>
+      Array.from({ length: shared + length }, (_, t) => t < shared ? t : row * length + t - shared),
+  );
+  return tf.tensor1d(places.flat(), "int32");
 }
 
 /** A block; if nothing is differentiated, its inner values are freed as soon as it is done. */

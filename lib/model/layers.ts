@@ -117,22 +117,6 @@ export function attend(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: tf.
   return tf.reshape(mixed, [batch, heads, length, width]);
 }
 
-/** Keys or values [B, K, T, D] behind the first P of the first row's: [B, K, P + T, D]. */
-export function behindShared(x: tf.Tensor4D, count: number): tf.Tensor4D {
-  const [batch, , length] = x.shape;
-  const shared = withGradient<tf.Tensor4D>([x], () => {
-    const [row] = tf.split(x, [1, batch - 1], 0);
-    const [start] = count < length ? tf.split(row, [count, length - count], 2) : [row];
-    return {
-      value: tf.tile(start as tf.Tensor4D, [batch, 1, 1, 1]),
-      gradFunc: (dy) => [
-        tf.pad(tf.sum(dy, 0, true), [[0, batch - 1], [0, 0], [0, length - count], [0, 0]]),
-      ],
-    };
-  });
-  return tf.concat([shared, x], 2);
-}
-
 /** Keys and values [K, P, D] of tokens that stand before every row. */
 export interface PrefixKeys {
   keys: tf.Tensor3D;

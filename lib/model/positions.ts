@@ -44,24 +44,22 @@ export function attentionTables(
   },
 ): AttentionTables {
   const before = prefix.reduce((sum, { mask }) => sum + mask.shape[0], 0);
-  const rows = shared > 0
-    ? positionsBehind(shared, [batch, length])
-    : packing?.positions ?? (position && tf.add(tf.range(0, length, 1, "int32"), position));
+  const rows = packing?.positions ??
+    (position && tf.add(tf.range(0, length, 1, "int32"), position));
   const { cos, sin } = rows === undefined
-    ? rotaryTables(configuration, length, before)
-    : rotaryRows(configuration, before + shared + length, rows);
-  const { heads, keyValueHeads } = configuration;
-  // TensorFlow's kernels are slow where sizes of 1 between others are stretched.
-  const over = (heads: number, table: tf.Tensor) =>
-    shared > 0 ? tf.tile(table, [1, heads, 1, 1]) : table;
+    ? rotaryTables(configuration, length, before + shared)
+    : rotaryRows(configuration, before + length, rows);
+  // The first row's own positions are those of the others: what counts are their distances.
+  const keys = shared === 0 ? { cos, sin } : rotaryTables(configuration, shared + length);
   const scale = 1 / Math.sqrt(configuration.headDimension);
-  const { slidingWindow = Infinity } = configuration;
+  const { slidingWindow = Infinity, heads } = configuration;
   const maskOf = (window?: number) => {
     let mask: tf.Tensor = causalMask(length, window);
     if (packing !== undefined) mask = tf.add(mask, otherTexts(packing.texts));
     if (shared > 0) {
-      const own = tf.broadcastTo(mask, [batch, 1, length, length]);
-      return over(heads, tf.concat([notFirst([batch, 1, length, shared]), own], -1));
+      // Over all heads, for TensorFlow's kernels are slow where a size of 1 between others is stretched.
+      const own = tf.broadcastTo(mask, [batch, heads, length, length]);
+      return tf.concat([notFirst([batch, heads, length, shared]), own], -1);
     }
     if (prefix.length === 0) return mask;
     const free = prefix.map(({ mask: free }) =>
@@ -70,8 +68,8 @@ export function attentionTables(
     return tf.concat([...free, mask], -1);
   };
   return {
-    queryRotation: [over(heads, tf.mul(cos, scale)), over(heads, tf.mul(sin, scale))],
-    keyRotation: [over(keyValueHeads, cos), over(keyValueHeads, sin)],
+    queryRotation: [tf.mul(cos, scale), tf.mul(sin, scale)],
+    keyRotation: [keys.cos, keys.sin],
     causal: maskOf(),
     sliding: slidingWindow < length ? maskOf(slidingWindow) : undefined,
   };
@@ -86,15 +84,6 @@ function causalMask(length: number, window = length): tf.Tensor2D {
     }
   }
   return tf.tensor2d(mask, [length, length]);
-}
-
-/** [B, T] (int32): positions from 0 in the first row, from `shared` in the others, which stand behind it. */
-function positionsBehind(shared: number, [batch, length]: [number, number]): tf.Tensor2D {
-  const positions = Int32Array.from(
-    { length: batch * length },
-    (_, i) => i < length ? i : shared + i % length,
-  );
-  return tf.tensor2d(positions, [batch, length], "int32");
 }
 
 /** Zeros of a shape, but a large negative in the first row. */
