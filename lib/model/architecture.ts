@@ -13,6 +13,7 @@ import {
   gatherRows,
   lowRank,
   rmsNorm,
+  scaleAll,
   swiGlu,
 } from "./layers.ts";
 import {
@@ -117,7 +118,7 @@ function linear(x: tf.Tensor2D, layer: string, { get, has, adapter }: Pass): tf.
   if (has(`${layer}.bias`)) y = tf.add(y, get(`${layer}.bias`));
   const [a, b] = [adapterKey(layer, "A"), adapterKey(layer, "B")];
   if (!adapter?.parameters.has(a)) return y;
-  return tf.add(y, lowRank(x, [get(a), get(b)] as [tf.Tensor2D, tf.Tensor2D], adapter.scale));
+  return tf.add(y, lowRank(x, [get(a), get(b)] as [tf.Tensor2D, tf.Tensor2D]));
 }
 
 /** Root-mean-square norm over the last axis: [N, D] -> [N, D]. */
@@ -198,6 +199,13 @@ function recomputed(part: typeof attention, names: RegExp): typeof attention {
   };
 }
 
+/** An adapter's matrices, with its scale in A. */
+function scaledMatrices({ parameters, scale }: AdapterTensors): Parameters {
+  const names = [...parameters.keys()].filter((name) => name.includes(".lora_A."));
+  const scaled = scaleAll(names.map((name) => parameters.get(name)!), scale);
+  return new Map([...parameters, ...names.map((name, i) => [name, scaled[i]] as const)]);
+}
+
 /** Hidden states after the final norm: ids [B, T] (int32) -> [B T, D]. @throws without a tensor */
 export function forward(
   parameters: Parameters,
@@ -210,12 +218,13 @@ export function forward(
   const makeTables = () => attentionTables(configuration, length, { ...options, prefix });
   // Recomputed layers make their own, since those of the forward pass are gone by then.
   const shared = gradientCheckpointing === "layer" ? undefined : makeTables();
+  const scaled = adapter && scaledMatrices(adapter);
   const pass: Pass = {
     ...{ configuration, adapter, batch, length, prefix, gradientCheckpointing },
     names: [...parameters.keys()],
     has: (name) => parameters.has(name),
     get: (name) => {
-      const tensor = parameters.get(name) ?? adapter?.parameters.get(name);
+      const tensor = parameters.get(name) ?? scaled?.get(name);
       if (tensor !== undefined) return tensor;
       throw new Error(`Cannot run the model: expected a tensor ${name}; the checkpoint has none`);
     },
