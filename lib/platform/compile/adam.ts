@@ -145,5 +145,7 @@ export function globalNorm(tensors: tf.Tensor[]): tf.Scalar {
   const halves = groups(tensors).map((group) =>
     nodeBackend().executeSingleOutput("L2Loss", [type], [join(group.map((i) => tensors[i]))])
   );
-  return tf.sqrt(tf.mul(tf.addN(halves), 2));
+  // TensorFlow's optimizer rewrites a long AddN into operations that XLA lacks.
+  const half = activeTrace?.inPlace === false ? tf.sum(tf.stack(halves)) : tf.addN(halves);
+  return tf.sqrt(tf.mul(half, 2));
 }
