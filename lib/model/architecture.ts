@@ -13,6 +13,7 @@ import {
   gatherRows,
   lowRank,
   rmsNorm,
+  scaleAll,
   swiGlu,
 } from "./layers.ts";
 import {
@@ -126,7 +127,7 @@ function linear(x: tf.Tensor2D, layer: string, { get, has, adapter }: Pass): tf.
   if (has(`${layer}.bias`)) y = tf.add(y, get(`${layer}.bias`));
   const [a, b] = [adapterKey(layer, "A"), adapterKey(layer, "B")];
   if (!adapter?.parameters.has(a)) return y;
-  return tf.add(y, lowRank(x, [get(a), get(b)] as [tf.Tensor2D, tf.Tensor2D], adapter.scale));
+  return tf.add(y, lowRank(x, [get(a), get(b)] as [tf.Tensor2D, tf.Tensor2D]));
 }
 
 /** Root-mean-square norm over the last axis: [N, D] -> [N, D]. */
@@ -220,6 +221,13 @@ function recomputed(part: typeof attention, names: RegExp): typeof attention {
   };
 }
 
+/** An adapter's matrices, with its scale in A. */
+function scaledMatrices({ parameters, scale }: AdapterTensors): Parameters {
+  const names = [...parameters.keys()].filter((name) => name.includes(".lora_A."));
+  const scaled = scaleAll(names.map((name) => parameters.get(name)!), scale);
+  return new Map([...parameters, ...names.map((name, i) => [name, scaled[i]] as const)]);
+}
+
 /**
  * Hidden states after the final norm: ids [B, T] (int32) -> [B T, D], or [N, D] where N are wanted, for
  * which alone the last layer's MLP runs. @throws without a tensor
@@ -236,13 +244,14 @@ export function forward(
   const makeTables = () => attentionTables(configuration, [batch, length], { ...options, prefix });
   // Recomputed layers make their own, since those of the forward pass are gone by then.
   const tables = gradientCheckpointing === "layer" ? undefined : makeTables();
+  const scaled = adapter && scaledMatrices(adapter);
   const pass: Pass = {
     ...{ configuration, adapter, batch, length, prefix, shared, gradientCheckpointing },
     seen: shared > 0 ? seenPlaces(shared, [batch, length]) : undefined,
     names: [...parameters.keys()],
     has: (name) => parameters.has(name),
     get: (name) => {
-      const tensor = parameters.get(name) ?? adapter?.parameters.get(name);
+      const tensor = parameters.get(name) ?? scaled?.get(name);
       if (tensor !== undefined) return tensor;
       throw new Error(`Cannot run the model: expected a tensor ${name}; the checkpoint has none`);
     },

@@ -57,9 +57,18 @@ export function swiGlu(gate: tf.Tensor2D, up: tf.Tensor2D): tf.Tensor2D {
   });
 }
 
-/** A low-rank layer's scale * x Aᵀ Bᵀ: x [N, D], a [r, D], b [O, r] -> [N, O] (Hu et al. 2021, section 4.1). */
-export function lowRank(x: tf.Tensor2D, [a, b]: [tf.Tensor2D, tf.Tensor2D], scale: number) {
-  return tf.matMul(tf.mul(tf.matMul(x, a, false, true), scale), b, false, true);
+/** A low-rank layer's x Aᵀ Bᵀ: x [N, D], a [r, D], b [O, r] -> [N, O] (Hu et al. 2021, section 4.1). */
+export function lowRank(x: tf.Tensor2D, [a, b]: [tf.Tensor2D, tf.Tensor2D]) {
+  return tf.matMul(tf.matMul(x, a, false, true), b, false, true);
+}
+
+/** Matrices times a number, all at once: one operation each way, however many there are. */
+export function scaleAll(matrices: readonly tf.Tensor[], scale: number): tf.Tensor[] {
+  // tfjs has no gradient for a split into one.
+  if (matrices.length === 1) return [tf.mul(matrices[0], scale)];
+  const scaled = tf.mul(tf.concat(matrices.map((matrix) => tf.reshape(matrix, [-1]))), scale);
+  return tf.split(scaled, matrices.map(({ size }) => size))
+    .map((part, i) => tf.reshape(part, matrices[i].shape));
 }
 
 /** Rows of a table by index: table [V, D], ids [N] -> [N, D]. */

@@ -1,6 +1,6 @@
 /** One training step as traceable functions: PyTorch's and transformers' to the last term. */
 import * as tf from "@tensorflow/tfjs";
-import { updateAdam } from "../platform/compile/adam.ts";
+import { updateAllAdam } from "../platform/compile/adam.ts";
 import { type ForwardOptions, headWeight } from "./architecture.ts";
 import { lmHeadCrossEntropy } from "./layers.ts";
 import type { TensorModel } from "./readable_model.ts";
@@ -59,14 +59,15 @@ export function update(
   const scale = clipNorm === undefined
     ? undefined
     : tf.minimum(1, tf.div(clipNorm, tf.add(norm, 1e-6)));
-  [...model.trained].forEach(([name, variable], i) =>
-    tf.tidy(() => {
-      const first = model.state.get(firstMoment(name))!;
-      const second = model.state.get(secondMoment(name))!;
-      const gradient = scale === undefined ? gradients[i] : tf.mul(gradients[i], scale);
-      const decay = decayed[i] ? tf.mul(learningRate, weightDecay) as tf.Scalar : undefined;
-      const scalars = { learningRate, correction1, correction2, beta1, beta2, epsilon, decay };
-      updateAdam({ variable, first, second }, gradient, scalars);
-    })
-  );
+  const states = [...model.trained].map(([name, variable]) => ({
+    variable,
+    first: model.state.get(firstMoment(name))!,
+    second: model.state.get(secondMoment(name))!,
+  }));
+  for (const decays of [true, false]) {
+    const chosen = states.map((_, i) => i).filter((i) => decayed[i] === decays);
+    const decay = decays ? tf.mul(learningRate, weightDecay) as tf.Scalar : undefined;
+    const scalars = { learningRate, correction1, correction2, beta1, beta2, epsilon, decay };
+    updateAllAdam(chosen.map((i) => states[i]), chosen.map((i) => gradients[i]), scalars, scale);
+  }
 }

@@ -4,6 +4,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { Trainer } from "../../lib/model/trainer.ts";
+import type { TrainerOptions } from "../../lib/model/trainer_options.ts";
+import { NotFiniteError } from "../../lib/statistics/not_finite.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { openBackend, processesAtOnce } from "../../lib/platform/runtime/backend.ts";
 import { type Binding, nodeBackend, usesCard } from "../../lib/platform/compile/backend.ts";
@@ -161,3 +163,47 @@ test("prompts of several lengths load a model's session once, and read as on a p
     })
   );
 });
+
+/** Numbers of what a few clipped steps with decay of some tensors train; then the loss becomes infinite. */
+async function train(options: Partial<TrainerOptions>): Promise<Map<string, Float32Array>> {
+  const model = tinyModel();
+  const trainer = new Trainer(model, {
+    ...{ learningRate: 1e-2, totalSteps: 5, clipNorm: .1, weightDecay: .1 },
+    decays: (name) => !name.includes("norm"),
+    ...options,
+  });
+  const inputIds = [[5, 9, 17, 3], [8, 2, 40, 7]];
+  for (let step = 0; step < 4; step++) await trainer.step({ inputIds, labels: inputIds });
+  const read = () =>
+    new Map(
+      [...model.trained, ...model.state]
+        .map(([name, variable]) => [name, variable.dataSync().slice() as Float32Array]),
+    );
+  const found = read();
+  const norm = model.parameters.get("model.norm.weight")!;
+  tf.tidy(() => norm.assign(tf.fill(norm.shape, 3e38)));
+  const before = read();
+  await assert.rejects(trainer.step({ inputIds, labels: inputIds }), NotFiniteError);
+  assert.deepEqual(read(), before);
+  trainer.dispose();
+  model.dispose();
+  return found;
+}
+
+for (const [kind, options] of Object.entries({ "all weights": {}, "an adapter": { lora: {} } })) {
+  test(`small tensors are updated as one on a card, as each alone: ${kind}`, async () => {
+    const found = await train(options);
+    nodeBackend().isUsingGpuDevice = false;
+    const expected = await train(options);
+    assert.deepEqual([...found.keys()], [...expected.keys()]);
+    for (const [name, numbers] of expected) {
+      const largest = numbers.reduce((most, number) => Math.max(most, Math.abs(number)), 0);
+      found.get(name)!.forEach((number, i) =>
+        assert.ok(
+          Math.abs(number - numbers[i]) <= 1e-4 * largest,
+          `${name}: ${number}, ${numbers[i]}`,
+        )
+      );
+    }
+  });
+}

@@ -5,6 +5,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { activeTrace } from "./active.ts";
 import { isNative, nodeBackend, typed } from "./backend.ts";
+import { groups, join, part } from "./joined.ts";
 
 export interface AdamState {
   variable: tf.Variable;
@@ -55,14 +56,51 @@ export function updateAdam(
     });
   }
   tf.tidy(() => {
-    const m = tf.add(tf.mul(first, beta1), tf.mul(gradient, tf.sub(1, beta1)));
-    const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), tf.sub(1, beta2)));
-    const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(v), epsilon));
-    const kept = decay === undefined ? variable : tf.sub(variable, tf.mul(variable, decay));
-    first.assign(m);
-    second.assign(v);
-    variable.assign(tf.sub(kept, step));
+    const next = nextAdam([variable, first, second], gradient, scalars);
+    [variable, first, second].forEach((one, i) => one.assign(next[i]));
   });
+}
+
+/** Values of a variable and its moments after a step; `updateAdam` in plain operations. */
+function nextAdam(
+  [variable, first, second]: tf.Tensor[],
+  gradient: tf.Tensor,
+  { learningRate, beta1, beta2, correction1, correction2, decay, epsilon }: AdamScalars,
+): tf.Tensor[] {
+  const root = tf.sqrt(correction2);
+  const rate = tf.div(tf.mul(learningRate, root), correction1);
+  const m = tf.add(tf.mul(first, beta1), tf.mul(gradient, tf.sub(1, beta1)));
+  const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), tf.sub(1, beta2)));
+  const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(v), tf.mul(epsilon, root)));
+  const kept = decay === undefined ? variable : tf.sub(variable, tf.mul(variable, decay));
+  return [tf.sub(kept, step), m, v];
+}
+
+/** `updateAdam` of many variables by their gradients times `scale`; on a card the small ones as one. */
+export function updateAllAdam(
+  states: readonly AdamState[],
+  gradients: readonly tf.Tensor[],
+  scalars: AdamScalars,
+  scale?: tf.Tensor,
+): void {
+  for (const group of groups(gradients)) {
+    tf.tidy(() => {
+      const joined = join(group.map((i) => gradients[i]));
+      const gradient = scale === undefined ? joined : tf.mul(joined, scale);
+      if (group.length === 1) return updateAdam(states[group[0]], gradient, scalars);
+      const kinds = (["variable", "first", "second"] as const)
+        .map((kind) => group.map((i) => states[i][kind]));
+      nextAdam(kinds.map(join), gradient, scalars).forEach((next, kind) =>
+        part(next, kinds[kind]).forEach((value, i) =>
+          activeTrace!.changeInPlace("AssignVariableOp", {
+            changed: [kinds[kind][i]],
+            inputs: [value],
+            attributes: [typed("dtype", "float32")],
+          })
+        )
+      );
+    });
+  }
 }
 
 /**
@@ -104,6 +142,10 @@ export function globalNorm(tensors: tf.Tensor[]): tf.Scalar {
   if (!isNative()) return tf.sqrt(tf.addN(tensors.map((x) => tf.sum(tf.square(x)))));
   const type = typed("T", "float32");
   // Half of the sum of squares, which it doesn't keep.
-  const halves = tensors.map((x) => nodeBackend().executeSingleOutput("L2Loss", [type], [x]));
-  return tf.sqrt(tf.mul(tf.addN(halves), 2));
+  const halves = groups(tensors).map((group) =>
+    nodeBackend().executeSingleOutput("L2Loss", [type], [join(group.map((i) => tensors[i]))])
+  );
+  // TensorFlow's optimizer rewrites a long AddN into operations that XLA lacks.
+  const half = activeTrace?.inPlace === false ? tf.sum(tf.stack(halves)) : tf.addN(halves);
+  return tf.sqrt(tf.mul(half, 2));
 }
