@@ -21,7 +21,7 @@ export function usesXla(runs: number | undefined): boolean {
   if (wanted === "0" || refused || runs === undefined) return false;
   if (wanted === "1") return true;
   // On a processor XLA is no faster: the executor's products are the same, and few calls are launches.
-  return nodeBackend().isUsingGpuDevice && runs >= LEAST_RUNS && hasDeviceLibrary();
+  return nodeBackend().isUsingGpuDevice && runs >= LEAST_RUNS && hasCompiler();
 }
 
 /** Goes on without XLA in this process, which is told once. */
@@ -41,14 +41,25 @@ export function forgetRefusal(): void {
   refused = false;
 }
 
-/** Where backend.ts or the user says that CUDA's compiler lies, as XLA's own flag names it. */
-const DATA_FOLDER = /--xla_gpu_cuda_data_dir=(\S+)/;
+const DATA_FOLDER = "--xla_gpu_cuda_data_dir=";
 
-/** Whether CUDA's library of functions is there, without which XLA has no exp for a card. */
-function hasDeviceLibrary(): boolean {
-  const [, folder = "/usr/local/cuda"] = DATA_FOLDER.exec(Deno.env.get("XLA_FLAGS") ?? "") ?? [];
+/**
+ * XLA's own settings for a card, XLA_FLAGS.
+ * @param folder holds CUDA's assembler (bin/ptxas) and library of functions (nvvm/libdevice)
+ */
+export function xlaFlags(folder: string, isFloat32: boolean): string {
+  // Triton's products take TF32 whatever NVIDIA_TF32_OVERRIDE says, which cuBLAS heeds.
+  return `${DATA_FOLDER}${folder}${isFloat32 ? " --xla_gpu_enable_triton_gemm=false" : ""}`;
+}
+
+/** Whether what XLA compiles with is where its settings say, or where CUDA is usually installed. */
+function hasCompiler(): boolean {
+  const flags = (Deno.env.get("XLA_FLAGS") ?? "").split(/\s+/);
+  const folder = flags.find((flag) => flag.startsWith(DATA_FOLDER))?.slice(DATA_FOLDER.length) ??
+    "/usr/local/cuda";
   try {
-    return Deno.statSync(`${folder}/nvvm/libdevice/libdevice.10.bc`).isFile;
+    return ["bin/ptxas", "nvvm/libdevice/libdevice.10.bc"]
+      .every((name) => Deno.statSync(`${folder}/${name}`).isFile);
   } catch {
     return false;
   }
