@@ -37,9 +37,6 @@ interface Share {
   to?: number;
 }
 
-/** Fewer cells at once are not worth asking for. */
-const SMALLEST_SHARE = 4;
-
 /**
  * Deals the cells out to those who ask for some. Who has a model open gets its cells as long as there are
  * any, then those of a model that nobody has, the longest first, then what others have still to do. Shares
@@ -70,7 +67,7 @@ export function dealCells(
     next.taken = true;
     const { model, parts: [part] } = next;
     const { plan, from, count } = part;
-    part.from += Math.max(SMALLEST_SHARE, Math.ceil((count - from) / (2 * of)));
+    part.from += Math.ceil((count - from) / (2 * of));
     if (part.from < count) return { plan, model, from, to: part.from };
     next.parts.shift();
     return { plan, model, from };

@@ -1,0 +1,118 @@
+/** How many graphs trainings and readings need: making one takes as long as many steps of a small model. */
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
+import type { LanguageModel } from "../../lib/model/language_model.ts";
+import { Trainer } from "../../lib/model/trainer.ts";
+import { nativeState } from "../../lib/platform/native/native.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { tinyModel } from "./_tiny_model.ts";
+
+const native = nativeState();
+if (native.ready) await openBackend("tensorflow");
+else console.log(`Tests of shared graphs skipped: ${native.reason}`);
+
+/** Counts the graphs that a model's session makes from here on. */
+function countGraphs({ session }: LanguageModel): () => number {
+  let made = 0;
+  const add = session!.add;
+  session!.add = (...given) => {
+    made++;
+    return add.apply(session, given);
+  };
+  return () => made;
+}
+
+/** Rows that begin alike, each with as many labels as it is given. */
+function batchOf(supervised: number[], length = 20) {
+  const inputIds = supervised.map((_, b) =>
+    Array.from({ length }, (_, t) => t < 8 ? 7 * t : (31 * b + 17 * t) % 250)
+  );
+  const labels = inputIds.map((row, b) =>
+    row.map((id, t) => t < length - supervised[b] ? -100 : id)
+  );
+  return { inputIds, labels };
+}
+
+const repeated = (count: number, value: number) => new Array<number>(count).fill(value);
+
+/** The losses of a training on batches, whose sizes it reserves, and the graphs that it made. */
+async function train(model: LanguageModel, batches: ReturnType<typeof batchOf>[]) {
+  const trainer = new Trainer(model, { learningRate: 1e-2, totalSteps: 9 });
+  trainer.reserve(batches, 16);
+  const losses: number[] = [];
+  for (const batch of batches) losses.push((await trainer.step(batch)).loss);
+  trainer.dispose();
+  return losses;
+}
+
+Deno.test({
+  name: "trainings with fewer rows or labels take the same graph",
+  ignore: !native.ready,
+  async fn() {
+    const model = tinyModel(), graphs = countGraphs(model);
+    await train(model, [batchOf(repeated(16, 3)), batchOf(repeated(16, 3))]);
+    const made = graphs();
+    assert.equal(made, 1);
+    // A smaller group; longer answers; a last batch of one row.
+    await train(model, [batchOf(repeated(11, 3))]);
+    await train(model, [batchOf([...repeated(12, 3), ...repeated(4, 4)])]);
+    await train(model, [batchOf(repeated(16, 2)), batchOf([2])]);
+    assert.equal(graphs(), made);
+    model.dispose();
+  },
+});
+
+Deno.test({
+  name: "a model goes on with the graphs of one of its kind, and with nothing else of it",
+  ignore: !native.ready,
+  async fn() {
+    const texts = Array.from({ length: 40 }, (_, i) => [1, 2, 3, 4, 5, 6, i, i + 1, 2 * i]);
+    const use = async (model: LanguageModel) => {
+      const losses = await train(model, [batchOf(repeated(16, 3)), batchOf(repeated(16, 2))]);
+      return { losses, logits: await model.nextTokenLogits(texts) };
+    };
+    // With a kind of their own, for other tests leave sessions too.
+    const [first, second] = [tinyModel({ seed: 4 }), tinyModel({ seed: 5 })];
+    const expected = await use(second);
+    second.dispose();
+    await use(first);
+    const others = countGraphs(first);
+    first.dispose();
+    const tensors = tf.memory().numTensors;
+    const again = tinyModel({ seed: 5 });
+    assert.ok(again.session === first.session, "it takes the session that was given back last");
+    const { losses, logits } = await use(again);
+    assert.equal(others(), 0, "no graph is made anew");
+    assert.deepEqual(losses, expected.losses);
+    assert.deepEqual(logits, expected.logits);
+    // Two at once don't share one.
+    const beside = tinyModel({ seed: 6 });
+    assert.ok(beside.session !== again.session);
+    beside.dispose();
+    again.dispose();
+    again.dispose();
+    assert.equal(tf.memory().numTensors, tensors);
+  },
+});
+
+Deno.test({
+  name: "readings of about as many texts take the same graphs",
+  ignore: !native.ready,
+  async fn() {
+    const model = tinyModel(), graphs = countGraphs(model);
+    const texts = (count: number, shared: number) =>
+      Array.from({ length: count }, (_, i) => [
+        ...Array.from({ length: shared }, (_, t) => t + 1),
+        ...Array.from({ length: 10 }, (_, t) => (100 + i * 7 + t) % 250),
+      ]);
+    await model.nextTokenLogits(texts(70, 9));
+    const made = graphs();
+    // One for what the texts share, which a test before may have made, and one for the rest.
+    assert.ok(made === 1 || made === 2, `${made} graphs`);
+    for (const [count, shared] of [[66, 9], [78, 12], [70, 16]]) {
+      await model.nextTokenLogits(texts(count, shared));
+    }
+    assert.equal(graphs(), made);
+    model.dispose();
+  },
+});
