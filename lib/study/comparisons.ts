@@ -61,10 +61,9 @@ function differenceRow(
 }
 
 function corrected(rows: readonly DifferenceRow[]): ComparisonRow[] {
-  const tested = rows.filter(({ p }) => p !== null);
-  const ps = holmOf(tested.map(({ p }) => p!));
-  return rows.map((row) => {
-    const correctedP = ps[tested.indexOf(row)] ?? null;
+  const ps = holmOf(rows.map(({ p }) => p));
+  return rows.map((row, i) => {
+    const correctedP = ps[i] ?? null;
     const side = row.difference.value > 0 ? "above" : "below";
     const direction = correctedP === null ? null : correctedP < 0.05 ? side : "not told apart";
     return { ...row, correctedP, direction };

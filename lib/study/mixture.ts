@@ -19,6 +19,7 @@ import {
   type Contrast,
   contrast,
   type Estimate,
+  mixedCells,
   overModels,
   plainEstimate,
   type Selection,
@@ -39,15 +40,10 @@ function selection(ratio: number): Omit<Selection, "suite"> {
   return ratio === 1 ? { treatment: "self" } : { treatment: "mix", ratio };
 }
 
-/**
- * The mixtures and their ends, of the models and seeds that have mixtures, so that all ratios rest
- * on the same; where nothing was mixed, INC and SELF.
- */
+/** The mixtures and their ends; where nothing was mixed, INC and SELF. */
 export function mixtureCells(cells: readonly CellResult[]): CellResult[] {
-  const ends = cells.filter((one) => ratioOf(one) !== undefined);
-  const place = ({ cell: { model, seed } }: CellResult) => JSON.stringify([model, seed]);
-  const mixing = new Set(ends.filter(({ cell }) => cell.treatment === "mix").map(place));
-  return mixing.size === 0 ? ends : ends.filter((one) => mixing.has(place(one)));
+  const mixed = mixedCells(cells);
+  return mixed.length > 0 ? mixed : cells.filter((one) => ratioOf(one) !== undefined);
 }
 
 /** The mean over r, rising, of `value` (accuracy, points) in one domain or over all. */
@@ -179,7 +175,7 @@ export function middleRatioFindings(cells: readonly CellResult[]): Finding[] {
     over: least.over,
     correctedP: isMiddle(best) && least.p !== undefined ? corrected[i] : undefined,
     detail,
-    verdict: verdictOfMiddle(best, { value: least.value, p: corrected[i] }),
+    verdict: verdictOfMiddle(best, { value: least.value, p: corrected[i]! }),
     paper: paperNumber("middle ratio", suite),
   }));
 }
