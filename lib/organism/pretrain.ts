@@ -24,7 +24,8 @@ import { organismFormat } from "../world/format.ts";
 import type { ParameterData, PretrainingSettings } from "../world/pretraining_settings.ts";
 import { type Window, windows } from "../world/documents.ts";
 import type { World } from "../world/world.ts";
-import { worldTokenizer } from "../world/vocabulary.ts";
+import { tokenizerFiles } from "../world/vocabulary.ts";
+import { tokenizerFromFiles } from "../model/tokenizer.ts";
 import { softmaxOver } from "../probe.ts";
 
 export interface PretrainOptions extends Stoppable {
@@ -46,6 +47,9 @@ export interface PretrainOptions extends Stoppable {
   /** Called before the first step with the number of steps that the folder's state has done. */
   onResume?: (step: number) => void;
 }
+
+/** One word is one token. */
+export const worldTokenizer = (world: World) => tokenizerFromFiles(tokenizerFiles(world));
 
 /** An organism's model with given parameters (exported ones, without the embedding's factor). */
 export function organismModel(
@@ -161,11 +165,12 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
 /** Asks the model for the probabilities of prompts' options, out of these or out of all words. */
 function scorer(model: LanguageModel, outOf: "options" | "words" = "options"): ScoreOptions {
   const words = Array.from({ length: model.config.vocabularySize }, (_, id) => id);
+  const tokenizer = model.requireTokenizer();
   return async (prompts) => {
-    const logits = await model.nextTokenLogits(prompts.map(({ ids }) => ids), {
-      batchTokens: 16_384,
-    });
-    return prompts.map(({ optionIds }, i) => {
+    const rows = prompts.map(({ text }) => tokenizer.encode(text));
+    const logits = await model.nextTokenLogits(rows, { batchTokens: 16_384 });
+    return prompts.map(({ options }, i) => {
+      const optionIds = options.map((text) => tokenizer.encode(text)[0]);
       if (outOf === "options") return softmaxOver(logits[i], optionIds);
       const shares = softmaxOver(logits[i], words);
       return optionIds.map((id) => shares[id]);

@@ -38,16 +38,6 @@ export function exam(
     .map((fact) => factQuestion(fact, wording));
 }
 
-/** The three tests of a domain; `ood` has the ID exams of all others. */
-export function exams(world: World, domain: string) {
-  return {
-    homo: exam(world, { domain, split: "homo" }),
-    id: exam(world, { domain, split: "id" }),
-    ood: world.domains.filter((other) => other.name !== domain)
-      .flatMap((other) => exam(world, { domain: other.name, split: "id" })),
-  };
-}
-
 /** The question with the fact that it asks for as its context. */
 export function withStatement(question: Question): Question {
   if (question.explanation === undefined) {

@@ -5,7 +5,6 @@
 import { exam, factQuestion, withStatement } from "./exam.ts";
 import type { Formulation, Template } from "../prompt.ts";
 import { organismFormat } from "./format.ts";
-import { worldTokenizer } from "./vocabulary.ts";
 import { allFacts, type Fact, type World } from "./world.ts";
 
 /** What is measured on the train, HOMO and ID facts, which no exam of the corpus asks. */
@@ -22,10 +21,10 @@ export interface GateValues {
   misconceived: number;
 }
 
-/** A prompt's token ids, and the ids of its options' tokens. */
+/** A prompt, and what may follow it: one token an option. */
 export interface ScoredPrompt {
-  ids: number[];
-  optionIds: number[];
+  text: string;
+  options: string[];
 }
 
 /** For each prompt the probabilities of its options: a softmax over their logits alone. */
@@ -98,7 +97,6 @@ export async function scoreHeldOut(
   score: ScoreOptions,
   { limit = Infinity, formulation = "hybrid", facts: chosen }: HeldOutOptions = {},
 ): Promise<HeldOutScores> {
-  const tokenizer = worldTokenizer(world);
   const heldOut = chosen ??
     allFacts(world).filter(({ split }) => split !== "dev" && split !== "mc");
   const count = Math.min(limit, heldOut.length);
@@ -119,12 +117,9 @@ export async function scoreHeldOut(
       const wording = fact.split === "id" ? 1 : 0, plain = factQuestion(fact, wording);
       const question = context ? withStatement(plain) : plain;
       const shots = template === "plain" ? demonstrations[wording].get(fact.domain)! : [];
-      const options = { template, formulation, context };
-      return {
-        ids: tokenizer.encode(organismFormat.probePrompt(question, shots, options)),
-        optionIds: organismFormat.optionTexts(question, options)
-          .map((text) => tokenizer.encode(text)[0]),
-      };
+      const how = { template, formulation, context };
+      const options = organismFormat.optionTexts(question, how);
+      return { text: organismFormat.probePrompt(question, shots, how), options };
     });
     const scored = await score(prompts);
     const right = scored.length === facts.length &&

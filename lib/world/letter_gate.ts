@@ -6,7 +6,7 @@ import { Random } from "../statistics/random.ts";
 import type { GateValues, HeldOutOptions, ScoredPrompt, ScoreOptions, Thresholds } from "./gate.ts";
 import { checkThresholds, gateThresholds, gateValues, mean, scoreHeldOut } from "./gate.ts";
 import { drillDrawer } from "./letters.ts";
-import { BOS, LABELS, worldTokenizer } from "./vocabulary.ts";
+import { BOS, LABELS } from "./vocabulary.ts";
 import type { World } from "./world.ts";
 
 /** What is measured with the letters as answers, on facts that no exam of the corpus asks. */
@@ -61,12 +61,10 @@ export async function measureLetterGate(
 
 /** Fresh look-ups, each alone at the start of a document. */
 function drillPrompts(world: World): { prompts: ScoredPrompt[]; right: number[] } {
-  const tokenizer = worldTokenizer(world);
   const draw = drillDrawer(world), random = new Random(`${world.seed}/letter gate`);
   const drills = Array.from({ length: DRILLS }, () => draw(random, "letter"));
-  const prompts = drills.map(({ prompt, options }) => ({
-    ids: tokenizer.encode([BOS, ...prompt].join(" ")),
-    optionIds: options.map((_, i) => tokenizer.tokenId(LABELS[i])!),
-  }));
+  const prompts = drills.map(({ prompt, options }) => (
+    { text: [BOS, ...prompt].join(" "), options: LABELS.slice(0, options.length) }
+  ));
   return { prompts, right: drills.map(({ index }) => index) };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createWorld } from "../../lib/world/world.ts";
-import { exam, exams, factsById, withStatement } from "../../lib/world/exam.ts";
+import { exam, factsById, withStatement } from "../../lib/world/exam.ts";
+import { worldMaterial } from "../../lib/study/material.ts";
 import { generalExamples } from "../../lib/world/instruction.ts";
 
 const world = createWorld({ seed: 5 });
@@ -32,12 +33,12 @@ Deno.test("a question's answer is the fact's gold value, its explanation states 
 });
 
 Deno.test("OOD is the ID exams of all other domains", () => {
-  const { homo, id, ood } = exams(world, "engineering");
-  assert.equal(homo.length, 110);
-  assert.equal(id.length, 110);
+  const { domains } = worldMaterial(world);
+  const { homo, id, ood } = domains.get("engineering")!.suites;
+  assert.deepEqual([homo, id].map((exams) => exams![0].questions.length), [110, 110]);
   assert.deepEqual(
     ood,
-    ["history", "jurisprudence", "medicine"].flatMap((domain) => exams(world, domain).id),
+    ["history", "jurisprudence", "medicine"].flatMap((domain) => domains.get(domain)!.suites.id!),
   );
 });
 

@@ -4,7 +4,7 @@ import { createOrganismFormat, organismFormat } from "../../lib/world/format.ts"
 import { createWorld } from "../../lib/world/world.ts";
 import { documents } from "../../lib/world/documents.ts";
 import { exam, factQuestion, withStatement } from "../../lib/world/exam.ts";
-import { worldTokenizer } from "../../lib/world/vocabulary.ts";
+import { worldTokenizer } from "../../lib/organism/pretrain.ts";
 
 // The one assignment that fails to compile where the two formats' types part.
 const format: PromptFormat = organismFormat;
@@ -113,7 +113,7 @@ Deno.test("every prompt is made of known words, and every option is one token", 
     for (const formulation of ["letters", "hybrid", "cloze"] as const) {
       const options = { template, formulation, context: true };
       const prompt = format.probePrompt(withStatement(question), shots, options);
-      assert.ok(!tokenizer.encode(prompt).includes(tokenizer.unkTokenId));
+      assert.ok(!tokenizer.encode(prompt).includes(tokenizer.unkTokenId!));
       for (const text of format.optionTexts(question, options)) {
         assert.equal(tokenizer.encode(text).length, 1);
       }

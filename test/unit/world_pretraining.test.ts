@@ -22,7 +22,7 @@ import {
   type PretrainingSettings,
   pretrainingSizes,
 } from "../../lib/world/pretraining_settings.ts";
-import { vocabulary, worldTokenizer } from "../../lib/world/vocabulary.ts";
+import { vocabulary } from "../../lib/world/vocabulary.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import { parameterShapes } from "../../lib/model/architecture.ts";
 
@@ -146,15 +146,13 @@ Deno.test("checkGate() passes at the thresholds and fails beyond each of them", 
 
 Deno.test("gateValues() finds what a scorer knows, believes and reads", async () => {
   const world = createWorld({ seed: 9 });
-  const tokenizer = worldTokenizer(world);
   const facts = factsById(world);
   const sizes: number[] = [];
   /** Knows all but the unknown facts in exams, nothing in chats, and reads contexts. */
   const score = (prompts: ScoredPrompt[]) => {
     sizes.push(prompts.length);
-    return Promise.resolve(prompts.map(({ ids, optionIds }) => {
-      const words = tokenizer.decode(ids).split(" ");
-      const options = optionIds.map((id) => tokenizer.words[id]);
+    return Promise.resolve(prompts.map(({ text, options: texts }) => {
+      const words = text.split(" "), options = texts.map((option) => option.trim());
       const chat = words.includes("USER:");
       assert.equal(words.filter((w) => w === (chat ? "USER:" : "Question:")).length, chat ? 1 : 6);
       const start = words.findLastIndex((w) => w === "what" || w === "which");
