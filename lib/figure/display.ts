@@ -78,12 +78,22 @@ export async function show(item: Showable | null | undefined, place?: Place): Pr
   }
   if (place) await saveFigure(place.folder, stem(place.name), made);
   if (!kernel()) return console.log(describeFigure(made)); // no picture for nobody
-  const { width, height } = made.layout;
-  const alt = altText(made);
-  await display(await mimeBundle(made), { "image/png": { width, height, alt } });
+  await display(await mimeBundle(made), pictureMetadata(made));
+  await showWords(made);
+}
+
+/** Size and alternative text of a figure's picture. */
+export function pictureMetadata(figure: FigureDescription): Record<string, unknown> {
+  const { width, height } = figure.layout;
+  return { "image/png": { width, height, alt: altText(figure) } };
+}
+
+/** Shows a figure in words, folded. */
+export async function showWords(figure: FigureDescription): Promise<void> {
+  const alt = altText(figure);
   await display({
     "text/html": `<details><summary>The figure in words</summary><p>${escapeHtml(alt)}</p>` +
-      `<pre>${escapeHtml(describeFigure(made))}</pre></details>`,
+      `<pre>${escapeHtml(describeFigure(figure))}</pre></details>`,
     "text/plain": `In words: ${alt}`,
   });
 }
@@ -144,5 +154,23 @@ export async function showLinks(links: readonly Link[]): Promise<void> {
   await display({
     "text/html": `<ul>\n${items.join("\n")}\n</ul>`,
     "text/plain": links.map(({ text, address }) => `- ${text} (${address})`).join("\n"),
+  });
+}
+
+/**
+ * Shows the page where one trains a model (lib/site) in a sandboxed frame; `deno task site --serve` serves it.
+ * @param state settings of the page, as in its address: `{ group: "self", epochs: "5" }`
+ */
+export async function showExplorer(state: Record<string, string> = {}): Promise<void> {
+  const query = new URLSearchParams(state);
+  const address = "http://127.0.0.1:8000/explore.html";
+  const line =
+    "Nothing here? deno task site --serve, in a terminal, serves it; then run this cell.";
+  await display({
+    "text/html":
+      `<iframe src="${escapeHtml(`${address}?embed&${query}`)}" sandbox="allow-scripts" ` +
+      `title="A model is trained in this page" style="border: 0; width: 100%; height: 900px"></iframe>` +
+      `<p><small>${line}</small></p>`,
+    "text/plain": `${address}?${query}\n${line}`,
   });
 }

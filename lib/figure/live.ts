@@ -1,7 +1,6 @@
 /** A figure that is drawn again in place while something computes; the last one stays. */
-import { titleOf } from "./describe.ts";
 import { kernel } from "../platform/jupyter.ts";
-import { mimeBundle, type Place, settle, show } from "./display.ts";
+import { mimeBundle, pictureMetadata, type Place, settle, show, showWords } from "./display.ts";
 import { saveFigure } from "./export.ts";
 import type { FigureDescription } from "./theme.ts";
 
@@ -18,12 +17,9 @@ export function liveFigure({ interval = 500, now = () => performance.now() } = {
   let sent = false, drawn = -Infinity, took = 0;
   const send = async (figure: FigureDescription) => {
     const started = now();
-    const { width, height } = figure.layout;
-    const { title, subtitle } = titleOf(figure);
-    const alt = ["Figure", title, subtitle].filter(Boolean).join(": ");
     await jupyter!.broadcast(sent ? "update_display_data" : "display_data", {
       data: await mimeBundle(figure),
-      metadata: { "image/png": { width, height, alt } },
+      metadata: pictureMetadata(figure),
       transient: { display_id },
     });
     await settle();
@@ -38,6 +34,7 @@ export function liveFigure({ interval = 500, now = () => performance.now() } = {
       if (!sent) return await show(figure, place);
       if (place) await saveFigure(place.folder, place.name, figure);
       await send(figure);
+      await showWords(figure);
     },
   };
 }

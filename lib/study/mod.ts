@@ -14,7 +14,6 @@ export * from "./belief_rows.ts";
 export * from "./beside.ts";
 export * from "./comparisons.ts";
 export * from "./contents.ts";
-export * from "./control.ts";
 export * from "./correlations.ts";
 export * from "./facts.ts";
 export * from "./followed.ts";

@@ -134,8 +134,9 @@ Deno.test("A live figure is updated in place, and rests between two pictures", a
       "display_data",
       "update_display_data",
       "update_display_data",
+      "display_data", // in words
     ]);
-    assert.equal(new Set(sent.map(([, id]) => id)).size, 1);
+    assert.equal(new Set(sent.slice(0, 3).map(([, id]) => id)).size, 1);
   } finally {
     holder.jupyter = undefined;
   }
