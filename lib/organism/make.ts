@@ -26,7 +26,7 @@ import {
   RECIPE,
   sampleAnswers,
 } from "./card.ts";
-import { gateOf, heldOutScores, letterGateOf, pretrain, type PretrainOptions } from "./pretrain.ts";
+import { heldOutScores, letterGateOf, pretrain, type PretrainOptions } from "./pretrain.ts";
 
 export interface OrganismPlan {
   name: string;
@@ -104,7 +104,9 @@ export async function makeOrganism(
   const look = async (step: number, model: LanguageModel) => {
     const tokens = step * settings.batch * settings.window;
     if (letters) await roundWeights(model);
-    const values = await (letters ? letterGateOf : gateOf)(world, model, { limit });
+    const values = letters
+      ? await letterGateOf(world, model, { limit })
+      : gateValues(await heldOutScores(world, model, { limit }));
     record.gate.push({ step, tokens, ...values });
   };
   const made = async (step: number, model: LanguageModel): Promise<MadeOrganism> => {

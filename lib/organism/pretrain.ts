@@ -16,8 +16,8 @@ import {
   pretrainingRate,
   pretrainingSteps,
 } from "../world/pretraining.ts";
-import { gateValues, scoreHeldOut } from "../world/gate.ts";
-import type { GateValues, HeldOutOptions, HeldOutScores, ScoreOptions } from "../world/gate.ts";
+import { scoreHeldOut } from "../world/gate.ts";
+import type { HeldOutOptions, HeldOutScores, ScoreOptions } from "../world/gate.ts";
 import { type LetterGateValues, measureLetterGate } from "../world/letter_gate.ts";
 import type { LetterSettings } from "../world/letters.ts";
 import { organismFormat } from "../world/format.ts";
@@ -185,14 +185,6 @@ export async function heldOutScores(
   options: HeldOutOptions = {},
 ): Promise<HeldOutScores> {
   return await scoreHeldOut(world, scorer(model), options);
-}
-
-export async function gateOf(
-  world: World,
-  model: LanguageModel,
-  options: HeldOutOptions = {},
-): Promise<GateValues> {
-  return gateValues(await heldOutScores(world, model, options));
 }
 
 export async function letterGateOf(
