@@ -84,6 +84,11 @@ export function detectableEffect(values: readonly number[], clusters?: readonly 
   return half(0.95) + half(0.6);
 }
 
+/** The estimate of a contrast, without what it was taken over. */
+export const estimateOf = ({ value, interval, n, p, detectable }: Estimate): Estimate => (
+  { value, interval, n, p, detectable }
+);
+
 /** What tables show of an estimate: no test and no resolution. */
 export function plainEstimate(estimate: Estimate | null | undefined): Estimate | null {
   if (!estimate) return null;

@@ -10,6 +10,7 @@ import {
   contrast,
   correlationsByModel,
   type Estimate,
+  estimateOf,
   pooledCorrelation,
 } from "./contrast.ts";
 
@@ -59,9 +60,8 @@ export function findings(cells: readonly CellResult[]): Finding[] {
       suiteNames.flatMap((suite) => {
         const result = contrast(cells, { treatment }, { treatment: "inc" }, { suite });
         if (result === undefined) return [];
-        const { value, interval, n, p, over, detectable } = result;
-        const estimate = { value, interval, n, p, detectable };
-        return [{ hypothesis, suite, estimate, unit: "points" as const, over }];
+        const estimate = estimateOf(result), unit = "points" as const;
+        return [{ hypothesis, suite, estimate, unit, over: result.over }];
       })
     ),
     ...suiteNames.flatMap((suite) => {

@@ -42,7 +42,7 @@ export function accountRows(
   cards: ReadonlyMap<string, Gated>,
 ): AccountRow[] {
   const models = [...new Set(cells.map(({ cell }) => cell.model))];
-  const own = models.map((model) => {
+  const own = models.flatMap((model) => {
     const card = cards.get(model);
     if (card === undefined) {
       const found = [...cards.keys()].join(", ") || "none";
@@ -56,19 +56,14 @@ export function accountRows(
     ];
     return rows.map((row): AccountRow => ({ model: modelLabel(model), ...row }));
   });
-  const gates = Map.groupBy(
-    own.flat().filter(({ unit }) => unit === "share"),
-    ({ what }) => what,
-  );
-  const across = [
-    ...[...gates.values()].map((list) => {
-      const values = list.map(({ estimate }) => estimate.value);
-      return { ...list[0], estimate: plainEstimate(overModels(values))! };
-    }),
-    ...effectRows(cells),
-  ];
-  if (models.length < 2) return own.flat();
-  return [...own.flat(), ...across.map((row): AccountRow => ({ ...row, model: ACROSS }))];
+  if (models.length < 2) return own;
+  const gates = Map.groupBy(own.filter(({ unit }) => unit === "share"), ({ what }) => what);
+  const gatesAcross = [...gates.values()].map((list) => {
+    const values = list.map(({ estimate }) => estimate.value);
+    return { ...list[0], estimate: plainEstimate(overModels(values))! };
+  });
+  const across = [...gatesAcross, ...effectRows(cells)];
+  return [...own, ...across.map((row): AccountRow => ({ ...row, model: ACROSS }))];
 }
 
 /** One line for each number, with a text for each model: `+8.4 [+5.2, +11.6]`. */
@@ -87,10 +82,9 @@ export async function runAccount(
 ): Promise<{ rows: AccountRow[]; notes: string[] }> {
   if (!isOrganism(settings.model)) return { rows: [], notes: [] };
   const { cells, plans, caveats } = await runStudy(await mainPlans(settings), { settings });
+  const names = plans.flatMap(({ models }) => models);
   const cards = await Promise.all(
-    plans.flatMap(({ models }) => models).map(async (name) =>
-      [name, await organismCard(name)] as const
-    ),
+    names.map(async (name) => [name, await organismCard(name)] as const),
   );
   const seeds = plans.map(({ models: { length }, seeds }) =>
     `${length} organism${length > 1 ? "s" : ""}: fine-tuning seeds ${seeds.join(", ")}`
