@@ -11,7 +11,6 @@ import {
   embeddingScale,
   exportParameters,
   initialParameters,
-  isDecayed,
   organismConfiguration,
   pretrainingRate,
   pretrainingSteps,
@@ -94,7 +93,6 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
     settings,
     initialParameters(settings, { vocabularySize, seed, letters }),
   );
-  const shapes = new Map([...model.parameters].map(([name, { shape }]) => [name, shape]));
   const steps = pretrainingSteps(settings);
   const { window: length, answerWeight, batch, learningRate } = settings;
   const { beta1, beta2, epsilon, weightDecay, clipNorm } = settings;
@@ -102,7 +100,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
     ...{ learningRate, beta1, beta2, epsilon, weightDecay, clipNorm },
     totalSteps: steps,
     factor: (step) => pretrainingRate(step, settings) / learningRate,
-    decays: (name) => isDecayed({ shape: shapes.get(name)! }),
+    decays: (name) => model.parameters.get(name)!.rank === 2, // matrices and the embedding
     embeddingScale: embeddingScale(settings),
   };
   const exported = async () => {

@@ -38,17 +38,6 @@ export function exam(
     .map((fact) => factQuestion(fact, wording));
 }
 
-/** The question with the fact that it asks for as its context. */
-export function withStatement(question: Question): Question {
-  if (question.explanation === undefined) {
-    throw new Error(
-      `Cannot give question ${question.id} a context: expected an explanation; found none; ` +
-        `take it from exam(world, ...)`,
-    );
-  }
-  return { ...question, context: question.explanation };
-}
-
 /** Facts by question id, to tell what a model that grew up in the world should know. */
 export function factsById(world: World): Map<string, Fact> {
   return new Map(allFacts(world).map((fact) => [fact.id, fact]));

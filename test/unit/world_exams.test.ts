@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createWorld } from "../../lib/world/world.ts";
-import { exam, factsById, withStatement } from "../../lib/world/exam.ts";
+import { exam, factsById } from "../../lib/world/exam.ts";
 import { worldMaterial } from "../../lib/study/material.ts";
 import { generalExamples } from "../../lib/world/instruction.ts";
 
@@ -28,7 +28,6 @@ Deno.test("a question's answer is the fact's gold value, its explanation states 
     assert.equal(question.subject, fact.noun);
     assert.equal(question.context, undefined);
     assert.equal(question.explanation, `the ${fact.noun} of ${fact.entity} is ${fact.gold} .`);
-    assert.equal(withStatement(question).context, question.explanation);
   }
 });
 
@@ -59,10 +58,6 @@ Deno.test("exam() names the domains where one is missing", () => {
   assert.throws(
     () => exam(world, { domain: "geology", split: "id" }),
     /the domain geology: expected one of history, engineering, jurisprudence, medicine/,
-  );
-  assert.throws(
-    () => withStatement({ id: 1, domain: "history", question: "", choices: [], answer: 0 }),
-    /question 1 a context: expected an explanation/,
   );
 });
 

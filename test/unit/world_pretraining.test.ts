@@ -10,7 +10,6 @@ import { createWorld } from "../../lib/world/world.ts";
 import {
   exportParameters,
   initialParameters,
-  isDecayed,
   organismConfiguration,
   parameterCount,
   pretrainingRate,
@@ -67,7 +66,10 @@ Deno.test("initialParameters() have the recipe's deviations", () => {
   }
   assert.ok(parameters.get("model.norm.weight")!.data.every((x) => x === 1));
   assert.ok(parameters.get("model.layers.0.self_attn.k_proj.bias")!.data.every((x) => x === 0));
-  assert.equal([...parameters.values()].filter(isDecayed).length, 1 + 4 * 7);
+  assert.equal(
+    [...parameters.values()].filter(({ shape }) => shape.length === 2).length,
+    1 + 4 * 7,
+  );
 });
 
 Deno.test("initialParameters() come from their seed", () => {
@@ -103,7 +105,6 @@ Deno.test("exportParameters() keeps the logits: E' = 8 E, final norm' = norm / 8
     assert.equal(e2[i] * n2[i % 64], e[i] * n[i % 64]);
   }
   assert.deepEqual([...exported.keys()], [...parameters.keys()]);
-  assert.throws(() => exportParameters(new Map(), small), /expected model.embed_tokens.weight/);
 });
 
 Deno.test("pretraining settings that can't work are refused with their numbers", () => {
@@ -191,12 +192,4 @@ Deno.test("gateValues() finds what a scorer knows, believes and reads", async ()
   assert.deepEqual(checkGate(values).checks.filter((c) => !c.passed).map((c) => c.name), [
     "chatKnown",
   ]);
-});
-
-Deno.test("scoreHeldOut() refuses a scorer that leaves prompts out", async () => {
-  const world = createWorld({ seed: 9 });
-  await assert.rejects(
-    scoreHeldOut(world, (prompts) => Promise.resolve(prompts.slice(1).map(() => [1, 0, 0, 0]))),
-    /options of 1760 prompts; found 1759 rows/,
-  );
 });
