@@ -38,7 +38,8 @@ export interface Selection {
   suite: SuiteName;
 }
 
-function select(cells: readonly CellResult[], { treatment, ratio, suite }: Selection) {
+/** The tested cells of a selection. */
+export function select(cells: readonly CellResult[], { treatment, ratio, suite }: Selection) {
   return cells.filter(({ cell, suites }) =>
     cell.treatment === treatment && cell.ratio === ratio && suites[suite] !== undefined
   );

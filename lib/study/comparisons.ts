@@ -15,6 +15,8 @@ import {
   overModels,
   overQuestions,
   plainEstimate,
+  select,
+  type Selection,
   suiteLabels,
   treatmentLabels,
 } from "../contrast.ts";
@@ -81,30 +83,41 @@ export function againstBase(study: Tuned): ComparisonRow[] {
 
 /** One of `againstBase`'s differences; undefined where no cell was tested. */
 export function baseDifference(
-  { bases, cells }: Tuned,
+  study: Tuned,
   treatment: Treatment,
   suite: SuiteName,
 ): DifferenceRow | undefined {
-  const comparison = `${treatmentLabels[treatment]} - base`;
-  const change = ({ accuracy, baseAccuracy }: SuiteRecord) => 100 * (accuracy - baseAccuracy);
-  const models = [...byModel(cells, { treatment, suite }, change).values()];
+  const estimate = besideBase(study, { treatment, suite }, {
+    ofTest: ({ accuracy, baseAccuracy }) => 100 * (accuracy - baseAccuracy),
+    ofAnswer: (before, after) => 100 * (after - before),
+  });
+  return estimate && differenceRow(`${treatmentLabels[treatment]} - base`, suite, estimate);
+}
+
+/** What is told of tests beside their base, points: over models, of one model over its questions. */
+export function besideBase(
+  { bases, cells }: Tuned,
+  selection: Selection,
+  { ofTest, ofAnswer }: {
+    ofTest: (record: SuiteRecord) => number;
+    /** The same of one answer: right (1) or wrong (0) before and after. */
+    ofAnswer: (before: number, after: number) => number;
+  },
+): (Estimate & Pick<Contrast, "over">) | undefined {
+  const models = [...byModel(cells, selection, ofTest).values()];
   if (models.length === 0) return undefined;
   if (models.length > 1) {
-    const estimate = { ...overModels(models)!, detectable: detectableEffect(models) };
-    return differenceRow(comparison, suite, { ...estimate, over: "models" });
+    return { ...overModels(models)!, detectable: detectableEffect(models), over: "models" };
   }
-  const values: number[] = [], clusters: string[] = [];
-  for (const result of cells) {
-    if (result.cell.treatment !== treatment || !result.suites[suite]) continue;
+  const tested = select(cells, selection).map((result) => {
+    const { correct, items } = result.suites[selection.suite]!;
     const base = bases.find(({ model }) => model === result.cell.model)!;
-    const { correct, items } = result.suites[suite]!;
-    baseAnswersOf(base, result, suite).forEach((answer, i) => {
-      values.push(100 * (correct[i] - Number(answer.correct)));
-      clusters.push(items[i]);
-    });
-  }
-  const estimate = overQuestions(values, clusters);
-  return differenceRow(comparison, suite, { ...estimate, over: "questions" });
+    const values = baseAnswersOf(base, result, selection.suite)
+      .map((answer, i) => ofAnswer(Number(answer.correct), correct[i]));
+    return { values, items };
+  });
+  const values = tested.flatMap(({ values }) => values);
+  return { ...overQuestions(values, tested.flatMap(({ items }) => items)), over: "questions" };
 }
 
 /** Differences of pairs of treatments on every test, paired by model, domain and seed. */
