@@ -155,17 +155,12 @@ export function beliefOf(
   };
 }
 
-/** A bin of a reliability diagram, with the interval of its accuracy. */
-export interface ReliabilityBin extends CalibrationBin {
-  interval: Interval;
-}
-
 /** Whether answers are right as often as their probabilities say. */
 export interface Reliability {
   /** Expected calibration error over `bins`, 0 to 1. */
   error: number;
-  /** The bins that hold answers. */
-  bins: ReliabilityBin[];
+  /** The bins that hold answers, with the interval of their accuracy. */
+  bins: (CalibrationBin & { interval: Interval })[];
 }
 
 /** The reliability of answers, by the probability of the option that they chose. */
@@ -178,9 +173,8 @@ export function reliabilityOf(
   return {
     error: expectedCalibrationError(confidences, correct, options),
     bins: calibrationBins(confidences, correct, options).filter(({ n }) => n > 0)
-      .map((bin) => ({
-        ...bin,
-        interval: wilsonInterval(Math.round(bin.accuracy * bin.n), bin.n),
-      })),
+      .map((bin) => (
+        { ...bin, interval: wilsonInterval(Math.round(bin.accuracy * bin.n), bin.n) }
+      )),
   };
 }

@@ -13,7 +13,7 @@ export * from "./base.ts";
 export * from "./belief_rows.ts";
 export * from "./beside.ts";
 export * from "./comparisons.ts";
-export * from "./contents.ts";
+export { contents } from "./notebook.ts";
 export * from "./correlations.ts";
 export * from "./facts.ts";
 export * from "./followed.ts";

@@ -38,9 +38,13 @@ export const gateThresholds: Thresholds<keyof GateValues> = {
   misconceived: { atLeast: 0.6 },
 };
 
-export type Thresholds<Name extends string> = Readonly<
-  Record<Name, { atLeast: number } | { atMost: number }>
->;
+type Threshold = { atLeast: number } | { atMost: number };
+
+export type Thresholds<Name extends string> = Readonly<Record<Name, Threshold>>;
+
+/** What a value must be, e.g. `>= 0.85`. */
+export const neededText = (threshold: Threshold) =>
+  "atLeast" in threshold ? `>= ${threshold.atLeast}` : `<= ${threshold.atMost}`;
 
 export interface GateCheck<Name extends string = keyof GateValues> {
   name: Name;
@@ -61,9 +65,8 @@ export function checkThresholds<Name extends string>(
 ): { passed: boolean; checks: GateCheck<Name>[] } {
   const checks = (Object.keys(thresholds) as Name[]).map((name): GateCheck<Name> => {
     const threshold = thresholds[name], value = values[name];
-    return "atLeast" in threshold
-      ? { name, value, needed: `>= ${threshold.atLeast}`, passed: value >= threshold.atLeast }
-      : { name, value, needed: `<= ${threshold.atMost}`, passed: value <= threshold.atMost };
+    const passed = "atLeast" in threshold ? value >= threshold.atLeast : value <= threshold.atMost;
+    return { name, value, needed: neededText(threshold), passed };
   });
   return { passed: checks.every((check) => check.passed), checks };
 }
