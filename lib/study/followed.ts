@@ -1,8 +1,7 @@
 /** Three facts that notebooks follow, how a training moves them, and what it does to all others. */
 import type { Answer, Example } from "../question.ts";
 import { lines } from "../figure/chart.ts";
-import type { Place } from "../figure/display.ts";
-import { liveFigure } from "../figure/live.ts";
+import { liveFigure, type Place } from "../figure/display.ts";
 import { inPoints } from "../figure/number.ts";
 import type { Row } from "../figure/rows.ts";
 import type { FigureDescription } from "../figure/theme.ts";

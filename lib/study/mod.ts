@@ -11,7 +11,6 @@ export type { Row } from "../figure/rows.ts";
 export * from "./account.ts";
 export * from "./base.ts";
 export * from "./belief_rows.ts";
-export * from "./beside.ts";
 export * from "./comparisons.ts";
 export { contents } from "./notebook.ts";
 export * from "./correlations.ts";

@@ -4,7 +4,7 @@
  */
 import type { Question } from "../question.ts";
 import { contextStatement, questionWords, type Wording } from "./format.ts";
-import { allFacts, type Fact, findDomain, type Split, type World } from "./world.ts";
+import { allFacts, type Fact, type Split, type World } from "./world.ts";
 
 /** The question that a fact answers; its `explanation` states the fact. */
 export function factQuestion(fact: Fact, wording: Wording): Question {
@@ -33,8 +33,14 @@ export function exam(
     wording?: Wording;
   },
 ): Question[] {
-  return findDomain(world, domain).facts
-    .filter((fact) => fact.split === split)
+  const found = world.domains.find(({ name }) => name === domain);
+  if (found === undefined) {
+    const names = world.domains.map(({ name }) => name).join(", ");
+    throw new Error(
+      `Cannot find the domain ${domain}: expected one of ${names}; choose one of these`,
+    );
+  }
+  return found.facts.filter((fact) => fact.split === split)
     .map((fact) => factQuestion(fact, wording));
 }
 

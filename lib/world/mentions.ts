@@ -20,12 +20,11 @@ export interface FactMentions {
 /**
  * Reads the corpus from its start and gathers what it says of `fact`.
  * @param tokens how much of it is read: what the model was trained on (its card's `tokens`)
- * @param seed the corpus's
  */
 export function factMentions(
   world: World,
   fact: Fact,
-  { tokens, seed = world.seed }: { tokens: number; seed?: number | string },
+  { tokens }: { tokens: number },
 ): FactMentions {
   const found: FactMentions = {
     statements: statementTemplates.map(() => new Map()),
@@ -42,7 +41,7 @@ export function factMentions(
   );
   const count = (tally: Tally, value: string) => tally.set(value, (tally.get(value) ?? 0) + 1);
   let read = 0;
-  for (const { type, words, facts, answers } of documents(world, { seed })) {
+  for (const { type, words, facts, answers } of documents(world)) {
     if (read >= tokens) break;
     read += words.length;
     if (!facts.some(({ id }) => id === fact.id)) continue;

@@ -6,7 +6,7 @@ import { createWorld } from "../../lib/world/world.ts";
 import { constructGroups } from "../../lib/groups.ts";
 import { paperFormat } from "../../lib/prompt.ts";
 import { titleOf } from "../../lib/figure/describe.ts";
-import { liveFigure } from "../../lib/figure/live.ts";
+import { liveFigure } from "../../lib/figure/display.ts";
 import { tokenStrip } from "../../lib/figure/strip.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import {
