@@ -175,16 +175,11 @@ export async function showExplorer(state: Record<string, string> = {}): Promise<
   });
 }
 
-/** A figure that is drawn again in place while something computes; the last one stays. */
-export interface LiveFigure {
-  /** Shows what `make` gives, unless the last one was shown just now. Outside a notebook: nothing. */
-  draw(make: () => FigureDescription): Promise<void>;
-  /** Shows the last figure, and saves it where `place` is given. */
-  finish(figure: FigureDescription, place?: Place): Promise<void>;
-}
-
-/** A live figure: drawn at most every `interval` ms, and for no more than a third of the time. */
-export function liveFigure({ interval = 500, now = () => performance.now() } = {}): LiveFigure {
+/**
+ * A figure that is drawn again in place while something computes, at most every `interval` ms and for no
+ * more than a third of the time; the last one stays.
+ */
+export function liveFigure({ interval = 500, now = () => performance.now() } = {}) {
   const jupyter = kernel(), display_id = `figure-${crypto.randomUUID()}`;
   let sent = false, drawn = -Infinity, took = 0;
   const send = async (figure: FigureDescription) => {
@@ -198,10 +193,12 @@ export function liveFigure({ interval = 500, now = () => performance.now() } = {
     [sent, drawn, took] = [true, now(), now() - started];
   };
   return {
-    async draw(make) {
+    /** Shows what `make` gives, unless the last one was shown just now. Outside a notebook: nothing. */
+    async draw(make: () => FigureDescription) {
       if (jupyter && now() - drawn >= Math.max(interval, 2 * took)) await send(make());
     },
-    async finish(figure, place) {
+    /** Shows the last figure, and saves it where `place` is given. */
+    async finish(figure: FigureDescription, place?: Place) {
       // An empty figure, or one for nobody to see, is told as any other is.
       if (!sent) return await show(figure, place);
       if (place) await saveFigure(place.folder, place.name, figure);
