@@ -23,26 +23,6 @@ import {
 import { holmOf } from "../findings.ts";
 import { treatmentsOf } from "./rows.ts";
 
-/** A difference on one test; accuracies in points. */
-export type DifferenceRow = {
-  comparison: string;
-  test: string;
-  difference: Estimate;
-  n: number;
-  /** What n counts. */
-  over: Contrast["over"];
-  detectable: number | null;
-  /** Null where nothing can be tested. */
-  p: number | null;
-};
-
-/** A difference, corrected over those that it was computed with. */
-export type ComparisonRow = DifferenceRow & {
-  correctedP: number | null;
-  /** By the corrected p at the 5% level; null where nothing was tested. */
-  direction: "above" | "below" | "not told apart" | null;
-};
-
 /** What was tuned, and what it was before. */
 interface Tuned {
   bases: readonly BaseResult[];
@@ -51,29 +31,31 @@ interface Tuned {
 
 const finite = (value: number | undefined) => Number.isFinite(value) ? value! : null;
 
+/** A difference on one test, points; null where nothing can be tested. */
 function differenceRow(
   comparison: string,
   suite: SuiteName,
   { over, ...estimate }: Estimate & Pick<Contrast, "over">,
-): DifferenceRow {
-  return {
-    ...{ comparison, test: suiteLabels[suite], difference: plainEstimate(estimate)! },
-    ...{ n: estimate.n, over, detectable: finite(estimate.detectable), p: finite(estimate.p) },
-  };
+) {
+  const { n } = estimate, difference = plainEstimate(estimate)!, test = suiteLabels[suite];
+  const tested = { detectable: finite(estimate.detectable), p: finite(estimate.p) };
+  return { comparison, test, difference, n, over, ...tested };
 }
 
-function corrected(rows: readonly DifferenceRow[]): ComparisonRow[] {
+type DifferenceRow = ReturnType<typeof differenceRow>;
+
+/** Differences, corrected over all of them; `direction` by the corrected p at the 5% level. */
+function corrected(rows: readonly DifferenceRow[]) {
   const ps = holmOf(rows.map(({ p }) => p));
   return rows.map((row, i) => {
-    const correctedP = ps[i] ?? null;
-    const side = row.difference.value > 0 ? "above" : "below";
+    const correctedP = ps[i] ?? null, side = row.difference.value > 0 ? "above" : "below";
     const direction = correctedP === null ? null : correctedP < 0.05 ? side : "not told apart";
     return { ...row, correctedP, direction };
   });
 }
 
 /** Tuned minus base accuracy of each treatment. The base has seen 5 examples, tuned ones none. */
-export function againstBase(study: Tuned): ComparisonRow[] {
+export function againstBase(study: Tuned) {
   return corrected(
     treatmentsOf(study.cells).flatMap((treatment) =>
       suiteNames.flatMap((suite) => baseDifference(study, treatment, suite) ?? [])
@@ -124,7 +106,7 @@ export function besideBase(
 export function compareTreatments(
   cells: readonly CellResult[],
   pairs: readonly (readonly [Treatment, Treatment])[],
-): ComparisonRow[] {
+) {
   return corrected(pairs.flatMap(([a, b]) =>
     suiteNames.flatMap((suite) => {
       const found = contrast(cells, { treatment: a }, { treatment: b }, { suite });
