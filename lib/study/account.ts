@@ -21,16 +21,11 @@ import { type Estimate, overModels, plainEstimate, suiteLabels } from "../contra
 /** The model's place where all models are taken together. */
 export const ACROSS = "across models";
 
+/** A gate value (`share`), a difference (points) or a correlation (r); `test`: or what the gate needs. */
+type Numbers = { what: string; test: string; estimate: Estimate; unit: Finding["unit"] | "share" };
+
 /** One number of one model, or of all. */
-export type AccountRow = {
-  model: string;
-  /** A gate value (unit `share`), a difference (points) or a correlation (r). */
-  what: string;
-  /** The test, or what the gate needs. */
-  test: string;
-  estimate: Estimate;
-  unit: Finding["unit"] | "share";
-};
+export type AccountRow = Numbers & { model: string };
 
 /**
  * Gate values, then the rule's differences and correlations, of each model that has them and, of
@@ -84,8 +79,6 @@ export async function runAccount(
   );
   return { rows: accountRows(cells, new Map(cards)), notes: [...seeds, ...caveats] };
 }
-
-type Numbers = Omit<AccountRow, "model">;
 
 /** What a card tells of an organism's gate. */
 type Gated = Pick<OrganismCard, "gate" | "knowledge">;
