@@ -9,7 +9,6 @@ import type { Interval } from "./statistics/_check.ts";
 import { pValue } from "./statistics/p_value.ts";
 import { wilsonInterval } from "./statistics/proportion.ts";
 import {
-  type CalibrationBin,
   calibrationBins,
   type CalibrationOptions,
   expectedCalibrationError,
@@ -118,56 +117,38 @@ export function shareOf<Item = Answer>(
   return { value: n === 0 ? NaN : hits / n, interval: wilsonInterval(hits, n), n };
 }
 
-/** Many answers in a few numbers. */
-export interface Belief {
-  n: number;
-  right: Share;
-  /** Answers with a probability above the minimum: what counts as belief (paper, section 3). */
-  confident: Share;
-  /** Of all answers: those that are confident and wrong, what INC and SELF are made from. */
-  confidentWrong: Share;
-  /** Mean probability of the predicted option. */
-  confidence: number;
-  /** Mean entropy of the option probabilities, in nats. */
-  entropy: number;
-}
-
 export interface BeliefOptions {
   /** An answer counts as belief when its probability is above this. Default: .5, the paper's. */
   minimumConfidence?: number;
 }
 
-/** Sums answers up. */
+/** Many answers in a few numbers; means of none: NaN. */
 export function beliefOf(
   answers: readonly Answer[],
   { minimumConfidence = 0.5 }: BeliefOptions = {},
-): Belief {
+) {
   const isConfident = (answer: Answer) => answer.predictedProbability > minimumConfidence;
   const meanOf = (of: (answer: Answer) => number) =>
     answers.length === 0 ? NaN : mean(answers.map(of));
   return {
     n: answers.length,
     right: shareOf(answers, ({ correct }) => correct),
+    /** With a probability above the minimum: what counts as belief (paper, section 3). */
     confident: shareOf(answers, isConfident),
+    /** Of all answers: what INC and SELF are made from. */
     confidentWrong: shareOf(answers, (answer) => isConfident(answer) && !answer.correct),
+    /** Mean probability of the predicted option. */
     confidence: meanOf(({ predictedProbability }) => predictedProbability),
+    /** Mean entropy of the option probabilities, in nats. */
     entropy: meanOf(({ probabilities }) => entropy(probabilities)),
   };
 }
 
-/** Whether answers are right as often as their probabilities say. */
-export interface Reliability {
-  /** Expected calibration error over `bins`, 0 to 1. */
-  error: number;
-  /** The bins that hold answers, with the interval of their accuracy. */
-  bins: (CalibrationBin & { interval: Interval })[];
-}
-
-/** The reliability of answers, by the probability of the option that they chose. */
-export function reliabilityOf(
-  answers: readonly Answer[],
-  options: CalibrationOptions = {},
-): Reliability {
+/**
+ * Whether answers are right as often as the probability of the option that they chose says: the expected
+ * calibration error, 0 to 1, and the bins that hold answers, with the interval of their accuracy.
+ */
+export function reliabilityOf(answers: readonly Answer[], options: CalibrationOptions = {}) {
   const confidences = answers.map(({ predictedProbability }) => Math.min(1, predictedProbability));
   const correct = answers.map((answer) => answer.correct);
   return {

@@ -91,22 +91,11 @@ export function letterTarget(
   }
 }
 
-/** How much of the next token's probability the letters have, in each form; means over questions. */
-export interface LetterMass {
-  bare: number;
-  space: number;
-  /** As the demonstrations show them. */
-  shown: number;
-  /** Whether the scored form has at least half of what the letters have in their likeliest form. */
-  natural: boolean;
-  /** One sentence for a reader. */
-  verdict: string;
-}
-
 /**
  * Asks a model where its letters are: the probability of the next token after each few-shot prompt,
  * summed over the letters bare, with a space before them, and as the demonstrations show them. A letter
- * that is no single token in a form has nothing there.
+ * that is no single token in a form has nothing there. Means over questions; `natural`: whether the scored
+ * form has at least half of what the letters have in their likeliest form.
  * @throws where there is no question
  */
 export async function letterMass(
@@ -118,7 +107,7 @@ export async function letterMass(
     /** What is scored. Default: bare, as in the paper. */
     form?: LetterForm;
   } = {},
-): Promise<LetterMass> {
+) {
   if (questions.length === 0) {
     throw new Error("Cannot look at letters: expected questions; found none; give some");
   }
