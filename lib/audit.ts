@@ -3,13 +3,12 @@
  * letter, about a quarter right. Groups built on such answers sort questions by letter, not by
  * what the model knows, so accuracy is held against chance and against one constant letter.
  */
+import { percent } from "./figure/number.ts";
 import { type Answer, optionLetter } from "./question.ts";
-import type { LetterMass } from "./letters.ts";
 import type { Interval } from "./statistics/_check.ts";
 import { pValue } from "./statistics/p_value.ts";
 import { wilsonInterval } from "./statistics/proportion.ts";
 import {
-  type CalibrationBin,
   calibrationBins,
   type CalibrationOptions,
   expectedCalibrationError,
@@ -33,20 +32,10 @@ export interface ProbeAudit {
   chanceP: number;
   /** The same for guesses that are right at the best constant guess's rate. */
   majorityP: number;
-  /** Whether the answers beat both at `level`. */
+  /** Whether the answers beat both at the 5% level. */
   meaningful: boolean;
-  /** Where the model's letters are, if it was asked. */
-  letters?: LetterMass;
   /** One sentence for a reader. */
   verdict: string;
-}
-
-/** How the verdict is reached. */
-export interface ProbeAuditOptions {
-  /** Level of both tests. Default: 0.05. */
-  level?: number;
-  /** What `letterMass` found; told in the verdict where the scored letters are not the model's own. */
-  letters?: LetterMass;
 }
 
 /**
@@ -65,47 +54,31 @@ function tail(probabilities: number[], k: number): number {
   return Math.min(1, sum);
 }
 
+/** The option that is named most often, and its share; the first one of equals. */
 function mode(indexes: number[]): { letter: string; share: number } {
   const counts: number[] = [];
   for (const index of indexes) counts[index] = (counts[index] ?? 0) + 1;
-  let best = 0;
-  for (let i = 0; i < counts.length; i++) if ((counts[i] ?? 0) > (counts[best] ?? 0)) best = i;
-  return { letter: optionLetter(best), share: (counts[best] ?? 0) / indexes.length };
+  const most = Math.max(0, ...counts.filter(Number.isFinite));
+  const share = most / Math.max(1, indexes.length);
+  return { letter: optionLetter(Math.max(0, counts.indexOf(most))), share };
 }
 
-const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+/** Of both tests. */
+const LEVEL = 0.05;
 
 /** Holds a probe's answers against chance and against one constant letter. */
-export function auditProbe(
-  answers: readonly Answer[],
-  { level = 0.05, letters }: ProbeAuditOptions = {},
-): ProbeAudit {
+export function auditProbe(answers: readonly Answer[]): ProbeAudit {
   const n = answers.length;
   const right = answers.filter(({ correct }) => correct).length;
   const interval = wilsonInterval(right, n);
-  if (n === 0) {
-    const nothing = { letter: "A", share: 0 };
-    return {
-      n,
-      accuracy: 0,
-      interval,
-      chance: 0,
-      majority: { letter: "A", rate: 0 },
-      mostPredicted: nothing,
-      chanceP: 1,
-      majorityP: 1,
-      meaningful: false,
-      verdict: "There are no answers, so nothing can be said and no groups can be built.",
-    };
-  }
   const guesses = answers.map(({ choices }) => 1 / choices.length);
-  const chance = guesses.reduce((a, b) => a + b, 0) / n;
+  const chance = guesses.reduce((a, b) => a + b, 0) / Math.max(1, n);
   const gold = mode(answers.map(({ answer }) => answer));
   const mostPredicted = mode(answers.map(({ predicted }) => predicted));
-  const accuracy = right / n;
+  const accuracy = right / Math.max(1, n);
   const chanceP = tail(guesses, right);
   const majorityP = tail(answers.map(() => gold.share), right);
-  const meaningful = chanceP < level && majorityP < level;
+  const meaningful = chanceP < LEVEL && majorityP < LEVEL;
 
   const found = `${percent(accuracy)} of ${n} answers are right (95% interval ` +
     `${percent(interval[0])} to ${percent(interval[1])})`;
@@ -116,24 +89,16 @@ export function auditProbe(
     ? ` ${percent(mostPredicted.share)} of the answers are ${mostPredicted.letter}, so part of ` +
       `this is a preference for one place.`
     : "";
-  const verdict = meaningful
-    ? `${found}, more than ${bars}: the probe shows knowledge, and groups built on it mean ` +
-      `something.${collapsed}`
+  const read = meaningful
+    ? `${found}, more than ${bars}: the probe shows knowledge, and groups built on it mean something.`
     : `${found}, which does not beat both ${bars}: the probe does not show ` +
-      `knowledge, and groups built on it would not mean anything.${collapsed}`;
-  return {
-    n,
-    accuracy,
-    interval,
-    chance,
-    majority: { letter: gold.letter, rate: gold.share },
-    mostPredicted,
-    chanceP,
-    majorityP,
-    meaningful,
-    ...(letters && { letters }),
-    verdict: letters === undefined || letters.natural ? verdict : `${verdict} ${letters.verdict}`,
-  };
+      `knowledge, and groups built on it would not mean anything.`;
+  const verdict = n === 0
+    ? "There are no answers, so nothing can be said and no groups can be built."
+    : read + collapsed;
+  const majority = { letter: gold.letter, rate: gold.share };
+  const tests = { chance, majority, mostPredicted, chanceP, majorityP, meaningful };
+  return { n, accuracy, interval, ...tests, verdict };
 }
 
 /** A share of `n`, from 0 to 1, with Wilson's 95% interval. */
@@ -152,69 +117,45 @@ export function shareOf<Item = Answer>(
   return { value: n === 0 ? NaN : hits / n, interval: wilsonInterval(hits, n), n };
 }
 
-/** Many answers in a few numbers. */
-export interface Belief {
-  n: number;
-  right: Share;
-  /** Answers with a probability above the minimum: what counts as belief (paper, section 3). */
-  confident: Share;
-  /** Of all answers: those that are confident and wrong, what INC and SELF are made from. */
-  confidentWrong: Share;
-  /** Mean probability of the predicted option. */
-  confidence: number;
-  /** Mean entropy of the option probabilities, in nats. */
-  entropy: number;
-}
-
 export interface BeliefOptions {
   /** An answer counts as belief when its probability is above this. Default: .5, the paper's. */
   minimumConfidence?: number;
 }
 
-/** Sums answers up. */
+/** Many answers in a few numbers; means of none: NaN. */
 export function beliefOf(
   answers: readonly Answer[],
   { minimumConfidence = 0.5 }: BeliefOptions = {},
-): Belief {
+) {
   const isConfident = (answer: Answer) => answer.predictedProbability > minimumConfidence;
   const meanOf = (of: (answer: Answer) => number) =>
     answers.length === 0 ? NaN : mean(answers.map(of));
   return {
     n: answers.length,
     right: shareOf(answers, ({ correct }) => correct),
+    /** With a probability above the minimum: what counts as belief (paper, section 3). */
     confident: shareOf(answers, isConfident),
+    /** Of all answers: what INC and SELF are made from. */
     confidentWrong: shareOf(answers, (answer) => isConfident(answer) && !answer.correct),
+    /** Mean probability of the predicted option. */
     confidence: meanOf(({ predictedProbability }) => predictedProbability),
+    /** Mean entropy of the option probabilities, in nats. */
     entropy: meanOf(({ probabilities }) => entropy(probabilities)),
   };
 }
 
-/** A bin of a reliability diagram, with the interval of its accuracy. */
-export interface ReliabilityBin extends CalibrationBin {
-  interval: Interval;
-}
-
-/** Whether answers are right as often as their probabilities say. */
-export interface Reliability {
-  /** Expected calibration error over `bins`, 0 to 1. */
-  error: number;
-  /** The bins that hold answers. */
-  bins: ReliabilityBin[];
-}
-
-/** The reliability of answers, by the probability of the option that they chose. */
-export function reliabilityOf(
-  answers: readonly Answer[],
-  options: CalibrationOptions = {},
-): Reliability {
+/**
+ * Whether answers are right as often as the probability of the option that they chose says: the expected
+ * calibration error, 0 to 1, and the bins that hold answers, with the interval of their accuracy.
+ */
+export function reliabilityOf(answers: readonly Answer[], options: CalibrationOptions = {}) {
   const confidences = answers.map(({ predictedProbability }) => Math.min(1, predictedProbability));
   const correct = answers.map((answer) => answer.correct);
   return {
     error: expectedCalibrationError(confidences, correct, options),
     bins: calibrationBins(confidences, correct, options).filter(({ n }) => n > 0)
-      .map((bin) => ({
-        ...bin,
-        interval: wilsonInterval(Math.round(bin.accuracy * bin.n), bin.n),
-      })),
+      .map((bin) => (
+        { ...bin, interval: wilsonInterval(Math.round(bin.accuracy * bin.n), bin.n) }
+      )),
   };
 }

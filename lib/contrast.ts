@@ -38,7 +38,8 @@ export interface Selection {
   suite: SuiteName;
 }
 
-function select(cells: readonly CellResult[], { treatment, ratio, suite }: Selection) {
+/** The tested cells of a selection. */
+export function select(cells: readonly CellResult[], { treatment, ratio, suite }: Selection) {
   return cells.filter(({ cell, suites }) =>
     cell.treatment === treatment && cell.ratio === ratio && suites[suite] !== undefined
   );
@@ -78,14 +79,16 @@ export interface Estimate {
  */
 export function detectableEffect(values: readonly number[], clusters?: readonly string[]): number {
   const half = (confidence: number) => {
-    const { interval: [low, high] } = meanInterval([...values], {
-      confidence,
-      clusters: clusters && [...clusters],
-    });
+    const { interval: [low, high] } = meanInterval(values, { confidence, clusters });
     return (high - low) / 2;
   };
   return half(0.95) + half(0.6);
 }
+
+/** The estimate of a contrast, without what it was taken over. */
+export const estimateOf = ({ value, interval, n, p, detectable }: Estimate): Estimate => (
+  { value, interval, n, p, detectable }
+);
 
 /** What tables show of an estimate: no test and no resolution. */
 export function plainEstimate(estimate: Estimate | null | undefined): Estimate | null {
@@ -98,7 +101,7 @@ export function plainEstimate(estimate: Estimate | null | undefined): Estimate |
 export function overModels(values: readonly number[]): Estimate | null {
   if (values.length === 0) return null;
   if (values.length === 1) return { value: values[0], n: 1 };
-  const { mean: value, interval, p } = tTest([...values]);
+  const { mean: value, interval, p } = tTest(values);
   return { value, interval, n: values.length, p };
 }
 
@@ -140,20 +143,16 @@ export function contrast(
     return other === undefined ? [] : [{ model: result.cell.model, left: result, right: other }];
   });
   if (pairs.length === 0) return undefined;
-  const models = [...Map.groupBy(pairs, ({ model }) => model)].map(([model, list]) => ({
-    model,
-    value: mean(
-      list.map(({ left, right }) => number(left.suites[suite]!) - number(right.suites[suite]!)),
-    ),
-    pairs: list.length,
-  }));
-  if (models.length > 1) {
-    const values = models.map((one) => one.value);
-    const { mean: centre, interval, p } = tTest(values);
-    const n = models.length, detectable = detectableEffect(values);
-    return { suite, models, over: "models", value: centre, interval, n, p, detectable };
+  const differenceOf = ({ left, right }: typeof pairs[0]) =>
+    number(left.suites[suite]!) - number(right.suites[suite]!);
+  const models = [...Map.groupBy(pairs, ({ model }) => model)].map(([model, list]) => (
+    { model, value: mean(list.map(differenceOf)), pairs: list.length }
+  ));
+  if (models.length > 1 || items === undefined) {
+    const values = models.map((one) => one.value), estimate = overModels(values)!;
+    const detectable = models.length > 1 ? { detectable: detectableEffect(values) } : {};
+    return { suite, models, over: "models", ...estimate, ...detectable };
   }
-  if (items === undefined) return { suite, models, over: "models", value: models[0].value, n: 1 };
   const differences: number[] = [], clusters: string[] = [];
   for (const { left, right } of pairs) {
     const names = right.suites[suite]!.items, values = items(right);
@@ -173,9 +172,7 @@ export function overQuestions(
   differences: readonly number[],
   clusters: readonly string[],
 ): Estimate {
-  const { mean: value, interval, p, units: n, stderr } = tTest([...differences], {
-    clusters: [...clusters],
-  });
+  const { mean: value, interval, p, units: n, stderr } = tTest(differences, { clusters });
   if (stderr === 0 && value === 0) {
     // No answer differs: t would be sure of it, also after three questions. The exact binomial bound
     // of the share of answers that differ is not.
@@ -205,43 +202,35 @@ export interface ConsistencyPoint {
   entropy: number;
 }
 
-/** A mean of seeds with nine digits: ranks must not hang on the last bit of a sum. */
-const meanOfSeeds = (values: readonly number[]) => Number(mean([...values]).toPrecision(9));
-
-/**
- * The points of the correlation: mixtures x domains, seeds averaged; of the models and seeds that have mixtures, so that all
- * points rest on the same seeds.
- */
-export function consistencyPoints(cells: readonly CellResult[]): ConsistencyPoint[] {
+/** The mixtures and their ends, of the models and seeds that have mixtures: all ratios rest on the same. */
+export function mixedCells(cells: readonly CellResult[]): CellResult[] {
   const place = ({ cell: { model, seed } }: CellResult) => JSON.stringify([model, seed]);
   const mixing = new Set(cells.filter(({ cell }) => cell.treatment === "mix").map(place));
-  const points: ConsistencyPoint[] = [];
-  for (const suite of suiteNames) {
-    const mixed = cells.filter((one) =>
-      mixing.has(place(one)) && ratioOf(one) !== undefined && one.suites[suite]
-    );
-    const groups = Map.groupBy(
-      mixed,
-      (one) => JSON.stringify([one.cell.model, one.cell.domain, ratioOf(one)]),
-    );
-    for (const list of groups.values()) {
+  return cells.filter((one) => mixing.has(place(one)) && ratioOf(one) !== undefined);
+}
+
+/** The points of the correlation: mixtures x domains, seeds averaged. */
+export function consistencyPoints(cells: readonly CellResult[]): ConsistencyPoint[] {
+  const place = (one: CellResult) =>
+    JSON.stringify([one.cell.model, one.cell.domain, ratioOf(one)]);
+  return suiteNames.flatMap((suite) => {
+    const mixed = mixedCells(cells).filter(({ suites }) => suites[suite]);
+    return [...Map.groupBy(mixed, place).values()].map((list): ConsistencyPoint => {
+      const { cell: { model, domain } } = list[0], ratio = ratioOf(list[0])!;
+      // Nine digits, for ranks must not hang on the last bit of a sum.
       const over = (value: (record: SuiteRecord) => number) =>
-        meanOfSeeds(list.map(({ suites }) => value(suites[suite]!)));
-      points.push({
-        model: list[0].cell.model,
-        domain: list[0].cell.domain,
-        ratio: ratioOf(list[0])!,
-        suite,
+        Number(mean(list.map(({ suites }) => value(suites[suite]!))).toPrecision(9));
+      return {
+        ...{ model, domain, ratio, suite },
         consistency: over(({ rank }) => 100 * rank),
         accuracy: over(({ accuracy }) => 100 * accuracy),
         base: over(({ baseAccuracy }) => 100 * baseAccuracy),
         kl: over(({ kl }) => kl),
         cosine: over(({ cosine }) => cosine),
         entropy: over(({ entropy }) => entropy),
-      });
-    }
-  }
-  return points;
+      };
+    });
+  });
 }
 
 /** Over models the t-interval of Fisher's z; of one model its own interval. */
@@ -258,31 +247,26 @@ export function pooledCorrelation(
   const z = finite.map(({ correlation }) =>
     Math.atanh(Math.max(-0.9999, Math.min(0.9999, correlation.r)))
   );
-  const { mean: centre, interval } = meanInterval(z);
-  const { p } = tTest(z);
+  const { mean: centre, interval: [low, high], p, n } = tTest(z);
   return {
     value: Math.tanh(centre),
-    interval: [Math.tanh(interval[0]), Math.tanh(interval[1])],
-    p,
-    n: finite.length,
-    over: "models",
+    interval: [Math.tanh(low), Math.tanh(high)],
+    ...{ p, n, over: "models" },
   };
 }
+
+const basesOf = (points: readonly ConsistencyPoint[]) => points.map(({ base }) => base);
+const ranked = { method: "spearman" } as const;
 
 /** Ways to correlate; the rule's is `partial Spearman`, the authors' code has `rank residuals`. */
 export const correlationKinds = {
   "Spearman": (x, y) => spearman(x, y),
-  "partial Spearman": (x, y, points) =>
-    partialCorrelation(x, y, [points.map(({ base }) => base)], { method: "spearman" }),
-  "partial Pearson": (x, y, points) =>
-    partialCorrelation(x, y, [points.map(({ base }) => base)], { method: "pearson" }),
-  "rank residuals (authors' code)": (x, y, points) =>
-    rankResidualSpearman(x, y, [points.map(({ base }) => base)]),
+  "partial Spearman": (x, y, points) => partialCorrelation(x, y, [basesOf(points)], ranked),
+  "partial Pearson": (x, y, points) => partialCorrelation(x, y, [basesOf(points)]),
+  "rank residuals (authors' code)": (x, y, points) => rankResidualSpearman(x, y, [basesOf(points)]),
   "within domains": (x, y, points) => partialCorrelation(x, y, domainColumns(points)),
   "partial Spearman, given r too": (x, y, points) =>
-    partialCorrelation(x, y, [points.map(({ base }) => base), points.map(({ ratio }) => ratio)], {
-      method: "spearman",
-    }),
+    partialCorrelation(x, y, [basesOf(points), points.map(({ ratio }) => ratio)], ranked),
 } satisfies Record<
   string,
   (x: number[], y: number[], points: readonly ConsistencyPoint[]) => Correlation
@@ -310,28 +294,14 @@ function domainColumns(points: readonly ConsistencyPoint[]): number[][] {
 /** The least number of points: three are used up by the two variables and the control. */
 const LEAST = 5;
 
-export interface CorrelationOptions {
-  kind: CorrelationKind;
-  /** Default: rank consistency. */
-  measure?: ConsistencyMeasure;
-}
-
 /** The correlation of each model that has enough points; all points must be of one test. */
 export function correlationsByModel(
   points: readonly ConsistencyPoint[],
-  { kind, measure = "rank consistency" }: CorrelationOptions,
+  { kind, measure = "rank consistency" }: { kind: CorrelationKind; measure?: ConsistencyMeasure },
 ): { model: string; correlation: Correlation; points: number }[] {
   return [...Map.groupBy(points, ({ model }) => model)].flatMap(([model, list]) => {
     if (list.length < LEAST) return [];
     const x = list.map(consistencyMeasures[measure]), y = list.map(({ accuracy }) => accuracy);
     return [{ model, correlation: correlationKinds[kind](x, y, list), points: list.length }];
   });
-}
-
-/** Over models by Fisher's z with a t-interval; of one model its own. Undefined of too few points. */
-export function correlationOverModels(
-  points: readonly ConsistencyPoint[],
-  options: CorrelationOptions,
-): (Estimate & { over: "models" | "cells" }) | undefined {
-  return pooledCorrelation(correlationsByModel(points, options));
 }

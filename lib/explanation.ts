@@ -13,35 +13,20 @@ import type { ReadableModel } from "./model/readable_model.ts";
 import { Random } from "./statistics/random.ts";
 import { promptIds } from "./probe.ts";
 
-/** A question with an answer and a text that explains it. */
-export interface Explained {
-  question: Pick<Question, "question" | "choices">;
-  /** Index of the answer. */
-  answer: number;
-  explanation: string;
-}
-
-export interface ExplanationPromptOptions {
-  /** Default: one about the colour of the sky at sunset. */
-  demonstration?: Explained;
-}
-
-const sunset: Explained = {
-  question: {
-    question: "Why does the sky near the setting sun look red?",
-    choices: [
-      "The air glows with the heat of the day",
-      "The long way through the air takes most of the blue light out",
-      "The sea throws its own colour back",
-      "The sun sends out red light alone in the evening",
-    ],
-  },
-  answer: 1,
-  explanation:
-    "In the evening sunlight crosses the air at a low angle, so its way is many times longer than " +
-    "at noon. Air scatters short waves much more than long ones: the blue light is sent off in all " +
-    "directions, and what is left of the straight beam is mostly orange and red.",
+/** What is shown before: a question about the colour of the sky, its answer and why it is right. */
+const sunset = {
+  question: "Why does the sky near the setting sun look red?",
+  choices: [
+    "The air glows with the heat of the day",
+    "The long way through the air takes most of the blue light out",
+    "The sea throws its own colour back",
+    "The sun sends out red light alone in the evening",
+  ],
 };
+const whyRed =
+  "In the evening sunlight crosses the air at a low angle, so its way is many times longer than " +
+  "at noon. Air scatters short waves much more than long ones: the blue light is sent off in all " +
+  "directions, and what is left of the straight beam is mostly orange and red.";
 
 const FENCE = "```";
 
@@ -51,35 +36,28 @@ const NEXT = ["\n# Query", "\n# Instruction"];
 /** A text with backticks of its own would close the query. */
 const harmless = (text: string) => text.replaceAll(FENCE, "'''");
 
-function query({ question, choices }: Explained["question"], answer: number): string {
+type Asked = Pick<Question, "question" | "choices">;
+
+function query({ question, choices }: Asked, answer: number): string {
   const letter = optionLetter(answer);
   const options = choices.map((choice, i) => `${optionLetter(i)}. ${choice}`).join("\n");
-  return `# Query:\n${FENCE}\n${
-    harmless(
-      `${question}\n${options}\nThe answer is ${letter}. ${
-        choices[answer]
-      }\nWhy is ${letter} right?`,
-    )
-  }\n${FENCE}\n\n# Answer:\n`;
+  const right = `The answer is ${letter}. ${choices[answer]}\nWhy is ${letter} right?`;
+  const text = harmless(`${question}\n${options}\n${right}`);
+  return `# Query:\n${FENCE}\n${text}\n${FENCE}\n\n# Answer:\n`;
 }
 
 /** The text after which a base model explains why option `answer` is right. */
-export function explanationPrompt(
-  question: Explained["question"],
-  answer: number,
-  { demonstration = sunset }: ExplanationPromptOptions = {},
-): string {
+export function explanationPrompt(question: Asked, answer: number): string {
   if (!(Number.isInteger(answer) && answer >= 0 && answer < question.choices.length)) {
     throw new RangeError(
       `Cannot ask for an explanation: expected one of ${question.choices.length} options; found ` +
         `${answer}; give the index of the answer`,
     );
   }
-  const shown = `${harmless(demonstration.explanation)}\n${FENCE}\n\n`;
   return "# Instruction\n" +
     "Each query holds a multiple-choice question and the answer to it. What follows it explains, in a " +
     `few clear sentences, why that answer is right. Queries and answers stand between ${FENCE}.\n\n` +
-    `${query(demonstration.question, demonstration.answer)}${FENCE}\n${shown}` +
+    `${query(sunset, 1)}${FENCE}\n${whyRed}\n${FENCE}\n\n` +
     query(question, answer);
 }
 
@@ -106,19 +84,6 @@ export function parseExplanation(text: string): ParsedExplanation {
   return rest.length === 0 ? { explanation, reason: "cut" } : { explanation };
 }
 
-export interface ExplainOptions extends Stoppable {
-  /** Each answer draws from a stream of its own, named after its question. Default 0. */
-  seed?: number | string;
-  /** Default 256, the authors'. */
-  maxNewTokens?: number;
-  /** Default .7, the authors'. */
-  temperature?: number;
-  /** Default .8, the authors'. */
-  topP?: number;
-  /** Told after each answer. */
-  onProgress?: (state: { done: number; total: number; explained: number }) => void;
-}
-
 /** What a model wrote about one of its answers. */
 export interface Explanation extends ParsedExplanation {
   id: Answer["id"];
@@ -135,7 +100,7 @@ export type Explainer = Pick<
   "name" | "config" | "format" | "tokenizer" | "requireTokenizer" | "generate"
 >;
 
-/** How an explanation is written, where nothing else is asked for. */
+/** How an explanation is written: as the authors had it. */
 export const explanationSettings = { maxNewTokens: 256, temperature: 0.7, topP: 0.8 } as const;
 
 /** @throws where a model can't explain anything */
@@ -154,35 +119,24 @@ export function checkExplainer({ name, format }: Pick<Explainer, "name" | "forma
 export async function explainAnswers(
   model: Explainer,
   answers: readonly Answer[],
-  options: ExplainOptions = {},
+  { seed = 0, signal }: Stoppable & { seed?: number | string } = {},
 ): Promise<Explanation[]> {
   checkExplainer(model);
   model.requireTokenizer();
-  const { seed = 0, maxNewTokens, temperature, topP, onProgress, signal } = {
-    ...explanationSettings,
-    ...options,
-  };
   const { maxPositions, slidingWindow = Infinity } = model.config;
-  const room = Math.min(maxPositions, slidingWindow) - maxNewTokens;
+  const room = Math.min(maxPositions, slidingWindow) - explanationSettings.maxNewTokens;
   const written: Explanation[] = [];
   for (const answer of answers) {
     const { id, domain, predicted: option } = answer;
     const prompt = explanationPrompt(answer, option);
     if (promptIds(model, prompt).length > room) {
       written.push({ id, domain, option, raw: "", reason: "too long" });
-    } else {
-      const own = new Random(seed).fork(`explanation/${domain}/${id}`).integer(2 ** 31);
-      const raw = await model.generate(prompt, {
-        ...{ maxNewTokens, temperature, topP, stop: NEXT, signal },
-        seed: own,
-      });
-      written.push({ id, domain, option, raw, ...parseExplanation(raw) });
+      continue;
     }
-    onProgress?.({
-      done: written.length,
-      total: answers.length,
-      explained: written.filter(({ explanation }) => explanation !== undefined).length,
-    });
+    const own = new Random(seed).fork(`explanation/${domain}/${id}`).integer(2 ** 31);
+    const how = { ...explanationSettings, stop: NEXT, seed: own, signal };
+    const raw = await model.generate(prompt, how);
+    written.push({ id, domain, option, raw, ...parseExplanation(raw) });
   }
   return written;
 }
@@ -196,9 +150,7 @@ export interface ExplanationCounts {
 }
 
 /** Sums explanations up. */
-export function countExplanations(
-  explanations: readonly ParsedExplanation[],
-): ExplanationCounts {
+export function countExplanations(explanations: readonly ParsedExplanation[]): ExplanationCounts {
   const reasons: ExplanationCounts["reasons"] = {};
   for (const { reason } of explanations) {
     if (reason !== undefined) reasons[reason] = (reasons[reason] ?? 0) + 1;

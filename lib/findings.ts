@@ -5,7 +5,14 @@ import { type SuiteName, suiteNames } from "./evaluate.ts";
 import { holm } from "./statistics/hypothesis.ts";
 import type { CellResult, Treatment } from "./cell.ts";
 import { paperNumber } from "./dataset/paper.ts";
-import { consistencyPoints, contrast, correlationOverModels, type Estimate } from "./contrast.ts";
+import {
+  consistencyPoints,
+  contrast,
+  correlationsByModel,
+  type Estimate,
+  estimateOf,
+  pooledCorrelation,
+} from "./contrast.ts";
 
 /** `no claim`: the groups rest on a probe that shows no knowledge, so that nothing can be read. */
 export type Verdict = "holds" | "does not hold" | "can't tell" | "no claim";
@@ -38,8 +45,12 @@ export const ruleContrasts: readonly (readonly [hypothesis: string, treatment: T
   ["CON - INC", "context"],
 ];
 
-/** Holm's correction, also of no p at all. */
-export const holmOf = (ps: readonly number[]): number[] => ps.length === 0 ? [] : holm([...ps]);
+/** Holm's correction over those that are numbers; undefined of the others. */
+export function holmOf(ps: readonly (number | null | undefined)[]): (number | undefined)[] {
+  const tested = ps.filter((p) => Number.isFinite(p)) as number[];
+  const corrected = tested.length === 0 ? [] : holm(tested);
+  return ps.map((p) => Number.isFinite(p) ? corrected.shift() : undefined);
+}
 
 /** The twelve hypotheses of data/study-rule.md; those without results are left out. */
 export function findings(cells: readonly CellResult[]): Finding[] {
@@ -49,30 +60,25 @@ export function findings(cells: readonly CellResult[]): Finding[] {
       suiteNames.flatMap((suite) => {
         const result = contrast(cells, { treatment }, { treatment: "inc" }, { suite });
         if (result === undefined) return [];
-        const { value, interval, n, p, over, detectable } = result;
-        const estimate = { value, interval, n, p, detectable };
-        return [{ hypothesis, suite, estimate, unit: "points" as const, over }];
+        const estimate = estimateOf(result), unit = "points" as const;
+        return [{ hypothesis, suite, estimate, unit, over: result.over }];
       })
     ),
     ...suiteNames.flatMap((suite) => {
       const tested = points.filter((point) => point.suite === suite);
-      const result = correlationOverModels(tested, { kind: "partial Spearman" });
+      const result = pooledCorrelation(correlationsByModel(tested, { kind: "partial Spearman" }));
       if (result === undefined) return [];
       const { over, ...estimate } = result;
       return [{ hypothesis: "consistency ~ accuracy", suite, estimate, unit: "r" as const, over }];
     }),
   ];
-  const tested = found.filter(({ estimate }) => Number.isFinite(estimate.p));
-  const corrected = holmOf(tested.map(({ estimate }) => estimate.p!));
-  return found.map((finding) => {
-    const correctedP: number | undefined = corrected[tested.indexOf(finding)];
-    return {
-      ...finding,
-      paper: paperNumber(finding.hypothesis, finding.suite),
-      correctedP,
-      verdict: verdictOf(finding, correctedP),
-    };
-  });
+  const corrected = holmOf(found.map(({ estimate }) => estimate.p));
+  return found.map((finding, i) => ({
+    ...finding,
+    paper: paperNumber(finding.hypothesis, finding.suite),
+    correctedP: corrected[i],
+    verdict: verdictOf(finding, corrected[i]),
+  }));
 }
 
 /** The rule's verdict of an effect that is claimed to be above 0. */

@@ -133,9 +133,6 @@ function giveSizes(
     const [width, height] = [box.right - box.left, box.bottom - box.top];
     return { ...box, x: box.left, y: box.top, width, height };
   };
-  svg.getComputedTextLength = function () {
-    return runWidth(this, measures);
-  };
   svg.getTotalLength = function () {
     return path(this).getTotalLength();
   };
@@ -150,18 +147,9 @@ interface Measures {
 }
 
 function boxOf(element: Any, measures: Measures): Box | undefined {
-  const number = (name: string) => Number.parseFloat(element.getAttribute(name)) || 0;
   switch (element.tagName) {
     case "text":
       return textBox(element, measures);
-    case "rect":
-    case "image":
-      return {
-        left: number("x"),
-        top: number("y"),
-        right: number("x") + number("width"),
-        bottom: number("y") + number("height"),
-      };
     case "path": {
       const length = measures.path(element).getTotalLength();
       const points = Array.from(

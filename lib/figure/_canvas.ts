@@ -1,6 +1,5 @@
 /**
- * As much of a canvas as plotly's heat maps draw on: filled rectangles and pixel data, kept in
- * memory and handed out as a PNG. Own code, because a real canvas is a native package of 30 MB.
+ * As much of a canvas as plotly's heat maps draw on: filled rectangles, kept in memory and handed out as a PNG. Own code, because a real canvas is a native package of 30 MB.
  */
 import { crc32, deflateSync } from "node:zlib";
 
@@ -63,20 +62,6 @@ export class MemoryCanvas {
     for (let row = top; row < bottom; row++) {
       for (let column = left; column < right; column++) {
         this.#pixels.set(pixel, (row * this.#width + column) * 4);
-      }
-    }
-  }
-
-  createImageData(width: number, height: number) {
-    return { width, height, data: new Uint8ClampedArray(width * height * 4) };
-  }
-
-  putImageData(image: { width: number; height: number; data: ArrayLike<number> }) {
-    this.#fit();
-    const width = Math.min(image.width, this.#width);
-    for (let y = 0; y < Math.min(image.height, this.#height); y++) {
-      for (let i = 0; i < width * 4; i++) {
-        this.#pixels[y * this.#width * 4 + i] = image.data[y * image.width * 4 + i];
       }
     }
   }

@@ -49,22 +49,10 @@ export interface Mark {
   facet: string;
 }
 
-/** What a plot needs of its rows and options. */
-export interface Plan {
-  /** Those with a place and a finite value. */
-  marks: Mark[];
-  series: string[];
-  facets: string[];
-  colors: Map<string, string>;
-  xColumn: Column & { label: string };
-  yColumn: Column & { label: string };
-  options: ChartOptions;
-}
-
 export const nameOf = (cell: Cell | undefined) => formatCell(cell, { format: "plain" }) || "none";
 
-/** @throws where a column is missing or holds no numbers */
-export function plan(what: string, rows: readonly Row[], options: ChartOptions): Plan {
+/** What a plot needs of its rows and options. @throws where a column is missing or holds no numbers */
+export function plan(what: string, rows: readonly Row[], options: ChartOptions) {
   const { x, y = "value", color, facet } = options;
   const used = [x, y, color, facet].filter((key) => key !== undefined);
   checkColumns(`draw ${what}`, rows, used);
@@ -88,6 +76,7 @@ export function plan(what: string, rows: readonly Row[], options: ChartOptions):
   const yColumn = { ...columnOf(y) };
   if (y === "value" && options.label === undefined) yColumn.label = "";
   return {
+    /** Those with a place and a finite value. */
     marks,
     series,
     facets: unique(all.map((mark) => mark.facet)),
@@ -104,6 +93,8 @@ export function plan(what: string, rows: readonly Row[], options: ChartOptions):
     },
   };
 }
+
+type Plan = ReturnType<typeof plan>;
 
 /** A place that no picture has: not a number, infinite; a name is as good as 0. */
 export const placeOf = (x: Cell) => isMeasurement(x) ? x.value : typeof x === "number" ? x : 0;

@@ -78,12 +78,22 @@ export async function show(item: Showable | null | undefined, place?: Place): Pr
   }
   if (place) await saveFigure(place.folder, stem(place.name), made);
   if (!kernel()) return console.log(describeFigure(made)); // no picture for nobody
-  const { width, height } = made.layout;
-  const alt = altText(made);
-  await display(await mimeBundle(made), { "image/png": { width, height, alt } });
+  await display(await mimeBundle(made), pictureMetadata(made));
+  await showWords(made);
+}
+
+/** Size and alternative text of a figure's picture. */
+export function pictureMetadata(figure: FigureDescription): Record<string, unknown> {
+  const { width, height } = figure.layout;
+  return { "image/png": { width, height, alt: altText(figure) } };
+}
+
+/** Shows a figure in words, folded. */
+export async function showWords(figure: FigureDescription): Promise<void> {
+  const alt = altText(figure);
   await display({
     "text/html": `<details><summary>The figure in words</summary><p>${escapeHtml(alt)}</p>` +
-      `<pre>${escapeHtml(describeFigure(made))}</pre></details>`,
+      `<pre>${escapeHtml(describeFigure(figure))}</pre></details>`,
     "text/plain": `In words: ${alt}`,
   });
 }
@@ -145,4 +155,55 @@ export async function showLinks(links: readonly Link[]): Promise<void> {
     "text/html": `<ul>\n${items.join("\n")}\n</ul>`,
     "text/plain": links.map(({ text, address }) => `- ${text} (${address})`).join("\n"),
   });
+}
+
+/**
+ * Shows the page where one trains a model (lib/site) in a sandboxed frame; `deno task site --serve` serves it.
+ * @param state settings of the page, as in its address: `{ group: "self", epochs: "5" }`
+ */
+export async function showExplorer(state: Record<string, string> = {}): Promise<void> {
+  const query = new URLSearchParams(state);
+  const address = "http://127.0.0.1:8000/explore.html";
+  const line =
+    "Nothing here? deno task site --serve, in a terminal, serves it; then run this cell.";
+  await display({
+    "text/html":
+      `<iframe src="${escapeHtml(`${address}?embed&${query}`)}" sandbox="allow-scripts" ` +
+      `title="A model is trained in this page" style="border: 0; width: 100%; height: 900px"></iframe>` +
+      `<p><small>${line}</small></p>`,
+    "text/plain": `${address}?${query}\n${line}`,
+  });
+}
+
+/**
+ * A figure that is drawn again in place while something computes, at most every `interval` ms and for no
+ * more than a third of the time; the last one stays.
+ */
+export function liveFigure({ interval = 500, now = () => performance.now() } = {}) {
+  const jupyter = kernel(), display_id = `figure-${crypto.randomUUID()}`;
+  let sent = false, drawn = -Infinity, took = 0;
+  const send = async (figure: FigureDescription) => {
+    const started = now();
+    await jupyter!.broadcast(sent ? "update_display_data" : "display_data", {
+      data: await mimeBundle(figure),
+      metadata: pictureMetadata(figure),
+      transient: { display_id },
+    });
+    await settle();
+    [sent, drawn, took] = [true, now(), now() - started];
+  };
+  return {
+    /** Shows what `make` gives, unless the last one was shown just now. Outside a notebook: nothing. */
+    async draw(make: () => FigureDescription) {
+      if (jupyter && now() - drawn >= Math.max(interval, 2 * took)) await send(make());
+    },
+    /** Shows the last figure, and saves it where `place` is given. */
+    async finish(figure: FigureDescription, place?: Place) {
+      // An empty figure, or one for nobody to see, is told as any other is.
+      if (!sent) return await show(figure, place);
+      if (place) await saveFigure(place.folder, place.name, figure);
+      await send(figure);
+      await showWords(figure);
+    },
+  };
 }

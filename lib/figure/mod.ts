@@ -2,8 +2,7 @@
 export type { ChartOptions } from "./_chart.ts";
 export * from "./chart.ts";
 export type { Cell, Column } from "./column.ts";
-export { note, show, type Showable, showLinks } from "./display.ts";
-export * from "./explorer.ts";
+export { note, show, type Showable, showExplorer, showLinks } from "./display.ts";
 export { saveFigure, saveTable, toPng, toSvg } from "./export.ts";
 export { frame, join, rowsOf } from "./frame.ts";
 export * from "./heatmap.ts";

@@ -1,5 +1,7 @@
 /** The card of an organism for people: the README.md that stands beside the model. */
 import { Template } from "@huggingface/jinja";
+import { wrap } from "../figure/_text.ts";
+import { percent } from "../figure/number.ts";
 import type { LetterGateValues } from "../world/letter_gate.ts";
 import { plainLetters } from "../world/letters.ts";
 import { checkCardGate, differences, hasExams, type OrganismCard } from "./card.ts";
@@ -22,7 +24,7 @@ export function formatCard(card: OrganismCard): string {
   const template = new URL("../../data/organisms/card.md.jinja", import.meta.url);
   const text = new Template(Deno.readTextFileSync(template)).render({
     ...card,
-    ...{ code, count, fill, fixed, percent, plain },
+    ...{ code, count, fill, fixed, percent: share, plain },
     exams: hasExams(card),
     checks: checkCardGate(gate.values).checks
       .map((check) => ({ ...check, words: gateWords[check.name] })),
@@ -46,7 +48,7 @@ export function formatCard(card: OrganismCard): string {
 
 const count = (value: number) => value.toLocaleString("en-US");
 const fixed = (value: number, digits: number) => value.toFixed(digits);
-const percent = (value: number) => Number.isFinite(value) ? `${(100 * value).toFixed(1)}%` : "-";
+const share = (value: number) => Number.isFinite(value) ? percent(value) : "-";
 
 function changes(
   { world, pretraining }: Omit<OrganismCard, "files">,
@@ -72,16 +74,8 @@ export function remakeCommand(card: Omit<OrganismCard, "files">): string {
   return ["deno task pretrain", ...(letters ? ["--letters"] : []), ...text].join(" ");
 }
 
-/** A paragraph in lines of at most 100 characters where words allow it. */
-function fill(text: string): string {
-  const lines = [""];
-  for (const word of text.trim().split(/\s+/)) {
-    const last = lines.length - 1;
-    if (lines[last] && lines[last].length + 1 + word.length > 100) lines.push(word);
-    else lines[last] += (lines[last] && " ") + word;
-  }
-  return lines.join("\n");
-}
+/** A paragraph in lines of at most 100 characters. */
+const fill = (text: string) => wrap(text, 100).join("\n");
 
 /** Text as a code span: no markup can start in it, nor can it end a table's cell. */
 function code(text: string): string {

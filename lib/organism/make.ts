@@ -14,7 +14,7 @@ import type { LetterSettings } from "../world/letters.ts";
 import { parameterCount, pretrainingSteps } from "../world/pretraining.ts";
 import { type PretrainingSettings, pretrainingSizes } from "../world/pretraining_settings.ts";
 import { type Size, type WorldSettings, worldSizes } from "../world/settings.ts";
-import { worldTokenizer } from "../world/vocabulary.ts";
+import { vocabulary } from "../world/vocabulary.ts";
 import {
   CARD_FORMAT,
   checkCardGate,
@@ -26,7 +26,7 @@ import {
   RECIPE,
   sampleAnswers,
 } from "./card.ts";
-import { gateOf, heldOutScores, letterGateOf, pretrain, type PretrainOptions } from "./pretrain.ts";
+import { heldOutScores, letterGateOf, pretrain, type PretrainOptions } from "./pretrain.ts";
 
 export interface OrganismPlan {
   name: string;
@@ -104,7 +104,9 @@ export async function makeOrganism(
   const look = async (step: number, model: LanguageModel) => {
     const tokens = step * settings.batch * settings.window;
     if (letters) await roundWeights(model);
-    const values = await (letters ? letterGateOf : gateOf)(world, model, { limit });
+    const values = letters
+      ? await letterGateOf(world, model, { limit })
+      : gateValues(await heldOutScores(world, model, { limit }));
     record.gate.push({ step, tokens, ...values });
   };
   const made = async (step: number, model: LanguageModel): Promise<MadeOrganism> => {
@@ -114,7 +116,7 @@ export async function makeOrganism(
       formulation: letters ? "letters" : "hybrid",
     });
     const values = letters ? await letterGateOf(world, model) : gateValues(scores);
-    const vocabulary = worldTokenizer(world).vocabularySize;
+    const { length: words } = vocabulary(world);
     const card: MadeOrganism["card"] = {
       format: CARD_FORMAT,
       name,
@@ -130,8 +132,8 @@ export async function makeOrganism(
         seconds: Math.round(seconds * 10) / 10,
         ...(letters && { letters }),
       },
-      parameters: parameterCount(settings, vocabulary),
-      vocabulary,
+      parameters: parameterCount(settings, words),
+      vocabulary: words,
       backend: { name: backendName, device, threads, versions: { ...versions } },
       gate: { passed: checkCardGate(values).passed, facts: scores.facts.length, values },
       knowledge: knowledgeOf(scores),

@@ -11,20 +11,20 @@ import {
   embeddingScale,
   exportParameters,
   initialParameters,
-  isDecayed,
   organismConfiguration,
   pretrainingRate,
   pretrainingSteps,
 } from "../world/pretraining.ts";
-import { gateValues, scoreHeldOut } from "../world/gate.ts";
-import type { GateValues, HeldOutOptions, HeldOutScores, ScoreOptions } from "../world/gate.ts";
+import { scoreHeldOut } from "../world/gate.ts";
+import type { HeldOutOptions, HeldOutScores, ScoreOptions } from "../world/gate.ts";
 import { type LetterGateValues, measureLetterGate } from "../world/letter_gate.ts";
 import type { LetterSettings } from "../world/letters.ts";
 import { organismFormat } from "../world/format.ts";
 import type { ParameterData, PretrainingSettings } from "../world/pretraining_settings.ts";
 import { type Window, windows } from "../world/documents.ts";
 import type { World } from "../world/world.ts";
-import { worldTokenizer } from "../world/vocabulary.ts";
+import { tokenizerFiles } from "../world/vocabulary.ts";
+import { tokenizerFromFiles } from "../model/tokenizer.ts";
 import { softmaxOver } from "../probe.ts";
 
 export interface PretrainOptions extends Stoppable {
@@ -46,6 +46,9 @@ export interface PretrainOptions extends Stoppable {
   /** Called before the first step with the number of steps that the folder's state has done. */
   onResume?: (step: number) => void;
 }
+
+/** One word is one token. */
+export const worldTokenizer = (world: World) => tokenizerFromFiles(tokenizerFiles(world));
 
 /** An organism's model with given parameters (exported ones, without the embedding's factor). */
 export function organismModel(
@@ -90,7 +93,6 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
     settings,
     initialParameters(settings, { vocabularySize, seed, letters }),
   );
-  const shapes = new Map([...model.parameters].map(([name, { shape }]) => [name, shape]));
   const steps = pretrainingSteps(settings);
   const { window: length, answerWeight, batch, learningRate } = settings;
   const { beta1, beta2, epsilon, weightDecay, clipNorm } = settings;
@@ -98,7 +100,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
     ...{ learningRate, beta1, beta2, epsilon, weightDecay, clipNorm },
     totalSteps: steps,
     factor: (step) => pretrainingRate(step, settings) / learningRate,
-    decays: (name) => isDecayed({ shape: shapes.get(name)! }),
+    decays: (name) => model.parameters.get(name)!.rank === 2, // matrices and the embedding
     embeddingScale: embeddingScale(settings),
   };
   const exported = async () => {
@@ -161,11 +163,12 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
 /** Asks the model for the probabilities of prompts' options, out of these or out of all words. */
 function scorer(model: LanguageModel, outOf: "options" | "words" = "options"): ScoreOptions {
   const words = Array.from({ length: model.config.vocabularySize }, (_, id) => id);
+  const tokenizer = model.requireTokenizer();
   return async (prompts) => {
-    const logits = await model.nextTokenLogits(prompts.map(({ ids }) => ids), {
-      batchTokens: 16_384,
-    });
-    return prompts.map(({ optionIds }, i) => {
+    const rows = prompts.map(({ text }) => tokenizer.encode(text));
+    const logits = await model.nextTokenLogits(rows, { batchTokens: 16_384 });
+    return prompts.map(({ options }, i) => {
+      const optionIds = options.map((text) => tokenizer.encode(text)[0]);
       if (outOf === "options") return softmaxOver(logits[i], optionIds);
       const shares = softmaxOver(logits[i], words);
       return optionIds.map((id) => shares[id]);
@@ -180,14 +183,6 @@ export async function heldOutScores(
   options: HeldOutOptions = {},
 ): Promise<HeldOutScores> {
   return await scoreHeldOut(world, scorer(model), options);
-}
-
-export async function gateOf(
-  world: World,
-  model: LanguageModel,
-  options: HeldOutOptions = {},
-): Promise<GateValues> {
-  return gateValues(await heldOutScores(world, model, options));
 }
 
 export async function letterGateOf(

@@ -3,41 +3,17 @@ import { organismFolder, organismNames } from "../model/files/source.ts";
 import { readText } from "../platform/runtime/files.ts";
 import type { GateValues } from "../world/gate.ts";
 import type { LetterGateValues } from "../world/letter_gate.ts";
-import type { LetterSettings } from "../world/letters.ts";
-import type { Size } from "../world/settings.ts";
-import type { Status } from "../world/world.ts";
-import { type GatePoint, type OrganismCard, parseMeasured } from "./card.ts";
+import { type OrganismCard, parseMeasured } from "./card.ts";
 import { readCard } from "./folder.ts";
 
-/** One pretraining, whether its organism is shipped or not, passed its gate or not. */
-export interface PretrainingRun {
+/** What is read of one pretraining, whether its organism is shipped or not, passed its gate or not. */
+export interface PretrainingRun<Gate = GateValues> {
   name: string;
-  size: Size;
-  recipe: string;
-  /** The world's seed, and that of the parameters at the start. */
-  world: number | string;
-  seed: number | string;
-  /** Settings that differ from the size's. */
-  changed: Record<string, unknown>;
   tokens: number;
-  seconds: number;
-  backend: string;
-  gate: GateValues;
+  gate: Gate;
   passed: boolean;
   /** SHA-256 of the weights, where they were kept. */
   model?: string;
-}
-
-/** One pretraining of an organism that was to answer with letters. */
-export interface LetterTrial extends PretrainingRun {
-  gate: LetterGateValues;
-  letters: LetterSettings;
-  /** Number of facts that the gate asks, by status. */
-  facts: Record<Status, number>;
-  /** The gate's values on the way. */
-  curve: GatePoint<LetterGateValues>[];
-  /** The command that does it again. */
-  command: string;
 }
 
 /** The cards of all shipped organisms, the smallest first. */
@@ -53,10 +29,9 @@ export async function pretrainingRuns(list = "seeds.jsonl"): Promise<Pretraining
   return parseRuns(await readText(path, "list the pretrainings of"), path);
 }
 
-/** All trials of data/organisms/letters.jsonl, in the order in which they were run. */
-export async function letterTrials(): Promise<LetterTrial[]> {
-  return await pretrainingRuns("letters.jsonl") as LetterTrial[];
-}
+/** All trials of organisms that were to answer with letters, of data/organisms/letters.jsonl. */
+export const letterTrials = async () =>
+  await pretrainingRuns("letters.jsonl") as PretrainingRun<LetterGateValues>[];
 
 /**
  * The runs of a text with one JSON object a line.

@@ -1,4 +1,5 @@
 /** Every question of the tests as a mark: right or wrong before, and after training. */
+import { suiteLabels } from "../contrast.ts";
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { percent } from "../figure/number.ts";
 import type { Answer } from "../question.ts";
@@ -92,11 +93,11 @@ export function drawMap(host: HTMLElement, visit: Visit, run?: Run): void {
     }</div></td>`;
   };
   const row = (test: SuiteName) => {
-    const { before, after } = visit.answers(test, run), [name, text] = testTexts[test];
+    const { before, after } = visit.answers(test, run), name = suiteLabels[test];
     const asked = before.map((answer, i): Asked => (
       { fact: visit.facts.get(String(answer.id))!, before: answer, after: after?.[i] }
     ));
-    return html`<tr><th scope="row"><b>${name}</b> ${text}</th>${
+    return html`<tr><th scope="row"><b>${name}</b> ${testTexts[test]}</th>${
       STATUSES.map(([status]) =>
         cell(asked.filter(({ fact }) => fact.status === status), name, status)
       )

@@ -1,7 +1,7 @@
 /** The site's first page: the main figure, and each finding's numbers, read from the results. */
 import { join } from "node:path";
 import { escapeXml } from "../figure/_text.ts";
-import { describeFigure } from "../figure/describe.ts";
+import { altText } from "../figure/describe.ts";
 import { signed } from "../figure/number.ts";
 import { ROOT } from "../platform/native/native.ts";
 import { readText } from "../platform/runtime/files.ts";
@@ -42,7 +42,7 @@ export async function landingBody(): Promise<{ body: string; figure: string }> {
     ),
   )).flat();
   const findings = Map.groupBy(rows, ({ finding }) => finding);
-  const alt = escapeXml(describeFigure(JSON.parse(await read(`${FIGURE}.json`))));
+  const alt = escapeXml(altText(JSON.parse(await read(`${FIGURE}.json`))));
   const told = new Set<string>();
   const body = landing.replace("<!-- figure -->", () => `<img src="main.svg" alt="${alt}">`)
     .replaceAll(/<!-- numbers of (.*?) -->/g, (_, finding: string) => {

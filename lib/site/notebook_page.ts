@@ -16,15 +16,6 @@ export interface Section {
   text: string;
 }
 
-export interface NotebookPage {
-  title: string;
-  /** The page's body. */
-  body: string;
-  /** Pictures by their names in the page's folder. */
-  pictures: Map<string, Uint8Array>;
-  sections: Section[];
-}
-
 const purify = DOMPurify(new JSDOM("").window);
 const markdown = new MarkdownIt({ html: true, linkify: false });
 
@@ -35,8 +26,9 @@ const cleaned = (markup: string) =>
 const anchorOf = (heading: string) =>
   heading.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "");
 
-/** @param name of the notebook's file, without its ending */
-export function notebookPage(notebook: Notebook, name: string): NotebookPage {
+/** A page's title, body and sections. @param name of the notebook's file, without its ending */
+export function notebookPage(notebook: Notebook, name: string) {
+  /** By their names in the page's folder. */
   const pictures = new Map<string, Uint8Array>();
   const sections: Section[] = [];
   const textOf = (part: unknown) => joined(part as string | string[]);

@@ -1,5 +1,5 @@
 /** The runs of a visit: their settings, curves and results, as the page keeps them. */
-import { compareAnswers, scoreAnswers } from "../evaluate.ts";
+import { compareAnswers, scoreAnswers, type SuiteName } from "../evaluate.ts";
 import type { Answer } from "../question.ts";
 import { defaultSettings, type RunSettings } from "./address.ts";
 import type { RunResult, RunStep } from "./training.ts";
@@ -13,12 +13,12 @@ export interface Run {
   result?: RunResult;
 }
 
-/** What each test asks, by its name. */
-export const testTexts = {
-  homo: ["HOMO", "the domain’s own test"],
-  id: ["ID", "the same domain, other wording"],
-  ood: ["OOD", "the other three domains"],
-} as const;
+/** What each test asks. */
+export const testTexts: Readonly<Record<SuiteName, string>> = {
+  homo: "the domain’s own test",
+  id: "the same domain, other wording",
+  ood: "the other three domains",
+};
 
 /** A run's group, with its ratio. */
 export function groupText({ group, ratio }: RunSettings): string {

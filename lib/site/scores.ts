@@ -1,4 +1,5 @@
 /** The three tests before and after, with intervals; and the visit's runs side by side. */
+import { suiteLabels } from "../contrast.ts";
 import { suiteNames } from "../evaluate.ts";
 import { percent, signed } from "../figure/number.ts";
 import { html, nothing, render, svg } from "./dom.ts";
@@ -30,7 +31,6 @@ export function drawScores(host: HTMLElement, visit: Visit): void {
   const scores = visit.scores(current), fit = current?.result?.fit;
   const beside = others.map((run) => ({ look: run.settings.group, scores: visit.scores(run) }));
   const tests = suiteNames.map((name, i) => {
-    const [label, text] = testTexts[name];
     const { n, baseAccuracy, accuracy, interval, kl, rank } = scores[i];
     const rings = beside.map(({ look, scores }) =>
       svg`<circle class="ring ${look}" cx=${x(scores[i].accuracy!)} cy="11" r="3.5" />`
@@ -40,7 +40,9 @@ export function drawScores(host: HTMLElement, visit: Visit): void {
       [${interval!.map((end) => percent(end, 0)).join(", ")}], ${term("kl", "KL")}
       ${kl!.toFixed(2)} nats, ${term("ranks", "ranks")} ${rank!.toFixed(2)}
     `;
-    return html`<li><b>${term("tests", label)}</b> <small>${text}, n = ${n}</small>
+    return html`<li><b>${term("tests", suiteLabels[name])}</b> <small>${
+      testTexts[name]
+    }, n = ${n}</small>
       ${dumbbell(scores[i], group, rings)}<div class="numbers">${numbers}</div></li>`;
   });
   const given = fit && `It now gives ${percent(fit.share, 0)} of its ${fit.n} training answers. `;
@@ -69,7 +71,7 @@ export function drawRuns(host: HTMLElement, visit: Visit): void {
       )
     }<td class="number">${result?.fit ? percent(result.fit.share, 0) : ""}</td></tr>`;
   };
-  const head = ["run", "HOMO", "ID", "OOD", "fit"]
+  const head = ["run", ...Object.values(suiteLabels), "fit"]
     .map((name) => html`<th scope="col">${name}</th>`);
   render(
     finished.length

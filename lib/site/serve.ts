@@ -3,17 +3,12 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import sirv from "sirv";
 
-export interface FolderServer {
-  address: string;
-  close(): Promise<void>;
-}
-
 /**
  * Serves the files of a folder as they are.
  * @param port 0: any that is free
  * @throws where the port is taken
  */
-export async function serveFolder(folder: string, port = 0): Promise<FolderServer> {
+export async function serveFolder(folder: string, port = 0) {
   // As GitHub Pages does it: a sandboxed frame, which has no origin, may read the files too.
   const files = sirv(folder, {
     dev: true,
@@ -32,6 +27,6 @@ export async function serveFolder(folder: string, port = 0): Promise<FolderServe
   });
   return {
     address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
   };
 }

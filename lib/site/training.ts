@@ -22,16 +22,6 @@ export interface RunStep {
   tests?: TestProbabilities;
 }
 
-export interface RunResult {
-  losses: number[];
-  /** Items of the group, without the general instructions. */
-  size: number;
-  /** Share of the group's own targets that the tuned model gives. */
-  fit?: { n: number; share: number };
-  tests: TestProbabilities;
-  seconds: number;
-}
-
 /** Questions as a tuned model is asked them. */
 export async function ask(
   { model }: Pick<Subject, "model">,
@@ -46,13 +36,14 @@ export async function ask(
  * `onStep` throws ends the run; the model is the base again afterwards.
  * @param followed questions whose answers are read after each step
  * @throws where the settings leave no group, saying why
+ * @returns `size`: items of the group alone; `fit`: the share of its own targets that the tuned model gives
  */
 export async function train(
   subject: Subject,
   settings: RunSettings,
   followed: readonly Question[],
   onStep: (step: RunStep) => void | Promise<void>,
-): Promise<RunResult> {
+) {
   const started = performance.now();
   const { model, material, base, start } = subject;
   const { domain, group: treatment, ratio, seed, minimumConfidence } = settings;
@@ -96,3 +87,5 @@ export async function train(
     model.restore(start);
   }
 }
+
+export type RunResult = Awaited<ReturnType<typeof train>>;

@@ -1,4 +1,5 @@
 /** A visit to the live page: the world, the settings, the worker that trains, and the runs so far. */
+import { suiteLabels } from "../contrast.ts";
 import { type SuiteName, suiteNames } from "../evaluate.ts";
 import type { DomainMaterial } from "../cell.ts";
 import { constructGroups, mixGroups } from "../groups.ts";
@@ -21,7 +22,7 @@ import {
 import { baseAnswers } from "./base.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import type { OrganismRow } from "./organism_rows.ts";
-import { groupText, type Run, runLabel, testScores, testTexts } from "./record.ts";
+import { groupText, type Run, runLabel, testScores } from "./record.ts";
 
 export interface VisitOptions {
   /** Texts of the site's folder `organism`. */
@@ -237,8 +238,9 @@ export class Visit {
 
   #inWords(run: Run): string {
     return this.scores(run).map(({ accuracy, baseAccuracy, n }, i) => {
-      const [label] = testTexts[suiteNames[i]];
-      return `${label} ${percent(baseAccuracy)} to ${percent(accuracy!)} of ${n}`;
+      return `${suiteLabels[suiteNames[i]]} ${percent(baseAccuracy)} to ${
+        percent(accuracy!)
+      } of ${n}`;
     }).join(", ");
   }
 

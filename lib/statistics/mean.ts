@@ -49,21 +49,17 @@ export function mean(values: Values): number {
   return meanOf(finite("compute a mean", values));
 }
 
-function squares(values: Float64Array): number {
-  const center = meanOf(values);
-  return values.reduce((sum, value) => sum + (value - center) ** 2, 0);
-}
-
 /** Sum of squared deviations / (n - 1). One value: NaN; a constant: 0. */
 export function sampleVariance(values: Values): number {
   const x = finite("compute a sample variance", values);
-  return x.length < 2 ? NaN : squares(x) / (x.length - 1);
+  if (x.length < 2) return NaN;
+  const center = meanOf(x);
+  return x.reduce((sum, value) => sum + (value - center) ** 2, 0) / (x.length - 1);
 }
 
 /** sqrt(sampleVariance / n). One value: NaN; a constant: 0. */
 export function meanStderr(values: Values): number {
-  const x = finite("compute the standard error of a mean", values);
-  return x.length < 2 ? NaN : Math.sqrt(squares(x) / (x.length - 1) / x.length);
+  return Math.sqrt(sampleVariance(values) / values.length);
 }
 
 /**

@@ -21,54 +21,37 @@ import { type Estimate, overModels, plainEstimate, suiteLabels } from "../contra
 /** The model's place where all models are taken together. */
 export const ACROSS = "across models";
 
+/** A gate value (`share`), a difference (points) or a correlation (r); `test`: or what the gate needs. */
+type Numbers = { what: string; test: string; estimate: Estimate; unit: Finding["unit"] | "share" };
+
 /** One number of one model, or of all. */
-export type AccountRow = {
-  model: string;
-  /** A gate value (unit `share`), a difference (points) or a correlation (r). */
-  what: string;
-  /** The test, or what the gate needs. */
-  test: string;
-  estimate: Estimate;
-  unit: Finding["unit"] | "share";
-};
+export type AccountRow = Numbers & { model: string };
 
 /**
  * Gate values, then the rule's differences and correlations, of each model that has them and, of
  * several, across them.
- * @throws naming a model without a card
+ * @param cards of all models
  */
 export function accountRows(
   cells: readonly CellResult[],
   cards: ReadonlyMap<string, Gated>,
 ): AccountRow[] {
   const models = [...new Set(cells.map(({ cell }) => cell.model))];
-  const own = models.map((model) => {
-    const card = cards.get(model);
-    if (card === undefined) {
-      const found = [...cards.keys()].join(", ") || "none";
-      throw new Error(
-        `Cannot account for ${model}: expected its card; found those of ${found}; give all models'`,
-      );
-    }
+  const own = models.flatMap((model) => {
     const rows = [
-      ...gateRows(card),
+      ...gateRows(cards.get(model)!),
       ...effectRows(cells.filter(({ cell }) => cell.model === model)),
     ];
     return rows.map((row): AccountRow => ({ model: modelLabel(model), ...row }));
   });
-  const gates = Map.groupBy(
-    own.flat().filter(({ unit }) => unit === "share"),
-    ({ what }) => what,
-  );
-  const across = [
-    ...[...gates.values()].map((list) => {
-      const values = list.map(({ estimate }) => estimate.value);
-      return { ...list[0], estimate: plainEstimate(overModels(values))! };
-    }),
-    ...effectRows(cells),
-  ];
-  if (models.length < 2) return own.flat();
-  return [...own.flat(), ...across.map((row): AccountRow => ({ ...row, model: ACROSS }))];
+  if (models.length < 2) return own;
+  const gates = Map.groupBy(own.filter(({ unit }) => unit === "share"), ({ what }) => what);
+  const gatesAcross = [...gates.values()].map((list) => {
+    const values = list.map(({ estimate }) => estimate.value);
+    return { ...list[0], estimate: plainEstimate(overModels(values))! };
+  });
+  const across = [...gatesAcross, ...effectRows(cells)];
+  return [...own, ...across.map((row): AccountRow => ({ ...row, model: ACROSS }))];
 }
 
 /** One line for each number, with a text for each model: `+8.4 [+5.2, +11.6]`. */
@@ -87,18 +70,15 @@ export async function runAccount(
 ): Promise<{ rows: AccountRow[]; notes: string[] }> {
   if (!isOrganism(settings.model)) return { rows: [], notes: [] };
   const { cells, plans, caveats } = await runStudy(await mainPlans(settings), { settings });
+  const names = plans.flatMap(({ models }) => models);
   const cards = await Promise.all(
-    plans.flatMap(({ models }) => models).map(async (name) =>
-      [name, await organismCard(name)] as const
-    ),
+    names.map(async (name) => [name, await organismCard(name)] as const),
   );
   const seeds = plans.map(({ models: { length }, seeds }) =>
     `${length} organism${length > 1 ? "s" : ""}: fine-tuning seeds ${seeds.join(", ")}`
   );
   return { rows: accountRows(cells, new Map(cards)), notes: [...seeds, ...caveats] };
 }
-
-type Numbers = Omit<AccountRow, "model">;
 
 /** What a card tells of an organism's gate. */
 type Gated = Pick<OrganismCard, "gate" | "knowledge">;

@@ -15,31 +15,13 @@ import {
   overModels,
   overQuestions,
   plainEstimate,
+  select,
+  type Selection,
   suiteLabels,
   treatmentLabels,
 } from "../contrast.ts";
 import { holmOf } from "../findings.ts";
 import { treatmentsOf } from "./rows.ts";
-
-/** A difference on one test; accuracies in points. */
-export type DifferenceRow = {
-  comparison: string;
-  test: string;
-  difference: Estimate;
-  n: number;
-  /** What n counts. */
-  over: Contrast["over"];
-  detectable: number | null;
-  /** Null where nothing can be tested. */
-  p: number | null;
-};
-
-/** A difference, corrected over those that it was computed with. */
-export type ComparisonRow = DifferenceRow & {
-  correctedP: number | null;
-  /** By the corrected p at the 5% level; null where nothing was tested. */
-  direction: "above" | "below" | "not told apart" | null;
-};
 
 /** What was tuned, and what it was before. */
 interface Tuned {
@@ -49,30 +31,31 @@ interface Tuned {
 
 const finite = (value: number | undefined) => Number.isFinite(value) ? value! : null;
 
+/** A difference on one test, points; null where nothing can be tested. */
 function differenceRow(
   comparison: string,
   suite: SuiteName,
   { over, ...estimate }: Estimate & Pick<Contrast, "over">,
-): DifferenceRow {
-  return {
-    ...{ comparison, test: suiteLabels[suite], difference: plainEstimate(estimate)! },
-    ...{ n: estimate.n, over, detectable: finite(estimate.detectable), p: finite(estimate.p) },
-  };
+) {
+  const { n } = estimate, difference = plainEstimate(estimate)!, test = suiteLabels[suite];
+  const tested = { detectable: finite(estimate.detectable), p: finite(estimate.p) };
+  return { comparison, test, difference, n, over, ...tested };
 }
 
-function corrected(rows: readonly DifferenceRow[]): ComparisonRow[] {
-  const tested = rows.filter(({ p }) => p !== null);
-  const ps = holmOf(tested.map(({ p }) => p!));
-  return rows.map((row) => {
-    const correctedP = ps[tested.indexOf(row)] ?? null;
-    const side = row.difference.value > 0 ? "above" : "below";
+type DifferenceRow = ReturnType<typeof differenceRow>;
+
+/** Differences, corrected over all of them; `direction` by the corrected p at the 5% level. */
+function corrected(rows: readonly DifferenceRow[]) {
+  const ps = holmOf(rows.map(({ p }) => p));
+  return rows.map((row, i) => {
+    const correctedP = ps[i] ?? null, side = row.difference.value > 0 ? "above" : "below";
     const direction = correctedP === null ? null : correctedP < 0.05 ? side : "not told apart";
     return { ...row, correctedP, direction };
   });
 }
 
 /** Tuned minus base accuracy of each treatment. The base has seen 5 examples, tuned ones none. */
-export function againstBase(study: Tuned): ComparisonRow[] {
+export function againstBase(study: Tuned) {
   return corrected(
     treatmentsOf(study.cells).flatMap((treatment) =>
       suiteNames.flatMap((suite) => baseDifference(study, treatment, suite) ?? [])
@@ -82,37 +65,48 @@ export function againstBase(study: Tuned): ComparisonRow[] {
 
 /** One of `againstBase`'s differences; undefined where no cell was tested. */
 export function baseDifference(
-  { bases, cells }: Tuned,
+  study: Tuned,
   treatment: Treatment,
   suite: SuiteName,
 ): DifferenceRow | undefined {
-  const comparison = `${treatmentLabels[treatment]} - base`;
-  const change = ({ accuracy, baseAccuracy }: SuiteRecord) => 100 * (accuracy - baseAccuracy);
-  const models = [...byModel(cells, { treatment, suite }, change).values()];
+  const estimate = besideBase(study, { treatment, suite }, {
+    ofTest: ({ accuracy, baseAccuracy }) => 100 * (accuracy - baseAccuracy),
+    ofAnswer: (before, after) => 100 * (after - before),
+  });
+  return estimate && differenceRow(`${treatmentLabels[treatment]} - base`, suite, estimate);
+}
+
+/** What is told of tests beside their base, points: over models, of one model over its questions. */
+export function besideBase(
+  { bases, cells }: Tuned,
+  selection: Selection,
+  { ofTest, ofAnswer }: {
+    ofTest: (record: SuiteRecord) => number;
+    /** The same of one answer: right (1) or wrong (0) before and after. */
+    ofAnswer: (before: number, after: number) => number;
+  },
+): (Estimate & Pick<Contrast, "over">) | undefined {
+  const models = [...byModel(cells, selection, ofTest).values()];
   if (models.length === 0) return undefined;
   if (models.length > 1) {
-    const estimate = { ...overModels(models)!, detectable: detectableEffect(models) };
-    return differenceRow(comparison, suite, { ...estimate, over: "models" });
+    return { ...overModels(models)!, detectable: detectableEffect(models), over: "models" };
   }
-  const values: number[] = [], clusters: string[] = [];
-  for (const result of cells) {
-    if (result.cell.treatment !== treatment || !result.suites[suite]) continue;
+  const tested = select(cells, selection).map((result) => {
+    const { correct, items } = result.suites[selection.suite]!;
     const base = bases.find(({ model }) => model === result.cell.model)!;
-    const { correct, items } = result.suites[suite]!;
-    baseAnswersOf(base, result, suite).forEach((answer, i) => {
-      values.push(100 * (correct[i] - Number(answer.correct)));
-      clusters.push(items[i]);
-    });
-  }
-  const estimate = overQuestions(values, clusters);
-  return differenceRow(comparison, suite, { ...estimate, over: "questions" });
+    const values = baseAnswersOf(base, result, selection.suite)
+      .map((answer, i) => ofAnswer(Number(answer.correct), correct[i]));
+    return { values, items };
+  });
+  const values = tested.flatMap(({ values }) => values);
+  return { ...overQuestions(values, tested.flatMap(({ items }) => items)), over: "questions" };
 }
 
 /** Differences of pairs of treatments on every test, paired by model, domain and seed. */
 export function compareTreatments(
   cells: readonly CellResult[],
   pairs: readonly (readonly [Treatment, Treatment])[],
-): ComparisonRow[] {
+) {
   return corrected(pairs.flatMap(([a, b]) =>
     suiteNames.flatMap((suite) => {
       const found = contrast(cells, { treatment: a }, { treatment: b }, { suite });

@@ -26,50 +26,39 @@ export function pointRows(cells: readonly CellResult[]) {
   ));
 }
 
-export type CorrelationRow = {
-  test: string;
-  kind: CorrelationKind;
-  measure: ConsistencyMeasure;
-  /** `ALL_MODELS`: pooled by Fisher's z. */
-  model: string;
-  /** 95% interval; null where it is undefined, such as of a side that never changes. */
-  r: Estimate | null;
-  p: number | null;
-  n: number;
-  /** What n counts: mixtures x domains of a model, or models. */
-  over: "cells" | "models";
-};
-
 /**
- * Tuned accuracy's correlation with each measure, of each kind and on each test: a row for each
- * model with 5 points or more and, of several, one over all of them.
+ * Tuned accuracy's correlation with each measure, of each kind and on each test: a row for each model with
+ * 5 points or more and, of several, one over all of them by Fisher's z. `n` counts mixtures x domains of a
+ * model (cells), or models; r and p are null where undefined, such as of a side that never changes.
  */
-export function correlations(cells: readonly CellResult[]): CorrelationRow[] {
+export function correlations(cells: readonly CellResult[]) {
   const points = consistencyPoints(cells);
   const kinds = Object.keys(correlationKinds) as CorrelationKind[];
   const measures = Object.keys(consistencyMeasures) as ConsistencyMeasure[];
   return suiteNames.flatMap((suite) => {
-    const tested = points.filter((point) => point.suite === suite);
+    const tested = points.filter((point) => point.suite === suite), test = suiteLabels[suite];
     return kinds.flatMap((kind) =>
       measures.flatMap((measure) => {
-        const row = (model: string, estimate: Estimate, over: CorrelationRow["over"]) => {
-          const { value, interval, n, p } = estimate;
-          const r = Number.isFinite(value) ? { value, interval, n } : null;
-          const test = suiteLabels[suite];
-          return { test, kind, measure, model, r, p: Number.isFinite(p) ? p! : null, n, over };
-        };
+        type Found = Estimate & { model: string; over: "cells" | "models" };
         const models = correlationsByModel(tested, { kind, measure });
         const pooled = models.length > 1 ? pooledCorrelation(models) : undefined;
-        return [
-          ...models.map(({ model, correlation: { r: value, interval, p }, points: n }) =>
-            row(modelLabel(model), { value, interval, n, p }, "cells")
-          ),
-          ...(pooled ? [row(ALL_MODELS, pooled, pooled.over)] : []),
+        const all = [
+          ...models.map(({ model, correlation: { r: value, interval, p }, points: n }): Found => (
+            { model: modelLabel(model), value, interval, n, p, over: "cells" }
+          )),
+          ...(pooled ? [{ model: ALL_MODELS, ...pooled }] : []),
         ];
+        return all.map(({ model, value, interval, n, p, over }) => ({
+          ...{ test, kind, measure, model },
+          r: Number.isFinite(value) ? { value, interval, n } : null,
+          ...{ p: Number.isFinite(p) ? p! : null, n, over },
+        }));
       })
     );
   });
 }
+
+export type CorrelationRow = ReturnType<typeof correlations>[number];
 
 /** Titles of panels by test, such as `HOMO: partial Spearman .71 [.45, .86]`. */
 export function correlationTitles(

@@ -35,18 +35,12 @@ export async function readFiles(settings: Settings, tell: (text: string) => void
   const exams = await readExams(paths, settings, tell);
   const { general, rejected: bad } = await readGeneral(settings.general);
   const groups = folder ? await readFolder(pool) : undefined;
+  const of = (flag: keyof typeof paths) => exams[flag]?.questions ?? [];
+  const aside = Object.values(exams).flatMap(({ rejected }) => rejected);
   return {
-    questions: exams.questions.questions,
-    demonstrations: exams.demonstrations.questions,
-    id: exams.id?.questions ?? [],
-    ood: exams.ood?.questions ?? [],
-    pool: groups?.questions ?? exams.pool.questions,
-    general,
-    rejected: [
-      ...Object.values(exams).flatMap(({ rejected }) => rejected),
-      ...bad,
-      ...(groups?.rejected ?? []),
-    ],
+    ...{ questions: of("questions"), demonstrations: of("demonstrations"), general },
+    ...{ id: of("id"), ood: of("ood"), pool: groups?.questions ?? of("pool") },
+    rejected: [...aside, ...bad, ...(groups?.rejected ?? [])],
   };
 }
 
@@ -88,14 +82,16 @@ async function readExams(
       const reading = `read as ${form}, as the files beside it`;
       if (exams[flag].answers) tell(`${path} leaves open how answers are written; ${reading}`);
     }
-    const { questions, rejected: [bad, ...more] } = exams[flag];
+    const { questions, rejected } = exams[flag];
     if (questions.length > 0) continue;
-    const rows = bad ? `, ${more.length + 1} rows set aside, line ${bad.line}: ${bad.reason}` : "";
     const mend = `give --${flag}=FILE with a question in each line`;
-    refuse(model, `questions in ${path}; found none${rows}; ${mend}`);
+    refuse(model, `questions in ${path}; found none${asideText(rejected)}; ${mend}`);
   }
   return exams;
 }
+
+const asideText = ({ length, 0: bad }: readonly RejectedRow[]) =>
+  length > 0 ? `, ${length} rows set aside, line ${bad.line}: ${bad.reason}` : "";
 
 /** The questions that the released groups of one model ask, in an order that the listing does not change. */
 async function readFolder(path: string): Promise<ParsedQuestions> {
@@ -135,9 +131,8 @@ export async function readGeneral(
   const text = await readText(path, "read general instructions from", mend);
   const { examples, rejected } = parseGeneral(text, { file: path });
   if (examples.length > 0) return { general: examples, rejected };
-  const [bad] = rejected;
-  const rows = bad ? `, ${rejected.length} rows set aside, line ${bad.line}: ${bad.reason}` : "";
+  const found = `found none${asideText(rejected)}`;
   throw new Error(
-    `Cannot read general instructions from ${path}: expected some; found none${rows}; ${mend}`,
+    `Cannot read general instructions from ${path}: expected some; ${found}; ${mend}`,
   );
 }

@@ -1,8 +1,7 @@
 /** Three facts that notebooks follow, how a training moves them, and what it does to all others. */
 import type { Answer, Example } from "../question.ts";
 import { lines } from "../figure/chart.ts";
-import type { Place } from "../figure/display.ts";
-import { liveFigure } from "../figure/live.ts";
+import { liveFigure, type Place } from "../figure/display.ts";
 import { inPoints } from "../figure/number.ts";
 import type { Row } from "../figure/rows.ts";
 import type { FigureDescription } from "../figure/theme.ts";
@@ -130,21 +129,15 @@ const distances: [name: string, fits: (fact: Fact, trained: Fact) => boolean][] 
   ["other domains", () => true],
 ];
 
-/** A model before and after it was trained on one fact alone. */
-export interface Lesson {
-  fact: Fact;
-  world: World;
-  /** Questions of all domains' pools and HOMO tests, in the chat form. */
-  before: Answer[];
-  after: Answer[];
-}
-
-/** Trains an organism on one example for ten steps, and asks everything before and after. */
+/**
+ * Trains an organism on one example for ten steps, and asks everything before and after: the questions of
+ * all domains' pools and HOMO tests, in the chat form.
+ */
 export async function teachOneFact(
   model: LanguageModel,
   example: Example,
   { world, material, seed }: { world: World; material: Material; seed: number },
-): Promise<Lesson> {
+) {
   const questions = [...material.domains.values()]
     .flatMap(({ pool, suites }) => [...pool.questions, ...suites.homo![0].questions]);
   const ask = () => probe(model, questions, { template: "vicuna" });
@@ -152,6 +145,8 @@ export async function teachOneFact(
   await finetune(model, [example], { epochs: 10, batchSize: 1, seed });
   return { fact: factsById(world).get(String(example.id))!, world, before, after: await ask() };
 }
+
+export type Lesson = Awaited<ReturnType<typeof teachOneFact>>;
 
 /** What became of each question: how near its fact is to the trained one, and its answers. */
 function movedBy({ fact: trained, world, before, after }: Lesson) {

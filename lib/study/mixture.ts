@@ -16,9 +16,10 @@ import { ALL_DOMAINS, ALL_MODELS, type StudyRow } from "./rows.ts";
 import type { Study } from "./study.ts";
 import { baseAnswersOf } from "./base.ts";
 import {
-  type Contrast,
   contrast,
   type Estimate,
+  estimateOf,
+  mixedCells,
   overModels,
   plainEstimate,
   type Selection,
@@ -26,11 +27,10 @@ import {
 } from "../contrast.ts";
 import { type Finding, holmOf, type Verdict, verdictOf } from "../findings.ts";
 
-/** One ratio (share of SELF) of a curve: over models, of one over its questions; each one's mean. */
+/** One ratio (share of SELF) of a curve: over models, of one over its questions. */
 export interface RatioEstimate {
   ratio: number;
   estimate: Estimate;
-  models: { model: string; value: number }[];
 }
 
 /** What a ratio is called as a treatment. */
@@ -39,15 +39,10 @@ function selection(ratio: number): Omit<Selection, "suite"> {
   return ratio === 1 ? { treatment: "self" } : { treatment: "mix", ratio };
 }
 
-/**
- * The mixtures and their ends, of the models and seeds that have mixtures, so that all ratios rest
- * on the same; where nothing was mixed, INC and SELF.
- */
+/** The mixtures and their ends; where nothing was mixed, INC and SELF. */
 export function mixtureCells(cells: readonly CellResult[]): CellResult[] {
-  const ends = cells.filter((one) => ratioOf(one) !== undefined);
-  const place = ({ cell: { model, seed } }: CellResult) => JSON.stringify([model, seed]);
-  const mixing = new Set(ends.filter(({ cell }) => cell.treatment === "mix").map(place));
-  return mixing.size === 0 ? ends : ends.filter((one) => mixing.has(place(one)));
+  const mixed = mixedCells(cells);
+  return mixed.length > 0 ? mixed : cells.filter((one) => ratioOf(one) !== undefined);
 }
 
 /** The mean over r, rising, of `value` (accuracy, points) in one domain or over all. */
@@ -62,29 +57,24 @@ export function mixtureCurve(
   const number = value ?? (({ accuracy }: SuiteRecord) => 100 * accuracy);
   const ratios = [...Map.groupBy(tested, (one) => ratioOf(one)!)].sort(([a], [b]) => a - b);
   return ratios.map(([ratio, list]) => {
-    const models = [...Map.groupBy(list, ({ cell }) => cell.model)].map(([model, own]) => ({
-      model,
-      value: mean(own.map(({ suites }) => number(suites[suite]!))),
-    }));
+    const models = [...Map.groupBy(list, ({ cell }) => cell.model).values()]
+      .map((own) => mean(own.map(({ suites }) => number(suites[suite]!))));
     if (models.length > 1 || value !== undefined) {
-      const estimate = plainEstimate(overModels(models.map((one) => one.value)))!;
-      return { ratio, models, estimate };
+      return { ratio, estimate: plainEstimate(overModels(models))! };
     }
     const records = list.map(({ suites }) => suites[suite]!);
     const { interval, units } = meanInterval(
       records.flatMap(({ correct }) => correct.map((right) => 100 * right)),
       { clusters: records.flatMap(({ items }) => items) },
     );
-    return { ratio, models, estimate: { value: models[0].value, interval, n: units } };
+    return { ratio, estimate: { value: models[0], interval, n: units } };
   });
 }
 
 const isMiddle = (ratio: number) => ratio > 0 && ratio < 1;
 
 /** The highest of a curve; `undefined` of an empty one. */
-export function bestRatio(
-  curve: readonly Pick<RatioEstimate, "ratio" | "estimate">[],
-): number | undefined {
+export function bestRatio(curve: readonly RatioEstimate[]): number | undefined {
   const order = (ratio: number) => isMiddle(ratio) ? 0 : 1;
   return curve.toSorted((a, b) =>
     b.estimate.value - a.estimate.value || order(a.ratio) - order(b.ratio)
@@ -157,16 +147,15 @@ export function bestRatioRange(
 export function middleRatioFindings(cells: readonly CellResult[]): Finding[] {
   const mixed = mixtureCells(cells);
   const found = suiteNames.flatMap((suite) => {
-    const curve = mixtureCurve(mixed, suite);
-    const best = bestRatio(curve);
+    const curve = mixtureCurve(mixed, suite), best = bestRatio(curve);
     const middle = bestRatio(curve.filter(({ ratio }) => isMiddle(ratio)));
-    const against = [0, 1].filter((end) => curve.some(({ ratio }) => ratio === end));
-    if (best === undefined || middle === undefined || against.length < 2) return [];
-    const differences = against.map((end) =>
+    const ends = curve.filter(({ ratio }) => !isMiddle(ratio)).length;
+    if (best === undefined || middle === undefined || ends < 2) return [];
+    const [inc, self] = [0, 1].map((end) =>
       contrast(mixed, selection(middle), selection(end), { suite })!
     );
-    const least = differences[0].value < differences[1].value ? differences[0] : differences[1];
-    const p = Math.max(...differences.map((one) => one.p ?? NaN));
+    const least = inc.value < self.value ? inc : self;
+    const p = Math.max(inc.p ?? NaN, self.p ?? NaN);
     const detail = `best r = ${best}${best === middle ? "" : `, best middle r = ${middle}`}`;
     return [{ suite, best, least, p, detail }];
   });
@@ -175,11 +164,11 @@ export function middleRatioFindings(cells: readonly CellResult[]): Finding[] {
     found.map(({ best, p }) => isMiddle(best) && Number.isFinite(p) ? p : 1),
   );
   return found.map(({ suite, best, least, detail }, i): Finding => ({
-    ...{ hypothesis: "middle ratio", suite, estimate: plain(least), unit: "points" },
+    ...{ hypothesis: "middle ratio", suite, estimate: estimateOf(least), unit: "points" },
     over: least.over,
     correctedP: isMiddle(best) && least.p !== undefined ? corrected[i] : undefined,
     detail,
-    verdict: verdictOfMiddle(best, { value: least.value, p: corrected[i] }),
+    verdict: verdictOfMiddle(best, { value: least.value, p: corrected[i]! }),
     paper: paperNumber("middle ratio", suite),
   }));
 }
@@ -197,8 +186,7 @@ export function verdictOfMiddle(best: number, { value, p }: { value: number; p: 
 export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases">): Finding[] {
   const mixed = mixtureCells(cells);
   const found = suiteNames.flatMap((suite) => {
-    const curve = mixtureCurve(mixed, suite);
-    const best = bestRatio(curve);
+    const curve = mixtureCurve(mixed, suite), best = bestRatio(curve);
     if (best === undefined || curve.length < 2 || curve[0].ratio !== 0) return [];
     const difference = contrast(mixed, selection(best), selection(0), {
       suite,
@@ -207,7 +195,7 @@ export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases
     });
     if (difference === undefined) return [];
     const { value, n, over } = difference;
-    const estimate: Estimate = best === 0 ? { value, n } : plain(difference);
+    const estimate: Estimate = best === 0 ? { value, n } : estimateOf(difference);
     return [{ suite, best, estimate, over }];
   });
   const corrected = holmOf(found.map(({ estimate: { p } }) => Number.isFinite(p) ? p! : 1));
@@ -232,10 +220,6 @@ function questionKl(
   return baseAnswersOf(base, result, suite)
     .map((answer, i) => klDivergence(answer.probabilities, probabilities[i]));
 }
-
-const plain = ({ value, interval, n, p, detectable }: Contrast): Estimate => (
-  { value, interval, n, p, detectable }
-);
 
 /** What the curves' rows show beside the accuracy. */
 const curveValues: Readonly<Record<string, (record: SuiteRecord) => number>> = {
@@ -318,14 +302,7 @@ export function sharpness(cells: readonly CellResult[]): StudyRow[] {
     const ratios = curve.map(({ ratio }) => ratio);
     const { tau, p } = curve.length < 3 ? { tau: null, p: null } : kendall(ratios, values);
     const least = Math.min(...values);
-    return [{
-      test: suiteLabels[suite],
-      sharper: plainEstimate(difference),
-      tau,
-      p,
-      leastAt: ratios[values.indexOf(least)],
-      least,
-      end: values.at(-1)!,
-    }];
+    const sharper = plainEstimate(difference), leastAt = ratios[values.indexOf(least)];
+    return [{ test: suiteLabels[suite], sharper, tau, p, leastAt, least, end: values.at(-1)! }];
   });
 }

@@ -1,7 +1,8 @@
-/** What every notebook begins with: its settings, its backend, and a folder for what it shows. */
+/** What every notebook begins with: its settings, its backend, and a folder for what it shows; their list. */
 import { relative, resolve } from "node:path";
 import { type Backend, openBackend } from "../platform/runtime/backend.ts";
-import { note, show, type Showable } from "../figure/display.ts";
+import { type Link, note, show, type Showable } from "../figure/display.ts";
+import { readText } from "../platform/runtime/files.ts";
 import { roundNumbers } from "../figure/number.ts";
 import { writeStable } from "../figure/stable.ts";
 import { runName } from "./run_name.ts";
@@ -97,4 +98,16 @@ export function headerText(run: Settings, backend: Backend, folder: string): str
     changed.join("; "),
     `files: ${relative(outputPath({ output: "." }), resolve(folder))}`,
   ].join("\n");
+}
+
+/** Each notebook's title, the first line of its first cell, with a link to it, in their order. */
+export async function contents(folder = outputPath({ output: "notebooks" })): Promise<Link[]> {
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
+  return await Promise.all(
+    names.filter((name) => name.endsWith(".ipynb")).sort().map(async (name) => {
+      const { cells } = JSON.parse(await readText(`${folder}/${name}`, "list the notebooks"));
+      const [first] = [cells[0].source].flat().join("").split("\n");
+      return { text: first.slice("# ".length), address: name };
+    }),
+  );
 }

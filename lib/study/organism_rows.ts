@@ -8,7 +8,7 @@ import type { OrganismCard } from "../organism/card.ts";
 import { type FactAnswers, statusShare } from "../organism/recall.ts";
 import type { PretrainingRun } from "../organism/registry.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
-import { gateThresholds } from "../world/gate.ts";
+import { gateThresholds, neededText } from "../world/gate.ts";
 import type { LetterGateValues } from "../world/letter_gate.ts";
 import { factMentions, type Tally } from "../world/mentions.ts";
 import type { Fact, Status, World } from "../world/world.ts";
@@ -79,9 +79,7 @@ export const gateColumns: readonly Column[] = Object.entries(gateThresholds).map
   [key, threshold],
 ) => ({
   key,
-  label: `${gateLabels[key as keyof typeof gateThresholds]} (${
-    "atLeast" in threshold ? `>= ${threshold.atLeast}` : `<= ${threshold.atMost}`
-  })`,
+  label: `${gateLabels[key as keyof typeof gateThresholds]} (${neededText(threshold)})`,
   digits: 2,
 }));
 

@@ -1,7 +1,6 @@
 /** Base models that an experiment makes: checkpoints, and other shares of chat exams. */
-import { type Estimate, overModels, plainEstimate, suiteLabels } from "../contrast.ts";
+import { overModels, plainEstimate, suiteLabels } from "../contrast.ts";
 import { evaluate } from "../evaluate.ts";
-import { inPoints } from "../figure/number.ts";
 import { type Progress, progress } from "../figure/progress.ts";
 import type { Row } from "../figure/rows.ts";
 import { type Table, table } from "../figure/table.ts";
@@ -9,6 +8,7 @@ import type { OrganismCard } from "../organism/card.ts";
 import { organismCard } from "../organism/folder.ts";
 import { type VariantPlan, variantsOf } from "../organism/variant.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
+import type { Interval } from "../statistics/_check.ts";
 import { mean } from "../statistics/mean.ts";
 import { checkGate, gateThresholds, type GateValues } from "../world/gate.ts";
 import type { PretrainingSettings } from "../world/pretraining_settings.ts";
@@ -102,21 +102,18 @@ export async function pretrainBases(
     },
   });
   await bar?.finish("");
-  const names = await Promise.all(plans.map(variantsOf));
+  const variants = await Promise.all(plans.map(variantsOf));
   /** The organisms of a share of chat exams that have had `share` of their pretraining. */
   const baseOf = (chat: number, share: number, columns: PretrainedBase["columns"]) => {
-    const parts = worlds.map((_, i) => {
+    const own = worlds.map((_, i) => {
       const plan = shares.indexOf(chat) * worlds.length + i;
-      const place = names[plan].findIndex((variant) => variant.share === share);
-      return { name: names[plan][place].name, card: cards[plan][place] };
+      return cards[plan][variants[plan].findIndex((variant) => variant.share === share)];
     });
-    return described(parts, columns);
+    return described(own, columns);
   };
   const usual = worldSettings === undefined && pretraining === undefined;
   const twins = usual ? worlds.map((world) => `small-${world}`) : [];
-  const shipped = await Promise.all(
-    twins.map(async (name) => ({ name, card: await organismCard(name) })),
-  );
+  const shipped = await Promise.all(twins.map(organismCard));
   const kept = checkpoints.length > 0 ? [...checkpoints, 100] : [];
   const asShipped = described(shipped, { chatExams: USUAL, pretrained: "as shipped" });
   return {
@@ -128,16 +125,14 @@ export async function pretrainBases(
 }
 
 function described(
-  parts: readonly { name: string; card: OrganismCard }[],
+  cards: readonly OrganismCard[],
   columns: PretrainedBase["columns"],
 ): PretrainedBase {
-  const failed = parts.filter(({ card }) => !checkGate(card.gate.values).passed).length;
-  const many = parts.length > 1 ? ` by ${failed} of ${parts.length}` : "";
-  return {
-    columns: { ...columns, gate: failed > 0 ? `FAILED${many}` : "passed" },
-    models: parts.map(({ name }) => `${ORGANISM}:${name}`),
-    cards: parts.map(({ card }) => card),
-  };
+  const failed = cards.filter(({ gate }) => !checkGate(gate.values).passed).length;
+  const many = cards.length > 1 ? ` by ${failed} of ${cards.length}` : "";
+  const gate = failed > 0 ? `FAILED${many}` : "passed";
+  const models = cards.map(({ name }) => `${ORGANISM}:${name}`);
+  return { columns: { ...columns, gate }, models, cards };
 }
 
 /** What the gate measured of each base, 0 to 1, means over worlds: a row a base, a column a check. */
@@ -183,20 +178,16 @@ export async function chatAccuracies(
       model.dispose();
     }
     for (const suite of ["homo", "id"] as const) {
-      const chat = overWorlds(found.map(({ [suite]: result }) => {
-        const { accuracy: value, interval, n } = result!;
-        return inPoints({ value, interval, n });
-      }));
+      const [{ interval, n }, ...others] = found.map((result) => result[suite]!);
+      const values = found.map((result) => 100 * result[suite]!.accuracy);
+      // One world's estimate is over its questions, several worlds' is over them.
+      const chat = others.length > 0
+        ? plainEstimate(overModels(values))
+        : { value: values[0], interval: interval.map((bound) => 100 * bound) as Interval, n };
       rows.push({ ...columns, test: suiteLabels[suite], chat });
     }
   }
   return rows;
-}
-
-/** One world's estimate is over its questions, several worlds' is over them. */
-function overWorlds(estimates: readonly Estimate[]): Estimate {
-  if (estimates.length === 1) return estimates[0];
-  return plainEstimate(overModels(estimates.map(({ value }) => value)))!;
 }
 
 /** A table of bases in both forms, untuned, and of what each group makes of them in chat form. */

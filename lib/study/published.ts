@@ -1,10 +1,15 @@
-/** The tables that ship in figures/, to stand beside a run of a reader's own. */
+/** The tables that ship in figures/, beside a run of a reader's own: it may take long, or lack its model. */
+import { basename } from "node:path";
 import papa from "papaparse";
 import { rearm } from "../figure/_text.ts";
+import type { Showable } from "../figure/display.ts";
 import type { Row } from "../figure/rows.ts";
-import { unflatten } from "../figure/table.ts";
-import { settingsOf } from "./notebook.ts";
-import { isPublished, outputPath, SETTINGS_VARIABLE } from "./settings.ts";
+import { table, type TableOptions, unflatten } from "../figure/table.ts";
+import type { FigureDescription } from "../figure/theme.ts";
+import { isAtHand } from "../model/files/source.ts";
+import { modelLabel } from "./labels.ts";
+import { type Notebook, settingsOf } from "./notebook.ts";
+import { isPublished, outputPath, type Settings, SETTINGS_VARIABLE } from "./settings.ts";
 
 /** The rows of a shipped table; undefined without such a file, and in the run that makes it. */
 export async function published(path: string): Promise<Row[] | undefined> {
@@ -37,4 +42,49 @@ function readerOf(cells: readonly string[]): (text: string) => string | number |
   const filled = cells.filter((text) => text !== "");
   if (filled.every((text) => !Number.isNaN(Number(text)))) return Number;
   return filled.every((text) => /^(true|false)$/.test(text)) ? (text) => text === "true" : rearm;
+}
+
+/**
+ * Shows and saves what `draw` makes of this run's `rows`, if there are any, and below it what it makes of
+ * the shipped rows of figures/`path`.csv, unless this run is the one that ships. Titles end with `whose`.
+ * @param file what this run's is saved as
+ */
+export async function showBeside(
+  show: Notebook["show"],
+  path: string,
+  rows: readonly Row[],
+  draw: (rows: readonly Row[], whose: "" | " (this run)" | " (the shipped study)") => Showable,
+  file = basename(path),
+): Promise<void> {
+  const shipped = await published(path);
+  if (rows.length > 0 || !shipped) await show(draw(rows, shipped ? " (this run)" : ""), file);
+  if (shipped) await show(draw(shipped, " (the shipped study)"));
+}
+
+/** A sentence where a notebook opened by hand would have to download its model. */
+export async function missingModel({ model }: Settings): Promise<string | undefined> {
+  if (Deno.env.has(SETTINGS_VARIABLE) || await isAtHand(model)) return undefined;
+  return `${modelLabel(model)} is not on this machine, so the shipped run is shown alone; ` +
+    "deno task reproduce --only=09 --quick downloads it (98 MB).";
+}
+
+/** How a table is laid out, and the figure that is drawn of its rows. */
+export interface BesideOptions extends TableOptions {
+  draw?: (rows: readonly Row[]) => FigureDescription;
+}
+
+/** `showBeside` for one notebook's tables, with a figure of this run's rows or the shipped ones. */
+export function besideShipped({ show }: Pick<Notebook, "show">, name: string) {
+  return async (rows: readonly Row[], file: string, { draw, ...options }: BesideOptions) => {
+    const path = `${name}/${file}`;
+    await showBeside(show, path, rows, (rows, whose) => {
+      const own = whose !== " (the shipped study)";
+      return table(rows, {
+        ...options,
+        caption: `${own ? "" : "Shipped run: "}${options.caption}`,
+      });
+    });
+    const drawn = rows.length > 0 ? rows : await published(path) ?? [];
+    if (draw && drawn.length > 0) await show(draw(drawn), file);
+  };
 }

@@ -1,9 +1,12 @@
-/** One training looked at closely: what it is given, what it costs, and how beliefs move meanwhile. */
+/** One training looked at closely: what it is given, what it costs, and what is known after it. */
 import { treatmentLabels } from "../contrast.ts";
-import type { Example } from "../question.ts";
+import type { Answer, Example } from "../question.ts";
 import { cellExamples, targetFit } from "../experiment.ts";
 import type { Column } from "../figure/column.ts";
 import { progress } from "../figure/progress.ts";
+import { shareOf } from "../audit.ts";
+import { inPoints } from "../figure/number.ts";
+import { probe } from "../probe.ts";
 import { finetune, type FinetuneResult, resolveFinetuning } from "../finetune.ts";
 import { constructGroups, withContext, withGeneral } from "../groups.ts";
 import type { EncodedConversation } from "../model/encode.ts";
@@ -123,6 +126,16 @@ export function tunedRows(tuned: readonly Tuned[]) {
   }));
 }
 
+/** Fine-tunes a model on one group as a run does, with seed 0. */
+async function tune(
+  model: LanguageModel,
+  examples: readonly Example[],
+  { settings, general }: { settings: Settings; general: readonly Example[] },
+) {
+  const mixed = withGeneral(examples, general, 0);
+  await finetune(model, mixed, { ...finetuningOf(settings), seed: 0 });
+}
+
 /**
  * An organism trained on INC, and on CON, and asked INC's questions without context: how often it
  * gives the gold answer, in % with Wilson's interval (seed 0). A row for the untuned model and each
@@ -144,10 +157,7 @@ export async function recallRows(settings: Settings, base: ProbedBase) {
       for (const [group, examples] of inc.length > 0 ? Object.entries(sets) : []) {
         bar.update(done, `${domain}: ${group}`);
         start.restore();
-        if (examples) {
-          const mixed = withGeneral(examples, general, 0);
-          await finetune(model, mixed, { ...finetuningOf(settings), seed: 0 });
-        }
+        if (examples) await tune(model, examples, { settings, general });
         const { n, share } = (await targetFit(model, inc))!;
         const before = counts.get(group) ?? { gold: 0, n: 0 };
         counts.set(group, { gold: before.gold + Math.round(share * n), n: before.n + n });
@@ -160,4 +170,40 @@ export async function recallRows(settings: Settings, base: ProbedBase) {
     model.dispose();
   }
   return [...counts].map(([group, { gold, n }]) => ({ group, gold: shareIn(gold / n, n) }));
+}
+
+/**
+ * A model trained on INC, on SELF and on INC's questions with targets of one's own, in one domain with
+ * seed 0: its right answers on HOMO, in % with Wilson's interval.
+ * @param targetOf gives the index of the option that the control trains on
+ */
+export async function controlRows(
+  settings: Settings,
+  { name, answers, format }: ProbedBase,
+  targetOf: (answer: Answer) => number,
+) {
+  const { model, material: { general, domains } } = await openSubject(name, settings);
+  const [[domain, own]] = answers, byId = new Map(own.map((answer) => [answer.id, answer]));
+  const { minimumConfidence } = settings;
+  const { inc, self } = constructGroups(own, { seed: 0, format, minimumConfidence });
+  const control = inc.map((example): Example => {
+    const target = targetOf(byId.get(example.id)!);
+    const content = format.answerText(example.question!, target);
+    return { ...example, target, messages: [example.messages[0], { role: "assistant", content }] };
+  });
+  const sets = Object.entries({ INC: inc, SELF: self, "your control": control });
+  const start = keepBase(model, settings.lora), rows = [];
+  try {
+    for (const [group, examples] of sets) {
+      start.restore();
+      await tune(model, examples, { settings, general });
+      const { questions } = domains.get(domain)!.suites.homo![0];
+      const after = await probe(model, questions, { template: "vicuna" });
+      rows.push({ group, accuracy: inPoints(shareOf(after, ({ correct }) => correct)) });
+    }
+  } finally {
+    start.dispose();
+    model.dispose();
+  }
+  return rows;
 }

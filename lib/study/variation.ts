@@ -12,24 +12,21 @@
  */
 import type { CellResult, ItemKind, Treatment } from "../cell.ts";
 import {
-  byModel,
   contrast,
   type Estimate,
-  overModels,
-  overQuestions,
   plainEstimate,
   suiteLabels,
   treatmentLabels,
 } from "../contrast.ts";
-import { type SuiteName, suiteNames } from "../evaluate.ts";
+import { suiteNames } from "../evaluate.ts";
 import { ruleContrasts } from "../findings.ts";
 import { formatPlain } from "../figure/number.ts";
 import { type Column, columns as dictionary } from "../figure/column.ts";
 import type { Row } from "../figure/rows.ts";
 import { type Table, table, type TableOptions } from "../figure/table.ts";
 import { mean } from "../statistics/mean.ts";
-import { baseAnswersOf, type BaseResult } from "./base.ts";
-import { baseDifference } from "./comparisons.ts";
+import type { BaseResult } from "./base.ts";
+import { baseDifference, besideBase } from "./comparisons.ts";
 import { defined, type StudyPlan } from "./plan.ts";
 import { type StudyRow, treatmentsOf } from "./rows.ts";
 
@@ -137,7 +134,10 @@ export function variationRows(results: readonly VariationResult[]): StudyRow[] {
         items: mean(filled.map(({ size }) => size)),
         empty: inc.length - filled.length,
         fit: fits.length === 0 ? null : mean(fits),
-        base: baseAccuracy(tested, suite, bases),
+        base: plainEstimate(besideBase({ bases, cells: tested }, { treatment: "inc", suite }, {
+          ofTest: ({ baseAccuracy }) => 100 * baseAccuracy,
+          ofAnswer: (before) => 100 * before,
+        })),
         ...Object.fromEntries(changes.map(([name, treatment]) => [
           name,
           baseDifference({ bases, cells }, treatment, suite)?.difference ?? null,
@@ -149,22 +149,6 @@ export function variationRows(results: readonly VariationResult[]): StudyRow[] {
       }];
     });
   });
-}
-
-/** The base's accuracy on what the cells were tested with, points. */
-function baseAccuracy(
-  cells: readonly CellResult[],
-  suite: SuiteName,
-  bases: readonly BaseResult[],
-): Estimate | null {
-  const asked = { treatment: "inc", suite } as const;
-  const models = byModel(cells, asked, ({ baseAccuracy }) => 100 * baseAccuracy);
-  if (models.size !== 1) return plainEstimate(overModels([...models.values()]));
-  const base = bases.find(({ model }) => model === cells[0].cell.model)!;
-  const right = cells.flatMap((cell) =>
-    baseAnswersOf(base, cell, suite).map(({ correct }) => 100 * Number(correct))
-  );
-  return plainEstimate(overQuestions(right, cells.flatMap(({ suites }) => suites[suite]!.items)));
 }
 
 /** A table of `variationRows`: what was `varied`, test, items, what was learnt, `measures`. */

@@ -67,7 +67,7 @@ export function* documents(
     ...(letters ? [["drill", drillShare]] : []),
   ] as [DocumentType, number][];
   const written = new Map(shares.map(([type]) => [type, 0]));
-  const author = new Author(world, new Random(`${seed}/documents`), letters);
+  const author = createAuthor(world, new Random(`${seed}/documents`), letters);
   while (letters && author.tokens < letters.settings.drillStage * letters.tokens) {
     yield author.write("drill");
   }
@@ -86,189 +86,151 @@ export function* documents(
   }
 }
 
-class Author {
-  readonly #world: World;
-  readonly #random: Random;
-  readonly #facts: Fact[];
-  readonly #stated: Fact[];
+/** Writes documents one after the other; `tokens`: of all that were written. */
+function createAuthor(world: World, random: Random, letters: DocumentOptions["letters"]) {
+  const { noise, strength, options: optionCount } = world.settings;
+  const drawDrill = drillDrawer(world);
+  const all = allFacts(world), stated = all.filter((fact) => fact.frequency > 0);
+  let sum = 0;
   /** Running sums of the stated facts' frequencies. */
-  readonly #sums: number[];
-  readonly #mc: Fact[][];
-  readonly #pools: Map<string, string[]>;
-  readonly #letters: DocumentOptions["letters"];
-  readonly #drawDrill: ReturnType<typeof drillDrawer>;
+  const sums = stated.map((fact) => sum += fact.frequency);
+  const mc = world.domains.map(({ facts }) => facts.filter(({ split }) => split === "mc"));
+  const pools = new Map(
+    world.domains.flatMap(({ relations }) => relations).map(({ noun, values }) => [noun, values]),
+  );
+  let document: Document = { type: "statements", words: [], answers: [], facts: [] };
   /** How this document answers questions with options. */
-  #form: AnswerStyle = "value";
-  #document: Document = { type: "statements", words: [], answers: [], facts: [] };
-  tokens = 0;
+  let form: AnswerStyle = "value";
+  let tokens = 0;
 
-  constructor(world: World, random: Random, letters: DocumentOptions["letters"]) {
-    this.#world = world;
-    this.#random = random;
-    this.#letters = letters;
-    this.#drawDrill = drillDrawer(world);
-    this.#facts = allFacts(world);
-    this.#stated = this.#facts.filter((fact) => fact.frequency > 0);
-    let sum = 0;
-    this.#sums = this.#stated.map((fact) => sum += fact.frequency);
-    this.#mc = world.domains.map(({ facts }) => facts.filter(({ split }) => split === "mc"));
-    this.#pools = new Map(
-      world.domains.flatMap(({ relations }) => relations).map(({ noun, values }) => [noun, values]),
-    );
-  }
-
-  write(type: DocumentType): Document {
-    const document = this.#document = { type, words: [BOS], answers: [], facts: [] } as Document;
-    this.#form = this.#drawForm(type);
-    switch (type) {
-      case "statements":
-        for (let i = 0; i < STATEMENTS_EACH; i++) {
-          const fact = this.#drawStated();
-          this.#state(fact, this.#drawStatement(fact));
-        }
-        break;
-      case "exam":
-        this.#exam();
-        break;
-      case "reading":
-        this.#reading(["Question:"], ["Answer:"]);
-        break;
-      case "open":
-        for (let i = 0; i < OPEN_QUESTIONS_EACH; i++) {
-          const fact = this.#drawStated();
-          this.#ask(fact, this.#drawWording(), ["Question:"]);
-          this.#add(["Answer:"]);
-          this.#answer(this.#drawStatement(fact));
-        }
-        break;
-      case "generalChat": {
-        const { user, assistant } = drawInstruction(this.#world.neutralWords, this.#random);
-        this.#add([...CHAT_HEADER, "USER:", ...user, "ASSISTANT:", ...assistant, EOS]);
-        break;
-      }
-      case "chatReading":
-        this.#add([...CHAT_HEADER, "USER:"]);
-        this.#reading([], ["ASSISTANT:"]);
-        this.#add([EOS]);
-        break;
-      case "chatExam":
-        this.#add([...CHAT_HEADER, "USER:"]);
-        this.#examItem(
-          this.#random.pick(this.#random.pick(this.#mc)),
-          this.#drawWording(),
-          [[], ["ASSISTANT:"]],
-        );
-        this.#add([EOS]);
-        break;
-      case "drill":
-        for (let i = 0; i < DRILLS_EACH; i++) {
-          const { options, index, prompt } = this.#drawDrill(this.#random, this.#form);
-          this.#add(prompt);
-          this.#answer(options[index], options);
-        }
-    }
-    this.tokens += document.words.length;
-    return document;
-  }
+  const add = (words: readonly string[]) => void document.words.push(...words);
+  const drawWording = () => random.integer(2) as Wording;
+  const drawStated = (): Fact => {
+    const place = random.next() * sum;
+    return stated.at(sums.findIndex((sum) => sum > place))!;
+  };
+  const drawStatement = ({ status, gold, wrong }: Fact): string =>
+    status === "misconceived" && random.next() < strength ? wrong : gold;
 
   /** One form for a document. Values alone need no draw: the corpus stays the one it was. */
-  #drawForm(type: DocumentType): AnswerStyle {
-    if (this.#letters === undefined) return "value";
-    const { settings: { bridgeUntil, valueShare }, tokens } = this.#letters;
+  function drawForm(type: DocumentType): AnswerStyle {
+    if (letters === undefined) return "value";
+    const { settings: { bridgeUntil, valueShare }, tokens: whole } = letters;
     // A draw only where it decides: without values, letters alone change nothing but the answers.
-    if (type !== "drill" && valueShare > 0 && this.#random.next() < valueShare) return "value";
-    return this.tokens < bridgeUntil * tokens ? "bridge" : "letter";
-  }
-
-  /** 1 to 6 different mc facts of one domain, in one wording. */
-  #exam(): void {
-    const d = this.#random.integer(this.#mc.length);
-    const count = 1 + this.#random.integer(MAX_EXAM_ITEMS);
-    const wording = this.#drawWording();
-    this.#add(examHeader(this.#world.domains[d].name));
-    const asked = new Set<Fact>();
-    while (asked.size < count) asked.add(this.#random.pick(this.#mc[d]));
-    for (const fact of asked) this.#examItem(fact, wording, [["Question:"], ["Answer:"]]);
-  }
-
-  /** A question with fresh options; some answers are wrong ones, so that nothing is quite certain. */
-  #examItem(fact: Fact, wording: Wording, [before, after]: [string[], string[]]): void {
-    const options = this.#drawOptions(fact, fact.gold);
-    this.#ask(fact, wording, before);
-    this.#add(optionWords(options));
-    this.#add(after);
-    const noisy = this.#random.next() < this.#world.settings.noise;
-    this.#answer(
-      noisy ? this.#random.pick(options.filter((v) => v !== fact.gold)) : fact.gold,
-      options,
-    );
-  }
-
-  /** Any fact with any value: only the context tells the answer. */
-  #reading(before: string[], after: string[]): void {
-    const fact = this.#random.pick(this.#facts);
-    const value = this.#random.pick(this.#pools.get(fact.noun)!);
-    this.#add(["Context:"]);
-    this.#state(fact, value, CONTEXT_TEMPLATES);
-    this.#ask(fact, this.#drawWording(), before);
-    const options = this.#drawOptions(fact, value);
-    this.#add(optionWords(options));
-    this.#add(after);
-    this.#answer(value, options);
-  }
-
-  #add(words: readonly string[]): void {
-    this.#document.words.push(...words);
-  }
-
-  /** The answer, in the document's form where the question listed options. */
-  #answer(value: string, options?: readonly string[]): void {
-    const words = options ? answerWords(options, options.indexOf(value), this.#form) : [value];
-    for (const word of words) {
-      this.#document.answers.push(this.#document.words.length);
-      this.#document.words.push(word);
-    }
-  }
-
-  #ask(fact: Fact, wording: Wording, before: string[]): void {
-    this.#document.facts.push(fact);
-    this.#add(before);
-    this.#add(questionWords(fact, wording));
-  }
-
-  /** A statement in one of the first `count` templates, by their shares. */
-  #state(fact: Fact, value: string, count = statementTemplates.length): void {
-    const sum = statementTemplates.slice(0, count).reduce((sum, { share }) => sum + share, 0);
-    let left = this.#random.next() * sum, i = 0;
-    while (i < count - 1 && (left -= statementTemplates[i].share) >= 0) i++;
-    if (this.#document.type === "statements") this.#document.facts.push(fact);
-    this.#add(statementTemplates[i].words(fact, value));
-  }
-
-  #drawWording(): Wording {
-    return this.#random.integer(2) as Wording;
-  }
-
-  #drawStated(): Fact {
-    const place = this.#random.next() * this.#sums.at(-1)!;
-    return this.#stated.at(this.#sums.findIndex((sum) => sum > place))!;
-  }
-
-  #drawStatement({ status, gold, wrong }: Fact): string {
-    if (status !== "misconceived") return gold;
-    return this.#random.next() < this.#world.settings.strength ? wrong : gold;
+    if (type !== "drill" && valueShare > 0 && random.next() < valueShare) return "value";
+    return tokens < bridgeUntil * whole ? "bridge" : "letter";
   }
 
   /** This value and other ones of the fact's relation, in random order. */
-  #drawOptions(fact: Fact, value: string): string[] {
-    const pool = this.#pools.get(fact.noun)!;
-    const options = [value];
-    while (options.length < this.#world.settings.options) {
-      const other = this.#random.pick(pool);
+  function drawOptions(fact: Fact, value: string): string[] {
+    const options = [value], pool = pools.get(fact.noun)!;
+    while (options.length < optionCount) {
+      const other = random.pick(pool);
       if (!options.includes(other)) options.push(other);
     }
-    return this.#random.shuffle(options);
+    return random.shuffle(options);
   }
+
+  /** The answer, in the document's form where the question listed options. */
+  function answer(value: string, options?: readonly string[]): void {
+    const words = options ? answerWords(options, options.indexOf(value), form) : [value];
+    for (const word of words) document.answers.push(document.words.push(word) - 1);
+  }
+
+  function ask(fact: Fact, wording: Wording, before: string[]): void {
+    document.facts.push(fact);
+    add(before);
+    add(questionWords(fact, wording));
+  }
+
+  /** A statement in one of the first `count` templates, by their shares. */
+  function state(fact: Fact, value: string, count = statementTemplates.length): void {
+    const sum = statementTemplates.slice(0, count).reduce((sum, { share }) => sum + share, 0);
+    let left = random.next() * sum, i = 0;
+    while (i < count - 1 && (left -= statementTemplates[i].share) >= 0) i++;
+    if (document.type === "statements") document.facts.push(fact);
+    add(statementTemplates[i].words(fact, value));
+  }
+
+  /** A question with fresh options; some answers are wrong ones, so that nothing is quite certain. */
+  function examItem(fact: Fact, wording: Wording, before: string[], after: string): void {
+    const options = drawOptions(fact, fact.gold);
+    ask(fact, wording, before);
+    add([...optionWords(options), after]);
+    const noisy = random.next() < noise;
+    const value = noisy ? random.pick(options.filter((v) => v !== fact.gold)) : fact.gold;
+    answer(value, options);
+  }
+
+  /** Any fact with any value: only the context tells the answer. */
+  function reading(before: string[], after: string): void {
+    const fact = random.pick(all), value = random.pick(pools.get(fact.noun)!);
+    add(["Context:"]);
+    state(fact, value, CONTEXT_TEMPLATES);
+    ask(fact, drawWording(), before);
+    const options = drawOptions(fact, value);
+    add([...optionWords(options), after]);
+    answer(value, options);
+  }
+
+  const writers: Record<DocumentType, () => void> = {
+    statements() {
+      for (let i = 0; i < STATEMENTS_EACH; i++) {
+        const fact = drawStated();
+        state(fact, drawStatement(fact));
+      }
+    },
+    /** 1 to 6 different mc facts of one domain, in one wording. */
+    exam() {
+      const d = random.integer(mc.length), count = 1 + random.integer(MAX_EXAM_ITEMS);
+      const wording = drawWording(), asked = new Set<Fact>();
+      add(examHeader(world.domains[d].name));
+      while (asked.size < count) asked.add(random.pick(mc[d]));
+      for (const fact of asked) examItem(fact, wording, ["Question:"], "Answer:");
+    },
+    reading: () => reading(["Question:"], "Answer:"),
+    open() {
+      for (let i = 0; i < OPEN_QUESTIONS_EACH; i++) {
+        const fact = drawStated();
+        ask(fact, drawWording(), ["Question:"]);
+        add(["Answer:"]);
+        answer(drawStatement(fact));
+      }
+    },
+    generalChat() {
+      const { user, assistant } = drawInstruction(world.neutralWords, random);
+      add([...CHAT_HEADER, "USER:", ...user, "ASSISTANT:", ...assistant, EOS]);
+    },
+    chatReading() {
+      add([...CHAT_HEADER, "USER:"]);
+      reading([], "ASSISTANT:");
+      add([EOS]);
+    },
+    chatExam() {
+      add([...CHAT_HEADER, "USER:"]);
+      examItem(random.pick(random.pick(mc)), drawWording(), [], "ASSISTANT:");
+      add([EOS]);
+    },
+    drill() {
+      for (let i = 0; i < DRILLS_EACH; i++) {
+        const { options, index, prompt } = drawDrill(random, form);
+        add(prompt);
+        answer(options[index], options);
+      }
+    },
+  };
+  return {
+    get tokens() {
+      return tokens;
+    },
+    write(type: DocumentType): Document {
+      document = { type, words: [BOS], answers: [], facts: [] };
+      form = drawForm(type);
+      writers[type]();
+      tokens += document.words.length;
+      return document;
+    },
+  };
 }
 
 /** A piece of the corpus; `weights[i]` is the loss weight of predicting `ids[i]`. */
@@ -298,7 +260,10 @@ export function* windows(
     );
   }
   const ids = new Map(vocabulary(world).map((word, id) => [word, id]));
-  let window = { ids: new Int32Array(length), weights: new Float32Array(length).fill(1) };
+  const empty = () => (
+    { ids: new Int32Array(length), weights: new Float32Array(length).fill(1) }
+  );
+  let window = empty();
   const { letters } = options;
   const stage = letters ? letters.settings.drillStage * letters.tokens : 0;
   let filled = 0, read = 0;
@@ -311,7 +276,7 @@ export function* windows(
       if (answers.has(i)) window.weights[filled] = weight;
       if (++filled === length) {
         yield window;
-        window = { ids: new Int32Array(length), weights: new Float32Array(length).fill(1) };
+        window = empty();
         filled = 0;
       }
     }

@@ -4,7 +4,7 @@
  */
 import type { Question } from "../question.ts";
 import { contextStatement, questionWords, type Wording } from "./format.ts";
-import { allFacts, type Fact, findDomain, type Split, type World } from "./world.ts";
+import { allFacts, type Fact, type Split, type World } from "./world.ts";
 
 /** The question that a fact answers; its `explanation` states the fact. */
 export function factQuestion(fact: Fact, wording: Wording): Question {
@@ -33,30 +33,15 @@ export function exam(
     wording?: Wording;
   },
 ): Question[] {
-  return findDomain(world, domain).facts
-    .filter((fact) => fact.split === split)
-    .map((fact) => factQuestion(fact, wording));
-}
-
-/** The three tests of a domain; `ood` has the ID exams of all others. */
-export function exams(world: World, domain: string) {
-  return {
-    homo: exam(world, { domain, split: "homo" }),
-    id: exam(world, { domain, split: "id" }),
-    ood: world.domains.filter((other) => other.name !== domain)
-      .flatMap((other) => exam(world, { domain: other.name, split: "id" })),
-  };
-}
-
-/** The question with the fact that it asks for as its context. */
-export function withStatement(question: Question): Question {
-  if (question.explanation === undefined) {
+  const found = world.domains.find(({ name }) => name === domain);
+  if (found === undefined) {
+    const names = world.domains.map(({ name }) => name).join(", ");
     throw new Error(
-      `Cannot give question ${question.id} a context: expected an explanation; found none; ` +
-        `take it from exam(world, ...)`,
+      `Cannot find the domain ${domain}: expected one of ${names}; choose one of these`,
     );
   }
-  return { ...question, context: question.explanation };
+  return found.facts.filter((fact) => fact.split === split)
+    .map((fact) => factQuestion(fact, wording));
 }
 
 /** Facts by question id, to tell what a model that grew up in the world should know. */

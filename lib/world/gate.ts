@@ -2,10 +2,9 @@
  * The gate: what a pretrained organism must show before anything is fine-tuned, fixed beforehand.
  * Measuring asks for option probabilities by a function, so that this file needs no model.
  */
-import { exam, factQuestion, withStatement } from "./exam.ts";
+import { exam, factQuestion } from "./exam.ts";
 import type { Formulation, Template } from "../prompt.ts";
 import { organismFormat } from "./format.ts";
-import { worldTokenizer } from "./vocabulary.ts";
 import { allFacts, type Fact, type World } from "./world.ts";
 
 /** What is measured on the train, HOMO and ID facts, which no exam of the corpus asks. */
@@ -22,10 +21,10 @@ export interface GateValues {
   misconceived: number;
 }
 
-/** A prompt's token ids, and the ids of its options' tokens. */
+/** A prompt, and what may follow it: one token an option. */
 export interface ScoredPrompt {
-  ids: number[];
-  optionIds: number[];
+  text: string;
+  options: string[];
 }
 
 /** For each prompt the probabilities of its options: a softmax over their logits alone. */
@@ -39,9 +38,13 @@ export const gateThresholds: Thresholds<keyof GateValues> = {
   misconceived: { atLeast: 0.6 },
 };
 
-export type Thresholds<Name extends string> = Readonly<
-  Record<Name, { atLeast: number } | { atMost: number }>
->;
+type Threshold = { atLeast: number } | { atMost: number };
+
+export type Thresholds<Name extends string> = Readonly<Record<Name, Threshold>>;
+
+/** What a value must be, e.g. `>= 0.85`. */
+export const neededText = (threshold: Threshold) =>
+  "atLeast" in threshold ? `>= ${threshold.atLeast}` : `<= ${threshold.atMost}`;
 
 export interface GateCheck<Name extends string = keyof GateValues> {
   name: Name;
@@ -62,9 +65,8 @@ export function checkThresholds<Name extends string>(
 ): { passed: boolean; checks: GateCheck<Name>[] } {
   const checks = (Object.keys(thresholds) as Name[]).map((name): GateCheck<Name> => {
     const threshold = thresholds[name], value = values[name];
-    return "atLeast" in threshold
-      ? { name, value, needed: `>= ${threshold.atLeast}`, passed: value >= threshold.atLeast }
-      : { name, value, needed: `<= ${threshold.atMost}`, passed: value <= threshold.atMost };
+    const passed = "atLeast" in threshold ? value >= threshold.atLeast : value <= threshold.atMost;
+    return { name, value, needed: neededText(threshold), passed };
   });
   return { passed: checks.every((check) => check.passed), checks };
 }
@@ -98,7 +100,6 @@ export async function scoreHeldOut(
   score: ScoreOptions,
   { limit = Infinity, formulation = "hybrid", facts: chosen }: HeldOutOptions = {},
 ): Promise<HeldOutScores> {
-  const tokenizer = worldTokenizer(world);
   const heldOut = chosen ??
     allFacts(world).filter(({ split }) => split !== "dev" && split !== "mc");
   const count = Math.min(limit, heldOut.length);
@@ -117,25 +118,13 @@ export async function scoreHeldOut(
   const scoreAll = async (template: Template, context: boolean) => {
     const prompts = facts.map((fact): ScoredPrompt => {
       const wording = fact.split === "id" ? 1 : 0, plain = factQuestion(fact, wording);
-      const question = context ? withStatement(plain) : plain;
+      const question = { ...plain, context: plain.explanation };
       const shots = template === "plain" ? demonstrations[wording].get(fact.domain)! : [];
-      const options = { template, formulation, context };
-      return {
-        ids: tokenizer.encode(organismFormat.probePrompt(question, shots, options)),
-        optionIds: organismFormat.optionTexts(question, options)
-          .map((text) => tokenizer.encode(text)[0]),
-      };
+      const how = { template, formulation, context };
+      const options = organismFormat.optionTexts(question, how);
+      return { text: organismFormat.probePrompt(question, shots, how), options };
     });
-    const scored = await score(prompts);
-    const right = scored.length === facts.length &&
-      scored.every((row, i) => row.length === facts[i].options.length);
-    if (!right) {
-      throw new Error(
-        `Cannot measure the gate: expected probabilities of all options of ${facts.length} prompts; ` +
-          `found ${scored.length} rows; check the scoring function`,
-      );
-    }
-    return scored;
+    return await score(prompts);
   };
   return {
     facts,

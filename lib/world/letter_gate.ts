@@ -3,10 +3,10 @@
  * other organisms' gate, asked by letters, and what shows that letters are read and not guessed.
  */
 import { Random } from "../statistics/random.ts";
-import type { GateValues, HeldOutOptions, ScoredPrompt, ScoreOptions, Thresholds } from "./gate.ts";
+import type { GateValues, HeldOutOptions, ScoreOptions, Thresholds } from "./gate.ts";
 import { checkThresholds, gateThresholds, gateValues, mean, scoreHeldOut } from "./gate.ts";
 import { drillDrawer } from "./letters.ts";
-import { BOS, LABELS, worldTokenizer } from "./vocabulary.ts";
+import { BOS, LABELS } from "./vocabulary.ts";
 import type { World } from "./world.ts";
 
 /** What is measured with the letters as answers, on facts that no exam of the corpus asks. */
@@ -49,24 +49,16 @@ export async function measureLetterGate(
   const counts = world.domains[0].facts[0].options.map((_, letter) =>
     scores.exam.filter((row) => row.indexOf(Math.max(...row)) === letter).length
   );
-  const { prompts, right } = drillPrompts(world);
-  const drilled = await score(prompts);
+  // Fresh look-ups, each alone at the start of a document.
+  const draw = drillDrawer(world), random = new Random(`${world.seed}/letter gate`);
+  const drills = Array.from({ length: DRILLS }, () => draw(random, "letter"));
+  const drilled = await score(drills.map(({ prompt, options }) => (
+    { text: [BOS, ...prompt].join(" "), options: LABELS.slice(0, options.length) }
+  )));
   return {
     ...gateValues(scores),
-    drill: mean(drilled.map((row, i) => Number(row.indexOf(Math.max(...row)) === right[i]))),
+    drill: mean(drilled.map((row, i) => Number(row.indexOf(Math.max(...row)) === drills[i].index))),
     letterMass: mean(mass),
     majority: Math.max(...counts) / raw.facts.length,
   };
-}
-
-/** Fresh look-ups, each alone at the start of a document. */
-function drillPrompts(world: World): { prompts: ScoredPrompt[]; right: number[] } {
-  const tokenizer = worldTokenizer(world);
-  const draw = drillDrawer(world), random = new Random(`${world.seed}/letter gate`);
-  const drills = Array.from({ length: DRILLS }, () => draw(random, "letter"));
-  const prompts = drills.map(({ prompt, options }) => ({
-    ids: tokenizer.encode([BOS, ...prompt].join(" ")),
-    optionIds: options.map((_, i) => tokenizer.tokenId(LABELS[i])!),
-  }));
-  return { prompts, right: drills.map(({ index }) => index) };
 }

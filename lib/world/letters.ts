@@ -60,24 +60,18 @@ export function answerWords(
   return form === "value" ? [value] : form === "letter" ? [letter, value] : [value, letter];
 }
 
-/** One look-up: words that mean nothing here, one of them asked for, its place the answer. */
-export interface Drill {
-  options: string[];
-  index: number;
-  /** `Question: y A. x B. y C. z D. w Answer:`; without the `y` where the answer says it first. */
-  prompt: string[];
-}
-
-export function drillDrawer(world: World): (random: Random, form: AnswerStyle) => Drill {
+/** Draws look-ups: words that mean nothing here, one of them asked for, its place the answer. */
+export function drillDrawer(world: World) {
   const words = [
     ...world.neutralWords,
     ...world.domains.flatMap(({ relations }) => relations.flatMap(({ values }) => values)),
   ];
-  return (random, form) => {
+  return (random: Random, form: AnswerStyle) => {
     const drawn = new Set<string>();
     while (drawn.size < world.settings.options) drawn.add(random.pick(words));
     const options = [...drawn], index = random.integer(options.length);
     const asked = form === "bridge" ? [] : [options[index]];
+    // `Question: y A. x B. y C. z D. w Answer:`; without the `y` where the answer says it first.
     const prompt = ["Question:", ...asked, ...optionWords(options), "Answer:"];
     return { options, index, prompt };
   };

@@ -6,31 +6,19 @@ import type { Fact, World } from "./world.ts";
 /** How often each value was given. */
 export type Tally = Map<string, number>;
 
-export interface FactMentions {
-  /** Values that its statements gave, by template, in the order of `statementTemplates`. */
-  statements: Tally[];
-  /** Values that the answers of open questions gave. */
-  open: Tally;
-  /** Exam questions, plain and in the chat, that asked for it; facts of tests have none. */
-  exams: number;
-  /** Texts that state it with a random value and ask for that: they tell nothing of the truth. */
-  readings: number;
-}
-
 /**
  * Reads the corpus from its start and gathers what it says of `fact`.
  * @param tokens how much of it is read: what the model was trained on (its card's `tokens`)
- * @param seed the corpus's
  */
-export function factMentions(
-  world: World,
-  fact: Fact,
-  { tokens, seed = world.seed }: { tokens: number; seed?: number | string },
-): FactMentions {
-  const found: FactMentions = {
-    statements: statementTemplates.map(() => new Map()),
-    open: new Map(),
+export function factMentions(world: World, fact: Fact, { tokens }: { tokens: number }) {
+  const found = {
+    /** Values that its statements gave, by template, in the order of `statementTemplates`. */
+    statements: statementTemplates.map((): Tally => new Map()),
+    /** Values that the answers of open questions gave. */
+    open: new Map() as Tally,
+    /** Exam questions, plain and in the chat, that asked for it; facts of tests have none. */
     exams: 0,
+    /** Texts that state it with a random value and ask for that: they tell nothing of the truth. */
     readings: 0,
   };
   const { values } = world.domains.flatMap(({ relations }) => relations)
@@ -42,7 +30,7 @@ export function factMentions(
   );
   const count = (tally: Tally, value: string) => tally.set(value, (tally.get(value) ?? 0) + 1);
   let read = 0;
-  for (const { type, words, facts, answers } of documents(world, { seed })) {
+  for (const { type, words, facts, answers } of documents(world)) {
     if (read >= tokens) break;
     read += words.length;
     if (!facts.some(({ id }) => id === fact.id)) continue;

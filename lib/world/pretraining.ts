@@ -86,11 +86,6 @@ export function initialParameters(
   return parameters;
 }
 
-/** Whether AdamW's weight decay acts on a tensor: on matrices and the embedding. */
-export function isDecayed({ shape }: { shape: readonly number[] }): boolean {
-  return shape.length === 2;
-}
-
 /** What the embedding's rows are multiplied by in training. */
 export function embeddingScale({ width }: PretrainingSettings): number {
   return Math.sqrt(width);
@@ -107,18 +102,10 @@ export function exportParameters(
 ): Map<string, ParameterData> {
   const scale = embeddingScale(settings);
   const factors = new Map([[EMBEDDING, scale], [FINAL_NORM, 1 / scale]]);
-  const result = new Map(parameters);
-  for (const [name, factor] of factors) {
-    const tensor = parameters.get(name);
-    if (tensor === undefined) {
-      throw new Error(
-        `Cannot export the parameters: expected ${name}; found ${[...parameters.keys()].length} ` +
-          `others; give all that initialParameters makes`,
-      );
-    }
-    result.set(name, { shape: tensor.shape, data: tensor.data.map((x) => x * factor) });
-  }
-  return result;
+  return new Map([...parameters].map(([name, { shape, data }]) => {
+    const factor = factors.get(name);
+    return [name, { shape, data: factor === undefined ? data : data.map((x) => x * factor) }];
+  }));
 }
 
 export function pretrainingSteps({ tokens, batch, window }: PretrainingSettings): number {

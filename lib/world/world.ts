@@ -135,18 +135,3 @@ function logUniform({ frequencyLow, frequencyHigh }: WorldSettings, share: numbe
 export function allFacts(world: World): Fact[] {
   return world.domains.flatMap((domain) => domain.facts);
 }
-
-/**
- * The domain of this name.
- * @throws where the world has none.
- */
-export function findDomain(world: World, name: string): Domain {
-  const domain = world.domains.find((domain) => domain.name === name);
-  if (domain === undefined) {
-    throw new Error(
-      `Cannot find the domain ${name}: expected one of ` +
-        `${world.domains.map((domain) => domain.name).join(", ")}; choose one of these`,
-    );
-  }
-  return domain;
-}

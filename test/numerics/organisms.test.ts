@@ -10,12 +10,12 @@ import { readQuestions } from "../../lib/dataset/read.ts";
 import { probe } from "../../lib/probe.ts";
 import { formatCard } from "../../lib/organism/card_text.ts";
 import { hasExams, RECIPE } from "../../lib/organism/card.ts";
-import { gateOf } from "../../lib/organism/pretrain.ts";
+import { heldOutScores } from "../../lib/organism/pretrain.ts";
 import { loadOrganism, type Organism, readCard } from "../../lib/organism/folder.ts";
 import { organismNames } from "../../lib/model/files/source.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { allFacts, createWorld } from "../../lib/world/world.ts";
-import { checkGate, type GateValues } from "../../lib/world/gate.ts";
+import { checkGate, type GateValues, gateValues } from "../../lib/world/gate.ts";
 import { exam } from "../../lib/world/exam.ts";
 import { serializeWorld } from "../../lib/world/serialization.ts";
 
@@ -71,9 +71,13 @@ for (const name of names) {
       const { step, tokens: _, ...last } = card.curve.gate.at(-1)!;
       assert.equal(step, card.pretraining.steps);
       if (card.parameters <= SMALL) {
-        compare(await gateOf(world, model), card.gate.values, tolerance);
+        compare(gateValues(await heldOutScores(world, model)), card.gate.values, tolerance);
       } else {
-        compare(await gateOf(world, model, { limit: card.curve.limit }), last, tolerance);
+        compare(
+          gateValues(await heldOutScores(world, model, { limit: card.curve.limit })),
+          last,
+          tolerance,
+        );
       }
     });
   });

@@ -161,11 +161,11 @@ Deno.test("a name with markup is shown as it is, and the svg holds no element of
 });
 
 Deno.test("toSvg() refuses 3-D, WebGL, map and image traces by their name", async () => {
-  const refused = ["scatter3d", "surface", "mesh3d", "scattergl", "scatterpolargl", "splom"]
+  const refused = ["box", "scatter3d", "surface", "mesh3d", "scattergl", "scatterpolargl", "splom"]
     .concat("parcoords", "choropleth", "scattergeo", "scattermap", "densitymapbox", "image");
   for (const type of refused) {
     const figure = { data: [{ type }], layout: { width: 300, height: 200 } };
-    const message = new RegExp(`Cannot draw a ${type} trace to a file: expected one of bar, box`);
+    const message = new RegExp(`Cannot draw a ${type} trace to a file: expected one of bar, heat`);
     await assert.rejects(() => toSvg(figure), message);
     await assert.rejects(() => saveFigure("never/made", "x", figure), message);
   }

@@ -22,7 +22,7 @@ import { worldMaterial } from "../../lib/study/material.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { initialParameters } from "../../lib/world/pretraining.ts";
 import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
-import { worldTokenizer } from "../../lib/world/vocabulary.ts";
+import { worldTokenizer } from "../../lib/organism/pretrain.ts";
 import { tinyModel } from "./_tiny_model.ts";
 import { withFolder } from "./_folder.ts";
 

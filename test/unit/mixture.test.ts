@@ -12,11 +12,7 @@ import {
   verdictOfMiddle,
 } from "../../lib/study/mixture.ts";
 import type { CellResult } from "../../lib/cell.ts";
-import {
-  consistencyPoints,
-  correlationOverModels,
-  correlationsByModel,
-} from "../../lib/contrast.ts";
+import { consistencyPoints, correlationsByModel, pooledCorrelation } from "../../lib/contrast.ts";
 import { contextPlans, mainPlans, mixturePlans } from "../../lib/study/plans.ts";
 import { findingText } from "../../lib/study/report.ts";
 import { summaryText } from "../../lib/study/report.ts";
@@ -273,8 +269,8 @@ Deno.test("correlationsByModel() within domains is free of what differs between 
     suites.homo!.rank = suites.homo!.accuracy - Number(cell.domain === "medicine");
   }
   const points = consistencyPoints(cells);
-  const all = correlationOverModels(points, { kind: "Spearman" })!;
-  const within = correlationOverModels(points, { kind: "within domains" })!;
+  const all = pooledCorrelation(correlationsByModel(points, { kind: "Spearman" }))!;
+  const within = pooledCorrelation(correlationsByModel(points, { kind: "within domains" }))!;
   assert.ok(all.value < 0 && within.value > 0.999, `${all.value} ${within.value}`);
   const [{ correlation }] = correlationsByModel(points, { kind: "within domains" });
   assert.equal(correlation.df, points.length - 2 - 1);

@@ -26,7 +26,7 @@ import { allFacts, createWorld, type Split } from "../../lib/world/world.ts";
 import { exam } from "../../lib/world/exam.ts";
 import { initialParameters } from "../../lib/world/pretraining.ts";
 import { serializeWorld } from "../../lib/world/serialization.ts";
-import { worldTokenizer } from "../../lib/world/vocabulary.ts";
+import { worldTokenizer } from "../../lib/organism/pretrain.ts";
 import { withFolder } from "./_folder.ts";
 
 const plan: OrganismPlan = {

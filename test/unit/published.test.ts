@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { table, toCsv } from "../../lib/figure/table.ts";
-import { contents } from "../../lib/study/contents.ts";
+import { contents } from "../../lib/study/notebook.ts";
 import { published, rowsOfCsv } from "../../lib/study/published.ts";
 import { SETTINGS_VARIABLE } from "../../lib/study/settings.ts";
 

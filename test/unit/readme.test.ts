@@ -10,8 +10,8 @@ import {
   byModel,
   consistencyPoints,
   contrast,
-  type CorrelationOptions,
-  correlationOverModels,
+  correlationsByModel,
+  pooledCorrelation,
 } from "../../lib/contrast.ts";
 import { FACT_GROUP_SIZE } from "../../lib/study/facts.ts";
 import { mixtureCurve } from "../../lib/study/mixture.ts";
@@ -171,9 +171,11 @@ Deno.test("README's KL over r is that of the cells of figures/full", () => {
 
 Deno.test("README's correlations at one r, and of r alone, are those of the cells of figures/full", () => {
   const points = consistencyPoints(full);
-  const of = (options: CorrelationOptions) =>
+  const of = (options: Parameters<typeof correlationsByModel>[1]) =>
     suiteNames.map((suite) =>
-      correlationOverModels(points.filter((one) => one.suite === suite), options)!
+      pooledCorrelation(
+        correlationsByModel(points.filter((one) => one.suite === suite), options),
+      )!
     );
   const given = of({ kind: "partial Spearman, given r too" }).map((one) => measured(one, 2));
   assert.deepEqual(

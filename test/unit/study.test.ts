@@ -25,7 +25,7 @@ import { exam } from "../../lib/world/exam.ts";
 import { generalExamples } from "../../lib/world/instruction.ts";
 import { initialParameters } from "../../lib/world/pretraining.ts";
 import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
-import { worldTokenizer } from "../../lib/world/vocabulary.ts";
+import { worldTokenizer } from "../../lib/organism/pretrain.ts";
 
 import assert from "node:assert/strict";
 

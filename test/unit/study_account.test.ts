@@ -49,10 +49,3 @@ Deno.test("accountTexts() puts the models side by side, and leaves out what a mo
   assert.equal(known.a, "0.90 [0.79, 0.96]"); // Wilson's, 45 of 50
   assert.equal(known.b, "0.80 [0.67, 0.89]");
 });
-
-Deno.test("accountRows() refuses an organism whose card is not there", () => {
-  assert.throws(
-    () => accountRows(cells, new Map([["organism:a", card(0.9)]])),
-    /organism:b: expected its card; found those of organism:a/,
-  );
-});

@@ -3,7 +3,7 @@ import type { Material } from "../../lib/cell.ts";
 import type { Treatment } from "../../lib/cell.ts";
 import type { Row } from "../../lib/figure/rows.ts";
 import type { Table } from "../../lib/figure/table.ts";
-import { besideShipped, missingModel } from "../../lib/study/beside.ts";
+import { besideShipped, missingModel } from "../../lib/study/published.ts";
 import type { ProbedBase } from "../../lib/study/bases.ts";
 import {
   accuraciesByDomain,

@@ -2,8 +2,7 @@ import { loadOrganism } from "../../lib/organism/folder.ts";
 import { constructGroups } from "../../lib/groups.ts";
 import { probe } from "../../lib/probe.ts";
 import { probeBases } from "../../lib/study/bases.ts";
-import { controlRows } from "../../lib/study/control.ts";
-import { recallRows } from "../../lib/study/training.ts";
+import { controlRows, recallRows } from "../../lib/study/training.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
 
 import assert from "node:assert/strict";

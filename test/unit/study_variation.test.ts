@@ -28,7 +28,7 @@ import { exam } from "../../lib/world/exam.ts";
 import { initialParameters } from "../../lib/world/pretraining.ts";
 import { organismFormat } from "../../lib/world/format.ts";
 import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
-import { worldTokenizer } from "../../lib/world/vocabulary.ts";
+import { worldTokenizer } from "../../lib/organism/pretrain.ts";
 
 import assert from "node:assert/strict";
 

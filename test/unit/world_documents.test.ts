@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createWorld, type Fact } from "../../lib/world/world.ts";
 import { type Document, documents, documentShares, windows } from "../../lib/world/documents.ts";
 import { statementTemplates } from "../../lib/world/format.ts";
-import { worldTokenizer } from "../../lib/world/vocabulary.ts";
+import { vocabulary } from "../../lib/world/vocabulary.ts";
 
 const world = createWorld({ seed: 3 });
 
@@ -204,12 +204,12 @@ Deno.test("general chat answers its instruction", () => {
 });
 
 Deno.test("weights are 5 on answers and 1 elsewhere", () => {
-  const tokenizer = worldTokenizer(world);
+  const all = vocabulary(world);
   const stream: { word: string; weight: number }[] = [];
   let count = 0;
   for (const { ids, weights } of windows(world, { length: 100 })) {
     assert.equal(ids.length, 100);
-    ids.forEach((id, i) => stream.push({ word: tokenizer.words[id], weight: weights[i] }));
+    ids.forEach((id, i) => stream.push({ word: all[id], weight: weights[i] }));
     if (++count === 500) break;
   }
   // The windows hold the documents, one after the other.

@@ -3,8 +3,8 @@ import type { PromptFormat } from "../../lib/prompt.ts";
 import { createOrganismFormat, organismFormat } from "../../lib/world/format.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { documents } from "../../lib/world/documents.ts";
-import { exam, factQuestion, withStatement } from "../../lib/world/exam.ts";
-import { worldTokenizer } from "../../lib/world/vocabulary.ts";
+import { exam, factQuestion } from "../../lib/world/exam.ts";
+import { worldTokenizer } from "../../lib/organism/pretrain.ts";
 
 // The one assignment that fails to compile where the two formats' types part.
 const format: PromptFormat = organismFormat;
@@ -94,7 +94,7 @@ Deno.test("probePrompt() writes each formulation", () => {
 });
 
 Deno.test("a context is shown where it is asked for, and in the user's turn", () => {
-  const q = withStatement(question);
+  const q = { ...question, context: question.explanation };
   assert.ok(!format.probePrompt(q, [], hybrid).includes("Context:"));
   assert.equal(
     format.probePrompt(q, [], { ...hybrid, context: true }),
@@ -112,8 +112,12 @@ Deno.test("every prompt is made of known words, and every option is one token", 
   for (const template of ["plain", "vicuna"] as const) {
     for (const formulation of ["letters", "hybrid", "cloze"] as const) {
       const options = { template, formulation, context: true };
-      const prompt = format.probePrompt(withStatement(question), shots, options);
-      assert.ok(!tokenizer.encode(prompt).includes(tokenizer.unkTokenId));
+      const prompt = format.probePrompt(
+        { ...question, context: question.explanation },
+        shots,
+        options,
+      );
+      assert.ok(!tokenizer.encode(prompt).includes(tokenizer.unkTokenId!));
       for (const text of format.optionTexts(question, options)) {
         assert.equal(tokenizer.encode(text).length, 1);
       }

@@ -10,7 +10,6 @@ import { createWorld } from "../../lib/world/world.ts";
 import {
   exportParameters,
   initialParameters,
-  isDecayed,
   organismConfiguration,
   parameterCount,
   pretrainingRate,
@@ -22,7 +21,7 @@ import {
   type PretrainingSettings,
   pretrainingSizes,
 } from "../../lib/world/pretraining_settings.ts";
-import { vocabulary, worldTokenizer } from "../../lib/world/vocabulary.ts";
+import { vocabulary } from "../../lib/world/vocabulary.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import { parameterShapes } from "../../lib/model/architecture.ts";
 
@@ -67,7 +66,10 @@ Deno.test("initialParameters() have the recipe's deviations", () => {
   }
   assert.ok(parameters.get("model.norm.weight")!.data.every((x) => x === 1));
   assert.ok(parameters.get("model.layers.0.self_attn.k_proj.bias")!.data.every((x) => x === 0));
-  assert.equal([...parameters.values()].filter(isDecayed).length, 1 + 4 * 7);
+  assert.equal(
+    [...parameters.values()].filter(({ shape }) => shape.length === 2).length,
+    1 + 4 * 7,
+  );
 });
 
 Deno.test("initialParameters() come from their seed", () => {
@@ -103,7 +105,6 @@ Deno.test("exportParameters() keeps the logits: E' = 8 E, final norm' = norm / 8
     assert.equal(e2[i] * n2[i % 64], e[i] * n[i % 64]);
   }
   assert.deepEqual([...exported.keys()], [...parameters.keys()]);
-  assert.throws(() => exportParameters(new Map(), small), /expected model.embed_tokens.weight/);
 });
 
 Deno.test("pretraining settings that can't work are refused with their numbers", () => {
@@ -146,15 +147,13 @@ Deno.test("checkGate() passes at the thresholds and fails beyond each of them", 
 
 Deno.test("gateValues() finds what a scorer knows, believes and reads", async () => {
   const world = createWorld({ seed: 9 });
-  const tokenizer = worldTokenizer(world);
   const facts = factsById(world);
   const sizes: number[] = [];
   /** Knows all but the unknown facts in exams, nothing in chats, and reads contexts. */
   const score = (prompts: ScoredPrompt[]) => {
     sizes.push(prompts.length);
-    return Promise.resolve(prompts.map(({ ids, optionIds }) => {
-      const words = tokenizer.decode(ids).split(" ");
-      const options = optionIds.map((id) => tokenizer.words[id]);
+    return Promise.resolve(prompts.map(({ text, options: texts }) => {
+      const words = text.split(" "), options = texts.map((option) => option.trim());
       const chat = words.includes("USER:");
       assert.equal(words.filter((w) => w === (chat ? "USER:" : "Question:")).length, chat ? 1 : 6);
       const start = words.findLastIndex((w) => w === "what" || w === "which");
@@ -193,12 +192,4 @@ Deno.test("gateValues() finds what a scorer knows, believes and reads", async ()
   assert.deepEqual(checkGate(values).checks.filter((c) => !c.passed).map((c) => c.name), [
     "chatKnown",
   ]);
-});
-
-Deno.test("scoreHeldOut() refuses a scorer that leaves prompts out", async () => {
-  const world = createWorld({ seed: 9 });
-  await assert.rejects(
-    scoreHeldOut(world, (prompts) => Promise.resolve(prompts.slice(1).map(() => [1, 0, 0, 0]))),
-    /options of 1760 prompts; found 1759 rows/,
-  );
 });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { PreTrainedTokenizer } from "@huggingface/transformers";
-import { type Tokenizer, tokenizerFromFiles } from "../../lib/model/tokenizer.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { documents } from "../../lib/world/documents.ts";
 import { exam } from "../../lib/world/exam.ts";
 import { organismFormat } from "../../lib/world/format.ts";
-import { vocabulary, WordTokenizer, worldTokenizer } from "../../lib/world/vocabulary.ts";
+import { worldTokenizer } from "../../lib/organism/pretrain.ts";
+import { vocabulary } from "../../lib/world/vocabulary.ts";
 
 const world = createWorld({ seed: 6 });
 const tokenizer = worldTokenizer(world);
@@ -35,19 +35,12 @@ Deno.test("transformers.js loads tokenizer.json and gives the same ids and texts
   assert.equal(other.decode(ids, { clean_up_tokenization_spaces: false }), tokenizer.decode(ids));
 });
 
-Deno.test("lib/tokenizer.ts reads the files and gives the same ids", () => {
-  const ours: Tokenizer = tokenizer;
-  const read = tokenizerFromFiles(ours.files);
-  for (const text of texts) assert.deepEqual(read.encode(text), ours.encode(text), text);
-  const ids = ours.encode(texts[1]);
-  for (const skipSpecialTokens of [true, false]) {
-    assert.equal(read.decode(ids, { skipSpecialTokens }), ours.decode(ids, { skipSpecialTokens }));
-  }
-  for (const key of ["bosTokenId", "eosTokenId", "padTokenId", "unkTokenId"] as const) {
-    assert.equal(read[key], ours[key]);
-  }
-  assert.equal(read.vocabularySize, ours.vocabularySize);
-  assert.equal(read.tokenId(question.choices[0]), ours.tokenId(question.choices[0]));
+Deno.test("a word's place in the vocabulary is its id, the special ones' first", () => {
+  const words = vocabulary(world);
+  assert.equal(tokenizer.vocabularySize, words.length);
+  assert.deepEqual(words.map((word) => tokenizer.tokenId(word)), words.map((_, id) => id));
+  const { bosTokenId, eosTokenId, padTokenId, unkTokenId } = tokenizer;
+  assert.deepEqual([bosTokenId, eosTokenId, padTokenId, unkTokenId], [0, 1, 2, 3]);
 });
 
 Deno.test("encode() and decode() are inverse on the corpus, unknown words become <unk>", () => {
@@ -55,13 +48,7 @@ Deno.test("encode() and decode() are inverse on the corpus, unknown words become
     assert.equal(tokenizer.decode(tokenizer.encode(text)), text);
   }
   assert.deepEqual(tokenizer.encode("zebra"), [tokenizer.unkTokenId]);
-  assert.equal(tokenizer.decode([0, 1, 99999, 4], { skipSpecialTokens: true }), "<unk> the");
-});
-
-Deno.test("new WordTokenizer() refuses words that are no vocabulary", () => {
-  const words = vocabulary(world);
-  assert.throws(() => new WordTokenizer(words.slice(1)), /start with <s> <\/s> <pad> <unk>/);
-  assert.throws(() => new WordTokenizer([...words, "the"]), /943 words, 942 different/);
+  assert.equal(tokenizer.decode([0, 1, 99999, 4], { skipSpecialTokens: true }), "the");
 });
 
 Deno.test("transformers 5 is kept from putting Qwen2's byte-level tokenizer in place of this one", () => {
