@@ -15,7 +15,8 @@ interface Recorded {
   inputs: Specification[];
   /** The graph's own session, where it reads variables only: they are fed to it. */
   session?: number;
-  /** Whether XLA compiles it at its first run. */
+  /** Whether XLA compiles it, at its first run. */
+  isWhole?: boolean;
   isUntried?: boolean;
   /** The graph that runs in its place, where XLA could not compile it. */
   instead?: Graph;
@@ -57,7 +58,10 @@ export class Session implements GraphSession {
    */
   add(run: TensorFunction, inputs: Specification[], runs?: number): Graph {
     this.#refuseDisposed("compile a function");
-    return usesXla(runs) && this.#addWhole(run, inputs) || this.#addPlain(run, inputs);
+    // Graphs of other shapes share the runs, and each has to be compiled.
+    const compiled = [...this.#graphs.values()].filter(({ isWhole }) => isWhole).length;
+    const share = runs && runs / (1 + compiled);
+    return usesXla(share) && this.#addWhole(run, inputs) || this.#addPlain(run, inputs);
   }
 
   #addPlain(run: TensorFunction, inputs: Specification[]): Graph {
@@ -86,7 +90,7 @@ export class Session implements GraphSession {
     } finally {
       this.#count++;
     }
-    this.#graphs.set(graph, { run, inputs, isUntried: true });
+    this.#graphs.set(graph, { run, inputs, isWhole: true, isUntried: true });
     return graph;
   }
 
