@@ -10,14 +10,14 @@ import type { ModelConfiguration } from "./configuration.ts";
 import { EngineModel, type EngineModelParts, type ReadLogits } from "./engine_model.ts";
 import { generateTokens } from "./generate.ts";
 import type { GenerateOptions, ReadOptions, TensorModel } from "./readable_model.ts";
-import { DEFAULT_BATCH_TOKENS, readLogits } from "./read.ts";
+import { defaultBatchTokens, readLogits } from "./read.ts";
 import { requireStorage } from "./storage.ts";
 
 export interface LanguageModelParts extends EngineModelParts<ModelConfiguration> {
   parameters: Map<string, tf.Variable>;
   /** Whether steps are compiled on the native backend. Default true. */
   compiled?: boolean;
-  /** Tokens that go through the model at once by default. Default: 2,048. */
+  /** Tokens that go through the model at once by default. Default: see `defaultBatchTokens`. */
   batchTokens?: number;
 }
 
@@ -35,7 +35,7 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
   constructor(parts: LanguageModelParts) {
     super(parts);
     this.parameters = parts.parameters;
-    this.batchTokens = parts.batchTokens ?? DEFAULT_BATCH_TOKENS;
+    this.batchTokens = parts.batchTokens ?? defaultBatchTokens(this.config);
     for (const [name, shape] of parameterShapes(this.config)) {
       const actual = this.parameters.get(name)?.shape;
       if (actual !== undefined && tf.util.arraysEqual(actual, shape)) continue;

@@ -12,23 +12,77 @@ import { gatherRows, prefixKeys } from "./layers.ts";
 import { HIDDEN_FROM } from "./positions.ts";
 import type { ReadOptions, TensorModel } from "./readable_model.ts";
 
-/** More at once is no faster on a processor and takes more memory. */
-export const DEFAULT_BATCH_TOKENS = 2048;
+/** More at once is no faster on a processor and takes more memory; with less to do for each, more is. */
+const [FEWEST_TOKENS, MOST_TOKENS, NUMBERS] = [2 ** 11, 2 ** 13, 2 ** 19];
+
+/** Tokens that go through a model at once by default: a power of two from 2,048 (wide) to 8,192 (narrow). */
+export function defaultBatchTokens({ hiddenSize }: { hiddenSize: number }): number {
+  const tokens = 2 ** Math.floor(Math.log2(NUMBERS / hiddenSize));
+  return Math.min(MOST_TOKENS, Math.max(FEWEST_TOKENS, tokens));
+}
 /** Fewer texts than this share no prefix: it takes a pass and a graph of its own. */
 const FEWEST_SHARING = 4;
+/** Texts that go on alike are read apart from others where they are so many, and spare so much of all tokens. */
+const MANY_ALIKE = 64;
+const WORTH_A_PART = 0.1;
+/** A last batch of more rows is cut in two rather than padded by a third; behind others it has at least four. */
+const FEW_ROWS = 32, FEWEST_ROWS = 4, FEWEST_PLACES = 8;
 /** Narrower rows and shorter prefixes would be many graphs for short texts. */
 const NARROWEST = 16;
 const SHORTEST_PREFIX = 16;
+
+interface Reading extends ReadOptions {
+  positions: readonly Position[];
+  onLogits: OnLogits;
+}
 
 /** Calls `onLogits` with the logits [V] at each of the positions; they are overwritten afterwards. */
 export async function readLogits(
   model: TensorModel,
   texts: readonly number[][],
-  { positions: wanted, onLogits, batchTokens = model.batchTokens, sharePrefix = true, ...options }:
-    & ReadOptions
-    & { positions: readonly Position[]; onLogits: OnLogits },
+  { positions, onLogits, sharePrefix = true, ...options }: Reading,
 ): Promise<void> {
-  if (wanted.length === 0) return;
+  const before = sharePrefix ? sharedLength(model, texts, positions) : 0;
+  let done = 0;
+  for (const part of sharePrefix ? alikeTexts(texts, before) : [texts.map((_, i) => i)]) {
+    const places = new Map(part.map((text, place) => [text, place]));
+    const own = positions.filter(({ text }) => places.has(text));
+    if (own.length === 0) continue;
+    await readPart(model, part.map((text) => texts[text]), {
+      ...{ ...options, sharePrefix },
+      positions: own.map((at) => ({ ...at, text: places.get(at.text)! })),
+      onLogits: ({ text, position }, logits) => onLogits({ text: part[text], position }, logits),
+      onProgress: (share) => options.onProgress?.((done + share * own.length) / positions.length),
+    });
+    done += own.length;
+  }
+}
+
+/**
+ * Texts by what follows the `before` tokens that all start with, where many go on alike and reading that once
+ * spares clearly more tokens; else all together.
+ */
+function alikeTexts(texts: readonly number[][], before: number): number[][] {
+  const all = texts.map((_, i) => i);
+  const parts = [...Map.groupBy(all, (i) => texts[i][before]).values()];
+  if (parts.length === 1 || parts.some(({ length }) => length < MANY_ALIKE)) return [all];
+  const lengthOf = (row: readonly number[]) => row.length - before;
+  const total = texts.reduce((sum, row) => sum + lengthOf(row), 0);
+  const spared = parts.reduce((sum, part) => {
+    const rows = part.map((i) => texts[i]), own = Math.min(...rows.map(lengthOf)) - 1;
+    let more = 0;
+    while (more < own && rows.every((row) => row[before + more] === rows[0][before + more])) more++;
+    return sum + more * part.length;
+  }, 0);
+  return spared >= WORTH_A_PART * total ? parts : [all];
+}
+
+async function readPart(
+  model: TensorModel,
+  texts: readonly number[][],
+  { positions: wanted, onLogits, batchTokens = model.batchTokens, sharePrefix, ...options }:
+    Reading,
+): Promise<void> {
   const { vocabularySize } = model.config;
   const before = sharePrefix ? sharedLength(model, texts, wanted) : 0;
   const prefix = before > 0 ? readPrefix(model, texts[0].slice(0, before)) : [];
@@ -100,7 +154,9 @@ export async function readLogits(
 
 /** Places, padded with 0 to a power of two or to `most`, for few sizes to occur. */
 function indices(places: readonly number[], most: number): tf.Tensor1D {
-  const padded = new Int32Array(Math.min(most, roundSize(places.length, 1)));
+  const padded = new Int32Array(
+    Math.min(most, Math.max(FEWEST_PLACES, roundSize(places.length, 1))),
+  );
   padded.set(places);
   return tf.tensor1d(padded, "int32");
 }
@@ -157,7 +213,9 @@ function batches(texts: readonly number[][], batchTokens: number) {
   const most = 2 ** Math.max(0, Math.floor(Math.log2(batchTokens / width)));
   const result: { rows: number[][]; size: number; width: number }[] = [];
   for (let start = 0; start < packed.length;) {
-    const size = Math.min(most, roundSize(packed.length - start, 1));
+    const left = packed.length - start;
+    const padded = Math.max(start > 0 ? FEWEST_ROWS : 1, roundSize(left, 1));
+    const size = Math.min(most, padded <= FEW_ROWS || left > 0.75 * padded ? padded : padded / 2);
     result.push({ rows: packed.slice(start, start + size), size, width });
     start += size;
   }

@@ -32,7 +32,7 @@ export interface GenerateOptions extends Stoppable {
 }
 
 export interface ReadOptions extends Stoppable {
-  /** Tokens that go through the model at once, padding counted. Default: the model's own; 2,048. */
+  /** Tokens that go through the model at once, padding counted. Default: the model's own. */
   batchTokens?: number;
   /** Compute the start that all texts share only once. Default: true. */
   sharePrefix?: boolean;

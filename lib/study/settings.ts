@@ -90,7 +90,7 @@ const settings = v.object({
   epochs: v.optional(count),
   /** Conversations in one step. Default: the model's own. */
   batchSize: v.optional(count),
-  /** Most tokens in the model at once. Default: 2,048 (8,192 for training organisms). */
+  /** Most tokens in the model at once. Default: 2,048 (organisms up to 8,192). */
   batchTokens: v.optional(count),
   /** Layers are computed again for the gradient: less memory for more time. Default: false. */
   gradientCheckpointing: v.optional(yesOrNo),

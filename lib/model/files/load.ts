@@ -30,7 +30,7 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> 
   normalization?: Normalization;
   /** Whether steps are compiled to one graph on the native backend. Default true. */
   compiled?: boolean;
-  /** Tokens that go through the model at once. Default: 2,048; 4,096 for ONNX graphs. */
+  /** Tokens that go through the model at once. Default: 2,048, narrow models more; ONNX graphs 4,096. */
   batchTokens?: number;
 }
 
