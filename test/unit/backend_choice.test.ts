@@ -99,9 +99,13 @@ Deno.test("fasterOf() leaves a card alone where launching takes longer than the 
     const options = { about: [], folder, measure };
     assert.deepEqual(await fasterOf(["cuda", "processor"], options), choice);
     assert.deepEqual(asked, ["processor 4"], "what is kept is not measured again");
-    // The bound is for the models that a card trains one after another, and for a card of CUDA.
+    // Models that a card trains in one step share its launches; and the bound is for a card of CUDA.
+    const shape = { ...STEP_SHAPES.organism, together: 16 };
+    const together = await fasterOf(["cuda", "processor"], { ...options, shape });
+    assert.equal(together.candidate, "cuda");
+    assert.deepEqual(asked.slice(1), ["processor 4", "cuda 4"]);
     await fasterOf(["webgpu", "wasm"], options);
-    assert.deepEqual(asked.slice(1), ["wasm 4", "webgpu 4"]);
+    assert.deepEqual(asked.slice(3), ["wasm 4", "webgpu 4"]);
   });
 });
 

@@ -27,6 +27,8 @@ export interface StepShape {
   length?: number;
   /** Many such models are trained: on a processor one a core at once, on a card one after another. */
   sideBySide?: boolean;
+  /** Such models that a card trains in one step, which it launches once for all. Default: 1. */
+  together?: number;
 }
 
 /** Names the variable that says which of `STEP_SHAPES` is measured where no model is known. */
@@ -89,14 +91,14 @@ const LAUNCH_TIME = 0.005;
 
 /** The shape reduced to what decides between the candidates, so that no large model is built. */
 function reduced(
-  { rows = 16, length = 36, sideBySide = false, ...shape }: StepShape,
+  { rows = 16, length = 36, sideBySide = false, together = 1, ...shape }: StepShape,
 ): Required<StepShape> {
   const { hiddenSize, heads, keyValueHeads, headDimension, intermediateSize } = shape;
   return {
     vocabularySize: Math.min(shape.vocabularySize, MOST_WORDS),
     layers: Math.min(shape.layers, MOST_LAYERS),
     ...{ hiddenSize, heads, keyValueHeads, headDimension, intermediateSize, rows, length },
-    sideBySide,
+    ...{ sideBySide, together },
   };
 }
 
@@ -170,7 +172,8 @@ export async function fasterOf(
   const kept = await readChoice(path);
   if (kept !== undefined) return kept;
   const [first, second] = candidates;
-  const atLeast = LAUNCH_TIME * LAUNCHES * reduced(shape).layers;
+  const { layers, together } = reduced(shape);
+  const atLeast = LAUNCH_TIME * LAUNCHES * layers / together;
   const timeOf = (one: Outcome) =>
     "milliseconds" in one ? one.milliseconds / (one.processes ?? 1) : Infinity;
   const other: Measured = { candidate: second, ...await measure(second, shape) };
