@@ -101,18 +101,8 @@ export function auditProbe(answers: readonly Answer[]): ProbeAudit {
   return { n, accuracy, interval, ...tests, verdict };
 }
 
-/** A share of `n`, from 0 to 1, with Wilson's 95% interval. */
-export interface Share {
-  value: number;
-  interval: Interval;
-  n: number;
-}
-
-/** The share of answers, or of other items, that `fits`. Of none: NaN, anywhere from 0 to 1. */
-export function shareOf<Item = Answer>(
-  items: readonly Item[],
-  fits: (item: Item) => boolean,
-): Share {
+/** The share of answers, or of other items, that `fits`, with Wilson's 95% interval. Of none: NaN. */
+export function shareOf<Item = Answer>(items: readonly Item[], fits: (item: Item) => boolean) {
   const n = items.length, hits = items.filter(fits).length;
   return { value: n === 0 ? NaN : hits / n, interval: wilsonInterval(hits, n), n };
 }
