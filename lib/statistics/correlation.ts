@@ -20,15 +20,6 @@ import { normalQuantile, normalTail, studentTwoSided } from "./_distribution.ts"
 import { correlationCoefficient, residuals } from "./_linear.ts";
 import { rankColumn } from "./rank.ts";
 
-export interface Correlation {
-  r: number;
-  /** Two-sided p of r = 0. */
-  p: number;
-  df: number;
-  interval: Interval;
-  n: number;
-}
-
 export interface PartialOptions extends ConfidenceOptions {
   /** Of the values, or of their average ranks. @default "pearson" */
   method?: "pearson" | "spearman";
@@ -62,12 +53,15 @@ function describe(
   x: Float64Array,
   y: Float64Array,
   options: ConfidenceOptions & { controls?: number },
-): Correlation {
+) {
   const r = correlationCoefficient(x, y), n = x.length, df = n - 2 - (options.controls ?? 0);
   const t = r * Math.sqrt(df / (1 - r * r));
   const interval = fisherInterval(r, n, options);
+  // p is two-sided, of r = 0.
   return { r, p: df > 0 ? studentTwoSided(t, df) : NaN, df, interval, n };
 }
+
+export type Correlation = ReturnType<typeof describe>;
 
 const average = (column: Float64Array): Float64Array => rankColumn(column, {});
 
