@@ -36,10 +36,7 @@ export async function mimeBundle(item: FigureDescription | Table): Promise<MimeB
   };
 }
 
-export async function display(
-  data: MimeBundle,
-  metadata: Record<string, unknown> = {},
-): Promise<void> {
+export async function display(data: MimeBundle, metadata: Record<string, unknown> = {}) {
   const jupyter = kernel();
   if (!jupyter) return console.log(data["text/plain"]);
   await jupyter.broadcast("display_data", { data, metadata, transient: {} });

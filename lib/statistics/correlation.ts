@@ -108,10 +108,7 @@ function inversionCumulative(n: number, most: number): number {
  * Kendall's tau-b. p is exact without ties up to n = 33, else by the normal approximation with
  * ties. A constant side: tau and p NaN. Compares every two items: n^2 / 2 steps.
  */
-export function kendall(
-  x: Values,
-  y: Values,
-): { tau: number; p: number; exact: boolean; n: number } {
+export function kendall(x: Values, y: Values) {
   const [a, b] = finitePair("compute Kendall's tau", x, y), n = a.length;
   let balance = 0, discordant = 0;
   for (let i = 0; i < n; i++) {
