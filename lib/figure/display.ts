@@ -18,7 +18,6 @@ import { type Table, table, toMarkdown } from "./table.ts";
 import { type FigureDescription, pngScale } from "./theme.ts";
 
 export type MimeBundle = Record<string, string | object>;
-/** What can be shown. */
 export type Showable = Table | FigureDescription | readonly Row[] | Frame | string;
 
 /** Lets the kernel's queue empty: output still in it when a cell ends may be lost. */
@@ -137,13 +136,11 @@ export async function note(text: string | undefined): Promise<void> {
   });
 }
 
-/** A link that can be shown. */
 export interface Link {
   text: string;
   address: string;
 }
 
-/** Shows a list of links. */
 export async function showLinks(links: readonly Link[]): Promise<void> {
   const items = links.map(({ text, address }) =>
     `<li><a href="${escapeHtml(address)}">${escapeHtml(text)}</a></li>`

@@ -50,7 +50,6 @@ export async function readSubject(
 
 export type Subject = Awaited<ReturnType<typeof readSubject>>;
 
-/** Frees a subject's tensors. */
 export function disposeSubject({ model, start }: Subject): void {
   model.dispose();
   tf.dispose([...start.values()]);

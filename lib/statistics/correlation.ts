@@ -65,7 +65,6 @@ export type Correlation = ReturnType<typeof describe>;
 
 const average = (column: Float64Array): Float64Array => rankColumn(column, {});
 
-/** Pearson's r. */
 export function pearson(x: Values, y: Values, options: ConfidenceOptions = {}): Correlation {
   return describe(...finitePair("compute Pearson's correlation", x, y), options);
 }

@@ -16,7 +16,6 @@ import type { Exam } from "../cell.ts";
 import { baseSchema, explanationSchema, scoresSchema } from "./record.ts";
 import type { Store } from "./store.ts";
 
-/** Who is asked what. */
 interface Asked {
   model: ReadableModel;
   /** The model's, where it is known already. */

@@ -56,7 +56,6 @@ export function auditRows(groups: AnswerGroups): Row[] {
   });
 }
 
-/** The colours of `outcomeRows`. */
 export const outcomeColors = {
   "right, sure": "#009E73",
   "right, unsure": "#8FD1BC",

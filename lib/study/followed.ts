@@ -109,7 +109,6 @@ export function watchBeliefs(
       looks.push({ group, step, answers: await probe(model, questions, { template: "vicuna" }) });
       await picture.draw(draw);
     },
-    /** What is drawn. */
     figure: draw,
     finish: (place?: Place) => picture.finish(draw(), place),
   };

@@ -191,7 +191,6 @@ export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
   );
 }
 
-/** Organisms' worlds, by model. */
 type Worlds = ReadonlyMap<string, World>;
 
 /** Two groups' answers to the same questions: right 1, wrong 0; difference in points. */
