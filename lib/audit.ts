@@ -5,7 +5,6 @@
  */
 import { percent } from "./figure/number.ts";
 import { type Answer, optionLetter } from "./question.ts";
-import type { Interval } from "./statistics/_check.ts";
 import { pValue } from "./statistics/p_value.ts";
 import { wilsonInterval } from "./statistics/proportion.ts";
 import {
@@ -15,28 +14,6 @@ import {
 } from "./statistics/calibration.ts";
 import { entropy } from "./statistics/divergence.ts";
 import { mean } from "./statistics/mean.ts";
-
-/** What a probe's answers show. Shares and rates are from 0 to 1. */
-export interface ProbeAudit {
-  n: number;
-  accuracy: number;
-  /** Wilson's 95% interval of the accuracy. */
-  interval: Interval;
-  /** Expected accuracy of a uniform guess: the mean of 1 / options. */
-  chance: number;
-  /** The best constant guess, given the gold answers: its letter and its accuracy. */
-  majority: { letter: string; rate: number };
-  /** The option predicted most often, and its share of the predictions. */
-  mostPredicted: { letter: string; share: number };
-  /** Exact probability that uniform guessing is right at least as often. */
-  chanceP: number;
-  /** The same for guesses that are right at the best constant guess's rate. */
-  majorityP: number;
-  /** Whether the answers beat both at the 5% level. */
-  meaningful: boolean;
-  /** One sentence for a reader. */
-  verdict: string;
-}
 
 /**
  * P(at least k successes) of independent trials with these probabilities, by convolution. Own code,
@@ -66,8 +43,14 @@ function mode(indexes: number[]): { letter: string; share: number } {
 /** Of both tests. */
 const LEVEL = 0.05;
 
-/** Holds a probe's answers against chance and against one constant letter. */
-export function auditProbe(answers: readonly Answer[]): ProbeAudit {
+/**
+ * Holds a probe's answers against chance and against one constant letter; shares and rates from 0 to 1.
+ * `interval`: Wilson's 95% of the accuracy. `chance`: a uniform guess's expected accuracy, the mean of
+ * 1 / options. `majority`: the best constant guess, given the gold answers. `chanceP` and `majorityP`: exact
+ * probabilities that guesses which are right at these rates are right at least as often. `meaningful`:
+ * whether the answers beat both at the 5% level. `verdict`: one sentence for a reader.
+ */
+export function auditProbe(answers: readonly Answer[]) {
   const n = answers.length;
   const right = answers.filter(({ correct }) => correct).length;
   const interval = wilsonInterval(right, n);
@@ -101,18 +84,10 @@ export function auditProbe(answers: readonly Answer[]): ProbeAudit {
   return { n, accuracy, interval, ...tests, verdict };
 }
 
-/** A share of `n`, from 0 to 1, with Wilson's 95% interval. */
-export interface Share {
-  value: number;
-  interval: Interval;
-  n: number;
-}
+export type ProbeAudit = ReturnType<typeof auditProbe>;
 
-/** The share of answers, or of other items, that `fits`. Of none: NaN, anywhere from 0 to 1. */
-export function shareOf<Item = Answer>(
-  items: readonly Item[],
-  fits: (item: Item) => boolean,
-): Share {
+/** The share of answers, or of other items, that `fits`, with Wilson's 95% interval. Of none: NaN. */
+export function shareOf<Item = Answer>(items: readonly Item[], fits: (item: Item) => boolean) {
   const n = items.length, hits = items.filter(fits).length;
   return { value: n === 0 ? NaN : hits / n, interval: wilsonInterval(hits, n), n };
 }

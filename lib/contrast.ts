@@ -185,23 +185,6 @@ export function overQuestions(
 const correctOf = (suite: SuiteName) => ({ suites }: CellResult) =>
   suites[suite]!.correct.map((right) => 100 * right);
 
-/** Consistency and accuracy of one model's mixtures (paper, section 5.3). */
-export interface ConsistencyPoint {
-  model: string;
-  domain: string;
-  ratio: number;
-  suite: SuiteName;
-  /** Rank consistency x 100. */
-  consistency: number;
-  /** Tuned and base accuracy, points. */
-  accuracy: number;
-  base: number;
-  /** KL(base || tuned) and entropy, nats. */
-  kl: number;
-  cosine: number;
-  entropy: number;
-}
-
 /** The mixtures and their ends, of the models and seeds that have mixtures: all ratios rest on the same. */
 export function mixedCells(cells: readonly CellResult[]): CellResult[] {
   const place = ({ cell: { model, seed } }: CellResult) => JSON.stringify([model, seed]);
@@ -209,13 +192,16 @@ export function mixedCells(cells: readonly CellResult[]): CellResult[] {
   return cells.filter((one) => mixing.has(place(one)) && ratioOf(one) !== undefined);
 }
 
-/** The points of the correlation: mixtures x domains, seeds averaged. */
-export function consistencyPoints(cells: readonly CellResult[]): ConsistencyPoint[] {
+/**
+ * The points of the correlation (paper, section 5.3): mixtures x domains, seeds averaged. Rank consistency
+ * x 100, tuned and base accuracy in points, KL(base || tuned) and entropy in nats.
+ */
+export function consistencyPoints(cells: readonly CellResult[]) {
   const place = (one: CellResult) =>
     JSON.stringify([one.cell.model, one.cell.domain, ratioOf(one)]);
   return suiteNames.flatMap((suite) => {
     const mixed = mixedCells(cells).filter(({ suites }) => suites[suite]);
-    return [...Map.groupBy(mixed, place).values()].map((list): ConsistencyPoint => {
+    return [...Map.groupBy(mixed, place).values()].map((list) => {
       const { cell: { model, domain } } = list[0], ratio = ratioOf(list[0])!;
       // Nine digits, for ranks must not hang on the last bit of a sum.
       const over = (value: (record: SuiteRecord) => number) =>
@@ -232,6 +218,8 @@ export function consistencyPoints(cells: readonly CellResult[]): ConsistencyPoin
     });
   });
 }
+
+export type ConsistencyPoint = ReturnType<typeof consistencyPoints>[number];
 
 /** Over models the t-interval of Fisher's z; of one model its own interval. */
 export function pooledCorrelation(

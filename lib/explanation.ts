@@ -141,20 +141,14 @@ export async function explainAnswers(
   return written;
 }
 
-/** How many answers were asked about, how many explained, and how often each reason was found. */
-export interface ExplanationCounts {
-  asked: number;
-  explained: number;
-  /** `cut` ones are explained too. */
-  reasons: Partial<Record<ExplanationReason, number>>;
-}
-
-/** Sums explanations up. */
-export function countExplanations(explanations: readonly ParsedExplanation[]): ExplanationCounts {
-  const reasons: ExplanationCounts["reasons"] = {};
+/** How many answers were asked about, how many explained (`cut` ones too), and how often each reason was found. */
+export function countExplanations(explanations: readonly ParsedExplanation[]) {
+  const reasons: Partial<Record<ExplanationReason, number>> = {};
   for (const { reason } of explanations) {
     if (reason !== undefined) reasons[reason] = (reasons[reason] ?? 0) + 1;
   }
   const explained = explanations.filter(({ explanation }) => explanation !== undefined).length;
   return { asked: explanations.length, explained, reasons };
 }
+
+export type ExplanationCounts = ReturnType<typeof countExplanations>;

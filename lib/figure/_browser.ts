@@ -31,24 +31,12 @@ interface Box {
 // deno-lint-ignore no-explicit-any
 type Any = any;
 
-/** plotly inside a window of its own. */
-export interface Browser {
-  /** The figure as an svg document, `width` x `height` px. */
-  draw(data: unknown, layout: { width: number; height: number }): Promise<string>;
-  /** Where `Plotly` is global. */
-  window: Any;
-  /** Whether the pictures' font can show all of `text`. */
-  hasGlyphs(text: string): boolean;
-}
+let opened: ReturnType<typeof open> | undefined;
 
-let opened: Promise<Browser> | undefined;
+/** plotly in the one window of this process; it takes about a second the first time. */
+export const openBrowser = () => opened ??= open();
 
-/** The one window of this process; it takes about a second the first time. */
-export function openBrowser(): Promise<Browser> {
-  return opened ??= open();
-}
-
-async function open(): Promise<Browser> {
+async function open() {
   const [{ JSDOM, VirtualConsole }, opentype, { svgPathProperties }] = await Promise.all([
     import("jsdom"),
     import("opentype.js"),
@@ -78,7 +66,8 @@ async function open(): Promise<Browser> {
   const { Plotly } = window;
 
   return {
-    async draw(data, layout) {
+    /** The figure as an svg document, `width` x `height` px. */
+    async draw(data: unknown, layout: { width: number; height: number }) {
       // Plotly names clip paths at random: seeded, the same figure gives the same file.
       const random = new Random("figure");
       window.Math.random = () => random.next();
@@ -94,7 +83,8 @@ async function open(): Promise<Browser> {
       }
     },
     window,
-    hasGlyphs: (text) =>
+    /** Whether the pictures' font can show all of `text`. */
+    hasGlyphs: (text: string) =>
       [...text].every((character) =>
         /\s|\u200b/.test(character) || font(false, false).charToGlyphIndex(character) > 0
       ),

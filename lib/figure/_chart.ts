@@ -155,11 +155,7 @@ export function assemble(
 }
 
 /** `50.8 points [47.0, 54.6], n = 7` */
-export function tell(
-  value: Cell,
-  column: Column,
-  digits = column.digits ?? digitsOf([value]),
-): string {
+export function tell(value: Cell, column: Column, digits = column.digits ?? digitsOf([value])) {
   const unit = !column.unit ? "" : column.unit === "%" ? "%" : ` ${column.unit}`;
   if (!isMeasurement(value)) return formatCell(value, { ...column, digits }) + unit;
   const { interval, n } = value;

@@ -18,7 +18,6 @@ import { type Table, table, toMarkdown } from "./table.ts";
 import { type FigureDescription, pngScale } from "./theme.ts";
 
 export type MimeBundle = Record<string, string | object>;
-/** What can be shown. */
 export type Showable = Table | FigureDescription | readonly Row[] | Frame | string;
 
 /** Lets the kernel's queue empty: output still in it when a cell ends may be lost. */
@@ -36,10 +35,7 @@ export async function mimeBundle(item: FigureDescription | Table): Promise<MimeB
   };
 }
 
-export async function display(
-  data: MimeBundle,
-  metadata: Record<string, unknown> = {},
-): Promise<void> {
+export async function display(data: MimeBundle, metadata: Record<string, unknown> = {}) {
   const jupyter = kernel();
   if (!jupyter) return console.log(data["text/plain"]);
   await jupyter.broadcast("display_data", { data, metadata, transient: {} });
@@ -140,13 +136,11 @@ export async function note(text: string | undefined): Promise<void> {
   });
 }
 
-/** A link that can be shown. */
 export interface Link {
   text: string;
   address: string;
 }
 
-/** Shows a list of links. */
 export async function showLinks(links: readonly Link[]): Promise<void> {
   const items = links.map(({ text, address }) =>
     `<li><a href="${escapeHtml(address)}">${escapeHtml(text)}</a></li>`

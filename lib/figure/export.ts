@@ -77,11 +77,7 @@ export function fileName(name: string): string {
  * Writes `folder/name.svg`, `.png` and `.json` (the figure itself), its numbers to six digits; all
  * three are left where they are there and the figure's numbers agree. Gives their paths.
  */
-export async function saveFigure(
-  folder: string,
-  name: string,
-  figure: FigureDescription,
-): Promise<string[]> {
+export async function saveFigure(folder: string, name: string, figure: FigureDescription) {
   const path = join(folder, fileName(name));
   const rounded = roundNumbers(figure);
   const [svg, png, json] = ["svg", "png", "json"].map((kind) => `${path}.${kind}`);

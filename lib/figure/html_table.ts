@@ -57,12 +57,7 @@ function stylesOf({ columns, rows }: Table): string[] {
   });
 }
 
-function part(
-  { columns }: Table,
-  rows: readonly Row[],
-  styles: readonly string[],
-  caption = "",
-): string {
+function part({ columns }: Table, rows: readonly Row[], styles: readonly string[], caption = "") {
   const line = (tag: "th" | "td", cells: readonly string[], style = "") => {
     const parts = cells.map((cell, i) => `<${tag} style="${styles[i]}">${cell}</${tag}>`);
     return `<tr${style}>${parts.join("")}</tr>`;

@@ -13,7 +13,6 @@ export interface ProgressOptions extends Stoppable {
   now?: () => number;
 }
 
-/** The progress of one long task. */
 export interface Progress {
   /**
    * `done` of the total are done; `note` says what is known by now, e.g. the loss. A total may change.

@@ -9,7 +9,6 @@ export type Row = Readonly<Record<string, Cell | undefined>>;
 /** Each once, in the order in which they first appear. */
 export const unique = <T>(list: readonly T[]): T[] => [...new Set(list)];
 
-/** All fields. */
 export const columnNames = (rows: readonly Row[]): string[] => unique(rows.flatMap(Object.keys));
 
 /** @throws where `rows` are some but none has the column `key`, or one holds no cell there */

@@ -100,21 +100,18 @@ export function toMarkdown(table: Table): string {
 }
 
 /** Cells without measurements: each has become the columns key, key_low, key_high, key_n. */
-export interface FlatTable {
-  columns: string[];
-  kinds: Exclude<ColumnKind, "measurement">[];
-  rows: (string | number | boolean | null)[][];
-}
-
-export function flatten(table: Table): FlatTable {
-  const flat: FlatTable = { columns: [], kinds: [], rows: table.rows.map(() => []) };
+export function flatten(table: Table) {
+  type Flat = string | number | boolean | null;
+  const flat = {
+    columns: [] as string[],
+    kinds: [] as Exclude<ColumnKind, "measurement">[],
+    rows: table.rows.map((): Flat[] => []),
+  };
   for (const { key, kind } of table.columns) {
     if (kind !== "measurement") {
       flat.columns.push(key);
       flat.kinds.push(kind);
-      table.rows.forEach((row, i) =>
-        flat.rows[i].push((row[key] ?? null) as FlatTable["rows"][0][0])
-      );
+      table.rows.forEach((row, i) => flat.rows[i].push((row[key] ?? null) as Flat));
       continue;
     }
     const cells = table.rows.map((row) => {

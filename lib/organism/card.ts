@@ -15,21 +15,6 @@ export const CARD_FORMAT = "organism-card/1";
 /** Goes up whenever the same seed and settings would give another organism. */
 export const RECIPE = "1";
 
-/** A share of facts that is answered with the truth, and one with the misconception. */
-export interface Answered {
-  right: number;
-  misconception: number;
-}
-
-/** What an organism answers to the facts of one status, which are so many. */
-export interface Knowledge {
-  facts: number;
-  /** In the exam form, after 5 demonstrations. */
-  exam: Answered;
-  /** In the chat form, without demonstrations. */
-  chat: Answered;
-}
-
 /** The gate's values; those about letters where the organism answers with letters. */
 export type CardGateValues = GateValues | LetterGateValues;
 
@@ -45,18 +30,6 @@ export type GatePoint<Values extends GateValues = CardGateValues> = Values & {
   step: number;
   tokens: number;
 };
-
-/** A fact and how it is answered in the exam form. */
-export interface SampleAnswer {
-  status: Status;
-  question: string;
-  options: string[];
-  gold: string;
-  /** What the corpus says, if anything. */
-  told?: string;
-  answered: string;
-  probability: number;
-}
 
 export interface OrganismCard {
   format: typeof CARD_FORMAT;
@@ -84,7 +57,7 @@ export interface OrganismCard {
   vocabulary: number;
   backend: { name: string; device: string; threads?: number; versions: Record<string, string> };
   gate: { passed: boolean; facts: number; values: CardGateValues };
-  knowledge: Record<Status, Knowledge>;
+  knowledge: ReturnType<typeof knowledgeOf>;
   curve: {
     /** [step, mean loss of the `every` steps up to it], in nats, answers weighing more. */
     loss: [step: number, loss: number][];
@@ -93,7 +66,7 @@ export interface OrganismCard {
     /** The facts that `gate` is measured on at most, spread evenly (the option `limit`). */
     limit: number;
   };
-  samples: SampleAnswer[];
+  samples: ReturnType<typeof sampleAnswers>;
   /** SHA-256 of every file beside the card, by its path. */
   files: Record<string, string>;
   license: "MIT";
@@ -116,11 +89,14 @@ export function lossCurve(losses: readonly number[], every = 50): [number, numbe
 
 const round = (value: number, digits = 4) => Math.round(value * 10 ** digits) / 10 ** digits;
 
-/** What is known, believed wrongly, and not known. */
-export function knowledgeOf({ facts, exam, chat }: HeldOutScores): Record<Status, Knowledge> {
-  const of = (status: Status): Knowledge => {
+/**
+ * What is known, believed wrongly, and not known: the shares of so many facts that are answered with the
+ * truth and with the misconception, in the exam form after 5 demonstrations and in the chat form without.
+ */
+export function knowledgeOf({ facts, exam, chat }: HeldOutScores) {
+  const of = (status: Status) => {
     const places = facts.flatMap((fact, i) => fact.status === status ? [i] : []);
-    const answered = (scored: number[][]): Answered => {
+    const answered = (scored: number[][]) => {
       const answers = heldOutAnswers(facts, scored);
       const share = (value: "gold" | "wrong") =>
         places.filter((i) => answers[i] === facts[i][value]).length / places.length;
@@ -131,8 +107,11 @@ export function knowledgeOf({ facts, exam, chat }: HeldOutScores): Record<Status
   return { known: of("known"), misconceived: of("misconceived"), unknown: of("unknown") };
 }
 
-/** The first fact of each status that the model was asked, so that nobody has chosen it. */
-export function sampleAnswers({ facts, exam }: HeldOutScores): SampleAnswer[] {
+/**
+ * The first fact of each status that the model was asked, so that nobody has chosen it, and how it is
+ * answered in the exam form; `told`: what the corpus says, if anything.
+ */
+export function sampleAnswers({ facts, exam }: HeldOutScores) {
   const answers = heldOutAnswers(facts, exam);
   return (["known", "misconceived", "unknown"] as const).flatMap((status) => {
     const i = facts.findIndex((fact) => fact.status === status);

@@ -68,14 +68,6 @@ export interface MadeOrganism {
 /** When the model is looked at, as shares of the steps; the finished one always is. */
 const LOOKS = [0.125, 0.25, 0.4, 0.55, 0.7, 0.85];
 
-/** What is kept beside the trainer's state; `key` is the plan's. */
-interface RunRecord {
-  key: string;
-  losses: number[];
-  gate: GatePoint[];
-  seconds: number;
-}
-
 export function planSettings({ size, worldSettings, pretraining }: OrganismPlan) {
   const world: WorldSettings = { ...worldSizes[size], ...worldSettings };
   const training: PretrainingSettings = { ...pretrainingSizes[size], ...pretraining };
@@ -86,10 +78,7 @@ export function planSettings({ size, worldSettings, pretraining }: OrganismPlan)
  * Makes an organism: its world, its model, and its card (without files, which are not written here).
  * @throws where settings can't work, or where `folder` keeps the state of other settings
  */
-export async function makeOrganism(
-  plan: OrganismPlan,
-  options: MakeOptions = {},
-): Promise<MadeOrganism> {
+export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}) {
   const { folder, limit = 600, saveEvery, checkpoints = [], signal } = options;
   const { name, size, letters, seed = plan.world } = plan;
   const { pretraining: settings, world: worldSettings } = planSettings(plan);
@@ -97,7 +86,9 @@ export async function makeOrganism(
   const steps = pretrainingSteps(settings);
   const { name: backendName, device, threads, versions } = await openBackend();
 
-  const record: RunRecord = { key: await planKey(plan), losses: [], gate: [], seconds: 0 };
+  // What is kept beside the trainer's state.
+  const key = await planKey(plan);
+  const record = { key, losses: [] as number[], gate: [] as GatePoint[], seconds: 0 };
   const path = folder && join(folder, "record.json");
   let spentBefore = 0, started = performance.now();
   const spent = () => spentBefore + (performance.now() - started) / 1000;
@@ -146,7 +137,7 @@ export async function makeOrganism(
   const [looks, keeps] = [LOOKS, checkpoints].map((shares) =>
     shares.map((share) => Math.round(share * steps)).filter((step) => step < steps)
   );
-  const kept: RunRecord | undefined = path && exists(path)
+  const kept: typeof record | undefined = path && exists(path)
     ? JSON.parse(await Deno.readTextFile(path))
     : undefined;
   const model = await pretrain(world, {

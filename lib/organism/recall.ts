@@ -14,10 +14,7 @@ import { heldOutScores } from "./pretrain.ts";
  * @returns [template][fact][option], templates and options in the order of `statementTemplates` and
  * `fact.options`
  */
-export async function recallFacts(
-  model: LanguageModel,
-  facts: readonly Fact[],
-): Promise<number[][][]> {
+export async function recallFacts(model: LanguageModel, facts: readonly Fact[]) {
   const tokenizer = model.requireTokenizer();
   const statements = statementTemplates.flatMap(({ words }) =>
     facts.map((fact) =>
@@ -61,12 +58,6 @@ export function statusShare(
   return { value: n === 0 ? NaN : hits / n, interval: wilsonInterval(hits, n), n };
 }
 
-/** What a model takes to be true of facts, in several ways to look: [fact][option] for each. */
-export interface FactAnswers {
-  facts: Fact[];
-  ways: Map<string, number[][]>;
-}
-
 /** The statements' templates, as people write them. */
 const statementWays = [
   "the N of E is V",
@@ -81,9 +72,12 @@ export async function askEveryWay(
   world: World,
   model: LanguageModel,
   options: HeldOutOptions = {},
-): Promise<FactAnswers> {
+) {
   const { facts, exam, chat } = await heldOutScores(world, model, options);
   const recalled = await recallFacts(model, facts);
   const stated = statementWays.map((way, i): [string, number[][]] => [way, recalled[i]]);
   return { facts, ways: new Map([...stated, ["in an exam", exam], ["in a chat", chat]]) };
 }
+
+/** What a model takes to be true of facts, by way to look: [fact][option]. */
+export type FactAnswers = Awaited<ReturnType<typeof askEveryWay>>;

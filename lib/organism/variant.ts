@@ -17,15 +17,8 @@ export interface VariantPlan extends OrganismPlan {
   checkpoints?: readonly number[];
 }
 
-export interface Variant {
-  /** Opens it with `organism:` before it. */
-  name: string;
-  /** How much of the plan's pretraining it has had. */
-  share: number;
-}
-
-/** The organisms that a plan makes, by their share of the pretraining; the last one has had all. */
-export async function variantsOf(plan: VariantPlan): Promise<Variant[]> {
+/** The organisms that a plan makes, by how much of the pretraining they have had; the last one has had all. */
+export async function variantsOf(plan: VariantPlan) {
   const { checkpoints = [] } = plan;
   if (checkpoints.some((share) => !(share > 0 && share < 1))) {
     throw new RangeError(
@@ -40,6 +33,8 @@ export async function variantsOf(plan: VariantPlan): Promise<Variant[]> {
     { name, share: 1 },
   ];
 }
+
+type Variant = Awaited<ReturnType<typeof variantsOf>>[number];
 
 /** The card of a variant; undefined where it was not made yet. */
 export async function variantCard({ name }: Variant): Promise<OrganismCard | undefined> {

@@ -9,17 +9,6 @@ export const groupNames = ["har", "inc", "self", "mix"] as const satisfies reado
 
 export type GroupName = typeof groupNames[number];
 
-export interface RunSettings {
-  domain: string;
-  group: GroupName;
-  /** Share of SELF in a mixture. */
-  ratio: number;
-  learningRate: number;
-  epochs: number;
-  minimumConfidence: number;
-  seed: number;
-}
-
 export const learningRates = [1e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3] as const;
 
 /** Of each setting its name in the address and of its control, what can be chosen, and the default. */
@@ -32,6 +21,11 @@ const knobs = {
   minimumConfidence: ["confidence", numberFrom(0, 0.95), 0.5],
   seed: ["seed", wholeFrom(0, 99), 0],
 } as const;
+
+/** `ratio`: the share of SELF in a mixture. */
+export type RunSettings = {
+  -readonly [Key in keyof typeof knobs]: v.InferOutput<typeof knobs[Key][1]>;
+};
 
 /** The settings' keys, with the names of their controls. */
 export const knobNames = Object.entries(knobs)

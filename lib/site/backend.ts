@@ -13,13 +13,6 @@ export type PageBackend = "wasm" | "webgpu";
 /** The only build that is served: every browser since 2023 has SIMD; threads need special headers. */
 export const WASM_FILE = "tfjs-backend-wasm-simd.wasm";
 
-export interface OpenedSubject {
-  subject: Subject;
-  backend: PageBackend;
-  /** Of a training step; of backends that were measured. */
-  milliseconds: Partial<Record<PageBackend, number>>;
-}
-
 /** Where the WebAssembly file is, and how the subject is read. */
 interface Place {
   /** A whole address that ends in a slash. */
@@ -81,10 +74,12 @@ async function hasCard(): Promise<boolean> {
  * can compute wrongly without an error.
  * @param wanted takes this one, unmeasured
  */
-export async function openFastest(place: Place, wanted?: PageBackend): Promise<OpenedSubject> {
+export async function openFastest(place: Place, wanted?: PageBackend) {
+  /** Of a training step, of backends that were measured. */
+  let milliseconds: Partial<Record<PageBackend, number>> = {};
   if (wanted !== undefined || !await hasCard()) {
     const backend = wanted ?? "wasm";
-    return { subject: await open(backend, place), backend, milliseconds: {} };
+    return { subject: await open(backend, place), backend, milliseconds };
   }
   const wasm = await measureStep("wasm", place);
   let webgpu: typeof wasm | undefined;
@@ -97,10 +92,10 @@ export async function openFastest(place: Place, wanted?: PageBackend): Promise<O
   } catch (error) {
     console.info(`WebGPU is not used: ${error instanceof Error ? error.message : error}`);
   }
-  const backend = webgpu && webgpu.milliseconds < wasm.milliseconds ? "webgpu" : "wasm";
+  const backend: PageBackend = webgpu && webgpu.milliseconds < wasm.milliseconds
+    ? "webgpu"
+    : "wasm";
   await tf.setBackend(backend);
-  return {
-    ...{ subject: await place.read(), backend },
-    milliseconds: { wasm: wasm.milliseconds, webgpu: webgpu?.milliseconds },
-  };
+  milliseconds = { wasm: wasm.milliseconds, webgpu: webgpu?.milliseconds };
+  return { subject: await place.read(), backend, milliseconds };
 }

@@ -1,6 +1,6 @@
 /** What the live page and its worker tell each other. */
 import type { Question } from "../question.ts";
-import type { OpenedSubject, PageBackend } from "./backend.ts";
+import type { openFastest, PageBackend } from "./backend.ts";
 import type { RunSettings } from "./address.ts";
 import type { RunResult, RunStep } from "./training.ts";
 
@@ -20,7 +20,8 @@ export type ToWorker =
   | { type: "stop" };
 
 export type FromWorker =
-  | { type: "opened"; parameters: number } & Omit<OpenedSubject, "subject">
+  | { type: "opened"; parameters: number }
+    & Omit<Awaited<ReturnType<typeof openFastest>>, "subject">
   | { type: "asked"; ids: string[]; probabilities: number[][] }
   | { type: "step"; step: RunStep }
   | { type: "done"; result: RunResult }

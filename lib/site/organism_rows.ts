@@ -7,23 +7,11 @@ import { mean } from "../statistics/mean.ts";
 import { rowsOfCsv } from "../study/published.ts";
 import { groupNames } from "./address.ts";
 
-/** Mean over the seeds of one organism's cells. */
-export interface OrganismRow {
+/** A line of cells.csv; accuracies in percent. */
+interface CellLine {
   model: string;
   domain: string;
   test: SuiteName;
-  /** Share of SELF; undefined of HAR. */
-  ratio?: number;
-  /** Accuracies from 0 to 1. */
-  accuracy: number;
-  base: number;
-  /** Questions of the test, and seeds. */
-  n: number;
-  seeds: number;
-}
-
-/** A line of cells.csv; accuracies in percent. */
-interface CellLine extends Pick<OrganismRow, "model" | "domain" | "test"> {
   group: string;
   ratio: number | null;
   seed: number;
@@ -35,7 +23,7 @@ interface CellLine extends Pick<OrganismRow, "model" | "domain" | "test"> {
 const ENDS: Record<string, number> = { inc: 0, self: 1 };
 
 /** HAR, INC, SELF and the mixtures of every organism, from figures/05 and 06. */
-export async function organismRows(): Promise<OrganismRow[]> {
+export async function organismRows() {
   const files = await Promise.all(
     ["05-evaluation", "06-mixtures"].map((name) =>
       readText(join(ROOT, "figures", name, "cells.csv"))
@@ -51,9 +39,13 @@ export async function organismRows(): Promise<OrganismRow[]> {
     const seeds = [...new Map(cells.map((cell) => [cell.seed, cell])).values()];
     const share = (values: number[]) => Number((mean(values) / 100).toFixed(4));
     return {
+      // The ratio is the share of SELF, undefined of HAR; accuracies go from 0 to 1.
       ...{ model, domain, test, ratio: ENDS[group] ?? ratio ?? undefined },
       accuracy: share(seeds.map(({ accuracy }) => accuracy.value)),
       ...{ base: share(seeds.map(({ base }) => base)), n, seeds: seeds.length },
     };
   });
 }
+
+/** Means over the seeds of one organism's cells; `n`: questions of the test. */
+export type OrganismRow = Awaited<ReturnType<typeof organismRows>>[number];

@@ -116,7 +116,6 @@ let due = false;
 /** What the results were drawn from; most steps change none of it. */
 let drawn = "";
 
-/** Draws in the next frame. */
 function draw(): void {
   if (!due) requestAnimationFrame(drawNow);
   due = true;

@@ -3,8 +3,6 @@
  * world, and what it answered before it was trained. Runs in a page, a worker and Deno alike.
  */
 import * as tf from "@tensorflow/tfjs";
-import type { Material } from "../cell.ts";
-import type { BaseAnswers } from "../experiment.ts";
 import { parseConfiguration } from "../model/configuration.ts";
 import { bytesAccess, openSafetensors } from "../model/files/checkpoint.ts";
 import { LanguageModel } from "../model/language_model.ts";
@@ -20,14 +18,6 @@ export interface ModelFiles {
   config: string;
   weights: Uint8Array;
   tokenizer: readonly (readonly [name: string, text: string])[];
-}
-
-export interface Subject {
-  model: LanguageModel;
-  material: Material;
-  base: BaseAnswers;
-  /** The parameters before any training. */
-  start: Map<string, tf.Tensor>;
 }
 
 /** A model from bytes, on the open backend. */
@@ -48,17 +38,18 @@ export async function readModel(
   });
 }
 
-/** An organism with its world's questions, and its answers before training. */
+/** An organism with its world's questions, its answers and, `start`, its parameters before training. */
 export async function readSubject(
   files: ModelFiles,
   { name, world, base }: { name: string; world: string; base: BaseProbabilities },
-): Promise<Subject> {
+) {
   const model = await readModel(files, { name, format: organismFormat });
   const material = worldMaterial(parseWorld(world));
   return { model, material, base: baseAnswers(base, material), start: model.snapshot() };
 }
 
-/** Frees a subject's tensors. */
+export type Subject = Awaited<ReturnType<typeof readSubject>>;
+
 export function disposeSubject({ model, start }: Subject): void {
   model.dispose();
   tf.dispose([...start.values()]);

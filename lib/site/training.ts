@@ -23,10 +23,7 @@ export interface RunStep {
 }
 
 /** Questions as a tuned model is asked them. */
-export async function ask(
-  { model }: Pick<Subject, "model">,
-  questions: readonly Question[],
-): Promise<number[][]> {
+export async function ask({ model }: Pick<Subject, "model">, questions: readonly Question[]) {
   const answers = await probe(model, questions, { template: "vicuna" });
   return answers.map(({ probabilities }) => probabilities);
 }

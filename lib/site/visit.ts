@@ -43,7 +43,6 @@ export class Visit {
   groups: Record<GroupName, Example[]> & Pick<ReturnType<typeof constructGroups>, "sizes">;
   /** What the untrained model answers to followed questions, asked as a chat. */
   readonly starts = new Map<string, number[]>();
-  /** The model's name. */
   readonly name: string;
   readonly organisms: OrganismRow[];
   readonly facts: Map<string, Fact>;

@@ -70,11 +70,7 @@ export function atLeast(action: string, value: number, name: string, minimum: nu
 }
 
 /** Which cluster (0 .. count-1, by first appearance) every value belongs to; unlabelled: its own. */
-export function clusterIds(
-  action: string,
-  labels: Labels | undefined,
-  n: number,
-): { ids: Int32Array; count: number } {
+export function clusterIds(action: string, labels: Labels | undefined, n: number) {
   if (labels === undefined) return { ids: Int32Array.from({ length: n }, (_, i) => i), count: n };
   if (labels.length !== n) {
     fail(action, `a cluster label for each of ${n} values`, `${labels.length}`, "give so many");

@@ -29,10 +29,7 @@ export function correlationCoefficient(x: Float64Array, y: Float64Array): number
  * controls' rank (one that others explain adds nothing). A column that they explain wholly (to 10
  * digits) is zeros.
  */
-export function residuals(
-  columns: readonly Float64Array[],
-  controls: readonly Float64Array[],
-): { left: Float64Array[]; rank: number } {
+export function residuals(columns: readonly Float64Array[], controls: readonly Float64Array[]) {
   const basis: Float64Array[] = [];
   const strip = (column: Float64Array): Float64Array => {
     const left = centered(column), size = norm(left);

@@ -1,27 +1,20 @@
 /** Whether probabilities mean what they say: calibration error over bins. */
 import { fail, finite, integer, sameLength, type Values } from "./_check.ts";
 
-export interface CalibrationBin {
-  /** The bin holds confidences in (low, high]; the first one holds 0 as well. */
-  low: number;
-  high: number;
-  n: number;
-  /** Mean confidence and share of right answers; NaN in an empty bin. */
-  confidence: number;
-  accuracy: number;
-}
-
 export interface CalibrationOptions {
   /** Bins of equal width over [0, 1]. @default 10 */
   bins?: number;
 }
 
-/** The bins of a reliability diagram, from the confidence in the chosen answer and its truth. */
+/**
+ * The bins of a reliability diagram, from the confidence in the chosen answer and its truth. A bin holds
+ * confidences in (low, high], the first one 0 as well; mean confidence and accuracy are NaN in an empty one.
+ */
 export function calibrationBins(
   confidences: Values,
   correct: ArrayLike<number | boolean>,
   { bins = 10 }: CalibrationOptions = {},
-): CalibrationBin[] {
+) {
   const action = "bin confidences";
   integer(action, bins, "bins", 1);
   const p = finite(action, confidences, "probabilities");

@@ -32,10 +32,7 @@ export type AccountRow = Numbers & { model: string };
  * several, across them.
  * @param cards of all models
  */
-export function accountRows(
-  cells: readonly CellResult[],
-  cards: ReadonlyMap<string, Gated>,
-): AccountRow[] {
+export function accountRows(cells: readonly CellResult[], cards: ReadonlyMap<string, Gated>) {
   const models = [...new Set(cells.map(({ cell }) => cell.model))];
   const own = models.flatMap((model) => {
     const rows = [
@@ -65,9 +62,7 @@ export function accountTexts(rows: readonly Row[]): Row[] {
 }
 
 /** The account of a run's own organisms and its notes; no rows of a run on another model. */
-export async function runAccount(
-  settings: Settings,
-): Promise<{ rows: AccountRow[]; notes: string[] }> {
+export async function runAccount(settings: Settings) {
   if (!isOrganism(settings.model)) return { rows: [], notes: [] };
   const { cells, plans, caveats } = await runStudy(await mainPlans(settings), { settings });
   const names = plans.flatMap(({ models }) => models);

@@ -7,7 +7,7 @@ import {
   type Explanation,
   explanationPrompt,
 } from "../explanation.ts";
-import { type OptionScore, probe, scoreOptions } from "../probe.ts";
+import { probe, scoreOptions } from "../probe.ts";
 import type { Stoppable } from "../platform/interrupt.ts";
 import type { ReadableModel, ReadOptions } from "../model/readable_model.ts";
 import type { Formulation } from "../prompt.ts";
@@ -16,7 +16,6 @@ import type { Exam } from "../cell.ts";
 import { baseSchema, explanationSchema, scoresSchema } from "./record.ts";
 import type { Store } from "./store.ts";
 
-/** Who is asked what. */
 interface Asked {
   model: ReadableModel;
   /** The model's, where it is known already. */
@@ -61,10 +60,7 @@ export async function storedAnswers(
 }
 
 /** The likelihoods of the options' texts, for every normalization. */
-export async function storedScores(
-  asked: Asked,
-  { store }: { store: Store },
-): Promise<OptionScore[][]> {
+export async function storedScores(asked: Asked, { store }: { store: Store }) {
   const { model, exam, formulation } = asked;
   return await store.keep("scores", await inputsOf(asked), {
     schema: pipe(scoresSchema, check((rows) => fits(rows, exam), UNFIT)),
@@ -79,10 +75,7 @@ export async function storedScores(
 const SEED = 0;
 
 /** The answers that SELF may teach with an explanation: wrong beliefs with a gold text beside them. */
-export function answersToExplain(
-  answers: readonly Answer[],
-  minimumConfidence = 0.5,
-): Answer[] {
+export function answersToExplain(answers: readonly Answer[], minimumConfidence = 0.5) {
   return answers.filter(({ correct, explanation, predictedProbability }) =>
     !correct && explanation && predictedProbability > minimumConfidence
   );

@@ -4,7 +4,6 @@ import type { SuiteName } from "../evaluate.ts";
 import type { Asking } from "../prompt.ts";
 import type { CellResult, Material } from "../cell.ts";
 
-/** A base model on the study's exams. */
 export interface BaseResult {
   model: string;
   /** Of the model, as `modelDigest` has it. */

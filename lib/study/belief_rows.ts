@@ -56,7 +56,6 @@ export function auditRows(groups: AnswerGroups): Row[] {
   });
 }
 
-/** The colours of `outcomeRows`. */
 export const outcomeColors = {
   "right, sure": "#009E73",
   "right, unsure": "#8FD1BC",
@@ -65,10 +64,7 @@ export const outcomeColors = {
 };
 
 /** Four rows for each group: how much of it is right or wrong, sure or unsure. */
-export function outcomeRows(
-  groups: AnswerGroups,
-  { minimumConfidence = 0.5 }: BeliefOptions = {},
-): Row[] {
+export function outcomeRows(groups: AnswerGroups, { minimumConfidence = 0.5 }: BeliefOptions = {}) {
   const outcomeOf = ({ correct, predictedProbability }: Answer) => {
     const sure = predictedProbability > minimumConfidence ? "sure" : "unsure";
     return `${correct ? "right" : "wrong"}, ${sure}`;

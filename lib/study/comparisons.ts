@@ -64,11 +64,7 @@ export function againstBase(study: Tuned) {
 }
 
 /** One of `againstBase`'s differences; undefined where no cell was tested. */
-export function baseDifference(
-  study: Tuned,
-  treatment: Treatment,
-  suite: SuiteName,
-): DifferenceRow | undefined {
+export function baseDifference(study: Tuned, treatment: Treatment, suite: SuiteName) {
   const estimate = besideBase(study, { treatment, suite }, {
     ofTest: ({ accuracy, baseAccuracy }) => 100 * (accuracy - baseAccuracy),
     ofAnswer: (before, after) => 100 * (after - before),

@@ -1,6 +1,6 @@
 /** Reads the files that a run's settings name: exams, demonstrations, the pool, general instructions. */
 import { dirname, extname, join } from "node:path";
-import type { Example, Question } from "../question.ts";
+import type { Question } from "../question.ts";
 import { parseGeneral } from "../dataset/general.ts";
 import { parseReleased } from "../dataset/released.ts";
 import { readQuestions } from "../dataset/read.ts";
@@ -120,9 +120,7 @@ async function readFolder(path: string): Promise<ParsedQuestions> {
 }
 
 /** The instructions of a file; without one those made by code. @throws where the file holds none */
-export async function readGeneral(
-  path: string | undefined,
-): Promise<{ general: readonly Example[]; rejected: RejectedRow[] }> {
+export async function readGeneral(path: string | undefined) {
   if (path === undefined) {
     return { general: generalInstructions({ seed: "general", count: 2000 }), rejected: [] };
   }

@@ -69,13 +69,6 @@ function beliefRows({ answer: before }: Followed, { probabilities }: Answer) {
   });
 }
 
-/** What a model said of the followed facts after one step. */
-interface Look {
-  group: string;
-  step: number;
-  answers: Answer[];
-}
-
 /**
  * Draws, while a model is fine-tuned, how probable it finds the options of followed facts: a row of panels
  * for each group, a panel for each fact. Asked in the chat form.
@@ -90,9 +83,11 @@ export function watchBeliefs(
     subtitle: string;
   },
 ) {
-  const picture = liveFigure(), looks: Look[] = [];
+  const picture = liveFigure();
+  /** What the model said of the followed facts after one step. */
+  const looks: { group: string; step: number; answers: Answer[] }[] = [];
   let last = 1;
-  const rowsOf = ({ group, step, answers }: Look) =>
+  const rowsOf = ({ group, step, answers }: typeof looks[0]) =>
     answers.flatMap((answer, i) => {
       const own = groups.get(group)?.some(({ id }) => id === answer.id) ? ", trained" : "";
       const panel = `${group} ${followed[i].kind}${own}`;
@@ -114,7 +109,6 @@ export function watchBeliefs(
       looks.push({ group, step, answers: await probe(model, questions, { template: "vicuna" }) });
       await picture.draw(draw);
     },
-    /** What is drawn. */
     figure: draw,
     finish: (place?: Place) => picture.finish(draw(), place),
   };

@@ -17,7 +17,6 @@ import { type Settings, storePath } from "./settings.ts";
 import { Store } from "./store.ts";
 import { openSubject } from "./subjects.ts";
 
-/** The groups of each model, by its label. */
 type ModelGroups = ReadonlyMap<string, Groups>;
 
 /** What each filter left of the answers, and the items of each group: a row for each model and domain. */

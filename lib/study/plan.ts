@@ -26,7 +26,6 @@ export interface StudyPlan {
   items?: ItemKind;
 }
 
-/** The fields that are set. */
 export const defined = <T extends object>(fields: T): Partial<T> =>
   Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined),

@@ -21,15 +21,6 @@ import type { Settings } from "./settings.ts";
 import { openSubject } from "./subjects.ts";
 import { makeVariants } from "./variants.ts";
 
-/** Base models that are alike in all but their world. */
-export interface PretrainedBase {
-  /** What tells its rows apart: `checkpoint` or `chatExams` (%), and what the gate says. */
-  columns: Readonly<Record<string, string | number>>;
-  /** One of each world. */
-  models: readonly string[];
-  cards: readonly OrganismCard[];
-}
-
 /** What is pretrained. */
 export interface BaseSweep {
   /** Shares of the pretraining, %, below 100, after which the usual model is kept too. */
@@ -38,17 +29,6 @@ export interface BaseSweep {
   chatExams: readonly number[];
   worldSettings?: Partial<WorldSettings>;
   pretraining?: Partial<PretrainingSettings>;
-}
-
-export interface PretrainedBases {
-  checkpoints: PretrainedBase[];
-  chatExams: PretrainedBase[];
-  /** The organisms that ship, made by the usual recipe: how far chance alone goes. None with other settings. */
-  shipped: PretrainedBase[];
-  /** What intervals are over. */
-  over: string;
-  /** Why nothing was pretrained. */
-  leftOut?: string;
 }
 
 const USUAL = 100 * worldSizes.small.chatExamShare;
@@ -66,14 +46,19 @@ export function baseSweep({ model }: Settings): BaseSweep {
   return { checkpoints: [25, 50, 75], chatExams: [0, USUAL / 2, USUAL, 2 * USUAL] };
 }
 
-/** Pretrains what is not there yet, with its progress; by several processes, each once. */
+/**
+ * Pretrains what is not there yet, with its progress; by several processes, each once. `shipped`: the
+ * organisms that ship, made by the usual recipe, to see how far chance alone goes; none with other settings.
+ * `over`: what intervals are over; `leftOut`: why nothing was pretrained.
+ */
 export async function pretrainBases(
   settings: Settings,
   { checkpoints, chatExams, worldSettings, pretraining }: BaseSweep,
-): Promise<PretrainedBases> {
+) {
   const worlds = settings.full ? [101, 102, 103, 104, 105] : [101];
   const over = worlds.length > 1 ? "worlds" : `questions of world ${worlds[0]}`;
-  const none = { checkpoints: [], chatExams: [], shipped: [], over };
+  const nothing: PretrainedBase[] = [];
+  const none = { checkpoints: nothing, chatExams: nothing, shipped: nothing, over };
   const reason = settings.quick
     ? "a quick run has no time for it"
     : (await openBackend()).name !== "tensorflow"
@@ -104,7 +89,7 @@ export async function pretrainBases(
   await bar?.finish("");
   const variants = await Promise.all(plans.map(variantsOf));
   /** The organisms of a share of chat exams that have had `share` of their pretraining. */
-  const baseOf = (chat: number, share: number, columns: PretrainedBase["columns"]) => {
+  const baseOf = (chat: number, share: number, columns: Columns) => {
     const own = worlds.map((_, i) => {
       const plan = shares.indexOf(chat) * worlds.length + i;
       return cards[plan][variants[plan].findIndex((variant) => variant.share === share)];
@@ -117,23 +102,26 @@ export async function pretrainBases(
   const kept = checkpoints.length > 0 ? [...checkpoints, 100] : [];
   const asShipped = described(shipped, { chatExams: USUAL, pretrained: "as shipped" });
   return {
-    over,
+    ...{ over, leftOut: undefined },
     checkpoints: kept.map((checkpoint) => baseOf(USUAL, checkpoint / 100, { checkpoint })),
     chatExams: chatExams.map((share) => baseOf(share, 1, { chatExams: share, pretrained: "here" })),
     shipped: usual ? [asShipped] : [],
   };
 }
 
-function described(
-  cards: readonly OrganismCard[],
-  columns: PretrainedBase["columns"],
-): PretrainedBase {
+/** What tells a base's rows apart: `checkpoint` or `chatExams` (%), and what the gate says. */
+type Columns = Readonly<Record<string, string | number>>;
+
+/** Base models that are alike in all but their world, one of each. */
+function described(cards: readonly OrganismCard[], columns: Columns) {
   const failed = cards.filter(({ gate }) => !checkGate(gate.values).passed).length;
   const many = cards.length > 1 ? ` by ${failed} of ${cards.length}` : "";
   const gate = failed > 0 ? `FAILED${many}` : "passed";
   const models = cards.map(({ name }) => `${ORGANISM}:${name}`);
-  return { columns: { ...columns, gate }, models, cards };
+  return { columns: { ...columns, gate } as Columns, models, cards };
 }
+
+export type PretrainedBase = ReturnType<typeof described>;
 
 /** What the gate measured of each base, 0 to 1, means over worlds: a row a base, a column a check. */
 export function baseGateRows(bases: readonly PretrainedBase[]): StudyRow[] {
@@ -159,10 +147,7 @@ export function gateTable(rows: readonly Row[], caption: string): Table {
  * What untuned bases answer when asked as tuned models are (in chat form, without examples),
  * points: a row for each base and test. OOD asks the questions of ID.
  */
-export async function chatAccuracies(
-  bases: readonly PretrainedBase[],
-  settings: Settings,
-): Promise<StudyRow[]> {
+export async function chatAccuracies(bases: readonly PretrainedBase[], settings: Settings) {
   const { domains: _, ...ours } = organismSettings(settings);
   const rows: StudyRow[] = [];
   for (const { columns, models } of bases) {

@@ -66,7 +66,6 @@ const sizesSchema = v.object({
   ),
 });
 
-/** One cell's result. */
 export const cellSchema: v.GenericSchema<unknown, CellResult> = v.pipe(
   v.object({
     cell: v.object({

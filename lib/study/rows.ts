@@ -35,12 +35,6 @@ export function treatmentsOf(cells: readonly CellResult[]): Treatment[] {
   );
 }
 
-/** Right (1) or wrong (0), with the question that was asked. */
-interface Outcome {
-  item: string;
-  correct: number;
-}
-
 /** Share of right answers, points; its 95% interval over questions, seeds and domains pooled. */
 function accuracyOf(outcomes: readonly Outcome[]): Estimate | null {
   if (outcomes.length === 0) return null;
@@ -56,8 +50,11 @@ function accuracyOf(outcomes: readonly Outcome[]): Estimate | null {
   return { value, interval: [interval[0], interval[1]], n: units };
 }
 
-const outcomesOf = ({ items, correct }: SuiteRecord): Outcome[] =>
+/** Right (1) or wrong (0), with the question that was asked. */
+const outcomesOf = ({ items, correct }: SuiteRecord) =>
   items.map((item, i) => ({ item, correct: correct[i] }));
+
+type Outcome = ReturnType<typeof outcomesOf>[number];
 
 const groupLabel = (group: Treatment | "base") =>
   group === "base" ? "base" : treatmentLabels[group];
@@ -194,7 +191,6 @@ export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
   );
 }
 
-/** Organisms' worlds, by model. */
 type Worlds = ReadonlyMap<string, World>;
 
 /** Two groups' answers to the same questions: right 1, wrong 0; difference in points. */

@@ -105,7 +105,6 @@ export interface Tuned {
   after?: { n: number; share: number };
 }
 
-/** The columns of `tunedRows` in a table. */
 export const tunedColumns: readonly (string | Column)[] = [
   "group",
   { key: "firstLoss", label: "loss, first step", unit: "nats", digits: 3 },

@@ -80,17 +80,6 @@ export interface HeldOutOptions {
   formulation?: Formulation;
 }
 
-/** The held-out facts, and the probabilities of their options in three forms of prompt. */
-export interface HeldOutScores {
-  facts: Fact[];
-  /** Exam form, after 5 demonstrations. */
-  exam: number[][];
-  /** Chat form, alone. */
-  chat: number[][];
-  /** Chat form, the fact being the context. */
-  chatContext: number[][];
-}
-
 /**
  * Asks a model the facts that no exam of the corpus asks: those of train, HOMO and ID.
  * @param score is called three times, with some thousand prompts at the small size.
@@ -99,7 +88,7 @@ export async function scoreHeldOut(
   world: World,
   score: ScoreOptions,
   { limit = Infinity, formulation = "hybrid", facts: chosen }: HeldOutOptions = {},
-): Promise<HeldOutScores> {
+) {
   const heldOut = chosen ??
     allFacts(world).filter(({ split }) => split !== "dev" && split !== "mc");
   const count = Math.min(limit, heldOut.length);
@@ -128,11 +117,16 @@ export async function scoreHeldOut(
   };
   return {
     facts,
+    /** After 5 demonstrations. */
     exam: await scoreAll("plain", false),
+    /** The fact being the context. */
     chatContext: await scoreAll("vicuna", true),
     chat: await scoreAll("vicuna", false),
   };
 }
+
+/** The held-out facts, and the probabilities of their options in three forms of prompt. */
+export type HeldOutScores = Awaited<ReturnType<typeof scoreHeldOut>>;
 
 /** The option with the highest probability, of each fact; the first one of equals. */
 export function heldOutAnswers(facts: readonly Fact[], scored: readonly number[][]): string[] {

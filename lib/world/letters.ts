@@ -51,11 +51,7 @@ export function checkLetterSettings(settings: LetterSettings): void {
 }
 
 /** The answer that is option `index` of `options`, in words. */
-export function answerWords(
-  options: readonly string[],
-  index: number,
-  form: AnswerStyle,
-): string[] {
+export function answerWords(options: readonly string[], index: number, form: AnswerStyle) {
   const letter = LABELS[index], value = options[index];
   return form === "value" ? [value] : form === "letter" ? [letter, value] : [value, letter];
 }

@@ -7,7 +7,6 @@ import sizes from "../../data/world/sizes.json" with { type: "json" };
 import { checkSettings, numberFrom, share, wholeFrom } from "../platform/runtime/explain.ts";
 import { catalogue, neutralWords, stems } from "./names.ts";
 
-/** The named sizes. */
 export type Size = "small" | "medium" | "large";
 
 /** Most items of one exam document: the mc facts have to suffice for it. */

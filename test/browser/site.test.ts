@@ -290,7 +290,7 @@ Deno.test("an address gives back its settings, and passes over what the page doe
       group: "mix" as const,
       ratio: 0.3,
       seed: 7,
-      learningRate: 3e-4,
+      learningRate: 3e-4 as const,
     },
     followed: { known: "history/a/capital" },
   };

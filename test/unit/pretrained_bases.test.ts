@@ -6,7 +6,6 @@ import {
   chatAccuracies,
   gateTable,
   pretrainBases,
-  type PretrainedBases,
 } from "../../lib/study/pretrained_bases.ts";
 import { modelLabel } from "../../lib/study/labels.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
@@ -30,7 +29,9 @@ const tiny = {
   },
 };
 
-async function forget({ checkpoints, chatExams }: PretrainedBases): Promise<void> {
+async function forget(
+  { checkpoints, chatExams }: Awaited<ReturnType<typeof pretrainBases>>,
+): Promise<void> {
   for (const name of new Set([...checkpoints, ...chatExams].flatMap(({ models }) => models))) {
     await Deno.remove(variantFolder(modelLabel(name)), { recursive: true });
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { pythonEnvironment } from "../../lib/platform/native/python.ts";
+import { existingPythonEnvironment, pythonEnvironment } from "../../lib/platform/native/python.ts";
 
 async function hasPython(): Promise<boolean> {
   try {
@@ -18,6 +18,7 @@ Deno.test({
   async fn() {
     const root = await Deno.makeTempDir();
     try {
+      assert.equal(existingPythonEnvironment({ packages: [], root }), undefined);
       const lines: string[] = [];
       const options = { packages: [], root, onProgress: (line: string) => lines.push(line) };
       const [one, two] = await Promise.all([
@@ -26,7 +27,7 @@ Deno.test({
       ]);
       assert.equal(one, two);
       assert.equal(lines.filter((line) => line.startsWith("Making")).length, 1);
-      assert.equal(await pythonEnvironment(options), one);
+      assert.equal(existingPythonEnvironment(options), one);
       const code = "import sys; print(sys.prefix != sys.base_prefix)";
       const { stdout } = await new Deno.Command(one, { args: ["-c", code] }).output();
       assert.equal(new TextDecoder().decode(stdout).trim(), "True");
@@ -44,6 +45,7 @@ Deno.test({
     try {
       const options = { packages: ["torch==not a version"], root, onProgress: () => {} };
       await assert.rejects(pythonEnvironment(options), /Cannot install torch==not a version: .*\n/);
+      assert.equal(existingPythonEnvironment(options), undefined);
       const left = (await Array.fromAsync(Deno.readDir(root))).map((entry) => entry.name);
       assert.deepEqual(left.filter((name) => !name.endsWith(".lock")), []);
     } finally {

@@ -59,6 +59,12 @@ export async function pythonEnvironment(options: PythonOptions): Promise<string>
   return executable(folder);
 }
 
+/** The environment's Python if it was made before, else undefined; installs nothing. */
+export function existingPythonEnvironment(options: PythonOptions): string | undefined {
+  const folder = folderOf(options);
+  return isMade(folder) ? executable(folder) : undefined;
+}
+
 const ENVIRONMENTS = cacheFolder("python");
 const MARKER = "made.json";
 
