@@ -3,7 +3,9 @@
  * it; started by `measureStep`.
  */
 import * as tf from "@tensorflow/tfjs";
+import { SideBySide } from "../model/side_by_side.ts";
 import { Trainer } from "../model/trainer.ts";
+import type { Batch } from "../model/batch.ts";
 import { parameterShapes } from "../model/architecture.ts";
 import { parseConfiguration } from "../model/configuration.ts";
 import { LanguageModel } from "../model/language_model.ts";
@@ -19,7 +21,8 @@ const MOST_STEPS = 20;
 
 const MILLISECONDS = 2000;
 
-async function measure(shape: Required<StepShape>): Promise<number> {
+/** @param together models in one step */
+async function measure(shape: Required<StepShape>, together: number): Promise<number> {
   const { vocabularySize, rows, length } = shape;
   const config = parseConfiguration({
     model_type: "llama",
@@ -50,10 +53,10 @@ async function measure(shape: Required<StepShape>): Promise<number> {
   // About as many supervised tokens as answers have.
   const labels = inputIds.map((row) => row.map((id, i) => i < length - 4 ? -100 : id));
   const totalSteps = WARM + MOST_STEPS;
-  const trainer = new Trainer(model, { learningRate: 1e-5, totalSteps, clipNorm: 1 });
+  const take = stepper(model, { inputIds, labels }, { totalSteps, together });
   const step = async () => {
     const start = performance.now();
-    await trainer.step({ inputIds, labels });
+    await take();
     return performance.now() - start;
   };
   for (let i = 0; i < WARM; i++) await step();
@@ -64,12 +67,30 @@ async function measure(shape: Required<StepShape>): Promise<number> {
   return times.sort((a, b) => a - b)[times.length >> 1];
 }
 
+/** What takes the next step of a model, or of so many copies of it at once. */
+function stepper(
+  model: LanguageModel,
+  batch: Batch,
+  { totalSteps, together }: { totalSteps: number; together: number },
+): () => Promise<unknown> {
+  const options = { learningRate: 1e-5, totalSteps, clipNorm: 1 };
+  if (together === 1) {
+    const trainer = new Trainer(model, options);
+    return () => trainer.step(batch);
+  }
+  const members = new SideBySide(model.config, together);
+  const each = Array.from({ length: together });
+  const batches = each.map(() => Array<Batch>(totalSteps).fill(batch));
+  members.begin(batches, options, each.map(() => model.parameters));
+  return () => members.step();
+}
+
 const report = (outcome: object) => console.log(STEP_LINE + JSON.stringify(outcome));
 try {
   const [candidate, shape]: [Candidate, Required<StepShape>] = JSON.parse(Deno.args[0]);
   await openBackend(undefined, { install: false });
   if (candidate === "cuda" && !usesCard()) report({ unused: true });
-  else report({ milliseconds: await measure(shape) });
+  else report({ milliseconds: await measure(shape, candidate === "cuda" ? shape.together : 1) });
 } catch (error) {
   report({ error: error instanceof Error ? error.message : String(error) });
 }

@@ -89,20 +89,28 @@ Deno.test("fasterOf() leaves a card alone where launching takes longer than the 
   await inFolder(async (folder) => {
     const processor = { milliseconds: 18.4, processes: 16 };
     const { asked, measure } = times({ processor, cuda: ms(1), webgpu: ms(100), wasm: ms(1) });
-    const choice = await fasterOf(["cuda", "processor"], { about: [], folder, measure });
+    const shape = { ...STEP_SHAPES.organism, together: 1 };
+    const options = { about: [], folder, measure, shape };
+    const choice = await fasterOf(["cuda", "processor"], options);
     assert.equal(choice.candidate, "processor");
     assert.deepEqual(asked, ["processor 4"]);
     assert.equal(
       measuredText(choice.measured),
       "cuda at least 2.60 ms for launches alone (not opened), processor 18.4 ms in each of 16 processes",
     );
-    const options = { about: [], folder, measure };
     assert.deepEqual(await fasterOf(["cuda", "processor"], options), choice);
     assert.deepEqual(asked, ["processor 4"], "what is kept is not measured again");
     // Models that a card trains in one step share its launches; and the bound is for a card of CUDA.
-    const shape = { ...STEP_SHAPES.organism, together: 16 };
-    const together = await fasterOf(["cuda", "processor"], { ...options, shape });
+    const sixteen = times({ processor, cuda: { milliseconds: 7.8, together: 16 } });
+    const together = await fasterOf(["cuda", "processor"], {
+      ...{ about: [], folder, shape: STEP_SHAPES.organism },
+      measure: (...which) => (measure(...which), sixteen.measure(...which)),
+    });
     assert.equal(together.candidate, "cuda");
+    assert.equal(
+      measuredText(together.measured),
+      "cuda 7.80 ms for 16 models at once, processor 18.4 ms in each of 16 processes",
+    );
     assert.deepEqual(asked.slice(1), ["processor 4", "cuda 4"]);
     await fasterOf(["webgpu", "wasm"], options);
     assert.deepEqual(asked.slice(3), ["wasm 4", "webgpu 4"]);

@@ -25,7 +25,7 @@ export interface StepShape {
   rows?: number;
   /** Tokens a row. Default: 36. */
   length?: number;
-  /** Many such models are trained: on a processor one a core at once, on a card one after another. */
+  /** Many such models are trained: on a processor one a core at once. */
   sideBySide?: boolean;
   /** Such models that a card trains in one step, which it launches once for all. Default: 1. */
   together?: number;
@@ -39,7 +39,7 @@ export const STEP_SHAPES = {
   organism: {
     ...{ vocabularySize: 942, hiddenSize: 64, intermediateSize: 192 },
     ...{ layers: 4, heads: 2, keyValueHeads: 2, headDimension: 32 },
-    sideBySide: true,
+    ...{ sideBySide: true, together: 16 },
   },
   real: {
     ...{ vocabularySize: 49152, hiddenSize: 576, intermediateSize: 1536 },
@@ -53,11 +53,11 @@ function defaultShape(): StepShape {
 }
 
 /**
- * How long a step takes, in each of `processes` (default: one) at once, or why there is none, or what it
- * takes at least, where that is too long already.
+ * How long a step takes, of `together` models and in each of `processes` at once (default: one), or why
+ * there is none, or what it takes at least for one model, where that is too long already.
  */
 export type Outcome =
-  | { milliseconds: number; processes?: number }
+  | { milliseconds: number; processes?: number; together?: number }
   | { reason: string }
   | { atLeast: number };
 
@@ -131,7 +131,14 @@ export async function measureStep(
   const outcome: { milliseconds: number } | { unused: true } | { error: string } = JSON.parse(
     line.slice(STEP_LINE.length),
   );
-  if ("milliseconds" in outcome) return { ...outcome, ...(processes > 1 && { processes }) };
+  if ("milliseconds" in outcome) {
+    const { together = 1 } = candidate === "cuda" ? shape : {};
+    return {
+      ...outcome,
+      ...(processes > 1 && { processes }),
+      ...(together > 1 && { together }),
+    };
+  }
   return { reason: "error" in outcome ? outcome.error : cardReason(output) };
 }
 
@@ -175,7 +182,9 @@ export async function fasterOf(
   const { layers, together } = reduced(shape);
   const atLeast = LAUNCH_TIME * LAUNCHES * layers / together;
   const timeOf = (one: Outcome) =>
-    "milliseconds" in one ? one.milliseconds / (one.processes ?? 1) : Infinity;
+    "milliseconds" in one
+      ? one.milliseconds / (one.processes ?? 1) / (one.together ?? 1)
+      : Infinity;
   const other: Measured = { candidate: second, ...await measure(second, shape) };
   const isShorter = first === "cuda" && timeOf(other) < atLeast;
   const one = { candidate: first, ...isShorter ? { atLeast } : await measure(first, shape) };
@@ -209,8 +218,9 @@ export function measuredText(measured: readonly Measured[]): string {
         one.atLeast.toPrecision(3)
       } ms for launches alone (not opened)`;
     }
-    const { candidate, milliseconds, processes } = one;
+    const { candidate, milliseconds, processes, together } = one;
     return `${candidate} ${milliseconds.toPrecision(3)} ms` +
+      (together ? ` for ${together} models at once` : "") +
       (processes ? ` in each of ${processes} processes` : "");
   }).join(", ");
 }
