@@ -47,6 +47,8 @@ export interface ForwardOptions {
   embeddingScale?: number;
   /** Default: nothing. */
   gradientCheckpointing?: GradientCheckpointing;
+  /** Into how many parts of rows a batch is cut, to be computed side by side. Default: 1. */
+  streams?: number;
   /** Tokens before every row. Default: none. For inference. */
   prefix?: readonly PrefixBlock[];
   /** Position of the rows' first token (int32). Default: the prefix's length. */

@@ -6,13 +6,28 @@ import { gatherRows, lmHeadCrossEntropy } from "./layers.ts";
 import type { TensorModel } from "./readable_model.ts";
 import { firstMoment, secondMoment, type TrainerOptions } from "./trainer_options.ts";
 
+/** Rows are cut no further than so many a part: its operations would be too small again. */
+const LEAST_ROWS = 4;
+
+/** ids [B, T] in parts of rows, at most `streams`. */
+function rowParts(ids: tf.Tensor2D, streams: number): tf.Tensor2D[] {
+  const [rows] = ids.shape;
+  const parts = Math.max(1, Math.min(streams, Math.floor(rows / LEAST_ROWS)));
+  if (parts === 1) return [ids];
+  const ends = Array.from({ length: parts + 1 }, (_, i) => Math.round(i * rows / parts));
+  return tf.split(ids, ends.slice(1).map((end, i) => end - ends[i])) as tf.Tensor2D[];
+}
+
 /** A batch's loss in nats: ids [B, T], positions, labels and weights [N] -> scalar. */
 export function batchLoss(
   model: TensorModel,
   [ids, positions, labels, weights]: tf.Tensor[],
   options: ForwardOptions = {},
 ): tf.Scalar {
-  const hidden = model.forward(ids as tf.Tensor2D, options); // (B T, D)
+  const { streams = 1, ...forward } = options;
+  const hidden = tf.concat(
+    rowParts(ids as tf.Tensor2D, streams).map((rows) => model.forward(rows, forward)),
+  ); // (B T, D)
   return lmHeadCrossEntropy(
     gatherRows(hidden, positions as tf.Tensor1D), // (N, D)
     headWeight(model.parameters, model.config), // (V, D)

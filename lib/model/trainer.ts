@@ -4,6 +4,7 @@ import { addTo, globalNorm, onlyIf } from "../platform/compile/adam.ts";
 import type { TensorFunction } from "../platform/compile/graph.ts";
 import { look, type Stoppable } from "../platform/interrupt.ts";
 import { NotFiniteError } from "../statistics/not_finite.ts";
+import type { ForwardOptions } from "./architecture.ts";
 import { type Adapter, describeAdapter, type LoraOptions, loraOptions } from "./adapter.ts";
 import {
   type Batch,
@@ -258,9 +259,9 @@ export class Trainer {
     );
   }
 
-  get #forwardOptions(): Pick<TrainerOptions, "embeddingScale" | "gradientCheckpointing"> {
+  get #forwardOptions(): ForwardOptions {
     const { embeddingScale, gradientCheckpointing } = this.options;
-    return { embeddingScale, gradientCheckpointing };
+    return { embeddingScale, gradientCheckpointing, streams: this.model.session?.streams };
   }
 
   #checkFinite(loss: number, gradientNorm: number): void {

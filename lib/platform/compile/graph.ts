@@ -26,6 +26,8 @@ export interface Graph {
 
 /** Runs graphs over variables that it holds; see `Session`. */
 export interface GraphSession {
+  /** Chains of operations that it runs at once; see streams.ts. */
+  readonly streams: number;
   bind(name: string, variable: tf.Variable): void;
   free(names: readonly string[]): void;
   add(run: TensorFunction, inputs: Specification[]): Graph;

@@ -96,9 +96,22 @@ function savedModel(nodes: GraphNode[]): Uint8Array {
   return model.serializeBinary();
 }
 
-/** Loads nodes as a session of TensorFlow; gives its number. */
-export function loadGraph(nodes: GraphNode[]): number {
+/**
+ * Loads nodes as a session of TensorFlow; gives its number.
+ * @param config a ConfigProto; only where the addon has `newSession`
+ */
+export function loadGraph(nodes: GraphNode[], config?: Uint8Array): number {
   const { binding } = nodeBackend();
+  if (config !== undefined) {
+    const session = binding.newSession!(config);
+    try {
+      extendGraph(session, nodes, []);
+      return session;
+    } catch (error) {
+      binding.deleteSavedModel(session);
+      throw error;
+    }
+  }
   const folder = mkdtempSync(join(tmpdir(), "graph-"));
   try {
     writeFileSync(join(folder, "saved_model.pb"), savedModel(nodes));

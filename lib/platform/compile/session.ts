@@ -29,6 +29,10 @@ export class Session implements GraphSession {
     return this.#store.variables;
   }
 
+  get streams(): number {
+    return this.#store.streams;
+  }
+
   /** See `VariableStore`, which holds the variables. */
   bind(name: string, variable: tf.Variable): void {
     this.#refuseDisposed("bind a variable");
