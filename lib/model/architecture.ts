@@ -14,6 +14,7 @@ import {
   lowRank,
   rmsNorm,
   swiGlu,
+  swiGluProduct,
 } from "./layers.ts";
 import {
   type AttentionTables,
@@ -169,7 +170,10 @@ function mlp(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
   x = norm(x, `model.layers.${i}.post_attention_layernorm`, pass);
   const gate = linear(x, `${layer}.gate_proj`, pass); // (B T, F)
   const up = linear(x, `${layer}.up_proj`, pass);
-  return linear(swiGlu(gate, up), `${layer}.down_proj`, pass);
+  // An adapter's part needs the product's input too, and its weight no gradient.
+  return pass.adapter !== undefined || pass.has(`${layer}.down_proj.bias`)
+    ? linear(swiGlu(gate, up), `${layer}.down_proj`, pass)
+    : swiGluProduct(gate, up, pass.get(`${layer}.down_proj.weight`) as tf.Tensor2D);
 }
 
 /** Layer i, attention and MLP with their residuals: [B T, D] -> [B T, D]. */

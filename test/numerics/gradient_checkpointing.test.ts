@@ -31,8 +31,9 @@ for (const family of ["llama", "qwen2", "qwen3"]) {
       for (const [name, values] of trained[0]) {
         for (const other of trained.slice(1)) {
           const difference = relativeDifference(other.get(name)!, values);
-          // k biases hardly matter to the loss: AdamW turns the rounding of their gradients into steps.
-          assert.ok(difference < 1e-4, `${name}: ${difference}`);
+          // k biases don't matter to the loss: AdamW turns the rounding of their gradients into steps.
+          const limit = name.endsWith("k_proj.bias") ? 1e-3 : 1e-4;
+          assert.ok(difference < limit, `${name}: ${difference}`);
         }
       }
     });

@@ -98,12 +98,12 @@ function savedModel(nodes: GraphNode[]): Uint8Array {
 
 /**
  * Loads nodes as a session of TensorFlow; gives its number.
- * @param config a ConfigProto; only where the addon has `newSession`
+ * @param config a ConfigProto; left aside with an addon that was built before it took one
  */
 export function loadGraph(nodes: GraphNode[], config?: Uint8Array): number {
   const { binding } = nodeBackend();
-  if (config !== undefined) {
-    const session = binding.newSession!(config);
+  if (config !== undefined && binding.newSession && binding.extendSavedModel) {
+    const session = binding.newSession(config);
     try {
       extendGraph(session, nodes, []);
       return session;
