@@ -41,6 +41,11 @@ function keepCalls(folder: string): () => Promise<void> {
       calls.push({ do: "load", session, file });
       return session;
     },
+    newSession: binding.newSession && ((config) => {
+      const session = binding.newSession!(config);
+      calls.push({ do: "new", session, file: keep(config) });
+      return session;
+    }),
     extendSavedModel(session, graph, names) {
       calls.push({ do: "extend", session, file: keep(graph), names });
       binding.extendSavedModel!(session, graph, names);

@@ -14,6 +14,7 @@ import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")  # as openBackend does
 import numpy as np
 import tensorflow as tf
 from google.protobuf import text_format
@@ -62,6 +63,10 @@ class Replay:
                 with graph.as_default():
                     tf.import_graph_def(model.meta_graphs[0].graph_def, name="")
                 sessions[call["session"]] = v1.Session(graph=graph, config=config())
+            elif call["do"] == "new":
+                own = v1.ConfigProto.FromString(self.read(call["file"]))
+                own.MergeFrom(config())
+                sessions[call["session"]] = v1.Session(graph=tf.Graph(), config=own)
             elif call["do"] == "extend":
                 graph = sessions[call["session"]].graph
                 more = v1.GraphDef()
