@@ -6,34 +6,39 @@ import { gatherRows, lmHeadCrossEntropy } from "./layers.ts";
 import type { TensorModel } from "./readable_model.ts";
 import { firstMoment, secondMoment, type TrainerOptions } from "./trainer_options.ts";
 
-/** Rows are cut no further than so many a part: its operations would be too small again. */
-const LEAST_ROWS = 4;
+/** What is cut smaller than so many rows, or supervised tokens, has operations too small again. */
+const LEAST = { rows: 4, supervised: 32 };
 
-/** ids [B, T] in parts of rows, at most `streams`. */
-function rowParts(ids: tf.Tensor2D, streams: number): tf.Tensor2D[] {
-  const [rows] = ids.shape;
-  const parts = Math.max(1, Math.min(streams, Math.floor(rows / LEAST_ROWS)));
-  if (parts === 1) return [ids];
-  const ends = Array.from({ length: parts + 1 }, (_, i) => Math.round(i * rows / parts));
-  return tf.split(ids, ends.slice(1).map((end, i) => end - ends[i])) as tf.Tensor2D[];
+/** Tensors of one length cut along it into at most `streams` parts. */
+function cut(tensors: tf.Tensor[], streams: number, least: number): tf.Tensor[][] {
+  const [length] = tensors[0].shape;
+  const parts = Math.max(1, Math.min(streams, Math.floor(length / least)));
+  if (parts === 1) return [tensors];
+  const ends = Array.from({ length: parts + 1 }, (_, i) => Math.round(i * length / parts));
+  const sizes = ends.slice(1).map((end, i) => end - ends[i]);
+  const pieces = tensors.map((tensor) => tf.split(tensor, sizes));
+  return sizes.map((_, part) => pieces.map((piece) => piece[part]));
 }
 
 /** A batch's loss in nats: ids [B, T], positions, labels and weights [N] -> scalar. */
 export function batchLoss(
   model: TensorModel,
   [ids, positions, labels, weights]: tf.Tensor[],
-  options: ForwardOptions = {},
+  { streams = 1, ...options }: ForwardOptions = {},
 ): tf.Scalar {
-  const { streams = 1, ...forward } = options;
-  const hidden = tf.concat(
-    rowParts(ids as tf.Tensor2D, streams).map((rows) => model.forward(rows, forward)),
-  ); // (B T, D)
-  return lmHeadCrossEntropy(
-    gatherRows(hidden, positions as tf.Tensor1D), // (N, D)
-    headWeight(model.parameters, model.config), // (V, D)
-    labels as tf.Tensor1D,
-    weights as tf.Tensor1D,
-  );
+  const hidden = cut([ids], streams, LEAST.rows)
+    .map(([rows]) => model.forward(rows as tf.Tensor2D, options)); // (B T, D) together
+  const supervised = gatherRows(tf.concat(hidden), positions as tf.Tensor1D); // (N, D)
+  const losses = cut([supervised, labels, weights], streams, LEAST.supervised)
+    .map(([hidden, labels, weights]) =>
+      lmHeadCrossEntropy(
+        hidden as tf.Tensor2D,
+        headWeight(model.parameters, model.config), // (V, D)
+        labels as tf.Tensor1D,
+        weights as tf.Tensor1D,
+      )
+    );
+  return losses.length === 1 ? losses[0] : tf.addN(losses);
 }
 
 /** Loss and gradients of a batch's tensors, in the order of the trained tensors. */
