@@ -15,6 +15,7 @@ import {
   rmsNorm,
   scaleAll,
   swiGlu,
+  swiGluProduct,
 } from "./layers.ts";
 import {
   type AttentionTables,
@@ -48,6 +49,8 @@ export interface ForwardOptions {
   embeddingScale?: number;
   /** Default: nothing. */
   gradientCheckpointing?: GradientCheckpointing;
+  /** Into how many parts of rows a batch is cut, to be computed side by side. Default: 1. */
+  streams?: number;
   /** Tokens before every row. Default: none. For inference. */
   prefix?: readonly PrefixBlock[];
   /** Position of the rows' first token (int32). Default: the prefix's length. */
@@ -190,7 +193,10 @@ function mlp(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
   x = norm(x, `model.layers.${i}.post_attention_layernorm`, pass);
   const gate = linear(x, `${layer}.gate_proj`, pass); // (B T, F)
   const up = linear(x, `${layer}.up_proj`, pass);
-  return linear(swiGlu(gate, up), `${layer}.down_proj`, pass);
+  // An adapter's part needs the product's input too, and its weight no gradient.
+  return pass.adapter !== undefined || pass.has(`${layer}.down_proj.bias`)
+    ? linear(swiGlu(gate, up), `${layer}.down_proj`, pass)
+    : swiGluProduct(gate, up, pass.get(`${layer}.down_proj.weight`) as tf.Tensor2D);
 }
 
 /** Layer i, attention and MLP with their residuals: [B T, D] -> [B T, D], or [N, D] where N are wanted. */

@@ -43,18 +43,45 @@ export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, epsilon: number): t
 /** SwiGLU's product silu(gate) * up, elementwise (Shazeer 2020). */
 export function swiGlu(gate: tf.Tensor2D, up: tf.Tensor2D): tf.Tensor2D {
   return withGradient<tf.Tensor2D>([gate, up], (save) => {
-    const sigmoid = tf.sigmoid(gate);
-    const silu = tf.mul(gate, sigmoid);
-    save([sigmoid, silu, up]);
+    save([gate, up]);
     return {
-      value: tf.mul(silu, up),
-      gradFunc: (dy, [sigmoid, silu, up]) => [
-        // d silu = sigmoid + silu * (1 - sigmoid)
-        tf.mul(tf.mul(dy, up), tf.add(sigmoid, tf.mul(silu, tf.sub(1, sigmoid)))),
-        tf.mul(dy, silu),
-      ],
+      value: tf.mul(tf.mul(gate, tf.sigmoid(gate)), up),
+      gradFunc: (dy, [gate, up]) => gatedGradients(waitFor(gate, dy) as tf.Tensor2D, up, dy).inputs,
     };
   });
+}
+
+/**
+ * swiGlu(gate, up) weightᵀ: gate and up [N, F], weight [D, F] -> [N, D]. It keeps gate and up alone: the
+ * product's input and what it was made of are computed again for the gradient.
+ */
+export function swiGluProduct(
+  gate: tf.Tensor2D,
+  up: tf.Tensor2D,
+  weight: tf.Tensor2D,
+): tf.Tensor2D {
+  return withGradient<tf.Tensor2D>([gate, up, weight], (save) => {
+    save([gate, up, weight]);
+    const gated = tf.mul(tf.mul(gate, tf.sigmoid(gate)), up);
+    return {
+      value: tf.matMul(gated, weight, false, true),
+      gradFunc: (dy, [gate, up, weight]) => {
+        const dGated: tf.Tensor2D = tf.matMul(dy, weight as tf.Tensor2D);
+        const { gated, inputs } = gatedGradients(waitFor(gate, dy) as tf.Tensor2D, up, dGated);
+        return [...inputs, tf.matMul(dy, gated, true, false)];
+      },
+    };
+  });
+}
+
+/** SwiGLU again, and the gradients of its inputs. */
+function gatedGradients(gate: tf.Tensor2D, up: tf.Tensor, dy: tf.Tensor2D) {
+  const sigmoid = tf.sigmoid(gate);
+  const silu = tf.mul(gate, sigmoid);
+  const gated: tf.Tensor2D = tf.mul(silu, up);
+  // d silu = sigmoid + silu * (1 - sigmoid)
+  const slope = tf.add(sigmoid, tf.mul(silu, tf.sub(1, sigmoid)));
+  return { gated, inputs: [tf.mul(tf.mul(dy, up), slope), tf.mul(dy, silu)] };
 }
 
 /** A low-rank layer's x Aᵀ Bᵀ: x [N, D], a [r, D], b [O, r] -> [N, O] (Hu et al. 2021, section 4.1). */

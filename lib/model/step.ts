@@ -2,22 +2,48 @@
 import * as tf from "@tensorflow/tfjs";
 import { updateAllAdam } from "../platform/compile/adam.ts";
 import { type ForwardOptions, headWeight } from "./architecture.ts";
-import { lmHeadCrossEntropy } from "./layers.ts";
+import { gatherRows, lmHeadCrossEntropy } from "./layers.ts";
 import type { TensorModel } from "./readable_model.ts";
 import { firstMoment, secondMoment, type TrainerOptions } from "./trainer_options.ts";
+
+/** What is cut smaller than so many rows, or supervised tokens, has operations too small again. */
+const LEAST = { rows: 4, supervised: 32 };
+
+/** Tensors of one length cut along it into at most `streams` parts. */
+function cut(tensors: tf.Tensor[], streams: number, least: number): tf.Tensor[][] {
+  const [length] = tensors[0].shape;
+  const parts = Math.max(1, Math.min(streams, Math.floor(length / least)));
+  if (parts === 1) return [tensors];
+  const ends = Array.from({ length: parts + 1 }, (_, i) => Math.round(i * length / parts));
+  const sizes = ends.slice(1).map((end, i) => end - ends[i]);
+  const pieces = tensors.map((tensor) => tf.split(tensor, sizes));
+  return sizes.map((_, part) => pieces.map((piece) => piece[part]));
+}
 
 /** A batch's loss in nats: ids [B, T], positions, labels and weights [N] -> scalar. */
 export function batchLoss(
   model: Pick<TensorModel, "forward" | "parameters" | "config">,
   [ids, positions, labels, weights]: tf.Tensor[],
-  options: ForwardOptions = {},
+  { streams = 1, ...options }: ForwardOptions = {},
 ): tf.Scalar {
-  return lmHeadCrossEntropy(
-    model.forward(ids as tf.Tensor2D, { ...options, at: positions as tf.Tensor1D }), // (N, D)
-    headWeight(model.parameters, model.config), // (V, D)
-    labels as tf.Tensor1D,
-    weights as tf.Tensor1D,
-  );
+  const parts = cut([ids], streams, LEAST.rows);
+  // Of several parts none knows its own positions; one alone has its last layer compute these only.
+  const supervised = parts.length === 1
+    ? model.forward(ids as tf.Tensor2D, { ...options, at: positions as tf.Tensor1D })
+    : gatherRows(
+      tf.concat(parts.map(([rows]) => model.forward(rows as tf.Tensor2D, options))),
+      positions as tf.Tensor1D,
+    ); // (N, D)
+  const losses = cut([supervised, labels, weights], streams, LEAST.supervised)
+    .map(([hidden, labels, weights]) =>
+      lmHeadCrossEntropy(
+        hidden as tf.Tensor2D,
+        headWeight(model.parameters, model.config), // (V, D)
+        labels as tf.Tensor1D,
+        weights as tf.Tensor1D,
+      )
+    );
+  return losses.length === 1 ? losses[0] : tf.addN(losses);
 }
 
 /** Loss and gradients of a batch's tensors, in the order of the trained tensors. */

@@ -4,6 +4,7 @@ import { addTo, globalNorm, onlyIf } from "../platform/compile/adam.ts";
 import type { TensorFunction } from "../platform/compile/graph.ts";
 import { look, type Stoppable } from "../platform/interrupt.ts";
 import { NotFiniteError } from "../statistics/not_finite.ts";
+import type { ForwardOptions } from "./architecture.ts";
 import { type Adapter, describeAdapter, type LoraOptions, loraOptions } from "./adapter.ts";
 import {
   type Batch,
@@ -91,7 +92,9 @@ export class Trainer {
 
   /** Fixes the sizes of the steps to come, so that compiled steps need few graphs. */
   reserve(batches: readonly Batch[], batchSize?: number): void {
-    const { slidingWindow: window } = this.model.config;
+    const { session, config } = this.model;
+    // Chains of rows, each computed by itself, have no row in common.
+    const window = (session?.streams ?? 1) > 1 ? 0 : config.slidingWindow;
     this.#batching.reserve(batches, { batchSize, window });
   }
 
@@ -242,9 +245,9 @@ export class Trainer {
     );
   }
 
-  get #forwardOptions(): Pick<TrainerOptions, "embeddingScale" | "gradientCheckpointing"> {
+  get #forwardOptions(): ForwardOptions {
     const { embeddingScale, gradientCheckpointing } = this.options;
-    return { embeddingScale, gradientCheckpointing };
+    return { embeddingScale, gradientCheckpointing, streams: this.model.session?.streams };
   }
 
   #checkFinite(loss: number, gradientNorm: number): void {

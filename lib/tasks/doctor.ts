@@ -183,9 +183,10 @@ function findMissing(report: Awaited<ReturnType<typeof look>>): Missing[] {
         "nvidia-smi shows whether the driver works; TensorFlow needs one for CUDA 12 or later, and " +
         "in a container the card passed into it (docker run --gpus all)",
     },
-    native.ready && native.outdated && native.kind === "cuda" && {
+    native.ready && native.outdated && {
       what:
-        "TensorFlow's addon as it is built now: this one reloads a card's session for every shape",
+        "TensorFlow's addon as it is built now: with this one small models train slower, and a " +
+        "card's session is loaded anew for every shape",
       mend: INSTALL_COMMAND,
     },
     (organisms.length === 0 || broken.length > 0) && {

@@ -73,7 +73,7 @@ export const SMOKE_SHAPE: Shape = {
   steps: 2,
 };
 
-const SETTINGS = {
+export const SETTINGS = {
   learningRate: 1e-4,
   totalSteps: 100_000,
   warmupSteps: 0,

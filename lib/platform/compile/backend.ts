@@ -33,6 +33,8 @@ export interface Binding {
   deleteTensor(id: number): void;
   tensorDataSync(id: number): tf.TypedArray;
   loadSavedModel(folder: string, tags: string): number;
+  /** An empty session, to be extended, by a serialized ConfigProto. This project's own, as the next. */
+  newSession?(config: Uint8Array): number;
   deleteSavedModel(session: number): void;
   /**
    * Adds the nodes of a GraphDef to a session; `names` are the session's nodes that they take as inputs.

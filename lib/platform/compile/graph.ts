@@ -30,6 +30,8 @@ export interface Graph {
 
 /** Runs graphs over variables that it holds; see `Session`. */
 export interface GraphSession {
+  /** Chains of operations that it runs at once; see streams.ts. */
+  readonly streams: number;
   /** @param member of one member's shape, in a session of members: what their function sees */
   bind(name: string, variable: tf.Variable, member?: tf.Variable): void;
   free(names: readonly string[]): void;

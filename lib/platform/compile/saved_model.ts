@@ -149,9 +149,22 @@ function savedModel(parts: GraphParts): Uint8Array {
   return model.serializeBinary();
 }
 
-/** Loads nodes as a session of TensorFlow; gives its number. */
-export function loadGraph(parts: GraphParts): number {
+/**
+ * Loads nodes as a session of TensorFlow; gives its number.
+ * @param config a ConfigProto; left aside with an addon that was built before it took one
+ */
+export function loadGraph(parts: GraphParts, config?: Uint8Array): number {
   const { binding } = nodeBackend();
+  if (config !== undefined && binding.newSession && binding.extendSavedModel) {
+    const session = binding.newSession(config);
+    try {
+      extendGraph(session, parts, []);
+      return session;
+    } catch (error) {
+      binding.deleteSavedModel(session);
+      throw error;
+    }
+  }
   const folder = mkdtempSync(join(tmpdir(), "graph-"));
   try {
     writeFileSync(join(folder, "saved_model.pb"), savedModel(parts));

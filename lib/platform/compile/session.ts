@@ -40,6 +40,10 @@ export class Session implements GraphSession {
     return this.#store.variables;
   }
 
+  get streams(): number {
+    return this.#store.streams;
+  }
+
   /** See `VariableStore`, which holds the variables; those of members are stacked [M, ...shape]. */
   bind(name: string, variable: tf.Variable, member = variable): void {
     this.#refuseDisposed("bind a variable");

@@ -11,6 +11,7 @@ import { dataTypes, type Handle, nodeBackend, typed } from "./backend.ts";
 import { type Graph, type GraphNode, TENSOR_ATTRIBUTE } from "./graph.ts";
 import { Mirror } from "./mirror.ts";
 import { extendGraph, type GraphParts, loadGraph } from "./saved_model.ts";
+import { streamsConfig, streamsFor } from "./streams.ts";
 import { handleName } from "./trace.ts";
 
 interface Slot {
@@ -27,6 +28,7 @@ const isHeld = ({ variable, dataId }: Slot) => !variable.isDisposed && variable.
 export class VariableStore {
   readonly #slots = new Map<string, Slot>();
   #session: number | undefined;
+  #streams: number | undefined;
   /** The session's graphs, and the names of its variables. */
   #graphs = new Set<Graph>();
   #names = new Set<string>();
@@ -35,6 +37,11 @@ export class VariableStore {
   get variables(): ReadonlyMap<string, tf.Variable> {
     const living = [...this.#slots.values()].filter(({ variable }) => !variable.isDisposed);
     return new Map(living.map(({ name, variable }) => [name, variable]));
+  }
+
+  /** By the variables that are bound when it is first asked for. */
+  get streams(): number {
+    return this.#streams ??= streamsFor(this.variables.values());
   }
 
   /** Puts a variable under a name; one that had it, of the same shape and type, leaves. */
@@ -75,8 +82,10 @@ export class VariableStore {
 
   /** A session of all; the values of the former one move over. */
   #loadAnew(graphs: readonly Graph[]): void {
+    const { streams } = this;
     const { nodes, functions } = partsOf([...this.#slots], graphs);
-    const session = loadGraph({ nodes: [constantZero(), ...nodes], functions });
+    const parts = { nodes: [constantZero(), ...nodes], functions };
+    const session = loadGraph(parts, streams > 1 ? streamsConfig(streams) : undefined);
     const former = this.#session;
     const held = [...this.#slots.values()].filter(isHeld);
     for (const { mirror } of held) mirror!.pull(); // from the former session

@@ -1,6 +1,7 @@
-// tfjs-node's addon with one function more: `extendSavedModel(session, graphDef, names)` adds nodes to a
-// session that runs. The package alone can only load another session, into which every variable has to be
-// copied, from a graphics card and back.
+// tfjs-node's addon with two functions more: `newSession(config)` opens an empty session with threads of
+// its own, and `extendSavedModel(session, graphDef, names)` adds nodes to a session that runs. The package
+// alone can only load another session, into which every variable has to be copied, from a graphics card
+// and back.
 
 #include <node_api.h>
 
@@ -24,7 +25,42 @@
 
 namespace tfnodejs {
 
-// - session (number), as loadSavedModel gave it
+// - config (Uint8Array), a serialized ConfigProto
+// Returns the session's number, as loadSavedModel does.
+static napi_value NewSession(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value args[1];
+  ENSURE_NAPI_OK_RETVAL(
+      env, napi_get_cb_info(env, info, &argc, args, nullptr, nullptr), nullptr);
+  if (argc < 1) {
+    NAPI_THROW_ERROR(env, "newSession() takes a config");
+    return nullptr;
+  }
+  TFJSBackend *const backend = GetTFJSBackend(env);
+  if (!backend) return nullptr;
+
+  void *bytes;
+  size_t length;
+  ENSURE_NAPI_OK_RETVAL(env,
+                        napi_get_typedarray_info(env, args[0], nullptr, &length, &bytes,
+                                                 nullptr, nullptr),
+                        nullptr);
+  std::unique_ptr<TF_SessionOptions, decltype(&TF_DeleteSessionOptions)> options(
+      TF_NewSessionOptions(), TF_DeleteSessionOptions);
+  TF_AutoStatus status;
+  TF_SetConfig(options.get(), bytes, length, status.status);
+  ENSURE_TF_OK_RETVAL(env, status, nullptr);
+  std::unique_ptr<TF_Graph, decltype(&TF_DeleteGraph)> graph(TF_NewGraph(), TF_DeleteGraph);
+  TF_Session *session = TF_NewSession(graph.get(), options.get(), status.status);
+  ENSURE_TF_OK_RETVAL(env, status, nullptr);
+  napi_value id;
+  ENSURE_NAPI_OK_RETVAL(
+      env, napi_create_int32(env, backend->InsertSavedModel(session, graph.release()), &id),
+      nullptr);
+  return id;
+}
+
+// - session (number), as loadSavedModel or newSession gave it
 // - graph (Uint8Array), a serialized GraphDef
 // - names (string), comma-separated: nodes of the session that the graph's nodes take as inputs
 static napi_value ExtendSavedModel(napi_env env, napi_callback_info info) {
@@ -84,8 +120,11 @@ static napi_value ExtendSavedModel(napi_env env, napi_callback_info info) {
 NAPI_MODULE_INIT() {
   exports = tfnodejs::InitTFNodeJSBinding(env, exports);
   if (exports == nullptr) return nullptr;
-  napi_property_descriptor extend = {"extendSavedModel", nullptr, tfnodejs::ExtendSavedModel,
-                                     nullptr, nullptr, nullptr, napi_default, nullptr};
-  napi_define_properties(env, exports, 1, &extend);
+  napi_property_descriptor added[] = {
+      {"newSession", nullptr, tfnodejs::NewSession, nullptr, nullptr, nullptr, napi_default,
+       nullptr},
+      {"extendSavedModel", nullptr, tfnodejs::ExtendSavedModel, nullptr, nullptr, nullptr,
+       napi_default, nullptr}};
+  napi_define_properties(env, exports, 2, added);
   return exports;
 }

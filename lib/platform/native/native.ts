@@ -24,7 +24,7 @@ import { DENO_COMMAND, INSTALL_COMMAND } from "./pinned.ts";
 export { ROOT };
 
 export type NativeState =
-  /** `outdated`: the addon lacks what addon.cc adds now; it works, slower on a graphics card. */
+  /** `outdated`: the addon lacks what addon.cc adds now; it works, slower. */
   | { ready: true; kind: NativeKind; folder: string; addon: string; outdated: boolean }
   | { ready: false; reason: string; mend: string };
 

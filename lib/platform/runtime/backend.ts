@@ -200,6 +200,8 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
     // Read when the library loads. Who sets it lower wants to see what is logged.
     setDefault("TF_CPP_MIN_LOG_LEVEL", "3");
     const logged = Deno.env.get("TF_CPP_MIN_LOG_LEVEL") !== "3";
+    // Sessions may differ in their threads (see compile/streams.ts).
+    setDefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1");
     // Several processes can share a card.
     setDefault("TF_FORCE_GPU_ALLOW_GROWTH", "true");
     const compiler = join(state.folder, "nvidia", "cuda_nvcc"); // comes with the build for CUDA

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
+import { loadModel } from "../../lib/model/files/load.ts";
+import { Trainer } from "../../lib/model/trainer.ts";
+import { streamsFor } from "../../lib/platform/compile/streams.ts";
+import { nodeBackend } from "../../lib/platform/compile/backend.ts";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { Random } from "../../lib/statistics/random.ts";
+import { fixtureFolder, relativeDifference } from "./_fixtures.ts";
+
+await openBackend("tensorflow");
+const random = new Random(5);
+// Not a multiple of any number of parts, and of unequal lengths.
+const inputIds = Array.from(
+  { length: 17 },
+  (_, i) => Array.from({ length: 7 + i % 5 }, () => random.integer(90)),
+);
+const THREADS = "TF_NUM_INTRAOP_THREADS";
+
+/** Runs the body as on a processor of so many cores. */
+async function withThreads<T>(threads: number, body: () => Promise<T>): Promise<T> {
+  const before = Deno.env.get(THREADS);
+  Deno.env.set(THREADS, String(threads));
+  try {
+    return await body();
+  } finally {
+    if (before === undefined) Deno.env.delete(THREADS);
+    else Deno.env.set(THREADS, before);
+  }
+}
+
+async function train(family: string, threads: number) {
+  return await withThreads(threads, async () => {
+    const model = await loadModel(fixtureFolder(family), { tokenizer: false });
+    const trainer = new Trainer(model, { learningRate: 1e-3, totalSteps: 9, clipNorm: 1 });
+    const steps = [];
+    for (let i = 0; i < 4; i++) steps.push(await trainer.step({ inputIds, labels: inputIds }));
+    const streams = model.session!.streams;
+    const parameters = [...model.parameters].map(([name, variable]) =>
+      [name, variable.dataSync() as Float32Array] as const
+    );
+    trainer.dispose();
+    model.dispose();
+    return { steps, streams, parameters: new Map(parameters) };
+  });
+}
+
+const isOld = nodeBackend().binding.newSession === undefined;
+
+for (const family of ["llama", "qwen3"]) {
+  Deno.test({
+    name: `a batch in parts side by side takes the steps of ${family} that it takes whole`,
+    ignore: isOld,
+    fn: async () => {
+      const whole = await train(family, 1);
+      assert.equal(whole.streams, 1);
+      for (const threads of [2, 3]) {
+        const parts = await train(family, threads);
+        assert.equal(parts.streams, threads);
+        for (const [i, { loss, gradientNorm }] of parts.steps.entries()) {
+          assert.ok(Math.abs(loss / whole.steps[i].loss - 1) < 1e-6, `loss of step ${i}`);
+          const ratio = gradientNorm / whole.steps[i].gradientNorm;
+          assert.ok(Math.abs(ratio - 1) < 1e-5, `norm of step ${i}`);
+        }
+        for (const [name, values] of whole.parameters) {
+          const difference = relativeDifference(parts.parameters.get(name)!, values);
+          assert.ok(difference < 1e-4, `${name}: ${difference}`);
+        }
+      }
+    },
+  });
+}
+
+Deno.test({
+  name: "only small models' operations are kept on one thread each",
+  ignore: isOld,
+  fn: async () => {
+    await withThreads(64, () => {
+      const [small, large] = [2 ** 18, 2 ** 18 + 1].map((size) => tf.zeros([size]));
+      assert.equal(streamsFor([small]), 4);
+      assert.equal(streamsFor([small, large]), 1);
+      tf.dispose([small, large]);
+      return Promise.resolve();
+    });
+    await withThreads(1, () => Promise.resolve(assert.equal(streamsFor([]), 1)));
+  },
+});
