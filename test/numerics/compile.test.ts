@@ -7,6 +7,7 @@ import { loadModel } from "../../lib/model/files/load.ts";
 import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
 import type { TrainerOptions } from "../../lib/model/trainer_options.ts";
 import { fixtureFolder, fixtureNames, readReference, relativeDifference } from "./_fixtures.ts";
+import { withThreads } from "./_threads.ts";
 
 const native = nativeState();
 if (native.ready) await openBackend("tensorflow");
@@ -144,7 +145,9 @@ for (const name of fixtureNames) {
       };
       const expected = await run(false, false);
       for (const compiled of [true, false]) {
-        for (const [i, { loss, gradientNorm }] of (await run(compiled, true)).entries()) {
+        // On more threads a small model's rows are computed in parts, which share no row.
+        const steps = await withThreads(1, () => run(compiled, true));
+        for (const [i, { loss, gradientNorm }] of steps.entries()) {
           near([loss], [expected[i].loss], `loss of step ${i}`);
           near([gradientNorm], [expected[i].gradientNorm], `gradient norm of step ${i}`);
         }

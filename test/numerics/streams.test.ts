@@ -7,6 +7,7 @@ import { nodeBackend } from "../../lib/platform/compile/backend.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { fixtureFolder, relativeDifference } from "./_fixtures.ts";
+import { withThreads } from "./_threads.ts";
 
 await openBackend("tensorflow");
 const random = new Random(5);
@@ -15,20 +16,6 @@ const inputIds = Array.from(
   { length: 17 },
   (_, i) => Array.from({ length: 7 + i % 5 }, () => random.integer(90)),
 );
-const THREADS = "TF_NUM_INTRAOP_THREADS";
-
-/** Runs the body as on a processor of so many cores. */
-async function withThreads<T>(threads: number, body: () => Promise<T>): Promise<T> {
-  const before = Deno.env.get(THREADS);
-  Deno.env.set(THREADS, String(threads));
-  try {
-    return await body();
-  } finally {
-    if (before === undefined) Deno.env.delete(THREADS);
-    else Deno.env.set(THREADS, before);
-  }
-}
-
 async function train(family: string, threads: number) {
   return await withThreads(threads, async () => {
     const model = await loadModel(fixtureFolder(family), { tokenizer: false });

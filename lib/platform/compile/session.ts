@@ -26,11 +26,13 @@ export class Session implements GraphSession {
   /** @param members so many run at once; see `bind`. Default: a function alone */
   constructor(readonly members?: number) {
     registerTraceableKernels();
+    // Members' operations are large enough to be shared among threads.
+    this.#store = new VariableStore(members === undefined ? undefined : 1);
   }
 
   /** What a function of members sees, of one member's shape. */
   readonly #faces = new Map<string, tf.Variable>();
-  readonly #store = new VariableStore();
+  readonly #store: VariableStore;
   readonly #graphs = new Map<Graph, Recorded>();
   readonly #byKey = new Map<string, Map<string, Graph>>();
   #count = 0;

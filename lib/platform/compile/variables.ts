@@ -28,7 +28,6 @@ const isHeld = ({ variable, dataId }: Slot) => !variable.isDisposed && variable.
 export class VariableStore {
   readonly #slots = new Map<string, Slot>();
   #session: number | undefined;
-  #streams: number | undefined;
   /** The session's graphs, and the names of its variables. */
   #graphs = new Set<Graph>();
   #names = new Set<string>();
@@ -39,7 +38,13 @@ export class VariableStore {
     return new Map(living.map(({ name, variable }) => [name, variable]));
   }
 
-  /** By the variables that are bound when it is first asked for. */
+  #streams: number | undefined;
+
+  /** @param streams see `GraphSession`. Default: by the variables that are bound when it is asked for */
+  constructor(streams?: number) {
+    this.#streams = streams;
+  }
+
   get streams(): number {
     return this.#streams ??= streamsFor(this.variables.values());
   }
