@@ -49,9 +49,14 @@ export function correlations(cells: readonly CellResult[]) {
           ...(pooled ? [{ model: ALL_MODELS, ...pooled }] : []),
         ];
         return all.map(({ model, value, interval, n, p, over }) => ({
-          ...{ test, kind, measure, model },
+          test,
+          kind,
+          measure,
+          model,
           r: Number.isFinite(value) ? { value, interval, n } : null,
-          ...{ p: Number.isFinite(p) ? p! : null, n, over },
+          p: Number.isFinite(p) ? p! : null,
+          n,
+          over,
         }));
       })
     );

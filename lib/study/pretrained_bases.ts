@@ -102,7 +102,8 @@ export async function pretrainBases(
   const kept = checkpoints.length > 0 ? [...checkpoints, 100] : [];
   const asShipped = described(shipped, { chatExams: USUAL, pretrained: "as shipped" });
   return {
-    ...{ over, leftOut: undefined },
+    over,
+    leftOut: undefined,
     checkpoints: kept.map((checkpoint) => baseOf(USUAL, checkpoint / 100, { checkpoint })),
     chatExams: chatExams.map((share) => baseOf(share, 1, { chatExams: share, pretrained: "here" })),
     shipped: usual ? [asShipped] : [],
