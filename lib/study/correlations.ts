@@ -66,7 +66,10 @@ export function correlations(cells: readonly CellResult[]) {
 export type CorrelationRow = ReturnType<typeof correlations>[number];
 
 /** Titles of panels by test, such as `HOMO: partial Spearman .71 [.45, .86]`. */
-export function correlationTitles(rows: readonly CorrelationRow[], kind: CorrelationKind) {
+export function correlationTitles(
+  rows: readonly CorrelationRow[],
+  kind: CorrelationKind,
+): Record<string, string> {
   return Object.fromEntries(
     rows.filter((row) => row.kind === kind && row.measure === "rank consistency")
       .map(({ test, r }) => [test, `${test}: ${kind} ${r ? formatR(r) : "undefined"}`]),

@@ -148,7 +148,10 @@ export function gateTable(rows: readonly Row[], caption: string): Table {
  * What untuned bases answer when asked as tuned models are (in chat form, without examples),
  * points: a row for each base and test. OOD asks the questions of ID.
  */
-export async function chatAccuracies(bases: readonly PretrainedBase[], settings: Settings) {
+export async function chatAccuracies(
+  bases: readonly PretrainedBase[],
+  settings: Settings,
+): Promise<StudyRow[]> {
   const { domains: _, ...ours } = organismSettings(settings);
   const rows: StudyRow[] = [];
   for (const { columns, models } of bases) {
