@@ -5,7 +5,7 @@
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { readTensors } from "../model/files/checkpoint.ts";
 import { formatSafetensors } from "../model/files/checkpoint_writer.ts";
-import type { LanguageModel } from "../model/language_model.ts";
+import { LanguageModel } from "../model/language_model.ts";
 import { loadModel } from "../model/files/load.ts";
 import { findOrganism, letterFolder, letterNames, organismNames } from "../model/files/source.ts";
 import { sha256OfFile } from "../platform/runtime/digest.ts";
