@@ -5,15 +5,39 @@
  */
 import { percent } from "./figure/number.ts";
 import { type Answer, optionLetter } from "./question.ts";
+import type { Interval } from "./statistics/_check.ts";
 import { pValue } from "./statistics/p_value.ts";
 import { wilsonInterval } from "./statistics/proportion.ts";
 import {
+  type CalibrationBin,
   calibrationBins,
   type CalibrationOptions,
   expectedCalibrationError,
 } from "./statistics/calibration.ts";
 import { entropy } from "./statistics/divergence.ts";
 import { mean } from "./statistics/mean.ts";
+
+/** What a probe's answers show. Shares and rates are from 0 to 1. */
+export interface ProbeAudit {
+  n: number;
+  accuracy: number;
+  /** Wilson's 95% interval of the accuracy. */
+  interval: Interval;
+  /** Expected accuracy of a uniform guess: the mean of 1 / options. */
+  chance: number;
+  /** The best constant guess, given the gold answers: its letter and its accuracy. */
+  majority: { letter: string; rate: number };
+  /** The option predicted most often, and its share of the predictions. */
+  mostPredicted: { letter: string; share: number };
+  /** Exact probability that uniform guessing is right at least as often. */
+  chanceP: number;
+  /** The same for guesses that are right at the best constant guess's rate. */
+  majorityP: number;
+  /** Whether the answers beat both at the 5% level. */
+  meaningful: boolean;
+  /** One sentence for a reader. */
+  verdict: string;
+}
 
 /**
  * P(at least k successes) of independent trials with these probabilities, by convolution. Own code,
@@ -43,14 +67,8 @@ function mode(indexes: number[]): { letter: string; share: number } {
 /** Of both tests. */
 const LEVEL = 0.05;
 
-/**
- * Holds a probe's answers against chance and against one constant letter; shares and rates from 0 to 1.
- * `interval`: Wilson's 95% of the accuracy. `chance`: a uniform guess's expected accuracy, the mean of
- * 1 / options. `majority`: the best constant guess, given the gold answers. `chanceP` and `majorityP`: exact
- * probabilities that guesses which are right at these rates are right at least as often. `meaningful`:
- * whether the answers beat both at the 5% level. `verdict`: one sentence for a reader.
- */
-export function auditProbe(answers: readonly Answer[]) {
+/** Holds a probe's answers against chance and against one constant letter. */
+export function auditProbe(answers: readonly Answer[]): ProbeAudit {
   const n = answers.length;
   const right = answers.filter(({ correct }) => correct).length;
   const interval = wilsonInterval(right, n);
@@ -84,12 +102,34 @@ export function auditProbe(answers: readonly Answer[]) {
   return { n, accuracy, interval, ...tests, verdict };
 }
 
-export type ProbeAudit = ReturnType<typeof auditProbe>;
+/** A share of `n`, from 0 to 1, with Wilson's 95% interval. */
+export interface Share {
+  value: number;
+  interval: Interval;
+  n: number;
+}
 
-/** The share of answers, or of other items, that `fits`, with Wilson's 95% interval. Of none: NaN. */
-export function shareOf<Item = Answer>(items: readonly Item[], fits: (item: Item) => boolean) {
+/** The share of answers, or of other items, that `fits`. Of none: NaN, anywhere from 0 to 1. */
+export function shareOf<Item = Answer>(
+  items: readonly Item[],
+  fits: (item: Item) => boolean,
+): Share {
   const n = items.length, hits = items.filter(fits).length;
   return { value: n === 0 ? NaN : hits / n, interval: wilsonInterval(hits, n), n };
+}
+
+/** Many answers in a few numbers. */
+export interface Belief {
+  n: number;
+  right: Share;
+  /** Answers with a probability above the minimum: what counts as belief (paper, section 3). */
+  confident: Share;
+  /** Of all answers: those that are confident and wrong, what INC and SELF are made from. */
+  confidentWrong: Share;
+  /** Mean probability of the predicted option. */
+  confidence: number;
+  /** Mean entropy of the option probabilities, in nats. */
+  entropy: number;
 }
 
 export interface BeliefOptions {
@@ -97,33 +137,42 @@ export interface BeliefOptions {
   minimumConfidence?: number;
 }
 
-/** Many answers in a few numbers; means of none: NaN. */
+/** Sums answers up; means of none: NaN. */
 export function beliefOf(
   answers: readonly Answer[],
   { minimumConfidence = 0.5 }: BeliefOptions = {},
-) {
+): Belief {
   const isConfident = (answer: Answer) => answer.predictedProbability > minimumConfidence;
   const meanOf = (of: (answer: Answer) => number) =>
     answers.length === 0 ? NaN : mean(answers.map(of));
   return {
     n: answers.length,
     right: shareOf(answers, ({ correct }) => correct),
-    /** With a probability above the minimum: what counts as belief (paper, section 3). */
     confident: shareOf(answers, isConfident),
-    /** Of all answers: what INC and SELF are made from. */
     confidentWrong: shareOf(answers, (answer) => isConfident(answer) && !answer.correct),
-    /** Mean probability of the predicted option. */
     confidence: meanOf(({ predictedProbability }) => predictedProbability),
-    /** Mean entropy of the option probabilities, in nats. */
     entropy: meanOf(({ probabilities }) => entropy(probabilities)),
   };
 }
 
-/**
- * Whether answers are right as often as the probability of the option that they chose says: the expected
- * calibration error, 0 to 1, and the bins that hold answers, with the interval of their accuracy.
- */
-export function reliabilityOf(answers: readonly Answer[], options: CalibrationOptions = {}) {
+/** A bin of a reliability diagram, with the interval of its accuracy. */
+export interface ReliabilityBin extends CalibrationBin {
+  interval: Interval;
+}
+
+/** Whether answers are right as often as their probabilities say. */
+export interface Reliability {
+  /** Expected calibration error over `bins`, 0 to 1. */
+  error: number;
+  /** The bins that hold answers. */
+  bins: ReliabilityBin[];
+}
+
+/** The reliability of answers, by the probability of the option that they chose. */
+export function reliabilityOf(
+  answers: readonly Answer[],
+  options: CalibrationOptions = {},
+): Reliability {
   const confidences = answers.map(({ predictedProbability }) => Math.min(1, predictedProbability));
   const correct = answers.map((answer) => answer.correct);
   return {

@@ -207,7 +207,10 @@ export function consistencyPoints(cells: readonly CellResult[]) {
       const over = (value: (record: SuiteRecord) => number) =>
         Number(mean(list.map(({ suites }) => value(suites[suite]!))).toPrecision(9));
       return {
-        ...{ model, domain, ratio, suite },
+        model,
+        domain,
+        ratio,
+        suite,
         consistency: over(({ rank }) => 100 * rank),
         accuracy: over(({ accuracy }) => 100 * accuracy),
         base: over(({ baseAccuracy }) => 100 * baseAccuracy),
@@ -239,7 +242,9 @@ export function pooledCorrelation(
   return {
     value: Math.tanh(centre),
     interval: [Math.tanh(low), Math.tanh(high)],
-    ...{ p, n, over: "models" },
+    p,
+    n,
+    over: "models",
   };
 }
 

@@ -5,6 +5,7 @@
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { readTensors } from "../model/files/checkpoint.ts";
 import { formatSafetensors } from "../model/files/checkpoint_writer.ts";
+import { LanguageModel } from "../model/language_model.ts";
 import { loadModel } from "../model/files/load.ts";
 import { findOrganism, letterFolder, letterNames, organismNames } from "../model/files/source.ts";
 import { sha256OfFile } from "../platform/runtime/digest.ts";
@@ -13,7 +14,7 @@ import { exists, readText, writeWhole } from "../platform/runtime/files.ts";
 import { createOrganismFormat, organismFormat } from "../world/format.ts";
 import { exam } from "../world/exam.ts";
 import { parseWorld, serializeWorld } from "../world/serialization.ts";
-import type { Split } from "../world/world.ts";
+import type { Split, World } from "../world/world.ts";
 import { formatCard } from "./card_text.ts";
 import { type OrganismCard, parseCard, serializeCard } from "./card.ts";
 import type { MadeOrganism } from "./make.ts";
@@ -22,6 +23,12 @@ export { letterFolder, letterNames, organismNames };
 
 /** The splits that are asked as exams; the facts of `mc` are part of the training. */
 const EXAM_SPLITS: readonly Split[] = ["dev", "train", "homo", "id"];
+
+export interface Organism {
+  model: LanguageModel;
+  world: World;
+  card: OrganismCard;
+}
 
 /**
  * Writes an organism's folder, whole or not at all.
@@ -122,7 +129,7 @@ function warnOnce(line: string): void {
 export async function loadOrganism(
   name: string,
   { warn = warnOnce, batchTokens }: { warn?: (line: string) => void; batchTokens?: number } = {},
-) {
+): Promise<Organism> {
   const own = plainName(name);
   const folder = await findFolder(own);
   const card = await readCard(folder);
@@ -139,8 +146,6 @@ export async function loadOrganism(
   const model = await loadModel(source, { format, batchTokens });
   return { model, world, card };
 }
-
-export type Organism = Awaited<ReturnType<typeof loadOrganism>>;
 
 /**
  * The card of an organism, without its model.

@@ -78,7 +78,10 @@ export function planSettings({ size, worldSettings, pretraining }: OrganismPlan)
  * Makes an organism: its world, its model, and its card (without files, which are not written here).
  * @throws where settings can't work, or where `folder` keeps the state of other settings
  */
-export async function makeOrganism(plan: OrganismPlan, options: MakeOptions = {}) {
+export async function makeOrganism(
+  plan: OrganismPlan,
+  options: MakeOptions = {},
+): Promise<MadeOrganism> {
   const { folder, limit = 600, saveEvery, checkpoints = [], signal } = options;
   const { name, size, letters, seed = plan.world } = plan;
   const { pretraining: settings, world: worldSettings } = planSettings(plan);

@@ -14,7 +14,10 @@ import { heldOutScores } from "./pretrain.ts";
  * @returns [template][fact][option], templates and options in the order of `statementTemplates` and
  * `fact.options`
  */
-export async function recallFacts(model: LanguageModel, facts: readonly Fact[]) {
+export async function recallFacts(
+  model: LanguageModel,
+  facts: readonly Fact[],
+): Promise<number[][][]> {
   const tokenizer = model.requireTokenizer();
   const statements = statementTemplates.flatMap(({ words }) =>
     facts.map((fact) =>

@@ -6,15 +6,22 @@ export interface CalibrationOptions {
   bins?: number;
 }
 
-/**
- * The bins of a reliability diagram, from the confidence in the chosen answer and its truth. A bin holds
- * confidences in (low, high], the first one 0 as well; mean confidence and accuracy are NaN in an empty one.
- */
+export interface CalibrationBin {
+  /** The bin holds confidences in (low, high]; the first one holds 0 as well. */
+  low: number;
+  high: number;
+  n: number;
+  /** Mean confidence and share of right answers; NaN in an empty bin. */
+  confidence: number;
+  accuracy: number;
+}
+
+/** The bins of a reliability diagram, from the confidence in the chosen answer and its truth. */
 export function calibrationBins(
   confidences: Values,
   correct: ArrayLike<number | boolean>,
   { bins = 10 }: CalibrationOptions = {},
-) {
+): CalibrationBin[] {
   const action = "bin confidences";
   integer(action, bins, "bins", 1);
   const p = finite(action, confidences, "probabilities");

@@ -20,6 +20,15 @@ import { normalQuantile, normalTail, studentTwoSided } from "./_distribution.ts"
 import { correlationCoefficient, residuals } from "./_linear.ts";
 import { rankColumn } from "./rank.ts";
 
+export interface Correlation {
+  r: number;
+  /** Two-sided p of r = 0. */
+  p: number;
+  df: number;
+  interval: Interval;
+  n: number;
+}
+
 export interface PartialOptions extends ConfidenceOptions {
   /** Of the values, or of their average ranks. @default "pearson" */
   method?: "pearson" | "spearman";
@@ -53,15 +62,12 @@ function describe(
   x: Float64Array,
   y: Float64Array,
   options: ConfidenceOptions & { controls?: number },
-) {
+): Correlation {
   const r = correlationCoefficient(x, y), n = x.length, df = n - 2 - (options.controls ?? 0);
   const t = r * Math.sqrt(df / (1 - r * r));
   const interval = fisherInterval(r, n, options);
-  // p is two-sided, of r = 0.
   return { r, p: df > 0 ? studentTwoSided(t, df) : NaN, df, interval, n };
 }
-
-export type Correlation = ReturnType<typeof describe>;
 
 const average = (column: Float64Array): Float64Array => rankColumn(column, {});
 
@@ -107,7 +113,10 @@ function inversionCumulative(n: number, most: number): number {
  * Kendall's tau-b. p is exact without ties up to n = 33, else by the normal approximation with
  * ties. A constant side: tau and p NaN. Compares every two items: n^2 / 2 steps.
  */
-export function kendall(x: Values, y: Values) {
+export function kendall(
+  x: Values,
+  y: Values,
+): { tau: number; p: number; exact: boolean; n: number } {
   const [a, b] = finitePair("compute Kendall's tau", x, y), n = a.length;
   let balance = 0, discordant = 0;
   for (let i = 0; i < n; i++) {

@@ -8,18 +8,34 @@ import {
   type Values,
 } from "./_check.ts";
 import { chiSquareTail, studentTwoSided } from "./_distribution.ts";
-import { type ClusterOptions, meanInterval, meanStderr } from "./mean.ts";
+import { type ClusterOptions, type MeanInterval, meanInterval, meanStderr } from "./mean.ts";
 import { correlationCoefficient } from "./_linear.ts";
+
+export interface TTest extends MeanInterval {
+  /** mean / stderr; 0 when both are 0, +-Infinity for another constant. */
+  t: number;
+  /** Two-sided. */
+  p: number;
+}
 
 /**
  * One-sample t test of a mean of 0, clustered when `clusters` are given. Values all 0: t 0, p 1;
  * another constant: p 0; one unit: t and p NaN.
  */
-export function tTest(values: Values, options: ConfidenceOptions & ClusterOptions = {}) {
+export function tTest(values: Values, options: ConfidenceOptions & ClusterOptions = {}): TTest {
   const result = meanInterval(values, options);
   const { mean, stderr, df } = result;
   const t = mean === 0 && stderr === 0 ? 0 : mean / stderr;
-  return { ...result, t, p: studentTwoSided(t, df) }; // two-sided
+  return { ...result, t, p: studentTwoSided(t, df) };
+}
+
+export interface PairedDifference extends TTest {
+  /** mean(a) - mean(b); the same number as `mean`. */
+  difference: number;
+  /** What the standard error would be if the pairs were not used. */
+  unpairedStderr: number;
+  /** Pearson correlation of the two score lists; NaN when one is constant. */
+  correlation: number;
 }
 
 /** a - b over the same items (Miller 2024): a t test of the item differences, as `tTest`. */
@@ -27,15 +43,14 @@ export function pairedDifference(
   a: Values,
   b: Values,
   options: ConfidenceOptions & ClusterOptions = {},
-) {
+): PairedDifference {
   const [x, y] = finitePair("compare paired values", a, b);
   const test = tTest(x.map((value, i) => value - y[i]), options);
   return {
     ...test,
     difference: test.mean,
-    /** What the standard error would be if the pairs were not used. */
     unpairedStderr: Math.hypot(meanStderr(x), meanStderr(y)),
-    correlation: correlationCoefficient(x, y), // NaN when one is constant
+    correlation: correlationCoefficient(x, y),
   };
 }
 

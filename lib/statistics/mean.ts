@@ -25,6 +25,19 @@ export interface ClusterOptions {
   correction?: ClusterCorrection;
 }
 
+export interface MeanInterval {
+  mean: number;
+  /** Standard error of the mean. */
+  stderr: number;
+  /** Degrees of freedom of the t-interval: independent units - 1. */
+  df: number;
+  interval: Interval;
+  /** Values averaged. */
+  n: number;
+  /** Independent units: clusters, or values when there are none. */
+  units: number;
+}
+
 /** Two passes, so that the mean of a constant is that constant and its variance exactly 0. */
 function meanOf(values: Float64Array): number {
   const first = values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -78,12 +91,12 @@ export function clusteredStderr(
 /**
  * The mean of independent units (worlds, seeds, items) with its t-interval. With `clusters`, the
  * clustered standard error and (clusters - 1) degrees of freedom. One unit: stderr and interval
- * NaN. A constant: [mean, mean]. `n`: values; `units`: clusters, or values when there are none.
+ * NaN. A constant: [mean, mean].
  */
 export function meanInterval(
   values: Values,
   { confidence = 0.95, clusters, correction = "CR1" }: ConfidenceOptions & ClusterOptions = {},
-) {
+): MeanInterval {
   const action = "compute the interval of a mean";
   openShare(action, confidence, "confidence");
   const x = finite(action, values);

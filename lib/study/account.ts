@@ -32,7 +32,10 @@ export type AccountRow = Numbers & { model: string };
  * several, across them.
  * @param cards of all models
  */
-export function accountRows(cells: readonly CellResult[], cards: ReadonlyMap<string, Gated>) {
+export function accountRows(
+  cells: readonly CellResult[],
+  cards: ReadonlyMap<string, Gated>,
+): AccountRow[] {
   const models = [...new Set(cells.map(({ cell }) => cell.model))];
   const own = models.flatMap((model) => {
     const rows = [
@@ -62,7 +65,9 @@ export function accountTexts(rows: readonly Row[]): Row[] {
 }
 
 /** The account of a run's own organisms and its notes; no rows of a run on another model. */
-export async function runAccount(settings: Settings) {
+export async function runAccount(
+  settings: Settings,
+): Promise<{ rows: AccountRow[]; notes: string[] }> {
   if (!isOrganism(settings.model)) return { rows: [], notes: [] };
   const { cells, plans, caveats } = await runStudy(await mainPlans(settings), { settings });
   const names = plans.flatMap(({ models }) => models);

@@ -7,7 +7,7 @@ import {
   type Explanation,
   explanationPrompt,
 } from "../explanation.ts";
-import { probe, scoreOptions } from "../probe.ts";
+import { type OptionScore, probe, scoreOptions } from "../probe.ts";
 import type { Stoppable } from "../platform/interrupt.ts";
 import type { ReadableModel, ReadOptions } from "../model/readable_model.ts";
 import type { Formulation } from "../prompt.ts";
@@ -60,7 +60,10 @@ export async function storedAnswers(
 }
 
 /** The likelihoods of the options' texts, for every normalization. */
-export async function storedScores(asked: Asked, { store }: { store: Store }) {
+export async function storedScores(
+  asked: Asked,
+  { store }: { store: Store },
+): Promise<OptionScore[][]> {
   const { model, exam, formulation } = asked;
   return await store.keep("scores", await inputsOf(asked), {
     schema: pipe(scoresSchema, check((rows) => fits(rows, exam), UNFIT)),
@@ -75,7 +78,10 @@ export async function storedScores(asked: Asked, { store }: { store: Store }) {
 const SEED = 0;
 
 /** The answers that SELF may teach with an explanation: wrong beliefs with a gold text beside them. */
-export function answersToExplain(answers: readonly Answer[], minimumConfidence = 0.5) {
+export function answersToExplain(
+  answers: readonly Answer[],
+  minimumConfidence = 0.5,
+): Answer[] {
   return answers.filter(({ correct, explanation, predictedProbability }) =>
     !correct && explanation && predictedProbability > minimumConfidence
   );

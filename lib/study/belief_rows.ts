@@ -64,7 +64,10 @@ export const outcomeColors = {
 };
 
 /** Four rows for each group: how much of it is right or wrong, sure or unsure. */
-export function outcomeRows(groups: AnswerGroups, { minimumConfidence = 0.5 }: BeliefOptions = {}) {
+export function outcomeRows(
+  groups: AnswerGroups,
+  { minimumConfidence = 0.5 }: BeliefOptions = {},
+): Row[] {
   const outcomeOf = ({ correct, predictedProbability }: Answer) => {
     const sure = predictedProbability > minimumConfidence ? "sure" : "unsure";
     return `${correct ? "right" : "wrong"}, ${sure}`;

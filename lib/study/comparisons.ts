@@ -64,7 +64,11 @@ export function againstBase(study: Tuned) {
 }
 
 /** One of `againstBase`'s differences; undefined where no cell was tested. */
-export function baseDifference(study: Tuned, treatment: Treatment, suite: SuiteName) {
+export function baseDifference(
+  study: Tuned,
+  treatment: Treatment,
+  suite: SuiteName,
+): DifferenceRow | undefined {
   const estimate = besideBase(study, { treatment, suite }, {
     ofTest: ({ accuracy, baseAccuracy }) => 100 * (accuracy - baseAccuracy),
     ofAnswer: (before, after) => 100 * (after - before),

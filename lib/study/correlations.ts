@@ -49,9 +49,14 @@ export function correlations(cells: readonly CellResult[]) {
           ...(pooled ? [{ model: ALL_MODELS, ...pooled }] : []),
         ];
         return all.map(({ model, value, interval, n, p, over }) => ({
-          ...{ test, kind, measure, model },
+          test,
+          kind,
+          measure,
+          model,
           r: Number.isFinite(value) ? { value, interval, n } : null,
-          ...{ p: Number.isFinite(p) ? p! : null, n, over },
+          p: Number.isFinite(p) ? p! : null,
+          n,
+          over,
         }));
       })
     );
@@ -61,7 +66,10 @@ export function correlations(cells: readonly CellResult[]) {
 export type CorrelationRow = ReturnType<typeof correlations>[number];
 
 /** Titles of panels by test, such as `HOMO: partial Spearman .71 [.45, .86]`. */
-export function correlationTitles(rows: readonly CorrelationRow[], kind: CorrelationKind) {
+export function correlationTitles(
+  rows: readonly CorrelationRow[],
+  kind: CorrelationKind,
+): Record<string, string> {
   return Object.fromEntries(
     rows.filter((row) => row.kind === kind && row.measure === "rank consistency")
       .map(({ test, r }) => [test, `${test}: ${kind} ${r ? formatR(r) : "undefined"}`]),

@@ -1,6 +1,6 @@
 /** Reads the files that a run's settings name: exams, demonstrations, the pool, general instructions. */
 import { dirname, extname, join } from "node:path";
-import type { Question } from "../question.ts";
+import type { Example, Question } from "../question.ts";
 import { parseGeneral } from "../dataset/general.ts";
 import { parseReleased } from "../dataset/released.ts";
 import { readQuestions } from "../dataset/read.ts";
@@ -35,12 +35,18 @@ export async function readFiles(settings: Settings, tell: (text: string) => void
   const exams = await readExams(paths, settings, tell);
   const { general, rejected: bad } = await readGeneral(settings.general);
   const groups = folder ? await readFolder(pool) : undefined;
-  const of = (flag: keyof typeof paths) => exams[flag]?.questions ?? [];
-  const aside = Object.values(exams).flatMap(({ rejected }) => rejected);
   return {
-    ...{ questions: of("questions"), demonstrations: of("demonstrations"), general },
-    ...{ id: of("id"), ood: of("ood"), pool: groups?.questions ?? of("pool") },
-    rejected: [...aside, ...bad, ...(groups?.rejected ?? [])],
+    questions: exams.questions.questions,
+    demonstrations: exams.demonstrations.questions,
+    id: exams.id?.questions ?? [],
+    ood: exams.ood?.questions ?? [],
+    pool: groups?.questions ?? exams.pool.questions,
+    general,
+    rejected: [
+      ...Object.values(exams).flatMap(({ rejected }) => rejected),
+      ...bad,
+      ...(groups?.rejected ?? []),
+    ],
   };
 }
 
@@ -82,16 +88,14 @@ async function readExams(
       const reading = `read as ${form}, as the files beside it`;
       if (exams[flag].answers) tell(`${path} leaves open how answers are written; ${reading}`);
     }
-    const { questions, rejected } = exams[flag];
+    const { questions, rejected: [bad, ...more] } = exams[flag];
     if (questions.length > 0) continue;
+    const rows = bad ? `, ${more.length + 1} rows set aside, line ${bad.line}: ${bad.reason}` : "";
     const mend = `give --${flag}=FILE with a question in each line`;
-    refuse(model, `questions in ${path}; found none${asideText(rejected)}; ${mend}`);
+    refuse(model, `questions in ${path}; found none${rows}; ${mend}`);
   }
   return exams;
 }
-
-const asideText = ({ length, 0: bad }: readonly RejectedRow[]) =>
-  length > 0 ? `, ${length} rows set aside, line ${bad.line}: ${bad.reason}` : "";
 
 /** The questions that the released groups of one model ask, in an order that the listing does not change. */
 async function readFolder(path: string): Promise<ParsedQuestions> {
@@ -120,7 +124,9 @@ async function readFolder(path: string): Promise<ParsedQuestions> {
 }
 
 /** The instructions of a file; without one those made by code. @throws where the file holds none */
-export async function readGeneral(path: string | undefined) {
+export async function readGeneral(
+  path: string | undefined,
+): Promise<{ general: readonly Example[]; rejected: RejectedRow[] }> {
   if (path === undefined) {
     return { general: generalInstructions({ seed: "general", count: 2000 }), rejected: [] };
   }
@@ -129,8 +135,9 @@ export async function readGeneral(path: string | undefined) {
   const text = await readText(path, "read general instructions from", mend);
   const { examples, rejected } = parseGeneral(text, { file: path });
   if (examples.length > 0) return { general: examples, rejected };
-  const found = `found none${asideText(rejected)}`;
+  const [bad] = rejected;
+  const rows = bad ? `, ${rejected.length} rows set aside, line ${bad.line}: ${bad.reason}` : "";
   throw new Error(
-    `Cannot read general instructions from ${path}: expected some; ${found}; ${mend}`,
+    `Cannot read general instructions from ${path}: expected some; found none${rows}; ${mend}`,
   );
 }

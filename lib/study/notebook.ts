@@ -15,13 +15,29 @@ import {
   SETTINGS_VARIABLE,
 } from "./settings.ts";
 
+export interface Notebook {
+  run: Settings;
+  backend: Backend;
+  /** Where this notebook's files go. */
+  folder: string;
+  /**
+   * Shows a table, a figure, rows, a data frame or a text, and saves it under the name `file`. What is
+   * empty is left out, and a line says so.
+   */
+  show(item: Showable | null | undefined, file?: string): Promise<void>;
+  /** Shows one sentence that must not be overlooked; undefined shows nothing. */
+  note(text: string | undefined): Promise<void>;
+  /** Writes `results.json`, findings or estimates as records, unless what is there agrees. */
+  keep(results: readonly object[] | Readonly<Record<string, unknown>>): Promise<void>;
+}
+
 /**
  * Opens the notebook `name` with the settings of the run that it belongs to
  * (`SELF_ALIGNING_SETTINGS`), or else with its own `defaults`; opens the backend and prints both.
  * Files go where the run says, else to a folder in `.cache/runs` that is named after the settings.
  * @throws naming a setting that is unknown or does not fit
  */
-export async function notebook(name: string, defaults: Partial<Settings> = {}) {
+export async function notebook(name: string, defaults: Partial<Settings> = {}): Promise<Notebook> {
   const run = settingsOf(defaults, Deno.env.get(SETTINGS_VARIABLE));
   const folder = outputPath(run, name);
   const backend = await openBackend();
@@ -29,18 +45,10 @@ export async function notebook(name: string, defaults: Partial<Settings> = {}) {
   return {
     run,
     backend,
-    /** Where this notebook's files go. */
     folder,
-    /**
-     * Shows a table, a figure, rows, a data frame or a text, and saves it under the name `file`. What is
-     * empty is left out, and a line says so.
-     */
-    show: (item: Showable | null | undefined, file?: string): Promise<void> =>
-      show(item, file === undefined ? undefined : { folder, name: file }),
-    /** Shows one sentence that must not be overlooked; undefined shows nothing. */
+    show: (item, file) => show(item, file === undefined ? undefined : { folder, name: file }),
     note,
-    /** Writes `results.json`, findings or estimates as records, unless what is there agrees. */
-    async keep(results: readonly object[] | Readonly<Record<string, unknown>>) {
+    async keep(results) {
       const { output: _, resume: __, ...settings } = run; // a path of this machine, and no setting
       const about = { settings, seeds: seedsOf(run), backend: backend.name };
       const kept = { ...about, precision: backend.precision, results: roundNumbers(results) };
@@ -48,8 +56,6 @@ export async function notebook(name: string, defaults: Partial<Settings> = {}) {
     },
   };
 }
-
-export type Notebook = Awaited<ReturnType<typeof notebook>>;
 
 /** The settings of a run: all of `json`, the run's own, where there are such, else `defaults`. */
 export function settingsOf(defaults: Partial<Settings>, json?: string): Settings {

@@ -102,7 +102,8 @@ export async function pretrainBases(
   const kept = checkpoints.length > 0 ? [...checkpoints, 100] : [];
   const asShipped = described(shipped, { chatExams: USUAL, pretrained: "as shipped" });
   return {
-    ...{ over, leftOut: undefined },
+    over,
+    leftOut: undefined,
     checkpoints: kept.map((checkpoint) => baseOf(USUAL, checkpoint / 100, { checkpoint })),
     chatExams: chatExams.map((share) => baseOf(share, 1, { chatExams: share, pretrained: "here" })),
     shipped: usual ? [asShipped] : [],
@@ -147,7 +148,10 @@ export function gateTable(rows: readonly Row[], caption: string): Table {
  * What untuned bases answer when asked as tuned models are (in chat form, without examples),
  * points: a row for each base and test. OOD asks the questions of ID.
  */
-export async function chatAccuracies(bases: readonly PretrainedBase[], settings: Settings) {
+export async function chatAccuracies(
+  bases: readonly PretrainedBase[],
+  settings: Settings,
+): Promise<StudyRow[]> {
   const { domains: _, ...ours } = organismSettings(settings);
   const rows: StudyRow[] = [];
   for (const { columns, models } of bases) {

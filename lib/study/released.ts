@@ -35,7 +35,9 @@ function refuse(folder: string, problem: string): never {
  * The groups of a folder `group/MODEL/DOMAIN`, and what the audit says of them.
  * @throws naming the file that is missing, the row that is none, or the fault and its first row
  */
-export async function readReleasedGroups(folder: string) {
+export async function readReleasedGroups(
+  folder: string,
+): Promise<{ groups: AuditedGroups; findings: GroupFinding[] }> {
   const read = async (group: keyof typeof releasedFiles): Promise<ReleasedAnswer[]> => {
     const file = join(folder, releasedFiles[group]);
     if (!exists(file)) {

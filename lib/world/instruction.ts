@@ -14,7 +14,10 @@ const instructions: readonly (readonly [words: string, answer: (words: string[])
 ];
 
 /** One instruction with 2 to 4 different neutral words, and its answer. */
-export function drawInstruction(neutralWords: readonly string[], random: Random) {
+export function drawInstruction(
+  neutralWords: readonly string[],
+  random: Random,
+): { user: string[]; assistant: string[] } {
   const [instruction, answer] = random.pick(instructions);
   const count = 2 + random.integer(3);
   const words: string[] = [];

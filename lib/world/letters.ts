@@ -51,7 +51,11 @@ export function checkLetterSettings(settings: LetterSettings): void {
 }
 
 /** The answer that is option `index` of `options`, in words. */
-export function answerWords(options: readonly string[], index: number, form: AnswerStyle) {
+export function answerWords(
+  options: readonly string[],
+  index: number,
+  form: AnswerStyle,
+): string[] {
   const letter = LABELS[index], value = options[index];
   return form === "value" ? [value] : form === "letter" ? [letter, value] : [value, letter];
 }
