@@ -150,6 +150,13 @@ function checkControls(action: string, controls: readonly Values[], n: number): 
   });
 }
 
+/** What a method correlates: ranks, or values as they are. */
+function scaleOf(action: string, method: string): (column: Float64Array) => Float64Array {
+  if (method === "spearman") return average;
+  if (method === "pearson") return (column) => column;
+  return fail(action, `a method of "pearson" or "spearman"`, String(method), "set method");
+}
+
 /**
  * Partial correlation of x and y given the controls (columns of x's length): the correlation of
  * their least-squares residuals. "spearman" ranks everything first and does not rank the residuals
@@ -163,10 +170,7 @@ export function partialCorrelation(
 ): Correlation {
   const action = "compute a partial correlation";
   const { method = "pearson", confidence } = options;
-  if (method !== "pearson" && method !== "spearman") {
-    fail(action, `a method of "pearson" or "spearman"`, String(method), "set method");
-  }
-  const scale = method === "spearman" ? average : (column: Float64Array) => column;
+  const scale = scaleOf(action, method);
   const pair = finitePair(action, x, y), given = checkControls(action, controls, x.length);
   const { left: [a, b], rank } = residuals(pair.map(scale), given.map(scale));
   return describe(a, b, { confidence, controls: rank });
@@ -188,4 +192,24 @@ export function rankResidualSpearman(
   const { left: [a, b] } = residuals(pair.map(average), given.map(average));
   const again = (column: Float64Array) => rankColumn(column, { tolerance: 1e-9 });
   return describe(again(a), again(b), options);
+}
+
+/** Semipartial correlation: controls are taken out of one side only; else as the partial one. */
+export function semipartialCorrelation(
+  x: Values,
+  y: Values,
+  controls: readonly Values[],
+  options: PartialOptions & {
+    /** The side that the controls are taken out of. @default "x" */
+    from?: "x" | "y";
+  } = {},
+): Correlation {
+  const action = "compute a semipartial correlation";
+  const { method = "pearson", from = "x", confidence } = options;
+  const scale = scaleOf(action, method);
+  if (from !== "x" && from !== "y") fail(action, `from "x" or "y"`, String(from), "set from");
+  const pair = finitePair(action, x, y), given = checkControls(action, controls, x.length);
+  const [kept, other] = (from === "x" ? pair.toReversed() : pair).map(scale);
+  const { left: [free], rank } = residuals([other], given.map(scale));
+  return describe(kept, free, { confidence, controls: rank });
 }

@@ -14,18 +14,32 @@ function distribution(action: string, values: Values): Float64Array {
   return p.map((value) => value / sum);
 }
 
+function pairOf(action: string, p: Values, q: Values): [Float64Array, Float64Array] {
+  sameLength(action, p, q);
+  return [distribution(action, p), distribution(action, q)];
+}
+
+function divergence(p: Float64Array, q: Float64Array): number {
+  const sum = p.reduce(
+    (all, share, i) => share > 0 ? all + share * Math.log(share / q[i]) : all,
+    0,
+  );
+  // Of equal distributions rounding may leave -1e-17.
+  return Math.max(0, sum);
+}
+
 /**
  * KL(p || q) in nats: base model first, tuned second (Ren et al. 2024). Infinity where q = 0 < p
  */
 export function klDivergence(p: Values, q: Values): number {
-  const action = "compute a KL divergence";
-  sameLength(action, p, q);
-  const a = distribution(action, p), b = distribution(action, q);
-  const sum = a.reduce(
-    (all, share, i) => share > 0 ? all + share * Math.log(share / b[i]) : all,
-    0,
-  );
-  return Math.max(0, sum); // of equal distributions rounding may leave -1e-17
+  return divergence(...pairOf("compute a KL divergence", p, q));
+}
+
+/** Jensen-Shannon divergence in nats: symmetric, in [0, ln 2]; not its root, the distance. */
+export function jensenShannonDivergence(p: Values, q: Values): number {
+  const [a, b] = pairOf("compute a Jensen-Shannon divergence", p, q);
+  const middle = a.map((value, i) => (value + b[i]) / 2);
+  return (divergence(a, middle) + divergence(b, middle)) / 2;
 }
 
 /** Entropy in nats: 0 for a sure answer, ln n for n equal options. */

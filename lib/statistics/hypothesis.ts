@@ -1,15 +1,22 @@
-/** Tests of one mean and of two models on the same items, whose pairs are kept; Holm's correction. */
+/**
+ * Tests of one mean and of two models on the same items. Choices: pairs are kept; permutation tests
+ * are exact when that takes no more sign patterns than asked for; Monte Carlo p counts the observed
+ * pattern, so it is never 0.
+ */
 import {
+  clusterIds,
   type ConfidenceOptions,
   fail,
   finite,
   finitePair,
   integer,
+  type Labels,
   type Values,
 } from "./_check.ts";
 import { chiSquareTail, studentTwoSided } from "./_distribution.ts";
 import { type ClusterOptions, type MeanInterval, meanInterval, meanStderr } from "./mean.ts";
 import { correlationCoefficient } from "./_linear.ts";
+import { Random } from "./random.ts";
 
 export interface TTest extends MeanInterval {
   /** mean / stderr; 0 when both are 0, +-Infinity for another constant. */
@@ -89,15 +96,81 @@ export function mcnemarTest(
   return { statistic, p: chiSquareTail(statistic) };
 }
 
-/** Holm's adjusted p values (family-wise error), in the order given. */
-export function holm(p: Values): number[] {
-  const action = "adjust p values by Holm", checked = finite(action, p, "p values");
+export interface PermutationOptions {
+  /** Sign patterns to draw; all of them are taken when there are no more. @default 10000 */
+  resamples?: number;
+  /** Seed of the drawn patterns. @default 0 */
+  seed?: number | string;
+  /** Values with one label change sign together. @default each value its own */
+  clusters?: Labels;
+}
+
+/**
+ * Permutation test of mean(a - b) = 0: a and b of an item (or of a cluster) may change places.
+ * Two-sided: p = share of sign patterns at least as extreme. No difference at all: p 1.
+ */
+export function pairedPermutationTest(
+  a: Values,
+  b: Values,
+  options: PermutationOptions = {},
+): { difference: number; p: number; exact: boolean; patterns: number } {
+  const action = "run a permutation test";
+  const { resamples = 10_000, seed = 0, clusters } = options;
+  const [x, y] = finitePair(action, a, b);
+  integer(action, resamples, "resamples", 1);
+  const { ids, count } = clusterIds(action, clusters, x.length);
+  const sums = new Float64Array(count);
+  for (let i = 0; i < x.length; i++) sums[ids[i]] += x[i] - y[i];
+  // A unit without a difference has no sign to change.
+  const units = sums.filter((sum) => sum !== 0);
+  const observed = units.reduce((total, value) => total + value, 0);
+  const tolerance = 1e-12 * units.reduce((total, value) => total + Math.abs(value), 0);
+  const difference = observed / x.length;
+  const exact = 2 ** units.length <= resamples;
+  const patterns = exact ? 2 ** units.length : resamples;
+  let hits = 0;
+  const words = new Uint32Array(Math.ceil(units.length / 32));
+  const random = new Random(seed).fork("permutation");
+  for (let pattern = 0; pattern < patterns; pattern++) {
+    if (exact && words.length) words[0] = pattern;
+    else random.fill(words);
+    let flipped = 0;
+    for (let i = 0; i < units.length; i++) {
+      flipped += units[i] * ((words[i >> 5] >>> (i & 31)) & 1);
+    }
+    if (Math.abs(observed - 2 * flipped) >= Math.abs(observed) - tolerance) hits++;
+  }
+  return { difference, p: exact ? hits / patterns : (hits + 1) / (patterns + 1), exact, patterns };
+}
+
+function checkPs(action: string, p: Values): Float64Array {
+  const checked = finite(action, p, "p values");
   const bad = checked.findIndex((value) => value < 0 || value > 1);
   if (bad >= 0) fail(action, "p in [0, 1]", `${checked[bad]} at index ${bad}`, "give p values");
+  return checked;
+}
+
+const order = (p: Float64Array) => Array.from(p.keys()).sort((i, j) => p[i] - p[j]);
+
+/** Holm's adjusted p values (family-wise error), in the order given. */
+export function holm(p: Values): number[] {
+  const checked = checkPs("adjust p values by Holm", p);
   const adjusted = new Array<number>(checked.length);
   let running = 0;
-  [...checked.keys()].sort((i, j) => checked[i] - checked[j]).forEach((index, rank) => {
+  order(checked).forEach((index, rank) => {
     running = Math.max(running, Math.min(1, (checked.length - rank) * checked[index]));
+    adjusted[index] = running;
+  });
+  return adjusted;
+}
+
+/** Benjamini and Hochberg's adjusted p values (false discovery rate), in the order given. */
+export function benjaminiHochberg(p: Values): number[] {
+  const checked = checkPs("adjust p values by Benjamini-Hochberg", p);
+  const n = checked.length, adjusted = new Array<number>(n);
+  let running = 1;
+  order(checked).reverse().forEach((index, fromTop) => {
+    running = Math.min(running, checked[index] * n / (n - fromTop));
     adjusted[index] = running;
   });
   return adjusted;

@@ -10,3 +10,4 @@ export * from "./p_value.ts";
 export * from "./power.ts";
 export * from "./proportion.ts";
 export { rankConsistency, rankData, type RankMethod, type RankOptions } from "./rank.ts";
+export * from "./variance.ts";

@@ -1,9 +1,20 @@
 /** Values that scipy 1.17, statsmodels 0.15 and pingouin 0.7 give, or that follow by hand. */
 import assert from "node:assert/strict";
 import * as statistics from "../../lib/statistics/mod.ts";
-import { holm, mcnemarTest, pairedDifference, tTest } from "../../lib/statistics/hypothesis.ts";
+import {
+  benjaminiHochberg,
+  holm,
+  mcnemarTest,
+  pairedDifference,
+  pairedPermutationTest,
+  tTest,
+} from "../../lib/statistics/hypothesis.ts";
 import { bootstrap } from "../../lib/statistics/bootstrap.ts";
-import { calibrationBins, expectedCalibrationError } from "../../lib/statistics/calibration.ts";
+import {
+  brierScore,
+  calibrationBins,
+  expectedCalibrationError,
+} from "../../lib/statistics/calibration.ts";
 import {
   clusteredStderr,
   mean,
@@ -18,10 +29,21 @@ import {
   partialCorrelation,
   pearson,
   rankResidualSpearman,
+  semipartialCorrelation,
   spearman,
 } from "../../lib/statistics/correlation.ts";
-import { cosineSimilarity, entropy, klDivergence } from "../../lib/statistics/divergence.ts";
-import { minimumDetectableEffect } from "../../lib/statistics/power.ts";
+import {
+  cosineSimilarity,
+  entropy,
+  jensenShannonDivergence,
+  klDivergence,
+} from "../../lib/statistics/divergence.ts";
+import {
+  designEffect,
+  intraclassCorrelation,
+  varianceComponents,
+} from "../../lib/statistics/variance.ts";
+import { minimumDetectableEffect, requiredSampleSize } from "../../lib/statistics/power.ts";
 import { pValue } from "../../lib/statistics/p_value.ts";
 import { rankConsistency, rankData } from "../../lib/statistics/rank.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
@@ -57,10 +79,12 @@ const P = [.7, .1, .15, .05], Q = [.4, .3, .2, .1];
 Deno.test("the module exports every name of the contract", () => {
   for (
     const name of [
-      "mean sampleVariance meanStderr clusteredStderr meanInterval pairedDifference tTest",
-      "minimumDetectableEffect bootstrap wilsonInterval mcnemarTest holm rankData pearson spearman",
-      "kendall partialCorrelation rankResidualSpearman fisherInterval klDivergence entropy",
-      "cosineSimilarity rankConsistency expectedCalibrationError",
+      "mean sampleVariance meanStderr clusteredStderr pairedDifference minimumDetectableEffect",
+      "requiredSampleSize intraclassCorrelation designEffect varianceComponents bootstrap",
+      "wilsonInterval mcnemarTest pairedPermutationTest holm benjaminiHochberg rankData pearson",
+      "spearman kendall partialCorrelation rankResidualSpearman semipartialCorrelation",
+      "fisherInterval klDivergence jensenShannonDivergence cosineSimilarity rankConsistency",
+      "brierScore expectedCalibrationError entropy meanInterval tTest",
     ].join(" ").split(" ")
   ) assert.equal(typeof statistics[name as keyof typeof statistics], "function", name);
 });
@@ -151,12 +175,38 @@ Deno.test("mcnemarTest() holds with thousands of disagreements, where 2^-n under
   near(exact, mcnemarTest([[0, 2050], [1950, 0]], { exact: false }).p, 1e-4);
 });
 
-Deno.test("holm() gives the reference values in any order", () => {
+Deno.test("pairedPermutationTest() is exact for few items (scipy 1.17, permutation_test)", () => {
+  const test = pairedPermutationTest(SAMPLE, OTHER);
+  near(test.difference, .026);
+  near(test.p, .14453125);
+  assert.equal(test.exact, true);
+});
+
+Deno.test("pairedPermutationTest() draws patterns near the exact p, fixed by the seed", () => {
+  const draw = (seed: number) => pairedPermutationTest(SAMPLE, OTHER, { resamples: 1000, seed });
+  assert.equal(draw(1).exact, false);
+  // Standard error of the share: sqrt(.145 * .855 / 1000) = .011.
+  near(draw(1).p, .14453125, .045);
+  assert.deepEqual(draw(1), draw(1));
+  assert.notEqual(draw(1).p, draw(2).p);
+});
+
+Deno.test("pairedPermutationTest() changes the signs of whole clusters", () => {
+  const test = pairedPermutationTest(A, B, { clusters: FIVE });
+  // Cluster differences 1, 1, 1, 1, 0: of 16 patterns, all four kept or all four changed.
+  near(test.p, 2 / 16);
+  assert.equal(test.patterns, 16);
+});
+
+Deno.test("holm() and benjaminiHochberg() give the reference values in any order", () => {
   const p = [.001, .008, .039, .041, .042, .06, .074, .205, .212, .216];
   const byHolm = [.01, .072, .312, .312, .312, .312, .312, .615, .615, .615];
+  const byFdr = [.01, .04, .084, .084, .084, .1, .10571428571428572, .216, .216, .216];
   allNear(holm(p), byHolm);
+  allNear(benjaminiHochberg(p), byFdr);
   const shuffled = [7, 2, 9, 0, 4, 1, 8, 3, 6, 5];
   allNear(holm(shuffled.map((i) => p[i])), shuffled.map((i) => byHolm[i]));
+  allNear(benjaminiHochberg(shuffled.map((i) => p[i])), shuffled.map((i) => byFdr[i]));
 });
 
 Deno.test("rankData() ranks ties in five ways (scipy 1.17, rankdata)", () => {
@@ -228,6 +278,16 @@ Deno.test("rankResidualSpearman() gives the reference values, with df n - 2", ()
   allNear(rankResidualSpearman(X, Y, [Z]).interval, fisherInterval(.9523809523809524, 8));
 });
 
+Deno.test("semipartialCorrelation() takes the controls out of one side (pingouin 0.7)", () => {
+  const of = (controls: number[][], from: "x" | "y", method: "pearson" | "spearman") =>
+    semipartialCorrelation(X, Y, controls, { from, method });
+  isCorrelation(of([Z], "x", "pearson"), .12464032345814524, .7900437719751348, 5);
+  isCorrelation(of([Z], "y", "pearson"), .21909672748376074, .6369126202464102, 5);
+  isCorrelation(of([Z, W], "x", "pearson"), .14323011107823808, .7866240065589063, 4);
+  isCorrelation(of([Z], "x", "spearman"), .25355693042654776, .5832510118745055, 5);
+  isCorrelation(of([Z], "y", "spearman"), .3081620450925423, .5013301787777769, 5);
+});
+
 Deno.test("fisherInterval() shows how little r = .82 says at n = 24 (scipy 1.17)", () => {
   allNear(fisherInterval(.82, 24), [.6225256132098792, .9193043445240113]);
   allNear(fisherInterval(.82, 32, { controls: 1 }), [.6563756723472535, .9099469395984316]);
@@ -236,6 +296,8 @@ Deno.test("fisherInterval() shows how little r = .82 says at n = 24 (scipy 1.17)
 Deno.test("divergences give the reference values in nats", () => {
   near(klDivergence(P, Q), .20406015279222028);
   near(klDivergence(Q, P), .23258850397261474);
+  near(jensenShannonDivergence(P, Q), .052917695045724085);
+  near(jensenShannonDivergence(Q, P), .052917695045724085);
   near(entropy(P), .9142855814670989); // scipy 1.17
   near(entropy([.25, .25, .25, .25]), Math.log(4));
   near(cosineSimilarity(P, Q), .8693182879212226); // scipy 1.17
@@ -244,9 +306,50 @@ Deno.test("divergences give the reference values in nats", () => {
 Deno.test("klDivergence() is Infinity where q = 0 < p", () => {
   assert.equal(klDivergence([.5, .5], [1, 0]), Infinity);
   near(klDivergence([1, 0], [.5, .5]), Math.LN2);
+  near(jensenShannonDivergence([1, 0], [0, 1]), Math.LN2);
 });
 
-Deno.test("minimumDetectableEffect() gives the reference values", () => {
+Deno.test("intraclassCorrelation() gives the reference value and statsmodels 0.15's", () => {
+  near(intraclassCorrelation(A, FIVE), -.11827956989247311);
+  near(intraclassCorrelation(GROUPED.values, GROUPED.clusters), .8738902980342421);
+});
+
+Deno.test("designEffect() is 1 + (m - 1) ICC, and 1 for clusters of one", () => {
+  near(designEffect(4, .2), 1.6);
+  near(designEffect(4, -.11827956989247311), .6451612903225807);
+  near(designEffect(1, .9), 1);
+});
+
+Deno.test("varianceComponents() splits items and seeds (statsmodels 0.15, two-way ANOVA)", () => {
+  const table = [
+    [9, 2, 5, 8],
+    [6, 1, 3, 2],
+    [8, 4, 6, 8],
+    [7, 1, 2, 6],
+    [10, 5, 6, 9],
+    [6, 2, 4, 7],
+  ];
+  const found = varianceComponents(table);
+  near(found.items, 2.555555555555558);
+  near(found.seeds, 5.244444444444443);
+  near(found.residual, 1.0194444444444444);
+  near(found.mean, mean(table.flat()));
+  near(
+    found.meanStderr,
+    Math.sqrt(2.555555555555558 / 6 + 5.244444444444443 / 4 + 1.0194444444444444 / 24),
+  );
+  // ICC(A,1) of the same table, pingouin 0.7.
+  near(found.items / (found.items + found.seeds + found.residual), .2897637795275592);
+});
+
+Deno.test("varianceComponents() puts 0 for a negative component unless asked not to", () => {
+  const crossed = [[1, 0], [0, 1]];
+  assert.equal(varianceComponents(crossed).items, 0);
+  near(varianceComponents(crossed, { truncate: false }).items, -.5);
+});
+
+Deno.test("requiredSampleSize() and minimumDetectableEffect() give the reference values", () => {
+  near(requiredSampleSize({ effect: .03, differenceVariance: 1 / 9 }), 968.997, 5e-4);
   const common = { n: 198, differenceVariance: 1 / 9, varianceA: 1 / 6, varianceB: 1 / 6 };
   near(minimumDetectableEffect(common), .1327333278739942);
   near(minimumDetectableEffect({ ...common, samplesA: 10, samplesB: 10 }), .0756696392667773);
@@ -257,9 +360,9 @@ Deno.test("minimumDetectableEffect() gives the reference values", () => {
     samplesA: 4,
     samplesB: 2,
   };
-  // The effect whose sample size is this one, by scipy 1.17's quantiles.
-  const n = 1934.3203320023085;
-  near(minimumDetectableEffect({ n, ...options, alpha: .01, power: .9 }), .05);
+  const needed = requiredSampleSize({ effect: .05, ...options, alpha: .01, power: .9 });
+  near(needed, 1934.3203320023085, 1e-8); // scipy 1.17's quantiles
+  near(minimumDetectableEffect({ n: needed, ...options, alpha: .01, power: .9 }), .05);
 });
 
 Deno.test("bootstrap() gives the reference intervals of a mean, within its noise", () => {
@@ -289,6 +392,14 @@ Deno.test("bootstrap() is fixed by its seed", () => {
   const run = (seed: number | string) => bootstrap(SAMPLE, { seed, resamples: 500 });
   assert.deepEqual(run("a"), run("a"));
   assert.notDeepEqual(run("a").replicates, run("b").replicates);
+});
+
+Deno.test("brierScore() of one probability and of options", () => {
+  near(brierScore([.9, .2, .6], [1, 0, 0]), (.01 + .04 + .36) / 3);
+  near(brierScore([.9, .2, .6], [true, false, false]), (.01 + .04 + .36) / 3);
+  near(brierScore([P, Q], [0, 2]), ((.09 + .01 + .0225 + .0025) + (.16 + .09 + .64 + .01)) / 2);
+  assert.equal(brierScore([[1, 0]], [0]), 0);
+  assert.equal(brierScore([[1, 0]], [1]), 2);
 });
 
 Deno.test("expectedCalibrationError() weighs the gap of every bin by its items", () => {

@@ -1,8 +1,19 @@
 /** What the statistics do with constant, tiny and wrong inputs: as documented, never silently. */
 import assert from "node:assert/strict";
-import { holm, mcnemarTest, pairedDifference, tTest } from "../../lib/statistics/hypothesis.ts";
+import {
+  benjaminiHochberg,
+  holm,
+  mcnemarTest,
+  pairedDifference,
+  pairedPermutationTest,
+  tTest,
+} from "../../lib/statistics/hypothesis.ts";
 import { bootstrap } from "../../lib/statistics/bootstrap.ts";
-import { calibrationBins, expectedCalibrationError } from "../../lib/statistics/calibration.ts";
+import {
+  brierScore,
+  calibrationBins,
+  expectedCalibrationError,
+} from "../../lib/statistics/calibration.ts";
 import {
   clusteredStderr,
   mean,
@@ -12,14 +23,20 @@ import {
 } from "../../lib/statistics/mean.ts";
 import { cosineSimilarity, entropy, klDivergence } from "../../lib/statistics/divergence.ts";
 import {
+  designEffect,
+  intraclassCorrelation,
+  varianceComponents,
+} from "../../lib/statistics/variance.ts";
+import {
   fisherInterval,
   kendall,
   partialCorrelation,
   pearson,
   rankResidualSpearman,
+  semipartialCorrelation,
   spearman,
 } from "../../lib/statistics/correlation.ts";
-import { minimumDetectableEffect } from "../../lib/statistics/power.ts";
+import { minimumDetectableEffect, requiredSampleSize } from "../../lib/statistics/power.ts";
 import { rankConsistency, rankData } from "../../lib/statistics/rank.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 
@@ -38,6 +55,9 @@ Deno.test("one value: the mean stands, everything about its spread is NaN", () =
 Deno.test("one cluster: NaN, not the formula's 0", () => {
   assert.ok(Number.isNaN(clusteredStderr([1, 2, 3], ["a", "a", "a"])));
   assert.deepEqual(meanInterval([1, 2, 3], { clusters: ["a", "a", "a"] }).interval, NOTHING);
+  assert.ok(Number.isNaN(intraclassCorrelation([1, 2, 3], ["a", "a", "a"])));
+  assert.ok(Number.isNaN(intraclassCorrelation([1, 2, 3], ["a", "b", "c"])));
+  assert.ok(Number.isNaN(varianceComponents([[1], [2]]).seeds));
   assert.deepEqual(bootstrap([1, 2], { clusters: ["a", "a"], resamples: 9 }).interval, NOTHING);
 });
 
@@ -70,6 +90,7 @@ Deno.test("tests of pairs that never differ give p 1", () => {
   assert.equal(mcnemarTest([[5, 0], [0, 5]]).p, 1);
   assert.equal(mcnemarTest([[5, 0], [0, 5]], { exact: false }).p, 1);
   assert.equal(mcnemarTest([[5, 3], [3, 5]]).p, 1);
+  assert.equal(pairedPermutationTest([1, 0], [1, 0]).p, 1);
 });
 
 Deno.test("correlations with a constant side are NaN, not 0 and not an error", () => {
@@ -87,6 +108,7 @@ Deno.test("a side that the controls explain wholly has no partial correlation", 
   assert.ok(Number.isNaN(partialCorrelation(x, y, [z]).r));
   assert.ok(Number.isNaN(partialCorrelation(x, y, [z], { method: "spearman" }).r));
   assert.ok(Number.isNaN(rankResidualSpearman(x, y, [z]).r));
+  assert.ok(Number.isNaN(semipartialCorrelation(x, y, [z]).r));
 });
 
 Deno.test("rankResidualSpearman() takes residuals that differ by rounding alone for ties", () => {
@@ -143,10 +165,12 @@ Deno.test("columns of different lengths are refused", () => {
       () => spearman(short, long),
       () => kendall(short, long),
       () => pairedDifference(short, long),
+      () => pairedPermutationTest(short, long),
       () => klDivergence([.5, .5], [.3, .3, .4]),
       () => cosineSimilarity(short, long),
       () => rankConsistency(short, long),
       () => bootstrap(short, { paired: long }),
+      () => brierScore([.5, .5], [1]),
       () => expectedCalibrationError([.5, .5], [1]),
     ]
   ) assert.throws(call, /same length/, String(call));
@@ -155,16 +179,22 @@ Deno.test("columns of different lengths are refused", () => {
     /a cluster label for each of 3 values; found 2/,
   );
   assert.throws(() => partialCorrelation(long, long, [short]), /give controls as columns/);
+  assert.throws(
+    () => varianceComponents([short, long]),
+    /2 seeds for every item; found 3 in row 1/,
+  );
 });
 
 Deno.test("probabilities that are none are refused", () => {
   assert.throws(() => klDivergence([.5, .4], [.5, .5]), /sum to 1 .*found a sum of 0.9/);
   assert.throws(() => klDivergence([.5, .5], [1.2, -.2]), /found -0.2 at index 1/);
   assert.doesNotThrow(() => klDivergence([.5, .5005], [.5, .5]));
-  assert.throws(() => calibrationBins([1.5], [1]), /in \[0, 1\]; found 1.5/);
-  assert.throws(() => calibrationBins([.5], [2]), /outcomes of 0 or 1; found 2/);
+  assert.throws(() => brierScore([1.5], [1]), /in \[0, 1\]; found 1.5/);
+  assert.throws(() => brierScore([.5], [2]), /outcomes of 0 or 1; found 2/);
+  assert.throws(() => brierScore([[.5, .5]], [2]), /a target in 0..1; found 2/);
   assert.throws(() => calibrationBins([.5], [1], { bins: 0 }), /bins to be an integer/);
   assert.throws(() => holm([.5, 1.5]), /p in \[0, 1\]; found 1.5 at index 1/);
+  assert.throws(() => benjaminiHochberg([-.1]), /found -0.1/);
 });
 
 Deno.test("settings out of their range are refused", () => {
@@ -181,5 +211,7 @@ Deno.test("settings out of their range are refused", () => {
   assert.throws(() => mcnemarTest([[1, 2]]), /2 x 2 table/);
   assert.throws(() => mcnemarTest([[1, 2], [.5, 2]]), /an integer of at least 0; found 0.5/);
   assert.throws(() => fisherInterval(1.1, 10), /r in \[-1, 1\]; found 1.1/);
+  assert.throws(() => designEffect(0, .1), /clusterSize of at least 1/);
+  assert.throws(() => requiredSampleSize({ effect: 0, differenceVariance: 1 }), /other than 0/);
   assert.throws(() => minimumDetectableEffect({ n: 0, differenceVariance: 1 }), /n of at least 1/);
 });

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { Random } from "../../lib/statistics/random.ts";
 import { bootstrap } from "../../lib/statistics/bootstrap.ts";
-import { klDivergence } from "../../lib/statistics/divergence.ts";
+import { intraclassCorrelation, varianceComponents } from "../../lib/statistics/variance.ts";
+import { jensenShannonDivergence, klDivergence } from "../../lib/statistics/divergence.ts";
 import {
   kendall,
   partialCorrelation,
@@ -11,7 +12,7 @@ import {
   spearman,
 } from "../../lib/statistics/correlation.ts";
 import { meanInterval } from "../../lib/statistics/mean.ts";
-import { pairedDifference, tTest } from "../../lib/statistics/hypothesis.ts";
+import { pairedDifference, pairedPermutationTest, tTest } from "../../lib/statistics/hypothesis.ts";
 import { rankConsistency } from "../../lib/statistics/rank.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 
@@ -102,14 +103,17 @@ function distanceToUniform(values: number[]): number {
   return Math.max(...sorted.map((value, i) => Math.max((i + 1) / n - value, value - i / n)));
 }
 
-Deno.test("p of tTest() is uniform under the null", () => {
+Deno.test("p of pairedPermutationTest() and tTest() is uniform under the null", () => {
   const random = new Random("null");
-  const student: number[] = [];
+  const permutation: number[] = [], student: number[] = [];
   for (let run = 0; run < 1000; run++) {
     const a = Array.from({ length: 25 }, () => random.normal());
+    const b = Array.from({ length: 25 }, () => random.normal());
+    permutation.push(pairedPermutationTest(a, b, { resamples: 999, seed: run }).p);
     student.push(tTest(a).p);
   }
   // Kolmogorov's 1% bound is 1.63 / sqrt(n).
+  within(distanceToUniform(permutation), 0, 1.63 / Math.sqrt(1000), "permutation");
   within(distanceToUniform(student), 0, 1.63 / Math.sqrt(1000), "t");
 });
 
@@ -191,7 +195,7 @@ Deno.test("correlations are symmetric and unchanged by the items' order", () => 
   assert.deepEqual(rounded(partialCorrelation(turn(x), turn(y), [turn(z)])), expected);
 });
 
-Deno.test("divergences are 0 for equal distributions, positive else", () => {
+Deno.test("divergences are 0 for equal distributions, positive else; JSD is at most ln 2", () => {
   const random = new Random("divergence");
   const draw = () => {
     const weights = Array.from({ length: 4 }, () => -Math.log(1 - random.next()));
@@ -203,7 +207,24 @@ Deno.test("divergences are 0 for equal distributions, positive else", () => {
     assert.equal(klDivergence(p, p), 0);
     assert.ok(klDivergence(p, q) > 0);
     assert.equal(klDivergence(new Float32Array(p), new Float32Array(p)), 0);
+    const js = jensenShannonDivergence(p, q);
+    assert.ok(js > 0 && js <= Math.LN2 && js <= (klDivergence(p, q) + klDivergence(q, p)) / 4);
   }
+});
+
+Deno.test("intraclassCorrelation() and varianceComponents() find how data were made", () => {
+  const random = new Random("components");
+  const items = 400, seeds = 6, table: number[][] = [];
+  const runs = Array.from({ length: seeds }, () => random.normal() * .5);
+  for (let i = 0; i < items; i++) {
+    const level = 2 * random.normal();
+    table.push(runs.map((run) => level + run + random.normal()));
+  }
+  const found = varianceComponents(table);
+  within(found.items, 3.4, 4.6, "items");
+  within(found.residual, .9, 1.1, "residual");
+  const clusters = table.flatMap((row, i) => row.map(() => i));
+  within(intraclassCorrelation(table.flat(), clusters), .72, .82, "ICC");
 });
 
 Deno.test("bootstrap() of a mean has the standard error of the formula, for any seed", () => {
