@@ -9,7 +9,7 @@ import {
   pairedPermutationTest,
   tTest,
 } from "../../lib/statistics/hypothesis.ts";
-import { bootstrap } from "../../lib/statistics/bootstrap.ts";
+import { bootstrap, jackknife } from "../../lib/statistics/bootstrap.ts";
 import {
   brierScore,
   calibrationBins,
@@ -70,6 +70,7 @@ const A = [1, 1, 1, 1, 0, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1];
 const B = [1, 0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 1, 1, 1];
 const FIVE = A.map((_, i) => Math.floor(i / 4));
 const SAMPLE = [.21, .34, .15, .42, .38, .29, .51, .11, .27, .33];
+const OTHER = [.25, .30, .11, .45, .30, .20, .49, .15, .20, .30];
 const GROUPED = {
   values: [1, 2, 3, 4, 4, 6, 8, 9, 1, 2],
   clusters: [0, 0, 0, 1, 1, 2, 2, 2, 3, 3],
@@ -84,7 +85,7 @@ Deno.test("the module exports every name of the contract", () => {
       "wilsonInterval mcnemarTest pairedPermutationTest holm benjaminiHochberg rankData pearson",
       "spearman kendall partialCorrelation rankResidualSpearman semipartialCorrelation",
       "fisherInterval klDivergence jensenShannonDivergence cosineSimilarity rankConsistency",
-      "brierScore expectedCalibrationError entropy meanInterval tTest",
+      "brierScore expectedCalibrationError entropy meanInterval tTest jackknife",
     ].join(" ").split(" ")
   ) assert.equal(typeof statistics[name as keyof typeof statistics], "function", name);
 });
@@ -365,6 +366,15 @@ Deno.test("requiredSampleSize() and minimumDetectableEffect() give the reference
   near(minimumDetectableEffect({ n: needed, ...options, alpha: .01, power: .9 }), .05);
 });
 
+Deno.test("jackknife() gives the reference standard error and BCa acceleration", () => {
+  near(jackknife(SAMPLE).stderr, .038742741255621035);
+  near(jackknife(SAMPLE).acceleration, .0006569754698580826);
+  const byFunction = jackknife(SAMPLE, { statistic: (sample) => mean(sample) });
+  near(byFunction.stderr, .038742741255621035);
+  near(byFunction.acceleration, .0006569754698580826);
+  near(byFunction.bias, 0);
+});
+
 Deno.test("bootstrap() gives the reference intervals of a mean, within its noise", () => {
   const run = (method: "percentile" | "basic" | "bca") =>
     bootstrap(SAMPLE, { method, resamples: 200_000, seed: 7 });
@@ -375,17 +385,46 @@ Deno.test("bootstrap() gives the reference intervals of a mean, within its noise
   near(run("bca").stderr, Math.sqrt(.9) * .038742741255621035, 3e-4);
 });
 
-Deno.test("bootstrap() takes the mean difference of paired columns", () => {
+Deno.test("bootstrap() of functions and pairs is near scipy 1.17's BCa", () => {
+  const variance = (s: Float64Array) => {
+    const center = s.reduce((sum, value) => sum + value, 0) / s.length;
+    return s.reduce((sum, value) => sum + (value - center) ** 2, 0) / s.length;
+  };
+  const spread = bootstrap(SAMPLE, { statistic: variance, resamples: 50_000 });
+  allNear(spread.interval, [.006829, .02734], 6e-4);
+  near(spread.stderr, .004632548921183753, 1e-4);
+  const r = bootstrap(X, {
+    paired: Y,
+    statistic: (x, y) => pearson(x, y).r,
+    resamples: 10_000,
+  });
+  allNear(r.interval, [.9060606745389329, .9962595839222684], .01);
+  near(r.stderr, .017406364657837802, .002);
+});
+
+Deno.test("bootstrap() takes the mean difference of paired columns, and several columns", () => {
   const paired = bootstrap(A, { paired: B, seed: 3 });
   near(paired.estimate, .2);
   near(paired.stderr, Math.sqrt(19 / 20) * .09176629354822471, .002);
+  const partial = bootstrap(X, {
+    paired: [Y, Z],
+    statistic: (x, y, z) => partialCorrelation(x, y, [z]).r,
+    resamples: 500,
+  });
+  near(partial.estimate, .7561457618132321);
 });
 
 Deno.test("bootstrap() draws whole clusters: its standard error is the clustered one", () => {
-  near(bootstrap(A, { clusters: FIVE, resamples: 40_000 }).stderr, .07071067811865475, .001);
-  // As many clusters of one item are the items.
-  const each = bootstrap(GROUPED.values, { clusters: GROUPED.values.map((_, i) => i) });
-  assert.deepEqual(each, bootstrap(GROUPED.values));
+  for (const statistic of [undefined, (sample: Float64Array) => mean(sample)]) {
+    const found = bootstrap(A, { clusters: FIVE, statistic, resamples: 40_000 });
+    near(found.stderr, .07071067811865475, .001);
+    near(jackknife(A, { clusters: FIVE, statistic }).stderr, .07905694150420946);
+  }
+  const { values, clusters } = GROUPED;
+  const fast = bootstrap(values, { clusters });
+  const slow = bootstrap(values, { clusters, statistic: (sample) => mean(sample) });
+  allNear(fast.interval, slow.interval);
+  near(fast.acceleration!, slow.acceleration!);
 });
 
 Deno.test("bootstrap() is fixed by its seed", () => {

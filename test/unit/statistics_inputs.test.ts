@@ -8,7 +8,7 @@ import {
   pairedPermutationTest,
   tTest,
 } from "../../lib/statistics/hypothesis.ts";
-import { bootstrap } from "../../lib/statistics/bootstrap.ts";
+import { bootstrap, jackknife } from "../../lib/statistics/bootstrap.ts";
 import {
   brierScore,
   calibrationBins,
@@ -50,6 +50,7 @@ Deno.test("one value: the mean stands, everything about its spread is NaN", () =
   assert.ok(Number.isNaN(tTest([.3]).p));
   const once = bootstrap([.3], { resamples: 10 });
   assert.deepEqual([once.estimate, once.stderr, ...once.interval], [.3, NaN, NaN, NaN]);
+  assert.ok(Number.isNaN(jackknife([.3]).stderr));
 });
 
 Deno.test("one cluster: NaN, not the formula's 0", () => {
@@ -143,6 +144,24 @@ Deno.test("cosineSimilarity() is 0 with a zero vector and holds for huge and tin
   assert.ok(Math.abs(cosineSimilarity([1, 0], [-3, 0]) + 1) < 1e-12);
 });
 
+Deno.test("bootstrap() leaves out and counts resamples without a statistic, up to half", () => {
+  const x = [1, 2, 3, 4], y = [2, 1, 4, 3];
+  const statistic = (a: Float64Array, b: Float64Array) => pearson(a, b).r;
+  const found = bootstrap(x, { paired: y, statistic, resamples: 2000 });
+  // Four draws of four items are all the same one in 1 of 64.
+  assert.ok(found.undefinedResamples > 5 && found.undefinedResamples < 100);
+  assert.equal(found.replicates.length, 2000 - found.undefinedResamples);
+  assert.ok(found.interval.every(Number.isFinite));
+  const rarely = (a: Float64Array) => a.every((value, i) => value === x[i]) ? 1 : NaN;
+  assert.throws(() => bootstrap(x, { statistic: rarely, resamples: 100 }), /NaN on \d+ of 100/);
+});
+
+Deno.test("bootstrap() of the largest value stays within the data in every method's cut", () => {
+  const statistic = (sample: Float64Array) => Math.max(...sample);
+  const { interval } = bootstrap([1, 2, 3, 4, 5, 6], { statistic, resamples: 500 });
+  assert.ok(interval[0] >= 1 && interval[0] <= interval[1] && interval[1] <= 6);
+});
+
 Deno.test("a NaN, a text or nothing at all is refused with its place", () => {
   assert.throws(
     () => mean([1, NaN]),
@@ -201,6 +220,7 @@ Deno.test("settings out of their range are refused", () => {
   assert.throws(() => meanInterval([1, 2], { confidence: 95 }), /between 0 and 1; found 95/);
   assert.throws(() => bootstrap([1, 2], { resamples: 0 }), /resamples to be an integer/);
   assert.throws(() => bootstrap([1, 2], { method: "t" as "bca" }), /percentile, basic or bca/);
+  assert.throws(() => bootstrap([1, 2], { paired: [[1, 2], [3, 4]] }), /set statistic/);
   assert.throws(() => rankData([1], { method: "middle" as "min" }), /found middle/);
   assert.throws(() => clusteredStderr([1], [0], { correction: "CR2" as "CR1" }), /found CR2/);
   assert.throws(
