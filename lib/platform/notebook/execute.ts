@@ -252,9 +252,9 @@ async function errorText(
   const name = plain(`${ename}: ${evalue}`);
   if (trace) return trace.includes(plain(evalue)) ? trace : `${name}\n${trace}`;
   // The kernel says nothing of a cell that it can't compile; the type checker does.
+  const here = new RegExp(`: cell ${cell}, (line \\d+: [^]*)`);
   const problems = (await checkNotebooks([path], { only: ["types"] }))
-    .filter((problem) => problem.cell === cell)
-    .map(({ line, message }) => `line ${line}: ${message}`);
+    .flatMap((problem) => here.exec(problem)?.[1] ?? []);
   return problems.length ? problems.join("\n") : `${name}; run \`deno task check\` for more`;
 }
 
