@@ -5,7 +5,7 @@ import { readText, writeWhole } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
 import { parseObject, words } from "../fields.ts";
-import { duplicateKey, openSafetensors } from "./checkpoint.ts";
+import { openSafetensors } from "./checkpoint.ts";
 import { safetensorsPieces } from "./checkpoint_writer.ts";
 import type { LanguageModel } from "../language_model.ts";
 import {
@@ -52,8 +52,6 @@ export function parseAdapterConfig(text: string, file = CONFIG_FILE): AdapterCon
   const damaged = "take the adapter again from where it came";
   const other = "merge the adapter into its model with PEFT's merge_and_unload and load that";
   const config = parseObject(text, file);
-  const twice = duplicateKey(text);
-  if (twice !== undefined) refuse("every option once", twice, damaged);
   const {
     peft_type,
     r,

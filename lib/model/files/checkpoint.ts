@@ -77,28 +77,6 @@ function refuse(file: string, expected: string, found: string): never {
   );
 }
 
-/** The first key that an object in valid JSON has twice; JSON.parse keeps the last one silently. */
-export function duplicateKey(text: string): string | undefined {
-  const keysOfOpen: (Set<string> | null)[] = [];
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i];
-    if (c === "{") keysOfOpen.push(new Set());
-    else if (c === "[") keysOfOpen.push(null);
-    else if (c === "}" || c === "]") keysOfOpen.pop();
-    else if (c === '"') {
-      const start = i;
-      while (text[++i] !== '"') if (text[i] === "\\") i++;
-      let next = i + 1;
-      while (" \t\r\n".includes(text[next] ?? "end")) next++;
-      if (text[next] !== ":") continue;
-      const key = JSON.parse(text.slice(start, i + 1)) as string;
-      const keys = keysOfOpen.at(-1);
-      if (keys?.has(key)) return key;
-      keys?.add(key);
-    }
-  }
-}
-
 /** Bytes of a tensor; Infinity above 2^53, where products would be rounded. */
 function byteSize(shape: number[], dtype: string): number {
   if (shape.includes(0)) return 0;
@@ -136,7 +114,7 @@ function parseInfo(file: string, name: string, value: unknown): TensorInfo {
 
 /**
  * Reads the header in `bytes`, a safetensors file or its beginning; `size` is the whole file's.
- * @throws on a header that is too long, no JSON, or has a key twice; on unknown types; on tensors
+ * @throws on a header that is too long or no JSON; on unknown types; on tensors
  * that overlap, leave holes, don't match their size, or don't end where the file ends
  */
 export function parseHeader(
@@ -164,9 +142,6 @@ export function parseHeader(
   } catch (error) {
     refuse(file, "a header in JSON", (error as Error).message.slice(0, 160));
   }
-  const twice = duplicateKey(text);
-  if (twice !== undefined) refuse(file, "every key once in the header", `${quote(twice)} twice`);
-
   const tensors = new Map<string, TensorInfo>();
   const metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(header)) {
@@ -290,8 +265,6 @@ export function parseIndex(
   if (map === null || typeof map !== "object" || Array.isArray(map)) {
     refuse(file, "an object weight_map", quote(map));
   }
-  const twice = duplicateKey(text);
-  if (twice !== undefined) refuse(file, "every tensor once", `${quote(twice)} twice`);
   return new Map(
     Object.entries(map).map(([name, shard]) => {
       if (typeof shard !== "string" || !/^[\w.-]+\.safetensors$/.test(shard)) {
