@@ -8,7 +8,6 @@ import { listFiles, modelInfo } from "@huggingface/hub";
 import { look, type Stoppable, stoppable } from "../../platform/interrupt.ts";
 import { exists, roomAt, writeWhole, writingError } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
-import { formatBytes } from "../../platform/runtime/memory.ts";
 import { tokenizerFileNames } from "../tokenizer.ts";
 import { Break, FIRST, HubConnection, HubUnreachable } from "./_hub_connection.ts";
 import { parseIndex } from "./checkpoint.ts";
@@ -177,10 +176,8 @@ class Download {
     };
     if (!byPath.has("config.json")) this.#refuseWithout("config.json", byPath);
     for (const path of smallFiles) await fetchFile(path);
-    /** Weights, if there is room for all of them. */
     const fetchWeights = async (paths: string[]) => {
       const files = paths.map((path) => byPath.get(path) ?? this.#refuseWithout(path, byPath));
-      await this.#checkRoom(files, folder);
       for (const file of files) await this.#fetchFile(file, commit, folder);
     };
     if (this.#graph !== undefined) {
@@ -214,22 +211,6 @@ class Download {
     throw new Error(
       `Cannot open model ${this.id}: expected ${path} on the hub; ` +
         `found ${names.slice(0, 8).join(", ") || "no files"}; ${advice}`,
-    );
-  }
-
-  async #checkRoom(files: readonly RemoteFile[], folder: string): Promise<void> {
-    let needed = 0;
-    const sizeOf = (path: string) => Deno.stat(path).then(({ size }) => size, () => 0);
-    for (const file of files) {
-      const path = join(folder, file.path);
-      if (await sizeOf(path) === file.size) continue;
-      needed += Math.max(0, file.size - await sizeOf(partialOf(path, file)));
-    }
-    const room = roomAt(folder);
-    if (room === undefined || needed <= room) return;
-    throw new Error(
-      `Cannot open model ${this.id}: expected room for ${formatBytes(needed)} in ${this.#base}; ` +
-        `found ${formatBytes(room)}; free some, or give another cacheDirectory`,
     );
   }
 
@@ -269,6 +250,11 @@ class Download {
       this.#say(`Downloading ${file.path} of ${this.id}: ${total}${rest}`);
     }
     const path = `${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
+    const full = (error: unknown) =>
+      writingError(join(this.#base, commit, file.path), file.size - done, error);
+    if (file.size - done > (roomAt(this.#base) ?? Infinity)) {
+      throw full(Object.assign(new Error("no room"), { code: "ENOSPC" }));
+    }
     let told = Date.now();
     const write = async (bytes: Uint8Array) => {
       await target.seek(done, Deno.SeekMode.Start);
@@ -276,7 +262,7 @@ class Download {
         for (let at = 0; at < bytes.length;) at += await target.write(bytes.subarray(at));
       } catch (error) {
         // What was written stays, so that the download goes on there once there is room.
-        throw writingError(join(this.#base, commit, file.path), file.size - done, error);
+        throw full(error);
       }
       done += bytes.length;
       if (large && (done === file.size || Date.now() - told > 5000)) {
