@@ -13,6 +13,7 @@ import type { TensorModel } from "../readable_model.ts";
 import { adapterShapes, loraOptions } from "../adapter.ts";
 import { exists, writeWhole } from "../../platform/runtime/files.ts";
 import { wholeFrom } from "../../platform/runtime/explain.ts";
+import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
 import {
   firstMoment,
@@ -123,33 +124,24 @@ function compareShapes(shapes: ReadonlyMap<string, number[]>, file: SafetensorsF
   if (other !== undefined) refuse(path, "the trained tensors alone", `${other} too`, RIGHT_MODEL);
 }
 
-/** Options that are given must be those that were kept. */
+/** Options that are given must be those that were kept; of functions what they give next. */
 function compareOptions(
-  state: TrainerState,
-  { factor, decays, ...expected }: Partial<TrainerOptions>,
+  { steps, options, factor, decayed }: TrainerState,
+  given: Partial<TrainerOptions>,
   { path, names }: { path: string; names: string[] },
 ): void {
-  const advice = "give the options that the trainer was made with, or start anew";
-  for (const [name, given] of Object.entries(expected)) {
-    const kept = (state.options as Record<string, unknown>)[name];
-    const { lora } = state.options;
+  const kept: Record<string, unknown> = { ...options, factor, decays: decayed ?? names };
+  const { lora } = options;
+  const expected = {
+    ...given,
     // What is left out of LoRA's options is as it was.
-    const value = name === "lora" && lora ? loraOptions({ ...lora, ...expected.lora }) : given;
-    if (JSON.stringify(kept) !== JSON.stringify(value)) {
-      refuse(path, `${name} ${JSON.stringify(value)}`, `${JSON.stringify(kept)}`, advice);
-    }
-  }
-  // A function can only be compared by what it gives next.
-  const { steps } = state;
-  if (factor?.(steps) !== state.factor) {
-    const say = (factor?: number, where = "") =>
-      factor === undefined ? "no factor" : `the factor ${factor}${where}`;
-    refuse(path, say(factor?.(steps), ` at step ${steps}`), say(state.factor), advice);
-  }
-  const decayed = (name: string) => state.decayed?.includes(name) ?? true;
-  const wrong = decays && names.find((name) => decays(name) !== decayed(name));
-  if (wrong !== undefined) {
-    const say = (does: boolean) => `${does ? "" : "no "}decay of ${wrong}`;
-    refuse(path, say(!decayed(wrong)), say(decayed(wrong)), advice);
+    ...(lora && given.lora && { lora: loraOptions({ ...lora, ...given.lora }) }),
+    ...(given.decays && { decays: names.filter(given.decays) }),
+    factor: given.factor?.(steps),
+  };
+  for (const [name, value] of Object.entries(expected)) {
+    if (JSON.stringify(kept[name]) === JSON.stringify(value)) continue;
+    const advice = "give the options that the trainer was made with, or start anew";
+    refuse(path, `${name} ${quote(value)} at step ${steps}`, quote(kept[name]), advice);
   }
 }

@@ -101,26 +101,12 @@ export function formatNotebook(notebook: Notebook): string {
 
 /** What is wrong with a notebook's structure, one text a fault; empty when all is well. */
 export function notebookProblems(notebook: unknown): string[] {
-  const { cells } = (notebook ?? {}) as { cells?: unknown };
-  const list = (Array.isArray(cells) ? cells : []) as (Partial<CodeCell> | null)[];
-  const isCode = (cell?: Partial<CodeCell> | null) => cell?.cell_type === "code";
-  const nameOf = (i: number) =>
-    isCode(list[i])
-      ? `cell ${list.slice(0, i + 1).filter(isCode).length}`
-      : `entry ${i + 1} of cells`;
-  const issues = v.safeParse(notebookSchema, notebook).issues ?? [];
-  const problems = issues.map((issue) => {
-    const path = (issue.path ?? []).map(({ key }) => key);
-    const place = path[0] === "cells" && path.length > 1
-      ? [nameOf(path[1] as number), path.slice(2).join(".")]
-      : [path.join(".") || "the file"];
-    return [...place, explainIssue(issue)].filter((part) => part !== "").join(": ");
-  });
-  const ids = list.map((cell) => cell?.id);
-  const repeated = ids.flatMap((id, i) =>
-    id !== undefined && ids.indexOf(id) < i ? [`${nameOf(i)}: id ${id} is used twice`] : []
-  );
-  return [...problems, ...repeated];
+  const { success, output, issues = [] } = v.safeParse(notebookSchema, notebook);
+  const ids = success ? output.cells.map(({ id }) => id) : [];
+  return [
+    ...issues.map((issue) => `${v.getDotPath(issue) ?? "the file"}: ${explainIssue(issue)}`),
+    ...ids.filter((id, i) => ids.indexOf(id) < i).map((id) => `cells: id ${id} is used twice`),
+  ];
 }
 
 /** What is wrong with the outputs that a notebook was saved with: errors, gaps, a mixed order. */
