@@ -512,7 +512,7 @@ Deno.test("parsePretrainRequest() refuses what can't be, by the flag's name", as
   await refuses(["--world=1", "--name=../x"], /name the organism \.\.\/x/);
   await refuses(["--world=../x"], /name the organism small-\.\.\/x/);
   await refuses(["--world=1", "--threads=0"], /--threads=0: expected a whole number/);
-  await refuses(["1"], /understand 1: expected flags only/);
+  await refuses(["1"], /Unexpected argument '1'/);
 });
 
 Deno.test("organismCards() and pretrainingRuns() tell of the same organisms", async () => {

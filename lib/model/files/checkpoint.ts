@@ -1,5 +1,6 @@
 /** Safetensors files, guarded as in the crate; no npm package reads a local one's numbers. */
-
+import * as v from "valibot";
+import { explainIssue } from "../../platform/runtime/explain.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { parseObject, words } from "../fields.ts";
 
@@ -88,28 +89,30 @@ function byteSize(shape: number[], dtype: string): number {
   return bytes;
 }
 
+const count = v.custom<number>(
+  (n) => Number.isSafeInteger(n) && Number(n) >= 0,
+  "expected a whole number below 2^53",
+);
+const infoSchema = v.object({
+  dtype: v.picklist([...dtypeBytes.keys()]),
+  shape: v.array(count),
+  data_offsets: v.strictTuple([count, count]),
+});
+
 function parseInfo(file: string, name: string, value: unknown): TensorInfo {
-  const what = `tensor ${quote(name)}`;
-  if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    refuse(file, `dtype, shape and data_offsets of ${what}`, quote(value));
+  const { success, output, issues } = v.safeParse(infoSchema, value);
+  if (!success) {
+    const [issue] = issues, path = v.getDotPath(issue) ?? "fields";
+    const [expected, found] = explainIssue(issue).replace("expected ", "").split("; found ");
+    return refuse(file, `${expected} as ${path} of tensor ${quote(name)}`, found);
   }
-  const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
-  const isCount = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
-  if (typeof dtype !== "string" || !dtypeBytes.has(dtype)) {
-    refuse(file, `a known dtype of ${what} (${[...dtypeBytes.keys()].join(", ")})`, quote(dtype));
-  }
-  if (!Array.isArray(shape) || !shape.every(isCount)) {
-    refuse(file, `a shape of ${what} in whole numbers below 2^53`, quote(shape));
-  }
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
-    refuse(file, `two data_offsets of ${what} below 2^53`, quote(offsets));
-  }
-  const [begin, end] = offsets as number[];
-  const bytes = byteSize(shape as number[], dtype);
+  const { dtype, shape, data_offsets: [begin, end] } = output;
+  const bytes = byteSize(shape, dtype);
   if (begin > end || bytes !== end - begin) {
-    refuse(file, `${bytes} bytes of ${what} (${dtype}, shape ${quote(shape)})`, quote(offsets));
+    const what = `tensor ${quote(name)} (${dtype}, shape ${quote(shape)})`;
+    refuse(file, `${bytes} bytes of ${what}`, `data_offsets ${quote([begin, end])}`);
   }
-  return { dtype, shape: shape as number[], begin, end };
+  return { dtype, shape, begin, end };
 }
 
 /**
