@@ -205,17 +205,6 @@ await executeNotebook(${JSON.stringify(path)});`;
   assert.deepEqual(left.filter((name) => name.startsWith(`kernel-${runner.pid}-`)), []);
 });
 
-Deno.test("executeNotebook() lets a cell tagged raises-exception fail", async () => {
-  await using folder = await temporaryFolder();
-  const path = await folder.notebook(["throw new Error('shown');", "console.log('after');"]);
-  const notebook = await readNotebook(path);
-  codeCells(notebook)[0].metadata.tags = ["raises-exception"];
-  await Deno.writeTextFile(path, JSON.stringify(notebook));
-  const executed = await executeNotebook(path);
-  assert.equal(codeCells(executed)[0].outputs[0].output_type, "error");
-  assert.equal(streamText(executed, 2), "after\n");
-});
-
 Deno.test("notebookProblems() names what nbformat 4.5 forbids", () => {
   const cell = { cell_type: "code", id: "a", metadata: {}, source: "", execution_count: null };
   const metadata = { kernelspec: { name: "deno" }, language_info: { name: "typescript" } };

@@ -325,7 +325,10 @@ Deno.test("makeOrganism() refuses the state of another organism", async () => {
   await withFolder(async (folder) => {
     await assert.rejects(stopped(folder, 13, { world: 6 }), /expected the record of 10 steps of/);
     const other = { pretraining: { ...plan.pretraining, learningRate: 1e-3 } };
-    await assert.rejects(stopped(folder, 13, other), /expected learningRate 0.001 at step 10; found 0.003/);
+    await assert.rejects(
+      stopped(folder, 13, other),
+      /expected learningRate 0.001 at step 10; found 0.003/,
+    );
     await Deno.remove(join(folder, "record.json"));
     await assert.rejects(makeOrganism(plan, { folder }), /found none; remove it/);
   });

@@ -358,6 +358,9 @@ Deno.test("openSource() says what it knows when there is no such model", async (
     /model \.\/no-such-folder: expected a folder, a GGUF file/,
   );
   for (const name of ["nothing", "", "../..", "a/b", "."]) {
-    await assert.rejects(openSource(`organism:${name}`), /organism:NAME \(.*found none of that name/);
+    await assert.rejects(
+      openSource(`organism:${name}`),
+      /organism:NAME \(.*found none of that name/,
+    );
   }
 });

@@ -372,7 +372,7 @@ Deno.test("tokenizerFromFiles() refuses by name what is not read here and what c
     [{ normalizer: { type: "BertNormalizer" } }, /normalizer BertNormalizer/],
     [{ normalizer: { type: "Precompiled" } }, /normalizer Precompiled/],
     [{ normalizer: replace({ String: "a" }, "aa") }, /normalizer Replace of \["a","aa"\]/],
-    [{ normalizer: replace({ String: "  " }, "_") }, /normalizer Replace of \["  ","_"\]/],
+    [{ normalizer: replace({ String: "  " }, "_") }, /normalizer Replace of \[" {2}","_"\]/],
     [{ normalizer: replace({ Regex: "a" }, "b") }, /pattern \{"Regex":"a"\}/],
     [{ pre_tokenizer: { type: "UnicodeScripts" } }, /pre-tokenizer UnicodeScripts/],
     [{ decoder: { type: "WordPiece" } }, /decoder WordPiece/],

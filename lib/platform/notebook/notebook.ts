@@ -34,7 +34,7 @@ const cell = {
 const codeSchema = v.object({
   cell_type: v.literal("code"),
   ...cell,
-  metadata: v.looseObject({ tags: v.optional(v.array(v.string())) }),
+  metadata: bundle,
   execution_count: v.nullable(whole),
   outputs: v.array(outputSchema),
 });
@@ -114,9 +114,7 @@ export function runProblems(notebook: Notebook): string[] {
   const cells = codeCells(notebook).map((cell, i) => ({ cell, number: i + 1 }))
     .filter(({ cell }) => joined(cell.source).trim());
   const problems = cells
-    .filter(({ cell }) =>
-      cell.outputs.some((output) => output.output_type === "error") && !mayFail(cell)
-    )
+    .filter(({ cell }) => cell.outputs.some((output) => output.output_type === "error"))
     .map(({ number }) => `cell ${number}: was saved with an error; run the notebook again`);
   const counts = cells.map(({ cell }) => cell.execution_count);
   const complete = counts.every((count, i) => count === i + 1);
@@ -154,9 +152,4 @@ export function shipProblems(notebook: Notebook): string[] {
       picture && "has a picture without words; give it a text/plain beside",
     ].filter(Boolean).map((fault) => `cell ${i + 1}: ${fault}`);
   });
-}
-
-/** Whether a cell is there to show an error (Jupyter's own tag for that). */
-export function mayFail(cell: CodeCell): boolean {
-  return cell.metadata.tags?.includes("raises-exception") ?? false;
 }
