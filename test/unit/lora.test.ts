@@ -5,8 +5,7 @@ import type { Example } from "../../lib/question.ts";
 import { finetune } from "../../lib/finetune.ts";
 import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
 import { loadLora, parseAdapterConfig, saveLora } from "../../lib/model/files/adapter_folder.ts";
-import { readTensors } from "../../lib/model/files/checkpoint.ts";
-import { formatSafetensors } from "../../lib/model/files/checkpoint_writer.ts";
+
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
 import type { LoraOptions } from "../../lib/model/adapter.ts";
@@ -27,6 +26,7 @@ import { tinyModel } from "./_tiny_model.ts";
 import { withFolder } from "./_folder.ts";
 
 import assert from "node:assert/strict";
+import { formatSafetensors, readTensors } from "./_safetensors.ts";
 
 await openBackend();
 
@@ -546,7 +546,7 @@ Deno.test("--lora gives the plan an adapter's rank", async () => {
   const { settings } = parseRequest(["--lora=4", "--model=organism:small-101"], "/home/user");
   assert.deepEqual((await studyPlan(settings)).finetuning, { lora: { rank: 4 } });
   assert.throws(() => parseSettings('{"lora": true}'), /setting lora: expected a whole number/);
-  assert.throws(() => parseRequest(["--lora"], "/"), /--lora: expected a value/);
+  assert.throws(() => parseRequest(["--lora"], "/"), /'--lora <value>' argument missing/);
 });
 
 Deno.test("runPlan() trains an adapter a cell, each from the bare base, and leaves the base", async () => {

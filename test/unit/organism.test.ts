@@ -4,8 +4,8 @@ import * as tf from "@tensorflow/tfjs";
 import { readQuestions } from "../../lib/dataset/read.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
 import type { TrainerOptions } from "../../lib/model/trainer_options.ts";
-import { parseHeader, readTensors } from "../../lib/model/files/checkpoint.ts";
-import { formatSafetensors } from "../../lib/model/files/checkpoint_writer.ts";
+import { parseHeader } from "../../lib/model/files/checkpoint.ts";
+
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { formatCard } from "../../lib/organism/card_text.ts";
 import { type OrganismCard, parseCard, serializeCard } from "../../lib/organism/card.ts";
@@ -28,6 +28,7 @@ import { initialParameters } from "../../lib/world/pretraining.ts";
 import { serializeWorld } from "../../lib/world/serialization.ts";
 import { worldTokenizer } from "../../lib/world/vocabulary.ts";
 import { withFolder } from "./_folder.ts";
+import { formatSafetensors, readTensors } from "./_safetensors.ts";
 
 const plan: OrganismPlan = {
   name: "tiny",

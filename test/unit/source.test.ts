@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parameterShapes } from "../../lib/model/architecture.ts";
-import { readTensors, type Tensor } from "../../lib/model/files/checkpoint.ts";
-import { formatSafetensors } from "../../lib/model/files/checkpoint_writer.ts";
+import { type Tensor } from "../../lib/model/files/checkpoint.ts";
+
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import { openSource } from "../../lib/model/files/source.ts";
+import { formatSafetensors, readTensors } from "./_safetensors.ts";
 
 const fixtures = fileURLToPath(new URL("../numerics/fixtures/", import.meta.url));
 const llama = join(fixtures, "models", "llama");

@@ -245,20 +245,6 @@ export async function openSafetensors(access: RandomAccess): Promise<Safetensors
   };
 }
 
-/** Every tensor of a safetensors file in memory, as float32. */
-export function readTensors(
-  bytes: Uint8Array,
-  options: { file?: string } = {},
-): Map<string, Tensor & { dtype: string }> {
-  const file = options.file ?? "the safetensors data";
-  const { tensors, dataStart } = parseHeader(bytes, { file });
-  return new Map([...tensors].map(([name, { dtype, shape, begin, end }]) => {
-    const part = bytes.slice(dataStart + begin, dataStart + end);
-    const data = toFloats(part, dtype, `tensor ${quote(name)} of ${file}`);
-    return [name, { shape, dtype, data }];
-  }));
-}
-
 /** Tensor name to file name, of model.safetensors.index.json. @throws on ways out of the folder */
 export function parseIndex(
   text: string,
