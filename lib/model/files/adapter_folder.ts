@@ -2,10 +2,10 @@
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { readText, writeWhole } from "../../platform/runtime/files.ts";
-import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
 import { FieldReader, parseObject, words } from "../fields.ts";
 import { openSafetensors } from "./checkpoint.ts";
+import { compareTensors } from "./weights.ts";
 import { safetensorsPieces } from "./checkpoint_writer.ts";
 import type { LanguageModel } from "../language_model.ts";
 import {
@@ -140,18 +140,8 @@ export async function loadLora(model: LanguageModel, folder: string): Promise<Ad
     using access = await FileAccess.open(path);
     const file = await openSafetensors(access);
     const wanted = adapterShapes(model.config, shape);
-    const extra = file.names.find((name) => !wanted.has(name));
-    for (const [name, expected] of wanted) {
-      const found = file.header.tensors.get(name)?.shape;
-      if (found === undefined || !tf.util.arraysEqual(found, expected)) {
-        const instead = extra ? `none, but ${quote(extra)}` : "none";
-        refuse(`${name} of shape [${expected}]`, found ? `[${found}]` : instead);
-      }
-    }
-    if (extra !== undefined) {
-      const targets = shape.targets.join(", ");
-      refuse(`tensors of ${targets} in ${model.config.layers} layers alone`, quote(extra));
-    }
+    const whole = `tensors of ${shape.targets.join(", ")} in ${model.config.layers} layers`;
+    compareTensors(file.header.tensors, wanted, whole, refuse);
     const note = file.header.metadata[BASE_NOTE];
     if (note !== undefined && note !== await baseDigest(model)) {
       refuse("the model that it was trained on", `${model.name}, whose norms differ`);

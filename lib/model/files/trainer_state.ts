@@ -6,7 +6,8 @@
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import * as v from "valibot";
-import { openSafetensors, type SafetensorsFile } from "./checkpoint.ts";
+import { openSafetensors } from "./checkpoint.ts";
+import { compareTensors } from "./weights.ts";
 import { safetensorsPieces } from "./checkpoint_writer.ts";
 import { baseDigest } from "./adapter_folder.ts";
 import type { TensorModel } from "../readable_model.ts";
@@ -56,8 +57,21 @@ export async function readState(
   using access = await FileAccess.open(path);
   const file = await openSafetensors(access);
   const state = parseState(file.header.metadata.trainer, path);
-  const shapes = trainedShapes(model, state, path);
-  compareShapes(shapes, file, path);
+  const { lora } = state.options;
+  const shapes = lora
+    ? adapterShapes(model.config, loraOptions(lora))
+    : new Map([...model.parameters].map(([name, { shape }]) => [name, shape]));
+  const wanted = new Map(
+    [...shapes].flatMap(([name, shape]) =>
+      [`model/${name}`, firstMoment(name), secondMoment(name)].map((key) => [key, shape] as const)
+    ),
+  );
+  compareTensors(
+    file.header.tensors,
+    wanted,
+    "the trained tensors",
+    (expected, found) => refuse(path, expected, found, RIGHT_MODEL),
+  );
   if (state.base !== undefined && state.base !== await baseDigest(model)) {
     refuse(path, "the model that the adapter was trained on", model.name, RIGHT_MODEL);
   }
@@ -96,33 +110,6 @@ function parseState(text: string | undefined, path: string): TrainerState {
 }
 
 const RIGHT_MODEL = "resume with the model that was saved";
-
-function trainedShapes(model: TensorModel, { options: { lora } }: TrainerState, path: string) {
-  if (lora === undefined) {
-    return new Map([...model.parameters].map(([name, { shape }]) => [name, shape]));
-  }
-  try {
-    return adapterShapes(model.config, loraOptions(lora));
-  } catch (error) {
-    return refuse(path, "options of an adapter", (error as Error).message, "start anew");
-  }
-}
-
-/** The file must have all that is trained with two moments each, in their shapes. */
-function compareShapes(shapes: ReadonlyMap<string, number[]>, file: SafetensorsFile, path: string) {
-  const wanted = new Set<string>();
-  for (const [name, shape] of shapes) {
-    for (const key of [`model/${name}`, firstMoment(name), secondMoment(name)]) {
-      wanted.add(key);
-      const found = file.header.tensors.get(key)?.shape;
-      if (found === undefined || !tf.util.arraysEqual(found, shape)) {
-        refuse(path, `${key} of shape [${shape}]`, found ? `[${found}]` : "none", RIGHT_MODEL);
-      }
-    }
-  }
-  const other = file.names.find((name) => !wanted.has(name));
-  if (other !== undefined) refuse(path, "the trained tensors alone", `${other} too`, RIGHT_MODEL);
-}
 
 /** Options that are given must be those that were kept; of functions what they give next. */
 function compareOptions(
