@@ -191,7 +191,7 @@ export async function measure(): Promise<{ measures: Measure[]; problems: string
     {
       name: "lines of lib",
       value: sum(all),
-      limit: 34700, // it may only fall, towards 25,000
+      limit: 33847, // it may only fall, towards 25,000
       detail: `${all.length} files; the aim is 25,000`,
     },
     { name: "longest file of lib, lines", value: linesOf(longest), limit: 400, detail: longest },

@@ -5,7 +5,8 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { listFiles, modelInfo } from "@huggingface/hub";
-import { look, type Stoppable, stoppable } from "../../platform/interrupt.ts";
+import { type Stoppable, stoppable } from "../../platform/interrupt.ts";
+import { digestOfFile } from "../../platform/runtime/digest.ts";
 import { exists, roomAt, writeWhole, writingError } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { tokenizerFileNames } from "../tokenizer.ts";
@@ -227,7 +228,8 @@ class Download {
     const { size: had } = await target.stat();
     if (had > file.size) await target.truncate(0);
     await this.#fetchRest(file, commit, target);
-    const found = await digestOf(target, file);
+    const git = () => createHash("sha1").update(`blob ${file.size}\0`);
+    const found = await digestOfFile(target, file.kind === "git" ? git() : undefined);
     if (found !== file.digest) {
       await target.truncate(0);
       throw new Error(
@@ -311,15 +313,3 @@ export const isDataOf = (graph: string, path: string): boolean =>
 /** Where a file grows until it is whole. */
 const partialOf = (path: string, { digest }: RemoteFile) =>
   `${path}.${digest.slice(0, 12)}.partial`;
-
-async function digestOf(file: Deno.FsFile, { size, kind }: RemoteFile): Promise<string> {
-  const hash = createHash(kind === "sha256" ? "sha256" : "sha1");
-  if (kind === "git") hash.update(`blob ${size}\0`);
-  await file.seek(0, Deno.SeekMode.Start);
-  const buffer = new Uint8Array(1 << 20);
-  for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
-    hash.update(buffer.subarray(0, n));
-    await look();
-  }
-  return hash.digest("hex");
-}
