@@ -1,7 +1,8 @@
 /**
  * Jinja as transformers renders it, by @huggingface/jinja with bounds. Done here is what the
- * package does otherwise without a word: the scope of a loop's round, what is written before
- * `break` and `continue`, stripping, comparing, and none, true and false as Python writes them.
+ * package does otherwise without a word: the scope of a loop's round, stripping, comparing, and
+ * none, true and false as Python writes them. It loses what is written before `break` and `continue`
+ * and compares lists by identity: templates that do so are refused.
  */
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 
@@ -22,24 +23,19 @@ interface Steps {
 }
 
 /** Statements, whose values are no text of the template's. */
-const silent = ["Set", "Macro", "Comment", "If", "For", "Break", "Continue"];
+const silent = ["Set", "Macro", "Comment", "If", "For"];
 
 const runtimeValue = (value: unknown): Value => new Environment().set("value", value) as Value;
 
-/** Python's ==: numbers and truths by their size, lists by what they hold, and no other two kinds. */
+/** Python's ==: numbers and truths by their size, and no other two kinds. @throws on lists */
 function equal(a: Value, b: Value): boolean {
-  const [left, right] = [a.value, b.value];
-  if (Array.isArray(left) && Array.isArray(right)) {
-    return left.length === right.length && left.every((item, i) => equal(item, right[i]));
+  if ([a, b].some(({ value }) => typeof value === "object" && value !== null)) {
+    throw new Error("lists or objects compared");
   }
-  if (left instanceof Map && right instanceof Map) {
-    return left.size === right.size &&
-      [...left].every(([key, item]) => right.has(key) && equal(item, right.get(key)));
-  }
-  const nothing = [a, b].find(({ type }) => type === "NullValue" || type === "UndefinedValue");
-  if (nothing !== undefined) return a.type === b.type;
-  const number = (value: unknown) => typeof value === "boolean" ? Number(value) : value;
-  return number(left) === number(right);
+  const [left, right] = [a, b].map(({ type, value }) =>
+    type === "NullValue" ? null : typeof value === "boolean" ? Number(value) : value
+  );
+  return left === right;
 }
 
 const PYTHON_SPACES =
@@ -85,35 +81,18 @@ function range(...numbers: unknown[]): number[] {
 function interpreterWithin(scope: Environment): Steps {
   const interpreter = new Interpreter(scope) as unknown as Steps;
   const evaluate = interpreter.evaluate.bind(interpreter);
-  /** How a loop's round is left, and what it wrote before. */
-  const left = new WeakMap<object, { by: string; text: string }>();
   let steps = 0;
-
-  const loop = (node: Node, scope: Environment): Value => {
-    let whole = false, tail = "";
-    const run = (scope: Environment) => {
-      try {
-        const value = interpreter.evaluateBlock(node.body, new Environment(scope));
-        whole = true;
-        return value;
-      } catch (error) {
-        const leaving = left.get(error as object);
-        if (leaving?.by === "Continue") return runtimeValue(leaving.text);
-        if (leaving !== undefined) tail = leaving.text;
-        throw error;
-      }
-    };
-    const body = [{ type: "Round", run }];
-    const written = evaluate({ ...node, body, defaultBlock: [] }, scope);
-    // As in Jinja, `else` holds where no round came to its end.
-    if (!whole) tail += interpreter.evaluateBlock(node.defaultBlock, scope).value;
-    return runtimeValue(written.value + tail);
-  };
-
   interpreter.evaluate = (node, scope) => {
     if (++steps > MOST_STEPS) throw new Error(`more than ${MOST_STEPS} steps`);
-    if (node?.type === "Round") return node.run(scope);
-    if (node?.type === "For") return loop(node, scope);
+    switch (node?.type) {
+      case "Round":
+        return interpreter.evaluateBlock(node.body, new Environment(scope));
+      case "For":
+        return evaluate({ ...node, body: [{ type: "Round", body: node.body }] }, scope);
+      case "Break":
+      case "Continue":
+        throw new Error(`${node.type.toLowerCase()}, which is not rendered here`);
+    }
     if (node?.type === "BinaryExpression" && /^[!=]=$/.test(node.operator.value)) {
       const [a, b] = [node.left, node.right].map((side) => interpreter.evaluate(side, scope));
       return runtimeValue(equal(a, b) === (node.operator.value === "=="));
@@ -128,30 +107,16 @@ function interpreterWithin(scope: Environment): Steps {
         return runtimeValue(strip(text, stripped.method, off));
       }
     }
-    try {
-      const value = evaluate(node, scope) ?? runtimeValue(undefined);
-      if (typeof value.value === "string") checkSize(value.value, MOST_TEXT);
-      if (Array.isArray(value.value)) checkSize(value.value, MOST_NUMBERS);
-      return value;
-    } catch (error) {
-      if (node?.type === "Break" || node?.type === "Continue") {
-        left.set(error as object, { by: node.type, text: "" });
-      }
-      throw error;
-    }
+    const value = evaluate(node, scope) ?? runtimeValue(undefined);
+    if (typeof value.value === "string") checkSize(value.value, MOST_TEXT);
+    if (Array.isArray(value.value)) checkSize(value.value, MOST_NUMBERS);
+    return value;
   };
 
   interpreter.evaluateBlock = (nodes, scope) => {
     let text = "";
     for (const node of nodes) {
-      try {
-        const value = interpreter.evaluate(node, scope);
-        text += written(value, silent.includes(node.type));
-      } catch (error) {
-        const leaving = left.get(error as object);
-        if (leaving !== undefined) leaving.text = text + leaving.text;
-        throw error;
-      }
+      text += written(interpreter.evaluate(node, scope), silent.includes(node.type));
       checkSize(text, MOST_TEXT);
     }
     return runtimeValue(text);

@@ -6,6 +6,7 @@
  */
 import { compileTemplate, strip } from "./_jinja.ts";
 import { type Fields, pairs } from "./fields.ts";
+import { quote } from "../platform/runtime/quote.ts";
 import { contentOf, specialNames } from "./tokenizer/added.ts";
 import type { Message } from "../question.ts";
 import {
@@ -34,11 +35,6 @@ export interface ChatTemplate {
    */
   trainingTexts(messages: readonly Message[]): TrainingText[];
 }
-
-const shown = (value: unknown) => {
-  const text = JSON.stringify(value) ?? "none";
-  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
-};
 
 /** The template's text; undefined where the files have none. Of several, the one named default. */
 function templateText(files: ReadonlyMap<string, string>, config: Fields): string | undefined {
@@ -133,11 +129,11 @@ export function chatTemplateFromFiles(
     return ends.length > 0 ? text.slice(0, Math.min(...ends)) : text.trimEnd();
   };
   const stop = endOf(after);
-  if (stop.trim() === "") refuse("an end after the assistant's words", shown(after));
+  if (stop.trim() === "") refuse("an end after the assistant's words", quote(after));
   const [opened, cue] = around(1, true);
   if (opened !== opening || !between.startsWith(cue)) {
-    const expected = `its generation prompt to be what stands before an answer, ${shown(between)}`;
-    refuse(expected, shown(opened === opening ? cue : opened));
+    const expected = `its generation prompt to be what stands before an answer, ${quote(between)}`;
+    refuse(expected, quote(opened === opening ? cue : opened));
   }
   const space = between.endsWith(" ") ? " " : "";
 
@@ -173,13 +169,7 @@ export function chatTemplateFromFiles(
       }
     }
     const expected = "the turns' words as they are, and the same around them whatever they say";
-    return refuse(expected, shown(whole));
-  };
-
-  const longer = new Map<number, string[]>();
-  const partsOf = (turns: number) => {
-    if (!longer.has(turns)) longer.set(turns, around(turns, false));
-    return longer.get(turns)!;
+    return refuse(expected, quote(whole));
   };
 
   return {
@@ -199,7 +189,7 @@ export function chatTemplateFromFiles(
     trainingTexts(messages) {
       const spoken = messages
         .map(({ role, content }) => ({ role, content: escapeSpecialTokens(content) }));
-      const parts = partsOf(messages.length);
+      const parts = around(messages.length, false);
       const words = fill(parts, spoken, false);
       const texts: TrainingText[] = [];
       let before = parts[0];

@@ -1,16 +1,14 @@
 /**
  * Text to token ids and back, with the ids that the tokenizers library in Rust gives.
- * @huggingface/tokenizers merges pairs, finds the likeliest pieces and translates regular
- * expressions; where it cuts texts otherwise than Rust, that is done in lib/tokenizer. What neither
- * reads is refused by name.
+ * @huggingface/tokenizers merges pairs; where it cuts texts otherwise than Rust, that is done in
+ * tokenizer/. Read is what the model families here have, and refused by name what they have not.
  */
 import { type Fields, parseObject, words } from "./fields.ts";
 import { addedTokens, contentOf, createSections } from "./tokenizer/added.ts";
 import { createDecoder } from "./tokenizer/decoder.ts";
 import { filesFromGguf } from "./tokenizer/gguf.ts";
-import { createNormalizer } from "./tokenizer/normalizer.ts";
 import { createVocabulary } from "./tokenizer/vocabulary.ts";
-import { createPreTokenizer } from "./tokenizer/words.ts";
+import { createNormalizer, createPreTokenizer } from "./tokenizer/words.ts";
 
 export interface Tokenizer {
   /**
@@ -53,9 +51,6 @@ function startOf(postProcessor: unknown): number[] {
     case "Sequence":
       // Each processor works on what the one before it made.
       return (fields.processors as unknown[]).toReversed().flatMap(startOf);
-    case "BertProcessing":
-    case "RobertaProcessing":
-      return [(fields.cls as [string, number])[1]];
     case "TemplateProcessing": {
       const parts = fields.single as { SpecialToken?: Fields; Sequence?: Fields }[];
       const text = parts.findIndex(({ Sequence }) => Sequence?.id === "A");
@@ -72,29 +67,26 @@ function startOf(postProcessor: unknown): number[] {
   }
 }
 
-/** GPT-2's class alone takes the space before a text from tokenizer_config.json. */
-function withPrefixSpace(preTokenizer: unknown, config: Fields): unknown {
-  const fields = preTokenizer as Fields | null | undefined;
-  const gpt2 = /^GPT2Tokenizer(Fast)?$/.test(String(config.tokenizer_class));
-  return gpt2 && typeof config.add_prefix_space === "boolean" && fields?.type === "ByteLevel"
-    ? { ...fields, add_prefix_space: config.add_prefix_space }
-    : preTokenizer;
-}
-
 /** Everything between a text and its ids, as the files say it. @throws naming what is not read here */
-function createStages(json: Fields, config: Fields) {
+function createStages(json: Fields, config: Fields, from: string) {
   const [before, words] = [json.normalizer, json.pre_tokenizer].map((part) => JSON.stringify(part));
   if (before?.includes('"Prepend"') && words?.includes('"first"')) {
     throw new Error("the normalizer Prepend before a Metaspace that starts the first word alone");
   }
-  const model = createVocabulary(json.model);
+  // GPT-2's class alone takes it from tokenizer_config.json.
+  const { type, add_prefix_space: own = true } = (json.pre_tokenizer ?? {}) as Fields;
+  const { tokenizer_class, add_prefix_space: asked = own } = config;
+  if (type === "ByteLevel" && asked !== own && /^GPT2Tokenizer/.test(String(tokenizer_class))) {
+    throw new Error(`add_prefix_space ${asked} in tokenizer_config.json, and ${own} here`);
+  }
+  const model = createVocabulary(json.model, from);
   const normalize = createNormalizer(json.normalizer);
   const added = addedTokens(json, config, model.ids);
   return {
     model,
     added,
     sections: createSections(added, normalize),
-    words: createPreTokenizer(withPrefixSpace(json.pre_tokenizer, config)),
+    words: createPreTokenizer(json.pre_tokenizer),
     start: startOf(json.post_processor),
     decode: createDecoder(json.decoder),
   };
@@ -133,7 +125,7 @@ export function tokenizerFromFiles(
   };
   let stages: ReturnType<typeof createStages>;
   try {
-    stages = createStages(json, config);
+    stages = createStages(json, config, from);
   } catch (error) {
     return refuse((error as Error).message);
   }
@@ -142,13 +134,6 @@ export function tokenizerFromFiles(
   const tokens: string[] = [];
   for (const [token, id] of ids) tokens[id] = token;
   const special = new Set(added.filter((token) => token.special).map(({ id }) => id));
-  const encodeWord = (word: string) => {
-    try {
-      return model.encode(word);
-    } catch (error) {
-      throw new Error((error as Error).message.replace("the vocabulary", `$& of ${from}`));
-    }
-  };
   const idOf = (content: unknown) => typeof content === "string" ? ids.get(content) : undefined;
   const last = (values: Iterable<number>) => {
     let size = 0;
@@ -160,8 +145,8 @@ export function tokenizerFromFiles(
       const found = sections(text.toWellFormed()).flatMap((section) =>
         section.token !== undefined
           ? [section.token.id]
-          : words(section.text === "" ? [] : [section])
-            .flatMap(({ text }) => text === "" ? [] : encodeWord(text))
+          : words(section.text === "" ? [] : [section.text], section.first)
+            .flatMap((word) => word === "" ? [] : model.encode(word))
       );
       return addSpecialTokens ? [...start, ...found] : found;
     },

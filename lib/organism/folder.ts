@@ -3,8 +3,7 @@
  * can be used without making anything again.
  */
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
-import { readTensors } from "../model/files/checkpoint.ts";
-import { formatSafetensors } from "../model/files/checkpoint_writer.ts";
+import { safetensorsPieces } from "../model/files/checkpoint_writer.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import { loadModel } from "../model/files/load.ts";
 import { findOrganism, letterFolder, letterNames, organismNames } from "../model/files/source.ts";
@@ -46,7 +45,7 @@ export async function writeOrganism(
   const partial = join(dirname(folder), `.${basename(folder)}.${crypto.randomUUID()}.partial`);
   try {
     await model.save(partial);
-    if (card.pretraining.letters) await toBfloat16(partial);
+    if (card.pretraining.letters) await toBfloat16(partial, model);
     await writeWhole(join(partial, "world.json"), serializeWorld(world));
     for (const { name: domain } of exams ? world.domains : []) {
       for (const split of EXAM_SPLITS) {
@@ -77,10 +76,9 @@ export async function writeOrganism(
  * Rewrites a folder's weights in bfloat16. Nothing is lost: a model that answers with letters was rounded
  * to it before it was measured.
  */
-async function toBfloat16(folder: string): Promise<void> {
+async function toBfloat16(folder: string, { parameters }: LanguageModel): Promise<void> {
   const weights = join(folder, "model.safetensors"), config = join(folder, "config.json");
-  const tensors = readTensors(await Deno.readFile(weights), { file: weights });
-  await writeWhole(weights, formatSafetensors(tensors, { dtype: "BF16" }));
+  await writeWhole(weights, safetensorsPieces(parameters, { dtype: "BF16" }));
   await writeWhole(config, (await readText(config)).replaceAll('"float32"', '"bfloat16"'));
 }
 

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { ROOT } from "../platform/native/native.ts";
-import { checkNotebooks, problemText } from "../platform/notebook/check.ts";
+import { checkNotebooks } from "../platform/notebook/check.ts";
 import { measure, measuresText } from "../../test/measures.ts";
 
 Deno.chdir(ROOT);
@@ -31,7 +31,7 @@ await step("notebooks", async () => {
   const names = [...Deno.readDirSync("notebooks")].map(({ name }) => name);
   const paths = names.filter((name) => name.endsWith(".ipynb")).sort();
   const problems = await checkNotebooks(paths.map((name) => join("notebooks", name)));
-  for (const problem of problems) console.error(problemText(problem));
+  for (const problem of problems) console.error(problem);
   return problems.length === 0;
 });
 await step("structure", async () => {

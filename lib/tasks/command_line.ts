@@ -16,26 +16,21 @@ export function parseFlags(
     ...values.map((name) => [name, { type: "string" as const }]),
     ...switches.map((name) => [name, { type: "boolean" as const }]),
   ]);
-  const parsed = parseArgs({ args, options, strict: false, allowPositionals: true });
   const known = [...values, ...switches].map((name) => `--${name}`).join(" ");
-  const [stray] = parsed.positionals;
-  if (stray !== undefined) {
-    throw new Error(`Cannot understand ${stray}: expected flags only, which are ${known}`);
-  }
+  const refuse = (found: string): never => {
+    throw new Error(`Cannot understand the flags: ${found}; expected some of ${known}`);
+  };
   const given: Record<string, string> = {}, set = new Set<string>();
-  for (const [name, value] of Object.entries(parsed.values)) {
-    if (!Object.hasOwn(options, name)) {
-      throw new Error(`Cannot understand --${name}: expected one of ${known}`);
+  try {
+    for (const [name, value] of Object.entries(parseArgs({ args, options }).values)) {
+      if (typeof value === "string") given[name] = value;
+      else set.add(name);
     }
-    if (switches.includes(name)) {
-      if (value !== true) {
-        throw new Error(`Cannot use --${name}=${value}: expected no value; give --${name} alone`);
-      }
-      set.add(name);
-    } else if (typeof value !== "string" || value === "") {
-      throw new Error(`Cannot use --${name}: expected a value, found none; give --${name}=VALUE`);
-    } else given[name] = value;
+  } catch (error) {
+    refuse((error as Error).message.split(/\.\n|\. T/)[0]);
   }
+  const empty = values.find((name) => given[name] === "");
+  if (empty !== undefined) refuse(`no value in --${empty}=`);
   return { given, set };
 }
 

@@ -1,6 +1,6 @@
 /**
  * `deno task doctor`: what this machine has for the project, what is missing, and the commands that mend
- * it; `--json` for programs. Ends with code 1 only when the project cannot run at all.
+ * it. Ends with code 1 only when the project cannot run at all.
  */
 import { statfsSync } from "node:fs";
 import os from "node:os";
@@ -28,89 +28,104 @@ interface Holding {
   lacks?: string[];
 }
 
-/** What is missing, and the command that mends it. */
-interface Missing {
-  what: string;
-  mend: string;
-}
-
 /** The backend that a run takes now, without installing anything. */
 type Found = Omit<Backend, "passedOver">;
 
-export type DoctorReport = Awaited<ReturnType<typeof look>> & { missing: Missing[] };
-
-/** Looks at everything and changes nothing. @param root the repository; default: this one */
-export async function examine({ root = ROOT } = {}): Promise<DoctorReport> {
-  const report = await look(root);
-  return { ...report, missing: findMissing(report) };
-}
-
-async function look(root: string) {
-  const memory = Deno.systemMemoryInfo(), disk = statfsSync(root);
+/**
+ * Looks at everything and changes nothing.
+ * @param root the repository; default: this one
+ * @returns the report for a person, a line each; `works` is false where the project can't run at all
+ */
+export async function examine({ root = ROOT } = {}): Promise<{ works: boolean; text: string }> {
+  const memory = Deno.systemMemoryInfo(), { bavail, bsize } = statfsSync(root);
   const card = await nvidiaCard(); // before a backend hides it from this process
-  const nvidiaGpu = card && [card.name, card.memory, card.driver].filter((text) => text).join(", ");
-  const [opened, tools] = await Promise.all([openOne(), findTools()]);
+  const [{ backend, passedOver }, { python, compiler }] = await Promise.all([
+    openOne(),
+    findTools(),
+  ]);
   const native = nativeState(), data = join(root, "data");
-  return {
-    /** False only when the project cannot run at all. */
-    works: opened.backend !== undefined,
-    deno: { version: Deno.version.deno, pinned: PINNED_DENO },
-    machine: {
-      system: `${os.type()} ${os.release()} ${Deno.build.arch}`,
-      processor: os.cpus()[0]?.model?.trim() || Deno.build.arch,
-      cores: navigator.hardwareConcurrency,
-      memoryBytes: memory.total,
-      availableMemoryBytes: memory.available,
-      freeDiskBytes: disk.bavail * disk.bsize,
-      nvidiaGpu,
-      /** Why TensorFlow's build for the card leaves it alone, in its own words. */
-      gpuUnused: nvidiaGpu && native.ready && native.kind === "cuda"
-        ? await whyUnused(opened.backend)
-        : undefined,
-    },
-    ...opened,
-    native,
-    tools,
-    organisms: holdings(
-      join(data, "organisms"),
-      ["config.json", "tokenizer.json", "model.safetensors"],
-    ),
-    models: holdings(root === ROOT ? cacheFolder("models") : join(root, ".cache", "models")),
-    data: holdings(data).filter(({ name }) => name !== "organisms"),
-  };
-}
-
-/** The report for a person, a line each. */
-export function reportText(report: DoctorReport): string {
-  const { machine, backend, native, tools } = report;
+  // Why TensorFlow's build for the card leaves it alone, in its own words.
+  const unused = card && native.ready && native.kind === "cuda"
+    ? await whyUnused(backend)
+    : undefined;
+  const cardText = card && [card.name, card.memory, card.driver].filter((text) => text).join(", ");
+  const parts = ["config.json", "tokenizer.json", "model.safetensors"];
+  const organisms = holdings(join(data, "organisms"), parts);
   const list = (all: Holding[]) =>
     all.map(({ name, bytes, lacks }) =>
       `${name} (${lacks ? `lacks ${lacks.join(", ")}` : formatBytes(bytes)})`
     ).join(", ") || "none";
-  const memory = [machine.availableMemoryBytes, machine.memoryBytes].map(formatBytes);
-  const lines = [
+  const models = root === ROOT ? cacheFolder("models") : join(root, ".cache", "models");
+  const processor = os.cpus()[0]?.model?.trim() || Deno.build.arch;
+  const system = `${os.type()} ${os.release()} ${Deno.build.arch}`;
+  const rows = [
     ["backend", backend ? `${backend.name} on ${describe(backend)}` : "none works"],
     ["", backend?.measured ? `a training step: ${measuredText(backend.measured)}` : ""],
-    ...report.passedOver.map(({ name, reason }) => ["", `not ${name}: ${reason}`]),
+    ...passedOver.map(({ name, reason }) => ["", `not ${name}: ${reason}`]),
     ["versions", backend ? versionsOf(backend) : ""],
-    ["processor", `${machine.processor}, ${machine.cores} cores, ${machine.system}`],
-    ["graphics card", machine.nvidiaGpu ?? "no NVIDIA card"],
-    ["", machine.gpuUnused ? `not used by TensorFlow: ${machine.gpuUnused}` : ""],
-    ["memory", `${memory.join(" available of ")}`],
-    ["disk", `${formatBytes(machine.freeDiskBytes)} free`],
-    ["deno", `${report.deno.version} (tested with ${report.deno.pinned})`],
+    ["processor", `${processor}, ${navigator.hardwareConcurrency} cores, ${system}`],
+    ["graphics card", cardText ?? "no NVIDIA card"],
+    ["", unused ? `not used by TensorFlow: ${unused}` : ""],
+    ["memory", `${formatBytes(memory.available)} available of ${formatBytes(memory.total)}`],
+    ["disk", `${formatBytes(bavail * bsize)} free`],
+    ["deno", `${Deno.version.deno} (tested with ${PINNED_DENO})`],
     ["tensorflow", native.ready ? `${native.kind} build in ${native.folder}` : native.reason],
-    ["python", tools.python ?? "none with pip"],
-    ["compiler", tools.compiler ?? "none; ziglang is downloaded where one is needed"],
-    ["organisms", list(report.organisms)],
-    ["cached models", list(report.models)],
-    ["data", list(report.data)],
+    ["python", python ?? "none with pip"],
+    ["compiler", compiler ?? "none; ziglang is downloaded where one is needed"],
+    ["organisms", list(organisms)],
+    ["cached models", list(holdings(models))],
+    ["data", list(holdings(data).filter(({ name }) => name !== "organisms"))],
   ].filter(([, text]) => text !== "").map(([name, text]) => `${name.padEnd(15)}${text}`);
-  lines.push("");
-  if (report.missing.length === 0) lines.push("Nothing is missing.");
-  for (const { what, mend } of report.missing) lines.push(`Missing: ${what}`, `  mend it: ${mend}`);
-  if (!report.works) lines.push("The project cannot run here: no backend works.");
-  return lines.join("\n");
+
+  const missing: string[] = [];
+  const miss = (what: string, mend: string) =>
+    void missing.push(`Missing: ${what}`, `  mend it: ${mend}`);
+  if (Deno.version.deno !== PINNED_DENO) {
+    miss(
+      `Deno ${PINNED_DENO} (this is ${Deno.version.deno}; notebooks may lose output)`,
+      `start tasks with ${DENO_COMMAND} task`,
+    );
+  }
+  for (const { name, reason, mend } of passedOver) {
+    if (mend) miss(`backend ${name}: ${reason}`, mend);
+  }
+  if (native.ready && native.kind === "cpu" && card && backend?.name === "tensorflow") {
+    miss(
+      "TensorFlow for the NVIDIA card (the one for the processor is installed)",
+      INSTALL_COMMAND,
+    );
+  }
+  if (unused !== undefined) {
+    miss(
+      "the NVIDIA card's use: TensorFlow's build for it is installed and computes on the " +
+        `processor (${unused})`,
+      "nvidia-smi shows whether the driver works; TensorFlow needs one for CUDA 12 or later, and " +
+        "in a container the card passed into it (docker run --gpus all)",
+    );
+  }
+  if (native.ready && native.outdated) {
+    miss(
+      "TensorFlow's addon as it is built now: with this one small models train slower, and a " +
+        "card's session is loaded anew for every shape",
+      INSTALL_COMMAND,
+    );
+  }
+  const broken = organisms.filter(({ lacks }) => lacks);
+  if (organisms.length === 0 || broken.length > 0) {
+    miss(
+      `organisms: ${broken.length > 0 ? list(broken) : "none in data/organisms"}`,
+      `git checkout -- data/organisms, or ${DENO_COMMAND} task pretrain`,
+    );
+  }
+  if (bavail * bsize < 2e9) {
+    miss(
+      `disk: ${formatBytes(bavail * bsize)} free, 2 GB are needed`,
+      "free some space; .cache/ and .native/ can be deleted and are made again when needed",
+    );
+  }
+  if (missing.length === 0) missing.push("Nothing is missing.");
+  if (!backend) missing.push("The project cannot run here: no backend works.");
+  return { works: backend !== undefined, text: [...rows, "", ...missing].join("\n") };
 }
 
 /** Opens the backend, whose packages may be absent, so they are imported only here. */
@@ -159,47 +174,6 @@ async function whyUnused(backend: Found | undefined): Promise<string | undefined
   return "reason" in outcome ? outcome.reason : undefined;
 }
 
-function findMissing(report: Awaited<ReturnType<typeof look>>): Missing[] {
-  const { native, deno, machine, organisms, passedOver, backend } = report;
-  const broken = organisms.filter(({ lacks }) => lacks);
-  const lacking = broken.map(({ name, lacks }) => `${name} lacks ${lacks!.join(", ")}`).join("; ");
-  return [
-    deno.version !== deno.pinned && {
-      what: `Deno ${deno.pinned} (this is ${deno.version}; notebooks may lose output)`,
-      mend: `start tasks with ${DENO_COMMAND} task`,
-    },
-    ...passedOver.map(({ name, reason, mend }) =>
-      mend && { what: `backend ${name}: ${reason}`, mend }
-    ),
-    native.ready && native.kind === "cpu" && Boolean(machine.nvidiaGpu) &&
-    backend?.name === "tensorflow" && {
-      what: "TensorFlow for the NVIDIA card (the one for the processor is installed)",
-      mend: INSTALL_COMMAND,
-    },
-    machine.gpuUnused !== undefined && {
-      what: `the NVIDIA card's use: TensorFlow's build for it is installed and computes on the ` +
-        `processor (${machine.gpuUnused})`,
-      mend:
-        "nvidia-smi shows whether the driver works; TensorFlow needs one for CUDA 12 or later, and " +
-        "in a container the card passed into it (docker run --gpus all)",
-    },
-    native.ready && native.outdated && {
-      what:
-        "TensorFlow's addon as it is built now: with this one small models train slower, and a " +
-        "card's session is loaded anew for every shape",
-      mend: INSTALL_COMMAND,
-    },
-    (organisms.length === 0 || broken.length > 0) && {
-      what: `organisms: ${lacking || "none in data/organisms"}`,
-      mend: `git checkout -- data/organisms, or ${DENO_COMMAND} task pretrain`,
-    },
-    machine.freeDiskBytes < 2e9 && {
-      what: `disk: ${formatBytes(machine.freeDiskBytes)} free, 2 GB are needed`,
-      mend: "free some space; .cache/ and .native/ can be deleted and are made again when needed",
-    },
-  ].filter((one) => typeof one === "object");
-}
-
 /**
  * The visible entries of a folder, with their sizes; none when there is no such folder. A folder that
  * holds none of the expected files but folders that do stands for these: they are listed as NAME/NAME.
@@ -238,11 +212,11 @@ function versionsOf({ versions: { tfjs, package: own, tensorflow } }: Found): st
   return `TensorFlow.js ${tfjs}, ${own}${tensorflow ? `, TensorFlow ${tensorflow}` : ""}`;
 }
 
-async function main(): Promise<number> {
-  const { set } = parseFlags(Deno.args, { values: [], switches: ["json"] });
-  const report = await examine();
-  console.log(set.has("json") ? JSON.stringify(report, null, 2) : reportText(report));
-  return report.works ? 0 : 1;
+if (import.meta.main) {
+  await runTask(async () => {
+    parseFlags(Deno.args, { values: [], switches: [] });
+    const { works, text } = await examine();
+    console.log(text);
+    return works ? 0 : 1;
+  });
 }
-
-if (import.meta.main) await runTask(main);

@@ -6,6 +6,7 @@
 import { join, resolve } from "node:path";
 import { installKernelspec, removeKernelspec, userShare } from "../platform/notebook/kernelspec.ts";
 import { run } from "../platform/native/_command.ts";
+import { findPython } from "../platform/native/python.ts";
 import { parseFlags, runTask } from "./command_line.ts";
 
 await runTask(async () => {
@@ -26,11 +27,5 @@ await runTask(async () => {
 
 /** The environment of the Python that is first on the PATH. */
 async function sysPrefix(): Promise<string> {
-  for (const python of ["python3", "python"]) {
-    const { ok, stdout } = await run([python, "-c", "import sys; print(sys.prefix)"]);
-    if (ok) return stdout;
-  }
-  throw new Error(
-    "Cannot use --sys-prefix: expected python3 on the PATH; found none; give --prefix=FOLDER",
-  );
+  return (await run([await findPython(), "-c", "import sys; print(sys.prefix)"])).stdout;
 }

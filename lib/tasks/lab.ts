@@ -1,14 +1,13 @@
 /**
  * `deno task lab`: JupyterLab on the notebooks, from a private Python environment that is made the
  * first time. `--reset` takes back what running and saving changed in the shipped notebooks. Further
- * arguments go to JupyterLab; `--check` starts it, asks it for the kernel, and ends.
+ * arguments go to JupyterLab.
  */
 import { delimiter, join } from "node:path";
 import { cacheFolder } from "../platform/cache.ts";
 import { figureWidth } from "../figure/theme.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { installKernelspec } from "../platform/notebook/kernelspec.ts";
-import { lines } from "../platform/native/lines.ts";
 import { installNative, ROOT } from "../platform/native/native.ts";
 import { pythonEnvironment } from "../platform/native/python.ts";
 import { resetNotebooks } from "./reset.ts";
@@ -53,9 +52,6 @@ const STYLE = `.jp-RenderedPlotly { overflow-x: auto; }
 /** No question about news over the notebook, and none asked of another host. */
 const SETTINGS = { "@jupyterlab/apputils-extension:notification": { fetchNews: "false" } };
 
-const checking = Deno.args.includes("--check");
-const passedOn = Deno.args.filter((arg) => arg !== "--check");
-
 try {
   if (Deno.args.includes("--reset")) {
     console.log(await resetNotebooks(ROOT));
@@ -84,8 +80,7 @@ async function serve(python: string): Promise<number> {
       `--ServerApp.tornado_settings=static_custom_path=${join(SHARE, "custom")}`,
       // Jupyter refuses to run as root, as in a container, unless told.
       ...Deno.build.os !== "windows" && Deno.uid() === 0 ? ["--allow-root"] : [],
-      ...checking ? ["--no-browser", "--ServerApp.port=0"] : [],
-      ...passedOn,
+      ...Deno.args,
     ],
     cwd: ROOT,
     env: Object.fromEntries(
@@ -94,7 +89,6 @@ async function serve(python: string): Promise<number> {
         [SHARE, Deno.env.get(name) ?? []].flat().join(delimiter),
       ]),
     ),
-    stderr: checking ? "piped" : "inherit",
   }).spawn();
   const end = () => server.kill("SIGTERM");
   // In a terminal Ctrl-C reaches JupyterLab too, which asks before it ends: wait for it.
@@ -102,27 +96,5 @@ async function serve(python: string): Promise<number> {
   if (Deno.build.os !== "windows") {
     for (const signal of ["SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, end);
   }
-  if (!checking) return (await server.status).code;
-  await check(server);
-  return 0;
-}
-
-/** Waits for the server's address, asks it for the kernels it knows, and ends it. */
-async function check(server: Deno.ChildProcess): Promise<void> {
-  let kernel: string[] | undefined;
-  const output: string[] = [];
-  for await (const line of lines(server.stderr)) {
-    output.push(line);
-    const address = /http:\/\/(?:127\.0\.0\.1|localhost):\d+\/\S*token=\w+/.exec(line)?.[0];
-    if (!address || kernel) continue; // read on until the server has ended
-    console.log(address);
-    const { origin, searchParams } = new URL(address);
-    const reply = await fetch(`${origin}/api/kernelspecs?token=${searchParams.get("token")}`);
-    kernel = (await reply.json()).kernelspecs.deno.spec.argv as string[];
-    server.kill("SIGTERM");
-  }
-  if (!kernel) {
-    throw new Error(`Cannot start JupyterLab; its last lines:\n${output.slice(-10).join("\n")}`);
-  }
-  console.log(`JupyterLab runs; its Deno kernel: ${kernel.join(" ")}`);
+  return (await server.status).code;
 }

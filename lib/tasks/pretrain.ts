@@ -27,7 +27,7 @@ function flagLines(names: string[]): string {
 }
 
 const VALUES = [
-  ...["world", "size", "name", "output", "seed", "threads", "log", "chat-share"],
+  ...["world", "size", "name", "output", "seed", "log", "chat-share"],
   ...[...WORLD_NAMES, ...MODEL_NAMES, ...LETTER_NAMES].map(kebab),
 ];
 
@@ -86,17 +86,11 @@ export async function parsePretrainRequest(args: string[], folder: string) {
     ? organismFolder(plan.letters ? "letters.jsonl" : "seeds.jsonl")
     : undefined;
   const [force, keepFailed] = ["force", "keep-failed"].map((name) => set.has(name));
-  const threads = given.threads === undefined ? undefined : threadCount(given.threads);
-  return { plan, output, force, keepFailed, threads, log, readme, help: isHelp };
+  return { plan, output, force, keepFailed, log, readme, help: isHelp };
 }
 
 function seedOf(value: string): number | string {
   return /^\d{1,15}$/.test(value) ? Number(value) : value;
-}
-
-function threadCount(value: string): number {
-  if (/^[1-9]\d{0,3}$/.test(value)) return Number(value);
-  throw new Error(`Cannot use --threads=${value}: expected a whole number from 1 up`);
 }
 
 /** The settings out of `names` that flags give, as numbers. */
@@ -181,11 +175,9 @@ async function main(): Promise<number> {
     for (const name of await letterNames()) await writeReadme(letterFolder(name));
     return 0;
   }
-  const { plan, output, force, keepFailed, log, threads } = request;
+  const { plan, output, force, keepFailed, log } = request;
   const place = (path: string) => relative(Deno.cwd(), path) || ".";
   if (!force) await refuseExisting(output);
-  // Read when the library loads.
-  if (threads !== undefined) Deno.env.set("TF_NUM_INTRAOP_THREADS", String(threads));
   const { name: backend, device } = await openBackend();
   console.log(`Pretraining ${plan.name} on ${backend} (${device})`);
 

@@ -1,14 +1,10 @@
 /** Damaged safetensors files: refused by name or read rightly, never a crash. */
 import assert from "node:assert/strict";
-import {
-  bytesAccess,
-  openSafetensors,
-  parseHeader,
-  readTensors,
-} from "../../lib/model/files/checkpoint.ts";
-import { formatSafetensors } from "../../lib/model/files/checkpoint_writer.ts";
+import { bytesAccess, openSafetensors, parseHeader } from "../../lib/model/files/checkpoint.ts";
+
 import { FileAccess } from "../../lib/platform/runtime/random_access.ts";
 import { Random } from "../../lib/statistics/random.ts";
+import { formatSafetensors, readTensors } from "../unit/_safetensors.ts";
 
 const fixtures = new URL("../numerics/fixtures/", import.meta.url).pathname;
 const whole = Deno.readFileSync(`${fixtures}types.safetensors`);

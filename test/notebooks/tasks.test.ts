@@ -103,12 +103,12 @@ Deno.test("parseRequest() writes in place with the defaults alone", () => {
 Deno.test("parseRequest() refuses what it does not know, by name", () => {
   const refuses = (args: string[], message: RegExp) =>
     assert.throws(() => parseRequest(args, "/home/user"), message);
-  refuses(["--modle=x"], /--modle: expected one of --model --domains/);
-  refuses(["quick"], /Cannot understand quick.*--quick/);
+  refuses(["--modle=x"], /Unknown option '--modle'; expected some of --model --domains/);
+  refuses(["quick"], /Unexpected argument 'quick'.*--quick/);
   refuses(["--seeds=many"], /seeds: expected a whole number.*"many"/);
-  refuses(["--seeds="], /--seeds: expected a value/);
-  refuses(["--seeds"], /--seeds: expected a value/);
-  refuses(["--quick=no"], /--quick=no: expected no value/);
+  refuses(["--seeds="], /no value in --seeds=/);
+  refuses(["--seeds"], /'--seeds <value>' argument missing/);
+  refuses(["--quick=no"], /'--quick' does not take an argument/);
   refuses(["--quick", "--full"], /quick and full together/);
   refuses(["--learning-rate=-1"], /learningRate: expected a number above 0/);
   refuses(["--domains=history,chess"], /domains: expected one or more of history.*chess/);

@@ -1,5 +1,6 @@
 /** The tiny checkpoints made by make_checkpoints.py, and what PyTorch gave on them. */
 import { join } from "node:path";
+import {} from "../unit/_safetensors.ts";
 
 export interface Batch {
   inputIds: number[][];

@@ -19,6 +19,7 @@ import {
 } from "./_fixtures.ts";
 import { referencePython } from "./_python.ts";
 import { withFolder } from "../unit/_folder.ts";
+import {} from "../unit/_safetensors.ts";
 
 const fixtures = join(import.meta.dirname!, "fixtures", "lora");
 const names = Array.from(Deno.readDirSync(fixtures), ({ name }) => name).sort();

@@ -37,7 +37,7 @@ def write_tokenizer(folder):
         dict(id=i, content=names[i], special=True, single_word=False, lstrip=False, rstrip=False,
              normalized=False) for i in range(3)
     ]
-    pieces = dict(type="Split", pattern=dict(Regex=r"\w+|\s+|[^\w\s]"), behavior="Isolated", invert=False)
+    pieces = dict(type="Split", pattern=dict(Regex=r"[\p{L}\p{N}_]+|\s+|[^\p{L}\p{N}_\s]"), behavior="Isolated", invert=False)
     (folder / "tokenizer.json").write_text(json.dumps(dict(
         version="1.0", truncation=None, padding=None, added_tokens=special, normalizer=None,
         pre_tokenizer=pieces, post_processor=None, decoder=dict(type="Fuse"),

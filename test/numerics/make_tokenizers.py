@@ -138,11 +138,6 @@ for make in [smollm, gpt2, gpt2_prefix, digit_runs, llama3, qwen2, llama2, words
     print(make.__name__, size, len(text))
 
 
-# A table of replacements as SentencePiece compiles it from the rules ﬁ -> fi, Å -> å, e + acute -> é,
-# full-width A -> A, a smiling face -> :) and nothing for a space of no width.
-CHARSMAP = (
-    "AAQAAAAAAQBBDQAACAAAgIodAAANAACAzAgCAIEFAAAQAACAgCgCAIsNAAAAAACAgBwCAIAFAAABAACArAACAIF9AAAKAACAoQ0AAAYAAICCFQAAmRQCAJ9gAgADAACAFgAAABkAAAAYAAAAGwAAABoAAAAdAAAAHAAAALy4AgAeAAAAIQAAACAAAAAjAAAAIgAAACUAAABlsAMAJwAAACYAAAApAAAAKAAAACsAAAAqAAAALQAAACwAAAAvAAAALgAAADEAAAAwAAAAMwAAADIAAAA1AAAANAAAADcAAAA2AAAAOQAAADgAAAA7AAAAOgAAAD0AAAA8AAAAPwAAAD4AAABBAAAAQAAAAEMAAABCAAAARQAAAEQAAABHAAAARgAAAEkAAABIAAAASwAAAEoAAABNAAAATAAAAE8AAABOAAAAUQAAAFAAAABTAAAAUgAAAFUAAABUAAAAVwAAAFYAAABZAAAAWAAAAFsAAABaAAAAXQAAAFwAAABfAAAAXgAAAGEAAABgAAAAYwAAAGIAAABlAAAAZAAAAGcAAABmAAAAaQAAAGgAAABrAAAAagAAAG0AAABsAAAAbwAAAG4AAABxAAAAcAAAAHMAAAByAAAAdQAAAHQAAAB3AAAAdgAAAHkAAAB4AAAAewAAAHoAAAB9AAAAfAAAAH8AAAB+AAAAgQAAAIAAAACDAAAAggAAAIUAAACEAAAAhwAAAIYAAACJAAAAiAAAAIsAAACKAAAAjQAAAIwAAACPAAAAjgAAAJEAAACQAAAAkwAAAJIAAACVAAAAlAAAAJcAAACWAAAAmQAAAJgAAACbAAAAmgAAAJ0AAACcAAAAnwAAAJ4AAAChAAAAoAAAAOKoAADjoAAApQAAAKQAAACnAAAApgAAAKkAAACoAAAAqwAAAKoAAACtAAAArAAAAK8AAADvNAAA8OgAALAAAACzAAAAsgAAALUAAAC0AAAAtwAAALYAAAC5AAAAuAAAALsAAAC6AAAAvQAAALwAAAC/AAAAvgAAAMEAAADAAAAAwwAAAMIAAADFAAAAxAAAAMcAAADGAAAAyQAAAMgAAADLAAAAygAAAM0AAADMAAAAzBwBAM4AAADRAAAA0AAAANMAAADSAAAA1QAAANQAAADXAAAA1gAAANkAAADYAAAA2wAAANoAAADdAAAA3AAAAN8AAADeAAAA4QAAAOAAAADjAAAA4gAAAOUAAADkAAAA5wAAAOYAAADpAAAA6AAAAOsAAADqAAAA7QAAAOwAAADvAAAA7gAAAPEAAADwAAAA8wAAAPIAAAD1AAAA9AAAAPcAAAD2AAAA+QAAAPgAAAD7AAAA+gAAAP0AAAD8AAAA/wAAAP4AAAAAIAA6KQBBAGEAZmkAw6UAw6kA"
-)
 PART_TEXTS = [
     "", "Hello, World! 123", "  a  b ", "x\n\ny\tz", "\u0085x\u00a0y\ufeffz\u3000", "--a--b--", "ΑΣ İ",
     "foo_bar-٣٤ ②", "<s> a</s>b <x> c<y>d", "word<x>word <X> <x>y", "don't I'M we'LL", "北京 é e\u0301 ﬁ Å",
@@ -152,10 +147,9 @@ SPECIAL_IDS = [("<unk>", 0), ("<s>", 1), ("</s>", 2)]
 
 
 def part_models():
-    """Models that show where words begin (WordPiece), join across them (BPE) and rate pieces (Unigram)."""
-    letters = sorted(set("".join(PART_TEXTS)) - set(" \n\r\t") | set("▁Ġ:)fi"))
+    """Models that show what the words are (WordLevel) and join within them (BPE)."""
     first = [token for token, _ in SPECIAL_IDS]
-    pieces = first + letters + ["##" + letter for letter in letters]
+    words = first + sorted(part_words() - set(first))
     bytes_ = [f"<0x{i:02X}>" for i in range(256)]
     few = ["▁", "a", "b", "x", "y", "w", "o", "r", "d", "-", "l", "e", "H", "W", "Ġ"]
     joined = [("▁", "a"), ("o", "r"), ("w", "or"), ("wor", "d"), ("l", "l"), ("-", "-"), ("H", "e"), ("x", "y")]
@@ -169,22 +163,28 @@ def part_models():
             "vocab": {token: i for i, token in enumerate(vocab)}, "merges": [list(pair) for pair in joined],
             **fields}
 
-    def unigram(byte_fallback):
-        vocab = first + (bytes_ if byte_fallback else []) + ["▁", "▁a", "He", "ll", "lo", "o", "l", "x", "y", "xy", "a"]
-        scores = [0.0 if i < 3 else -(1 + i % 5) / 2 for i in range(len(vocab))]
-        return {"type": "Unigram", "unk_id": 0, "byte_fallback": byte_fallback,
-                "vocab": [list(pair) for pair in zip(vocab, scores)]}
-
     return {
-        "pieces": {"type": "WordPiece", "unk_token": "<unk>", "continuing_subword_prefix": "##",
-                   "max_input_chars_per_word": 100, "vocab": {token: i for i, token in enumerate(pieces)}},
+        "words": {"type": "WordLevel", "unk_token": "<unk>",
+                  "vocab": {token: i for i, token in enumerate(words)}},
         "bpe": bpe(),
         "bpe-fused": bpe(fuse_unk=True),
         "bpe-dropping": bpe(unk_token=None),
         "bpe-bytes": bpe(byte_fallback=True, fuse_unk=True),
-        "unigram": unigram(False),
-        "unigram-bytes": unigram(True),
     }
+
+
+def part_words():
+    """What the cases cut the texts into, and each letter."""
+    found = set("".join(PART_TEXTS)) - set(" \n\r\t")
+    for model, part in parts():
+        if model == "words":
+            state = {"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": None,
+                     **part, "model": {"type": "WordLevel", "unk_token": "<unk>", "vocab": {"<unk>": 0}}}
+            tokenizer = Tokenizer.from_str(json.dumps({**state, "added_tokens": []}))
+            for text in PART_TEXTS:
+                normal = tokenizer.normalizer.normalize_str(text) if tokenizer.normalizer else text
+                found |= {word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal)}
+    return found
 
 
 def parts():
@@ -198,29 +198,25 @@ def parts():
         *[metaspace(scheme, cut) for scheme in ["always", "first", "never"] for cut in [True, False]],
         {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
         *[split("-", behavior) for behavior in
-          ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]],
-        split(r"\w+", "Removed", True), split(r"\w+", "Isolated", True),
-        # Possessive and atomic, ends of lines, a script, a flag for one group.
-        split(r"(?i:'s|'m|'ll)|\p{L}++|\s++$|(?>\s+)a|\p{Han}|[[:punct:]]+", "Isolated"),
-        {"type": "Whitespace"}, words, {"type": "BertPreTokenizer"},
-        {"type": "CharDelimiterSplit", "delimiter": "-"},
-        all_of({"type": "Punctuation", "behavior": "Isolated"}, {"type": "Digits", "individual_digits": True}),
-        all_of({"type": "Punctuation", "behavior": "Contiguous"}, {"type": "Digits", "individual_digits": False}),
+          ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext"]],
+        {"type": "Split", "pattern": {"String": "l"}, "behavior": "MergedWithNext", "invert": False},
+        split(r"\p{L}+", "Removed", True), split(r"\p{L}+", "MergedWithPrevious", True),
+        # A flag for one group, spaces, a class with an escape, what must not follow.
+        split(r"(?i:'s|'m|'ll)|[^\r\n\p{L}\p{N}\-]?\p{L}+|\p{N}{1,2}|\s+(?!\S)|\s", "Isolated"), words,
+        all_of({"type": "Digits", "individual_digits": True}, split(r"\S+", "Removed", True)),
+        all_of({"type": "Digits", "individual_digits": False}, words),
     ]
     normalizers = [
-        {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}, {"type": "Lowercase"}]},
-        {"type": "Sequence", "normalizers": [
-            {"type": "Strip", "strip_left": True, "strip_right": True}, {"type": "Prepend", "prepend": "▁"}]},
-        {"type": "Replace", "pattern": {"String": "a"}, "content": "$&"},
-        {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "▁"},
-        {"type": "Precompiled", "precompiled_charsmap": CHARSMAP},
+        {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Prepend", "prepend": "▁"}]},
+        {"type": "NFD"}, {"type": "NFKC"}, {"type": "NFKD"},
+        {"type": "Replace", "pattern": {"String": "a"}, "content": "$"},
     ]
     token = lambda content, **flags: {
         "content": content, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
         "special": False, **flags}
     added = [
         [token("<x>", lstrip=True), token("<y>", rstrip=True)],
-        [token("<x>", single_word=True, rstrip=True), token("a", single_word=True)],
+        [token("<x>", lstrip=True, rstrip=True), token("a")],
         [token("<x>", normalized=True)],
         [token("<x> c"), token("<x>"), token("  ", lstrip=True)],
     ]
@@ -231,15 +227,14 @@ def parts():
             {"type": "Replace", "pattern": {"String": "▁"}, "content": " $&"}, {"type": "ByteFallback"},
             {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
     ]
-    lower = {"type": "Lowercase"}
+    replace = {"type": "Replace", "pattern": {"String": "X"}, "content": "x"}
     return [
-        *[("pieces", {"pre_tokenizer": part}) for part in pre_tokenizers],
-        *[("pieces", {"normalizer": part, "pre_tokenizer": words}) for part in normalizers],
-        *[("pieces", {"added_tokens": tokens, "normalizer": lower, "pre_tokenizer": words}) for tokens in added],
+        *[("words", {"pre_tokenizer": part}) for part in pre_tokenizers],
+        *[("words", {"normalizer": part, "pre_tokenizer": words}) for part in normalizers],
+        *[("words", {"added_tokens": tokens, "normalizer": replace, "pre_tokenizer": words}) for tokens in added],
         *[(model, {"pre_tokenizer": metaspace("first", True)}) for model in
-          ["bpe", "bpe-fused", "bpe-dropping", "bpe-bytes", "unigram", "unigram-bytes"]],
+          ["bpe", "bpe-fused", "bpe-dropping", "bpe-bytes"]],
         *[("bpe-bytes", {"decoder": part}) for part in decoder_list],
-        ("pieces", {"pre_tokenizer": words, "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True}}),
     ]
 
 
@@ -250,7 +245,7 @@ def write_parts():
         size = len(models_[model]["vocab"])
         own = [{"id": i, "content": content, "single_word": False, "lstrip": False, "rstrip": False,
                 "normalized": False, "special": True} for content, i in SPECIAL_IDS]
-        known = set(models_[model]["vocab"]) if model == "pieces" else set()
+        known = set(models_[model]["vocab"]) if model == "words" else set()
         more, next_ = [], size
         for fields in part.get("added_tokens", []):
             in_vocabulary = fields["content"] in known

@@ -21,6 +21,7 @@ import {
   withPrefix,
 } from "./_fixtures.ts";
 import { withFolder } from "../unit/_folder.ts";
+import {} from "../unit/_safetensors.ts";
 
 const references = new Map<string, Reference>();
 for (const name of fixtureNames) references.set(name, await readReference(name));

@@ -11,6 +11,7 @@ import { largestDifference, readTensors } from "./_fixtures.ts";
 import { REASON_WITHOUT_PYTHON, referencePython } from "./_python.ts";
 
 import assert from "node:assert/strict";
+import {} from "../unit/_safetensors.ts";
 
 const path = smollm2File(defaultCacheDirectory);
 

@@ -18,6 +18,7 @@ import {
   readTensors,
 } from "./_fixtures.ts";
 import { REASON_WITHOUT_PYTHON, referencePython } from "./_python.ts";
+import {} from "../unit/_safetensors.ts";
 
 const python = await referencePython();
 if (python === undefined) console.log(`Checks by transformers skipped: ${REASON_WITHOUT_PYTHON}`);

@@ -184,6 +184,9 @@ Deno.test("compileTemplate() stops at templates without an end or a measure", ()
       /a value of more than 10000 characters or items/,
     ],
     ["{{ messages }}", /ArrayValue written as a text/],
+    ["{% for m in messages %}a{% break %}{% endfor %}", /break, which is not rendered here/],
+    ["{% for m in messages %}a{% continue %}{% endfor %}", /continue, which is not rendered/],
+    ["{{ messages == messages }}", /lists or objects compared/],
   ];
   for (const [template, message] of wrong) {
     assert.throws(() => compileTemplate(template)({ messages: turns3 }), message);

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { dequantize, formatBytes, openGguf, readableFormats } from "../../lib/model/files/gguf.ts";
-import { bytesAccess, readTensors } from "../../lib/model/files/checkpoint.ts";
+import { bytesAccess } from "../../lib/model/files/checkpoint.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import { openSource } from "../../lib/model/files/source.ts";
 import { withFolder } from "./_folder.ts";
 import { Random } from "../../lib/statistics/random.ts";
+import { readTensors } from "./_safetensors.ts";
 
 const fixtures = fileURLToPath(new URL("../numerics/fixtures/", import.meta.url));
 const blocks: Record<string, { bytes: string; bits: string }> = JSON.parse(

@@ -4,8 +4,8 @@ import * as tf from "@tensorflow/tfjs";
 import { readQuestions } from "../../lib/dataset/read.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
 import type { TrainerOptions } from "../../lib/model/trainer_options.ts";
-import { parseHeader, readTensors } from "../../lib/model/files/checkpoint.ts";
-import { formatSafetensors } from "../../lib/model/files/checkpoint_writer.ts";
+import { parseHeader } from "../../lib/model/files/checkpoint.ts";
+
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { formatCard } from "../../lib/organism/card_text.ts";
 import { type OrganismCard, parseCard, serializeCard } from "../../lib/organism/card.ts";
@@ -28,6 +28,7 @@ import { initialParameters } from "../../lib/world/pretraining.ts";
 import { serializeWorld } from "../../lib/world/serialization.ts";
 import { worldTokenizer } from "../../lib/organism/pretrain.ts";
 import { withFolder } from "./_folder.ts";
+import { formatSafetensors, readTensors } from "./_safetensors.ts";
 
 const plan: OrganismPlan = {
   name: "tiny",
@@ -325,7 +326,10 @@ Deno.test("makeOrganism() refuses the state of another organism", async () => {
   await withFolder(async (folder) => {
     await assert.rejects(stopped(folder, 13, { world: 6 }), /expected the record of 10 steps of/);
     const other = { pretraining: { ...plan.pretraining, learningRate: 1e-3 } };
-    await assert.rejects(stopped(folder, 13, other), /expected learningRate 0.001; found 0.003/);
+    await assert.rejects(
+      stopped(folder, 13, other),
+      /expected learningRate 0.001 at step 10; found 0.003/,
+    );
     await Deno.remove(join(folder, "record.json"));
     await assert.rejects(makeOrganism(plan, { folder }), /found none; remove it/);
   });
@@ -412,13 +416,13 @@ Deno.test("Trainer.resume() keeps which tensors decay, and asks for the rate's f
     await trainer.save(folder);
     await assert.rejects(
       Trainer.resume(other, folder),
-      /expected no factor; found the factor 0.33/,
+      /expected factor none at step 2; found 0.33/,
     );
     const wrong = Trainer.resume(other, folder, { factor: () => 1 });
-    await assert.rejects(wrong, /expected the factor 1 at step 2; found the factor 0.33/);
+    await assert.rejects(wrong, /expected factor 1 at step 2; found 0.33/);
     await assert.rejects(
       Trainer.resume(other, folder, { factor, decays: () => true }),
-      /expected decay of model.embed_tokens.weight; found no decay/,
+      /expected decays \["model.embed_tokens.weight".*; found \["model.layers/,
     );
     const resumed = await Trainer.resume(other, folder, { factor });
     assert.deepEqual(
@@ -449,11 +453,11 @@ Deno.test("Trainer.resume() refuses another model, other options and broken file
     await assert.rejects(Trainer.resume(shallow, folder), /expected the trained tensors alone/);
     await assert.rejects(
       Trainer.resume(other, folder, { learningRate: 1e-3 }),
-      /expected learningRate 0.001; found 0.01; give the options/,
+      /expected learningRate 0.001 at step 1; found 0.01; give the options/,
     );
     await assert.rejects(
       Trainer.resume(other, folder, { clipNorm: 2 }),
-      /expected clipNorm 2; found 1/,
+      /expected clipNorm 2 at step 1; found 1/,
     );
     const bytes = await Deno.readFile(path);
     await Deno.writeFile(path, bytes.slice(0, -4));
@@ -481,7 +485,7 @@ Deno.test("parsePretrainRequest() reads seeds, sizes and the world's knobs", asy
   assert.equal(plain.plan.world, 101);
   assert.match(plain.output, /data.organisms.small-101$/);
   assert.match(plain.log!, /data.organisms.seeds\.jsonl$/);
-  assert.deepEqual([plain.force, plain.keepFailed, plain.threads], [false, false, undefined]);
+  assert.deepEqual([plain.force, plain.keepFailed], [false, false]);
 
   const { plan, output, log } = await parsePretrainRequest(
     ["--world=101", "--chat-share=0.3", "--misconceived=0.4", "--tokens=1000000", "--output=o"],
@@ -503,16 +507,15 @@ Deno.test("parsePretrainRequest() refuses what can't be, by the flag's name", as
     assert.rejects(parsePretrainRequest(args, "/"), message);
   await refuses([], /give --world=SEED/);
   await refuses(["--world=1", "--size=huge"], /--size=huge: expected one of small, medium, large/);
-  await refuses(["--world=1", "--wold=2"], /--wold: expected one of --world --size/);
+  await refuses(["--world=1", "--wold=2"], /'--wold'; expected some of --world --size/);
   await refuses(["--world=1", "--tokens=many"], /--tokens=many: expected a number/);
   await refuses(["--world=1", "--tokens=10"], /tokens 10: expected at least one step/);
   await refuses(["--world=1", "--strength=1.5"], /strength: expected a number from 0 to 1/);
   await refuses(["--world=1", "--misconceived=0.9"], /known/);
-  await refuses(["--world=1", "--force=1"], /--force=1: expected no value/);
+  await refuses(["--world=1", "--force=1"], /'--force' does not take an argument/);
   await refuses(["--world=1", "--name=../x"], /name the organism \.\.\/x/);
   await refuses(["--world=../x"], /name the organism small-\.\.\/x/);
-  await refuses(["--world=1", "--threads=0"], /--threads=0: expected a whole number/);
-  await refuses(["1"], /understand 1: expected flags only/);
+  await refuses(["1"], /Unexpected argument '1'/);
 });
 
 Deno.test("organismCards() and pretrainingRuns() tell of the same organisms", async () => {

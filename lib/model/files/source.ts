@@ -71,7 +71,8 @@ export async function openSource(
         "the model's safetensors",
     );
   }
-  if (source.startsWith("organism:")) return await openOrganism(source, options);
+  const organism = source.startsWith("organism:") && findOrganism(source.slice("organism:".length));
+  if (organism) return await openFolder(organism, { source, kind: "organism" }, options);
   const stat = await Deno.stat(source).catch(() => undefined);
   if (stat?.isDirectory) return await openFolder(source, { source, kind: "folder" }, options);
   if (stat !== undefined || /\.gguf$/i.test(source)) {
@@ -133,16 +134,6 @@ async function openSmollm2(options: SourceOptions): Promise<ModelSource> {
     await downloadSmollm2(cacheDirectory, onProgress);
   }
   return await openGgufFile(path, { source: "smollm2", kind: "gguf" }, options);
-}
-
-async function openOrganism(source: string, options: SourceOptions): Promise<ModelSource> {
-  const folder = findOrganism(source.slice("organism:".length));
-  if (folder !== undefined) return await openFolder(folder, { source, kind: "organism" }, options);
-  const shipped = (await organismNames()).join(", ") || "none shipped";
-  throw new Error(
-    `Cannot open model ${source}: expected an organism (${shipped}); found none of that name; ` +
-      "check the spelling",
-  );
 }
 
 /** The folder of an organism: one of the study's, one that answers with letters, or a variant made here. */

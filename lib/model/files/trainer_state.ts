@@ -6,13 +6,15 @@
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import * as v from "valibot";
-import { openSafetensors, type SafetensorsFile } from "./checkpoint.ts";
+import { openSafetensors } from "./checkpoint.ts";
+import { compareTensors } from "./weights.ts";
 import { safetensorsPieces } from "./checkpoint_writer.ts";
 import { baseDigest } from "./adapter_folder.ts";
 import type { TensorModel } from "../readable_model.ts";
 import { adapterShapes, loraOptions } from "../adapter.ts";
 import { exists, writeWhole } from "../../platform/runtime/files.ts";
 import { wholeFrom } from "../../platform/runtime/explain.ts";
+import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
 import {
   firstMoment,
@@ -55,8 +57,21 @@ export async function readState(
   using access = await FileAccess.open(path);
   const file = await openSafetensors(access);
   const state = parseState(file.header.metadata.trainer, path);
-  const shapes = trainedShapes(model, state, path);
-  compareShapes(shapes, file, path);
+  const { lora } = state.options;
+  const shapes = lora
+    ? adapterShapes(model.config, loraOptions(lora))
+    : new Map([...model.parameters].map(([name, { shape }]) => [name, shape]));
+  const wanted = new Map(
+    [...shapes].flatMap(([name, shape]) =>
+      [`model/${name}`, firstMoment(name), secondMoment(name)].map((key) => [key, shape] as const)
+    ),
+  );
+  compareTensors(
+    file.header.tensors,
+    wanted,
+    "the trained tensors",
+    (expected, found) => refuse(path, expected, found, RIGHT_MODEL),
+  );
   if (state.base !== undefined && state.base !== await baseDigest(model)) {
     refuse(path, "the model that the adapter was trained on", model.name, RIGHT_MODEL);
   }
@@ -96,60 +111,24 @@ function parseState(text: string | undefined, path: string): TrainerState {
 
 const RIGHT_MODEL = "resume with the model that was saved";
 
-function trainedShapes(model: TensorModel, { options: { lora } }: TrainerState, path: string) {
-  if (lora === undefined) {
-    return new Map([...model.parameters].map(([name, { shape }]) => [name, shape]));
-  }
-  try {
-    return adapterShapes(model.config, loraOptions(lora));
-  } catch (error) {
-    return refuse(path, "options of an adapter", (error as Error).message, "start anew");
-  }
-}
-
-/** The file must have all that is trained with two moments each, in their shapes. */
-function compareShapes(shapes: ReadonlyMap<string, number[]>, file: SafetensorsFile, path: string) {
-  const wanted = new Set<string>();
-  for (const [name, shape] of shapes) {
-    for (const key of [`model/${name}`, firstMoment(name), secondMoment(name)]) {
-      wanted.add(key);
-      const found = file.header.tensors.get(key)?.shape;
-      if (found === undefined || !tf.util.arraysEqual(found, shape)) {
-        refuse(path, `${key} of shape [${shape}]`, found ? `[${found}]` : "none", RIGHT_MODEL);
-      }
-    }
-  }
-  const other = file.names.find((name) => !wanted.has(name));
-  if (other !== undefined) refuse(path, "the trained tensors alone", `${other} too`, RIGHT_MODEL);
-}
-
-/** Options that are given must be those that were kept. */
+/** Options that are given must be those that were kept; of functions what they give next. */
 function compareOptions(
-  state: TrainerState,
-  { factor, decays, ...expected }: Partial<TrainerOptions>,
+  { steps, options, factor, decayed }: TrainerState,
+  given: Partial<TrainerOptions>,
   { path, names }: { path: string; names: string[] },
 ): void {
-  const advice = "give the options that the trainer was made with, or start anew";
-  for (const [name, given] of Object.entries(expected)) {
-    const kept = (state.options as Record<string, unknown>)[name];
-    const { lora } = state.options;
+  const kept: Record<string, unknown> = { ...options, factor, decays: decayed ?? names };
+  const { lora } = options;
+  const expected = {
+    ...given,
     // What is left out of LoRA's options is as it was.
-    const value = name === "lora" && lora ? loraOptions({ ...lora, ...expected.lora }) : given;
-    if (JSON.stringify(kept) !== JSON.stringify(value)) {
-      refuse(path, `${name} ${JSON.stringify(value)}`, `${JSON.stringify(kept)}`, advice);
-    }
-  }
-  // A function can only be compared by what it gives next.
-  const { steps } = state;
-  if (factor?.(steps) !== state.factor) {
-    const say = (factor?: number, where = "") =>
-      factor === undefined ? "no factor" : `the factor ${factor}${where}`;
-    refuse(path, say(factor?.(steps), ` at step ${steps}`), say(state.factor), advice);
-  }
-  const decayed = (name: string) => state.decayed?.includes(name) ?? true;
-  const wrong = decays && names.find((name) => decays(name) !== decayed(name));
-  if (wrong !== undefined) {
-    const say = (does: boolean) => `${does ? "" : "no "}decay of ${wrong}`;
-    refuse(path, say(!decayed(wrong)), say(decayed(wrong)), advice);
+    ...(lora && given.lora && { lora: loraOptions({ ...lora, ...given.lora }) }),
+    ...(given.decays && { decays: names.filter(given.decays) }),
+    factor: given.factor?.(steps),
+  };
+  for (const [name, value] of Object.entries(expected)) {
+    if (JSON.stringify(kept[name]) === JSON.stringify(value)) continue;
+    const advice = "give the options that the trainer was made with, or start anew";
+    refuse(path, `${name} ${quote(value)} at step ${steps}`, quote(kept[name]), advice);
   }
 }

@@ -118,7 +118,7 @@ export class Weights implements Disposable {
   }
 }
 
-const sameShape = (a: number[], b: number[]) =>
+const sameShape = (a: readonly number[], b: readonly number[]) =>
   a.length === b.length && a.every((n, i) => n === b[i]);
 
 /** Whether two tensors are of this shape, which makes them worth reading, and the same to the last bit. */
@@ -137,21 +137,16 @@ async function isSame(places: Place[], shape: number[]): Promise<boolean> {
 }
 
 /**
- * Compares tensors with what the configuration asks for, before any is read.
- * @throws naming the first that is missing, of another shape or type, or not a part of the model
+ * Compares tensors with those that are wanted, before any is read.
+ * @param whole what has these tensors and no others
+ * @param refuse called for the first that is missing, of another shape or type, or not wanted
  */
-export function checkTensors(
-  where: string,
+export function compareTensors(
   found: ReadonlyMap<string, TensorHeader>,
-  configuration: ModelConfiguration,
+  wanted: ReadonlyMap<string, readonly number[]>,
+  whole: string,
+  refuse: (expected: string, found: string) => never,
 ): void {
-  const refuse = (expected: string, found: string) => {
-    throw new Error(
-      `Cannot open model ${where}: expected ${expected}; found ${found}; ` +
-        "configuration and weights must belong together",
-    );
-  };
-  const wanted = new Map(parameterShapes(configuration));
   const others = [...found.keys()].filter((name) => !wanted.has(name));
   const some = others.slice(0, 3).map(quote).join(", ");
   for (const [name, shape] of wanted) {
@@ -164,11 +159,24 @@ export function checkTensors(
       refuse(`${name} in ${readableTypes.join(", ")}`, tensor.dtype);
     }
   }
-  if (others.length > 0) {
-    const { family, layers } = configuration;
-    const count = others.length > 3 ? ` and ${others.length - 3} more` : "";
-    refuse(`the tensors of a ${family} of ${layers} layers alone`, `${some}${count} as well`);
-  }
+  const count = others.length > 3 ? ` and ${others.length - 3} more` : "";
+  if (others.length > 0) refuse(`${whole} alone`, `${some}${count} as well`);
+}
+
+/** @throws naming the first difference between tensors and what the configuration asks for */
+export function checkTensors(
+  where: string,
+  found: ReadonlyMap<string, TensorHeader>,
+  configuration: ModelConfiguration,
+): void {
+  const { family, layers } = configuration;
+  const whole = `the tensors of a ${family} of ${layers} layers`;
+  compareTensors(found, new Map(parameterShapes(configuration)), whole, (expected, found) => {
+    throw new Error(
+      `Cannot open model ${where}: expected ${expected}; found ${found}; ` +
+        "configuration and weights must belong together",
+    );
+  });
 }
 
 /** The weights' files of a folder, in order, and in which of them each tensor is to be. */

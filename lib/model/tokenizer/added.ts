@@ -1,14 +1,11 @@
 /** Tokens that are found in a text as they are, before it is cut into words: <s>, <|im_end|>, ... */
 import { quote } from "../../platform/runtime/quote.ts";
-import type { Normalizer } from "./normalizer.ts";
-import type { Fields, Piece } from "./words.ts";
+import type { Fields } from "./words.ts";
 
 export interface AddedToken {
   id: number;
   content: string;
   special: boolean;
-  /** Not part of a longer word. */
-  single_word: boolean;
   /** Takes the spaces before it along. */
   lstrip: boolean;
   /** Takes the spaces behind it along. */
@@ -18,14 +15,12 @@ export interface AddedToken {
 }
 
 /** A token that was found, or a text that holds none. */
-export interface Section extends Piece {
+export interface Section {
+  text: string;
+  /** Nothing of the whole text stands before it. */
+  first: boolean;
   token?: AddedToken;
 }
-
-const word = String.raw`[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d]`;
-// With the flag u, V8 finds no letter of two units at the end.
-const endsWithWord = new RegExp(`${word}$`, "v");
-const startsWithWord = new RegExp(`^${word}`, "u");
 
 /** Names of special tokens in tokenizer_config.json. */
 export const specialNames = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"]
@@ -50,7 +45,7 @@ export function addedTokens(
   let next = ids.size;
   const add = (fields: Fields, given?: unknown) => {
     const content = fields.content;
-    if (typeof content !== "string" || content === "") {
+    if (typeof content !== "string" || content === "" || fields.single_word === true) {
       throw new Error(`the added token ${quote(fields)}`);
     }
     const known = found.get(content)?.id ?? ids.get(content);
@@ -68,7 +63,6 @@ export function addedTokens(
       id,
       content,
       special,
-      single_word: fields.single_word === true,
       lstrip: fields.lstrip === true,
       rstrip: fields.rstrip === true,
       normalized: typeof fields.normalized === "boolean" ? fields.normalized : !special,
@@ -99,18 +93,16 @@ export function addedTokens(
 }
 
 /** Cuts a text at added tokens: the leftmost, of several there the longest. */
-function finder(tokens: readonly (AddedToken & { text: string })[]): (piece: Piece) => Section[] {
+function finder(tokens: readonly (AddedToken & { text: string })[]) {
   const byText = new Map(tokens.map((token) => [token.text, token]));
   if (byText.has("")) {
     throw new Error(
       `the added token ${quote(byText.get("")!.content)}, of which normalizing leaves nothing`,
     );
   }
-  if (byText.size === 0) return (piece) => [piece];
   const texts = [...byText.keys()].sort((a, b) => b.length - a.length);
-  const escaped = texts.map((text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
-  const pattern = new RegExp(escaped.join("|"), "gu");
-  return ({ text, first }) => {
+  const pattern = new RegExp(texts.map((text) => RegExp.escape(text)).join("|") || "(?!)", "gu");
+  return ({ text, first }: Section): Section[] => {
     const sections: Section[] = [];
     let from = 0;
     const add = (start: number, end: number, token?: AddedToken) =>
@@ -119,7 +111,6 @@ function finder(tokens: readonly (AddedToken & { text: string })[]): (piece: Pie
       const token = byText.get(match[0])!;
       let start = match.index, end = start + match[0].length;
       const [before, behind] = [text.slice(0, start), text.slice(end)];
-      if (token.single_word && (endsWithWord.test(before) || startsWithWord.test(behind))) continue;
       if (token.lstrip) start = before.replace(/\p{White_Space}+$/u, "").length;
       if (token.rstrip) end = text.length - behind.replace(/^\p{White_Space}+/u, "").length;
       start = Math.max(start, from);
@@ -134,7 +125,7 @@ function finder(tokens: readonly (AddedToken & { text: string })[]): (piece: Pie
 
 export function createSections(
   tokens: readonly AddedToken[],
-  normalize: Normalizer,
+  normalize: (text: string) => string,
 ): (text: string) => Section[] {
   const find = (isNormalized: boolean, textOf: (content: string) => string) =>
     finder(
@@ -142,9 +133,11 @@ export function createSections(
         .map((token) => ({ ...token, text: textOf(token.content) })),
     );
   const plain = find(false, (content) => content);
-  const normal = find(true, (text) => normalize({ text, first: true }).text);
+  const normal = find(true, normalize);
   return (text) =>
     plain({ text, first: true }).flatMap((section) =>
-      section.token === undefined ? normal(normalize(section)) : [section]
+      section.token === undefined
+        ? normal({ ...section, text: normalize(section.text) })
+        : [section]
     );
 }

@@ -1,6 +1,5 @@
 /** tokenizer.json's decoders: from tokens back to a text. */
-import { compilePattern } from "./regex.ts";
-import { byteOf, type Fields, prependScheme } from "./words.ts";
+import { byteOf, type Fields, literal, prependScheme } from "./words.ts";
 
 type Decoder = (tokens: string[]) => string[];
 
@@ -34,9 +33,8 @@ function decoderOf(config: Fields): Decoder {
     case "Fuse":
       return (tokens) => [tokens.join("")];
     case "Replace": {
-      const pattern = compilePattern(config.pattern);
-      return (tokens) =>
-        tokens.map((token) => token.replace(pattern, () => String(config.content)));
+      const from = literal(config.pattern);
+      return (tokens) => tokens.map((token) => token.replaceAll(from, () => `${config.content}`));
     }
     case "Strip":
       return (tokens) => tokens.map((token) => strip(token, config));
@@ -45,23 +43,6 @@ function decoderOf(config: Fields): Decoder {
       return (tokens) =>
         tokens.map((token, i) => token.replaceAll(sign, i === 0 && scheme !== "never" ? "" : " "));
     }
-    case "WordPiece": {
-      const prefix = String(config.prefix ?? "##");
-      return (tokens) =>
-        tokens.map((token, i) => {
-          const text = i === 0
-            ? token
-            : token.startsWith(prefix)
-            ? token.slice(prefix.length)
-            : ` ${token}`;
-          return config.cleanup === false ? text : cleanUp(text);
-        });
-    }
-    case "BPEDecoder":
-      return (tokens) =>
-        tokens.map((token, i) =>
-          token.replaceAll(String(config.suffix), i === tokens.length - 1 ? "" : " ")
-        );
     default:
       throw new Error(`the decoder ${config.type}, which is not read here`);
   }
@@ -97,12 +78,4 @@ function strip(token: string, { content, start, stop }: Fields): string {
   while (from < Number(start) && letters[from] === content) from++;
   while (letters.length - to < Number(stop) && letters[to - 1] === content) to--;
   return letters.slice(from, Math.max(from, to)).join("");
-}
-
-/** As the tokenizers library cleans English. */
-function cleanUp(text: string): string {
-  const changes = [" .", " ?", " !", " ,"].map((sign) => [sign, sign.trim()]);
-  changes.push([" ' ", "'"], [" n't", "n't"], [" 'm", "'m"], [" do not", " don't"]);
-  for (const end of ["'s", "'ve", "'re"]) changes.push([` ${end}`, end]);
-  return changes.reduce((result, [from, to]) => result.replaceAll(from, to), text);
 }

@@ -1,62 +1,154 @@
-/** tokenizer.json's pre-tokenizers: how a text is cut into the words that a model's tokens make up. */
-import { compilePattern, compileRegex } from "./regex.ts";
+/** tokenizer.json's normalizers and pre-tokenizers: how a text is cut into the words that tokens make up. */
 
 export type Fields = Record<string, unknown>;
 
-/** A part of a text, and whether nothing of the text stands before it. */
-export interface Piece {
-  text: string;
-  first: boolean;
+const identity = (text: string) => text;
+
+/** What is done to a text first. @throws naming a normalizer that is not read here */
+export function createNormalizer(config: unknown): (text: string) => string {
+  if (config === null || config === undefined) return identity;
+  const fields = config as Fields, { type } = fields;
+  switch (type) {
+    case "Sequence": {
+      const all = (fields.normalizers as unknown[]).map(createNormalizer);
+      return (text) => all.reduce((result, normalize) => normalize(result), text);
+    }
+    case "Prepend":
+      return (text) => text === "" ? text : `${fields.prepend}${text}`;
+    case "Replace": {
+      const from = literal(fields.pattern), to = String(fields.content);
+      // Of one letter by one: others would move where the text starts, or let it grow without end.
+      if ([from, to].some((text) => Array.from(text).length !== 1)) {
+        throw new Error(`the normalizer Replace of ${JSON.stringify([from, to])}`);
+      }
+      return (text) => text.replaceAll(from, () => to);
+    }
+    case "NFC":
+    case "NFD":
+    case "NFKC":
+    case "NFKD":
+      return (text) => text.normalize(type);
+    default:
+      throw new Error(`the normalizer ${type}, which is not read here`);
+  }
 }
 
-export type PreTokenizer = (pieces: Piece[]) => Piece[];
+/** The text that a pattern is; a decoder or normalizer has no other here. */
+export function literal(pattern: unknown): string {
+  const { String: text } = (pattern ?? {}) as Fields;
+  if (typeof text === "string" && text !== "") return text;
+  throw new Error(`the pattern ${JSON.stringify(pattern)?.slice(0, 80)}`);
+}
+
+/** Cuts each of a text's parts further; `first`: nothing of the text stands before them. */
+export type PreTokenizer = (parts: string[], first: boolean) => string[];
 
 /** GPT-2's way to cut a text into words. */
 export const gpt2Words = String
   .raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
 
-const punctuation = /[!-/:-@[-\x60{-~\p{P}]/gu;
-const behaviors = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"];
+/** @throws naming a pre-tokenizer that is not read here */
+export function createPreTokenizer(config: unknown): PreTokenizer {
+  if (config === null || config === undefined) return (parts) => parts;
+  const fields = config as Fields;
+  switch (fields.type) {
+    case "Sequence": {
+      if (JSON.stringify(fields).includes('"Metaspace"')) {
+        throw new Error("the pre-tokenizer Metaspace beside others");
+      }
+      const all = (fields.pretokenizers as unknown[]).map(createPreTokenizer);
+      return (parts, first) => all.reduce((result, cut) => cut(result, first), parts);
+    }
+    case "ByteLevel": {
+      const cut = fields.use_regex === false
+        ? (parts: string[]) => parts
+        : splitAt(compileRegex(gpt2Words), "Isolated");
+      const spaced = (text: string) =>
+        fields.add_prefix_space === false || text.startsWith(" ") ? text : ` ${text}`;
+      return (parts) => cut(parts.map(spaced)).map(asBytes);
+    }
+    case "Metaspace": {
+      const sign = String(fields.replacement ?? "▁"), scheme = prependScheme(fields);
+      const cut = fields.split === false
+        ? (parts: string[]) => parts
+        : splitAt(new RegExp(RegExp.escape(sign), "gu"), "MergedWithNext");
+      return (parts, first) =>
+        cut(parts.map((text) => {
+          const marked = text.replaceAll(" ", () => sign);
+          const starts = scheme === "always" || scheme === "first" && first;
+          return starts && !marked.startsWith(sign) ? sign + marked : marked;
+        }));
+    }
+    case "Split": {
+      const { Regex } = (fields.pattern ?? {}) as Fields;
+      const pattern = typeof Regex === "string"
+        ? compileRegex(Regex)
+        : new RegExp(RegExp.escape(literal(fields.pattern)), "gu");
+      return splitAt(pattern, String(fields.behavior), fields.invert === true);
+    }
+    case "Digits":
+      return splitAt(fields.individual_digits === true ? /\p{N}/gu : /\p{N}+/gu, "Isolated");
+    case "WhitespaceSplit":
+      return splitAt(/\p{White_Space}/gu, "Removed");
+    default:
+      throw new Error(`the pre-tokenizer ${fields.type}, which is not read here`);
+  }
+}
+
+const behaviors = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext"];
 
 /** Cuts at a pattern's matches, or what lies between them where `invert`; `behavior` says what becomes of these. */
-function splitAt(pattern: RegExp, behavior: string, invert = false): PreTokenizer {
+function splitAt(pattern: RegExp, behavior: string, invert = false) {
   if (!behaviors.includes(behavior)) {
     throw new Error(`a pre-tokenizer that splits as ${JSON.stringify(behavior)}`);
   }
-  return (pieces) => pieces.flatMap((piece) => cut(piece, pattern, behavior, invert));
+  const cut = (text: string): string[] => {
+    const result: string[] = [];
+    let end = 0, before: boolean | undefined;
+    const add = (stop: number, match: boolean) => {
+      const part = text.slice(end, stop);
+      end = stop;
+      if (part === "") return;
+      const joins = behavior === "MergedWithPrevious"
+        ? match && before === false
+        : behavior === "MergedWithNext" && before === true && !match;
+      before = match;
+      if (joins) result[result.length - 1] += part;
+      else if (behavior !== "Removed" || !match) result.push(part);
+    };
+    for (const { 0: found, index } of text.matchAll(pattern)) {
+      add(index, invert);
+      add(index + found.length, !invert);
+    }
+    add(text.length, invert);
+    return result;
+  };
+  return (parts: string[]) => parts.flatMap(cut);
 }
 
-function cut({ text, first }: Piece, pattern: RegExp, behavior: string, invert: boolean): Piece[] {
-  const parts: { start: number; end: number; match: boolean }[] = [];
-  let end = 0;
-  const add = (start: number, stop: number, match: boolean) =>
-    void parts.push({ start, end: stop, match: match !== invert });
-  for (const { 0: found, index } of text.matchAll(pattern)) {
-    // Nothing found is nothing behind something found, and no place within a letter of two units.
-    const within = () =>
-      /^[\udc00-\udfff]/.test(text[index] ?? "") && /[\ud800-\udbff]$/.test(text[index - 1]);
-    if (found === "" && (index === end && index > 0 || within())) continue;
-    if (end < index) add(end, index, false);
-    end = index + found.length;
-    add(index, end, true);
-  }
-  if (end < text.length) add(end, text.length, false);
-  const merged: typeof parts = [];
-  for (const [i, part] of parts.entries()) {
-    const last = merged.at(-1), before = parts[i - 1];
-    const joins = last !== undefined && (
-      behavior === "Contiguous"
-        ? part.match === before.match
-        : behavior === "MergedWithPrevious"
-        ? part.match && !before.match
-        : behavior === "MergedWithNext" && before.match && !part.match
-    );
-    if (joins) last.end = part.end;
-    else if (behavior !== "Removed" || !part.match) merged.push({ ...part });
-  }
-  return merged.filter(({ start, end }) => start < end)
-    .map(({ start, end }) => ({ text: text.slice(start, end), first: first && start === 0 }));
+const repeat = String.raw`[*+?]|\{\d+(?:,\d*)?\}`;
+const letter = String.raw`\\[pP]\{\w+\}|\\[rntsS]|\\[^\w]`;
+/** What means the same to Oniguruma and JavaScript; no group repeats, which could take years. */
+const common = new RegExp(
+  String
+    .raw`^(?:(?:${letter}|\[\^?(?:${letter}|(?!&&)[^\\[\]])+\]|[^\\[\](){}.*+?^$|])(?:${repeat})?|` +
+    String.raw`\((?:\?(?:i:|:|=|!|<=|<!))?|\)\??|\|)*$`,
+  "u",
+);
+
+/** A regular expression of Oniguruma's, global and by code points. @throws on terms that JavaScript reads otherwise */
+function compileRegex(source: string): RegExp {
+  try {
+    if (common.test(source)) {
+      return new RegExp(source.replace(/\\./gu, (term) => spaces[term] ?? term), "gu");
+    }
+  } catch { /* refused below */ }
+  const shown = JSON.stringify(source.slice(0, 100));
+  throw new Error(`the regular expression ${shown}, which is none of those that are read here`);
 }
+
+/** JavaScript's \s has U+FEFF and lacks U+0085. */
+const spaces: Record<string, string> = { "\\s": "\\p{White_Space}", "\\S": "\\P{White_Space}" };
 
 const byteLetters: string[] = (() => {
   const plain = (byte: number) => byte > 32 && byte < 127 || byte > 160 && byte !== 173;
@@ -76,77 +168,10 @@ const asBytes = (text: string) =>
 export function prependScheme({ prepend_scheme, add_prefix_space }: Fields): string {
   const scheme = String(prepend_scheme ?? "always");
   if (
-    !["always", "first", "never"].includes(scheme) ||
-    add_prefix_space === false && scheme !== "never"
-  ) {
-    throw new Error(
-      `Metaspace with prepend_scheme ${scheme} and add_prefix_space ${add_prefix_space}`,
-    );
-  }
-  return scheme;
-}
-
-/** @throws naming a pre-tokenizer that is not read here */
-export function createPreTokenizer(config: unknown): PreTokenizer {
-  if (config === null || config === undefined) return (pieces) => pieces;
-  const fields = config as Fields;
-  switch (fields.type) {
-    case "Sequence": {
-      const types = JSON.stringify(fields), spaces = types.split('"Metaspace"').length - 1;
-      if (spaces > 1 || spaces > 0 && types.includes('"ByteLevel"')) {
-        throw new Error("the pre-tokenizer Metaspace beside ByteLevel or another Metaspace");
-      }
-      const all = (fields.pretokenizers as unknown[]).map(createPreTokenizer);
-      return (pieces) => all.reduce((result, words) => words(result), pieces);
-    }
-    case "ByteLevel": {
-      const words = fields.use_regex === false
-        ? (pieces: Piece[]) => pieces
-        : splitAt(compileRegex(gpt2Words), "Isolated");
-      const spaced = (text: string) =>
-        fields.add_prefix_space === false || text.startsWith(" ") ? text : ` ${text}`;
-      return (pieces) =>
-        words(pieces.map((piece) => ({ ...piece, text: spaced(piece.text) })))
-          .map((piece) => ({ ...piece, text: asBytes(piece.text) }));
-    }
-    case "Metaspace": {
-      const sign = String(fields.replacement ?? "▁"), scheme = prependScheme(fields);
-      const parts = fields.split === false
-        ? (pieces: Piece[]) => pieces
-        : splitAt(compilePattern({ String: sign }), "MergedWithNext");
-      return (pieces) =>
-        parts(pieces.map(({ text, first }) => {
-          const marked = text.replaceAll(" ", () => sign);
-          const starts = scheme === "always" || scheme === "first" && first;
-          return { text: starts && !marked.startsWith(sign) ? sign + marked : marked, first };
-        }));
-    }
-    case "Split":
-      return splitAt(
-        compilePattern(fields.pattern),
-        String(fields.behavior),
-        fields.invert === true,
-      );
-    case "Punctuation":
-      return splitAt(punctuation, String(fields.behavior ?? "Isolated"));
-    case "Digits":
-      return splitAt(/\p{N}/gu, fields.individual_digits === true ? "Isolated" : "Contiguous");
-    case "Whitespace":
-      return splitAt(
-        /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d\p{White_Space}]+/gu,
-        "Removed",
-        true,
-      );
-    case "WhitespaceSplit":
-      return splitAt(/\p{White_Space}/gu, "Removed");
-    case "BertPreTokenizer": {
-      const words = splitAt(/\p{White_Space}/gu, "Removed");
-      const signs = splitAt(punctuation, "Isolated");
-      return (pieces) => signs(words(pieces));
-    }
-    case "CharDelimiterSplit":
-      return splitAt(compilePattern({ String: fields.delimiter }), "Removed");
-    default:
-      throw new Error(`the pre-tokenizer ${fields.type}, which is not read here`);
-  }
+    ["always", "first", "never"].includes(scheme) &&
+    (add_prefix_space !== false || scheme === "never")
+  ) return scheme;
+  throw new Error(
+    `Metaspace with prepend_scheme ${scheme} and add_prefix_space ${add_prefix_space}`,
+  );
 }

@@ -1,24 +1,13 @@
-/** Finding and running other programs. */
-import { delimiter, join } from "node:path";
+/** Running other programs. */
+import { existsSync } from "node:fs";
 import { lines } from "./lines.ts";
-
-/** The full path of a program on the PATH, or undefined. */
-export function findOnPath(name: string): string | undefined {
-  for (const folder of (Deno.env.get("PATH") ?? "").split(delimiter)) {
-    for (const ending of Deno.build.os === "windows" ? [".exe", ".cmd", ""] : [""]) {
-      const path = join(folder || ".", name + ending);
-      try {
-        const { isFile, mode } = Deno.statSync(path);
-        if (isFile && (mode === null || (mode & 0o111) !== 0)) return path;
-      } catch { /* not in this folder */ }
-    }
-  }
-}
 
 /** The command that installs a tool: Debian's package of that name, elsewhere what to look for. */
 export function toolCommand(debian: string, elsewhere: string): string {
   if (Deno.build.os === "darwin") return "xcode-select --install";
-  return findOnPath("apt-get") ? `sudo apt-get install -y ${debian}` : `install ${elsewhere}`;
+  return existsSync("/usr/bin/apt-get")
+    ? `sudo apt-get install -y ${debian}`
+    : `install ${elsewhere}`;
 }
 
 export interface Ran {

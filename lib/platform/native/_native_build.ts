@@ -25,8 +25,8 @@ export async function fetchWheel(
   },
 ): Promise<void> {
   const download = join(where.partial, "download");
-  const path = await lasting(downloadWheel(python, wheel, { ...where, folder: download }));
-  await lasting(unpackWheel(python, path, where.target));
+  const path = await downloadWheel(python, wheel, { ...where, folder: download });
+  await unpackWheel(python, path, where.target);
   await Deno.remove(download, { recursive: true });
 }
 
@@ -73,7 +73,6 @@ export async function compile(
   throw new Blocked(
     `its addon could not be compiled: ${failures.join("; ")}`,
     `${toolCommand("g++", "g++ or clang++")} && ${INSTALL_COMMAND}`,
-    true,
   );
 }
 
@@ -95,16 +94,6 @@ export function recall(folder: string): void {
   const minutes = (Date.now() - failure.at) / 60_000;
   if (!(minutes >= 0 && minutes < FAILURE_MINUTES)) return;
   throw new Blocked(`${failure.reason} (tried ${Math.round(minutes)} min ago)`, failure.mend);
-}
-
-/** Marks what blocks `work` as lasting: trying again at once would fail again. */
-async function lasting<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof Blocked) throw new Blocked(error.message, error.mend, true);
-    throw error;
-  }
 }
 
 export function steps(report: (percent: number) => void, start = 0): (share: number) => void {

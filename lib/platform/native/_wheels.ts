@@ -1,13 +1,13 @@
 /** Wheels by pip, which knows the user's mirror, proxy and certificates. */
 import { join } from "node:path";
 import { bytesBelow, filesBelow } from "./below.ts";
-import { findOnPath, lastLines, run } from "./_command.ts";
+import { lastLines, run } from "./_command.ts";
 import { UNPACKED, type Wheel } from "./native_wheels.ts";
 import { INSTALL_COMMAND } from "./pinned.ts";
 
 /** Why something could not be installed, and the command that fixes it. */
 export class Blocked extends Error {
-  constructor(reason: string, readonly mend: string, readonly lasting = false) {
+  constructor(reason: string, readonly mend: string) {
     super(reason);
   }
 }
@@ -20,12 +20,11 @@ export interface Python {
 /** A Python with pip, or uv, which brings both; undefined when there is neither. */
 export async function findPip(): Promise<Python | undefined> {
   for (const name of ["python3", "python", "py"]) {
-    if (findOnPath(name) === undefined) continue;
     if ((await run([name, "-c", "import pip, zlib, zipfile"])).ok) {
       return { pip: [name, "-m", "pip"], python: [name] };
     }
   }
-  if (findOnPath("uv") !== undefined) {
+  if ((await run(["uv", "--version"])).ok) {
     return {
       pip: ["uv", "tool", "run", "pip"],
       python: ["uv", "run", "--no-project", "--quiet", "python"],

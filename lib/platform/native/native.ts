@@ -82,7 +82,6 @@ async function tryToInstall(options: NativeOptions): Promise<NativeState> {
   } catch (error) {
     options.signal?.throwIfAborted();
     if (error instanceof Blocked) {
-      if (error.lasting) await remember(folderOf(options), error);
       return { ready: false, reason: error.message, mend: error.mend };
     }
     const reason = `installing it failed: ${error instanceof Error ? error.message : error}`;
@@ -242,6 +241,9 @@ async function install(
     await rm(join(folder, "failure.json"), { force: true });
     progress(`${name} is installed`);
     return { ready: true, kind, folder: home, addon: join(home, ADDON), outdated: false };
+  } catch (error) {
+    if (error instanceof Blocked) await remember(folder, error);
+    throw error;
   } finally {
     await Deno.remove(partial, { recursive: true }).catch(() => {});
   }

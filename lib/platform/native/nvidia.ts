@@ -1,5 +1,5 @@
 /** The NVIDIA card of this machine, asked of its driver. */
-import { findOnPath, run } from "./_command.ts";
+import { run } from "./_command.ts";
 
 export interface NvidiaCard {
   name: string;
@@ -17,7 +17,6 @@ export async function seesNvidiaGpu(): Promise<boolean> {
   try {
     for (const _ of Deno.readDirSync("/proc/driver/nvidia/gpus")) return true;
   } catch { /* no driver on this Linux, or another system */ }
-  if (findOnPath("nvidia-smi") === undefined) return false;
   const { ok, output } = await run(["nvidia-smi", "-L"]);
   return ok && /^GPU \d/m.test(output);
 }

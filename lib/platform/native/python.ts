@@ -96,11 +96,12 @@ async function createEnvironment(python: string, folder: string): Promise<string
   }
 }
 
-async function findPython(): Promise<string> {
+/** The first Python on the PATH that is new enough. @throws where there is none */
+export async function findPython(): Promise<string> {
   const check = "import sys; sys.exit(sys.version_info < (3, 10))";
   for (const name of ["python3", "python"]) if ((await run([name, "-c", check])).ok) return name;
   throw new Error(
-    "Cannot make a Python environment: expected python3 (3.10 or newer) on the PATH, found none; " +
+    "Cannot use Python: expected python3 (3.10 or newer) on the PATH, found none; " +
       "install Python 3 with its venv module (Debian: apt install python3-venv)",
   );
 }

@@ -10,29 +10,21 @@ const encoder = new TextEncoder();
 
 /** A connected socket that sends and receives messages of several frames. */
 export class Socket {
-  #received: Uint8Array[] = [];
-  #size = 0;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
 
-  private constructor(
-    private readonly connection: Deno.TcpConn,
-    private readonly reader: ReadableStreamDefaultReader<Uint8Array>,
-    private readonly writer: WritableStreamDefaultWriter<Uint8Array>,
-  ) {}
+  private constructor(private readonly connection: Deno.TcpConn) {
+    connection.setNoDelay();
+    this.#writer = connection.writable.getWriter();
+  }
 
   /** Connects to a port of this machine; a subscriber asks for everything. */
   static async connect(type: "DEALER" | "SUB", port: number): Promise<Socket> {
-    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-    connection.setNoDelay();
-    const socket = new Socket(
-      connection,
-      connection.readable.getReader(),
-      connection.writable.getWriter(),
-    );
+    const socket = new Socket(await Deno.connect({ hostname: "127.0.0.1", port }));
     try {
       const greeting = new Uint8Array(64);
       greeting.set([0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 3, 0]); // signature, version 3.0
       greeting.set(encoder.encode("NULL"), 12);
-      await socket.writer.write(greeting);
+      await socket.#writer.write(greeting);
       const theirs = await socket.#take(64);
       if (theirs[0] !== 0xff || theirs[10] < 3) {
         throw new Error(`Cannot talk to port ${port}: expected ZMTP 3, found another protocol`);
@@ -87,27 +79,18 @@ export class Socket {
     frame[0] = flags | LONG;
     new DataView(frame.buffer).setBigUint64(1, BigInt(body.length));
     frame.set(body, 9);
-    return this.writer.write(frame);
+    return this.#writer.write(frame);
   }
 
   /** The next `n` bytes. */
   async #take(n: number): Promise<Uint8Array> {
-    while (this.#size < n) {
-      const { value } = await this.reader.read().catch(() => ({ value: undefined }));
-      if (!value) throw new Closed();
-      this.#received.push(value);
-      this.#size += value.length;
-    }
-    const taken = new Uint8Array(n);
+    const bytes = new Uint8Array(n);
     for (let at = 0; at < n;) {
-      const part = this.#received[0].subarray(0, n - at);
-      taken.set(part, at);
-      at += part.length;
-      if (part.length === this.#received[0].length) this.#received.shift();
-      else this.#received[0] = this.#received[0].subarray(part.length);
+      const count = await this.connection.read(bytes.subarray(at)).catch(() => null);
+      if (count === null) throw new Closed();
+      at += count;
     }
-    this.#size -= n;
-    return taken;
+    return bytes;
   }
 }
 

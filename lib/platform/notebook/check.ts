@@ -5,84 +5,58 @@
  */
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { writeWhole } from "../runtime/files.ts";
-import {
-  codeCells,
-  joined,
-  lines,
-  type Notebook,
-  readNotebook,
-  runProblems,
-  shipProblems,
-} from "./notebook.ts";
-
-export interface NotebookProblem {
-  notebook: string;
-  /** Counted from 1 among the code cells. */
-  cell?: number;
-  /** Counted from 1 within the cell. */
-  line?: number;
-  message: string;
-}
+import { run } from "../native/_command.ts";
+import { exists, writeWhole } from "../runtime/files.ts";
+import { codeCells, joined, lines, type Notebook } from "./notebook.ts";
+import { readNotebook, runProblems, shipProblems } from "./notebook.ts";
 
 interface JoinedNotebook {
   notebook: string;
   module: string;
-  /** For each line of the module: the cell and the line in it. */
+  /** For each line of the module: the cell and the line in it, counted from 1. */
   origins: { cell: number; line: number }[];
 }
 
-/** What goes unnoticed in a cell, or fails in one only. */
-const UNFIT: [RegExp, string][] = [
-  [/\bimport\.meta\b/, "import.meta does not exist in a cell; use a path relative to the notebook"],
-  [/\bDeno\.test\(/, "a failing Deno.test leaves a cell green; use an assertion"],
-];
-
 const CHECKS = ["structure", "types", "lint", "format"] as const;
 
-/** Checks notebooks (structure with saved outputs, types, lint, format); gives what is wrong. */
+/**
+ * Checks notebooks (structure with saved outputs, types, lint, format).
+ * @returns what is wrong, as `notebooks/03.ipynb: cell 4, line 2: message` as far as it is known
+ */
 export async function checkNotebooks(
   paths: string[],
   { only = CHECKS }: { only?: readonly typeof CHECKS[number][] } = {},
-): Promise<NotebookProblem[]> {
-  const problems: NotebookProblem[] = [];
+): Promise<string[]> {
+  const problems: string[] = [];
   const modules: JoinedNotebook[] = [];
   for (const path of paths) {
+    const say = (message: string) => problems.push(`${placeOf(path)}: ${message}`);
     try {
       const notebook = await readNotebook(path);
       if (only.includes("structure")) {
-        const faults = [...runProblems(notebook), ...shipProblems(notebook)];
-        problems.push(...faults.map((message) => ({ notebook: path, message })));
+        [...runProblems(notebook), ...shipProblems(notebook)].forEach(say);
       }
-      modules.push(await joinCells(path, notebook, problems));
+      if (only.includes("format") && !await isFormatted(path)) {
+        say(`not formatted; run deno fmt ${placeOf(path)}`);
+      }
+      modules.push(await joinCells(path, notebook));
     } catch (error) {
-      problems.push({ notebook: path, message: (error as Error).message });
+      say((error as Error).message);
     }
   }
-  if (!modules.length) return problems;
-  if (only.includes("types")) problems.push(...await checkTypes(modules));
-  if (only.includes("lint")) problems.push(...await lint(modules));
-  if (only.includes("format")) problems.push(...await checkFormat(modules));
+  if (only.includes("types")) problems.push(...await checkModules(["check"], modules));
+  if (only.includes("lint")) problems.push(...await checkModules(["lint", "--compact"], modules));
   return problems;
 }
 
-/** `notebooks/03.ipynb: cell 4, line 2: message`, as far as it is known. */
-export function problemText({ notebook, cell, line, message }: NotebookProblem): string {
-  const place = [relative(Deno.cwd(), resolve(notebook))];
-  if (cell) place.push(line ? `cell ${cell}, line ${line}` : `cell ${cell}`);
-  return `${place.join(": ")}: ${message}`;
-}
+const placeOf = (notebook: string) => relative(Deno.cwd(), resolve(notebook));
 
 /**
  * Writes a notebook's cells as a module under the git-ignored `.cache/` of the project it is in,
  * with its relative imports bent so that they still resolve.
  */
-async function joinCells(
-  path: string,
-  notebook: Notebook,
-  problems: NotebookProblem[],
-): Promise<JoinedNotebook> {
-  const root = await projectOf(path);
+async function joinCells(path: string, notebook: Notebook): Promise<JoinedNotebook> {
+  const root = projectOf(path);
   const name = relative(root, resolve(path)).replace(/[\\/]/g, "--").replace(/\.ipynb$/, ".ts");
   const module = join(root, ".cache", "check", name);
   const text: string[] = [];
@@ -92,11 +66,6 @@ async function joinCells(
     text.push(`; // cell ${i + 1}`);
     origins.push({ cell: i + 1, line: 1 });
     for (const [j, line] of lines(joined(cell.source)).entries()) {
-      for (const [pattern, message] of UNFIT) {
-        if (pattern.test(line)) {
-          problems.push({ notebook: path, cell: i + 1, line: j + 1, message });
-        }
-      }
       text.push(
         line.trimEnd().replace(
           /(\b(?:from\s*|import\s*\(?\s*)(["']))(\.\.?\/[^"']*)(?=\2)/g,
@@ -112,98 +81,55 @@ async function joinCells(
 }
 
 /** The nearest folder above a notebook that holds a deno.json, or else the notebook's own. */
-async function projectOf(path: string): Promise<string> {
+function projectOf(path: string): string {
   const own = dirname(resolve(path));
   for (let folder = own; folder !== dirname(folder); folder = dirname(folder)) {
-    const found = await Deno.stat(join(folder, "deno.json")).catch(() => undefined);
-    if (found?.isFile) return folder;
+    if (exists(join(folder, "deno.json"))) return folder;
   }
   return own;
 }
 
-async function checkTypes(modules: JoinedNotebook[]): Promise<NotebookProblem[]> {
-  const { success, text } = await deno("check", modules);
-  if (success) return [];
-  // One blank line stands between two errors; each ends with where it was found.
-  const problems = text.split(/\n\s*\n/).flatMap((block) => {
-    const place = /^\s+at (file:\S+?):(\d+):\d+$/m.exec(block);
-    if (!place) return [];
-    const [at, file, line] = place;
-    const message = block.replace(at, "").replace(/^(Check .*\n)+/, "").replace(/^error: /, "");
-    return [locate(modules, file, Number(line), message.trim())];
-  });
-  return problems.length ? problems : [{ notebook: modules[0].notebook, message: text.trim() }];
-}
+/** What `deno check` says before the place, and `deno lint --compact` behind it. */
+const problem =
+  /(?:^|\n\n)(?:Check .*\n)*(?:error: )?(.+(?:\n.+)*?)\n +at (file:\S+?):(\d+):\d+$|^(file:\S+): line (\d+), col \d+ - (.*)$/gm;
 
-async function lint(modules: JoinedNotebook[]): Promise<NotebookProblem[]> {
-  const { success, text, output } = await deno("lint", modules, "--json");
-  if (success) return [];
-  interface Report {
-    diagnostics: {
-      filename: string;
-      range: { start: { line: number } };
-      message: string;
-      code: string;
-      hint?: string;
-    }[];
-    errors: { file_path: string; message: string }[];
-  }
-  const { diagnostics, errors }: Report = JSON.parse(output);
-  const problems = [
-    ...diagnostics.map(({ filename, range, message, code, hint }) =>
-      locate(modules, filename, range.start.line, `${code}: ${message}${hint ? `; ${hint}` : ""}`)
-    ),
-    ...errors.map(({ file_path, message }) => {
-      const line = Number(/:(\d+):\d+\s*$/.exec(message)?.[1]);
-      const said = message.replace(/^\s+at .*$/m, "");
-      return locate(modules, pathToFileURL(file_path).href, line, said);
-    }),
-  ];
-  return problems.length ? problems : [{ notebook: modules[0].notebook, message: text.trim() }];
+/** What a command of Deno says of the modules, in terms of the notebooks. */
+async function checkModules(command: string[], modules: JoinedNotebook[]): Promise<string[]> {
+  if (modules.length === 0) return [];
+  const paths = modules.map(({ module }) => resolve(module));
+  const { ok, stdout, output } = await run([Deno.execPath(), ...command, ...paths], {
+    cwd: projectOf(modules[0].notebook),
+    env: { NO_COLOR: "1" },
+  });
+  if (ok) return [];
+  // One that lies in an imported file keeps that file's name.
+  const problems = [...`${output.slice(stdout.length)}\n\n${stdout}`.matchAll(problem)]
+    .map(([, before, ...[file = "", line, lintFile = "", lintLine, behind]]) => {
+      const place = file || lintFile, at = Number(line ?? lintLine);
+      const found = modules.find(({ module }) => pathToFileURL(resolve(module)).href === place);
+      const message = before ?? behind;
+      if (!found) return `${placeOf(modules[0].notebook)}: ${message} (${place}:${at})`;
+      const origin = found.origins[at - 1];
+      return `${placeOf(found.notebook)}: cell ${origin.cell}, line ${origin.line}: ${message}`;
+    });
+  return problems.length ? problems : [`${placeOf(modules[0].notebook)}: ${output.trim()}`];
 }
 
 /** Compares texts, since `deno fmt --check` of Deno 2.9 finds fault with every notebook of code. */
-async function checkFormat(modules: JoinedNotebook[]): Promise<NotebookProblem[]> {
-  const problems: NotebookProblem[] = [];
-  for (const { notebook } of modules) {
-    const text = await Deno.readTextFile(notebook);
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["fmt", "--ext=ipynb", "-"],
-      cwd: await projectOf(notebook),
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    const [{ stdout }] = await Promise.all([
-      child.output(),
-      new Blob([text]).stream().pipeTo(child.stdin),
-    ]);
-    const message = `not formatted; run deno fmt ${relative(Deno.cwd(), resolve(notebook))}`;
-    if (new TextDecoder().decode(stdout) !== text) problems.push({ notebook, message });
-  }
-  return problems;
-}
-
-/** The problem in terms of a notebook; one that lies in an imported file keeps that file's name. */
-function locate(
-  modules: JoinedNotebook[],
-  file: string,
-  line: number,
-  message: string,
-): NotebookProblem {
-  const found = modules.find(({ module }) => pathToFileURL(module).href === file);
-  if (!found) return { notebook: modules[0].notebook, message: `${message} (${file}:${line})` };
-  return { notebook: found.notebook, ...found.origins[line - 1], message: message.trim() };
-}
-
-async function deno(command: string, modules: JoinedNotebook[], ...flags: string[]) {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [command, ...flags, ...modules.map(({ module }) => resolve(module))],
-    cwd: await projectOf(modules[0].notebook),
-    env: { NO_COLOR: "1" },
-  }).output();
-  const output = new TextDecoder().decode(stdout);
-  return { success, output, text: new TextDecoder().decode(stderr) + output };
+async function isFormatted(path: string): Promise<boolean> {
+  const text = await Deno.readTextFile(path);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--ext=ipynb", "-"],
+    cwd: projectOf(path),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const [{ stdout }] = await Promise.all([
+    child.output(),
+    new Blob([text]).stream().pipeTo(child.stdin),
+  ]);
+  return new TextDecoder().decode(stdout) === text;
 }
 
 /** A relative path as an import specifier. */

@@ -14,7 +14,6 @@ import {
   formatNotebook,
   joined,
   lines,
-  mayFail,
   type Notebook,
   type Output,
   readNotebook,
@@ -115,7 +114,7 @@ export async function executeNotebook(
         if (signal?.aborted) throw fail("the run was stopped");
         throw fail(explain(error));
       }
-      if (reply.status !== "ok" && !mayFail(cell)) throw fail(await errorText(path, i + 1, reply));
+      if (reply.status !== "ok") throw fail(await errorText(path, i + 1, reply));
       if (collector.stray) throw fail(`an error that nobody handled: ${collector.stray}`);
       const seconds = (performance.now() - start) / 1000;
       onProgress({ type: "done", cell: i + 1, cells: cells.length, seconds });
@@ -154,7 +153,6 @@ async function keepOutputs(
 class Collector {
   /** An error outside the cell's own course, or "". */
   stray = "";
-  #clear = false;
 
   constructor(
     private readonly outputs: Output[],
@@ -179,13 +177,9 @@ class Collector {
         for (const output of shown) Object.assign(output, contents(content));
         return this.#live(content.data);
       }
-      case "clear_output":
-        if (content.wait) this.#clear = true;
-        else this.outputs.length = 0;
-        return;
       case "error": {
         const { ename, evalue, traceback } = content;
-        this.#add({ output_type: "error", ename, evalue, traceback: traceback.map(plain) });
+        this.outputs.push({ output_type: "error", ename, evalue, traceback: traceback.map(plain) });
       }
     }
   }
@@ -198,19 +192,13 @@ class Collector {
     }
     if (!text) return;
     if (name === "stderr") this.onProgress({ type: "warning", text });
-    const last = this.#clear ? undefined : this.outputs.at(-1);
+    const last = this.outputs.at(-1);
     if (last?.output_type === "stream" && last.name === name) last.text = joined(last.text) + text;
-    else this.#add({ output_type: "stream", name, text });
-  }
-
-  #add(output: Output): void {
-    if (this.#clear) this.outputs.length = 0;
-    this.#clear = false;
-    this.outputs.push(output);
+    else this.outputs.push({ output_type: "stream", name, text });
   }
 
   #show(output: Shown, content: Message["content"]): void {
-    this.#add(output);
+    this.outputs.push(output);
     const id = content.transient?.display_id;
     if (!id) return;
     this.displays.set(id, [...this.displays.get(id) ?? [], output]);
@@ -252,9 +240,9 @@ async function errorText(
   const name = plain(`${ename}: ${evalue}`);
   if (trace) return trace.includes(plain(evalue)) ? trace : `${name}\n${trace}`;
   // The kernel says nothing of a cell that it can't compile; the type checker does.
+  const here = new RegExp(`: cell ${cell}, (line \\d+: [^]*)`);
   const problems = (await checkNotebooks([path], { only: ["types"] }))
-    .filter((problem) => problem.cell === cell)
-    .map(({ line, message }) => `line ${line}: ${message}`);
+    .flatMap((problem) => here.exec(problem)?.[1] ?? []);
   return problems.length ? problems.join("\n") : `${name}; run \`deno task check\` for more`;
 }
 

@@ -34,7 +34,7 @@ const cell = {
 const codeSchema = v.object({
   cell_type: v.literal("code"),
   ...cell,
-  metadata: v.looseObject({ tags: v.optional(v.array(v.string())) }),
+  metadata: bundle,
   execution_count: v.nullable(whole),
   outputs: v.array(outputSchema),
 });
@@ -101,26 +101,12 @@ export function formatNotebook(notebook: Notebook): string {
 
 /** What is wrong with a notebook's structure, one text a fault; empty when all is well. */
 export function notebookProblems(notebook: unknown): string[] {
-  const { cells } = (notebook ?? {}) as { cells?: unknown };
-  const list = (Array.isArray(cells) ? cells : []) as (Partial<CodeCell> | null)[];
-  const isCode = (cell?: Partial<CodeCell> | null) => cell?.cell_type === "code";
-  const nameOf = (i: number) =>
-    isCode(list[i])
-      ? `cell ${list.slice(0, i + 1).filter(isCode).length}`
-      : `entry ${i + 1} of cells`;
-  const issues = v.safeParse(notebookSchema, notebook).issues ?? [];
-  const problems = issues.map((issue) => {
-    const path = (issue.path ?? []).map(({ key }) => key);
-    const place = path[0] === "cells" && path.length > 1
-      ? [nameOf(path[1] as number), path.slice(2).join(".")]
-      : [path.join(".") || "the file"];
-    return [...place, explainIssue(issue)].filter((part) => part !== "").join(": ");
-  });
-  const ids = list.map((cell) => cell?.id);
-  const repeated = ids.flatMap((id, i) =>
-    id !== undefined && ids.indexOf(id) < i ? [`${nameOf(i)}: id ${id} is used twice`] : []
-  );
-  return [...problems, ...repeated];
+  const { success, output, issues = [] } = v.safeParse(notebookSchema, notebook);
+  const ids = success ? output.cells.map(({ id }) => id) : [];
+  return [
+    ...issues.map((issue) => `${v.getDotPath(issue) ?? "the file"}: ${explainIssue(issue)}`),
+    ...ids.filter((id, i) => ids.indexOf(id) < i).map((id) => `cells: id ${id} is used twice`),
+  ];
 }
 
 /** What is wrong with the outputs that a notebook was saved with: errors, gaps, a mixed order. */
@@ -128,9 +114,7 @@ export function runProblems(notebook: Notebook): string[] {
   const cells = codeCells(notebook).map((cell, i) => ({ cell, number: i + 1 }))
     .filter(({ cell }) => joined(cell.source).trim());
   const problems = cells
-    .filter(({ cell }) =>
-      cell.outputs.some((output) => output.output_type === "error") && !mayFail(cell)
-    )
+    .filter(({ cell }) => cell.outputs.some((output) => output.output_type === "error"))
     .map(({ number }) => `cell ${number}: was saved with an error; run the notebook again`);
   const counts = cells.map(({ cell }) => cell.execution_count);
   const complete = counts.every((count, i) => count === i + 1);
@@ -168,9 +152,4 @@ export function shipProblems(notebook: Notebook): string[] {
       picture && "has a picture without words; give it a text/plain beside",
     ].filter(Boolean).map((fault) => `cell ${i + 1}: ${fault}`);
   });
-}
-
-/** Whether a cell is there to show an error (Jupyter's own tag for that). */
-export function mayFail(cell: CodeCell): boolean {
-  return cell.metadata.tags?.includes("raises-exception") ?? false;
 }
