@@ -15,6 +15,18 @@ class Foreign extends Error {}
 const STEADY = { attempts: 5, seconds: 120 };
 export const FIRST = { attempts: 2, seconds: 15 };
 
+/** What is asked for, as errors call it. */
+export interface Wanted {
+  /** `open model`, `get data set`. */
+  action: string;
+  id: string;
+  /** Its page below the hub's address. */
+  page: string;
+  revision: string;
+  /** What helps where nothing answers. */
+  otherwise: string;
+}
+
 export interface ConnectionOptions {
   endpoint?: string;
   token?: string;
@@ -50,14 +62,15 @@ export class HubConnection {
   /** What the last answer said besides its status. */
   #last = { retryAfter: 0, code: "", by: "" };
 
-  constructor(readonly id: string, readonly revision: string, options: ConnectionOptions) {
+  constructor(readonly wanted: Wanted, options: ConnectionOptions) {
+    const what = `${wanted.action} ${wanted.id}`;
     const given = (options.endpoint ?? Deno.env.get("HF_ENDPOINT") ?? "").trim() ||
       "https://huggingface.co";
     const address = /^https?:\/\//i.test(given) && URL.canParse(given) ? new URL(given) : undefined;
     if (address === undefined) {
       const found = given.replace(/[^/]*@/, "...@");
       throw new Error(
-        `Cannot open model ${id}: expected HF_ENDPOINT to be an address such as ` +
+        `Cannot ${what}: expected HF_ENDPOINT to be an address such as ` +
           `https://huggingface.co; found ${found.slice(0, 80)}; write it with https:// before it`,
       );
     }
@@ -65,7 +78,7 @@ export class HubConnection {
     this.endpoint = (address.origin + address.pathname).replace(/\/+$/, "");
     if (token !== "" && !/^hf_[\w.~+/=-]+$/.test(token)) {
       throw new Error(
-        `Cannot open model ${id}: expected an access token that starts with hf_, without spaces and ` +
+        `Cannot ${what}: expected an access token that starts with hf_, without spaces and ` +
           `line breaks in it; found another; set HF_TOKEN to one of ${this.endpoint}/settings/tokens`,
       );
     }
@@ -112,20 +125,22 @@ export class HubConnection {
         if (!passing || attempt >= attempts) throw this.#explain(what, error, status);
         const seconds = Math.max(this.#patience * 2 ** (attempt - 1), this.#last.retryAfter);
         const found = status ?? this.#redact((error as Error).message);
-        this.#say(`${what} of ${this.id}: ${found}; again in ${seconds} s`);
+        this.#say(`${what} of ${this.wanted.id}: ${found}; again in ${seconds} s`);
         await delay(seconds * 1000, undefined, { signal: this.#signal });
       }
     }
   }
 
-  /** The bytes from `from` to `to` of a file, or all of it where something between drops the range. */
-  async range(path: string, from: number, to: number): Promise<Answer> {
-    const address = `${this.endpoint}/${this.id}/resolve/${path}`;
-    const headers = { range: `bytes=${from}-${to - 1}` };
+  /**
+   * The bytes of `address` from `from` to before `to` (all that follow, where it is absent), or all of it
+   * where something between drops the range.
+   */
+  async range(address: string, from: number, to?: number): Promise<Answer> {
+    const headers = { range: `bytes=${from}-${to === undefined ? "" : to - 1}` };
     const answer = await this.#send(address, { headers }, STEADY.seconds);
     if (answer.status === 200 || answer.status === 206) return answer;
     const said = textOf(await bytesOf(answer.chunks));
-    const message = jsonOf(said)?.error ?? `for ${path.split("/").at(-1)}`;
+    const message = jsonOf(said)?.error ?? `for ${address.split("/").at(-1)}`;
     throw new HubApiError(address, answer.status, undefined, String(message));
   }
 
@@ -212,7 +227,8 @@ export class HubConnection {
     const message = this.#redact(
       (error instanceof Error ? error.message : String(error)).replace(/\. URL: .*$/s, ""),
     );
-    const start = `Cannot open model ${this.id}: expected its ${what} from ${this.endpoint}`;
+    const { action, id, revision, otherwise } = this.wanted;
+    const start = `Cannot ${action} ${id}: expected its ${what} from ${this.endpoint}`;
     if (status === undefined) {
       if (error instanceof Foreign || error instanceof TypeError) {
         const found = error instanceof Foreign ? message : "an answer of another form";
@@ -223,18 +239,18 @@ export class HubConnection {
       }
       if (!(error instanceof Break)) return new Error(`${start}; found ${message}`);
       return new HubUnreachable(
-        `${start}; found no answer (${message}); check the network and HF_ENDPOINT, or give a ` +
-          "folder or a .gguf file; a download goes on where it stopped",
+        `${start}; found no answer (${message}); check the network and HF_ENDPOINT, or ` +
+          `${otherwise}; a download goes on where it stopped`,
       );
     }
-    const page = `${this.endpoint}/${this.id}`;
+    const page = `${this.endpoint}/${this.wanted.page}`;
     const gated = this.#last.code === "GatedRepo";
     const advice = status === 401 && !gated
       ? `check the spelling, or that ${page} exists; if it needs a login, set HF_TOKEN`
       : status === 401 || status === 403
       ? `ask for access on ${page}, then set HF_TOKEN`
       : status === 404
-      ? `check the spelling, and that ${page} has revision ${this.revision}`
+      ? `check the spelling, and that ${page} has revision ${revision}`
       : status === 407
       ? "the proxy wants a login: check HTTP_PROXY and HTTPS_PROXY"
       : status === 429

@@ -1,35 +1,17 @@
-/**
- * Models of the hub, downloaded once. Metadata comes from @huggingface/hub; file contents are
- * fetched here in ranges, because that client cannot resume.
- */
-import { createHash } from "node:crypto";
-import { dirname, join } from "node:path";
-import { listFiles, modelInfo } from "@huggingface/hub";
-import { look, type Stoppable, stoppable } from "../../platform/interrupt.ts";
-import { exists, roomAt, writeWhole, writingError } from "../../platform/runtime/files.ts";
-import { quote } from "../../platform/runtime/quote.ts";
-import { formatBytes } from "../../platform/runtime/memory.ts";
+/** Models of the hub, downloaded once. */
+import { join } from "node:path";
+import { stoppable } from "../../platform/interrupt.ts";
+import { exists, writeWhole } from "../../platform/runtime/files.ts";
 import { tokenizerFileNames } from "../tokenizer.ts";
-import { Break, FIRST, HubConnection, HubUnreachable } from "./_hub_connection.ts";
+import { HubUnreachable } from "./_hub_connection.ts";
 import { parseIndex } from "./checkpoint.ts";
+import { COMMIT, HubRepository, isOffline, type RepositoryOptions } from "./repository.ts";
 
-export interface HubOptions extends Stoppable {
+export { isHubId } from "./repository.ts";
+
+export interface HubOptions extends RepositoryOptions {
   /** Where models are kept; to open a source, default `models` in the cache. */
   cacheDirectory: string;
-  /** A branch, a tag or a commit; default "main". */
-  revision?: string;
-  /** Called with lines of progress; default prints to stderr. */
-  onProgress?: (line: string) => void;
-  /** The hub's address, the only one that gets the token; default HF_ENDPOINT or https://huggingface.co. */
-  endpoint?: string;
-  /** For models that need a login; default HF_TOKEN. */
-  token?: string;
-  /** Use only what was downloaded before; default whether HF_HUB_OFFLINE is set. */
-  offline?: boolean;
-  /** Seconds before the first repetition of a failed request, doubled each time; default 1. */
-  patience?: number;
-  /** Seconds that the hub may be silent; default 120. */
-  timeout?: number;
   /** An ONNX graph to fetch in place of the safetensors, such as onnx/model_q4.onnx; default none. */
   graph?: string;
 }
@@ -39,23 +21,8 @@ export interface HubModel {
   revision: string;
 }
 
-interface RemoteFile {
-  path: string;
-  size: number;
-  /** SHA-256 of a large file, git's SHA-1 of a small one. */
-  digest: string;
-  kind: "sha256" | "git";
-}
-
-/** Bytes asked for at once: a break loses at most so many. */
-const RANGE = 8 * 1024 * 1024;
-
-const COMMIT = /^[0-9a-f]{40}$/;
 const indexName = "model.safetensors.index.json";
 const smallFiles = ["config.json", "generation_config.json", ...tokenizerFileNames];
-
-/** Whether a text can be a model's name on the hub. */
-export const isHubId = (text: string): boolean => /^[\w][\w.-]*\/[\w][\w.-]*$/.test(text);
 
 /**
  * The folder of a hub model's files at one commit; what is missing is downloaded and its digest
@@ -72,27 +39,20 @@ export async function downloadModel(id: string, options: HubOptions): Promise<Hu
 }
 
 class Download {
-  readonly #revision: string;
   readonly #base: string;
-  readonly #hub: HubConnection;
+  readonly #repository: HubRepository;
   readonly #offline: boolean;
-  readonly #say: (line: string) => void;
   readonly #graph?: string;
 
   constructor(readonly id: string, options: HubOptions) {
-    this.#revision = options.revision ?? "main";
-    if (!isHubId(id) || !/^[\w][\w./-]*$/.test(this.#revision) || this.#revision.includes("..")) {
-      throw new Error(
-        `Cannot open model ${id} at ${this.#revision}: expected owner/name and a branch, a tag or ` +
-          "a commit; found other signs; check the spelling",
-      );
-    }
+    this.#repository = new HubRepository(id, "model", options);
     this.#base = join(options.cacheDirectory, "hub", id.replace("/", "--"));
-    this.#offline = options.offline ??
-      /^(1|on|yes|true)$/i.test(Deno.env.get("HF_HUB_OFFLINE") ?? "");
-    this.#say = options.onProgress ?? ((line) => console.error(line));
-    this.#hub = new HubConnection(id, this.#revision, { ...options, say: this.#say });
+    this.#offline = options.offline ?? isOffline();
     this.#graph = options.graph;
+  }
+
+  get #revision(): string {
+    return this.#repository.revision;
   }
 
   async run(): Promise<HubModel> {
@@ -105,10 +65,11 @@ class Download {
           "set; found none; unset it and connect to a network once",
       );
     }
-    const commit = await this.#askForCommit().catch((error) => {
+    const commit = await this.#repository.commit().catch((error) => {
       if (!(error instanceof HubUnreachable) || known === undefined) throw error;
-      this.#say(
-        `${this.#hub.endpoint} does not answer: using the copy of commit ${known.revision}`,
+      const { endpoint } = this.#repository.hub;
+      this.#repository.say(
+        `${endpoint} does not answer: using the copy of commit ${known.revision}`,
       );
     });
     if (commit === undefined) return known!;
@@ -139,40 +100,13 @@ class Download {
     return isWhole ? { folder, revision: commit } : undefined;
   }
 
-  /** The commit that the branch or tag stands for now. */
-  async #askForCommit(): Promise<string> {
-    const asked = { name: this.id, revision: this.#revision };
-    const { sha } = await this.#hub.ask(
-      "model",
-      (access) => modelInfo({ ...access, ...asked, additionalFields: ["sha"] }),
-      FIRST,
-    );
-    if (COMMIT.test(sha)) return sha;
-    throw new Error(
-      `Cannot open model ${this.id}: expected a commit from ${this.#hub.endpoint}; ` +
-        `found ${quote(sha)}; check HF_ENDPOINT`,
-    );
-  }
-
   async #fetchAll(commit: string, folder: string): Promise<void> {
-    const listed = await this.#hub.ask("list of files", async (access) => {
-      const files: RemoteFile[] = [];
-      const asked = { ...access, repo: this.id, revision: commit };
-      for await (const file of listFiles({ ...asked, recursive: this.#graph !== undefined })) {
-        if (file.type !== "file") continue;
-        const { path, size, lfs, oid } = file;
-        const digest = lfs?.oid ?? oid;
-        if (!Number.isSafeInteger(size) || !/^[0-9a-f]{40,64}$/.test(digest ?? "")) {
-          throw new Error(`no size or digest of ${quote(path)}; check HF_ENDPOINT`);
-        }
-        files.push({ path, size, digest: digest!, kind: lfs ? "sha256" : "git" });
-      }
-      return files;
-    });
+    const repository = this.#repository;
+    const listed = await repository.list(commit, { recursive: this.#graph !== undefined });
     const byPath = new Map(listed.map((file) => [file.path, file]));
     const fetchFile = async (path: string) => {
       const file = byPath.get(path);
-      if (file !== undefined) await this.#fetchFile(file, commit, folder);
+      if (file !== undefined) await repository.fetchFile(file, commit, folder);
       return file;
     };
     if (!byPath.has("config.json")) this.#refuseWithout("config.json", byPath);
@@ -180,8 +114,8 @@ class Download {
     /** Weights, if there is room for all of them. */
     const fetchWeights = async (paths: string[]) => {
       const files = paths.map((path) => byPath.get(path) ?? this.#refuseWithout(path, byPath));
-      await this.#checkRoom(files, folder);
-      for (const file of files) await this.#fetchFile(file, commit, folder);
+      await repository.checkRoom(files, folder);
+      for (const file of files) await repository.fetchFile(file, commit, folder);
     };
     if (this.#graph !== undefined) {
       const graph = this.#graph;
@@ -216,131 +150,8 @@ class Download {
         `found ${names.slice(0, 8).join(", ") || "no files"}; ${advice}`,
     );
   }
-
-  async #checkRoom(files: readonly RemoteFile[], folder: string): Promise<void> {
-    let needed = 0;
-    const sizeOf = (path: string) => Deno.stat(path).then(({ size }) => size, () => 0);
-    for (const file of files) {
-      const path = join(folder, file.path);
-      if (await sizeOf(path) === file.size) continue;
-      needed += Math.max(0, file.size - await sizeOf(partialOf(path, file)));
-    }
-    const room = roomAt(folder);
-    if (room === undefined || needed <= room) return;
-    throw new Error(
-      `Cannot open model ${this.id}: expected room for ${formatBytes(needed)} in ${this.#base}; ` +
-        `found ${formatBytes(room)}; free some, or give another cacheDirectory`,
-    );
-  }
-
-  async #fetchFile(file: RemoteFile, commit: string, folder: string): Promise<void> {
-    const path = join(folder, file.path);
-    const isThere = () => Deno.stat(path).then(({ size }) => size === file.size, () => false);
-    if (await isThere()) return;
-    await Deno.mkdir(dirname(path), { recursive: true });
-    const partial = partialOf(path, file);
-    using target = await Deno.open(partial, { read: true, write: true, create: true });
-    // Another process may be at it: it has the lock until the file is whole.
-    await target.lock(true);
-    if (await isThere()) return;
-    const { size: had } = await target.stat();
-    if (had > file.size) await target.truncate(0);
-    await this.#fetchRanges(file, commit, target);
-    const found = await digestOf(target, file);
-    if (found !== file.digest) {
-      await target.truncate(0);
-      throw new Error(
-        `Cannot open model ${this.id}: expected ${file.path} with ${file.kind} digest ` +
-          `${file.digest}; found ${found}; the download was removed: run it again` +
-          (had > 0 ? "" : ", and check the network between here and the hub"),
-      );
-    }
-    await Deno.rename(partial, path);
-  }
-
-  /** Appends what is missing, range by range. */
-  async #fetchRanges(file: RemoteFile, commit: string, target: Deno.FsFile): Promise<void> {
-    let done = (await target.stat()).size;
-    if (done > file.size) done = 0;
-    if (done === file.size) return;
-    const large = file.size > RANGE;
-    const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
-    const total = `${megabytes(file.size)} MB`;
-    if (large) {
-      const rest = done > 0 ? `, going on at ${megabytes(done)} MB` : "";
-      this.#say(`Downloading ${file.path} of ${this.id}: ${total}${rest}`);
-    }
-    const path = `${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
-    let told = Date.now();
-    const write = async (bytes: Uint8Array) => {
-      await target.seek(done, Deno.SeekMode.Start);
-      try {
-        for (let at = 0; at < bytes.length;) at += await target.write(bytes.subarray(at));
-      } catch (error) {
-        // What was written stays, so that the download goes on there once there is room.
-        throw writingError(join(this.#base, commit, file.path), file.size - done, error);
-      }
-      done += bytes.length;
-      if (large && (done === file.size || Date.now() - told > 5000)) {
-        told = Date.now();
-        this.#say(`${file.path}: ${megabytes(done)} of ${total}`);
-      }
-    };
-    while (done < file.size) {
-      const start = done, end = Math.min(done + RANGE, file.size);
-      await this.#hub.ask(file.path, async () => {
-        if (done >= end) return;
-        const { status, headers, chunks } = await this.#hub.range(path, done, end);
-        const [, from, all] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "") ??
-          [];
-        const length = headers.has("content-encoding") ? null : headers.get("content-length");
-        const whole = status === 200;
-        let head: Uint8Array | undefined;
-        const size = whole ? length ?? file.size : all ?? file.size;
-        if (Number(size) !== file.size) {
-          for await (head of chunks) break;
-          throw this.#hub.foreign(headers, head) ??
-            (whole ? new Break(`${size} bytes came instead of ${end - start}`) : new Error(
-              `Cannot open model ${this.id}: expected ${file.size} bytes of ${file.path}; found ` +
-                `${size}; run it again`,
-            ));
-        }
-        const last = whole ? file.size : end;
-        let at = whole ? 0 : Number(from ?? start);
-        const first = at, parts: Uint8Array[] = [];
-        for await (const chunk of chunks) {
-          head ??= chunk;
-          at += chunk.length;
-          // Where a proxy drops the range, all of the file comes: what is there already is passed over.
-          if (!whole) parts.push(chunk);
-          else if (at > done && at <= last) await write(chunk.subarray(chunk.length - (at - done)));
-        }
-        if (at !== last || !whole && first !== start) {
-          throw this.#hub.foreign(headers, head) ??
-            new Break(`${at - first} bytes came instead of ${last - first}`);
-        }
-        if (!whole) await write(await new Blob(parts as BlobPart[]).bytes());
-      });
-    }
-  }
 }
 
 /** Whether a file holds weights of a large graph: model.onnx_data, model.onnx_data_1, model.onnx.data. */
 export const isDataOf = (graph: string, path: string): boolean =>
   path.startsWith(graph) && /^[._]data(_\d+)?$/.test(path.slice(graph.length));
-
-/** Where a file grows until it is whole. */
-const partialOf = (path: string, { digest }: RemoteFile) =>
-  `${path}.${digest.slice(0, 12)}.partial`;
-
-async function digestOf(file: Deno.FsFile, { size, kind }: RemoteFile): Promise<string> {
-  const hash = createHash(kind === "sha256" ? "sha256" : "sha1");
-  if (kind === "git") hash.update(`blob ${size}\0`);
-  await file.seek(0, Deno.SeekMode.Start);
-  const buffer = new Uint8Array(1 << 20);
-  for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
-    hash.update(buffer.subarray(0, n));
-    await look();
-  }
-  return hash.digest("hex");
-}
