@@ -76,13 +76,15 @@ function expected({ choices, labels }: AnsweredRow, form?: AnswerForm): string {
   return form ? forms[form] : `${index0}, ${letter} or ${text}`;
 }
 
+type FormOptions = AnswerOptions & { usual: readonly AnswerForm[] };
+
 /** The form of all rows; a fault where they leave it open; undefined where no row has an answer. */
 function formOf(
   rows: readonly AnsweredRow[],
-  { answers, usual }: AnswerOptions & { usual: readonly AnswerForm[] },
+  { answers, usual, forms }: FormOptions & { forms: readonly AnswerForm[] },
 ): AnswerForm | RowFault | undefined {
   const fits = (form: AnswerForm) => (row: AnsweredRow) => optionIndex(form, row) !== undefined;
-  const readable = rows.filter((row) => answerForms.some((form) => fits(form)(row)));
+  const readable = rows.filter((row) => forms.some((form) => fits(form)(row)));
   if (readable.length === 0) return undefined;
   if (answers !== undefined && readable.some(fits(answers))) return answers;
   const counts = Object.fromEntries(
@@ -99,7 +101,9 @@ function formOf(
     : tops > Math.max(1, zeros) && zeros <= most
     ? ["index1"]
     : ["index0", "index1"];
-  const candidates: AnswerForm[] = ["letter", "text", ...indices];
+  const candidates = (["letter", "text", ...indices] as const).filter((form) =>
+    forms.includes(form)
+  );
   const best = Math.max(...candidates.map((form) => counts[form]));
   const start = `answer: expected ${expected(readable[0])}, one of these in the whole file; found`;
   const say = "say which by --answers=FORM (the option answers)";
@@ -112,7 +116,7 @@ function formOf(
   const chosen = usual.find((form) => likely.includes(form));
   if (chosen !== undefined) return chosen;
   const open = indices.some((form) => likely.includes(form))
-    ? [...new Set([...likely, ...indices])]
+    ? [...new Set([...likely, ...indices])].filter((form) => forms.includes(form))
     : likely;
   const unlike = readable.find((row) =>
     open.some((form) => optionIndex(form, row) !== optionIndex(open[0], row))
@@ -131,18 +135,18 @@ function formOf(
 /**
  * How the rows write their answers, where that can be told, and the index that each answer means or
  * the fault of its row. `usual`: the forms of this layout, which decide where several fit equally
- * well.
+ * well; `forms`: the only ones that it may have.
  */
 export function readAnswerForm(
   rows: readonly AnsweredRow[],
-  options: AnswerOptions & { usual: readonly AnswerForm[] },
+  { forms = answerForms, ...options }: FormOptions & { forms?: readonly AnswerForm[] },
 ): { form?: AnswerForm; indices: (number | RowFault)[] } {
   const none = withoutAnswers(rows.map(({ answer }) => answer));
   // Where no row has an answer, an option that reads -1 or None is none either.
-  const found = none ? undefined : formOf(rows, options);
+  const found = none ? undefined : formOf(rows, { ...options, forms });
   const form = found instanceof RowFault ? undefined : found;
   const indices = rows.map((row) => {
-    const readable = answerForms.some((one) => optionIndex(one, row) !== undefined);
+    const readable = forms.some((one) => optionIndex(one, row) !== undefined);
     if (found instanceof RowFault && readable) return found;
     const index = form && optionIndex(form, row);
     if (index !== undefined) return index;

@@ -262,9 +262,12 @@ export function placeName(file: string): string | undefined {
   return SPLIT.test(subjectOf(file)) ? folders.at(-2) : subjectOf(file);
 }
 
+/** Whether a file of this name holds CSV or TSV. */
+export const isTable = (file: string): boolean => /\.[ct]sv$/i.test(file);
+
 /** Rows of a text in any of the formats. */
 export function sourceRows(text: string, options: RowOptions & CsvOptions): SourceRow[] {
-  return /\.[ct]sv$/i.test(options.file) ? csvRows(text, options) : jsonRows(text);
+  return isTable(options.file) ? csvRows(text, options) : jsonRows(text);
 }
 
 /**

@@ -120,7 +120,7 @@ async function readFolder(path: string): Promise<ParsedQuestions> {
     );
   }
   const questions = [...found].sort(([a], [b]) => a < b ? -1 : 1).map(([, question]) => question);
-  return { questions, rejected };
+  return { questions, rejected, rows: questions.length + rejected.length };
 }
 
 /** The instructions of a file; without one those made by code. @throws where the file holds none */
