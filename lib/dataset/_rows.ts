@@ -275,7 +275,7 @@ export function sourceRows(text: string, options: RowOptions & CsvOptions): Sour
  * bad one, and may leave one out by undefined. A second value of an id and domain is rejected.
  */
 export function collectRows<T extends { id: string | number; domain: string }>(
-  rows: SourceRow[],
+  rows: readonly SourceRow[],
   file: string,
   read: (value: unknown, position: number) => T | undefined,
 ): { values: T[]; rejected: RejectedRow[] } {

@@ -1,6 +1,7 @@
 /** The material of a study of files: questions, demonstrations, tests and general instructions of one domain. */
 import type { Question } from "../question.ts";
 import type { Exam, Material, ReleasedMaterial } from "../cell.ts";
+import { findLeaks, fingerprint } from "../dataset/duplicates.ts";
 import { Random } from "../statistics/random.ts";
 import { readFiles } from "./files.ts";
 import { auditText, isReleased, readReleasedGroups, releasedMaterial } from "./released.ts";
@@ -19,8 +20,12 @@ export async function fileMaterial(
     settings,
     tell,
   );
-  const asked = new Set([...questions, ...id, ...ood, ...demonstrations].map(fingerprint));
-  const clean = pool.filter((question) => !asked.has(fingerprint(question)));
+  const tests = [...questions, ...id, ...ood, ...demonstrations];
+  const asked = new Set(tests.map(fingerprint));
+  const { clean, exact, near } = findLeaks(pool, tests);
+  if (near > 0) {
+    tell(`${near} more questions of the pool are asked by a test nearly so, and left out`);
+  }
   if (clean.length === 0) {
     const expected = "questions that no test and no demonstration asks";
     throw new Error(
@@ -55,10 +60,6 @@ export async function fileMaterial(
   if (shortened.length > 0) tell(`${cut}: ${shortened.join(", ")}`);
   return { material, rejected, leaked: pool.length - clean.length };
 }
-
-const plain = (text: string) => text.trim().toLowerCase();
-const fingerprint = ({ question, choices }: Question) =>
-  JSON.stringify([plain(question), ...choices.map(plain).sort()]);
 
 /** Under one name of the domain; ids that count anew in each of several get their domain's before them. */
 function asOneDomain(
@@ -102,7 +103,7 @@ const subjectOf = ({ domain, subject }: Question) => JSON.stringify([domain, sub
  * At most `limit` questions in their order: one of each subject and domain, then each in proportion
  * to its questions, drawn by a fixed seed. A smaller limit keeps a part of what a larger one keeps.
  */
-function limited(questions: readonly Question[], limit = Infinity): readonly Question[] {
+export function limited(questions: readonly Question[], limit = Infinity): readonly Question[] {
   if (questions.length <= limit) return questions;
   const random = new Random("limit");
   const subjects = Map.groupBy(questions, subjectOf);

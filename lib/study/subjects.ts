@@ -7,11 +7,12 @@ import { factMaterial } from "./facts.ts";
 import { readGeneral } from "./files.ts";
 import type { DomainMaterial, Exam } from "../cell.ts";
 import { worldMaterial } from "./material.ts";
-import { askingOf, checkSettings, type Settings, studiesFacts } from "./settings.ts";
+import { askingOf, checkSettings, languageOf, type Settings, studiesFacts } from "./settings.ts";
 import type { OpenedSubject, OpenOptions, ProbedSubject } from "./study.ts";
 import { isOrganism, modelLabel, ORGANISM } from "./labels.ts";
 import { studiedModels } from "./plans.ts";
 import { fileMaterial } from "./file_material.ts";
+import { paperMaterial } from "./exam_material.ts";
 
 /** With `quick`, at most so many questions of a pool or an exam, and domains of a world. */
 const QUICK = { questions: 60, domains: 2 };
@@ -83,9 +84,11 @@ async function open<Model extends ReadableModel>(
   }
   const files = studiesFacts(settings)
     ? await openFacts(settings)
+    : settings.exam === "paper"
+    ? await paperMaterial(settings, { ...options, limit })
     : await fileMaterial(settings, { ...options, limit });
   const { template, batchTokens } = settings;
-  const asked = { template, ...askingOf(settings), batchTokens };
+  const asked = { template, ...askingOf(settings), language: languageOf(settings), batchTokens };
   return { model: await load(name, asked), ...files };
 }
 

@@ -25,6 +25,8 @@ export interface Wanted {
   revision: string;
   /** What helps where nothing answers. */
   otherwise: string;
+  /** The variable that names another address. Default: HF_ENDPOINT. */
+  variable?: string;
 }
 
 export interface ConnectionOptions {
@@ -227,19 +229,19 @@ export class HubConnection {
     const message = this.#redact(
       (error instanceof Error ? error.message : String(error)).replace(/\. URL: .*$/s, ""),
     );
-    const { action, id, revision, otherwise } = this.wanted;
+    const { action, id, revision, otherwise, variable = "HF_ENDPOINT" } = this.wanted;
     const start = `Cannot ${action} ${id}: expected its ${what} from ${this.endpoint}`;
     if (status === undefined) {
       if (error instanceof Foreign || error instanceof TypeError) {
         const found = error instanceof Foreign ? message : "an answer of another form";
         return new Error(
           `${start}; found ${found}; something between here and the hub answered: log in to the ` +
-            "network, or check the proxy and HF_ENDPOINT",
+            `network, or check the proxy and ${variable}`,
         );
       }
       if (!(error instanceof Break)) return new Error(`${start}; found ${message}`);
       return new HubUnreachable(
-        `${start}; found no answer (${message}); check the network and HF_ENDPOINT, or ` +
+        `${start}; found no answer (${message}); check the network and ${variable}, or ` +
           `${otherwise}; a download goes on where it stopped`,
       );
     }
@@ -259,7 +261,7 @@ export class HubConnection {
       ? "the file there is shorter than the hub's list says: run it again later, or ask its owner"
       : status >= 500
       ? "the hub is in trouble: try again later; the download goes on where it stopped"
-      : "check HF_ENDPOINT";
+      : `check ${variable}`;
     return new Error(`${start}; found status ${status}${this.#last.by} (${message}); ${advice}`);
   }
 }
