@@ -3,7 +3,12 @@
  * how the answers are written, for all rows tell it together.
  */
 import type { Question } from "../question.ts";
-import { type AnswerForm, type AnswerOptions, readAnswerForm } from "./_answer_form.ts";
+import {
+  type AnswerForm,
+  type AnswerOptions,
+  readAnswerForm,
+  withoutAnswers,
+} from "./_answer_form.ts";
 import { layOut } from "./_layout.ts";
 import { fault, fileStem, type RejectedRow, RowFault, show, type SourceRow } from "./_rows.ts";
 import { questionFrom, type QuestionRules, renamed } from "./_question.ts";
@@ -18,6 +23,8 @@ export interface ParsedQuestions {
   answers?: AnswerForm;
   /** Rows that were read: each is in questions, rejected or left out. */
   rows: number;
+  /** Whether no row has an answer, as in a test split without labels. */
+  unlabelled?: boolean;
   /** Rows that an exam leaves out, by the reason. */
   leftOut?: Readonly<Record<string, number>>;
 }
@@ -139,6 +146,9 @@ export class QuestionReader {
     return {
       ...{ questions, rejected, rows: this.#rows },
       ...(form ? { answers: form } : {}),
+      ...(asked.length > 0 && withoutAnswers(asked.map(({ answer }) => answer)) !== ""
+        ? { unlabelled: true }
+        : {}),
       ...(this.#leftOut.size > 0 ? { leftOut: Object.fromEntries(this.#leftOut) } : {}),
     };
   }

@@ -16,6 +16,8 @@ export * from "./comparisons.ts";
 export * from "./contents.ts";
 export * from "./control.ts";
 export * from "./correlations.ts";
+export * from "./exam_evaluation.ts";
+export * from "./exam_material.ts";
 export * from "./facts.ts";
 export * from "./followed.ts";
 export * from "./group_rows.ts";

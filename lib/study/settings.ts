@@ -70,6 +70,8 @@ const settings = v.object({
    * evaluation. Default: none.
    */
   exam: v.optional(one(exams)),
+  /** Examples shown in the evaluation of an exam; 0: none, inside a conversation. Default 5. */
+  shots: v.optional(number("a whole number from 0 up", (n) => Number.isSafeInteger(n) && n >= 0)),
   /** Language of the questions' header. Default: en; zh for CMMLU and C-Eval. */
   language: v.optional(one(["en", "zh"])),
   /** Questions of the pool that a test asks too stay in it; they are counted all the same. Default: false. */

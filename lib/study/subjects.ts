@@ -87,10 +87,15 @@ async function open<Model extends ReadableModel>(
     : settings.exam === "paper"
     ? await paperMaterial(settings, { ...options, limit })
     : await fileMaterial(settings, { ...options, limit });
-  const { template, batchTokens } = settings;
-  const asked = { template, ...askingOf(settings), language: languageOf(settings), batchTokens };
-  return { model: await load(name, asked), ...files };
+  return { model: await load(name, loadingOf(settings)), ...files };
 }
+
+/** How a real model of a run is loaded. */
+export const loadingOf = (settings: Settings): LoadOptions => ({
+  ...askingOf(settings),
+  ...{ template: settings.template, batchTokens: settings.batchTokens },
+  language: languageOf(settings),
+});
 
 async function openFacts(settings: Settings): Promise<Omit<OpenedSubject, "model">> {
   const { general, rejected } = await readGeneral(settings.general);
