@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { collectAnswers, formatAnswers, type StoredAnswer } from "./answers.ts";
 import { type ExamName, type ExamOptions, examReader } from "./exams.ts";
 import { columnsFor, fileReader, type ParsedQuestions, type ParseOptions } from "./questions.ts";
+import { collectGeneral } from "./general.ts";
 import type { QuestionRules } from "./_question.ts";
 import type { QuestionReader } from "./_reader.ts";
 import {
@@ -175,6 +176,17 @@ export async function readAnswers(
     ...{ ...place, ...rules, file: path },
     rejectReplacementCharacter: !isClean,
   });
+}
+
+/** General instructions of a file: JSONL, JSON, CSV or Parquet (see `parseGeneral`). */
+export async function readInstructions(
+  path: string,
+): Promise<ReturnType<typeof collectGeneral> & { rows: number }> {
+  const rows: SourceRow[] = [];
+  for await (const piece of fileRows(path, { what: "general instructions", flag: "general" })) {
+    rows.push(...piece.rows);
+  }
+  return { ...collectGeneral(rows, path), rows: rows.length };
 }
 
 /** Writes answers as JSONL in the authors' field names; the file appears whole or not at all. */

@@ -1,10 +1,8 @@
 /** Data sets to questions and general instructions. */
 import { type ExamName, type ExamOptions, examReader } from "../dataset/exams.ts";
-import { collectGeneral } from "../dataset/general.ts";
-import { addFile, fileRows } from "../dataset/read.ts";
+import { addFile, readInstructions } from "../dataset/read.ts";
 import { checkRejected } from "../dataset/rejected.ts";
 import type { ParsedQuestions } from "../dataset/questions.ts";
-import type { SourceRow } from "../dataset/_rows.ts";
 import type { Example } from "../question.ts";
 import { getData, type GetOptions, type LocalData } from "./get.ts";
 
@@ -49,12 +47,8 @@ export async function readGeneralData(
   const { parts } = await getData(name, options);
   const all: Example[] = [];
   for (const path of Object.values(parts).flat()) {
-    const rows: SourceRow[] = [];
-    for await (const piece of fileRows(path, { what: name })) rows.push(...piece.rows);
-    const { examples, rejected } = collectGeneral(rows, path);
-    checkRejected({ questions: examples, rejected, rows: rows.length }, {
-      ...{ from: name, most: maxRejected },
-    });
+    const { examples, rejected, rows } = await readInstructions(path);
+    checkRejected({ questions: examples, rejected, rows }, { from: name, most: maxRejected });
     for (const example of examples) all.push({ ...example, id: `general:${all.length + 1}` });
   }
   return all;

@@ -103,8 +103,10 @@ export function mmluFiles({ test = 4, subjects = [...mmluSubjects.keys()] } = {}
 }
 
 const csv = (cells: readonly string[][]) =>
-  cells.map((row) => row.map((cell) => /[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)
-    .join(",")).join("\n") + "\n";
+  cells.map((row) =>
+    row.map((cell) => /[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)
+      .join(",")
+  ).join("\n") + "\n";
 
 /** CMMLU's and C-Eval's CSV files: C-Eval's test files have labels only where `labelled`. */
 export function chineseFiles(exam: "cmmlu" | "ceval", { labelled = true, test = 2 } = {}) {
@@ -188,7 +190,10 @@ export class ExamHub implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   /** @param sets files by data set, `owner/name` @param archives of repositories, `owner/name` */
-  constructor(readonly sets: Record<string, Files>, readonly archives: Record<string, Uint8Array> = {}) {
+  constructor(
+    readonly sets: Record<string, Files>,
+    readonly archives: Record<string, Uint8Array> = {},
+  ) {
     this.#server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
       return this.#answer(request);
     });
@@ -220,13 +225,17 @@ export class ExamHub implements AsyncDisposable {
         return Response.json({ _id: "x", id, sha: this.commit, lastModified: "2026-01-01" });
       }
       if (asked.path.startsWith(`/api/datasets/${id}/tree/`)) {
-        return Response.json(Object.entries(files).map(([path, bytes]) => ({
-          ...{ type: "file", path, size: bytes.length, oid: hashOf(bytes, "sha1") },
-          lfs: { oid: hashOf(bytes, "sha256"), size: bytes.length, pointerSize: 100 },
-        })));
+        return Response.json(
+          Object.entries(files).map(([path, bytes]) => ({
+            ...{ type: "file", path, size: bytes.length, oid: hashOf(bytes, "sha1") },
+            lfs: { oid: hashOf(bytes, "sha256"), size: bytes.length, pointerSize: 100 },
+          })),
+        );
       }
       const start = `/datasets/${id}/resolve/${this.commit}/`;
-      const bytes = asked.path.startsWith(start) ? files[asked.path.slice(start.length)] : undefined;
+      const bytes = asked.path.startsWith(start)
+        ? files[asked.path.slice(start.length)]
+        : undefined;
       if (bytes) return ranged(bytes, asked.range);
     }
     return new Response("nothing here", { status: 404 });
