@@ -76,14 +76,17 @@ function expected({ choices, labels }: AnsweredRow, form?: AnswerForm): string {
   return form ? forms[form] : `${index0}, ${letter} or ${text}`;
 }
 
+/** Index of the option that a row's answer means in a form. */
+type Means = (form: AnswerForm, row: AnsweredRow) => number | undefined;
+
 type FormOptions = AnswerOptions & { usual: readonly AnswerForm[] };
 
 /** The form of all rows; a fault where they leave it open; undefined where no row has an answer. */
 function formOf(
   rows: readonly AnsweredRow[],
-  { answers, usual, forms }: FormOptions & { forms: readonly AnswerForm[] },
+  { answers, usual, forms, means }: FormOptions & { forms: readonly AnswerForm[]; means: Means },
 ): AnswerForm | RowFault | undefined {
-  const fits = (form: AnswerForm) => (row: AnsweredRow) => optionIndex(form, row) !== undefined;
+  const fits = (form: AnswerForm) => (row: AnsweredRow) => means(form, row) !== undefined;
   const readable = rows.filter((row) => forms.some((form) => fits(form)(row)));
   if (readable.length === 0) return undefined;
   if (answers !== undefined && readable.some(fits(answers))) return answers;
@@ -119,11 +122,11 @@ function formOf(
     ? [...new Set([...likely, ...indices])].filter((form) => forms.includes(form))
     : likely;
   const unlike = readable.find((row) =>
-    open.some((form) => optionIndex(form, row) !== optionIndex(open[0], row))
+    open.some((form) => means(form, row) !== means(open[0], row))
   );
   if (unlike === undefined) return open[0];
   const readings = open.map((form) => {
-    const index = optionIndex(form, unlike);
+    const index = means(form, unlike);
     return `${form} (${index === undefined ? "no option" : show(unlike.choices[index])})`;
   });
   const found = `${show(unlike.answer)} on line ${unlike.line}, which may be ${
@@ -143,12 +146,16 @@ export function readAnswerForm(
 ): { form?: AnswerForm; indices: (number | RowFault)[] } {
   const none = withoutAnswers(rows.map(({ answer }) => answer));
   // Where no row has an answer, an option that reads -1 or None is none either.
-  const found = none ? undefined : formOf(rows, { ...options, forms });
+  const known = new Map(
+    rows.map((row) => [row, answerForms.map((form) => optionIndex(form, row))]),
+  );
+  const means: Means = (form, row) => known.get(row)![answerForms.indexOf(form)];
+  const found = none ? undefined : formOf(rows, { ...options, forms, means });
   const form = found instanceof RowFault ? undefined : found;
   const indices = rows.map((row) => {
-    const readable = forms.some((one) => optionIndex(one, row) !== undefined);
+    const readable = forms.some((one) => means(one, row) !== undefined);
     if (found instanceof RowFault && readable) return found;
-    const index = form && optionIndex(form, row);
+    const index = form && means(form, row);
     if (index !== undefined) return index;
     const wanted = form && readable
       ? `${expected(row, form)}, as in the other rows`

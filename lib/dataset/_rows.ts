@@ -230,10 +230,12 @@ function csvRows(text: string, options: CsvOptions = {}): SourceRow[] {
     }
     const long = tooLong(cells.reduce((sum, cell) => sum + cell.length, 0));
     if (long) return { line, fault: long };
-    const named = columns.map((name, i) => [name, cells[i]] as const);
-    const blank = ([name, cell]: readonly [string, string]) =>
-      name === "" || /^(id|domain)$/.test(name) && cell === "";
-    return { line, value: Object.fromEntries(named.filter((one) => !blank(one))) };
+    const value: Record<string, string> = {};
+    for (const [i, name] of columns.entries()) {
+      const isBlank = cells[i] === "" && (name === "id" || name === "domain");
+      if (name !== "" && !isBlank) value[name] = cells[i];
+    }
+    return { line, value };
   });
 }
 

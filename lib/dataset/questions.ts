@@ -9,14 +9,7 @@ import {
 } from "./_answer_form.ts";
 import { layOut, questionColumns } from "./_layout.ts";
 import { type ParsedQuestions, QuestionReader, type ReaderOptions } from "./_reader.ts";
-import {
-  fileStem,
-  placeName,
-  RowFault,
-  type RowOptions,
-  type SourceRow,
-  sourceRows,
-} from "./_rows.ts";
+import { placeName, RowFault, type RowOptions, type SourceRow, sourceRows } from "./_rows.ts";
 
 export { type AnswerForm, answerForms } from "./_answer_form.ts";
 export { questionFrom, type QuestionRules } from "./_question.ts";

@@ -1,7 +1,6 @@
 /** Files of questions and answers: the outermost layer, the only one of the data sets with files. */
 import { resolve } from "node:path";
 import { collectAnswers, formatAnswers, type StoredAnswer } from "./answers.ts";
-import { type ExamName, type ExamOptions, examReader } from "./exams.ts";
 import { columnsFor, fileReader, type ParsedQuestions, type ParseOptions } from "./questions.ts";
 import { collectGeneral } from "./general.ts";
 import type { QuestionRules } from "./_question.ts";
@@ -145,17 +144,6 @@ export async function readQuestions(
   const place = options.domain === undefined ? placeOf(path) : {};
   const reader = fileReader({ ...place, ...options, file: path });
   await addFile(reader, path, { flag });
-  return reader.finish();
-}
-
-/** The questions of an exam's files, as `parseExam`. */
-export async function readExam(
-  exam: ExamName,
-  paths: readonly string[],
-  options: ExamOptions = {},
-): Promise<ParsedQuestions> {
-  const reader = examReader(exam, options);
-  for (const path of paths) await addFile(reader, path, { what: exam });
   return reader.finish();
 }
 

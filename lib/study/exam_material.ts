@@ -64,7 +64,7 @@ export async function paperMaterial(
   const shown = Map.groupBy(mmlu.dev.questions, ({ subject }) => subject!);
   const leaks: { domain: string; pool: number; exact: number; near: number }[] = [];
   const material: Material["domains"] = new Map(
-    await Promise.all(domains.map(async (domain): Promise<[string, DomainMaterial]> => {
+    domains.map((domain): [string, DomainMaterial] => {
       const { train, dev, test } = splits.get(domain)!;
       const { id, ood } = mmluSuites(mmlu.test.questions, domain);
       const { clean, ...counts } = findLeaks(train, [...dev, ...test, ...id, ...ood]);
@@ -86,7 +86,7 @@ export async function paperMaterial(
         pool: make("pool", settings.keepLeaks ? train : clean),
         suites: { homo: [make("homo", test)], id: subjects(id), ood: subjects(ood) },
       }];
-    })),
+    }),
   );
   const general = settings.general
     ? (await readGeneral(settings.general)).general

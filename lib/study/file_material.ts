@@ -22,7 +22,8 @@ export async function fileMaterial(
   );
   const tests = [...questions, ...id, ...ood, ...demonstrations];
   const asked = new Set(tests.map(fingerprint));
-  const { clean, exact, near } = findLeaks(pool, tests);
+  const { near, clean: others } = findLeaks(pool, tests);
+  const clean = settings.keepLeaks ? pool : others;
   if (near > 0) {
     tell(`${near} more questions of the pool are asked by a test nearly so, and left out`);
   }

@@ -31,6 +31,9 @@ function writer(seed: string) {
   });
 }
 
+const cells = ({ id, domain, question, choices, answer, explanation }: Question) =>
+  [id, domain, `"${question}, or so"`, ...choices, "ABCD"[answer], explanation].join(",");
+
 /** Seconds, and the most memory that the process had beyond what it had before. */
 async function measured<T>(
   work: () => Promise<T>,
@@ -53,8 +56,8 @@ if (import.meta.main) {
   try {
     const kind = Deno.args[0] ?? "all";
     const make = writer("reading");
-    if (["all", "jsonl", "parquet"].includes(kind)) {
-      const path = join(folder, `questions.${kind === "parquet" ? "parquet" : "jsonl"}`);
+    if (["all", "jsonl", "csv", "parquet"].includes(kind)) {
+      const path = join(folder, `questions.${kind === "all" ? "jsonl" : kind}`);
       if (kind === "parquet") {
         const rows = Array.from({ length: QUESTIONS }, (_, id) => {
           const { choices: [A, B, C, D], answer, ...rest } = make(id);
@@ -65,8 +68,12 @@ if (import.meta.main) {
         using file = await Deno.open(path, { write: true, create: true });
         const writable = file.writable.getWriter();
         for (let id = 0; id < QUESTIONS; id += 1000) {
-          const rows = Array.from({ length: 1000 }, (_, n) => `${JSON.stringify(make(id + n))}\n`);
-          await writable.write(new TextEncoder().encode(rows.join("")));
+          const rows = Array.from({ length: 1000 }, (_, n) => make(id + n));
+          const lines = rows.map((row) => kind === "csv" ? cells(row) : JSON.stringify(row));
+          const header = kind === "csv" && id === 0
+            ? "id,domain,question,A,B,C,D,answer,explanation\n"
+            : "";
+          await writable.write(new TextEncoder().encode(`${header}${lines.join("\n")}\n`));
         }
         await writable.close();
       }
@@ -80,7 +87,7 @@ if (import.meta.main) {
         return JSON.parse(new TextDecoder().decode(stdout));
       };
       line(`${QUESTIONS} questions read and checked`, await child("read"), size);
-      if (kind !== "parquet") line("JSON.parse of each line", await child("parse"));
+      if (["all", "jsonl"].includes(kind)) line("JSON.parse of each line", await child("parse"));
     }
     if (kind === "all" || kind === "near") {
       const make = writer("near");
