@@ -92,8 +92,38 @@ export async function paperMaterial(
     ? (await readGeneral(settings.general)).general
     : await readGeneralData("alpaca-gpt4-en", how);
   await writeDataCard(outputPath(settings), { cards, leaks, kept: settings.keepLeaks ?? false });
+  tell(materialText(material, settings));
   const leaked = settings.keepLeaks
     ? 0
     : leaks.reduce((sum, { exact, near }) => sum + exact + near, 0);
   return { material: { domains: material, general }, rejected, leaked };
+}
+
+const count = (exams: readonly Exam[] = []) =>
+  exams.reduce((sum, { questions }) => sum + questions.length, 0);
+
+/** What is asked before anything is trained, and what of the method can't be had. */
+function materialText(domains: Material["domains"], { explanations }: Settings): string {
+  const exams = new Map<string, Exam>();
+  for (const { pool, suites } of domains.values()) {
+    for (const exam of [pool, ...Object.values(suites).flat()]) exams.set(exam.name, exam);
+  }
+  const lines = [...domains].map(([domain, { pool, suites: { homo, id, ood } }]) => {
+    const sizes = `pool ${pool.questions.length}, HOMO ${count(homo)}, ID ${count(id)}, OOD ${
+      count(ood)
+    }`;
+    const bare = pool.questions.filter(({ explanation, context }) =>
+      !explanation && !context
+    ).length;
+    if (bare === 0) return `${domain}: ${sizes}`;
+    const without =
+      `${bare} of the pool have neither explanation nor context, so that CON is left out`;
+    const targets = explanations
+      ? ", and HAR's and INC's targets are bare where SELF's are explained"
+      : "";
+    return `${domain}: ${sizes}; ${without}${targets}`;
+  });
+  const all = count([...exams.values()]);
+  return [...lines, `The base model is asked ${all} questions once; each fine-tuned one its tests`]
+    .join("\n");
 }

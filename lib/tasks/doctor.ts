@@ -76,6 +76,7 @@ async function look(root: string) {
       ["config.json", "tokenizer.json", "model.safetensors"],
     ),
     models: holdings(root === ROOT ? cacheFolder("models") : join(root, ".cache", "models")),
+    exams: holdings(root === ROOT ? cacheFolder("data") : join(root, ".cache", "data")),
     data: holdings(data).filter(({ name }) => name !== "organisms"),
   };
 }
@@ -104,6 +105,7 @@ export function reportText(report: DoctorReport): string {
     ["compiler", tools.compiler ?? "none; ziglang is downloaded where one is needed"],
     ["organisms", list(report.organisms)],
     ["cached models", list(report.models)],
+    ["cached exams", list(report.exams)],
     ["data", list(report.data)],
   ].filter(([, text]) => text !== "").map(([name, text]) => `${name.padEnd(15)}${text}`);
   lines.push("");

@@ -226,6 +226,35 @@ function hubTest(
 }
 
 hubTest(
+  "downloadModel() takes the copy that another program has of the same commit",
+  tiny,
+  async (hub, download, _, cache) => {
+    const base = join(cache, "home", "hub", "models--some-one--tiny.model");
+    const snapshot = join(base, "snapshots", COMMIT);
+    await Deno.mkdir(snapshot, { recursive: true });
+    await Deno.mkdir(join(base, "refs"));
+    await Deno.writeTextFile(join(base, "refs", "main"), COMMIT);
+    for (const [name, bytes] of Object.entries(tiny)) {
+      if (!name.includes("/")) await Deno.writeFile(join(snapshot, name), bytes);
+    }
+    await withEnvironment({ HF_HOME: join(cache, "home") }, async () => {
+      assert.equal(await download(), snapshot);
+      assert.ok(hub.asked.every(({ path }) => path.includes("/revision/")));
+      assert.equal(await download({ offline: true }), snapshot);
+      // The branch has gone on: the hub's is taken; so is it where a file of the copy lacks.
+      hub.commit = LATER;
+      assert.ok((await download()).endsWith(LATER));
+      hub.commit = COMMIT;
+      await Deno.remove(join(snapshot, "model.safetensors"));
+      assert.equal(
+        await download({ revision: COMMIT }),
+        join(cache, "hub", "some-one--tiny.model", COMMIT),
+      );
+    });
+  },
+);
+
+hubTest(
   "downloadModel() fetches what a model needs, of one commit",
   tiny,
   async (hub, download) => {

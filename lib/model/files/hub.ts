@@ -1,4 +1,5 @@
 /** Models of the hub, downloaded once. */
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { stoppable } from "../../platform/interrupt.ts";
 import { exists, writeWhole } from "../../platform/runtime/files.ts";
@@ -56,7 +57,7 @@ class Download {
   }
 
   async run(): Promise<HubModel> {
-    const known = this.#complete(await this.#knownCommit());
+    const known = this.#complete(await this.#knownCommit()) ?? await this.#shared();
     // A commit never changes, so a whole copy of it needs no question.
     if (known !== undefined && (this.#offline || known.revision === this.#revision)) return known;
     if (this.#offline) {
@@ -73,10 +74,33 @@ class Download {
       );
     });
     if (commit === undefined) return known!;
+    // Another program has this very commit: nothing is downloaded twice.
+    if (known?.revision === commit) return known;
     const folder = join(this.#base, commit);
     if (this.#complete(commit) === undefined) await this.#fetchAll(commit, folder);
     if (commit !== this.#revision) await writeWhole(this.#reference(), commit);
     return { folder, revision: commit };
+  }
+
+  /** A whole copy in the cache of other programs (HF_HUB_CACHE, HF_HOME), of the revision as they know it. */
+  async #shared(): Promise<HubModel | undefined> {
+    if (this.#graph !== undefined) return undefined;
+    const home = Deno.env.get("HF_HOME") || join(homedir(), ".cache", "huggingface");
+    const cache = Deno.env.get("HF_HUB_CACHE") || join(home, "hub");
+    const base = join(cache, `models--${this.id.replace("/", "--")}`);
+    const read = (...path: string[]) => Deno.readTextFile(join(base, ...path)).catch(() => "");
+    const name = this.#revision;
+    const revision = COMMIT.test(name) ? name : (await read("refs", name)).trim();
+    if (!COMMIT.test(revision)) return undefined;
+    const folder = join(base, "snapshots", revision),
+      index = await read("snapshots", revision, indexName);
+    const weights = index
+      ? [...new Set(parseIndex(index, indexName).values())]
+      : ["model.safetensors"];
+    const isWhole = ["config.json", ...weights].every((file) => exists(join(folder, file)));
+    if (!isWhole) return undefined;
+    this.#repository.say(`${this.id}: found in ${cache}, commit ${revision}`);
+    return { folder, revision };
   }
 
   /** Says of a folder that it has all files that were asked for. */
