@@ -29,6 +29,9 @@ export interface PaperOptions extends GetOptions {
   tell?: (text: string) => void;
 }
 
+/** What a process has read, by what was asked for: a notebook opens its model more than once. */
+const opened = new Map<string, ReturnType<typeof read>>();
+
 /**
  * The paper's exams as material, one domain after the other, with a card of what was read in the run's
  * folder of figures.
@@ -36,12 +39,28 @@ export interface PaperOptions extends GetOptions {
  */
 export async function paperMaterial(
   settings: Settings,
-  { limit, tell = console.error, ...getting }: PaperOptions = {},
+  options: PaperOptions = {},
+): Promise<Omit<OpenedSubject, "model">> {
+  const { domains, keepLeaks, maxRejected, general } = settings;
+  const place = [outputPath(settings), options.cacheDirectory, Deno.env.get("SELF_ALIGNING_DATA")];
+  const key = JSON.stringify([domains, keepLeaks, maxRejected, general, options.limit, place]);
+  const found = opened.get(key) ?? read(settings, options);
+  opened.set(key, found);
+  // What failed may be mended and asked for again.
+  return await found.catch((error) => {
+    opened.delete(key);
+    throw error;
+  });
+}
+
+async function read(
+  settings: Settings,
+  { limit, tell = console.error, ...getting }: PaperOptions,
 ): Promise<Omit<OpenedSubject, "model">> {
   const domains = settings.domains ?? DOMAINS;
   const how = { ...getting, maxRejected: settings.maxRejected, onProgress: tell };
   const cards: DataCard[] = [], rejected: RejectedRow[] = [];
-  const read = async (...asked: Parameters<typeof readParts>) => {
+  const parts = async (...asked: Parameters<typeof readParts>) => {
     const found = await readParts(...asked);
     cards.push(dataCard(found));
     rejected.push(...Object.values(found.parts).flatMap((part) => part.rejected));
@@ -49,18 +68,18 @@ export async function paperMaterial(
   };
   const splits = new Map<string, ExamSplit>();
   if (domains.some((name) => name !== "medicine")) {
-    const { test } = await read("xiezhi", how);
+    const { test } = await parts("xiezhi", how);
     for (const [name, split] of Object.entries(splitXiezhi(test.questions))) {
       splits.set(name, split);
     }
   }
   if (domains.includes("medicine")) {
-    const { train, validation } = await read("medmcqa", how, { published: true });
+    const { train, validation } = await parts("medmcqa", how, { published: true });
     const split = splitMedmcqa({ train: train.questions, validation: validation.questions });
     const pool = new PythonRandom(42).shuffle(split.train).slice(0, MEDICINE_POOL);
     splits.set("medicine", { ...split, train: pool });
   }
-  const mmlu = await read("mmlu", how);
+  const mmlu = await parts("mmlu", how);
   const shown = Map.groupBy(mmlu.dev.questions, ({ subject }) => subject!);
   const leaks: { domain: string; pool: number; exact: number; near: number }[] = [];
   const material: Material["domains"] = new Map(
