@@ -109,6 +109,9 @@ export class HubRepository {
       for await (const file of listFiles(asked)) {
         if (file.type !== "file") continue;
         const { path, size, lfs, oid } = file;
+        if (/^\/|\\|(^|\/)\.{0,2}(\/|$)/.test(path)) {
+          throw new Error(`${quote(path)}, which leads elsewhere; check HF_ENDPOINT`);
+        }
         const digest = lfs?.oid ?? oid;
         if (!Number.isSafeInteger(size) || !/^[0-9a-f]{40,64}$/.test(digest ?? "")) {
           throw new Error(`no size or digest of ${quote(path)}; check HF_ENDPOINT`);
