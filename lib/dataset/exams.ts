@@ -96,8 +96,6 @@ const benchmark = (name: string, subjects: ExamSubjects) => (): Layout => ({
 export interface ExamOptions {
   /** MedMCQA: what the paper's exam holds alone, `single` and explained. Default: false, all. */
   published?: boolean;
-  /** MMLU, CMMLU, C-Eval: repeated options. Default: kept, for published exams are scored whole. */
-  allowRepeatedChoices?: boolean;
 }
 
 const layouts: Record<ExamName, (options: ExamOptions) => Layout> = {
@@ -108,10 +106,12 @@ const layouts: Record<ExamName, (options: ExamOptions) => Layout> = {
   ceval: benchmark("C-Eval", cevalSubjects),
 };
 
-/** Reads the rows of an exam's files, which together tell how its answers are written. */
+/**
+ * Reads the rows of an exam's files, which together tell how its answers are written. Repeated options
+ * are kept, for published exams are scored whole.
+ */
 export function examReader(exam: ExamName, options: ExamOptions = {}): QuestionReader {
-  const { allowRepeatedChoices = true } = options;
-  return new QuestionReader({ allowRepeatedChoices }, layouts[exam](options));
+  return new QuestionReader({ allowRepeatedChoices: true }, layouts[exam](options));
 }
 
 /**
