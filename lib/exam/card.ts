@@ -39,17 +39,22 @@ const counted = (values: readonly (string | number)[]): Record<string, number> =
 
 export const dataCard = ({ data: { source, revision }, parts }: ReadData): DataCard => ({
   ...{ name: source.name, title: source.title, license: source.license, revision },
-  parts: Object.entries(parts).map(([part, { questions, rejected, rows, leftOut = {} }]) => ({
+  parts: partCards(parts),
+});
+
+/** What there is to say of questions that were read, by the name of each part. */
+export const partCards = (parts: ReadData["parts"]): PartCard[] =>
+  Object.entries(parts).map(([part, { questions, rejected, rows, leftOut = {} }]) => ({
     ...{ part, rows, questions: questions.length, rejected: rejected.length, leftOut },
     options: counted(questions.map(({ choices }) => choices.length)),
     letters: counted(questions.map(({ answer }) => optionLetter(answer))),
     duplicates: repeated(questions),
-    repeatedOptions:
-      questions.filter(({ choices }) =>
-        new Set(choices.map((choice) => choice.trim())).size < choices.length
-      ).length,
-  })),
-});
+    repeatedOptions: questions.filter(({ choices }) =>
+      new Set(choices.map((choice) =>
+        choice.trim()
+      )).size < choices.length
+    ).length,
+  }));
 
 /** A question of two domains is one question. */
 function repeated(questions: readonly Question[]): number {
@@ -100,7 +105,8 @@ export function cardText(
     { domain, pool, "asked by a test exactly": exact, "nearly so": near, "and so": what }
   ));
   return ["# What was read", toMarkdown(table(sources)), toMarkdown(table(rows))]
-    .concat(shared.length > 0 ? [toMarkdown(table(shared))] : []).join("\n\n") + "\n";
+    .concat(shared.length > 0 ? [toMarkdown(table(shared))] : []).map((text) => `${text.trim()}\n`)
+    .join("\n");
 }
 
 /** Writes `data-card.md` and, for programs, `data-card.json` into a folder. */

@@ -5,7 +5,7 @@
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { cacheFolder } from "../platform/cache.ts";
-import { type Stoppable, stoppable } from "../platform/interrupt.ts";
+import { stoppable } from "../platform/interrupt.ts";
 import { sha256OfFile } from "../platform/runtime/digest.ts";
 import { exists, writeWhole } from "../platform/runtime/files.ts";
 import { HubRepository, isOffline, type RepositoryOptions } from "../model/files/repository.ts";

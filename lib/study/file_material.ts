@@ -2,10 +2,11 @@
 import type { Question } from "../question.ts";
 import type { Exam, Material, ReleasedMaterial } from "../cell.ts";
 import { findLeaks, fingerprint } from "../dataset/duplicates.ts";
+import { writeDataCard } from "../exam/card.ts";
 import { Random } from "../statistics/random.ts";
 import { readFiles } from "./files.ts";
 import { auditText, isReleased, readReleasedGroups, releasedMaterial } from "./released.ts";
-import type { Settings } from "./settings.ts";
+import { isPublished, outputPath, type Settings } from "./settings.ts";
 import type { OpenedSubject, OpenOptions } from "./study.ts";
 
 /** The material of the settings' files: one domain. Errors as of `openSubject`. */
@@ -16,16 +17,18 @@ export async function fileMaterial(
     limit?: number;
   } = {},
 ): Promise<Omit<OpenedSubject, "model">> {
-  const { questions, demonstrations, id, ood, pool, general, rejected } = await readFiles(
+  const { questions, demonstrations, id, ood, pool, general, rejected, parts } = await readFiles(
     settings,
     tell,
   );
   const tests = [...questions, ...id, ...ood, ...demonstrations];
   const asked = new Set(tests.map(fingerprint));
-  const { near, clean: others } = findLeaks(pool, tests);
-  const clean = settings.keepLeaks ? pool : others;
+  const { exact, near, clean: others } = findLeaks(pool, tests);
+  const { keepLeaks: kept = false } = settings, clean = kept ? pool : others;
   if (near > 0) {
-    tell(`${near} more questions of the pool are asked by a test nearly so, and left out`);
+    tell(
+      `${near} questions of the pool, which tests ask nearly so, are ${kept ? "kept" : "left out"}`,
+    );
   }
   if (clean.length === 0) {
     const expected = "questions that no test and no demonstration asks";
@@ -35,6 +38,11 @@ export async function fileMaterial(
     );
   }
   const domain = questions[0]?.domain ?? "questions";
+  if (!isPublished(settings)) {
+    const cards = [{ name: "own files", title: "by flag", license: "", revision: "", parts }];
+    const leaks = [{ domain, pool: pool.length, exact, near }];
+    await writeDataCard(outputPath(settings), { cards, leaks, kept });
+  }
   const shortened: string[] = [];
   const make = (part: string, all: Question[]): Exam => {
     const name = `${domain}/${part}`;

@@ -6,6 +6,7 @@ import { readInstructions, readQuestions } from "../dataset/read.ts";
 import { checkRejected } from "../dataset/rejected.ts";
 import { generalInstructions } from "../dataset/instructions.ts";
 import type { AnswerForm, ParsedQuestions, RejectedRow } from "../dataset/questions.ts";
+import { partCards } from "../exam/card.ts";
 import { readText, requireFile } from "../platform/runtime/files.ts";
 import { defined } from "./plan.ts";
 import { columnsOf, type Settings } from "./settings.ts";
@@ -42,6 +43,8 @@ export async function readFiles(settings: Settings, tell: (text: string) => void
     ood: exams.ood?.questions ?? [],
     pool: groups?.questions ?? exams.pool.questions,
     general,
+    /** What a card says of each file. */
+    parts: partCards(groups ? { ...exams, pool: groups } : exams),
     rejected: [
       ...Object.values(exams).flatMap(({ rejected }) => rejected),
       ...bad,

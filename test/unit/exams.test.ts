@@ -11,7 +11,7 @@ import type { Question } from "../../lib/question.ts";
 import { evaluationRows } from "../../lib/study/exam_evaluation.ts";
 import { paperMaterial } from "../../lib/study/exam_material.ts";
 import { fileMaterial } from "../../lib/study/file_material.ts";
-import { columnsOf, parseSettings, type Settings } from "../../lib/study/settings.ts";
+import { columnsOf, languageOf, parseSettings, type Settings } from "../../lib/study/settings.ts";
 import { parseRequest } from "../../lib/tasks/reproduce.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { answerFrom } from "../../lib/question.ts";
@@ -120,6 +120,11 @@ Deno.test("--exam needs a model that reads words, and no files beside it", () =>
     () => request("--exam=paper", "--model=a/b", "--domains=chemistry"),
     /domains: expected one or more of history, engineering/,
   );
+  assert.deepEqual(
+    ["cmmlu", "ceval", "mmlu"].map((exam) => languageOf(request(`--exam=${exam}`, "--model=a/b"))),
+    ["zh", "zh", "en"],
+  );
+  assert.equal(languageOf(request("--exam=cmmlu", "--model=a/b", "--language=en")), "en");
   const { formulation, seeds, exam } = request("--exam=paper", "--model=a/b");
   assert.deepEqual([formulation, seeds, exam], ["letters", 3, "paper"]);
   assert.deepEqual(
@@ -211,8 +216,11 @@ Deno.test("a run stops where more than the stated share of a file's rows is set 
       open(),
       /expected at most 6 of 60 rows set aside.*found 12 set aside; 12 as .*test.jsonl line 1: answer: .*--max-rejected=SHARE/s,
     );
-    const { rejected } = await open({ maxRejected: 0.2 });
+    const { rejected } = await open({ maxRejected: 0.2, output: join(folder, "out") });
     assert.equal(rejected.length, 12);
+    const card = await Deno.readTextFile(join(folder, "out", "data-card.md"));
+    assert.match(card, /\| own files questions +\| +60 \| +48 \| +12 \|/);
+    assert.match(card, /\| history +\| +20 \| +0 \| +0 \| left out of the pool \|/);
     const all = { questions: [], rejected, rows: 12 };
     assert.throws(() => checkRejected(all, { from: "x", most: 0.99 }), /and a question left/);
   });
