@@ -6,7 +6,7 @@
  */
 import { domainName, type Question } from "../question.ts";
 import { questionColumns } from "./_layout.ts";
-import { type Layout, type ParsedQuestions, QuestionReader } from "./_reader.ts";
+import { type Layout, type ParsedQuestions, QuestionReader } from "./questions.ts";
 import { fault, sourceRows, subjectOf } from "./_rows.ts";
 import { PythonRandom } from "./published_order.ts";
 import {

@@ -1,20 +1,245 @@
 /**
- * Questions of a text in JSONL, JSON or CSV. A malformed row is quarantined, never dropped silently.
+ * Rows to questions, as they come: a malformed row is quarantined, never dropped silently; what a row
+ * gives is kept, the row is not. Texts stay as they stand, for prompts are compared byte for byte. Only
+ * at the end is it told how the answers are written, for all rows tell it together.
  */
+import { LETTERS, type Question } from "../question.ts";
 import {
   type AnsweredRow,
   type AnswerForm,
   type AnswerOptions,
   readAnswerForm,
+  withoutAnswers,
 } from "./_answer_form.ts";
 import { layOut, questionColumns } from "./_layout.ts";
-import { type ParsedQuestions, QuestionReader, type ReaderOptions } from "./_reader.ts";
-import { placeName, RowFault, type RowOptions, type SourceRow, sourceRows } from "./_rows.ts";
+import {
+  fault,
+  fileStem,
+  placeName,
+  type RejectedRow,
+  RowFault,
+  type RowOptions,
+  show,
+  type SourceRow,
+  sourceRows,
+  textField,
+  type TextRules,
+} from "./_rows.ts";
 
 export { type AnswerForm, answerForms } from "./_answer_form.ts";
-export { questionFrom, type QuestionRules } from "./_question.ts";
-export type { ParsedQuestions } from "./_reader.ts";
 export type { RejectedRow } from "./_rows.ts";
+
+/** What a question is checked against, and what it falls back on. */
+export interface QuestionRules extends TextRules {
+  /** Domain of a row that names none. Default: none, such a row is rejected. */
+  domain?: string;
+  /** Subject of a row that names none. Default: it has none. */
+  subject?: string;
+  /** Id of a row that has none. Default: none, such a row is rejected. */
+  id?: string;
+  /** Keep a question whose options repeat: 10 of the published 2,212 do. Default: false. */
+  allowRepeatedChoices?: boolean;
+}
+
+type Fields = Record<string, unknown>;
+
+/** A question from one row, whose `answer` is an index (or the fault of one); throws `RowFault`. */
+export function questionFrom(row: unknown, rules: QuestionRules = {}): Question {
+  if (typeof row !== "object" || row === null || Array.isArray(row)) {
+    fault("row", "an object with question, choices and answer", row);
+  }
+  const fields = row as Record<string, unknown>;
+  const id = fields.id ?? rules.id;
+  if (!(Number.isSafeInteger(id) || (typeof id === "string" && id.trim() !== ""))) {
+    fault("id", "an integer or a text", fields.id);
+  }
+  const question = textField("question", fields.question, rules);
+  if (!Array.isArray(fields.choices)) fault("choices", "a list of 2 to 26 texts", fields.choices);
+  if (fields.choices.length < 2 || fields.choices.length > LETTERS.length) {
+    fault("choices", "2 to 26 options", fields.choices.length);
+  }
+  const choices = fields.choices.map((choice, i) => textField(`choices[${i}]`, choice, rules));
+  if (!rules.allowRepeatedChoices) {
+    const plain = choices.map((choice) => choice.trim());
+    const i = plain.findIndex((choice, i) => plain.indexOf(choice) < i);
+    if (i > 0) {
+      fault(`choices[${i}]`, `another text than choices[${plain.indexOf(plain[i])}]`, choices[i]);
+    }
+  }
+  const { answer } = fields;
+  if (answer instanceof RowFault) throw answer;
+  if (!Number.isInteger(answer) || !((answer as number) in choices)) {
+    fault("answer", `an index 0..${choices.length - 1}`, answer);
+  }
+  const domain = textField("domain", fields.domain || rules.domain, rules);
+  const optional = (field: "subject" | "explanation" | "context", value = fields[field]) =>
+    value === undefined || value === null || value === ""
+      ? {}
+      : { [field]: textField(field, value, rules) };
+  return {
+    ...{ id: id as string | number, domain },
+    ...optional("subject", fields.subject || rules.subject),
+    ...{ question, choices, answer: answer as number },
+    ...optional("explanation"),
+    ...optional("context"),
+  };
+}
+
+/** A row under the names that are looked for; what it has there by itself is hidden. */
+export function renamed(row: Fields, columns?: ReadonlyMap<string, string>): Fields {
+  if (columns === undefined) return row;
+  const names = new Map(Object.keys(row).map((name) => [name.trim().toLowerCase(), name]));
+  const found = [...columns].map(([ours, theirs]) => {
+    const name = names.get(theirs.toLowerCase());
+    if (name !== undefined) return [ours, row[name]] as const;
+    const there = show(Object.keys(row).join(", "));
+    throw new RowFault(`${ours}: expected the column ${show(theirs)}; found ${there}`);
+  });
+  const hidden = new Set(
+    [...columns.keys(), ...columns.values()].map((name) => name.toLowerCase()),
+  );
+  const kept = Object.entries(row).filter(([name]) => !hidden.has(name.trim().toLowerCase()));
+  return Object.fromEntries([...found, ...kept]);
+}
+
+/** Questions, and the rows that were set aside. */
+export interface ParsedQuestions {
+  questions: Question[];
+  rejected: RejectedRow[];
+  /** How the file writes its answers. Absent where no row has one, or all rows leave it open. */
+  answers?: AnswerForm;
+  /** Rows that were read: each is in questions, rejected or left out. */
+  rows: number;
+  /** Whether no row has an answer, as in a test split without labels. */
+  unlabelled?: boolean;
+  /** Rows that an exam leaves out, by the reason. */
+  leftOut?: Readonly<Record<string, number>>;
+}
+
+/** What sets an exam's rows apart from those of a plain file of questions. */
+export interface Layout {
+  /** The only forms in which its answers are written. Default: any. */
+  forms?: readonly AnswerForm[];
+  /** Forms that decide where several fit equally well. */
+  usual?: readonly AnswerForm[];
+  /** A row as its fields are then looked for. */
+  prepare?(row: Fields): Fields;
+  /** The questions that a row is, by what they are called; or why the exam leaves it out. */
+  place(fields: Fields, from: { file: string; position: number }): readonly Fields[] | string;
+}
+
+/** How rows are read that have no layout of their own. */
+export interface ReaderOptions extends AnswerOptions, QuestionRules {
+  /** Columns by other names: question, choices, answer, A, B, ... to what the file calls them. */
+  columns?: ReadonlyMap<string, string>;
+}
+
+interface Draft {
+  file: string;
+  line: number;
+  fault?: string;
+  question?: Question;
+  answer?: unknown;
+  labels?: readonly string[];
+}
+
+export class QuestionReader {
+  readonly #drafts: Draft[] = [];
+  readonly #usual = new Set<AnswerForm>();
+  readonly #leftOut = new Map<string, number>();
+  #rows = 0;
+
+  constructor(readonly options: ReaderOptions, readonly layout?: Layout) {
+    for (const form of layout?.usual ?? []) this.#usual.add(form);
+  }
+
+  /** Rows of a file; `rules` of these alone. The position of the first is 1 unless `from` says so. */
+  add(
+    rows: Iterable<SourceRow>,
+    file: string,
+    { from = 1, ...rules }: QuestionRules & { from?: number } = {},
+  ): void {
+    let position = from;
+    for (const row of rows) {
+      this.#rows++;
+      this.#draft(row, { file, position: position++ }, { ...this.options, ...rules });
+    }
+  }
+
+  #draft(
+    { line, value, fault: unreadable }: SourceRow,
+    place: { file: string; position: number },
+    rules: QuestionRules,
+  ): void {
+    const { file } = place, { layout } = this;
+    try {
+      if (unreadable) throw new RowFault(unreadable);
+      if (typeof value !== "object" || value === null || Array.isArray(value)) {
+        fault("row", "an object with question, choices and answer", value);
+      }
+      const row = renamed(value as Fields, this.options.columns);
+      const laid = layOut(layout?.prepare?.(row) ?? row);
+      for (const form of laid.usual) this.#usual.add(form);
+      const places = layout ? layout.place(laid.value, place) : [{}];
+      const id = layout ? undefined : `${fileStem(file)}:${place.position}`;
+      if (typeof places === "string") {
+        this.#leftOut.set(places, (this.#leftOut.get(places) ?? 0) + 1);
+        return;
+      }
+      const { answer } = laid.value, { labels } = laid;
+      // The answer waits for the others.
+      for (const named of places) {
+        const question = questionFrom({ ...laid.value, ...named, answer: 0 }, { ...rules, id });
+        this.#drafts.push({ file, line, question, answer, labels });
+      }
+    } catch (error) {
+      if (!(error instanceof RowFault)) throw error;
+      this.#drafts.push({ file, line, fault: error.message });
+    }
+  }
+
+  /** All that was read; a second question of an id and domain is rejected. */
+  finish(): ParsedQuestions {
+    const drafts = this.#drafts;
+    const asked = drafts.flatMap(({ question, line, answer, labels }) =>
+      question ? [{ line, answer, labels, choices: question.choices }] : []
+    );
+    const usual = [...this.#usual], { forms } = this.layout ?? {};
+    const { form, indices } = readAnswerForm(asked, {
+      ...{ answers: this.options.answers, usual },
+      ...(forms && { forms }),
+    });
+    const questions: Question[] = [], rejected: RejectedRow[] = [];
+    const lines = new Map<string, Draft>();
+    let next = 0;
+    for (const draft of drafts) {
+      const { file, line, question } = draft;
+      const index = question ? indices[next++] : undefined;
+      let reason = draft.fault ?? (index instanceof RowFault ? index.message : undefined);
+      if (question && reason === undefined) {
+        const key = JSON.stringify([question.domain, String(question.id)]);
+        const first = lines.get(key);
+        if (first === undefined) {
+          lines.set(key, draft);
+          question.answer = index as number;
+          questions.push(question);
+          continue;
+        }
+        const where = first.file === file ? "" : ` of ${first.file}`;
+        reason = `id: ${show(question.id)} stands on line ${first.line}${where} already`;
+      }
+      rejected.push({ file, line, reason: reason! });
+    }
+    return {
+      ...{ questions, rejected, rows: this.#rows },
+      ...(form ? { answers: form } : {}),
+      ...(asked.length > 0 && withoutAnswers(asked.map(({ answer }) => answer)) !== ""
+        ? { unlabelled: true }
+        : {}),
+      ...(this.#leftOut.size > 0 ? { leftOut: Object.fromEntries(this.#leftOut) } : {}),
+    };
+  }
+}
 
 /** How a text of questions is read; its folder's name is the last-resort domain. */
 export interface ParseOptions extends RowOptions, Omit<ReaderOptions, "id"> {}
@@ -30,12 +255,12 @@ export function questionRows(
   { answers }: AnswerOptions,
 ): SourceRow[] {
   const usual = new Set<AnswerForm>();
-  const answered: (AnsweredRow & { value: Record<string, unknown> })[] = [];
+  const answered: (AnsweredRow & { value: Fields })[] = [];
   const rows = source.map((row) => {
     const { line, value, fault } = row;
     if (fault || typeof value !== "object" || value === null || Array.isArray(value)) return row;
     try {
-      const laid = layOut(value as Record<string, unknown>);
+      const laid = layOut(value as Fields);
       const { choices, answer } = laid.value;
       if (Array.isArray(choices) && choices.length > 1 && choices.every(isText)) {
         answered.push({ line, answer, choices, labels: laid.labels, value: laid.value });

@@ -1,10 +1,15 @@
 /** Files of questions and answers: the outermost layer, the only one of the data sets with files. */
 import { resolve } from "node:path";
 import { collectAnswers, formatAnswers, type StoredAnswer } from "./answers.ts";
-import { columnsFor, fileReader, type ParsedQuestions, type ParseOptions } from "./questions.ts";
 import { collectGeneral } from "./general.ts";
-import type { QuestionRules } from "./_question.ts";
-import type { QuestionReader } from "./_reader.ts";
+import {
+  columnsFor,
+  fileReader,
+  type ParsedQuestions,
+  type ParseOptions,
+  type QuestionReader,
+  type QuestionRules,
+} from "./questions.ts";
 import {
   fileStem,
   isInSplit,
