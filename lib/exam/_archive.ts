@@ -36,7 +36,7 @@ export async function unpack(
   using file = await FileAccess.open(archive);
   const zip = new ZipReader(new FileReader(file), { useWebWorkers: false, checkSignature: true });
   const fail = (expected: string, found: string): never => {
-    const mend = "take it again from its source";
+    const mend = "it was removed: run it again";
     throw new Error(`Cannot unpack ${archive}: expected ${expected}; found ${found}; ${mend}`);
   };
   const taken: string[] = [];

@@ -11,7 +11,7 @@ import { exists, writeWhole } from "../platform/runtime/files.ts";
 import { HubRepository, isOffline, type RepositoryOptions } from "../model/files/repository.ts";
 import { fetchArchive, githubAddress } from "../model/files/archive.ts";
 import { unpack } from "./_archive.ts";
-import { type DataSource, dataSource, matchesPattern, partsOf } from "./sources.ts";
+import { type DataSource, dataSource, matchesPattern, partsOf, repositoryOf } from "./sources.ts";
 
 export interface GetOptions extends Omit<RepositoryOptions, "revision"> {
   /** Where data sets are kept; default `data` in the cache. */
@@ -137,7 +137,8 @@ class Getting {
           `set; found none; unset it and connect to a network once, or ${MEND}`,
       );
     }
-    const found = await (this.source.hub ? this.#fromHub(locked) : this.#fromGithub(locked));
+    const found =
+      await (repositoryOf(this.source).onGithub ? this.#fromGithub(locked) : this.#fromHub(locked));
     if (locked !== undefined) this.#compare(locked, found);
     await writeWhole(this.#lockPath, `${JSON.stringify(found, null, 1)}\n`);
     const { license, title } = this.source;
@@ -178,13 +179,13 @@ class Getting {
   }
 
   async #fromHub(locked: DataLock | undefined): Promise<DataLock> {
-    const { source, options } = this, { hub, archive } = source;
-    const asked = { ...options, revision: locked?.revision ?? source.revision };
-    const repository = new HubRepository(hub!, "dataset", asked);
+    const { source, options } = this, { archive } = source, { id } = repositoryOf(source);
+    const asked = { ...options, revision: locked?.revision ?? source.branch };
+    const repository = new HubRepository(id, "dataset", asked);
     const commit = locked?.revision ?? await repository.commit();
     const folder = join(this.#base, commit);
     const listed = await repository.list(commit, { recursive: true });
-    const place = `${repository.hub.endpoint}/datasets/${hub}`;
+    const place = `${repository.hub.endpoint}/datasets/${id}`;
     const patterns = archive ? { archive: [archive] } : source.parts;
     const chosen = new Set(
       Object.values(partsOf({ ...source, parts: patterns }, listed.map(({ path }) => path), place))
@@ -200,12 +201,12 @@ class Getting {
   }
 
   async #fromGithub(locked: DataLock | undefined): Promise<DataLock> {
-    const { source, options } = this;
+    const { source, options } = this, { id } = repositoryOf(source);
     const partial = join(this.#base, "archive.zip");
-    const revision = locked?.revision ?? source.revision;
-    const place = `${githubAddress()}/${source.github}`;
+    const revision = locked?.revision ?? source.branch;
+    const place = `${githubAddress()}/${id}`;
     await Deno.mkdir(dirname(partial), { recursive: true });
-    const fetched = { ...options, say: this.#say, id: source.github!, revision };
+    const fetched = { ...options, say: this.#say, id, revision };
     const commit = await fetchArchive(partial, fetched);
     const paths = await this.#unpacked([partial], join(this.#base, commit));
     return await this.#locked(place, commit, paths);
@@ -217,8 +218,8 @@ class Getting {
     const wanted = (path: string) => patterns.some((pattern) => matchesPattern(path, pattern));
     const paths: string[] = [];
     for (const archive of archives) {
-      paths.push(...await unpack(archive, folder, wanted));
-      await Deno.remove(archive);
+      // A damaged one would be found damaged again.
+      paths.push(...await unpack(archive, folder, wanted).finally(() => Deno.remove(archive)));
     }
     return paths;
   }

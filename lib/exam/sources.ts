@@ -9,13 +9,12 @@ import { suggestion } from "../platform/runtime/nearest.ts";
 export interface DataSource {
   name: string;
   title: string;
-  /** A data set of the hub, owner/name. */
-  hub?: string;
-  /** A repository of GitHub, owner/name, had as an archive. */
-  github?: string;
+  /** Its page on the hub, or its repository on GitHub, which is had as an archive. */
+  address: string;
   /** A branch, tag or commit; a branch is locked to its commit at the first download. */
-  revision: string;
+  branch: string;
   license: string;
+  layout: string;
   /** The file of the hub's data set that holds the others, a zip archive. */
   archive?: string;
   /** The files of each part, in order: paths in which a star stands for part of a name. */
@@ -25,6 +24,15 @@ export interface DataSource {
 export const dataSources: ReadonlyMap<string, DataSource> = new Map(
   Object.entries(data).map(([name, source]): [string, DataSource] => [name, { name, ...source }]),
 );
+
+/** `owner/name`, and whether it lies on GitHub. */
+export function repositoryOf({ address }: DataSource): { id: string; onGithub: boolean } {
+  const { hostname, pathname } = new URL(address);
+  return {
+    id: pathname.split("/").slice(-2).join("/"),
+    onGithub: hostname === "github.com",
+  };
+}
 
 /** @throws naming the sources that there are */
 export function dataSource(name: string): DataSource {

@@ -19,15 +19,16 @@ forbids downloads. SELF_ALIGNING_DATA=FOLDER takes NAME's files from FOLDER/NAME
 of data/sources.json.`;
 
 async function list(): Promise<number> {
-  for (const { name, title, license, hub, github, revision } of dataSources.values()) {
+  for (const { name, title, license, address, layout, branch } of dataSources.values()) {
     const lock = await dataLock(name);
     const bytes = Object.values(lock?.files ?? {}).reduce((sum, { bytes }) => sum + bytes, 0);
     console.log(`${name}: ${title}`);
-    console.log(`  from ${hub ? `the hub, ${hub}` : `GitHub, ${github}`}; license: ${license}`);
+    console.log(`  ${address}, branch ${branch}; license: ${license}`);
+    console.log(`  ${layout}`);
     console.log(
       lock
         ? `  at hand: revision ${lock.revision}, ${formatBytes(bytes)}`
-        : `  not at hand: revision ${revision} is locked at the first download`,
+        : "  not at hand; its revision and digests are locked at the first download",
     );
   }
   return 0;

@@ -64,23 +64,43 @@ Deno.test("--exam=paper gives the paper's tables, and the other exams theirs, fr
   assert.match(notebook, /questions have neither context nor explanation/);
   assert.match(await Deno.readTextFile(join(output, "data-card.md")), /\| medicine +\| +86 \|/);
 
+  // The others, each from its own layout.
+  const alone = (exam: string, ...args: string[]) =>
+    task("reproduce", [
+      ...[`--exam=${exam}`, `--model=${model}`, "--shots=1", `--output=${join(folder.path, exam)}`],
+      ...args,
+    ], env);
+  for (
+    const [exam, rows] of [
+      ["cmmlu", /\| category +\| China specific +\| +\d+ \|.*\| all +\| cmmlu +\| +67 \|/s],
+      ["ceval", /\| category +\| stem +\| +20 \|.*\| all +\| ceval +\| +52 \|/s],
+      ["medmcqa", /\| category +\| medicine +\| +20 \|/],
+    ] as const
+  ) {
+    const limit = { cmmlu: 67, ceval: 52, medmcqa: 20 }[exam];
+    const { code, out, error } = await alone(exam, `--limit=${limit}`);
+    assert.equal(code, 0, error);
+    assert.match(out, rows);
+    assert.match(error, exam === "ceval" ? /the test files have no labels/ : /./);
+  }
+  const page = await Deno.readTextFile(join(folder.path, "cmmlu", "cmmlu", "accuracy.md"));
+  assert.match(page, /\| subject +\| agronomy +\| +1 \|/);
+
   // What was had needs no hub.
   await hub[Symbol.asyncDispose]();
-  const alone = join(folder.path, "mmlu");
-  const asked = await task(
-    "reproduce",
-    ["--exam=mmlu", `--model=${model}`, "--limit=60", "--shots=1", `--output=${alone}`],
-    env,
-  );
+  const asked = await alone("mmlu", "--limit=60");
   assert.equal(asked.code, 0, asked.error);
   assert.match(asked.out, /\| category +\| STEM +\| +18 \|/);
   assert.match(asked.out, /\| all +\| mmlu +\| +60 \|/);
-  const answers = [...Deno.readDirSync(join(alone, "mmlu", "answers"))];
+  const xiezhi = await alone("xiezhi", "--limit=8", "--shots=0");
+  assert.match(xiezhi.out, /no example, in a conversation.*\| category +\| science +\| +2 \|/s);
+  const answers = [...Deno.readDirSync(join(folder.path, "mmlu", "mmlu", "answers"))];
   assert.equal(answers.length, 57);
   const checked = await task("data", ["check"], { ...env, HF_HUB_OFFLINE: "1" });
   assert.equal(checked.code, 0, checked.error);
-  assert.equal(checked.out.match(/as locked/g)?.length, 4);
-  const missing = await task("data", ["get", "ceval"], { ...env, HF_HUB_OFFLINE: "1" });
+  assert.equal(checked.out.match(/as locked/g)?.length, 6);
+  const empty = { ...env, SELF_ALIGNING_CACHE: join(folder.path, "empty"), HF_HUB_OFFLINE: "1" };
+  const missing = await task("data", ["get", "ceval"], empty);
   assert.equal(missing.code, 1);
   assert.match(
     missing.error,

@@ -255,5 +255,9 @@ export async function paperHub(options: { xiezhi?: number } = {}): Promise<ExamH
     "openlifescienceai/medmcqa": medmcqaFiles(),
     "cais/mmlu": mmluFiles(),
     "vicgalle/alpaca-gpt4": alpacaFiles(),
+    "haonan-li/cmmlu": { "cmmlu_v1_0_1.zip": await zip(chineseFiles("cmmlu")) },
+    "ceval/ceval-exam": {
+      "ceval-exam.zip": await zip(chineseFiles("ceval", { labelled: false })),
+    },
   }, { "MikeGu721/XiezhiBenchmark": archive });
 }
