@@ -134,14 +134,10 @@ export interface ReaderOptions extends AnswerOptions, QuestionRules {
   columns?: ReadonlyMap<string, string>;
 }
 
-interface Draft {
-  file: string;
-  line: number;
-  fault?: string;
-  question?: Question;
-  answer?: unknown;
-  labels?: readonly string[];
-}
+/** A question whose answer waits for those of the others, or a row's fault. */
+type Draft =
+  | AnsweredRow & { file: string; question: Question }
+  | { file: string; line: number; fault: string };
 
 export class QuestionReader {
   readonly #drafts: Draft[] = [];
@@ -159,10 +155,12 @@ export class QuestionReader {
     file: string,
     { from = 1, ...rules }: QuestionRules & { from?: number } = {},
   ): void {
+    const all = { ...this.options, ...rules };
     let position = from;
     for (const row of rows) {
       this.#rows++;
-      this.#draft(row, { file, position: position++ }, { ...this.options, ...rules });
+      if (!this.layout) all.id = `${fileStem(file)}:${position}`;
+      this.#draft(row, { file, position: position++ }, all);
     }
   }
 
@@ -181,16 +179,14 @@ export class QuestionReader {
       const laid = layOut(layout?.prepare?.(row) ?? row);
       for (const form of laid.usual) this.#usual.add(form);
       const places = layout ? layout.place(laid.value, place) : [{}];
-      const id = layout ? undefined : `${fileStem(file)}:${place.position}`;
       if (typeof places === "string") {
         this.#leftOut.set(places, (this.#leftOut.get(places) ?? 0) + 1);
         return;
       }
       const { answer } = laid.value, { labels } = laid;
-      // The answer waits for the others.
       for (const named of places) {
-        const question = questionFrom({ ...laid.value, ...named, answer: 0 }, { ...rules, id });
-        this.#drafts.push({ file, line, question, answer, labels });
+        const question = questionFrom(Object.assign(laid.value, named, { answer: 0 }), rules);
+        this.#drafts.push({ file, line, question, answer, labels, choices: question.choices });
       }
     } catch (error) {
       if (!(error instanceof RowFault)) throw error;
@@ -201,9 +197,7 @@ export class QuestionReader {
   /** All that was read; a second question of an id and domain is rejected. */
   finish(): ParsedQuestions {
     const drafts = this.#drafts;
-    const asked = drafts.flatMap(({ question, line, answer, labels }) =>
-      question ? [{ line, answer, labels, choices: question.choices }] : []
-    );
+    const asked = drafts.filter((draft) => "question" in draft);
     const usual = [...this.#usual], { forms } = this.layout ?? {};
     const { form, indices } = readAnswerForm(asked, {
       ...{ answers: this.options.answers, usual },
@@ -213,22 +207,23 @@ export class QuestionReader {
     const lines = new Map<string, Draft>();
     let next = 0;
     for (const draft of drafts) {
-      const { file, line, question } = draft;
-      const index = question ? indices[next++] : undefined;
-      let reason = draft.fault ?? (index instanceof RowFault ? index.message : undefined);
-      if (question && reason === undefined) {
-        const key = JSON.stringify([question.domain, String(question.id)]);
-        const first = lines.get(key);
-        if (first === undefined) {
+      const { file, line } = draft;
+      let reason = "fault" in draft ? draft.fault : "";
+      if ("question" in draft) {
+        const { question } = draft, { domain, id } = question, index = indices[next++];
+        const key = `${domain}\n${id}`, first = lines.get(key);
+        if (index instanceof RowFault) reason = index.message;
+        else if (first === undefined) {
           lines.set(key, draft);
-          question.answer = index as number;
+          question.answer = index;
           questions.push(question);
           continue;
+        } else {
+          const where = first.file === file ? "" : ` of ${first.file}`;
+          reason = `id: ${show(id)} stands on line ${first.line}${where} already`;
         }
-        const where = first.file === file ? "" : ` of ${first.file}`;
-        reason = `id: ${show(question.id)} stands on line ${first.line}${where} already`;
       }
-      rejected.push({ file, line, reason: reason! });
+      rejected.push({ file, line, reason });
     }
     return {
       ...{ questions, rejected, rows: this.#rows },
