@@ -3,6 +3,7 @@ import type { ReadableModel } from "../model/readable_model.ts";
 import { loadModel, type LoadOptions, openModel } from "../model/files/load.ts";
 import { loadOrganism, type Organism } from "../organism/folder.ts";
 import { organismCards } from "../organism/registry.ts";
+import { estimateText } from "./estimate.ts";
 import { factMaterial } from "./facts.ts";
 import { readGeneral } from "./files.ts";
 import type { DomainMaterial, Exam } from "../cell.ts";
@@ -87,8 +88,17 @@ async function open<Model extends ReadableModel>(
     : settings.exam === "paper"
     ? await paperMaterial(settings, { ...options, limit })
     : await fileMaterial(settings, { ...options, limit });
-  return { model: await load(name, loadingOf(settings)), ...files };
+  const model = await load(name, loadingOf(settings));
+  if (settings.exam === "paper" && !estimated.has(name)) {
+    estimated.add(name);
+    const { tell = console.error } = options;
+    tell(await estimateText(model, files.material, settings));
+  }
+  return { model, ...files };
 }
+
+/** Models of which this process has told how long their study takes. */
+const estimated = new Set<string>();
 
 /** How a real model of a run is loaded. */
 export const loadingOf = (settings: Settings): LoadOptions => ({

@@ -52,6 +52,11 @@ Deno.test("--exam=paper gives the paper's tables, and the other exams theirs, fr
   const ran = await task("reproduce", [...paper, ...small, `--output=${output}`], env);
   assert.equal(ran.code, 0, ran.error);
   assert.match(ran.out, /Findings: this run/);
+  // Told before it starts.
+  assert.match(
+    ran.out + ran.error,
+    /About \d+ thousand tokens, \d+:\d\d to ask the base model, and \d+ thousand tokens, \d/,
+  );
   const cells = await csvRows(join(output, "05-evaluation", "cells.csv"));
   const groups = (domain: string) =>
     new Set(cells.filter((row) => row.domain === domain).map(({ group }) => group));
