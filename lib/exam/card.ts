@@ -4,6 +4,7 @@ import { fingerprint } from "../dataset/duplicates.ts";
 import { table, toMarkdown } from "../figure/table.ts";
 import { optionLetter, type Question } from "../question.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
+import type { RejectedRow } from "../dataset/questions.ts";
 import type { ReadData } from "./read.ts";
 
 /** One part of a data set. */
@@ -18,6 +19,8 @@ export interface PartCard {
   options: Readonly<Record<string, number>>;
   /** Questions whose right answer is each letter. */
   letters: Readonly<Record<string, number>>;
+  /** The first of those that were set aside. */
+  setAside: readonly RejectedRow[];
   /** Questions that another one of the part repeats, and those two of whose options are equal. */
   duplicates: number;
   repeatedOptions: number;
@@ -30,6 +33,9 @@ export interface DataCard {
   revision: string;
   parts: PartCard[];
 }
+
+/** So many rows of a part that were set aside are told one by one. */
+const SHOWN = 100;
 
 const counted = (values: readonly (string | number)[]): Record<string, number> =>
   Object.fromEntries(
@@ -46,6 +52,7 @@ export const dataCard = ({ data: { source, revision }, parts }: ReadData): DataC
 export const partCards = (parts: ReadData["parts"]): PartCard[] =>
   Object.entries(parts).map(([part, { questions, rejected, rows, leftOut = {} }]) => ({
     ...{ part, rows, questions: questions.length, rejected: rejected.length, leftOut },
+    setAside: rejected.slice(0, SHOWN),
     options: counted(questions.map(({ choices }) => choices.length)),
     letters: counted(questions.map(({ answer }) => optionLetter(answer))),
     duplicates: repeated(questions),
@@ -104,8 +111,13 @@ export function cardText(
   const shared = leaks.map(({ domain, pool, exact, near }) => (
     { domain, pool, "asked by a test exactly": exact, "nearly so": near, "and so": what }
   ));
+  const aside = cards.flatMap(({ parts }) => parts).flatMap(({ setAside }) =>
+    setAside.map(({ file, line, reason }) => ({ "set aside": file, line, reason }))
+  );
   return ["# What was read", toMarkdown(table(sources)), toMarkdown(table(rows))]
-    .concat(shared.length > 0 ? [toMarkdown(table(shared))] : []).map((text) => `${text.trim()}\n`)
+    .concat(
+      [shared, aside].filter((rows) => rows.length > 0).map((rows) => toMarkdown(table(rows))),
+    ).map((text) => `${text.trim()}\n`)
     .join("\n");
 }
 

@@ -221,6 +221,7 @@ Deno.test("a run stops where more than the stated share of a file's rows is set 
     const card = await Deno.readTextFile(join(folder, "out", "data-card.md"));
     assert.match(card, /\| own files questions +\| +60 \| +48 \| +12 \|/);
     assert.match(card, /\| history +\| +20 \| +0 \| +0 \| left out of the pool \|/);
+    assert.match(card, /test.jsonl \| +12 \| answer: expected .*; found 7/);
     const all = { questions: [], rejected, rows: 12 };
     assert.throws(() => checkRejected(all, { from: "x", most: 0.99 }), /and a question left/);
   });
