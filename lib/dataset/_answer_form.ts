@@ -76,13 +76,18 @@ function expected({ choices, labels }: AnsweredRow, form?: AnswerForm): string {
   return form ? forms[form] : `${index0}, ${letter} or ${text}`;
 }
 
+/** Index of the option that a row's answer means in a form. */
+type Means = (form: AnswerForm, row: AnsweredRow) => number | undefined;
+
+type FormOptions = AnswerOptions & { usual: readonly AnswerForm[] };
+
 /** The form of all rows; a fault where they leave it open; undefined where no row has an answer. */
 function formOf(
   rows: readonly AnsweredRow[],
-  { answers, usual }: AnswerOptions & { usual: readonly AnswerForm[] },
+  { answers, usual, forms, means }: FormOptions & { forms: readonly AnswerForm[]; means: Means },
 ): AnswerForm | RowFault | undefined {
-  const fits = (form: AnswerForm) => (row: AnsweredRow) => optionIndex(form, row) !== undefined;
-  const readable = rows.filter((row) => answerForms.some((form) => fits(form)(row)));
+  const fits = (form: AnswerForm) => (row: AnsweredRow) => means(form, row) !== undefined;
+  const readable = rows.filter((row) => forms.some((form) => fits(form)(row)));
   if (readable.length === 0) return undefined;
   if (answers !== undefined && readable.some(fits(answers))) return answers;
   const counts = Object.fromEntries(
@@ -99,7 +104,9 @@ function formOf(
     : tops > Math.max(1, zeros) && zeros <= most
     ? ["index1"]
     : ["index0", "index1"];
-  const candidates: AnswerForm[] = ["letter", "text", ...indices];
+  const candidates = (["letter", "text", ...indices] as const).filter((form) =>
+    forms.includes(form)
+  );
   const best = Math.max(...candidates.map((form) => counts[form]));
   const start = `answer: expected ${expected(readable[0])}, one of these in the whole file; found`;
   const say = "say which by --answers=FORM (the option answers)";
@@ -112,14 +119,14 @@ function formOf(
   const chosen = usual.find((form) => likely.includes(form));
   if (chosen !== undefined) return chosen;
   const open = indices.some((form) => likely.includes(form))
-    ? [...new Set([...likely, ...indices])]
+    ? [...new Set([...likely, ...indices])].filter((form) => forms.includes(form))
     : likely;
   const unlike = readable.find((row) =>
-    open.some((form) => optionIndex(form, row) !== optionIndex(open[0], row))
+    open.some((form) => means(form, row) !== means(open[0], row))
   );
   if (unlike === undefined) return open[0];
   const readings = open.map((form) => {
-    const index = optionIndex(form, unlike);
+    const index = means(form, unlike);
     return `${form} (${index === undefined ? "no option" : show(unlike.choices[index])})`;
   });
   const found = `${show(unlike.answer)} on line ${unlike.line}, which may be ${
@@ -131,20 +138,29 @@ function formOf(
 /**
  * How the rows write their answers, where that can be told, and the index that each answer means or
  * the fault of its row. `usual`: the forms of this layout, which decide where several fit equally
- * well.
+ * well; `forms`: the only ones that it may have.
  */
 export function readAnswerForm(
   rows: readonly AnsweredRow[],
-  options: AnswerOptions & { usual: readonly AnswerForm[] },
+  { forms = answerForms, ...options }: FormOptions & { forms?: readonly AnswerForm[] },
 ): { form?: AnswerForm; indices: (number | RowFault)[] } {
   const none = withoutAnswers(rows.map(({ answer }) => answer));
   // Where no row has an answer, an option that reads -1 or None is none either.
-  const found = none ? undefined : formOf(rows, options);
+  // Five bits a form: there may be hundreds of thousands of rows.
+  const known = new Map(rows.map((row) => [
+    row,
+    answerForms.reduce((bits, form, i) => bits | (optionIndex(form, row) ?? -1) + 1 << 5 * i, 0),
+  ]));
+  const means: Means = (form, row) => {
+    const place = known.get(row)! >> 5 * answerForms.indexOf(form) & 31;
+    return place === 0 ? undefined : place - 1;
+  };
+  const found = none ? undefined : formOf(rows, { ...options, forms, means });
   const form = found instanceof RowFault ? undefined : found;
   const indices = rows.map((row) => {
-    const readable = answerForms.some((one) => optionIndex(one, row) !== undefined);
+    const readable = forms.some((one) => means(one, row) !== undefined);
     if (found instanceof RowFault && readable) return found;
-    const index = form && optionIndex(form, row);
+    const index = form && means(form, row);
     if (index !== undefined) return index;
     const wanted = form && readable
       ? `${expected(row, form)}, as in the other rows`

@@ -101,13 +101,30 @@ function optionsOf(given: unknown): { choices: unknown; labels?: string[] } {
   return { choices, labels: labels as string[] };
 }
 
-/** The parts of a row by the names that they have here. @throws RowFault where options are unclear */
-export function layOut(row: Row): LaidOutRow {
+/** Looks a file's names up once: its rows mostly have the same. */
+function lookedUp<T>(look: (names: readonly string[]) => T): (names: readonly string[]) => T {
+  let last: string | undefined, found: T;
+  return (names) => {
+    const key = names.join("\n");
+    if (key !== last) [found, last] = [look(names), key];
+    return found;
+  };
+}
+
+const plainNames = lookedUp((own) => {
   const names = new Map<string, string>();
-  for (const name of Object.keys(row)) {
+  for (const name of own) {
     const plain = name.trim().toLowerCase();
     if (!names.has(plain)) names.set(plain, name);
   }
+  return names;
+});
+
+const columnsAmong = lookedUp(optionColumns);
+
+/** The parts of a row by the names that they have here. @throws RowFault where options are unclear */
+export function layOut(row: Row): LaidOutRow {
+  const names = plainNames(Object.keys(row));
   const field = (name: keyof typeof NAMES): unknown => {
     const there = NAMES[name].map((one) => names.get(one)).filter((one) => one !== undefined);
     const filled = there.find((one) => row[one] !== "" && row[one] !== null) ?? there[0];
@@ -127,7 +144,7 @@ export function layOut(row: Row): LaidOutRow {
   const answer = field("answer");
   const usual: AnswerForm[] = [];
   let options: ReturnType<typeof optionsOf>;
-  const columns = given === undefined ? optionColumns([...names.keys()]) : undefined;
+  const columns = given === undefined ? columnsAmong([...names.keys()]) : undefined;
   if (columns) {
     const cells = columns.map((name) => row[names.get(name)!]);
     const isBlank = (cell: unknown) =>

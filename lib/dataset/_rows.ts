@@ -54,74 +54,138 @@ export function textField(field: string, value: unknown, rules: TextRules = {}):
   return damaged ? fault(field, "UTF-8 text", value) : value;
 }
 
-/** First line of each element of a JSON array known to be valid, and its length in the text. */
-function elementPlaces(text: string): { line: number; length: number }[] {
-  const places: { line: number; length: number }[] = [];
-  let line = 1, depth = 0, inString = false, from: number | undefined;
-  const end = (at: number) => {
-    if (from !== undefined) places.at(-1)!.length = at - from;
-    from = undefined;
-  };
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i];
-    if (c === "\n") line++;
-    if (inString) {
-      if (c === "\\") i++;
-      else if (c === '"') inString = false;
-      continue;
-    }
-    if (depth === 1 && from === undefined && !/[\s,\]]/.test(c)) {
-      places.push({ line, length: 0 });
-      from = i;
-    }
-    if (c === '"') inString = true;
-    else if (c === "[" || c === "{") depth++;
-    else if (c === "]" || c === "}") {
-      if (--depth === 0) end(i);
-    } else if (c === "," && depth === 1) end(i);
+const [NEWLINE, QUOTE, BACKSLASH] = ["\n", '"', "\\"].map((sign) => sign.charCodeAt(0));
+const isSpace = (code: number) => code <= 32;
+
+/**
+ * Rows of JSON text that comes in pieces: one a line, or the elements of an array, each with its line;
+ * unreadable ones carry `fault`. A row that is too long is counted, never held.
+ */
+export class JsonRows {
+  #read?: (text: string) => SourceRow[];
+  #rest = "";
+  /** Characters of a row that is too long already. */
+  #over = 0;
+  #line = 1;
+  // Of an array: how deep, whether inside a text, behind a backslash, and where an element began.
+  #depth = 0;
+  #inText = false;
+  #escaped = false;
+  #from?: number;
+  #ended = false;
+
+  push(text: string): SourceRow[] {
+    if (this.#read) return this.#read(text);
+    this.#rest += text;
+    // The first line that is not blank tells.
+    const first = this.#rest.search(/[^\s\uFEFF]/);
+    const isWhole = first >= 0 && this.#rest.indexOf("\n", first) >= 0;
+    return isWhole || this.#rest.length > LONGEST_ROW ? this.#begin() : [];
   }
-  return places;
-}
 
-/** The line that a JSON.parse message points at; 1 when it names none. */
-function faultLine(text: string, error: unknown): number {
-  const message = String(error);
-  const [, line] = /line (\d+)/.exec(message) ?? [];
-  if (line) return Number(line);
-  const [, position = 0] = /position (\d+)/.exec(message) ?? [];
-  return text.slice(0, Number(position)).split("\n").length;
-}
+  /** The rows that the end of the text completes. */
+  end(): SourceRow[] {
+    const rows = this.#read ? [] : this.#begin();
+    if (this.#read === this.#lines) return [...rows, ...this.#lines("\n")];
+    if (this.#read !== this.#elements || this.#ended) return rows;
+    const fault = "unreadable JSON: the text ends inside the array";
+    return [...rows, { line: this.#line, fault }];
+  }
 
-/** Rows of JSONL or of a JSON array, each with its line; unreadable ones carry `fault`. */
-function jsonRows(text: string): SourceRow[] {
-  const clean = text.replace(/^\uFEFF/, "");
-  // A first line that ends in an open bracket begins a value of several lines.
-  if (/^\s*(\[|\{(.*[[{])?\s*\n)/.test(clean)) {
-    let values: unknown;
-    try {
-      values = JSON.parse(clean);
-    } catch (error) {
-      return [{ line: faultLine(clean, error), fault: `unreadable JSON: ${message(error)}` }];
+  #begin(): SourceRow[] {
+    const text = this.#rest.replace(/^\uFEFF/, "");
+    this.#rest = "";
+    const [, several] = /^\s*(\[|\{(?:.*[[{])?\s*\n)/.exec(text) ?? [];
+    // What begins with an open brace on a line of its own is one object, no rows.
+    this.#read = several === undefined
+      ? this.#lines
+      : several.startsWith("[")
+      ? this.#elements
+      : () => [];
+    if (several?.startsWith("{")) {
+      const found = text.trimStart().slice(0, 60).replaceAll(/\s+/g, " ").replace("{ ", "{");
+      const fault = `file: expected a JSON array of rows; found ${found}`;
+      return [{ line: 1, fault }];
     }
-    if (!Array.isArray(values)) {
-      return [{ line: 1, fault: `file: expected a JSON array of rows; found ${show(values)}` }];
-    }
-    const places = elementPlaces(clean);
-    return values.map((value, i) => {
-      const { line, length } = places[i], fault = tooLong(length);
-      return fault ? { line, fault } : { line, value };
+    return this.#read(text);
+  }
+
+  readonly #lines = (text: string): SourceRow[] => {
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop()!;
+    const rows = lines.flatMap((raw): SourceRow[] => {
+      const line = this.#line++, length = this.#over + raw.length;
+      this.#over = 0;
+      if (length > LONGEST_ROW) return [{ line, fault: tooLong(length) }];
+      return raw.trim() === "" ? [] : [parseRow(raw, line)];
     });
+    this.#forget();
+    return rows;
+  };
+
+  #forget(): void {
+    if (this.#over + this.#rest.length <= LONGEST_ROW) return;
+    this.#over += this.#rest.length;
+    this.#rest = "";
   }
-  return clean.split("\n").flatMap((raw, i): SourceRow[] => {
-    if (raw.trim() === "") return [];
-    const line = i + 1, fault = tooLong(raw.length);
-    if (fault) return [{ line, fault }];
-    try {
-      return [{ line, value: JSON.parse(raw) }];
-    } catch (error) {
-      return [{ line, fault: `unreadable JSON: ${message(error)}` }];
+
+  readonly #elements = (text: string): SourceRow[] => {
+    const rows: SourceRow[] = [];
+    let start = this.#rest !== "" || this.#over > 0 ? 0 : undefined;
+    const finish = (end: number) => {
+      if (start === undefined) return;
+      const length = this.#over + this.#rest.length + end - start, line = this.#from!;
+      const raw = this.#rest + text.slice(start, end);
+      rows.push(
+        length > LONGEST_ROW ? { line, fault: tooLong(length) } : parseRow(raw, line),
+      );
+      [start, this.#rest, this.#over] = [undefined, "", 0];
+    };
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code === NEWLINE) this.#line++;
+      if (this.#inText) {
+        if (this.#escaped) this.#escaped = false;
+        else if (code === BACKSLASH) this.#escaped = true;
+        else if (code === QUOTE) this.#inText = false;
+        continue;
+      }
+      if (isSpace(code)) continue;
+      const sign = text[i];
+      if (this.#ended) {
+        const fault = "unreadable JSON: the text goes on behind the array";
+        this.#read = () => [];
+        return [...rows, { line: this.#line, fault }];
+      }
+      if (this.#depth === 1 && start === undefined && sign !== "," && sign !== "]") {
+        [start, this.#from] = [i, this.#line];
+      }
+      if (code === QUOTE) this.#inText = true;
+      else if (sign === "[" || sign === "{") this.#depth++;
+      else if (sign === "]" || sign === "}") {
+        if (--this.#depth === 0) {
+          finish(i);
+          this.#ended = true;
+        }
+      } else if (sign === "," && this.#depth === 1) finish(i);
     }
-  });
+    if (start !== undefined) this.#rest += text.slice(start);
+    this.#forget();
+    return rows;
+  };
+}
+
+function parseRow(raw: string, line: number): SourceRow {
+  try {
+    return { line, value: JSON.parse(raw) };
+  } catch (error) {
+    return { line, fault: `unreadable JSON: ${message(error)}` };
+  }
+}
+
+function jsonRows(text: string): SourceRow[] {
+  const reader = new JsonRows();
+  return [...reader.push(text), ...reader.end()];
 }
 
 function message(error: unknown): string {
@@ -166,10 +230,12 @@ function csvRows(text: string, options: CsvOptions = {}): SourceRow[] {
     }
     const long = tooLong(cells.reduce((sum, cell) => sum + cell.length, 0));
     if (long) return { line, fault: long };
-    const named = columns.map((name, i) => [name, cells[i]] as const);
-    const blank = ([name, cell]: readonly [string, string]) =>
-      name === "" || /^(id|domain)$/.test(name) && cell === "";
-    return { line, value: Object.fromEntries(named.filter((one) => !blank(one))) };
+    const value: Record<string, string> = {};
+    for (const [i, name] of columns.entries()) {
+      const isBlank = cells[i] === "" && (name === "id" || name === "domain");
+      if (name !== "" && !isBlank) value[name] = cells[i];
+    }
+    return { line, value };
   });
 }
 
@@ -198,9 +264,12 @@ export function placeName(file: string): string | undefined {
   return SPLIT.test(subjectOf(file)) ? folders.at(-2) : subjectOf(file);
 }
 
+/** Whether a file of this name holds CSV or TSV. */
+export const isTable = (file: string): boolean => /\.[ct]sv$/i.test(file);
+
 /** Rows of a text in any of the formats. */
 export function sourceRows(text: string, options: RowOptions & CsvOptions): SourceRow[] {
-  return /\.[ct]sv$/i.test(options.file) ? csvRows(text, options) : jsonRows(text);
+  return isTable(options.file) ? csvRows(text, options) : jsonRows(text);
 }
 
 /**
@@ -208,7 +277,7 @@ export function sourceRows(text: string, options: RowOptions & CsvOptions): Sour
  * bad one, and may leave one out by undefined. A second value of an id and domain is rejected.
  */
 export function collectRows<T extends { id: string | number; domain: string }>(
-  rows: SourceRow[],
+  rows: readonly SourceRow[],
   file: string,
   read: (value: unknown, position: number) => T | undefined,
 ): { values: T[]; rejected: RejectedRow[] } {

@@ -3,8 +3,22 @@
  * output), so that their files can be read here and ours by their code.
  */
 import { type Answer, answerFrom, probabilityFault } from "../question.ts";
-import { type ParseOptions, questionFrom, questionRows, type QuestionRules } from "./questions.ts";
-import { collectRows, fault, placeName, type RejectedRow, RowFault } from "./_rows.ts";
+import {
+  columnsFor,
+  type ParseOptions,
+  questionFrom,
+  questionRows,
+  type QuestionRules,
+} from "./questions.ts";
+import {
+  collectRows,
+  fault,
+  placeName,
+  type RejectedRow,
+  RowFault,
+  type SourceRow,
+  sourceRows,
+} from "./_rows.ts";
 
 /** An answer as it lies in a file: groups add the option that is trained on. */
 export type StoredAnswer = Answer & {
@@ -76,8 +90,16 @@ export function parseAnswers(
   text: string,
   options: ParseOptions,
 ): { answers: StoredAnswer[]; rejected: RejectedRow[] } {
+  return collectAnswers(sourceRows(text, { file: options.file, ...columnsFor(options) }), options);
+}
+
+/** The same of rows that were read. */
+export function collectAnswers(
+  source: readonly SourceRow[],
+  options: ParseOptions,
+): { answers: StoredAnswer[]; rejected: RejectedRow[] } {
   const rules = { ...options, domain: options.domain ?? placeName(options.file) };
-  const { rows } = questionRows(text, options);
+  const rows = questionRows(source, options);
   const { values, rejected } = collectRows(rows, options.file, (row) => fromAnswerRow(row, rules));
   return { answers: values, rejected };
 }

@@ -9,6 +9,7 @@ import {
   RowFault,
   type RowOptions,
   show,
+  type SourceRow,
   sourceRows,
   textField,
 } from "./_rows.ts";
@@ -63,8 +64,15 @@ export function parseGeneral(
   text: string,
   options: RowOptions,
 ): { examples: Example[]; rejected: RejectedRow[] } {
-  const rows = sourceRows(text, options);
-  const { values, rejected } = collectRows(rows, options.file, (row, position): Example => {
+  return collectGeneral(sourceRows(text, options), options.file);
+}
+
+/** The same of rows that were read. */
+export function collectGeneral(
+  rows: readonly SourceRow[],
+  file: string,
+): { examples: Example[]; rejected: RejectedRow[] } {
+  const { values, rejected } = collectRows(rows, file, (row, position): Example => {
     const messages = messagesOf(row), { id: own } = row as Fields;
     const id = typeof own === "string" && own ? own : `general:${position}`;
     return { id, domain: "general", messages, group: "general" };

@@ -1,6 +1,7 @@
 /**
- * Questions of a text in JSONL, JSON or CSV. A malformed row is quarantined, never dropped
- * silently. Texts are kept as they stand, because prompts are compared byte for byte.
+ * Rows to questions, as they come: a malformed row is quarantined, never dropped silently; what a row
+ * gives is kept, the row is not. Texts stay as they stand, for prompts are compared byte for byte. Only
+ * at the end is it told how the answers are written, for all rows tell it together.
  */
 import { LETTERS, type Question } from "../question.ts";
 import {
@@ -8,16 +9,17 @@ import {
   type AnswerForm,
   type AnswerOptions,
   readAnswerForm,
+  withoutAnswers,
 } from "./_answer_form.ts";
 import { layOut, questionColumns } from "./_layout.ts";
 import {
-  collectRows,
   fault,
   fileStem,
   placeName,
   type RejectedRow,
   RowFault,
   type RowOptions,
+  show,
   type SourceRow,
   sourceRows,
   textField,
@@ -39,16 +41,7 @@ export interface QuestionRules extends TextRules {
   allowRepeatedChoices?: boolean;
 }
 
-/** How a text of questions is read; its folder's name is the last-resort domain. */
-export interface ParseOptions extends RowOptions, AnswerOptions, Omit<QuestionRules, "id"> {}
-
-/** Questions, and the rows that were set aside. */
-export interface ParsedQuestions {
-  questions: Question[];
-  rejected: RejectedRow[];
-  /** How the file writes its answers. Absent where no row has one, or all rows leave it open. */
-  answers?: AnswerForm;
-}
+type Fields = Record<string, unknown>;
 
 /** A question from one row, whose `answer` is an index (or the fault of one); throws `RowFault`. */
 export function questionFrom(row: unknown, rules: QuestionRules = {}): Question {
@@ -92,23 +85,177 @@ export function questionFrom(row: unknown, rules: QuestionRules = {}): Question 
   };
 }
 
+/** A row under the names that are looked for; what it has there by itself is hidden. */
+export function renamed(row: Fields, columns?: ReadonlyMap<string, string>): Fields {
+  if (columns === undefined) return row;
+  const names = new Map(Object.keys(row).map((name) => [name.trim().toLowerCase(), name]));
+  const found = [...columns].map(([ours, theirs]) => {
+    const name = names.get(theirs.toLowerCase());
+    if (name !== undefined) return [ours, row[name]] as const;
+    const there = show(Object.keys(row).join(", "));
+    throw new RowFault(`${ours}: expected the column ${show(theirs)}; found ${there}`);
+  });
+  const hidden = new Set(
+    [...columns.keys(), ...columns.values()].map((name) => name.toLowerCase()),
+  );
+  const kept = Object.entries(row).filter(([name]) => !hidden.has(name.trim().toLowerCase()));
+  return Object.fromEntries([...found, ...kept]);
+}
+
+/** Questions, and the rows that were set aside. */
+export interface ParsedQuestions {
+  questions: Question[];
+  rejected: RejectedRow[];
+  /** How the file writes its answers. Absent where no row has one, or all rows leave it open. */
+  answers?: AnswerForm;
+  /** Rows that were read: each is in questions, rejected or left out. */
+  rows: number;
+  /** Whether no row has an answer, as in a test split without labels. */
+  unlabelled?: boolean;
+  /** Rows that an exam leaves out, by the reason. */
+  leftOut?: Readonly<Record<string, number>>;
+}
+
+/** What sets an exam's rows apart from those of a plain file of questions. */
+export interface Layout {
+  /** The only forms in which its answers are written. Default: any. */
+  forms?: readonly AnswerForm[];
+  /** Forms that decide where several fit equally well. */
+  usual?: readonly AnswerForm[];
+  /** A row as its fields are then looked for. */
+  prepare?(row: Fields): Fields;
+  /** The questions that a row is, by what they are called; or why the exam leaves it out. */
+  place(fields: Fields, from: { file: string; position: number }): readonly Fields[] | string;
+}
+
+/** How rows are read that have no layout of their own. */
+export interface ReaderOptions extends AnswerOptions, QuestionRules {
+  /** Columns by other names: question, choices, answer, A, B, ... to what the file calls them. */
+  columns?: ReadonlyMap<string, string>;
+}
+
+/** A question whose answer waits for those of the others, or a row's fault. */
+type Draft =
+  | AnsweredRow & { file: string; question: Question }
+  | { file: string; line: number; fault: string };
+
+export class QuestionReader {
+  readonly #drafts: Draft[] = [];
+  readonly #usual = new Set<AnswerForm>();
+  readonly #leftOut = new Map<string, number>();
+  #rows = 0;
+
+  constructor(readonly options: ReaderOptions, readonly layout?: Layout) {
+    for (const form of layout?.usual ?? []) this.#usual.add(form);
+  }
+
+  /** Rows of a file; `rules` of these alone. The position of the first is 1 unless `from` says so. */
+  add(
+    rows: Iterable<SourceRow>,
+    file: string,
+    { from = 1, ...rules }: QuestionRules & { from?: number } = {},
+  ): void {
+    const all = { ...this.options, ...rules };
+    let position = from;
+    for (const row of rows) {
+      this.#rows++;
+      if (!this.layout) all.id = `${fileStem(file)}:${position}`;
+      this.#draft(row, { file, position: position++ }, all);
+    }
+  }
+
+  #draft(
+    { line, value, fault: unreadable }: SourceRow,
+    place: { file: string; position: number },
+    rules: QuestionRules,
+  ): void {
+    const { file } = place, { layout } = this;
+    try {
+      if (unreadable) throw new RowFault(unreadable);
+      if (typeof value !== "object" || value === null || Array.isArray(value)) {
+        fault("row", "an object with question, choices and answer", value);
+      }
+      const row = renamed(value as Fields, this.options.columns);
+      const laid = layOut(layout?.prepare?.(row) ?? row);
+      for (const form of laid.usual) this.#usual.add(form);
+      const places = layout ? layout.place(laid.value, place) : [{}];
+      if (typeof places === "string") {
+        this.#leftOut.set(places, (this.#leftOut.get(places) ?? 0) + 1);
+        return;
+      }
+      const { answer } = laid.value, { labels } = laid;
+      for (const named of places) {
+        const question = questionFrom(Object.assign(laid.value, named, { answer: 0 }), rules);
+        this.#drafts.push({ file, line, question, answer, labels, choices: question.choices });
+      }
+    } catch (error) {
+      if (!(error instanceof RowFault)) throw error;
+      this.#drafts.push({ file, line, fault: error.message });
+    }
+  }
+
+  /** All that was read; a second question of an id and domain is rejected. */
+  finish(): ParsedQuestions {
+    const drafts = this.#drafts;
+    const asked = drafts.filter((draft) => "question" in draft);
+    const usual = [...this.#usual], { forms } = this.layout ?? {};
+    const { form, indices } = readAnswerForm(asked, {
+      ...{ answers: this.options.answers, usual },
+      ...(forms && { forms }),
+    });
+    const questions: Question[] = [], rejected: RejectedRow[] = [];
+    const lines = new Map<string, Draft>();
+    let next = 0;
+    for (const draft of drafts) {
+      const { file, line } = draft;
+      let reason = "fault" in draft ? draft.fault : "";
+      if ("question" in draft) {
+        const { question } = draft, { domain, id } = question, index = indices[next++];
+        const key = `${domain}\n${id}`, first = lines.get(key);
+        if (index instanceof RowFault) reason = index.message;
+        else if (first === undefined) {
+          lines.set(key, draft);
+          question.answer = index;
+          questions.push(question);
+          continue;
+        } else {
+          const where = first.file === file ? "" : ` of ${first.file}`;
+          reason = `id: ${show(id)} stands on line ${first.line}${where} already`;
+        }
+      }
+      rejected.push({ file, line, reason });
+    }
+    return {
+      ...{ questions, rejected, rows: this.#rows },
+      ...(form ? { answers: form } : {}),
+      ...(asked.length > 0 && withoutAnswers(asked.map(({ answer }) => answer)) !== ""
+        ? { unlabelled: true }
+        : {}),
+      ...(this.#leftOut.size > 0 ? { leftOut: Object.fromEntries(this.#leftOut) } : {}),
+    };
+  }
+}
+
+/** How a text of questions is read; its folder's name is the last-resort domain. */
+export interface ParseOptions extends RowOptions, Omit<ReaderOptions, "id"> {}
+
 const isText = (value: unknown) => typeof value === "string";
 
 /**
- * Rows of a text with question, choices and answer by these names, and the answer as an index, or
- * as the `RowFault` that says why there is none. `usual`: see `readAnswerForm`.
+ * Rows with question, choices and answer by these names, and the answer as an index, or
+ * as the `RowFault` that says why there is none: for rows that hold more than a question.
  */
 export function questionRows(
-  text: string,
-  options: RowOptions & AnswerOptions & { usual?: readonly AnswerForm[] },
-): { rows: SourceRow[]; answers?: AnswerForm } {
-  const usual = new Set(options.usual);
-  const answered: (AnsweredRow & { value: Record<string, unknown> })[] = [];
-  const rows = sourceRows(text, { ...options, columns: questionColumns }).map((row) => {
+  source: readonly SourceRow[],
+  { answers }: AnswerOptions,
+): SourceRow[] {
+  const usual = new Set<AnswerForm>();
+  const answered: (AnsweredRow & { value: Fields })[] = [];
+  const rows = source.map((row) => {
     const { line, value, fault } = row;
     if (fault || typeof value !== "object" || value === null || Array.isArray(value)) return row;
     try {
-      const laid = layOut(value as Record<string, unknown>);
+      const laid = layOut(value as Fields);
       const { choices, answer } = laid.value;
       if (Array.isArray(choices) && choices.length > 1 && choices.every(isText)) {
         answered.push({ line, answer, choices, labels: laid.labels, value: laid.value });
@@ -120,10 +267,19 @@ export function questionRows(
       throw error;
     }
   });
-  const { answers } = options;
-  const { form, indices } = readAnswerForm(answered, { answers, usual: [...usual] });
+  const { indices } = readAnswerForm(answered, { answers, usual: [...usual] });
   for (const [i, { value }] of answered.entries()) value.answer = indices[i];
-  return { rows, ...(form ? { answers: form } : {}) };
+  return rows;
+}
+
+/** The columns of a table of questions: under other names its header alone tells. */
+export const columnsFor = ({ columns }: Pick<ReaderOptions, "columns">) =>
+  columns ? {} : { columns: questionColumns };
+
+/** What reads the questions of one file of no exam. */
+export function fileReader({ file, ...options }: ParseOptions): QuestionReader {
+  const domain = options.domain ?? placeName(file);
+  return new QuestionReader({ ...options, domain });
 }
 
 /**
@@ -132,10 +288,7 @@ export function questionRows(
  */
 export function parseQuestions(text: string, options: ParseOptions): ParsedQuestions {
   const { file } = options;
-  const domain = options.domain ?? placeName(file);
-  const { rows, ...form } = questionRows(text, options);
-  const { values, rejected } = collectRows(rows, file, (row, position) => {
-    return questionFrom(row, { ...options, domain, id: `${fileStem(file)}:${position}` });
-  });
-  return { questions: values, rejected, ...form };
+  const reader = fileReader(options);
+  reader.add(sourceRows(text, { file, ...columnsFor(options) }), file);
+  return reader.finish();
 }

@@ -1,9 +1,28 @@
 /** Files of questions and answers: the outermost layer, the only one of the data sets with files. */
 import { resolve } from "node:path";
-import { formatAnswers, parseAnswers, type StoredAnswer } from "./answers.ts";
-import { type ParsedQuestions, type ParseOptions, parseQuestions } from "./questions.ts";
-import { fileStem, isInSplit, placeName, type RejectedRow, subjectOf } from "./_rows.ts";
+import { collectAnswers, formatAnswers, type StoredAnswer } from "./answers.ts";
+import { collectGeneral } from "./general.ts";
+import {
+  columnsFor,
+  fileReader,
+  type ParsedQuestions,
+  type ParseOptions,
+  type QuestionReader,
+  type QuestionRules,
+} from "./questions.ts";
+import {
+  fileStem,
+  isInSplit,
+  isTable,
+  JsonRows,
+  placeName,
+  type RejectedRow,
+  type SourceRow,
+  sourceRows,
+  subjectOf,
+} from "./_rows.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
+import { parquetRows } from "./_parquet.ts";
 import { cevalSubjects, cmmluSubjects, mmluSubjects, subjectDomain } from "./subjects.ts";
 
 /** How a file is read; see `ParseOptions`. */
@@ -17,32 +36,93 @@ const FORMATS: [start: number[], found: string, action: string][] = [
   [[0xFF, 0xFE], "UTF-16 text", "save it as UTF-8"],
   [[0xFE, 0xFF], "UTF-16 text", "save it as UTF-8"],
   [[0x1F, 0x8B], "gzip data", "unpack it first"],
-  [[0x50, 0x4B, 3, 4], "an Excel file or a zip archive", "save its table as CSV"],
-  [[0x50, 0x41, 0x52, 0x31], "Parquet", "write it as JSONL, by pandas' to_json for one"],
+  [[0x50, 0x4B, 3, 4], "an Excel file or a zip archive", "save its table as CSV, or unpack it"],
 ];
+const PARQUET = "PAR1";
 
-/** The text of a file, and whether some of its bytes are not UTF-8. */
-async function readUtf8(path: string, what: "questions" | "answers", flag: string = what) {
+/** Bytes of a file that are looked at together. */
+const PIECE = 1 << 20;
+
+/** How the rows of a file are found: see `sourceRows`. Tells of text that is no clean UTF-8. */
+type FileOptions = Omit<Parameters<typeof sourceRows>[1], "file"> & {
+  /** What is read, for errors, and the flag that gives it. */
+  what?: string;
+  flag?: string;
+};
+
+/** Rows of a file, as many at a time as are read at once, and whether its text is clean UTF-8. */
+export async function* fileRows(
+  path: string,
+  { what = "questions", flag = what, ...options }: FileOptions = {},
+): AsyncGenerator<{ rows: SourceRow[]; clean: boolean }> {
   const fail = (found: string, action: string): never => {
     throw new Error(`Cannot read ${what} from ${path}: expected a file; found ${found}; ${action}`);
   };
-  let bytes: Uint8Array;
-  try {
-    bytes = await Deno.readFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) fail("none", `give --${flag}=FILE`);
-    const { message } = error as Error;
-    if (error instanceof Deno.errors.IsADirectory) {
-      fail("a folder", `give --${flag}=FILE inside it`);
+  const stat = await Deno.stat(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return fail("none", `give --${flag}=FILE`);
+    throw new Error(`Cannot read ${what} from ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  });
+  if (stat.isDirectory) fail("a folder", `give --${flag}=FILE inside it`);
+  if (!stat.isFile) fail("a device or a pipe", `give --${flag}=FILE`);
+  using file = await Deno.open(path);
+  const buffer = new Uint8Array(PIECE);
+  const pieces = async function* () {
+    await file.seek(0, Deno.SeekMode.Start);
+    for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
+      yield buffer.subarray(0, n);
     }
-    throw new Error(`Cannot read ${what} from ${path}: ${message}`, { cause: error });
-  }
-  const other = FORMATS.find(([start]) => start.every((byte, i) => bytes[i] === byte));
+  };
+  const { value: first = new Uint8Array() } = await pieces().next();
+  const other = FORMATS.find(([start]) => start.every((byte, i) => first[i] === byte));
   if (other) fail(other[1], other[2]);
+  if (new TextDecoder().decode(first.subarray(0, 4)) === PARQUET) {
+    try {
+      for await (const rows of parquetRows(path)) yield { rows, clean: true };
+      return;
+    } catch (error) {
+      fail(
+        `Parquet that can't be read (${(error as Error).message})`,
+        "take it again from its source",
+      );
+    }
+  }
+  const clean = await isUtf8(pieces());
+  const decoder = new TextDecoder(), table = isTable(path), reader = new JsonRows();
+  let text = "";
+  for await (const piece of pieces()) {
+    const part = decoder.decode(piece, { stream: true });
+    if (table) text += part;
+    else yield { rows: reader.push(part), clean };
+  }
+  const rest = decoder.decode();
+  if (table) yield { rows: sourceRows(text + rest, { ...options, file: path }), clean };
+  else yield { rows: [...reader.push(rest), ...reader.end()], clean };
+}
+
+async function isUtf8(pieces: AsyncIterable<Uint8Array>): Promise<boolean> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
   try {
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), clean: true };
+    for await (const piece of pieces) decoder.decode(piece, { stream: true });
+    decoder.decode();
+    return true;
   } catch {
-    return { text: new TextDecoder().decode(bytes), clean: false };
+    return false;
+  }
+}
+
+/** Adds the rows of a file as they are read. */
+export async function addFile(
+  reader: QuestionReader,
+  path: string,
+  { rules, ...options }: FileOptions & { rules?: QuestionRules } = {},
+): Promise<void> {
+  let from = 1;
+  const asked = { ...columnsFor(reader.options), ...options };
+  for await (const { rows, clean } of fileRows(path, asked)) {
+    reader.add(rows, path, { ...rules, from, rejectReplacementCharacter: !clean });
+    from += rows.length;
   }
 }
 
@@ -56,23 +136,20 @@ function placeOf(path: string): Pick<ParseOptions, "domain" | "subject"> {
   return named ? { domain, subject } : { domain: placeName(full) };
 }
 
-/** `options` for a text read from `path`. */
-function parseOptions(path: string, options: ReadOptions, clean: boolean): ParseOptions {
-  const place = options.domain === undefined ? placeOf(path) : {};
-  return { ...place, ...options, file: path, rejectReplacementCharacter: !clean };
-}
-
 /**
- * Questions of a JSONL, JSON or CSV file; malformed rows come back as `rejected`. The domain is the
- * row's own, else `domain`, else what the file's place says. A file that leaves open how its
- * answers are written is set aside as a whole: say it by `answers`.
+ * Questions of a JSONL, JSON, CSV or Parquet file; malformed rows come back as `rejected`. The domain is
+ * the row's own, else `domain`, else what the file's place says. A file that leaves open how its
+ * answers are written is set aside as a whole: say it by `answers`. Rows go as they are read: what is
+ * held is the questions.
  */
 export async function readQuestions(
   path: string,
-  options: ReadOptions = {},
+  { flag, ...options }: ReadOptions = {},
 ): Promise<ParsedQuestions> {
-  const { text, clean } = await readUtf8(path, "questions", options.flag);
-  return parseQuestions(text, parseOptions(path, options, clean));
+  const place = options.domain === undefined ? placeOf(path) : {};
+  const reader = fileReader({ ...place, ...options, file: path });
+  await addFile(reader, path, { flag });
+  return reader.finish();
 }
 
 /** Answers of a JSONL file in the authors' field names; malformed rows come back as `rejected`. */
@@ -80,8 +157,29 @@ export async function readAnswers(
   path: string,
   options: ReadOptions = {},
 ): Promise<{ answers: StoredAnswer[]; rejected: RejectedRow[] }> {
-  const { text, clean } = await readUtf8(path, "answers", options.flag);
-  return parseAnswers(text, parseOptions(path, options, clean));
+  const all: SourceRow[] = [];
+  let isClean = true;
+  const { flag, ...rules } = options;
+  for await (const { rows, clean } of fileRows(path, { what: "answers", flag })) {
+    all.push(...rows);
+    isClean = clean;
+  }
+  const place = options.domain === undefined ? placeOf(path) : {};
+  return collectAnswers(all, {
+    ...{ ...place, ...rules, file: path },
+    rejectReplacementCharacter: !isClean,
+  });
+}
+
+/** General instructions of a file: JSONL, JSON, CSV or Parquet (see `parseGeneral`). */
+export async function readInstructions(
+  path: string,
+): Promise<ReturnType<typeof collectGeneral> & { rows: number }> {
+  const rows: SourceRow[] = [];
+  for await (const piece of fileRows(path, { what: "general instructions", flag: "general" })) {
+    rows.push(...piece.rows);
+  }
+  return { ...collectGeneral(rows, path), rows: rows.length };
 }
 
 /** Writes answers as JSONL in the authors' field names; the file appears whole or not at all. */

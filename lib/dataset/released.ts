@@ -1,5 +1,5 @@
 /** The authors' released group rows, and an audit of groups by the method (paper, section 3.2). */
-import { collectRows, placeName, type RejectedRow } from "./_rows.ts";
+import { collectRows, placeName, type RejectedRow, sourceRows } from "./_rows.ts";
 import { fromAnswerRow, type StoredAnswer } from "./answers.ts";
 import { type ParseOptions, questionRows } from "./questions.ts";
 
@@ -26,7 +26,7 @@ export function parseReleased(
 ): { answers: ReleasedAnswer[]; rejected: RejectedRow[] } {
   const domain = options.domain ?? placeName(options.file);
   const { values, rejected } = collectRows(
-    questionRows(content, options).rows,
+    questionRows(sourceRows(content, { file: options.file }), options),
     options.file,
     (row): ReleasedAnswer => {
       const answer: ReleasedAnswer = fromAnswerRow(row, { ...options, domain });

@@ -32,3 +32,20 @@ export function subjectDomain(subjects: ExamSubjects, name: string): string | un
   const subject = subjects.get(name);
   return subject?.domain ?? subject?.category;
 }
+
+/** The wider categories of MMLU's and CMMLU's subcategories; C-Eval's subjects have one already. */
+const categories: Record<string, Record<string, readonly string[]>> = subjects.categories;
+
+/** The groups whose means a benchmark's tables give a subject to: its subcategory, its categories. */
+export function subjectGroups(
+  exam: "mmlu" | "cmmlu" | "ceval",
+  name: string,
+): { subcategory?: string; categories: string[] } {
+  const own = { mmlu: mmluSubjects, cmmlu: cmmluSubjects, ceval: cevalSubjects }[exam].get(name);
+  if (own === undefined) return { categories: [] };
+  if (exam === "ceval") return { categories: [own.category] };
+  const wider = Object.entries(categories[exam])
+    .filter(([, subcategories]) => subcategories.includes(own.category)).map(([one]) => one);
+  const china = exam === "cmmlu" && subjects.chinaSpecific.includes(name) ? ["China specific"] : [];
+  return { subcategory: own.category, categories: [...wider, ...china] };
+}

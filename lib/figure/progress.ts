@@ -23,7 +23,8 @@ export interface Progress {
   finish(note?: string): Promise<void>;
 }
 
-const clock = (ms: number) => {
+/** Minutes and seconds, or hours too. */
+export const clock = (ms: number): string => {
   const seconds = Math.round(ms / 1000);
   const minutes = Math.floor(seconds / 60);
   const two = (value: number) => String(value).padStart(2, "0");

@@ -1,10 +1,12 @@
 /** The material of a study of files: questions, demonstrations, tests and general instructions of one domain. */
 import type { Question } from "../question.ts";
 import type { Exam, Material, ReleasedMaterial } from "../cell.ts";
+import { findLeaks, fingerprint } from "../dataset/duplicates.ts";
+import { writeDataCard } from "../exam/card.ts";
 import { Random } from "../statistics/random.ts";
 import { readFiles } from "./files.ts";
 import { auditText, isReleased, readReleasedGroups, releasedMaterial } from "./released.ts";
-import type { Settings } from "./settings.ts";
+import { isPublished, outputPath, type Settings } from "./settings.ts";
 import type { OpenedSubject, OpenOptions } from "./study.ts";
 
 /** The material of the settings' files: one domain. Errors as of `openSubject`. */
@@ -15,12 +17,19 @@ export async function fileMaterial(
     limit?: number;
   } = {},
 ): Promise<Omit<OpenedSubject, "model">> {
-  const { questions, demonstrations, id, ood, pool, general, rejected } = await readFiles(
+  const { questions, demonstrations, id, ood, pool, general, rejected, parts } = await readFiles(
     settings,
     tell,
   );
-  const asked = new Set([...questions, ...id, ...ood, ...demonstrations].map(fingerprint));
-  const clean = pool.filter((question) => !asked.has(fingerprint(question)));
+  const tests = [...questions, ...id, ...ood, ...demonstrations];
+  const asked = new Set(tests.map(fingerprint));
+  const { exact, near, clean: others } = findLeaks(pool, tests);
+  const { keepLeaks: kept = false } = settings, clean = kept ? pool : others;
+  if (near > 0) {
+    tell(
+      `${near} questions of the pool, which tests ask nearly so, are ${kept ? "kept" : "left out"}`,
+    );
+  }
   if (clean.length === 0) {
     const expected = "questions that no test and no demonstration asks";
     throw new Error(
@@ -29,6 +38,11 @@ export async function fileMaterial(
     );
   }
   const domain = questions[0]?.domain ?? "questions";
+  if (!isPublished(settings)) {
+    const cards = [{ name: "own files", title: "by flag", license: "", revision: "", parts }];
+    const leaks = [{ domain, pool: pool.length, exact, near }];
+    await writeDataCard(outputPath(settings), { cards, leaks, kept });
+  }
   const shortened: string[] = [];
   const make = (part: string, all: Question[]): Exam => {
     const name = `${domain}/${part}`;
@@ -55,10 +69,6 @@ export async function fileMaterial(
   if (shortened.length > 0) tell(`${cut}: ${shortened.join(", ")}`);
   return { material, rejected, leaked: pool.length - clean.length };
 }
-
-const plain = (text: string) => text.trim().toLowerCase();
-const fingerprint = ({ question, choices }: Question) =>
-  JSON.stringify([plain(question), ...choices.map(plain).sort()]);
 
 /** Under one name of the domain; ids that count anew in each of several get their domain's before them. */
 function asOneDomain(
@@ -102,7 +112,7 @@ const subjectOf = ({ domain, subject }: Question) => JSON.stringify([domain, sub
  * At most `limit` questions in their order: one of each subject and domain, then each in proportion
  * to its questions, drawn by a fixed seed. A smaller limit keeps a part of what a larger one keeps.
  */
-function limited(questions: readonly Question[], limit = Infinity): readonly Question[] {
+export function limited(questions: readonly Question[], limit = Infinity): readonly Question[] {
   if (questions.length <= limit) return questions;
   const random = new Random("limit");
   const subjects = Map.groupBy(questions, subjectOf);

@@ -1,14 +1,15 @@
 /** Reads the files that a run's settings name: exams, demonstrations, the pool, general instructions. */
 import { dirname, extname, join } from "node:path";
 import type { Example, Question } from "../question.ts";
-import { parseGeneral } from "../dataset/general.ts";
 import { parseReleased } from "../dataset/released.ts";
-import { readQuestions } from "../dataset/read.ts";
+import { readInstructions, readQuestions } from "../dataset/read.ts";
+import { checkRejected } from "../dataset/rejected.ts";
 import { generalInstructions } from "../dataset/instructions.ts";
 import type { AnswerForm, ParsedQuestions, RejectedRow } from "../dataset/questions.ts";
-import { readText } from "../platform/runtime/files.ts";
+import { partCards } from "../exam/card.ts";
+import { readText, requireFile } from "../platform/runtime/files.ts";
 import { defined } from "./plan.ts";
-import type { Settings } from "./settings.ts";
+import { columnsOf, type Settings } from "./settings.ts";
 
 function refuse(model: string, problem: string): never {
   throw new Error(`Cannot study ${model}: expected ${problem}`);
@@ -42,6 +43,8 @@ export async function readFiles(settings: Settings, tell: (text: string) => void
     ood: exams.ood?.questions ?? [],
     pool: groups?.questions ?? exams.pool.questions,
     general,
+    /** What a card says of each file. */
+    parts: partCards(groups ? { ...exams, pool: groups } : exams),
     rejected: [
       ...Object.values(exams).flatMap(({ rejected }) => rejected),
       ...bad,
@@ -56,12 +59,13 @@ export async function readFiles(settings: Settings, tell: (text: string) => void
  */
 async function readExams(
   paths: Readonly<Record<string, string | undefined>>,
-  { model, answers }: Settings,
+  { model, answers, maxRejected, ...settings }: Settings,
   tell: (text: string) => void,
 ): Promise<Record<string, ParsedQuestions>> {
   // Published exams hold some questions with repeated options.
   const read = async (flag: string, path: string, answers?: AnswerForm) =>
-    await readQuestions(path, { allowRepeatedChoices: true, flag, answers });
+    await readQuestions(path, { allowRepeatedChoices: true, flag, answers, columns });
+  const columns = columnsOf(settings);
   const exams: Record<string, ParsedQuestions> = {};
   const forms = new Map<string, Map<AnswerForm, string>>();
   const kind = (path: string) => `${dirname(path)} ${extname(path)}`;
@@ -89,7 +93,10 @@ async function readExams(
       if (exams[flag].answers) tell(`${path} leaves open how answers are written; ${reading}`);
     }
     const { questions, rejected: [bad, ...more] } = exams[flag];
-    if (questions.length > 0) continue;
+    if (questions.length > 0) {
+      checkRejected(exams[flag], { from: path, most: maxRejected });
+      continue;
+    }
     const rows = bad ? `, ${more.length + 1} rows set aside, line ${bad.line}: ${bad.reason}` : "";
     const mend = `give --${flag}=FILE with a question in each line`;
     refuse(model, `questions in ${path}; found none${rows}; ${mend}`);
@@ -120,7 +127,7 @@ async function readFolder(path: string): Promise<ParsedQuestions> {
     );
   }
   const questions = [...found].sort(([a], [b]) => a < b ? -1 : 1).map(([, question]) => question);
-  return { questions, rejected };
+  return { questions, rejected, rows: questions.length + rejected.length };
 }
 
 /** The instructions of a file; without one those made by code. @throws where the file holds none */
@@ -132,8 +139,8 @@ export async function readGeneral(
   }
   const mend = "give --general=FILE with rows of instruction and output (Alpaca), conversations " +
     "(ShareGPT) or messages";
-  const text = await readText(path, "read general instructions from", mend);
-  const { examples, rejected } = parseGeneral(text, { file: path });
+  await requireFile(path, "read general instructions from", mend);
+  const { examples, rejected } = await readInstructions(path);
   if (examples.length > 0) return { general: examples, rejected };
   const [bad] = rejected;
   const rows = bad ? `, ${rejected.length} rows set aside, line ${bad.line}: ${bad.reason}` : "";

@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import * as v from "valibot";
 import { factDomains } from "../dataset/facts.ts";
+import { examNames } from "../dataset/exams.ts";
 import { answerForms } from "../dataset/questions.ts";
 import type { Asking, Formulation, Normalization } from "../prompt.ts";
 import { cacheFolder, ROOT } from "../platform/cache.ts";
@@ -10,6 +11,7 @@ import { PRECISIONS } from "../platform/runtime/precision.ts";
 import { isOrganism } from "./labels.ts";
 import { DOMAINS } from "./plan.ts";
 
+const exams = ["paper", ...examNames] as const;
 const GROUPS = ["har", "inc", "self", "context", "general"];
 const formulations: readonly Formulation[] = ["letters", "hybrid", "cloze"];
 const normalizations: readonly Normalization[] = ["none", "token", "character", "pmi"];
@@ -25,6 +27,13 @@ const number = (expected: string, fits: (value: number) => boolean) =>
 const count = number("a whole number from 1 up", (n) => Number.isSafeInteger(n) && n >= 1);
 const positive = number("a number above 0, such as 2e-5", (n) => Number.isFinite(n) && n > 0);
 const share = number("a number from 0 to below 1, such as 0.5", (n) => n >= 0 && n < 1);
+const COLUMN = /^(question|choices|answer|explanation|context|subject|id|domain|[A-Z]):[^:,]+$/;
+const columnMap = v.custom<string>(
+  (value) =>
+    typeof value === "string" && value.split(",").every((part) => COLUMN.test(part.trim())),
+  "pairs such as question:q,answer:gold,A:first, whose first is question, choices, answer, " +
+    "explanation, context, subject, id, domain or an option's letter",
+);
 const one = <const Name extends string>(known: readonly Name[]) =>
   v.picklist(known, `one of ${known.join(", ")}`);
 const some = (known?: readonly string[], alone?: string) =>
@@ -56,6 +65,21 @@ const settings = v.object({
   full: yesOrNo,
   /** Goes on with what an earlier run with the same settings left unfinished. */
   resume: yesOrNo,
+  /**
+   * Published exams, had once and cached: `paper`, the paper's own pools and tests; others alone, as an
+   * evaluation. Default: none.
+   */
+  exam: v.optional(one(exams)),
+  /** Examples shown in the evaluation of an exam; 0: none, inside a conversation. Default 5. */
+  shots: v.optional(number("a whole number from 0 up", (n) => Number.isSafeInteger(n) && n >= 0)),
+  /** Language of the questions' header. Default: en; zh for CMMLU and C-Eval. */
+  language: v.optional(one(["en", "zh"])),
+  /** Questions of the pool that a test asks too stay in it; they are counted all the same. Default: false. */
+  keepLeaks: v.optional(yesOrNo),
+  /** Rows of a file that may be set aside, as a share of them, before the run stops. Default .1. */
+  maxRejected: v.optional(share),
+  /** What your files call the columns: `question:q,answer:gold`. Default: by the names of exams. */
+  columns: v.optional(columnMap),
   /** File of questions to study (HOMO). Default: an organism's exam; else that of common facts. */
   questions: v.optional(text),
   /** File of questions shown as demonstrations. Default: dev.jsonl beside `questions`. */
@@ -172,10 +196,22 @@ function domainsOf(values: Partial<Settings>) {
 }
 
 /** Whether a run asks the exam of common facts: a real model and no files of questions. */
-export function studiesFacts({ model = "organism", ...files }: Partial<Settings>): boolean {
-  return !isOrganism(String(model)) &&
-    (["questions", "pool", "id", "ood", "demonstrations"] as const).every((name) => !files[name]);
+export function studiesFacts({ model = "organism", exam, ...files }: Partial<Settings>): boolean {
+  return !isOrganism(String(model)) && exam === undefined && ownFiles.every((name) => !files[name]);
 }
+
+/** Settings that name files of questions. */
+const ownFiles = ["questions", "pool", "id", "ood", "demonstrations"] as const;
+
+/** The columns that a run's settings name, ours to the files'. */
+export function columnsOf({ columns }: Pick<Settings, "columns">): Map<string, string> | undefined {
+  const pairs = columns?.split(",").map((part) => part.trim().split(":") as [string, string]);
+  return pairs && new Map(pairs);
+}
+
+/** The language of a run's header. */
+export const languageOf = ({ exam, language }: Partial<Settings>): "en" | "zh" =>
+  language ?? (exam === "cmmlu" || exam === "ceval" ? "zh" : "en");
 
 /** A run's settings with the model `real` for an organism, whose domains and seeds are not its own. */
 export function realSettings(run: Settings, real = "smollm2"): Settings {
@@ -195,6 +231,7 @@ export function askingOf(values: Partial<Settings>): Partial<Asking> {
 const options = "is asked for its options' texts, one token each";
 /** Settings that an organism leaves no choice of, and why. */
 const notOfOrganisms: Partial<Record<keyof Settings, string>> = {
+  exam: "reads the words of its world alone",
   explanations: "has no words for reasons",
   general: "reads the words of its world alone",
   formulation: options,
@@ -211,6 +248,13 @@ function checkTogether(values: Partial<Settings>): void {
     throw new Error(
       `Cannot use the setting groups with ${which}: expected a folder of released rows and a model ` +
         "that reads English; give --pool=FOLDER and another --model, or leave --groups=released out",
+    );
+  }
+  const given = ownFiles.find((name) => values[name]);
+  if (values.exam && given) {
+    throw new Error(
+      `Cannot use the settings exam and ${given} together: expected one source of questions; give ` +
+        `--exam=${values.exam}, or files of your own`,
     );
   }
   for (const [name, why] of Object.entries(notOfOrganisms)) {

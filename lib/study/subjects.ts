@@ -3,15 +3,17 @@ import type { ReadableModel } from "../model/readable_model.ts";
 import { loadModel, type LoadOptions, openModel } from "../model/files/load.ts";
 import { loadOrganism, type Organism } from "../organism/folder.ts";
 import { organismCards } from "../organism/registry.ts";
+import { estimateText } from "./estimate.ts";
 import { factMaterial } from "./facts.ts";
 import { readGeneral } from "./files.ts";
 import type { DomainMaterial, Exam } from "../cell.ts";
 import { worldMaterial } from "./material.ts";
-import { askingOf, checkSettings, type Settings, studiesFacts } from "./settings.ts";
+import { askingOf, checkSettings, languageOf, type Settings, studiesFacts } from "./settings.ts";
 import type { OpenedSubject, OpenOptions, ProbedSubject } from "./study.ts";
 import { isOrganism, modelLabel, ORGANISM } from "./labels.ts";
 import { studiedModels } from "./plans.ts";
 import { fileMaterial } from "./file_material.ts";
+import { paperMaterial } from "./exam_material.ts";
 
 /** With `quick`, at most so many questions of a pool or an exam, and domains of a world. */
 const QUICK = { questions: 60, domains: 2 };
@@ -83,11 +85,27 @@ async function open<Model extends ReadableModel>(
   }
   const files = studiesFacts(settings)
     ? await openFacts(settings)
+    : settings.exam === "paper"
+    ? await paperMaterial(settings, { ...options, limit })
     : await fileMaterial(settings, { ...options, limit });
-  const { template, batchTokens } = settings;
-  const asked = { template, ...askingOf(settings), batchTokens };
-  return { model: await load(name, asked), ...files };
+  const model = await load(name, loadingOf(settings));
+  if (settings.exam === "paper" && !estimated.has(name)) {
+    estimated.add(name);
+    const { tell = console.error } = options;
+    tell(await estimateText(model, files.material, settings));
+  }
+  return { model, ...files };
 }
+
+/** Models of which this process has told how long their study takes. */
+const estimated = new Set<string>();
+
+/** How a real model of a run is loaded. */
+export const loadingOf = (settings: Settings): LoadOptions => ({
+  ...askingOf(settings),
+  ...{ template: settings.template, batchTokens: settings.batchTokens },
+  language: languageOf(settings),
+});
 
 async function openFacts(settings: Settings): Promise<Omit<OpenedSubject, "model">> {
   const { general, rejected } = await readGeneral(settings.general);

@@ -55,7 +55,8 @@ export async function examine({ root = ROOT } = {}): Promise<{ works: boolean; t
     all.map(({ name, bytes, lacks }) =>
       `${name} (${lacks ? `lacks ${lacks.join(", ")}` : formatBytes(bytes)})`
     ).join(", ") || "none";
-  const models = root === ROOT ? cacheFolder("models") : join(root, ".cache", "models");
+  const cached = (what: string) =>
+    list(holdings(root === ROOT ? cacheFolder(what) : join(root, ".cache", what)));
   const processor = os.cpus()[0]?.model?.trim() || Deno.build.arch;
   const system = `${os.type()} ${os.release()} ${Deno.build.arch}`;
   const rows = [
@@ -73,7 +74,8 @@ export async function examine({ root = ROOT } = {}): Promise<{ works: boolean; t
     ["python", python ?? "none with pip"],
     ["compiler", compiler ?? "none; ziglang is downloaded where one is needed"],
     ["organisms", list(organisms)],
-    ["cached models", list(holdings(models))],
+    ["cached models", cached("models")],
+    ["cached exams", cached("data")],
     ["data", list(holdings(data).filter(({ name }) => name !== "organisms"))],
   ].filter(([, text]) => text !== "").map(([name, text]) => `${name.padEnd(15)}${text}`);
 

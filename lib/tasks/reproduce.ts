@@ -1,7 +1,8 @@
 /** `deno task reproduce`: runs the notebooks in order and prints what they found. See reproduce.txt. */
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 import { runName } from "../study/run_name.ts";
-import { outputPath, parseSettings, SETTINGS_VARIABLE } from "../study/settings.ts";
+import { evaluateExam } from "../study/exam_evaluation.ts";
+import { outputPath, parseSettings, type Settings, SETTINGS_VARIABLE } from "../study/settings.ts";
 import { clean } from "../figure/_text.ts";
 import { agree } from "../figure/stable.ts";
 import { isOnnx, ONNX } from "../model/files/source.ts";
@@ -18,15 +19,25 @@ import { camel, duration, parseFlags, runTask } from "./command_line.ts";
 import help from "./reproduce.txt" with { type: "text" };
 import { PRECISION_VARIABLE } from "../platform/runtime/precision.ts";
 
-const NUMBERS = "seeds limit minimum-confidence lora learning-rate epochs batch-size batch-tokens"
-  .split(" ");
+const NUMBERS =
+  "seeds limit minimum-confidence lora learning-rate epochs batch-size batch-tokens shots max-rejected"
+    .split(" ");
 const LISTS = ["domains", "groups", "only"];
 const PATHS = ["questions", "demonstrations", "pool", "id", "ood", "general", "output"];
 const FLAGS = {
   values: ["model", ...LISTS, ...NUMBERS, ...PATHS].concat(
-    ["formulation", "normalization", "template", "answers", "precision"],
+    ["exam", "language", "columns", "formulation", "normalization", "template", "answers"],
+    ["precision"],
   ),
-  switches: ["explanations", "quick", "full", "gradient-checkpointing", "resume", "help"],
+  switches: [
+    "explanations",
+    "keep-leaks",
+    "quick",
+    "full",
+    "gradient-checkpointing",
+    "resume",
+    "help",
+  ],
 };
 
 /**
@@ -39,6 +50,8 @@ export function parseRequest(args: string[], folder: string) {
   const given: Record<string, unknown> = Object.fromEntries([
     ...Object.entries(texts).map(([name, value]) => {
       if (NUMBERS.includes(name)) return [camel(name), number(value)];
+      // Counted from 0 or from 1.
+      if (name === "answers" && /^[01]$/.test(value)) return [name, `index${value}`];
       if (LISTS.includes(name)) return [name, list(value)];
       if (PATHS.includes(name)) return [name, resolve(folder, value)];
       return [name, name === "model" ? modelSource(value, folder) : value];
@@ -166,6 +179,7 @@ async function main(): Promise<number> {
   const chosen = chooseNotebooks(all, request.only);
   const { run: names, left } = notebooksOf(chosen, { model: settings.model, only: request.only });
   checkTrainable(settings.model, names);
+  if (settings.exam && settings.exam !== "paper") return await evaluateAlone(settings);
   const environment: Record<string, string> = {
     [SETTINGS_VARIABLE]: JSON.stringify(settings),
     ...(settings.precision && { [PRECISION_VARIABLE]: settings.precision }),
@@ -229,6 +243,23 @@ async function main(): Promise<number> {
     console.log(`\n${text.replaceAll(/\\(\W)/g, "$1").replaceAll("&lt;", "<")}`);
   }
   return 0;
+}
+
+/** An exam alone needs no notebook: its tables are printed, and kept in the run's folder. */
+async function evaluateAlone(settings: Settings): Promise<number> {
+  const found = await evaluateExam(settings, { onProgress: showShare() });
+  console.log(`\n${found.text}\nAll of it: ${relative(Deno.cwd(), found.folder)}`);
+  return 0;
+}
+
+/** Prints a share each time that it has grown by a tenth. */
+function showShare(): (share: number) => void {
+  let told = 0;
+  return (share) => {
+    if (share < told + 0.1) return;
+    told = share;
+    console.error(`${Math.round(100 * share)}% asked`);
+  };
 }
 
 /** Whether outputs differ in the last digits of numbers alone; their pictures are drawn from the same. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { auditGroups, parseReleased, type ReleasedAnswer } from "../../lib/dataset/released.ts";
-import { mmluSuites, parseCeval, parseCmmlu, parseMmlu } from "../../lib/dataset/benchmark.ts";
+import { mmluSuites, parseExam, splitXiezhi } from "../../lib/dataset/exams.ts";
 import {
   cevalSubjects,
   cmmluSubjects,
@@ -9,8 +9,6 @@ import {
 } from "../../lib/dataset/subjects.ts";
 import { generalInstructions } from "../../lib/dataset/instructions.ts";
 import { parseGeneral } from "../../lib/dataset/general.ts";
-import { parseMedmcqa } from "../../lib/dataset/medmcqa.ts";
-import { parseXiezhi, splitXiezhi } from "../../lib/dataset/xiezhi.ts";
 import { publishedDemonstrations, PythonRandom } from "../../lib/dataset/published_order.ts";
 import { readAnswers, readQuestions, writeAnswers } from "../../lib/dataset/read.ts";
 
@@ -21,6 +19,10 @@ if (!referenceThere) {
 }
 const released = (name: string, fn: () => Promise<void>) =>
   Deno.test({ name, ignore: !referenceThere, fn });
+/** One file of an exam. */
+const parse = (exam: "mmlu" | "cmmlu" | "ceval") => (text: string, { file }: { file: string }) =>
+  parseExam(exam, [{ file, text }]);
+const [parseMmlu, parseCmmlu, parseCeval] = [parse("mmlu"), parse("cmmlu"), parse("ceval")];
 const at = (path: string) => new URL(path, reference).pathname;
 
 Deno.test("PythonRandom shuffles as Python's random.shuffle does", () => {
@@ -56,12 +58,9 @@ released("splitXiezhi() draws the very items of the published splits", async () 
       choices: ["a", "b", "c", "d"],
       answer: 0,
     }));
-  const splits = splitXiezhi({
-    engineering: exam("engineering", counts.engineering),
-    history: exam("history", counts.history),
-    science: exam("science", counts.science),
-    jurisprudence: exam("jurisprudence", counts.jurisprudence),
-  });
+  const splits = splitXiezhi(
+    Object.entries(counts).flatMap(([domain, n]) => exam(domain, n)),
+  );
   for (const domain of ["engineering", "history", "jurisprudence"] as const) {
     for (const part of ["test", "dev"] as const) {
       const { questions } = await readQuestions(at(`source/${domain}/${part}.jsonl`), {
@@ -73,10 +72,10 @@ released("splitXiezhi() draws the very items of the published splits", async () 
   }
 });
 
-Deno.test("parseXiezhi() puts a row into each labelled domain and counts what it drops", () => {
+Deno.test("parseExam() puts a row of Xiezhi into each labelled domain and counts what it leaves out", () => {
   const row = (labels: string[], options = "a\nb\nc\nd", answer = "c") =>
     JSON.stringify({ question: `${labels}?`, labels, options, answer });
-  const { exams, dropped, rejected } = parseXiezhi([
+  const { questions, leftOut, rejected, rows } = parseExam("xiezhi", [
     { file: "x.json", text: [row(["Law", "History", "Jurisprudence"]), row(["Art"])].join("\n") },
     {
       file: "y.json",
@@ -88,54 +87,46 @@ Deno.test("parseXiezhi() puts a row into each labelled domain and counts what it
       ].join("\n"),
     },
   ]);
-  assert.deepEqual(exams.history.map(({ id, subject }) => [id, subject]), [[0, "Law"], [
-    2,
-    undefined,
-  ]]);
-  assert.equal(exams.history[0].answer, 2);
-  assert.equal(exams.jurisprudence.length, 1);
-  assert.equal(exams.jurisprudence[0].domain, "jurisprudence");
-  assert.deepEqual(dropped, { engineering: 0, history: 1, science: 0, jurisprudence: 0 });
+  assert.deepEqual(questions.map(({ domain, id, subject }) => [domain, id, subject]), [
+    ["history", 0, "Law"],
+    ["jurisprudence", 0, "Law"],
+    ["history", 2, undefined],
+  ]);
+  assert.equal(questions[0].answer, 2);
+  assert.deepEqual(leftOut, {
+    "of no domain of the paper": 1,
+    "without exactly four options": 1,
+  });
   assert.deepEqual(rejected.map(({ file, line }) => [file, line]), [["y.json", 3], ["y.json", 4]]);
   assert.match(rejected[0].reason, /^answer: .*found "e"/);
-  assert.match(rejected[1].reason, /^labels: /);
+  assert.match(rejected[1].reason, /^options: /);
+  assert.equal(rows, 6);
 });
 
-Deno.test("parseXiezhi() reads Chinese labels, and accounts for every row", () => {
-  const row = (labels: string[]) =>
-    JSON.stringify({ question: `${labels}?`, labels, options: "B\n2\nA\n1", answer: "A" });
-  const read = (...labels: string[][]) =>
-    parseXiezhi([{ file: "x.json", text: labels.map(row).join("\n") }]);
-  const { exams, others, rejected } = read(["历史学", "考古学"], ["法学"], ["工学", "理学"], [
-    "艺术学",
+Deno.test("parseExam() reads Xiezhi's Chinese labels, CRLF, and answers that look like letters", () => {
+  const row = (labels: string[], options = "B\n2\nA\n1") =>
+    JSON.stringify({ question: `${labels}?`, labels, options, answer: "A" });
+  const text = [["历史学", "考古学"], ["法学"], ["工学", "理学"], ["艺术学"]].map((one) =>
+    row(one)
+  );
+  const { questions, leftOut } = parseExam("xiezhi", [
+    { file: "x.json", text: [...text, row(["法学"], "w\r\nA\r\ny\r\nz")].join("\r\n") },
   ]);
-  // The answer is the option's text, though it looks like a letter.
   assert.deepEqual(
-    Object.values(exams).flat().map(({ domain, subject, answer }) => [domain, subject, answer]),
-    [["engineering", undefined, 2], ["history", "考古学", 2], ["science", undefined, 2], [
-      "jurisprudence",
-      undefined,
-      2,
-    ]],
+    questions.map(({ domain, subject, answer }) => [domain, subject, answer]),
+    [
+      ["history", "考古学", 2],
+      ["jurisprudence", undefined, 2],
+      ["engineering", undefined, 2],
+      ["science", undefined, 2],
+      ["jurisprudence", undefined, 1],
+    ],
   );
-  assert.deepEqual([others, rejected.length], [1, 0]);
-  const windows = JSON.stringify({
-    question: "?",
-    labels: ["法学"],
-    options: "w\r\nx\r\ny\r\nz",
-    answer: "x",
-  });
-  const [read4] = parseXiezhi([{ file: "x.json", text: windows }]).exams.jurisprudence;
-  assert.deepEqual([read4.choices, read4.answer], [["w", "x", "y", "z"], 1]);
-  const none = read(["Kunst"], ["Recht"]);
-  assert.deepEqual([none.others, none.rejected.length], [0, 2]);
-  assert.match(
-    none.rejected[0].reason,
-    /^labels: expected one of Engineering, 工学, .*\["Kunst"\]/,
-  );
+  assert.deepEqual(questions[4].choices, ["w", "A", "y", "z"]);
+  assert.deepEqual(leftOut, { "of no domain of the paper": 1 });
 });
 
-Deno.test("parseMedmcqa() tells what cop counts from, or asks", () => {
+Deno.test("parseExam() tells what MedMCQA's cop counts from, or asks", () => {
   const row = (id: string, cop: number, more = {}) => ({
     id,
     question: "Dose?",
@@ -150,27 +141,37 @@ Deno.test("parseMedmcqa() tells what cop counts from, or asks", () => {
     ...more,
   });
   const read = (rows: object[], options = {}) =>
-    parseMedmcqa(rows.map((r) => JSON.stringify(r)).join("\n"), { file: "dev.json", ...options });
-  const one = read([row("a", 1), row("b", 4)]);
-  assert.deepEqual(one.questions.map(({ answer }) => answer), [0, 3]);
-  assert.equal(one.questions[0].domain, "medicine");
-  assert.equal(one.questions[0].explanation, "Because.");
+    parseExam("medmcqa", [
+      { file: "dev.json", text: rows.map((r) => JSON.stringify(r)).join("\n") },
+    ], options);
+  const one = read([row("a", 1), row("b", 4), row("c", 4)]);
+  // The options read as numbers, and are not taken for answers.
+  assert.deepEqual(one.questions.map(({ answer }) => answer), [0, 3, 3]);
+  const [{ domain, explanation, subject }] = one.questions;
+  assert.deepEqual([domain, explanation, subject], ["medicine", "Because.", "Anatomy"]);
   assert.deepEqual(read([row("a", 0), row("b", 3)]).questions.map(({ answer }) => answer), [0, 3]);
-  assert.throws(() => read([row("a", 1), row("b", 2)]), /0\.\.3 from 1\.\.4.*give copBase/);
-  assert.equal(read([row("a", 2)], { copBase: 1 }).questions[0].answer, 1);
+  const open = read([row("a", 1), row("b", 2)]);
+  assert.equal(open.questions.length, 0);
   assert.match(
-    read([row("a", 1), row("b", 4), row("c", -1)]).rejected[0].reason,
-    /^cop: expected an integer 1\.\.4; found -1/,
+    open.rejected[0].reason,
+    /index0 \("2"\) or index1 \("1"\), and the other rows do not tell/,
+  );
+  assert.match(
+    read([row("a", 1), row("b", 4), row("c", 4), row("d", -1)]).rejected[0].reason,
+    /^answer: expected .*; found -1/,
   );
   const test = read([row("a", -1), row("b", -1)]);
-  assert.equal(test.questions.length, 0);
-  assert.match(test.rejected[1].reason, /^cop: .*found -1; no row of this file has an answer/);
+  assert.deepEqual([test.questions.length, test.rejected.length, test.unlabelled], [0, 2, true]);
+  assert.match(test.rejected[1].reason, /found -1; no row of this file has an answer/);
   const published = read([
-    row("a", 1),
-    row("b", 4, { choice_type: "multi" }),
-    row("c", 4, { exp: null }),
+    row("a", 0),
+    row("b", 3, { choice_type: "multi" }),
+    row("c", 3, { exp: null }),
+    row("d", 3),
   ], { published: true });
-  assert.deepEqual([published.questions.length, published.dropped], [1, 2]);
+  // The paper's exam counts the rows of the file.
+  assert.deepEqual(published.questions.map(({ id }) => id), [0, 3]);
+  assert.deepEqual(published.leftOut, { "with several answers, or unexplained": 2 });
 });
 
 Deno.test("mmluSubjects gives the paper's domains to 28 of the 57 subjects", () => {

@@ -107,11 +107,17 @@ Deno.test("parseQuestions() reads a JSON array and finds the lines of its rows",
   const { questions, rejected } = parse(text);
   assert.deepEqual(questions.map(({ id }) => id), [7, 3]);
   assert.deepEqual(rejected.map(({ line }) => line), [4, 4]);
-  const broken = parse('[{"id": 1},\n{"id": }]').rejected;
-  assert.equal(broken.length, 1);
-  assert.match(broken[0].reason, /^unreadable JSON: /);
-  assert.deepEqual(parse("[]"), { questions: [], rejected: [] });
-  assert.deepEqual(parse(""), { questions: [], rejected: [] });
+  // A broken element is set aside alone; of one that is cut, the rows before it are kept.
+  const row = JSON.stringify(good);
+  const broken = parse(`[{"id": },\n${row}]`);
+  assert.deepEqual([broken.questions.length, broken.rejected.map(({ line }) => line)], [1, [1]]);
+  assert.match(broken.rejected[0].reason, /^unreadable JSON: /);
+  const cut = parse(`[${row},\n{"id": 8, "question": "Wh`);
+  assert.deepEqual([cut.questions.length, cut.rejected.map(({ line }) => line)], [1, [2]]);
+  assert.match(cut.rejected[0].reason, /^unreadable JSON: the text ends inside the array/);
+  assert.match(parse(`[${row}]\n${row}`).rejected[0].reason, /goes on behind the array/);
+  assert.deepEqual(parse("[]"), { questions: [], rejected: [], rows: 0 });
+  assert.deepEqual(parse(""), { questions: [], rejected: [], rows: 0 });
 });
 
 Deno.test("parseQuestions() reads CSV with quoted cells and reports the right lines", () => {
@@ -189,7 +195,7 @@ Deno.test("readQuestions() sets aside the rows whose bytes are not UTF-8", async
     await Deno.writeFile(path, new Uint8Array([0x50, 0x4B, 3, 4, 20, 0]));
     await assert.rejects(readQuestions(path), /found an Excel file or .*; save its table as CSV/);
     await Deno.writeTextFile(path, "PAR1\x15\x04");
-    await assert.rejects(readQuestions(path), /found Parquet; write it as JSONL/);
+    await assert.rejects(readQuestions(path), /found Parquet that can't be read .*; take it again/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -1,5 +1,6 @@
 /** Requests to a hub: its address alone gets the token; what may succeed later is repeated. */
 import { setTimeout as delay } from "node:timers/promises";
+import { HubApiError } from "@huggingface/hub";
 
 /** The hub does not answer at all: another way to a model can be tried. */
 export class HubUnreachable extends Error {}
@@ -7,16 +8,26 @@ export class HubUnreachable extends Error {}
 /** A request that ended without a whole answer: no connection, one that was cut, or a timeout. */
 export class Break extends Error {}
 
-/** An answer whose status says that it was refused. */
-class Refusal extends Error {
-  constructor(readonly status: number, message: string) {
-    super(message);
-  }
-}
+/** Something other than the hub answered: a login page, a proxy. */
+class Foreign extends Error {}
 
 /** Attempts and seconds; without a network the first question should fail sooner. */
 const STEADY = { attempts: 5, seconds: 120 };
 export const FIRST = { attempts: 2, seconds: 15 };
+
+/** What is asked for, as errors call it. */
+export interface Wanted {
+  /** `open model`, `get data set`. */
+  action: string;
+  id: string;
+  /** Its page below the hub's address. */
+  page: string;
+  revision: string;
+  /** What helps where nothing answers. */
+  otherwise: string;
+  /** The variable that names another address. Default: HF_ENDPOINT. */
+  variable?: string;
+}
 
 export interface ConnectionOptions {
   endpoint?: string;
@@ -33,33 +44,57 @@ export interface Access {
   fetch: typeof fetch;
 }
 
+/** An answer whose bytes come one after the other; each must come in time. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  chunks: AsyncIterable<Uint8Array>;
+}
+
 export class HubConnection {
+  /** The hub's address, without user and password. */
   readonly endpoint: string;
-  readonly #token: string;
-  readonly #options: ConnectionOptions;
+  readonly #authorization?: string;
+  /** What no message may hold. */
+  readonly #secrets: string[];
+  readonly #patience: number;
+  readonly #timeout: number;
+  readonly #say: (line: string) => void;
+  readonly #signal?: AbortSignal;
   /** What the last answer said besides its status. */
   #last = { retryAfter: 0, code: "", by: "" };
 
-  constructor(readonly id: string, readonly revision: string, options: ConnectionOptions) {
+  constructor(readonly wanted: Wanted, options: ConnectionOptions) {
+    const what = `${wanted.action} ${wanted.id}`;
     const given = (options.endpoint ?? Deno.env.get("HF_ENDPOINT") ?? "").trim() ||
       "https://huggingface.co";
-    const address = /^https?:\/\/[^@]*$/i.test(given) ? URL.parse(given) : null;
-    if (address === null) {
+    const address = /^https?:\/\//i.test(given) && URL.canParse(given) ? new URL(given) : undefined;
+    if (address === undefined) {
       const found = given.replace(/[^/]*@/, "...@");
       throw new Error(
-        `Cannot open model ${id}: expected HF_ENDPOINT to be an address such as ` +
+        `Cannot ${what}: expected HF_ENDPOINT to be an address such as ` +
           `https://huggingface.co; found ${found.slice(0, 80)}; write it with https:// before it`,
       );
     }
-    this.#token = (options.token ?? Deno.env.get("HF_TOKEN") ?? "").trim();
+    const token = (options.token ?? Deno.env.get("HF_TOKEN") ?? "").trim();
     this.endpoint = (address.origin + address.pathname).replace(/\/+$/, "");
-    if (!/^(hf_[\w.~+/=-]+)?$/.test(this.#token)) {
+    if (token !== "" && !/^hf_[\w.~+/=-]+$/.test(token)) {
       throw new Error(
-        `Cannot open model ${id}: expected an access token that starts with hf_, without spaces and ` +
+        `Cannot ${what}: expected an access token that starts with hf_, without spaces and ` +
           `line breaks in it; found another; set HF_TOKEN to one of ${this.endpoint}/settings/tokens`,
       );
     }
-    this.#options = options;
+    const { username, password } = address;
+    const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    if (token !== "") this.#authorization = `Bearer ${token}`;
+    else if (user !== ":") {
+      this.#authorization = `Basic ${new TextEncoder().encode(user).toBase64()}`;
+    }
+    this.#secrets = [token, password, decodeURIComponent(password)].filter((text) => text !== "");
+    this.#patience = options.patience ?? 1;
+    this.#timeout = options.timeout ?? STEADY.seconds;
+    this.#say = options.say;
+    this.#signal = options.signal;
   }
 
   /**
@@ -71,121 +106,176 @@ export class HubConnection {
     question: (access: Access) => Promise<T>,
     { attempts, seconds: most } = STEADY,
   ): Promise<T> {
-    const { patience = 1, say, signal } = this.#options;
     for (let attempt = 1;; attempt++) {
       this.#last = { retryAfter: 0, code: "", by: "" };
       try {
         return await question({
           hubUrl: this.endpoint,
-          fetch: (input, init) => this.#fetch(new URL(String(input)), init, most),
+          fetch: async (input, init) => {
+            const { status, headers, chunks } = await this.#send(input, init ?? {}, most);
+            const bytes = await bytesOf(chunks);
+            if (status < 300) this.#checkJson(bytes);
+            return new Response(bytes, { status, headers });
+          },
         });
       } catch (error) {
-        signal?.throwIfAborted();
-        const status = error instanceof Refusal ? error.status : undefined;
+        this.#signal?.throwIfAborted();
+        const status = error instanceof HubApiError ? error.statusCode : undefined;
         const passing = status === undefined
           ? error instanceof Break
           : status === 408 || status === 429 || status >= 500;
         if (!passing || attempt >= attempts) throw this.#explain(what, error, status);
-        const seconds = Math.max(patience * 2 ** (attempt - 1), this.#last.retryAfter);
-        say(`${what} of ${this.id}: ${status ?? (error as Error).message}; again in ${seconds} s`);
-        await delay(seconds * 1000, undefined, { signal });
+        const seconds = Math.max(this.#patience * 2 ** (attempt - 1), this.#last.retryAfter);
+        const found = status ?? this.#redact((error as Error).message);
+        this.#say(`${what} of ${this.wanted.id}: ${found}; again in ${seconds} s`);
+        await delay(seconds * 1000, undefined, { signal: this.#signal });
       }
     }
   }
 
-  /** An answer whose bytes come one after the other; each must come in time. */
-  async #fetch(address: URL, init: RequestInit | undefined, most: number): Promise<Response> {
-    const { timeout = STEADY.seconds, signal } = this.#options;
-    const own = new Headers(init?.headers);
+  /**
+   * The bytes of `address` from `from` to before `to` (all that follow, where it is absent), or all of it
+   * where something between drops the range.
+   */
+  async range(address: string, from: number, to?: number): Promise<Answer> {
+    const headers = { range: `bytes=${from}-${to === undefined ? "" : to - 1}` };
+    const answer = await this.#send(address, { headers }, STEADY.seconds);
+    if (answer.status === 200 || answer.status === 206) return answer;
+    const said = textOf(await bytesOf(answer.chunks));
+    const message = jsonOf(said)?.error ?? `for ${address.split("/").at(-1)}`;
+    throw new HubApiError(address, answer.status, undefined, String(message));
+  }
+
+  /** What answered where it was no hub's file; `start` is what came first. */
+  foreign(headers: Headers, start: Uint8Array = new Uint8Array()): Error | undefined {
+    const packed = headers.get("content-encoding") ?? "identity";
+    const found = /^text\/html/i.test(headers.get("content-type") ?? "")
+      ? "a web page"
+      : packed !== "identity"
+      ? `bytes packed by ${packed}, which were not asked for`
+      : textOf(start.subarray(0, 40)).startsWith("version https://git-lfs")
+      ? "a pointer of Git LFS in place of the file"
+      : undefined;
+    return found === undefined ? undefined : new Foreign(found + this.#last.by);
+  }
+
+  async #send(input: RequestInfo | URL, init: RequestInit, most: number): Promise<Answer> {
+    const address = new URL(input instanceof Request ? input.url : input);
+    const headers = new Headers(init.headers);
     // A list may go on at another address: the token stays here.
-    if (this.#token !== "" && address.origin === new URL(this.endpoint).origin) {
-      own.set("authorization", `Bearer ${this.#token}`);
+    headers.delete("authorization");
+    if (this.#authorization !== undefined && address.origin === new URL(this.endpoint).origin) {
+      headers.set("authorization", this.#authorization);
     }
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const wait = () => {
       clearTimeout(timer);
       const late = () => stop.abort(new DOMException("Signal timed out.", "TimeoutError"));
-      timer = setTimeout(late, 1000 * Math.min(most, timeout));
+      timer = setTimeout(late, 1000 * Math.min(most, this.#timeout));
     };
-    const broken = (error: unknown): never => {
+    const broken = (error: unknown) => {
       clearTimeout(timer);
-      throw new Break(reasonOf(error));
+      return new Break(reasonOf(error));
     };
     wait();
-    signal?.throwIfAborted();
-    signal?.addEventListener("abort", () => stop.abort(signal.reason), { signal: stop.signal });
-    const asked = { ...init, headers: own, signal: stop.signal };
-    const { status, headers, url, body } = await fetch(address, asked).catch(broken);
-    const other = url !== "" && new URL(url).host !== address.host;
+    const signal = AbortSignal.any([stop.signal, ...this.#signal ? [this.#signal] : []]);
+    const response = await fetch(address, { ...init, headers, signal })
+      .catch((error) => {
+        throw broken(error);
+      });
+    const other = response.url !== "" && new URL(response.url).host !== address.host;
     this.#last = {
-      retryAfter: secondsOf(headers.get("retry-after")),
-      code: headers.get("x-error-code") ?? "",
-      by: other ? ` from ${new URL(url).host}` : "",
+      retryAfter: secondsOf(response.headers.get("retry-after")),
+      code: response.headers.get("x-error-code") ?? "",
+      by: other ? ` from ${new URL(response.url).host}` : "",
     };
     async function* chunks(): AsyncGenerator<Uint8Array> {
-      const reader = body?.getReader();
-      // Once garbage was collected, Deno 2.9 no longer ends a body whose signal is aborted.
-      stop.signal.addEventListener("abort", () => reader?.cancel().catch(() => {}));
+      const reader = response.body?.getReader();
       try {
-        for (let part; reader && !(part = await reader.read()).done;) {
+        while (reader !== undefined) {
+          const { value, done } = await reader.read().catch((error) => {
+            throw broken(error);
+          });
+          if (done) break;
           wait();
-          yield part.value;
+          yield value;
         }
-        stop.signal.throwIfAborted();
-      } catch (error) {
-        broken(error);
       } finally {
         clearTimeout(timer);
+        await reader?.cancel().catch(() => {});
       }
     }
-    const response = new Response(ReadableStream.from(chunks()), { status, headers });
-    if (!response.ok) {
-      const said = await response.json().catch(() => ({}));
-      throw new Refusal(status, String(said?.error ?? `for ${address.pathname.split("/").at(-1)}`));
-    }
-    if (!/^text\/html/i.test(headers.get("content-type") ?? "")) return response;
-    await response.body?.cancel();
-    throw new TypeError("a web page");
+    return { status: response.status, headers: response.headers, chunks: chunks() };
+  }
+
+  #checkJson(bytes: Uint8Array): void {
+    const text = textOf(bytes);
+    if (jsonOf(text) !== undefined) return;
+    const title = /<title[^>]*>([^<]*)/i.exec(text)?.[1].trim().slice(0, 60);
+    const page = `a web page${title ? ` ${JSON.stringify(title)}` : ""}`;
+    const found = /^\s*</.test(text) ? page : `no JSON but ${JSON.stringify(text.slice(0, 60))}`;
+    throw new Foreign(found + this.#last.by);
+  }
+
+  #redact(text: string): string {
+    for (const secret of this.#secrets) text = text.replaceAll(secret, "...");
+    return text.replace(/\/\/[^/\s@]*@/g, "//").slice(0, 300);
   }
 
   #explain(what: string, error: unknown, status?: number): Error {
     // Of a full disk, or a file of another size: what to do is in it already.
     if (error instanceof Error && /^Cannot \w/.test(error.message)) return error;
-    const { message } = error as Error;
-    const start = `Cannot open model ${this.id}: expected its ${what} from ${this.endpoint}`;
-    // What is no JSON, or of another form, is a proxy's.
-    if (error instanceof TypeError || error instanceof SyntaxError) {
-      const found = message === "a web page" ? message : "an answer of another form";
-      return new Error(
-        `${start}; found ${found}${this.#last.by}; something between here and the hub answered: ` +
-          "log in to the network, or check the proxy and HF_ENDPOINT",
-      );
-    }
-    if (error instanceof Break) {
+    const message = this.#redact(
+      (error instanceof Error ? error.message : String(error)).replace(/\. URL: .*$/s, ""),
+    );
+    const { action, id, revision, otherwise, variable = "HF_ENDPOINT" } = this.wanted;
+    const start = `Cannot ${action} ${id}: expected its ${what} from ${this.endpoint}`;
+    if (status === undefined) {
+      if (error instanceof Foreign || error instanceof TypeError) {
+        const found = error instanceof Foreign ? message : "an answer of another form";
+        return new Error(
+          `${start}; found ${found}; something between here and the hub answered: log in to the ` +
+            `network, or check the proxy and ${variable}`,
+        );
+      }
+      if (!(error instanceof Break)) return new Error(`${start}; found ${message}`);
       return new HubUnreachable(
-        `${start}; found no answer (${message}); check the network and HF_ENDPOINT, or give a ` +
-          "folder or a .gguf file; a download goes on where it stopped",
+        `${start}; found no answer (${message}); check the network and ${variable}, or ` +
+          `${otherwise}; a download goes on where it stopped`,
       );
     }
-    if (status === undefined) return new Error(`${start}; found ${message}`);
-    const page = `${this.endpoint}/${this.id}`;
+    const page = `${this.endpoint}/${this.wanted.page}`;
     const gated = this.#last.code === "GatedRepo";
     const advice = status === 401 && !gated
       ? `check the spelling, or that ${page} exists; if it needs a login, set HF_TOKEN`
       : status === 401 || status === 403
       ? `ask for access on ${page}, then set HF_TOKEN`
       : status === 404
-      ? `check the spelling, and that ${page} has revision ${this.revision}`
+      ? `check the spelling, and that ${page} has revision ${revision}`
+      : status === 407
+      ? "the proxy wants a login: check HTTP_PROXY and HTTPS_PROXY"
       : status === 429
       ? "wait some minutes, or set HF_TOKEN, which allows more; the download goes on then"
       : status === 416
       ? "the file there is shorter than the hub's list says: run it again later, or ask its owner"
       : status >= 500
       ? "the hub is in trouble: try again later; the download goes on where it stopped"
-      : "check HF_ENDPOINT, HTTP_PROXY and HTTPS_PROXY";
-    const said = message.replaceAll(this.#token || "\0", "...").slice(0, 300);
-    return new Error(`${start}; found status ${status}${this.#last.by} (${said}); ${advice}`);
+      : `check ${variable}`;
+    return new Error(`${start}; found status ${status}${this.#last.by} (${message}); ${advice}`);
+  }
+}
+
+const bytesOf = async (chunks: AsyncIterable<Uint8Array>) =>
+  await new Blob(await Array.fromAsync(chunks) as BlobPart[]).bytes();
+const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+/** What a text says as JSON; undefined where it is none. */
+function jsonOf(text: string): { error?: unknown } | undefined {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return undefined;
   }
 }
 

@@ -28,6 +28,8 @@ export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> 
   /** How questions are put and options compared. Default: letters, none; an organism has its own. */
   formulation?: Formulation;
   normalization?: Normalization;
+  /** Of the header and the answer's cue. Default: en. */
+  language?: "en" | "zh";
   /** Whether steps are compiled to one graph on the native backend. Default true. */
   compiled?: boolean;
   /** Tokens that go through the model at once. Default: 2,048, narrow models more; ONNX graphs 4,096. */
@@ -100,14 +102,16 @@ async function readVariable(source: ModelSource, name: string): Promise<tf.Varia
 
 function formatOf(
   { description: { kind, source }, tokenizer }: Pick<ModelSource, "description" | "tokenizer">,
-  { template = "vicuna", formulation, normalization }: LoadOptions,
+  { template = "vicuna", ...asking }: LoadOptions,
 ): PromptFormat {
   if (kind === "organism") return organismFormat;
+  const { formulation, normalization, language } = asking;
   if (template === "model") {
     const chat = chatTemplateFromFiles(tokenizer?.files ?? new Map(), { from: source });
-    return createChatFormat(chat, { formulation, normalization });
+    return createChatFormat(chat, { formulation, normalization, language });
   }
   const end = tokenizer?.eosTokenId;
   const stop = end === undefined ? "" : tokenizer!.decode([end]);
-  return createPaperFormat({ formulation, normalization, ...(stop.length < 2 ? {} : { stop }) });
+  const asked = { formulation, normalization, language };
+  return createPaperFormat({ ...asked, ...(stop.length < 2 ? {} : { stop }) });
 }

@@ -1,0 +1,238 @@
+/**
+ * Data sets at hand: in a folder of one's own, in the cache, or downloaded into it once. The first
+ * download locks revision and digests (lock.json); a later one must give the same bytes.
+ */
+import { dirname, join } from "node:path";
+import * as v from "valibot";
+import { cacheFolder } from "../platform/cache.ts";
+import { stoppable } from "../platform/interrupt.ts";
+import { sha256OfFile } from "../platform/runtime/digest.ts";
+import { exists, writeWhole } from "../platform/runtime/files.ts";
+import { HubRepository, isOffline, type RepositoryOptions } from "../model/files/repository.ts";
+import { fetchArchive, githubAddress } from "../model/files/archive.ts";
+import { unpack } from "./_archive.ts";
+import { type DataSource, dataSource, matchesPattern, partsOf, repositoryOf } from "./sources.ts";
+
+export interface GetOptions extends Omit<RepositoryOptions, "revision"> {
+  /** Where data sets are kept; default `data` in the cache. */
+  cacheDirectory?: string;
+  /** A folder that holds each set in a folder of its name; default SELF_ALIGNING_DATA. */
+  folder?: string;
+}
+
+/** A data set's files on this disk. */
+export interface LocalData {
+  source: DataSource;
+  /** The commit that it is, where it was downloaded; else the folder. */
+  revision: string;
+  /** Full paths of each part. */
+  parts: Readonly<Record<string, readonly string[]>>;
+}
+
+const lockSchema = v.object({
+  address: v.string(),
+  revision: v.string(),
+  license: v.string(),
+  /** By path: bytes and SHA-256. */
+  files: v.record(v.string(), v.object({ bytes: v.number(), sha256: v.string() })),
+});
+
+/** What was had at the first download. */
+export type DataLock = v.InferOutput<typeof lockSchema>;
+
+const MEND = "give the files by SELF_ALIGNING_DATA=FOLDER";
+
+/**
+ * The files of a data set of data/sources.json, checked against the lock.
+ * @throws naming the set, what was expected and found, and what to do
+ */
+export async function getData(name: string, options: GetOptions = {}): Promise<LocalData> {
+  const source = dataSource(name);
+  const given = options.folder ?? Deno.env.get("SELF_ALIGNING_DATA");
+  if (given) return await ofFolder(source, join(given, name));
+  const work = {
+    what: () => `the download of ${name}`,
+    then: "what has come is kept; run it again to go on",
+    signal: options.signal,
+  };
+  return await stoppable(work, (signal) => new Getting(source, { ...options, signal }).run());
+}
+
+/** What a data set's lock says; undefined where it was never had. */
+export async function dataLock(
+  name: string,
+  options: GetOptions = {},
+): Promise<DataLock | undefined> {
+  return await new Getting(dataSource(name), options).lock();
+}
+
+async function ofFolder(source: DataSource, folder: string): Promise<LocalData> {
+  if (!exists(folder)) {
+    throw new Error(
+      `Cannot get data set ${source.name}: expected its files in ${folder}, since ` +
+        "SELF_ALIGNING_DATA is set; found no such folder; put them there, or unset it",
+    );
+  }
+  const files = await Array.fromAsync(filesBelow(folder));
+  const parts = partsOf(source, files, folder);
+  return { source, revision: folder, parts: placed(parts, folder) };
+}
+
+async function* filesBelow(folder: string, below = ""): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(join(folder, below))) {
+    const path = below ? `${below}/${name}` : name;
+    if (isDirectory) yield* filesBelow(folder, path);
+    else yield path;
+  }
+}
+
+const placed = (parts: Readonly<Record<string, string[]>>, folder: string) =>
+  Object.fromEntries(
+    Object.entries(parts).map(([part, paths]) => [part, paths.map((path) => join(folder, path))]),
+  );
+
+class Getting {
+  readonly #base: string;
+  readonly #offline: boolean;
+  readonly #say: (line: string) => void;
+
+  constructor(readonly source: DataSource, readonly options: GetOptions) {
+    this.#base = join(options.cacheDirectory ?? cacheFolder("data"), source.name);
+    this.#offline = options.offline ?? isOffline();
+    this.#say = options.onProgress ?? ((line) => console.error(line));
+  }
+
+  get #lockPath(): string {
+    return join(this.#base, "lock.json");
+  }
+
+  async lock(): Promise<DataLock | undefined> {
+    if (!exists(this.#lockPath)) return undefined;
+    const text = await Deno.readTextFile(this.#lockPath);
+    try {
+      return v.parse(lockSchema, JSON.parse(text));
+    } catch {
+      throw new Error(
+        `Cannot get data set ${this.source.name}: expected the lock of its first download in ` +
+          `${this.#lockPath}; found something else; delete the file to have it locked again`,
+      );
+    }
+  }
+
+  async run(): Promise<LocalData> {
+    const { name } = this.source, locked = await this.lock();
+    if (locked !== undefined) {
+      const folder = join(this.#base, locked.revision);
+      const lacking = await this.#lacking(locked, folder);
+      if (lacking === undefined) return this.#local(locked);
+      if (this.#offline) {
+        throw new Error(
+          `Cannot get data set ${name}: expected ${lacking} as locked in ${this.#lockPath}, since ` +
+            "HF_HUB_OFFLINE is set; found none; unset it and connect to a network once",
+        );
+      }
+    } else if (this.#offline) {
+      throw new Error(
+        `Cannot get data set ${name}: expected a copy in ${this.#base}, since HF_HUB_OFFLINE is ` +
+          `set; found none; unset it and connect to a network once, or ${MEND}`,
+      );
+    }
+    const found =
+      await (repositoryOf(this.source).onGithub ? this.#fromGithub(locked) : this.#fromHub(locked));
+    if (locked !== undefined) this.#compare(locked, found);
+    await writeWhole(this.#lockPath, `${JSON.stringify(found, null, 1)}\n`);
+    const { license, title } = this.source;
+    this.#say(`${name}: ${title}; revision ${found.revision}; license: ${license}`);
+    return this.#local(found);
+  }
+
+  #local(lock: DataLock): LocalData {
+    const folder = join(this.#base, lock.revision);
+    const parts = partsOf(this.source, Object.keys(lock.files), folder);
+    return { source: this.source, revision: lock.revision, parts: placed(parts, folder) };
+  }
+
+  /** The first locked file that is not there as it was. */
+  async #lacking({ files }: DataLock, folder: string): Promise<string | undefined> {
+    for (const [path, { bytes, sha256 }] of Object.entries(files)) {
+      const place = join(folder, path);
+      const size = await Deno.stat(place).then(({ size }) => size, () => undefined);
+      if (size === bytes && await sha256OfFile(place) === sha256) continue;
+      // Damaged: it is had again, and compared with the lock.
+      if (size !== undefined && !this.#offline) await Deno.remove(place);
+      return path;
+    }
+  }
+
+  #compare(locked: DataLock, found: DataLock): void {
+    for (const [path, { sha256 }] of Object.entries(locked.files)) {
+      const other = found.files[path]?.sha256;
+      if (other === sha256) continue;
+      throw new Error(
+        `Cannot get data set ${this.source.name}: expected ${path} with SHA-256 ${sha256}, as at its ` +
+          `first download; found ${
+            other ?? "no such file"
+          }: its source has changed; to take it as ` +
+          `it is now, delete ${this.#base}`,
+      );
+    }
+  }
+
+  async #fromHub(locked: DataLock | undefined): Promise<DataLock> {
+    const { source, options } = this, { archive } = source, { id } = repositoryOf(source);
+    const asked = { ...options, revision: locked?.revision ?? source.branch };
+    const repository = new HubRepository(id, "dataset", asked);
+    const commit = locked?.revision ?? await repository.commit();
+    const folder = join(this.#base, commit);
+    const listed = await repository.list(commit, { recursive: true });
+    const place = `${repository.hub.endpoint}/datasets/${id}`;
+    const patterns = archive ? { archive: [archive] } : source.parts;
+    const chosen = new Set(
+      Object.values(partsOf({ ...source, parts: patterns }, listed.map(({ path }) => path), place))
+        .flat(),
+    );
+    const files = listed.filter(({ path }) => chosen.has(path));
+    await repository.checkRoom(files, folder);
+    for (const file of files) await repository.fetchFile(file, commit, folder);
+    const paths = archive
+      ? await this.#unpacked(files.map(({ path }) => join(folder, path)), folder)
+      : [...chosen];
+    return await this.#locked(place, commit, paths);
+  }
+
+  async #fromGithub(locked: DataLock | undefined): Promise<DataLock> {
+    const { source, options } = this, { id } = repositoryOf(source);
+    const partial = join(this.#base, "archive.zip");
+    const revision = locked?.revision ?? source.branch;
+    const place = `${githubAddress()}/${id}`;
+    await Deno.mkdir(dirname(partial), { recursive: true });
+    const fetched = { ...options, say: this.#say, id, revision };
+    const commit = await fetchArchive(partial, fetched);
+    const paths = await this.#unpacked([partial], join(this.#base, commit));
+    return await this.#locked(place, commit, paths);
+  }
+
+  /** Takes the files of all parts out of archives, which are deleted then. */
+  async #unpacked(archives: readonly string[], folder: string): Promise<string[]> {
+    const patterns = Object.values(this.source.parts).flat();
+    const wanted = (path: string) => patterns.some((pattern) => matchesPattern(path, pattern));
+    const paths: string[] = [];
+    for (const archive of archives) {
+      // A damaged one would be found damaged again.
+      paths.push(...await unpack(archive, folder, wanted).finally(() => Deno.remove(archive)));
+    }
+    return paths;
+  }
+
+  async #locked(address: string, revision: string, paths: readonly string[]): Promise<DataLock> {
+    const { source } = this, folder = join(this.#base, revision);
+    partsOf(source, paths, address);
+    const files = await Promise.all(
+      paths.toSorted().map(async (path) => {
+        const place = join(folder, path), { size: bytes } = await Deno.stat(place);
+        return [path, { bytes, sha256: await sha256OfFile(place) }] as const;
+      }),
+    );
+    return { address, revision, license: source.license, files: Object.fromEntries(files) };
+  }
+}

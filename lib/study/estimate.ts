@@ -1,0 +1,77 @@
+/** Before a long study starts: how long it will take, and whether its training has room. */
+import type { Exam, Material } from "../cell.ts";
+import { resolveFinetuning } from "../finetune.ts";
+import { LanguageModel } from "../model/language_model.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
+import { checkTrainingRoom } from "../model/room.ts";
+import { probe } from "../probe.ts";
+import { clock } from "../figure/progress.ts";
+import { mean } from "../statistics/mean.ts";
+import { finetuningOf } from "./plans.ts";
+import type { Settings } from "./settings.ts";
+
+/** Questions of an exam whose length stands for that of all. */
+const SAMPLE = 4;
+/** Tokens of a conversation beside its question, about: the template, and a short answer. */
+const AROUND = 64;
+
+/**
+ * Tokens to read and the time that they take, by one question that is asked now; what training would lack.
+ * Shared beginnings are read once, as when all are asked.
+ */
+export async function estimateText(
+  model: ReadableModel,
+  { domains }: Material,
+  settings: Settings,
+): Promise<string> {
+  const { format, tokenizer } = model, { formulation } = format;
+  const tokens = (...prompt: Parameters<typeof format.probePrompt>) =>
+    tokenizer!.encode(format.probePrompt(...prompt)).length;
+  let longest = 0;
+  const sizeOf = ({ questions, demonstrations }: Exam) => {
+    const step = Math.max(1, Math.floor(questions.length / SAMPLE));
+    const some = questions.filter((_, i) => i % step === 0).slice(0, SAMPLE);
+    const each = some.map((question) => tokens(question, [], { formulation }));
+    longest = Math.max(longest, ...each);
+    const shown = tokens(some[0], demonstrations.slice(0, 5), { formulation }) - each[0];
+    return { shown, each: mean(each), all: mean(each) * questions.length };
+  };
+  const sizes = new Map<string, ReturnType<typeof sizeOf>>();
+  for (const { pool, suites } of domains.values()) {
+    for (const exam of [pool, ...Object.values(suites).flat()]) {
+      if (exam.questions.length > 0 && !sizes.has(exam.name)) sizes.set(exam.name, sizeOf(exam));
+    }
+  }
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+  const base = sum([...sizes.values()].map(({ shown, all }) => shown + all));
+  const tests = [...domains.values()].map(({ suites }) =>
+    sum(Object.values(suites).flat().map(({ name }) => sizes.get(name)?.all ?? 0))
+  );
+  const [{ pool }] = domains.values(), [question] = pool.questions;
+  const shown = pool.demonstrations.slice(0, 5);
+  await probe(model, [question], { demonstrations: shown }); // the first time graphs are made
+  const started = performance.now();
+  // In another order: what was read before serves little of it.
+  await probe(model, [question], { demonstrations: shown.toReversed() });
+  const rate = tokens(question, shown, { formulation }) / (performance.now() - started);
+  const say = (count: number) =>
+    `${Math.round(count / 1000)} thousand tokens, ${clock(count / rate)}`;
+  const lines = [
+    `About ${say(base)} to ask the base model, and ${
+      say(mean(tests))
+    } to test each fine-tuned one; ` +
+    `training reads ${
+      settings.epochs ?? 3
+    } times what a group holds, at about a third of that pace`,
+  ];
+  if (model instanceof LanguageModel) {
+    const how = resolveFinetuning(model, finetuningOf(settings)), length = longest + AROUND;
+    try {
+      const room = { ...how, length, tokens: length * how.batchSize };
+      checkTrainingRoom(model, room, { action: `fine-tune ${model.name} later` });
+    } catch (error) {
+      lines.push(`WARNING: ${(error as Error).message}`);
+    }
+  }
+  return lines.join("\n");
+}

@@ -1,0 +1,153 @@
+/** An exam alone, as an evaluation: each subject, its subcategory and categories, and all of it. */
+import { join } from "node:path";
+import type { Answer, Question } from "../question.ts";
+import { splitMedmcqa, splitXiezhi } from "../dataset/exams.ts";
+import { publishedDemonstrations } from "../dataset/published_order.ts";
+import { writeAnswers } from "../dataset/read.ts";
+import { subjectGroups } from "../dataset/subjects.ts";
+import { evaluate, scoreAnswers } from "../evaluate.ts";
+import { dataCard, writeDataCard } from "../exam/card.ts";
+import type { GetOptions } from "../exam/get.ts";
+import { readParts } from "../exam/read.ts";
+import { saveTable } from "../figure/export.ts";
+import { inPoints, type Measurement } from "../figure/number.ts";
+import { table, toMarkdown } from "../figure/table.ts";
+import { openModel } from "../model/files/load.ts";
+import { storedAnswers } from "./answers.ts";
+import { modelDigest } from "./digest.ts";
+import { limited } from "./file_material.ts";
+import { modelLabel } from "./labels.ts";
+import { outputPath, type Settings, storePath } from "./settings.ts";
+import { Store } from "./store.ts";
+import { loadingOf } from "./subjects.ts";
+
+type Exam = Exclude<NonNullable<Settings["exam"]>, "paper">;
+
+/** Questions of one subject (of Xiezhi and MedMCQA: of one domain), and what is shown before each. */
+interface ExamPart {
+  name: string;
+  questions: readonly Question[];
+  demonstrations: readonly Question[];
+}
+
+/** One mean, over questions; in percent, with Wilson's 95% interval. */
+export type EvaluationRow = {
+  level: "subject" | "subcategory" | "category" | "all";
+  name: string;
+  questions: number;
+  accuracy: Measurement;
+};
+
+/** The parts that an exam is asked in. */
+async function examParts(exam: Exam, settings: Settings, options: GetOptions): Promise<ExamPart[]> {
+  const how = { ...options, maxRejected: settings.maxRejected };
+  const read = await readParts(exam, how, { published: true });
+  const card = { cards: [dataCard(read)], leaks: [], kept: false };
+  await writeDataCard(outputPath(settings), card);
+  const { parts } = read;
+  if (exam === "xiezhi") {
+    const splits = Object.entries(splitXiezhi(parts.test.questions));
+    return splits.map(([name, { test, dev }]) => (
+      { name, questions: test, demonstrations: publishedDemonstrations(dev) }
+    ));
+  }
+  if (exam === "medmcqa") {
+    const [train, validation] = [parts.train.questions, parts.validation.questions];
+    const { test, dev } = splitMedmcqa({ train, validation });
+    const demonstrations = publishedDemonstrations(dev);
+    return [{ name: "medicine", questions: test, demonstrations }];
+  }
+  const { dev, val, test } = parts, tested = test.unlabelled ? val : test;
+  if (test.unlabelled) {
+    const tell = options.onProgress ?? ((line: string) => console.error(line));
+    tell(
+      `${exam}: the test files have no labels; the questions of the val files are asked instead`,
+    );
+  }
+  const shown = Map.groupBy(dev.questions, ({ subject }) => subject);
+  return [...Map.groupBy(tested.questions, ({ subject }) => subject!)].sort(([a], [b]) =>
+    a < b ? -1 : 1
+  ).map(([name, questions]) => (
+    { name, questions, demonstrations: publishedDemonstrations(shown.get(name) ?? []) }
+  ));
+}
+
+/** Means over questions, the finest first. */
+export function evaluationRows(exam: Exam, answers: readonly Answer[]): EvaluationRow[] {
+  const row = (level: EvaluationRow["level"], name: string, some: readonly Answer[]) => {
+    const { n, accuracy: value, interval } = scoreAnswers([...some]);
+    return { level, name, questions: n, accuracy: inPoints({ value, interval }) };
+  };
+  const by = (level: EvaluationRow["level"], names: (answer: Answer) => readonly string[]) => {
+    const groups = new Map<string, Answer[]>();
+    for (const answer of answers) {
+      for (const name of names(answer)) groups.set(name, [...groups.get(name) ?? [], answer]);
+    }
+    return [...groups].sort(([a], [b]) => a < b ? -1 : 1).map(([name, some]) =>
+      row(level, name, some)
+    );
+  };
+  const groupsOf = ({ subject = "", domain }: Answer) =>
+    exam === "xiezhi" || exam === "medmcqa"
+      ? { subcategory: undefined, categories: [domain] }
+      : subjectGroups(exam, subject);
+  return [
+    ...by("subject", ({ subject }) => subject ? [subject] : []),
+    ...by("subcategory", (answer) => [groupsOf(answer).subcategory ?? []].flat()),
+    ...by("category", (answer) => groupsOf(answer).categories),
+    row("all", exam, answers),
+  ];
+}
+
+/**
+ * Asks a run's model its exam: `shots` examples shown in plain text, or none inside a conversation. The
+ * answers (by subject, in the authors' field names) and the table go to the run's folder; what was
+ * asked with examples is not asked again.
+ * @throws naming the model, source or setting that can't be used
+ */
+export async function evaluateExam(
+  settings: Settings,
+  { onProgress, signal, tell, ...getting }: Omit<GetOptions, "onProgress"> & {
+    onProgress?: (share: number) => void;
+    tell?: (line: string) => void;
+  } = {},
+): Promise<{ rows: EvaluationRow[]; answers: Answer[]; text: string; folder: string }> {
+  const exam = settings.exam as Exam, { shots = 5 } = settings;
+  const parts = await examParts(exam, settings, { ...getting, onProgress: tell, signal });
+  const kept = new Set(limited(parts.flatMap(({ questions }) => questions), settings.limit));
+  const model = await openModel(settings.model, { ...loadingOf(settings), signal });
+  const folder = outputPath(settings, exam), answers: Answer[] = [];
+  try {
+    const store = new Store(storePath()), digest = await modelDigest(model);
+    for (const { name, ...part } of parts) {
+      const questions = part.questions.filter((question) => kept.has(question));
+      if (questions.length === 0) continue;
+      const demonstrations = part.demonstrations.slice(0, shots);
+      const asked = (share: number) =>
+        onProgress?.((answers.length + share * questions.length) / kept.size);
+      const reading = { signal, onProgress: asked };
+      const given = shots > 0
+        ? await storedAnswers({ model, digest, exam: { questions, demonstrations } }, {
+          ...{ store, ...reading },
+        })
+        : (await evaluate(model, { homo: questions }, reading)).homo!.answers;
+      await writeAnswers(join(folder, "answers", `${name}.jsonl`), given);
+      answers.push(...given);
+      asked(0);
+    }
+  } finally {
+    model.dispose();
+  }
+  const rows = evaluationRows(exam, answers);
+  const how = shots > 0 ? `${shots} examples shown` : "no example, in a conversation";
+  const caption = `${exam}: ${modelLabel(settings.model)}, ${how}; means over questions`;
+  const options = {
+    caption,
+    columns: ["level", "name", "questions", {
+      ...{ key: "accuracy", unit: "%", digits: 1 },
+    }],
+  };
+  await saveTable(folder, "accuracy", table(rows, options));
+  const wide = rows.filter(({ level }) => level !== "subject");
+  return { rows, answers, folder, text: toMarkdown(table(wide, options)) };
+}

@@ -1,0 +1,148 @@
+/**
+ * The paper's own setting as material: pools, demonstrations and HOMO from Xiezhi (history, engineering,
+ * jurisprudence) and MedMCQA (medicine), ID and OOD from MMLU, general instructions of alpaca-gpt4.
+ */
+import type { DomainMaterial, Exam, Material } from "../cell.ts";
+import { type DataCard, dataCard, writeDataCard } from "../exam/card.ts";
+import { type GetOptions } from "../exam/get.ts";
+import { readGeneralData, readParts } from "../exam/read.ts";
+import { type ExamSplit, mmluSuites, splitMedmcqa, splitXiezhi } from "../dataset/exams.ts";
+import { findLeaks } from "../dataset/duplicates.ts";
+import { publishedDemonstrations, PythonRandom } from "../dataset/published_order.ts";
+import type { RejectedRow } from "../dataset/questions.ts";
+import type { Question } from "../question.ts";
+import { limited } from "./file_material.ts";
+import { readGeneral } from "./files.ts";
+import { DOMAINS } from "./plan.ts";
+import { outputPath, type Settings } from "./settings.ts";
+import type { OpenedSubject } from "./study.ts";
+
+/**
+ * Of MedMCQA's train split so many are the pool, drawn by the split's seed: which ones the paper probed
+ * is not published, and its groups (1,400 to 1,782 items) are a share of about so many as of Xiezhi's.
+ */
+const MEDICINE_POOL = 10_000;
+
+export interface PaperOptions extends GetOptions {
+  /** At most so many questions of a pool or a test. Default: all. */
+  limit?: number;
+  tell?: (text: string) => void;
+}
+
+/** What a process has read, by what was asked for: a notebook opens its model more than once. */
+const opened = new Map<string, ReturnType<typeof read>>();
+
+/**
+ * The paper's exams as material, one domain after the other, with a card of what was read in the run's
+ * folder of figures.
+ * @throws naming the source, file or setting that can't be used
+ */
+export async function paperMaterial(
+  settings: Settings,
+  options: PaperOptions = {},
+): Promise<Omit<OpenedSubject, "model">> {
+  const { domains, keepLeaks, maxRejected, general } = settings;
+  const place = [outputPath(settings), options.cacheDirectory, Deno.env.get("SELF_ALIGNING_DATA")];
+  const key = JSON.stringify([domains, keepLeaks, maxRejected, general, options.limit, place]);
+  const found = opened.get(key) ?? read(settings, options);
+  opened.set(key, found);
+  // What failed may be mended and asked for again.
+  return await found.catch((error) => {
+    opened.delete(key);
+    throw error;
+  });
+}
+
+async function read(
+  settings: Settings,
+  { limit, tell = console.error, ...getting }: PaperOptions,
+): Promise<Omit<OpenedSubject, "model">> {
+  const domains = settings.domains ?? DOMAINS;
+  const how = { ...getting, maxRejected: settings.maxRejected, onProgress: tell };
+  const cards: DataCard[] = [], rejected: RejectedRow[] = [];
+  const parts = async (...asked: Parameters<typeof readParts>) => {
+    const found = await readParts(...asked);
+    cards.push(dataCard(found));
+    rejected.push(...Object.values(found.parts).flatMap((part) => part.rejected));
+    return found.parts;
+  };
+  const splits = new Map<string, ExamSplit>();
+  if (domains.some((name) => name !== "medicine")) {
+    const { test } = await parts("xiezhi", how);
+    for (const [name, split] of Object.entries(splitXiezhi(test.questions))) {
+      splits.set(name, split);
+    }
+  }
+  if (domains.includes("medicine")) {
+    const { train, validation } = await parts("medmcqa", how, { published: true });
+    const split = splitMedmcqa({ train: train.questions, validation: validation.questions });
+    const pool = new PythonRandom(42).shuffle(split.train).slice(0, MEDICINE_POOL);
+    splits.set("medicine", { ...split, train: pool });
+  }
+  const mmlu = await parts("mmlu", how);
+  const shown = Map.groupBy(mmlu.dev.questions, ({ subject }) => subject!);
+  const leaks: { domain: string; pool: number; exact: number; near: number }[] = [];
+  const material: Material["domains"] = new Map(
+    domains.map((domain): [string, DomainMaterial] => {
+      const { train, dev, test } = splits.get(domain)!;
+      const { id, ood } = mmluSuites(mmlu.test.questions, domain);
+      const { clean, ...counts } = findLeaks(train, [...dev, ...test, ...id, ...ood]);
+      leaks.push({ domain, pool: train.length, ...counts });
+      const demonstrations = publishedDemonstrations(dev);
+      const make = (part: string, all: readonly Question[]): Exam => (
+        { name: `${domain}/${part}`, questions: limited(all, limit), demonstrations }
+      );
+      const subjects = (all: readonly Question[]): Exam[] => {
+        const kept = limited(all, limit), isWhole = kept.length === all.length;
+        return [...Map.groupBy(kept, ({ subject }) => subject!)].map(([subject, questions]) => ({
+          // A whole subject is one exam of all domains.
+          name: isWhole ? `mmlu/${subject}` : `${domain}/mmlu/${subject}`,
+          questions,
+          demonstrations: publishedDemonstrations(shown.get(subject) ?? []),
+        }));
+      };
+      return [domain, {
+        pool: make("pool", settings.keepLeaks ? train : clean),
+        suites: { homo: [make("homo", test)], id: subjects(id), ood: subjects(ood) },
+      }];
+    }),
+  );
+  const general = settings.general
+    ? (await readGeneral(settings.general)).general
+    : await readGeneralData("alpaca-gpt4-en", how);
+  await writeDataCard(outputPath(settings), { cards, leaks, kept: settings.keepLeaks ?? false });
+  tell(materialText(material, settings));
+  const leaked = settings.keepLeaks
+    ? 0
+    : leaks.reduce((sum, { exact, near }) => sum + exact + near, 0);
+  return { material: { domains: material, general }, rejected, leaked };
+}
+
+const count = (exams: readonly Exam[] = []) =>
+  exams.reduce((sum, { questions }) => sum + questions.length, 0);
+
+/** What is asked before anything is trained, and what of the method can't be had. */
+function materialText(domains: Material["domains"], { explanations }: Settings): string {
+  const exams = new Map<string, Exam>();
+  for (const { pool, suites } of domains.values()) {
+    for (const exam of [pool, ...Object.values(suites).flat()]) exams.set(exam.name, exam);
+  }
+  const lines = [...domains].map(([domain, { pool, suites: { homo, id, ood } }]) => {
+    const sizes = `pool ${pool.questions.length}, HOMO ${count(homo)}, ID ${count(id)}, OOD ${
+      count(ood)
+    }`;
+    const bare = pool.questions.filter(({ explanation, context }) =>
+      !explanation && !context
+    ).length;
+    if (bare === 0) return `${domain}: ${sizes}`;
+    const without =
+      `${bare} of the pool have neither explanation nor context, so that CON is left out`;
+    const targets = explanations
+      ? ", and HAR's and INC's targets are bare where SELF's are explained"
+      : "";
+    return `${domain}: ${sizes}; ${without}${targets}`;
+  });
+  const all = count([...exams.values()]);
+  return [...lines, `The base model is asked ${all} questions once; each fine-tuned one its tests`]
+    .join("\n");
+}

@@ -1,0 +1,114 @@
+/** The paper's setting by the line that a user types, on a tiny model and small exams of a local hub. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { paperHub } from "../unit/_exam_hub.ts";
+import { tinyModel } from "../unit/_tiny_model.ts";
+import { temporaryFolder } from "./_notebook.ts";
+
+import assert from "node:assert/strict";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** `deno task NAME ARGS` with an own cache and the hub; its exit code and what it printed. */
+async function task(name: string, args: string[], env: Record<string, string>) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", join(ROOT, "lib", "tasks", `${name}.ts`), ...args],
+    ...{ env, cwd: ROOT },
+  }).output();
+  const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { code, out, error };
+}
+
+/** Rows of a CSV file without quotes, by their header. */
+async function csvRows(path: string): Promise<Record<string, string>[]> {
+  const [header, ...lines] = (await Deno.readTextFile(path)).trim().split("\n")
+    .map((line) => line.split(","));
+  return lines.map((cells) => Object.fromEntries(header.map((name, i) => [name, cells[i]])));
+}
+
+Deno.test("--exam=paper gives the paper's tables, and the other exams theirs, from a hub and then without one", async () => {
+  await using folder = await temporaryFolder();
+  const model = join(folder.path, "tiny");
+  await openBackend();
+  const made = tinyModel();
+  await made.save(model);
+  made.dispose();
+  const hub = await paperHub();
+  const env = {
+    SELF_ALIGNING_CACHE: join(folder.path, "cache"),
+    HF_ENDPOINT: hub.endpoint,
+    GITHUB_ENDPOINT: hub.endpoint,
+  };
+  const small = [
+    "--minimum-confidence=0",
+    "--limit=8",
+    "--seeds=1",
+    "--epochs=1",
+    "--batch-size=4",
+  ];
+  const output = join(folder.path, "paper");
+  const paper = ["--exam=paper", `--model=${model}`, "--domains=history,medicine", "--only=05"];
+  const ran = await task("reproduce", [...paper, ...small, `--output=${output}`], env);
+  assert.equal(ran.code, 0, ran.error);
+  assert.match(ran.out, /Findings: this run/);
+  // Told before it starts.
+  assert.match(
+    ran.out + ran.error,
+    /About \d+ thousand tokens, \d+:\d\d to ask the base model, and \d+ thousand tokens, \d/,
+  );
+  const cells = await csvRows(join(output, "05-evaluation", "cells.csv"));
+  const groups = (domain: string) =>
+    new Set(cells.filter((row) => row.domain === domain).map(({ group }) => group));
+  // Xiezhi has no explanations, so that its CON is left out, by name.
+  assert.deepEqual(groups("history"), new Set(["har", "inc", "self"]));
+  assert.deepEqual(groups("medicine"), new Set(["har", "inc", "self", "context"]));
+  assert.ok(cells.every(({ size, accuracy_n }) => Number(size) > 0 && accuracy_n === "8"));
+  for (const test of ["homo", "id", "ood"]) assert.ok(cells.some((row) => row.test === test), test);
+  const notebook = await Deno.readTextFile(join(output, "notebooks", "05-evaluation.ipynb"));
+  assert.match(notebook, /questions have neither context nor explanation/);
+  assert.match(await Deno.readTextFile(join(output, "data-card.md")), /\| medicine +\| +86 \|/);
+
+  // The others, each from its own layout.
+  const alone = (exam: string, ...args: string[]) =>
+    task("reproduce", [
+      ...[`--exam=${exam}`, `--model=${model}`, "--shots=1", `--output=${join(folder.path, exam)}`],
+      ...args,
+    ], env);
+  for (
+    const [exam, rows] of [
+      ["cmmlu", /\| category +\| China specific +\| +\d+ \|.*\| all +\| cmmlu +\| +67 \|/s],
+      ["ceval", /\| category +\| stem +\| +20 \|.*\| all +\| ceval +\| +52 \|/s],
+      ["medmcqa", /\| category +\| medicine +\| +20 \|/],
+    ] as const
+  ) {
+    const limit = { cmmlu: 67, ceval: 52, medmcqa: 20 }[exam];
+    const { code, out, error } = await alone(exam, `--limit=${limit}`);
+    assert.equal(code, 0, error);
+    assert.match(out, rows);
+    assert.match(error, exam === "ceval" ? /the test files have no labels/ : /./);
+  }
+  const page = await Deno.readTextFile(join(folder.path, "cmmlu", "cmmlu", "accuracy.md"));
+  assert.match(page, /\| subject +\| agronomy +\| +1 \|/);
+
+  // What was had needs no hub.
+  await hub[Symbol.asyncDispose]();
+  const asked = await alone("mmlu", "--limit=60");
+  assert.equal(asked.code, 0, asked.error);
+  assert.match(asked.out, /\| category +\| STEM +\| +18 \|/);
+  assert.match(asked.out, /\| all +\| mmlu +\| +60 \|/);
+  const xiezhi = await alone("xiezhi", "--limit=8", "--shots=0");
+  assert.match(xiezhi.out, /no example, in a conversation.*\| category +\| science +\| +2 \|/s);
+  const answers = [...Deno.readDirSync(join(folder.path, "mmlu", "mmlu", "answers"))];
+  assert.equal(answers.length, 57);
+  const checked = await task("data", ["check"], { ...env, HF_HUB_OFFLINE: "1" });
+  assert.equal(checked.code, 0, checked.error);
+  assert.equal(checked.out.match(/as locked/g)?.length, 6);
+  const empty = { ...env, SELF_ALIGNING_CACHE: join(folder.path, "empty"), HF_HUB_OFFLINE: "1" };
+  const missing = await task("data", ["get", "ceval"], empty);
+  assert.equal(missing.code, 1);
+  assert.match(
+    missing.error,
+    /Cannot get data set ceval: expected a copy in .*HF_HUB_OFFLINE is set/,
+  );
+});
