@@ -10,7 +10,12 @@ import { parameterShapes } from "../model/architecture.ts";
 import { parseConfiguration } from "../model/configuration.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import { paperFormat } from "../prompt.ts";
-import { type Candidate, STEP_LINE, type StepShape } from "../platform/runtime/backend_choice.ts";
+import {
+  type Candidate,
+  STEP_LINE,
+  type StepShape,
+  TESTS,
+} from "../platform/runtime/backend_choice.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import { usesCard } from "../platform/compile/backend.ts";
 
@@ -21,7 +26,7 @@ const MOST_STEPS = 20;
 
 const MILLISECONDS = 2000;
 
-/** @param together models in one step */
+/** Milliseconds of a model's step; as one of `together`, and tested afterwards, where they are several. */
 async function measure(shape: Required<StepShape>, together: number): Promise<number> {
   const { vocabularySize, rows, length } = shape;
   const config = parseConfiguration({
@@ -53,7 +58,13 @@ async function measure(shape: Required<StepShape>, together: number): Promise<nu
   // About as many supervised tokens as answers have.
   const labels = inputIds.map((row) => row.map((id, i) => i < length - 4 ? -100 : id));
   const totalSteps = WARM + MOST_STEPS;
-  const take = stepper(model, { inputIds, labels }, { totalSteps, together });
+  const time = (members: number) =>
+    medianOf(stepper(model, { inputIds, labels }, { totalSteps, members }));
+  const alone = await time(1);
+  return together === 1 ? alone : await time(together) / together + TESTS * alone;
+}
+
+async function medianOf(take: () => Promise<unknown>): Promise<number> {
   const step = async () => {
     const start = performance.now();
     await take();
@@ -71,18 +82,18 @@ async function measure(shape: Required<StepShape>, together: number): Promise<nu
 function stepper(
   model: LanguageModel,
   batch: Batch,
-  { totalSteps, together }: { totalSteps: number; together: number },
+  { totalSteps, members }: { totalSteps: number; members: number },
 ): () => Promise<unknown> {
   const options = { learningRate: 1e-5, totalSteps, clipNorm: 1 };
-  if (together === 1) {
+  if (members === 1) {
     const trainer = new Trainer(model, options);
     return () => trainer.step(batch);
   }
-  const members = new SideBySide(model.config, together);
-  const each = Array.from({ length: together });
+  const trainer = new SideBySide(model.config, members);
+  const each = Array.from({ length: members });
   const batches = each.map(() => Array<Batch>(totalSteps).fill(batch));
-  members.begin(batches, options, each.map(() => model.parameters));
-  return () => members.step();
+  trainer.begin(batches, options, each.map(() => model.parameters));
+  return () => trainer.step();
 }
 
 const report = (outcome: object) => console.log(STEP_LINE + JSON.stringify(outcome));

@@ -4,7 +4,7 @@ import { nodeBackend } from "./backend.ts";
 /** Forces it off (0) or on (1) for whatever says how often it runs. Default: by card and runs. */
 export const XLA_VARIABLE = "SELF_ALIGNING_XLA";
 
-/** Runs from which the seconds of compiling are won back on a card. */
+/** Runs from which the seconds of compiling are won back on a card (measured: 500 to 2,100; test/bench/card.md). */
 const LEAST_RUNS = 2000;
 
 let refused = false;
@@ -42,6 +42,11 @@ export function forgetRefusal(): void {
 }
 
 const DATA_FOLDER = "--xla_gpu_cuda_data_dir=";
+
+/** TF_XLA_FLAGS by which another process takes what this one compiled for a card, out of a folder. */
+export const xlaCacheFlags = (folder: string): string =>
+  `--tf_xla_persistent_cache_directory=${folder} ` +
+  "--tf_xla_persistent_cache_device_types=GPU,XLA_GPU_JIT";
 
 /**
  * XLA's own settings for a card, XLA_FLAGS.

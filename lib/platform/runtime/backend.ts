@@ -18,7 +18,7 @@ import { installNative, nativeState } from "../native/native.ts";
 import { TENSORFLOW_VERSION } from "../native/native_wheels.ts";
 import { exists } from "./files.ts";
 import "./free_memory.ts";
-import { xlaFlags } from "../compile/xla_use.ts";
+import { xlaCacheFlags, xlaFlags } from "../compile/xla_use.ts";
 import { type NodeBackend, usesCard } from "../compile/backend.ts";
 import { type NvidiaCard, nvidiaCard } from "../native/nvidia.ts";
 import { DENO_COMMAND, INSTALL_COMMAND } from "../native/pinned.ts";
@@ -205,7 +205,10 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
     // Several processes can share a card.
     setDefault("TF_FORCE_GPU_ALLOW_GROWTH", "true");
     const compiler = join(state.folder, "nvidia", "cuda_nvcc"); // comes with the build for CUDA
-    if (card) setDefault("XLA_FLAGS", xlaFlags(compiler, wanted === "float32"));
+    if (card) {
+      setDefault("XLA_FLAGS", xlaFlags(compiler, wanted === "float32"));
+      setDefault("TF_XLA_FLAGS", xlaCacheFlags(cacheFolder("xla")));
+    }
     // TensorFlow takes TF32 wherever a card has it, unless CUDA's libraries are told otherwise.
     if (wanted === "float32") Deno.env.set("NVIDIA_TF32_OVERRIDE", "0");
     else Deno.env.delete("NVIDIA_TF32_OVERRIDE");
