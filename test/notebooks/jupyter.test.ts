@@ -121,7 +121,12 @@ Deno.test({
       { code: study(join(folder.path, "store")) },
       { code: run },
     ]);
-    for await (const { output } of said) if (output !== undefined) break;
+    // Not read to its end: who reads no more closes the client's output, which ends it.
+    while ((await said.next()).value?.output === undefined);
+    const started = performance.now() + 20_000;
+    while (workersOf(pid).length < 2 && performance.now() < started) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
     const processes = [pid, ...workersOf(pid)];
     assert.ok(processes.length >= 3, "expected a kernel and two workers");
     child.kill("SIGKILL");
