@@ -160,8 +160,10 @@ Deno.test({ name: "JupyterLab runs notebooks 00 and 05", ignore }, async (t) => 
     await drawAll(page);
     await assertFigure(page, await find(page, page.locator(".jp-RenderedPlotly")));
     await assertTables(page);
-    const words = page.locator("details", { hasText: "The figure in words" }).first();
-    assert.match((await words.textContent())!, /Bars of .* Highest: .* Lowest: /);
+    const words = page.locator("details", { hasText: "The figure in words" });
+    for (const kind of [/Lines of .* Highest: .* Lowest: /, /Bars of .* Highest: .* Lowest: /]) {
+      assert.match((await words.filter({ hasText: kind }).first().textContent())!, kind);
+    }
     await assertSaved(page, join(lab.folder, "notebooks", "00-start.ipynb"));
     await page.close();
   });
