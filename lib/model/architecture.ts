@@ -113,12 +113,9 @@ interface Pass {
   batch: number;
   length: number;
   prefix: readonly PrefixBlock[];
-  shared: number;
-  /** Of each row, flat places of what its tokens see: the shared ones, then its own [B (P + T)]. */
-  seen?: tf.Tensor1D;
   /** In the last layer, what is wanted of its tokens. */
   at?: tf.Tensor1D;
-  /** Rotations and masks; recomputed with the layers if these are. */
+  /** Rotations, masks and places; recomputed with the layers if these are. */
   tables: () => AttentionTables;
   onKeyValues?: ForwardOptions["onKeyValues"];
   gradientCheckpointing: GradientCheckpointing;
@@ -159,24 +156,23 @@ function projected(x: tf.Tensor2D, layer: string, pass: Pass): tf.Tensor2D {
   return tf.reshape(norm(byHead, `${layer}_norm`, pass), y.shape);
 }
 
-/** Keys or values [B T, D] that the rows see: [B, heads, P + T, D] for P shared tokens. */
-function splitSeen(x: tf.Tensor2D, heads: number, pass: Pass): tf.Tensor4D {
-  const { batch, length, shared, seen } = pass;
-  return splitHeads(seen ? gatherRows(x, seen) : x, heads, { batch, length: shared + length });
-}
-
 /** Norm and grouped-query attention of layer i: [B T, D] -> [B T, D], or [N, D] where N are wanted. */
 function attention(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
   const { heads, keyValueHeads, slidingLayers } = pass.configuration;
   const { batch, length, prefix, at } = pass;
   const layer = `model.layers.${i}.self_attn`;
-  const { queryRotation, keyRotation, causal, sliding } = pass.tables();
+  const { queryRotation, keyRotation, causal, sliding, seen } = pass.tables();
+  /** Keys or values [B T, D] that the rows see: [B, heads, P + T, D] for P shared tokens. */
+  const splitSeen = (x: tf.Tensor2D) =>
+    seen === undefined
+      ? splitHeads(x, keyValueHeads, pass)
+      : splitHeads(gatherRows(x, seen), keyValueHeads, { batch, length: seen.size / batch });
   x = norm(x, `model.layers.${i}.input_layernorm`, pass);
   const queries = splitHeads(projected(x, `${layer}.q`, pass), heads, pass);
   const q = applyRotary(queries, ...queryRotation); // (B, H, T, D)
-  const keys = splitSeen(projected(x, `${layer}.k`, pass), keyValueHeads, pass);
+  const keys = splitSeen(projected(x, `${layer}.k`, pass));
   const k = applyRotary(keys, ...keyRotation); // (B, K, P + T, D)
-  const v = splitSeen(linear(x, `${layer}.v_proj`, pass), keyValueHeads, pass);
+  const v = splitSeen(linear(x, `${layer}.v_proj`, pass));
   pass.onKeyValues?.(k, v);
   const mask = sliding !== undefined && slidingLayers.includes(i) ? sliding : causal;
   const mixed = prefix.length === 0
@@ -245,15 +241,14 @@ export function forward(
   options: ForwardOptions = {},
 ): tf.Tensor2D {
   const { adapter, embeddingScale = 1, gradientCheckpointing = "nothing" } = options;
-  const { prefix = [], shared = 0, at } = options;
+  const { prefix = [], at } = options;
   const [batch, length] = ids.shape;
   const makeTables = () => attentionTables(configuration, [batch, length], { ...options, prefix });
   // Recomputed layers make their own, since those of the forward pass are gone by then.
   const tables = gradientCheckpointing === "layer" ? undefined : makeTables();
   const scaled = adapter && scaledMatrices(adapter);
   const pass: Pass = {
-    ...{ configuration, adapter, batch, length, prefix, shared, gradientCheckpointing },
-    seen: shared > 0 ? seenPlaces(shared, [batch, length]) : undefined,
+    ...{ configuration, adapter, batch, length, prefix, gradientCheckpointing },
     names: [...parameters.keys()],
     has: (name) => parameters.has(name),
     get: (name) => {
@@ -271,16 +266,6 @@ export function forward(
     x = layer(x, i, { ...pass, at: wanted }, options.onKeyValues);
   }
   return norm(x, "model.norm", pass);
-}
-
-/** Flat places b T + t of what each row sees [B (P + T)] (int32): the first row's first P, then its own. */
-function seenPlaces(shared: number, [batch, length]: [number, number]): tf.Tensor1D {
-  const places = Array.from(
-    { length: batch },
-    (_, row) =>
-      Array.from({ length: shared + length }, (_, t) => t < shared ? t : row * length + t - shared),
-  );
-  return tf.tensor1d(places.flat(), "int32");
 }
 
 /** A block; if nothing is differentiated, its inner values are freed as soon as it is done. */

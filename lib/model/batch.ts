@@ -222,8 +222,15 @@ export class Batching {
   /** The most supervised tokens of a part, by its rows and length. */
   readonly #supervised = new Map<string, number>();
 
-  /** @param compiled whether sizes should repeat, since each is a graph */
-  constructor(readonly batchTokens: number, readonly compiled: boolean) {}
+  /**
+   * @param compiled whether sizes should repeat, since each is a graph
+   * @param window tokens that a token sees at most; longer rows share no start
+   */
+  constructor(
+    readonly batchTokens: number,
+    readonly compiled: boolean,
+    readonly window = Infinity,
+  ) {}
 
   /**
    * Fixes the sizes of the steps to come, so that compiled steps need few graphs. For whole
@@ -231,9 +238,8 @@ export class Batching {
    * rows start with. For parts: few lengths that leave the least padding, and for each the most
    * supervised tokens.
    * @param batchSize rows of a batch where there are enough: fewer are padded to a power of two
-   * @param window tokens that a token sees at most; longer rows share no start
    */
-  reserve(batches: readonly Batch[], { batchSize = 0, window = Infinity } = {}): void {
+  reserve(batches: readonly Batch[], batchSize = 0): void {
     const longest = batches.map(longestOf);
     if (batches.some(({ inputIds }, i) => inputIds.length * longest[i] > this.batchTokens)) {
       const rows = batches.flatMap(({ inputIds }) => inputIds.map((row) => row.length));
@@ -254,7 +260,7 @@ export class Batching {
     }
     const rows = batches.flatMap(({ inputIds }) => inputIds);
     const least = Math.min(...longest);
-    this.#start = Math.max(...longest) > window
+    this.#start = Math.max(...longest) > this.window
       ? []
       : worthSharing(rows, { count: this.largest.rows, least });
     const most = Math.max(1, ...longest) - this.#start.length;
@@ -284,11 +290,14 @@ export class Batching {
   }
 
   /** How many first tokens of the rows stand once, in a row before them. */
-  sharedBy({ inputIds }: Batch): number {
-    const start = this.#start;
-    const isShared = inputIds.every((row) =>
-      row.length > start.length && start.every((id, t) => row[t] === id)
-    );
+  sharedBy(batch: Batch): number {
+    const start = this.#start, longest = longestOf(batch);
+    // It stands in a row of the others' length.
+    const fits = longest >= 2 * start.length && longest <= this.window;
+    const isShared = fits &&
+      batch.inputIds.every((row) =>
+        row.length > start.length && start.every((id, t) => row[t] === id)
+      );
     return isShared ? start.length : 0;
   }
 

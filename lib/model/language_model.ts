@@ -27,7 +27,6 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
   /** The compiled graphs' session; absent if steps run uncompiled. */
   readonly session?: GraphSession;
   readonly state = new Map<string, tf.Variable>();
-  readonly #functions = new Map<string, TensorFunction>();
   #adapter?: Adapter;
   #isDisposed = false;
 
@@ -77,17 +76,14 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
   }
 
   compiled(key: string, run: () => TensorFunction, options?: { runs?: number }): TensorFunction {
+    this.#refuseDisposed();
     const full = this.#adapter === undefined ? key : `${describeAdapter(this.#adapter)}/${key}`;
-    let compiled = this.#functions.get(full);
-    if (compiled === undefined) {
-      compiled = compile(run(), this.session, { ...options, key: full });
-      this.#functions.set(full, compiled);
-    }
-    return compiled;
+    return compile(run(), this.session, { ...options, key: full });
   }
 
   /** Puts a variable among the state; one that had the name is freed. */
   bindState(name: string, variable: tf.Variable): void {
+    this.#refuseDisposed();
     this.state.get(name)?.dispose();
     this.session?.bind(sessionName(name, variable), variable);
     this.state.set(name, variable);
@@ -185,9 +181,16 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
     this.#isDisposed = true;
   }
 
-  /** Models of equal configurations share their graphs, one after another. */
+  /** The session may be another model's by then. */
+  #refuseDisposed(): void {
+    if (this.#isDisposed) {
+      throw new Error(`Cannot use ${this.name}: it was disposed; load it again`);
+    }
+  }
+
+  /** Models of equal configurations, their tensors in one order, share their graphs, one after another. */
   get #kind(): string {
-    return JSON.stringify(this.config);
+    return JSON.stringify([this.config, [...this.parameters.keys()]]);
   }
 }
 

@@ -30,6 +30,8 @@ export interface AttentionTables {
   causal: tf.Tensor;
   /** In layers with a sliding window that is shorter than the rows. */
   sliding?: tf.Tensor;
+  /** Where rows share their start: of each row, flat places of what its tokens see [B (P + T)]. */
+  seen?: tf.Tensor1D;
 }
 
 /** What B rows of T tokens need in every layer; `shared` as in `ForwardOptions`. */
@@ -72,7 +74,18 @@ export function attentionTables(
     keyRotation: [keys.cos, keys.sin],
     causal: maskOf(),
     sliding: slidingWindow < length ? maskOf(slidingWindow) : undefined,
+    seen: shared > 0 ? seenPlaces(shared, [batch, length]) : undefined,
   };
+}
+
+/** Flat places b T + t of what each row sees [B (P + T)] (int32): the first row's first P, then its own. */
+function seenPlaces(shared: number, [batch, length]: [number, number]): tf.Tensor1D {
+  const places = Array.from(
+    { length: batch },
+    (_, row) =>
+      Array.from({ length: shared + length }, (_, t) => t < shared ? t : row * length + t - shared),
+  );
+  return tf.tensor1d(places.flat(), "int32");
 }
 
 /** [T, T]: 0 where a position may look, a large negative elsewhere. */

@@ -77,7 +77,10 @@ export class Trainer {
     checkTrainingRoom(model, { ...this.options, tokens: 1, length: 1 }, {
       action: `train ${model.name}`,
     });
-    this.#batching = new Batching(this.options.batchTokens, model.session !== undefined);
+    const { session, config } = model;
+    // Chains of rows, each computed by itself, have no row in common.
+    const window = (session?.streams ?? 1) > 1 ? 0 : config.slidingWindow;
+    this.#batching = new Batching(this.options.batchTokens, session !== undefined, window);
     this.#checkRoom = roomChecker(model, this.options);
     this.#adapter = adapterFor(model, this.options.lora);
     if (this.#adapter !== undefined) {
@@ -92,10 +95,7 @@ export class Trainer {
 
   /** Fixes the sizes of the steps to come, so that compiled steps need few graphs. */
   reserve(batches: readonly Batch[], batchSize?: number): void {
-    const { session, config } = this.model;
-    // Chains of rows, each computed by itself, have no row in common.
-    const window = (session?.streams ?? 1) > 1 ? 0 : config.slidingWindow;
-    this.#batching.reserve(batches, { batchSize, window });
+    this.#batching.reserve(batches, batchSize);
   }
 
   paddedTokens(batch: Batch): number {

@@ -1,4 +1,5 @@
 /** Compiled training steps beside the same steps uncompiled, for every family of models. */
+import type { GradientCheckpointing } from "../../lib/model/architecture.ts";
 import assert from "node:assert/strict";
 import { nativeState } from "../../lib/platform/native/native.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
@@ -128,10 +129,19 @@ for (const name of fixtureNames) {
       // Some rows have labels in the shared start too.
       const labels = inputIds.map((row, b) => row.map((id, t) => t < 8 && b % 3 > 0 ? -100 : id));
       const weights = labels.map((row, b) => row.map((_, t) => 1 + (b + t) % 3));
-      const options = { learningRate: 1e-3, totalSteps: 4, clipNorm: 1 };
-      const run = async (compiled: boolean, isShared: boolean) => {
+      const options = { learningRate: 1e-3, totalSteps: 9, clipNorm: 1 };
+      // Of other lengths than those that are reserved.
+      const others = [7, 40].map((length) => [
+        ...start,
+        ...Array.from({ length: length - start.length }, (_, t) => 17 * t % 60),
+      ]);
+      const run = async (
+        compiled: boolean,
+        isShared: boolean,
+        gradientCheckpointing: GradientCheckpointing = "nothing",
+      ) => {
         const model = await loadModel(fixtureFolder(name), { tokenizer: false, compiled });
-        const trainer = new Trainer(model, options);
+        const trainer = new Trainer(model, { ...options, gradientCheckpointing });
         if (isShared) trainer.reserve([{ inputIds, labels }]);
         const tokens = trainer.paddedTokens({ inputIds, labels });
         const { slidingWindow = Infinity } = model.config;
@@ -139,14 +149,22 @@ for (const name of fixtureNames) {
         if (isShared) assert.equal(tokens < 9 * 14, slidingWindow >= 14, `${tokens} tokens`);
         const steps = [];
         for (let i = 0; i < 3; i++) steps.push(await trainer.step({ inputIds, labels, weights }));
+        for (const row of others) {
+          steps.push(await trainer.step({ inputIds: [row, row], labels: [row, row] }));
+        }
         trainer.dispose();
         model.dispose();
         return steps;
       };
       const expected = await run(false, false);
-      for (const compiled of [true, false]) {
+      for (
+        const [compiled, again] of [[true, "nothing"], [false, "nothing"], [true, "layer"], [
+          false,
+          "mlp",
+        ]] as const
+      ) {
         // On more threads a small model's rows are computed in parts, which share no row.
-        const steps = await withThreads(1, () => run(compiled, true));
+        const steps = await withThreads(1, () => run(compiled, true, again));
         for (const [i, { loss, gradientNorm }] of steps.entries()) {
           near([loss], [expected[i].loss], `loss of step ${i}`);
           near([gradientNorm], [expected[i].gradientNorm], `gradient norm of step ${i}`);

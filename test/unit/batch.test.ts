@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
 import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
-import { checkBatch, packTexts } from "../../lib/model/batch.ts";
+import { Batching, checkBatch, packTexts } from "../../lib/model/batch.ts";
 import { generateTokens } from "../../lib/model/generate.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
@@ -72,4 +73,27 @@ Deno.test("no id outside the vocabulary reaches the backend by any call", async 
     await assert.rejects(model.tokenLogProbabilities(rows, from), /expected a first one from 1 to/);
   }
   model.dispose();
+});
+
+Deno.test("rows share a start only where it fits a row of its own and every token's window", () => {
+  const rows = (length: number) =>
+    [0, 1, 2, 3].map((b) =>
+      Array.from({ length }, (_, t) => t < 60 ? 1 + t : 100 + (7 * b + 3 * t) % 90)
+    );
+  const batchOf = (length: number) => ({ inputIds: rows(length), labels: rows(length) });
+  const batching = new Batching(8192, true, 200);
+  batching.reserve([batchOf(121)]);
+  for (const [length, shared] of [[121, 60], [130, 60], [65, 0], [210, 0], [60, 0]]) {
+    const batch = batchOf(length), tensors = batching.wholeTensors(batch);
+    assert.equal(batching.sharedBy(batch), shared, `of ${length} tokens`);
+    const ids = tensors[0].dataSync(), [, positions, targets] = tensors;
+    assert.equal(tensors[0].shape[0], 4 + (shared > 0 ? 1 : 0));
+    // What stands at a position is followed by its target, in rows and from the shared start into them.
+    const width = tensors[0].shape[1], last = length - 2;
+    const own = positions.dataSync()[last], end = own % width + shared;
+    assert.equal(ids[own], batch.inputIds[0][last]);
+    assert.equal(end, last);
+    assert.equal(targets.dataSync()[last], batch.inputIds[0][last + 1]);
+    tf.dispose(tensors);
+  }
 });

@@ -1,8 +1,8 @@
 /** How many graphs trainings and readings need: making one takes as long as many steps of a small model. */
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import type { LanguageModel } from "../../lib/model/language_model.ts";
-import { Trainer } from "../../lib/model/trainer.ts";
+import { LanguageModel } from "../../lib/model/language_model.ts";
+import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
 import { nativeState } from "../../lib/platform/native/native.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { tinyModel } from "./_tiny_model.ts";
@@ -142,5 +142,45 @@ Deno.test({
     assert.equal(shares.at(-1), 1);
     assert.ok(shares[0] < 1, "two parts");
     model.dispose();
+  },
+});
+
+Deno.test({
+  name: "gradients have their own names, in whichever order models of a kind have their tensors",
+  ignore: !native.ready,
+  async fn() {
+    const batch = batchOf(repeated(2, 3)), first = tinyModel({ seed: 9 });
+    const donor = tinyModel({ seed: 9 }), { config, format } = donor;
+    const expected = await lossAndGradients(first, batch);
+    const copies = [...donor.snapshot()].map(([name, tensor]) =>
+      [name, tf.variable(tensor)] as const
+    );
+    first.dispose();
+    const parameters = new Map(copies.reverse());
+    const second = new LanguageModel({ name: "reversed", config, format, parameters });
+    const { gradients } = await lossAndGradients(second, batch);
+    for (const [name, values] of expected.gradients) assert.deepEqual(gradients.get(name), values);
+    for (const model of [donor, second]) model.dispose();
+  },
+});
+
+Deno.test({
+  name: "a model that was disposed is used no more: its session may be another's",
+  ignore: !native.ready,
+  async fn() {
+    const model = tinyModel({ seed: 7 });
+    const trainer = new Trainer(model, { learningRate: 1e-2, totalSteps: 9 });
+    const batch = batchOf(repeated(2, 3));
+    await trainer.step(batch);
+    await model.nextTokenLogits([[1, 2]]);
+    model.dispose();
+    const other = tinyModel({ seed: 8 }), before = await other.logits([[1, 2]]);
+    const refused = /Cannot use tiny: it was disposed; load it again/;
+    await assert.rejects(model.logits([[1, 2]]), refused);
+    await assert.rejects(trainer.step(batch), refused);
+    assert.throws(() => new Trainer(model, { learningRate: 1e-2, totalSteps: 9 }), refused);
+    trainer.dispose();
+    assert.deepEqual(await other.logits([[1, 2]]), before);
+    other.dispose();
   },
 });
