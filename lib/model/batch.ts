@@ -319,18 +319,6 @@ export class Batching {
     return batchTensors(part, { total, rows, lengths: this.#lengths, ...reserved });
   }
 
-  paddedTokens(batch: Batch): number {
-    const parts = this.split(batch);
-    if (parts.length === 1) {
-      const shared = this.sharedBy(batch);
-      const rows = Math.max(this.#least(batch).rows ?? 0, batch.inputIds.length);
-      return (shared > 0 ? rows + 1 : rows) *
-        fittingLength(longestOf(batch) - shared, this.#lengths);
-    }
-    return parts.map((part) => this.#partSize(part))
-      .reduce((sum, { rows, length }) => sum + rows * length, 0);
-  }
-
   #enlarge(rows: number, supervised: number): void {
     this.largest = {
       rows: Math.max(this.largest.rows, rows),

@@ -123,7 +123,7 @@ function collector() {
 
 /** ids [1, T], the last token's place [1] -> logits, the likeliest token, the block. */
 function readPrompt(model: TensorModel, capacity: number) {
-  return model.compiled(`read prompt/${capacity}`, () => (ids, last) => {
+  return model.compiled(`read prompt/${capacity}`, (ids, last) => {
     const { onKeyValues, all } = collector();
     const hidden = model.forward(ids as tf.Tensor2D, { onKeyValues });
     const block = tf.pad(all(), [[0, 0], [0, 0], [0, capacity - ids.shape[1]!], [0, 0]]);
@@ -133,7 +133,7 @@ function readPrompt(model: TensorModel, capacity: number) {
 
 /** token [1, 1], tokens in the block and apart, the block, the latest -> logits, likeliest, the latest. */
 function readToken(model: TensorModel) {
-  return model.compiled("read token", () => (token, filled, apart, ...blocks) => {
+  return model.compiled("read token", (token, filled, apart, ...blocks) => {
     const [all, latest] = blocks;
     const prefix = [[all, filled], [latest, apart]].map(([block, taken]) => {
       const places = tf.range(0, block.shape[2]!, 1, "int32");
@@ -155,7 +155,7 @@ function readToken(model: TensorModel) {
 
 /** tokens in the block, the block, as many of the latest as there is room for -> the block with them. */
 function joinRecent(model: TensorModel) {
-  return model.compiled("join recent", () => (filled, block, latest) => {
+  return model.compiled("join recent", (filled, block, latest) => {
     const capacity = block.shape[2]!;
     const from = tf.sub(tf.range(0, capacity, 1, "int32"), filled);
     const inside = tf.logicalAnd(tf.greaterEqual(from, 0), tf.less(from, RECENT));

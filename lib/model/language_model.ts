@@ -75,10 +75,10 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
     return forward(this.parameters, this.config, ids, { ...options, adapter: this.#adapter });
   }
 
-  compiled(key: string, run: () => TensorFunction, options?: { runs?: number }): TensorFunction {
+  compiled(key: string, run: TensorFunction, options?: { runs?: number }): TensorFunction {
     this.#refuseDisposed();
     const full = this.#adapter === undefined ? key : `${describeAdapter(this.#adapter)}/${key}`;
-    return compile(run(), this.session, { ...options, key: full });
+    return compile(run, this.session, { ...options, key: full });
   }
 
   /** Puts a variable among the state; one that had the name is freed. */

@@ -5,6 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { waitFor } from "../platform/compile/adam.ts";
+import { join, part } from "../platform/compile/joined.ts";
 
 interface Differentiable<T extends tf.Tensor> {
   value: T;
@@ -91,11 +92,7 @@ export function lowRank(x: tf.Tensor2D, [a, b]: [tf.Tensor2D, tf.Tensor2D]) {
 
 /** Matrices times a number, all at once: one operation each way, however many there are. */
 export function scaleAll(matrices: readonly tf.Tensor[], scale: number): tf.Tensor[] {
-  // tfjs has no gradient for a split into one.
-  if (matrices.length === 1) return [tf.mul(matrices[0], scale)];
-  const scaled = tf.mul(tf.concat(matrices.map((matrix) => tf.reshape(matrix, [-1]))), scale);
-  return tf.split(scaled, matrices.map(({ size }) => size))
-    .map((part, i) => tf.reshape(part, matrices[i].shape));
+  return part(tf.mul(join(matrices), scale), matrices);
 }
 
 /** Rows of a table by index: table [V, D], ids [N] -> [N, D]. */

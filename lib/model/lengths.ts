@@ -3,6 +3,15 @@
 /** A row more must spare at least this share of the tokens. */
 const WORTH_A_ROW = 0.1;
 
+/** How many tokens all rows start with, at most `most`; each keeps at least one of its own. */
+export function commonStart(rows: readonly (readonly number[])[], most = Infinity): number {
+  return rows.reduce((shared, row) => {
+    let same = 0;
+    while (same < Math.min(shared, row.length - 1) && row[same] === rows[0][same]) same++;
+    return same;
+  }, most);
+}
+
 /**
  * What all rows start with, where a batch of `count` rows has clearly fewer tokens if it stands once: no
  * more than half of `least`, the shortest batch's length, for a row has room for no more.
@@ -11,13 +20,8 @@ export function worthSharing(
   rows: readonly number[][],
   { count, least }: { count: number; least: number },
 ): number[] {
-  let [longest, shared] = [0, least >> 1];
-  for (const row of rows) {
-    let same = 0;
-    while (same < shared && same < row.length - 1 && row[same] === rows[0][same]) same++;
-    shared = same;
-    longest = Math.max(longest, row.length);
-  }
+  const longest = rows.reduce((most, { length }) => Math.max(most, length), 0);
+  const shared = commonStart(rows, least >> 1);
   const isWorth = (count + 1) * (longest - shared) <= (1 - WORTH_A_ROW) * count * longest;
   return isWorth ? rows[0].slice(0, shared) : [];
 }

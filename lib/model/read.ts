@@ -8,6 +8,7 @@ import { look } from "../platform/interrupt.ts";
 import { type ForwardOptions, headWeight } from "./architecture.ts";
 import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./batch.ts";
 import type { OnLogits, Position } from "./engine_model.ts";
+import { commonStart } from "./lengths.ts";
 import { gatherRows, prefixKeys } from "./layers.ts";
 import { HIDDEN_FROM } from "./positions.ts";
 import type { ReadOptions, TensorModel } from "./readable_model.ts";
@@ -66,14 +67,11 @@ function alikeTexts(texts: readonly number[][], before: number): number[][] {
   const all = texts.map((_, i) => i);
   const parts = [...Map.groupBy(all, (i) => texts[i][before]).values()];
   if (parts.length === 1 || parts.some(({ length }) => length < MANY_ALIKE)) return [all];
-  const lengthOf = (row: readonly number[]) => row.length - before;
-  const total = texts.reduce((sum, row) => sum + lengthOf(row), 0);
-  const spared = parts.reduce((sum, part) => {
-    const rows = part.map((i) => texts[i]), own = Math.min(...rows.map(lengthOf)) - 1;
-    let more = 0;
-    while (more < own && rows.every((row) => row[before + more] === rows[0][before + more])) more++;
-    return sum + more * part.length;
-  }, 0);
+  const total = texts.reduce((sum, { length }) => sum + length - before, 0);
+  const spared = parts.reduce(
+    (sum, part) => sum + (commonStart(part.map((i) => texts[i])) - before) * part.length,
+    0,
+  );
   return spared >= WORTH_A_PART * total ? parts : [all];
 }
 
@@ -91,7 +89,7 @@ async function readPart(
   const logitsOf = (hidden: tf.Tensor) =>
     tf.matMul(hidden, headWeight(model.parameters, model.config), false, true);
   /** The logits at some positions; their hidden states if the logits are too many at once. */
-  const read = model.compiled("read", () => (ids, texts, positions, flat, ...prefix) => {
+  const read = model.compiled("read", (ids, texts, positions, flat, ...prefix) => {
     const hidden = model.forward(ids as tf.Tensor2D, {
       packing: { texts: texts as tf.Tensor2D, positions: positions as tf.Tensor2D },
       prefix: prefix.length > 0 ? asPrefix(prefix) : undefined,
@@ -99,7 +97,7 @@ async function readPart(
     });
     return [hidden.shape[0] <= atOnce ? logitsOf(hidden) : hidden];
   });
-  const head = model.compiled("head", () => (hidden, rows) => [
+  const head = model.compiled("head", (hidden, rows) => [
     logitsOf(gatherRows(hidden as tf.Tensor2D, rows as tf.Tensor1D)),
   ]);
   let done = 0;
@@ -169,20 +167,16 @@ function sharedLength(
 ): number {
   const longest = texts.reduce((most, text) => Math.max(most, text.length), 0);
   if (texts.length < FEWEST_SHARING || (config.slidingWindow ?? Infinity) < longest) return 0;
-  let shared = positions.reduce((least, { position }) => Math.min(least, position), Infinity);
-  for (const text of texts) {
-    let same = 0;
-    // Each text keeps at least one token of its own.
-    while (same < Math.min(shared, text.length - 1) && text[same] === texts[0][same]) same++;
-    shared = same;
-  }
-  return shared;
+  return commonStart(
+    texts,
+    positions.reduce((least, { position }) => Math.min(least, position), Infinity),
+  );
 }
 
 /** The prefix: a mask [P] (P rounded up), then keys and values [K, P, D] by layer. */
 function readPrefix(model: TensorModel, ids: number[]): tf.Tensor[] {
   const { keyValueHeads, headDimension } = model.config;
-  const run = model.compiled("prefix", () => (ids) => {
+  const run = model.compiled("prefix", (ids) => {
     const keys: tf.Tensor[] = [];
     const shape = [keyValueHeads, ids.shape[1]!, headDimension];
     model.forward(ids as tf.Tensor2D, {

@@ -91,5 +91,5 @@ export interface TensorModel extends ReadableModel {
    * A function over this model's variables, compiled once under `key` for each kind of adapter; `runs` is
    * how often it is to run, where that is known.
    */
-  compiled(key: string, run: () => TensorFunction, options?: { runs?: number }): TensorFunction;
+  compiled(key: string, run: TensorFunction, options?: { runs?: number }): TensorFunction;
 }

@@ -4,8 +4,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { globalNorm } from "../platform/compile/adam.ts";
-import { closeSession, openSession } from "../platform/compile/compile.ts";
-import type { Graph, GraphSession } from "../platform/compile/graph.ts";
+import { closeSession, compile, openSession } from "../platform/compile/compile.ts";
+import type { GraphSession, TensorFunction } from "../platform/compile/graph.ts";
 import { look, type Stoppable } from "../platform/interrupt.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { worthSharing } from "./lengths.ts";
@@ -46,7 +46,7 @@ interface Sizes {
  */
 export class SideBySide {
   steps = 0;
-  readonly #session: GraphSession;
+  readonly session: GraphSession;
   /** Stacked, by name. */
   readonly #stacked = new Map<string, tf.Variable>();
   /** What one member's step sees in their place; they only stand for it. */
@@ -55,7 +55,6 @@ export class SideBySide {
   #options!: ResolvedOptions;
   #batches: readonly (readonly WeightedBatch[])[] = [];
   #sizes!: Sizes;
-  #graph?: Graph;
 
   /** @throws if graphs can't be compiled here */
   constructor(readonly config: ModelConfiguration, readonly members: number) {
@@ -66,7 +65,7 @@ export class SideBySide {
           `${tf.getBackend()}; train them one by one`,
       );
     }
-    this.#session = session;
+    this.session = session;
     for (const [name, shape] of parameterShapes(config)) {
       this.#parameters.set(name, this.#bind(name, shape));
       for (const moment of [firstMoment(name), secondMoment(name)]) {
@@ -80,7 +79,7 @@ export class SideBySide {
     const zeros = (shape: number[]) => tf.tidy(() => tf.variable(tf.fill(shape, 0)));
     const member = zeros(shape), stacked = zeros([this.members, ...shape]);
     this.#stacked.set(name, stacked);
-    this.#session.bind(name, stacked, member);
+    this.session.bind(name, stacked, member);
     return member;
   }
 
@@ -133,7 +132,7 @@ export class SideBySide {
     const rates = stepRates(learningRate, this.steps + 1, this.#options);
     let outputs: tf.Tensor[] = [];
     try {
-      outputs = this.#session.call(this.#graphOf(inputs), [...inputs, rates]);
+      outputs = this.#compiled()(...inputs, rates);
       const [losses, norms] = await Promise.all(outputs.map((tensor) => tensor.data()));
       this.steps++;
       return { losses: [...losses], gradientNorms: [...norms], learningRate };
@@ -142,47 +141,29 @@ export class SideBySide {
     }
   }
 
-  /** The step's graph; inputs stacked, as `batchTensors` orders them. */
-  #graphOf(inputs: tf.Tensor[]): Graph {
-    const { clipNorm, weightDecay, beta1, beta2, epsilon, ...rest } = this.#options;
-    const { embeddingScale, gradientCheckpointing } = rest;
+  /** The step, compiled; its inputs are stacked, as `batchTensors` orders them, but for the rates. */
+  #compiled(): TensorFunction {
+    const { clipNorm, weightDecay, beta1, beta2, epsilon, totalSteps } = this.#options;
+    const { embeddingScale, gradientCheckpointing } = this.#options;
     const decayed = decayedOf(this.#parameters.keys(), this.#options);
-    const { shared } = this.#sizes;
-    const fixed = [clipNorm, weightDecay, beta1, beta2, epsilon, embeddingScale, shared];
-    const graphs = this.#session.graphsOf(JSON.stringify([fixed, gradientCheckpointing, decayed]));
-    const key = JSON.stringify(inputs.map(({ shape }) => shape));
-    let graph = graphs.get(key);
-    if (graph !== undefined) return graph;
+    const how = { embeddingScale, gradientCheckpointing, shared: this.#sizes.shared };
+    const settings = { weightDecay, beta1, beta2, epsilon, clipNorm, decayed };
     const [config, parameters] = [this.config, this.#parameters];
     const member = {
       ...{ config, parameters, trained: parameters, state: this.#moments },
       forward: (ids: tf.Tensor2D, options: ForwardOptions = {}) =>
         forward(parameters, config, ids, options),
     };
-    const settings = { weightDecay, beta1, beta2, epsilon, clipNorm, decayed };
-    const how = { embeddingScale, gradientCheckpointing, shared };
-    graph = this.#session.add((...inputs) => {
-      const { loss, gradients } = gradientsOf(member, inputs, how);
-      const norm = globalNorm(gradients);
-      update(member, gradients, { ...settings, norm, rates: inputs[4] as tf.Tensor1D });
-      return [loss, norm];
-    }, [
-      ...inputs.map(({ shape, dtype }) => ({
-        shape: shape.slice(1),
-        dtype: dtype as "float32" | "int32",
-        stacked: true,
-      })),
-      { shape: [3], dtype: "float32" },
-    ], this.#options.totalSteps);
-    graphs.set(key, graph);
-    return this.#graph = graph;
-  }
-
-  /** Operations of the last step, constants left out. */
-  get operations(): number {
-    const { nodes, functions = [] } = this.#graph!;
-    return [...nodes, ...functions.flatMap(({ nodes }) => nodes)]
-      .filter(({ operation }) => operation !== "Const").length;
+    return compile(
+      (...inputs) => {
+        const { loss, gradients } = gradientsOf(member, inputs, how);
+        const norm = globalNorm(gradients);
+        update(member, gradients, { ...settings, norm, rates: inputs[4] as tf.Tensor1D });
+        return [loss, norm];
+      },
+      this.session,
+      { key: JSON.stringify([how, settings]), runs: totalSteps, stacked: 4 },
+    );
   }
 
   /** Each member's weights, as `LanguageModel.snapshot` gives them; they are the caller's to dispose. */
@@ -199,7 +180,7 @@ export class SideBySide {
   dispose(): void {
     const all = [this.#stacked, this.#parameters, this.#moments];
     for (const variable of all.flatMap((one) => [...one.values()])) variable.dispose();
-    closeSession(this.#kind, this.#session);
+    closeSession(this.#kind, this.session);
   }
 
   /** Its graphs serve the next ones of a kind. */

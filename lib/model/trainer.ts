@@ -41,7 +41,7 @@ export async function lossAndGradients(
 ): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
   checkBatch(batch, model.config.vocabularySize);
   const names = [...model.trained.keys()];
-  const run = model.compiled("gradients", () => (...inputs) => {
+  const run = model.compiled("gradients", (...inputs) => {
     const { loss, gradients } = gradientsOf(model, inputs);
     return [loss, ...gradients];
   });
@@ -98,10 +98,6 @@ export class Trainer {
     this.#batching.reserve(batches, batchSize);
   }
 
-  paddedTokens(batch: Batch): number {
-    return this.#batching.paddedTokens(batch);
-  }
-
   /**
    * One step on a batch.
    * @throws if the loss or a gradient is not finite, or it is stopped; nothing has changed then
@@ -137,15 +133,15 @@ export class Trainer {
     const shared = this.#batching.sharedBy(batch), options = { ...this.#forwardOptions, shared };
     const isCompiled = this.model.session !== undefined;
     const outputs = isCompiled
-      ? this.#compiled(`step/${shared}`, (decayed) => (...inputs) => {
+      ? this.#compiled(`step/${shared}`, (...inputs) => {
         const { loss, gradients } = gradientsOf(this.model, inputs, options);
         const norm = globalNorm(gradients);
         // A step that is not finite changes nothing.
         const isFinite = tf.isFinite(tf.add(loss, norm)) as tf.Scalar;
-        onlyIf(isFinite, () => this.#update(gradients, norm, inputs[4], decayed));
+        onlyIf(isFinite, () => this.#update(gradients, norm, inputs[4]));
         return [loss, norm];
       })(...inputs, rates)
-      : this.#compiled(`gradients/${shared}`, () => (...inputs) => {
+      : this.#compiled(`gradients/${shared}`, (...inputs) => {
         const { loss, gradients } = gradientsOf(this.model, inputs, options);
         return [loss, ...gradients];
       })(...inputs);
@@ -165,13 +161,13 @@ export class Trainer {
    * and the forward pass's tensors are free by then. @returns the norm
    */
   async #apply(loss: number, gradients: tf.Tensor[], rates: tf.Tensor1D): Promise<number> {
-    const normOf = this.#compiled("norm", () => (...gradients) => [globalNorm(gradients)]);
+    const normOf = this.#compiled("norm", (...gradients) => [globalNorm(gradients)]);
     const [norm] = normOf(...gradients);
     try {
       const value = (await norm.data())[0];
       this.#checkFinite(loss, value);
-      const [done] = this.#compiled("update", (decayed) => (norm, rates, ...gradients) => {
-        this.#update(gradients, norm, rates, decayed);
+      const [done] = this.#compiled("update", (norm, rates, ...gradients) => {
+        this.#update(gradients, norm, rates);
         return [tf.add(norm, 0)];
       })(norm, rates, ...gradients);
       // A device reports what it could not do when something is read.
@@ -197,7 +193,7 @@ export class Trainer {
         if (weightOf(part) === 0 && total > 0) continue;
         await look(signal);
         const inputs = this.#batching.partTensors(part, total);
-        const [partLoss] = this.#compiled("accumulate", () => (...inputs) => {
+        const [partLoss] = this.#compiled("accumulate", (...inputs) => {
           const { loss, gradients } = gradientsOf(this.model, inputs, this.#forwardOptions);
           this.#sums().forEach((sum, i) => addTo(sum, gradients[i]));
           return [loss];
@@ -216,10 +212,10 @@ export class Trainer {
       clear(sums);
       throw error;
     }
-    const [norm] = this.#compiled("apply", (decayed) => (rates) => {
+    const [norm] = this.#compiled("apply", (rates) => {
       const sums = this.#sums(), norm = globalNorm(sums);
       const isFinite = tf.isFinite(norm) as tf.Scalar;
-      onlyIf(isFinite, () => this.#update(sums, norm, rates, decayed));
+      onlyIf(isFinite, () => this.#update(sums, norm, rates));
       for (const sum of sums) sum.assign(tf.zerosLike(sum));
       return [norm];
     })(rates);
@@ -236,13 +232,13 @@ export class Trainer {
     });
   }
 
-  #update(gradients: tf.Tensor[], norm: tf.Tensor, rates: tf.Tensor, decayed: boolean[]): void {
-    const { options } = this;
-    update(
-      this.model,
-      gradients,
-      { ...options, norm, rates, decayed } as Parameters<typeof update>[2],
-    );
+  #update(gradients: tf.Tensor[], norm: tf.Tensor, rates: tf.Tensor): void {
+    const tensors = { norm: norm as tf.Scalar, rates: rates as tf.Tensor1D };
+    update(this.model, gradients, { ...this.options, ...tensors, decayed: this.#decayed });
+  }
+
+  get #decayed(): boolean[] {
+    return decayedOf(this.model.trained.keys(), this.options);
   }
 
   get #forwardOptions(): ForwardOptions {
@@ -259,12 +255,11 @@ export class Trainer {
   }
 
   /** A function compiled once for the options whose numbers are fixed in its graph. */
-  #compiled(kind: string, run: (decayed: boolean[]) => TensorFunction): TensorFunction {
+  #compiled(kind: string, run: TensorFunction): TensorFunction {
     const { clipNorm, weightDecay, beta1, beta2, epsilon } = this.options;
-    const decayed = decayedOf(this.model.trained.keys(), this.options);
-    const fixed = [clipNorm, weightDecay, this.#forwardOptions, beta1, beta2, epsilon, decayed];
-    const { totalSteps: runs } = this.options;
-    return this.model.compiled(JSON.stringify([kind, fixed]), () => run(decayed), { runs });
+    const fixed = [clipNorm, weightDecay, this.#forwardOptions, beta1, beta2, epsilon];
+    const key = JSON.stringify([kind, fixed, this.#decayed]);
+    return this.model.compiled(key, run, { runs: this.options.totalSteps });
   }
 
   /** Keeps what is trained, moments, options and the count of steps in one file of a folder. */

@@ -93,13 +93,18 @@ for (const members of counts) {
   const trainer = new SideBySide(config, members);
   const lists = Array.from({ length: members }, (_, i) => Array(total).fill(batchOf(i)));
   trainer.begin(lists, options, lists.map(() => base));
-  sides.push({
+  const side: Side = {
     ...{ name: "side by side", members, first: NaN, times: [], loss: NaN },
     step: async () => (await trainer.step()).losses[0],
-    get operations() {
-      return trainer.operations;
-    },
-  });
+  };
+  const { session } = trainer, { add } = session;
+  session.add = (...given) => {
+    const graph = add.apply(session, given), { nodes, functions = [] } = graph;
+    side.operations = [...nodes, ...functions.flatMap(({ nodes }) => nodes)]
+      .filter(({ operation }) => operation !== "Const").length;
+    return graph;
+  };
+  sides.push(side);
 }
 
 async function timed(side: Side): Promise<number> {

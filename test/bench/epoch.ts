@@ -3,11 +3,12 @@
  * against the authors' (every row padded to 2,048 tokens), both by this project's trainer on the same
  * backend. The share of padding is counted over the whole epoch; the speed is measured on a part of it.
  */
+import * as tf from "@tensorflow/tfjs";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { encodeConversation } from "../../lib/model/encode.ts";
 import { paperFinetuning } from "../../lib/model/finetune_settings.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
-import type { Batch } from "../../lib/model/batch.ts";
+import { type Batch, Batching } from "../../lib/model/batch.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { readReleasedGroups } from "../../lib/study/released.ts";
@@ -81,7 +82,17 @@ export async function benchmarkEpoch(options: EpochOptions): Promise<Comparison>
     trainer.reserve(epoch);
     const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
     const tokens = sum(encoded.map(({ ids }) => ids.length));
-    const padded = sum(epoch.map((batch) => trainer.paddedTokens(batch)));
+    const batching = new Batching(batchTokens, true);
+    batching.reserve(epoch);
+    const padded = sum(epoch.map((batch) => {
+      const parts = batching.split(batch);
+      const inputs = parts.length === 1
+        ? [batching.wholeTensors(batch)]
+        : parts.map((part) => batching.partTensors(part, 1));
+      const sizes = inputs.map(([{ size }]) => size);
+      tf.dispose(inputs);
+      return sum(sizes);
+    }));
     const padding = 1 - tokens / padded;
     onProgress(`epoch: ${(100 * padding).toFixed(1)}% of the tokens of our batches are padding`);
 

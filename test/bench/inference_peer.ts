@@ -72,7 +72,7 @@ const orders: { [Name in keyof Orders]: (order: Orders[Name]) => Promise<unknown
   },
 
   async oneByOne({ places }): Promise<Answers["oneByOne"]> {
-    const run = model.compiled("bench/all logits", () => (ids) => {
+    const run = model.compiled("bench/all logits", (ids) => {
       const hidden = forward(model.parameters, model.config, ids as tf.Tensor2D);
       const logits = tf.matMul(hidden, headWeight(model.parameters, model.config), false, true);
       // All are computed; the last are what is read.

@@ -53,13 +53,14 @@ export function closeSession(kind: string, session: GraphSession): void {
  * takes from JavaScript (random ones too) are fixed at the first call, so what changes must be an input.
  * @param session without one (or on another backend than tensorflow) the function runs uncompiled
  * @param options `key` names what it computes: its graphs serve all functions of the session that have the
- * key; `runs`: how often the function is to run, where that is known
+ * key; `runs`: how often the function is to run, where that is known; `stacked`: so many of the first inputs
+ * are each member's own, in a session of members
  * @returns a function whose results are its caller's to dispose
  */
 export function compile(
   run: TensorFunction,
   session: GraphSession | undefined,
-  { key, runs }: { key?: string; runs?: number } = {},
+  { key, runs, stacked = 0 }: { key?: string; runs?: number; stacked?: number } = {},
 ): TensorFunction {
   if (session === undefined || !isNative()) return (...inputs) => tf.tidy(() => run(...inputs));
   const graphs = key === undefined ? new Map<string, Graph>() : session.graphsOf(key);
@@ -67,7 +68,9 @@ export function compile(
     const key = inputs.map(({ shape, dtype }) => `${dtype}[${shape}]`).join();
     let graph = graphs.get(key);
     if (graph === undefined) {
-      const specifications = inputs.map(({ shape, dtype }) => ({ shape, dtype }));
+      const specifications = inputs.map(({ shape, dtype }, i) =>
+        i < stacked ? { shape: shape.slice(1), dtype, stacked: true } : { shape, dtype }
+      );
       graphs.set(key, graph = session.add(run, specifications as Specification[], runs));
     }
     return session.call(graph, inputs);

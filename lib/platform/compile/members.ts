@@ -8,7 +8,7 @@
 import { type Attribute, dataTypes, nodeBackend, typed } from "./backend.ts";
 import type { NodeList } from "./nodes.ts";
 import { caller } from "./place.ts";
-import type { Operation, Shaped } from "./shapes.ts";
+import { axisOf, type Operation, type Shaped } from "./shapes.ts";
 
 /** What a node gives: one member's shape and type, and whether all members' are stacked in it. */
 export interface Operand extends Shaped {
@@ -26,8 +26,6 @@ interface MemberOperation extends Omit<Operation, "attributes" | "inputs" | "out
 
 /** Names of the outputs, `node:output`. */
 type Rule = (operation: MemberOperation, nodes: MemberNodes) => string[];
-
-const axisOf = (axis: number, { shape }: Shaped) => (axis + shape.length) % shape.length;
 
 /** The nodes of a graph, and what the rules need of them. */
 export class MemberNodes {
@@ -109,17 +107,20 @@ const shiftAxis = (rank: (operation: MemberOperation) => number): Rule => (opera
   return operation.outputs.map((_, i) => `${node}:${i}`);
 };
 
+/** BatchMatMulV2's attributes as MatMul's. */
+export const ofMatMul = (attributes: Attribute[]): Attribute[] => {
+  const names: Record<string, string> = { adj_x: "transpose_a", adj_y: "transpose_b" };
+  return attributes.map((one) => ({ ...one, name: names[one.name] ?? one.name }));
+};
+
 /** A shared factor is repeated: TensorFlow crashes on some products that broadcast an axis of one. */
 const product: Rule = ({ inputs: [a, b], attributes, outputs: [{ shape, dtype }] }, nodes) => {
-  const type = typed("T", dtype);
   const adjX = attributes.some(({ name, value }) => name === "adj_x" && value);
   if (!b.stacked && b.shape.length === 2 && !adjX) {
     // One matrix for all: the members' rows are rows of one product.
     const columns = a.shape.at(-1)!;
     const rows = nodes.reshape(a.name, a.dtype, [-1, columns]);
-    const flags = attributes.filter(({ name }) => name.startsWith("adj"))
-      .map((one) => ({ ...one, name: one.name === "adj_x" ? "transpose_a" : "transpose_b" }));
-    const all = nodes.add("MatMul", [rows, b.name], [type, ...flags]);
+    const all = nodes.add("MatMul", [rows, b.name], ofMatMul(attributes));
     return [nodes.reshape(all, dtype, [nodes.members, ...shape])];
   }
   const rank = Math.max(a.shape.length, b.shape.length);

@@ -34,7 +34,7 @@ const elementwise: Rule = ({ inputs: [a, b] }) => one(broadcast(a, b), a.dtype);
 const compare: Rule = ({ inputs: [a, b] }) => one(broadcast(a, b), BOOL);
 
 /** An axis counted from the front. */
-const axisOf = (axis: number, { shape }: Shaped) => (axis + shape.length) % shape.length;
+export const axisOf = (axis: number, { shape }: Shaped) => (axis + shape.length) % shape.length;
 
 const reduce: Rule = ({ inputs: [x], attributes, constant }) => {
   const axes = new Set([...constant(1)].map((axis) => axisOf(axis, x)));

@@ -17,7 +17,7 @@ import {
   TYPES_ATTRIBUTE,
 } from "./graph.ts";
 import { HeldVariables } from "./held.ts";
-import { addForMembers, MemberNodes, type Operand } from "./members.ts";
+import { addForMembers, MemberNodes, ofMatMul, type Operand } from "./members.ts";
 import { NodeList } from "./nodes.ts";
 import { caller } from "./place.ts";
 import { inferShapes, type Shaped } from "./shapes.ts";
@@ -36,9 +36,6 @@ export interface TraceOptions {
 
 /** The node that holds a variable's handle; shared by all graphs of a session. */
 export const handleName = (variable: string) => `variable/${variable}`;
-
-/** Names of MatMul's attributes by those of BatchMatMulV2. */
-const MATMUL: Record<string, string> = { adj_x: "transpose_a", adj_y: "transpose_b" };
 
 interface Output {
   name: string;
@@ -218,7 +215,7 @@ export class Trace implements ActiveTrace {
     const node = this.#nodes.addOnce(
       isMatMul ? "MatMul" : name,
       sources.map(({ name }) => name),
-      isMatMul ? attributes.map((a) => ({ ...a, name: MATMUL[a.name] ?? a.name })) : attributes,
+      isMatMul ? ofMatMul(attributes) : attributes,
     );
     return shapes.map((shape, i) => this.#symbol(`${node}:${i}`, shape));
   }
