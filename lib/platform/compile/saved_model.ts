@@ -27,15 +27,15 @@ function load(): Message {
   return messages;
 }
 
-function shapeMessage(shape: number[]): Message {
-  const message = new (load().TensorShape)();
-  message.setDimList(shape.map((size) => {
-    const dimension = new (load().TensorShape.Dim)();
-    dimension.setSize(size);
-    return dimension;
-  }));
+/** A message of one of the classes, or of one inside another, with these fields. */
+function made(name: string, fields: Record<string, unknown>): Message {
+  const message = new (name.split(".").reduce((all, part) => all[part], load()))();
+  for (const [field, value] of Object.entries(fields)) message[`set${field}`](value);
   return message;
 }
+
+const shapeMessage = (shape: number[]): Message =>
+  made("TensorShape", { DimList: shape.map((Size) => made("TensorShape.Dim", { Size })) });
 
 function tensorMessage({ dtype, shape, values }: ConstantValue): Message {
   if (values.byteLength > LARGEST_CONSTANT) {
@@ -44,89 +44,68 @@ function tensorMessage({ dtype, shape, values }: ConstantValue): Message {
         `${LARGEST_CONSTANT}; pass the tensor as an input or make it a variable`,
     );
   }
-  const message = new (load().Tensor)();
-  message.setDtype(dtype);
-  message.setTensorShape(shapeMessage(shape));
   const { buffer, byteOffset, byteLength } = values;
-  message.setTensorContent(new Uint8Array(buffer, byteOffset, byteLength));
-  return message;
+  return made("Tensor", {
+    Dtype: dtype,
+    TensorShape: shapeMessage(shape),
+    TensorContent: new Uint8Array(buffer, byteOffset, byteLength),
+  });
 }
 
 function attributeMessage({ name, type, value: given }: Attribute): Message {
   const value: Message = given; // as its type says
   const { binding } = nodeBackend();
-  const message = new (load().AttrValue)();
-  if (type === TENSOR_ATTRIBUTE) message.setTensor(tensorMessage(value));
-  else if (type === TYPES_ATTRIBUTE) {
-    const list = new (load().AttrValue.ListValue)();
-    list.setTypeList(value);
-    message.setList(list);
-  } else if (type === FUNCTION_ATTRIBUTE) {
-    const named = new (load().NameAttrList)();
-    named.setName(value);
-    message.setFunc(named);
-  } else if (type === binding.TF_ATTR_TYPE) message.setType(value);
-  else if (type === binding.TF_ATTR_BOOL) message.setB(value);
-  else if (type === binding.TF_ATTR_INT) message.setI(value);
-  else if (type === binding.TF_ATTR_STRING) message.setS(new TextEncoder().encode(value));
-  else if (type === binding.TF_ATTR_SHAPE) message.setShape(shapeMessage(value));
-  else {
-    throw new Error(
-      `Cannot record the attribute ${name}: expected a type, truth value, whole number, text or shape; ` +
-        `found ${JSON.stringify(value)}; run the function uncompiled`,
-    );
+  const holding = (field: string, value: Message) => made("AttrValue", { [field]: value });
+  if (type === TENSOR_ATTRIBUTE) return holding("Tensor", tensorMessage(value));
+  if (type === TYPES_ATTRIBUTE) {
+    return holding("List", made("AttrValue.ListValue", { TypeList: value }));
   }
-  return message;
+  if (type === FUNCTION_ATTRIBUTE) return holding("Func", made("NameAttrList", { Name: value }));
+  if (type === binding.TF_ATTR_TYPE) return holding("Type", value);
+  if (type === binding.TF_ATTR_BOOL) return holding("B", value);
+  if (type === binding.TF_ATTR_INT) return holding("I", value);
+  if (type === binding.TF_ATTR_STRING) return holding("S", new TextEncoder().encode(value));
+  if (type === binding.TF_ATTR_SHAPE) return holding("Shape", shapeMessage(value));
+  throw new Error(
+    `Cannot record the attribute ${name}: expected a type, truth value, whole number, text or shape; ` +
+      `found ${JSON.stringify(value)}; run the function uncompiled`,
+  );
 }
 
 function setAttributes(map: Message, attributes: Attribute[]): void {
   for (const attribute of attributes) map.set(attribute.name, attributeMessage(attribute));
 }
 
-function nodeMessages(nodes: GraphNode[]): Message[] {
-  return nodes.map((node) => {
-    const message = new (load().NodeDef)();
-    message.setName(node.name);
-    message.setOp(node.operation);
-    message.setInputList(node.inputs);
-    setAttributes(message.getAttrMap(), node.attributes);
+const nodeMessages = (nodes: GraphNode[]): Message[] =>
+  nodes.map(({ name, operation, inputs, attributes }) => {
+    const message = made("NodeDef", { Name: name, Op: operation, InputList: inputs });
+    setAttributes(message.getAttrMap(), attributes);
     return message;
   });
-}
 
 function functionMessage({ name, types, nodes, results, attributes }: GraphFunction): Message {
-  const { FunctionDef, OpDef } = load();
-  const named = (prefix: string) => (type: number, i: number) => {
-    const message = new OpDef.ArgDef();
-    message.setName(`${prefix}${i}`);
-    message.setType(type);
-    return message;
-  };
-  const signature = new OpDef();
-  signature.setName(name);
-  signature.setInputArgList(types.inputs.map(named("input")));
-  signature.setOutputArgList(types.outputs.map(named("result")));
-  signature.setIsStateful(true);
-  const message = new FunctionDef();
-  message.setSignature(signature);
-  message.setNodeDefList(nodeMessages(nodes));
+  const named = (prefix: string) => (Type: number, i: number) =>
+    made("OpDef.ArgDef", { Name: `${prefix}${i}`, Type });
+  const message = made("FunctionDef", {
+    Signature: made("OpDef", {
+      Name: name,
+      InputArgList: types.inputs.map(named("input")),
+      OutputArgList: types.outputs.map(named("result")),
+      IsStateful: true,
+    }),
+    NodeDefList: nodeMessages(nodes),
+  });
   results.forEach((result, i) => message.getRetMap().set(`result${i}`, result));
   setAttributes(message.getAttrMap(), attributes);
   return message;
 }
 
-function graphMessage({ nodes, functions = [] }: GraphParts): Message {
-  const { FunctionDefLibrary, GraphDef, VersionDef } = load();
-  const graph = new GraphDef();
-  graph.setNodeList(nodeMessages(nodes));
-  const library = new FunctionDefLibrary();
-  library.setFunctionList(functions.map(functionMessage));
-  graph.setLibrary(library);
-  const version = new VersionDef();
-  version.setProducer(PRODUCER);
-  graph.setVersions(version);
-  return graph;
-}
+const graphMessage = ({ nodes, functions = [] }: GraphParts): Message =>
+  made("GraphDef", {
+    NodeList: nodeMessages(nodes),
+    Library: made("FunctionDefLibrary", { FunctionList: functions.map(functionMessage) }),
+    Versions: made("VersionDef", { Producer: PRODUCER }),
+  });
 
 /** What a session is made of, or gets in addition. */
 export interface GraphParts {
@@ -136,18 +115,14 @@ export interface GraphParts {
 }
 
 /** The SavedModel (tag `serve`, no signatures: nodes are fed and fetched by name) of `parts`. */
-function savedModel(parts: GraphParts): Uint8Array {
-  const { MetaGraphDef, SavedModel } = load();
-  const meta = new MetaGraphDef();
-  const info = new MetaGraphDef.MetaInfoDef();
-  info.setTagsList(["serve"]);
-  meta.setMetaInfoDef(info);
-  meta.setGraphDef(graphMessage(parts));
-  const model = new SavedModel();
-  model.setSavedModelSchemaVersion(1);
-  model.setMetaGraphsList([meta]);
-  return model.serializeBinary();
-}
+const savedModel = (parts: GraphParts): Uint8Array =>
+  made("SavedModel", {
+    SavedModelSchemaVersion: 1,
+    MetaGraphsList: [made("MetaGraphDef", {
+      MetaInfoDef: made("MetaGraphDef.MetaInfoDef", { TagsList: ["serve"] }),
+      GraphDef: graphMessage(parts),
+    })],
+  }).serializeBinary();
 
 /**
  * Loads nodes as a session of TensorFlow; gives its number.
