@@ -185,7 +185,7 @@ export function batchTensors(batch: WeightedBatch, least: BatchSizes = {}): Batc
   const total = least.total ?? weights.reduce((a, b) => a + b, 0);
   const size = roundSize(Math.max(positions.length, least.supervised ?? 0), least.steps);
   const padded = (values: number[], dtype: "int32" | "float32") => {
-    const data = dtype === "int32" ? new Int32Array(size) : new Float32Array(size);
+    const data = tf.util.getTypedArrayFromDType(dtype, size);
     data.set(values);
     return tf.tensor1d(data, dtype);
   };

@@ -211,9 +211,7 @@ function sizesOf(batches: readonly WeightedBatch[], window = Infinity): Sizes {
 /** Members' tensors as one, [M, ...shape], joined before they are sent: one copy to a card. */
 function joined(parts: tf.Tensor[]): tf.Tensor {
   const [{ shape, size, dtype }] = parts;
-  const data = dtype === "int32"
-    ? new Int32Array(parts.length * size)
-    : new Float32Array(parts.length * size);
+  const data = tf.util.getTypedArrayFromDType(dtype as "int32" | "float32", parts.length * size);
   parts.forEach((part, i) => data.set(part.dataSync(), i * size));
   return tf.tensor(data, [parts.length, ...shape], dtype);
 }

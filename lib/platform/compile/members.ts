@@ -90,7 +90,11 @@ const withConstants = (
   return outputs.map((_, i) => `${node}:${i}`);
 };
 
-const scalar = (value: number) => ({ values: [value], shape: [] });
+/** The axis that a constant input names, counted with the members'. */
+const laterAxis = ({ inputs: [x], constant }: MemberOperation, index: number) => ({
+  values: [axisOf(constant(index)[0], x) + 1],
+  shape: [],
+});
 
 const reduce = withConstants(1, ({ inputs: [x], constant }) => [
   { values: [...constant(1)].map((axis) => axisOf(axis, x) + 1) },
@@ -187,17 +191,10 @@ add("Pack", shiftAxis(({ outputs: [one] }) => one.shape.length));
 add("Unpack", shiftAxis(({ inputs: [x] }) => x.shape.length));
 add("Select", select);
 add("UnsortedSegmentSum", segmentSum);
-add(
-  "ArgMax",
-  withConstants(1, ({ inputs: [x], constant }) => [
-    scalar(axisOf(constant(1)[0], x) + 1),
-  ]),
-);
+add("ArgMax", withConstants(1, (one) => [laterAxis(one, 1)]));
 add("ConcatV2", (operation, nodes) => {
   const parts = operation.inputs.length - 1;
-  return withConstants(parts, ({ inputs: [x], constant }) => [
-    scalar(axisOf(constant(parts)[0], x) + 1),
-  ])(operation, nodes);
+  return withConstants(parts, (one) => [laterAxis(one, parts)])(operation, nodes);
 });
 add(
   "PadV2",
@@ -208,13 +205,7 @@ add(
 add("Reshape", ({ inputs: [x], outputs: [{ shape, dtype }] }, nodes) => [
   nodes.reshape(x.name, dtype, [nodes.members, ...shape]),
 ]);
-add(
-  "SplitV",
-  withConstants(1, ({ inputs: [x], constant }) => [
-    { values: [...constant(1)] },
-    scalar(axisOf(constant(2)[0], x) + 1),
-  ]),
-);
+add("SplitV", withConstants(1, (one) => [{ values: [...one.constant(1)] }, laterAxis(one, 2)]));
 add("Tile", withConstants(1, ({ constant }) => [{ values: [1, ...constant(1)] }]));
 add(
   "Transpose",
