@@ -190,7 +190,7 @@ function mlp(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
   const gate = linear(x, `${layer}.gate_proj`, pass); // (B T, F)
   const up = linear(x, `${layer}.up_proj`, pass);
   // An adapter's part needs the product's input too, and its weight no gradient.
-  return pass.adapter !== undefined || pass.has(`${layer}.down_proj.bias`)
+  return pass.adapter !== undefined
     ? linear(swiGlu(gate, up), `${layer}.down_proj`, pass)
     : swiGluProduct(gate, up, pass.get(`${layer}.down_proj.weight`) as tf.Tensor2D);
 }

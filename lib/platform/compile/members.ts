@@ -8,7 +8,7 @@
 import { type Attribute, dataTypes, nodeBackend, typed } from "./backend.ts";
 import type { NodeList } from "./nodes.ts";
 import { caller } from "./place.ts";
-import { axisOf, type Operation, type Shaped } from "./shapes.ts";
+import { axisOf, type Operation, ruleTable, type Shaped } from "./shapes.ts";
 
 /** What a node gives: one member's shape and type, and whether all members' are stacked in it. */
 export interface Operand extends Shaped {
@@ -176,10 +176,7 @@ const select: Rule = ({ inputs, attributes, outputs: [{ shape }] }, nodes) => [
   nodes.add("SelectV2", inputs.map((one) => nodes.aligned(one, shape.length)), attributes),
 ];
 
-const rules = new Map<string, Rule>();
-const add = (names: string, rule: Rule) => {
-  for (const name of names.split(" ")) rules.set(name, rule);
-};
+const { rules, add } = ruleTable<Rule>();
 add("AddN Cast Exp IsFinite Log Neg Rsqrt Sigmoid Softmax Sqrt Square ZerosLike", same);
 add("Add Maximum Minimum Mul RealDiv Sub", broadcast);
 add("Equal GreaterEqual Less LogicalAnd NotEqual", broadcast);

@@ -33,6 +33,13 @@ const same: Rule = ({ inputs: [x] }) => one(x.shape, x.dtype);
 const elementwise: Rule = ({ inputs: [a, b] }) => one(broadcast(a, b), a.dtype);
 const compare: Rule = ({ inputs: [a, b] }) => one(broadcast(a, b), BOOL);
 
+/** Rules by TensorFlow's names of operations; `add` takes the names that have one, with spaces between. */
+export function ruleTable<R>() {
+  const rules = new Map<string, R>();
+  const add = (names: string, rule: R) => names.split(" ").forEach((name) => rules.set(name, rule));
+  return { rules, add };
+}
+
 /** An axis counted from the front. */
 export const axisOf = (axis: number, { shape }: Shaped) => (axis + shape.length) % shape.length;
 
@@ -103,10 +110,7 @@ const range: Rule = ({ inputs: [start], constant }) => {
   return one([Math.max(0, Math.ceil((to - from) / step))], start.dtype);
 };
 
-const rules = new Map<string, Rule>();
-const add = (names: string, rule: Rule) => {
-  for (const name of names.split(" ")) rules.set(name, rule);
-};
+const { rules, add } = ruleTable<Rule>();
 add("AddN Exp Log Neg Rsqrt Sigmoid Softmax Sqrt Square ZerosLike", same);
 add("Add Maximum Minimum Mul RealDiv Sub", elementwise);
 add("Equal GreaterEqual Less LogicalAnd NotEqual", compare);
