@@ -3,7 +3,6 @@
  * output), of ShareGPT (conversations of from and value) or of chat messages (role and content).
  */
 import {
-  collectRows,
   fault,
   type RejectedRow,
   RowFault,
@@ -67,15 +66,26 @@ export function parseGeneral(
   return collectGeneral(sourceRows(text, options), options.file);
 }
 
-/** The same of rows that were read. */
+/** The same of rows that were read; a second one of an id is set aside. */
 export function collectGeneral(
   rows: readonly SourceRow[],
   file: string,
 ): { examples: Example[]; rejected: RejectedRow[] } {
-  const { values, rejected } = collectRows(rows, file, (row, position): Example => {
-    const messages = messagesOf(row), { id: own } = row as Fields;
-    const id = typeof own === "string" && own ? own : `general:${position}`;
-    return { id, domain: "general", messages, group: "general" };
-  });
-  return { examples: values, rejected };
+  const examples: Example[] = [], rejected: RejectedRow[] = [], lines = new Map<string, number>();
+  for (const [i, { line, value: row, fault: unreadable }] of rows.entries()) {
+    try {
+      if (unreadable) throw new RowFault(unreadable);
+      const messages = messagesOf(row), { id: own } = row as Fields;
+      const id = typeof own === "string" && own ? own : `general:${i + 1}`, first = lines.get(id);
+      if (first !== undefined) {
+        throw new RowFault(`id: ${show(id)} stands on line ${first} already`);
+      }
+      lines.set(id, line);
+      examples.push({ id, domain: "general", messages, group: "general" });
+    } catch (error) {
+      if (!(error instanceof RowFault)) throw error;
+      rejected.push({ file, line, reason: error.message });
+    }
+  }
+  return { examples, rejected };
 }

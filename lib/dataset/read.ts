@@ -1,6 +1,6 @@
 /** Files of questions and answers: the outermost layer, the only one of the data sets with files. */
 import { resolve } from "node:path";
-import { collectAnswers, formatAnswers, type StoredAnswer } from "./answers.ts";
+import { answerReader, answersOf, formatAnswers, type StoredAnswer } from "./answers.ts";
 import { collectGeneral } from "./general.ts";
 import {
   columnsFor,
@@ -8,20 +8,23 @@ import {
   type ParsedQuestions,
   type ParseOptions,
   type QuestionReader,
-  type QuestionRules,
 } from "./questions.ts";
 import {
   fileStem,
   isInSplit,
+  isOneValue,
   isTable,
-  JsonRows,
+  lineRows,
+  LONGEST_ROW,
   placeName,
   type RejectedRow,
   type SourceRow,
   sourceRows,
   subjectOf,
 } from "./_rows.ts";
+import type { Question } from "../question.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
+import { formatBytes } from "../platform/runtime/memory.ts";
 import { parquetRows } from "./_parquet.ts";
 import { cevalSubjects, cmmluSubjects, mmluSubjects, subjectDomain } from "./subjects.ts";
 
@@ -42,6 +45,8 @@ const PARQUET = "PAR1";
 
 /** Bytes of a file that are looked at together. */
 const PIECE = 1 << 20;
+/** Bytes of a file that is held whole, since its rows can't be told apart before: a longer text can't be. */
+const LARGEST = 500e6;
 
 /** How the rows of a file are found: see `sourceRows`. Tells of text that is no clean UTF-8. */
 type FileOptions = Omit<Parameters<typeof sourceRows>[1], "file"> & {
@@ -51,7 +56,7 @@ type FileOptions = Omit<Parameters<typeof sourceRows>[1], "file"> & {
 };
 
 /** Rows of a file, as many at a time as are read at once, and whether its text is clean UTF-8. */
-export async function* fileRows(
+async function* fileRows(
   path: string,
   { what = "questions", flag = what, ...options }: FileOptions = {},
 ): AsyncGenerator<{ rows: SourceRow[]; clean: boolean }> {
@@ -88,17 +93,25 @@ export async function* fileRows(
       );
     }
   }
-  const clean = await isUtf8(pieces());
-  const decoder = new TextDecoder(), table = isTable(path), reader = new JsonRows();
-  let text = "";
-  for await (const piece of pieces()) {
-    const part = decoder.decode(piece, { stream: true });
-    if (table) text += part;
-    else yield { rows: reader.push(part), clean };
+  const decoder = new TextDecoder();
+  const isWhole = isTable(path) || isOneValue(new TextDecoder().decode(first));
+  if (isWhole && stat.size > LARGEST) {
+    fail(`${formatBytes(stat.size)} of one table or array`, "save it as JSON lines or Parquet");
   }
-  const rest = decoder.decode();
-  if (table) yield { rows: sourceRows(text + rest, { ...options, file: path }), clean };
-  else yield { rows: [...reader.push(rest), ...reader.end()], clean };
+  const clean = await isUtf8(pieces());
+  let text = "", line = 1;
+  for await (const piece of pieces()) {
+    text += decoder.decode(piece, { stream: true });
+    if (isWhole) continue;
+    const lines = text.split("\n");
+    // Of a line that is too long so much is held that this is seen.
+    text = lines.pop()!.slice(0, LONGEST_ROW + 1);
+    yield { rows: lineRows(lines, line), clean };
+    line += lines.length;
+  }
+  text += decoder.decode();
+  const rows = isWhole ? sourceRows(text, { ...options, file: path }) : lineRows([text], line);
+  yield { rows, clean };
 }
 
 async function isUtf8(pieces: AsyncIterable<Uint8Array>): Promise<boolean> {
@@ -114,15 +127,13 @@ async function isUtf8(pieces: AsyncIterable<Uint8Array>): Promise<boolean> {
 
 /** Adds the rows of a file as they are read. */
 export async function addFile(
-  reader: QuestionReader,
+  reader: QuestionReader<Question>,
   path: string,
-  { rules, ...options }: FileOptions & { rules?: QuestionRules } = {},
+  options: FileOptions = {},
 ): Promise<void> {
-  let from = 1;
   const asked = { ...columnsFor(reader.options), ...options };
   for await (const { rows, clean } of fileRows(path, asked)) {
-    reader.add(rows, path, { ...rules, from, rejectReplacementCharacter: !clean });
-    from += rows.length;
+    reader.add(rows, path, { rejectReplacementCharacter: !clean });
   }
 }
 
@@ -155,20 +166,12 @@ export async function readQuestions(
 /** Answers of a JSONL file in the authors' field names; malformed rows come back as `rejected`. */
 export async function readAnswers(
   path: string,
-  options: ReadOptions = {},
+  { flag, ...options }: ReadOptions = {},
 ): Promise<{ answers: StoredAnswer[]; rejected: RejectedRow[] }> {
-  const all: SourceRow[] = [];
-  let isClean = true;
-  const { flag, ...rules } = options;
-  for await (const { rows, clean } of fileRows(path, { what: "answers", flag })) {
-    all.push(...rows);
-    isClean = clean;
-  }
   const place = options.domain === undefined ? placeOf(path) : {};
-  return collectAnswers(all, {
-    ...{ ...place, ...rules, file: path },
-    rejectReplacementCharacter: !isClean,
-  });
+  const reader = answerReader({ ...place, ...options, file: path });
+  await addFile(reader, path, { what: "answers", flag });
+  return answersOf(reader);
 }
 
 /** General instructions of a file: JSONL, JSON, CSV or Parquet (see `parseGeneral`). */

@@ -200,7 +200,7 @@ Deno.test("a file of another shape is refused once, with what it holds", () => {
 Deno.test("deep and long rows are set aside as soon as they are read", () => {
   const deep = "[".repeat(1e6) + "]".repeat(1e6);
   const started = performance.now();
-  assert.match(reason(deep), /^line: expected at most 1000000 characters; found 1999998/);
+  assert.match(reason(deep), /^line: expected at most 1000000 characters; found more/);
   const short = "[".repeat(4e5) + "]".repeat(4e5);
   assert.match(reason(short), /^row: expected an object .*; found \[\[\[\[/);
   assert.ok(performance.now() - started < 5000);
