@@ -32,9 +32,7 @@ export interface RowOptions {
 export const LONGEST_ROW = 1_000_000;
 
 const tooLong = (length: number) =>
-  length > LONGEST_ROW
-    ? `line: expected at most ${LONGEST_ROW} characters; found ${length} or more`
-    : "";
+  length > LONGEST_ROW ? `line: expected at most ${LONGEST_ROW} characters; found more` : "";
 
 /** Whether texts with U+FFFD are rejected: those of files that are not clean UTF-8. Default: false. */
 export type TextRules = { rejectReplacementCharacter?: boolean };

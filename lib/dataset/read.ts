@@ -23,8 +23,7 @@ import {
   subjectOf,
 } from "./_rows.ts";
 import type { Question } from "../question.ts";
-import { writeWhole } from "../platform/runtime/files.ts";
-import { formatBytes } from "../platform/runtime/memory.ts";
+import { readText, requireFile, writeWhole } from "../platform/runtime/files.ts";
 import { parquetRows } from "./_parquet.ts";
 import { cevalSubjects, cmmluSubjects, mmluSubjects, subjectDomain } from "./subjects.ts";
 
@@ -45,8 +44,6 @@ const PARQUET = "PAR1";
 
 /** Bytes of a file that are looked at together. */
 const PIECE = 1 << 20;
-/** Bytes of a file that is held whole, since its rows can't be told apart before: a longer text can't be. */
-const LARGEST = 500e6;
 
 /** How the rows of a file are found: see `sourceRows`. Tells of text that is no clean UTF-8. */
 type FileOptions = Omit<Parameters<typeof sourceRows>[1], "file"> & {
@@ -60,17 +57,11 @@ async function* fileRows(
   path: string,
   { what = "questions", flag = what, ...options }: FileOptions = {},
 ): AsyncGenerator<{ rows: SourceRow[]; clean: boolean }> {
-  const fail = (found: string, action: string): never => {
-    throw new Error(`Cannot read ${what} from ${path}: expected a file; found ${found}; ${action}`);
+  const action = `read ${what} from`;
+  const fail = (found: string, mend: string): never => {
+    throw new Error(`Cannot ${action} ${path}: expected a file; found ${found}; ${mend}`);
   };
-  const stat = await Deno.stat(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return fail("none", `give --${flag}=FILE`);
-    throw new Error(`Cannot read ${what} from ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  });
-  if (stat.isDirectory) fail("a folder", `give --${flag}=FILE inside it`);
-  if (!stat.isFile) fail("a device or a pipe", `give --${flag}=FILE`);
+  await requireFile(path, action, `give --${flag}=FILE`);
   using file = await Deno.open(path);
   const buffer = new Uint8Array(PIECE);
   const pieces = async function* () {
@@ -93,25 +84,22 @@ async function* fileRows(
       );
     }
   }
-  const decoder = new TextDecoder();
   const isWhole = isTable(path) || isOneValue(new TextDecoder().decode(first));
-  if (isWhole && stat.size > LARGEST) {
-    fail(`${formatBytes(stat.size)} of one table or array`, "save it as JSON lines or Parquet");
-  }
   const clean = await isUtf8(pieces());
+  if (isWhole) {
+    const text = await readText(path, action, "save it as JSON lines or Parquet");
+    return yield { rows: sourceRows(text, { ...options, file: path }), clean };
+  }
+  const decoder = new TextDecoder();
   let text = "", line = 1;
   for await (const piece of pieces()) {
-    text += decoder.decode(piece, { stream: true });
-    if (isWhole) continue;
-    const lines = text.split("\n");
+    const lines = (text + decoder.decode(piece, { stream: true })).split("\n");
     // Of a line that is too long so much is held that this is seen.
     text = lines.pop()!.slice(0, LONGEST_ROW + 1);
     yield { rows: lineRows(lines, line), clean };
     line += lines.length;
   }
-  text += decoder.decode();
-  const rows = isWhole ? sourceRows(text, { ...options, file: path }) : lineRows([text], line);
-  yield { rows, clean };
+  yield { rows: lineRows([text + decoder.decode()], line), clean };
 }
 
 async function isUtf8(pieces: AsyncIterable<Uint8Array>): Promise<boolean> {

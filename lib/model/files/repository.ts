@@ -5,7 +5,8 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { datasetInfo, listFiles, modelInfo } from "@huggingface/hub";
-import { look, type Stoppable } from "../../platform/interrupt.ts";
+import type { Stoppable } from "../../platform/interrupt.ts";
+import { digestOfFile } from "../../platform/runtime/digest.ts";
 import { roomAt, writingError } from "../../platform/runtime/files.ts";
 import { formatBytes } from "../../platform/runtime/memory.ts";
 import { quote } from "../../platform/runtime/quote.ts";
@@ -153,7 +154,9 @@ export class HubRepository {
     const { size: had } = await target.stat();
     if (had > file.size) await target.truncate(0);
     await this.#fetchRanges(file, commit, { target, path });
-    const found = await digestOf(target, file);
+    const hash = createHash(file.kind === "sha256" ? "sha256" : "sha1");
+    if (file.kind === "git") hash.update(`blob ${file.size}\0`);
+    const found = await digestOfFile(target, hash);
     if (found !== file.digest) {
       await target.truncate(0);
       throw new Error(
@@ -240,15 +243,3 @@ export class HubRepository {
 /** Where a file grows until it is whole. */
 const partialOf = (path: string, { digest }: RemoteFile) =>
   `${path}.${digest.slice(0, 12)}.partial`;
-
-async function digestOf(file: Deno.FsFile, { size, kind }: RemoteFile): Promise<string> {
-  const hash = createHash(kind === "sha256" ? "sha256" : "sha1");
-  if (kind === "git") hash.update(`blob ${size}\0`);
-  await file.seek(0, Deno.SeekMode.Start);
-  const buffer = new Uint8Array(1 << 20);
-  for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
-    hash.update(buffer.subarray(0, n));
-    await look();
-  }
-  return hash.digest("hex");
-}

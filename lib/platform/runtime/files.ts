@@ -100,7 +100,7 @@ export async function requireFile(
 ): Promise<Deno.FileInfo> {
   const found = await Deno.stat(path).catch((error) => {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    throw new Error(`Cannot ${action} ${path}: ${error.message}; ${mend}`, { cause: error });
   });
   if (found?.isFile) return found;
   const kind = !found ? "none" : found.isDirectory ? "a folder" : "a device or a pipe";
