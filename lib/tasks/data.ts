@@ -47,13 +47,16 @@ async function get(names: readonly string[]): Promise<number> {
 
 /** Every data set that was had, read again from the disk alone: damaged files are found, not mended. */
 async function check(): Promise<number> {
+  const isGiven = Boolean(Deno.env.get("SELF_ALIGNING_DATA"));
   let bad = 0, all = 0;
   for (const name of dataSources.keys()) {
-    if (!Deno.env.get("SELF_ALIGNING_DATA") && !await dataLock(name)) continue;
+    if (!isGiven && !await dataLock(name)) continue;
     all++;
     try {
       const { revision } = await getData(name, { offline: true });
-      console.log(`${name}: as locked, ${revision}`);
+      console.log(
+        `${name}: ${isGiven ? "has its files, locked nowhere," : "as locked,"} ${revision}`,
+      );
     } catch (error) {
       bad++;
       console.error((error as Error).message);

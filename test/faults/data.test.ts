@@ -81,7 +81,14 @@ Deno.test("getData() takes a damaged file again, and refuses one whose source ha
       getData("mmlu", { ...options, offline: true }),
       /Cannot get data set mmlu: expected all\/test-.* as locked .* HF_HUB_OFFLINE is set; found none/,
     );
+    // Another one is damaged too: both are had again, and neither is taken for a change of the source.
+    const { parts: { dev: [other] } } = await getData("mmlu", options);
+    const both = [path, other], whole = await Promise.all(both.map((one) => Deno.readFile(one)));
+    for (const [i, one] of both.entries()) {
+      await Deno.writeFile(one, whole[i].with(10, whole[i][10] ^ 1));
+    }
     await getData("mmlu", options);
+    assert.deepEqual(await Promise.all(both.map((one) => Deno.readFile(one))), whole);
     assert.deepEqual(await Deno.readFile(path), good);
     // The owner moves the commit onto other bytes.
     hub.sets[MMLU] = mmluFiles({ test: 3, subjects: ["virology", "prehistory"] });
