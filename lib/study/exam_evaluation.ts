@@ -1,7 +1,7 @@
 /** An exam alone, as an evaluation: each subject, its subcategory and categories, and all of it. */
 import { join } from "node:path";
 import type { Answer, Question } from "../question.ts";
-import { splitMedmcqa, splitXiezhi } from "../dataset/exams.ts";
+import { paperSplits } from "../dataset/exams.ts";
 import { publishedDemonstrations } from "../dataset/published_order.ts";
 import { writeAnswers } from "../dataset/read.ts";
 import { subjectGroups } from "../dataset/subjects.ts";
@@ -42,20 +42,12 @@ export type EvaluationRow = {
 async function examParts(exam: Exam, settings: Settings, options: GetOptions): Promise<ExamPart[]> {
   const how = { ...options, maxRejected: settings.maxRejected };
   const read = await readParts(exam, how, { published: true });
-  const card = { cards: [dataCard(read)], leaks: [], kept: false };
-  await writeDataCard(outputPath(settings), card);
+  await writeDataCard(outputPath(settings), { cards: [dataCard(read)] });
   const { parts } = read;
-  if (exam === "xiezhi") {
-    const splits = Object.entries(splitXiezhi(parts.test.questions));
-    return splits.map(([name, { test, dev }]) => (
+  if (exam === "xiezhi" || exam === "medmcqa") {
+    return paperSplits(exam, parts).map(([name, { test, dev }]) => (
       { name, questions: test, demonstrations: publishedDemonstrations(dev) }
     ));
-  }
-  if (exam === "medmcqa") {
-    const [train, validation] = [parts.train.questions, parts.validation.questions];
-    const { test, dev } = splitMedmcqa({ train, validation });
-    const demonstrations = publishedDemonstrations(dev);
-    return [{ name: "medicine", questions: test, demonstrations }];
   }
   const { dev, val, test } = parts, tested = test.unlabelled ? val : test;
   if (test.unlabelled) {
@@ -74,29 +66,32 @@ async function examParts(exam: Exam, settings: Settings, options: GetOptions): P
 
 /** Means over questions, the finest first. */
 export function evaluationRows(exam: Exam, answers: readonly Answer[]): EvaluationRow[] {
-  const row = (level: EvaluationRow["level"], name: string, some: readonly Answer[]) => {
-    const { n, accuracy: value, interval } = scoreAnswers([...some]);
-    return { level, name, questions: n, accuracy: inPoints({ value, interval }) };
-  };
-  const by = (level: EvaluationRow["level"], names: (answer: Answer) => readonly string[]) => {
-    const groups = new Map<string, Answer[]>();
-    for (const answer of answers) {
-      for (const name of names(answer)) groups.set(name, [...groups.get(name) ?? [], answer]);
-    }
-    return [...groups].sort(([a], [b]) => a < b ? -1 : 1).map(([name, some]) =>
-      row(level, name, some)
-    );
-  };
-  const groupsOf = ({ subject = "", domain }: Answer) =>
+  const ofSubject = ({ subject = "", domain }: Answer) =>
     exam === "xiezhi" || exam === "medmcqa"
       ? { subcategory: undefined, categories: [domain] }
       : subjectGroups(exam, subject);
-  return [
-    ...by("subject", ({ subject }) => subject ? [subject] : []),
-    ...by("subcategory", (answer) => [groupsOf(answer).subcategory ?? []].flat()),
-    ...by("category", (answer) => groupsOf(answer).categories),
-    row("all", exam, answers),
-  ];
+  const levels: Record<
+    EvaluationRow["level"],
+    (answer: Answer) => readonly (string | undefined)[]
+  > = {
+    subject: ({ subject }) => [subject],
+    subcategory: (answer) => [ofSubject(answer).subcategory],
+    category: (answer) => ofSubject(answer).categories,
+    all: () => [exam],
+  };
+  return Object.entries(levels).flatMap(([level, namesOf]) => {
+    const groups = new Map<string, Answer[]>();
+    for (const answer of answers) {
+      for (const name of namesOf(answer)) {
+        if (name) groups.getOrInsert(name, []).push(answer);
+      }
+    }
+    return [...groups].sort(([a], [b]) => a < b ? -1 : 1).map(([name, some]) => {
+      const { n, accuracy: value, interval } = scoreAnswers(some);
+      const accuracy = inPoints({ value, interval });
+      return { level: level as EvaluationRow["level"], name, questions: n, accuracy };
+    });
+  });
 }
 
 /**
@@ -128,7 +123,8 @@ export async function evaluateExam(
       const reading = { signal, onProgress: asked };
       const given = shots > 0
         ? await storedAnswers({ model, digest, exam: { questions, demonstrations } }, {
-          ...{ store, ...reading },
+          store,
+          ...reading,
         })
         : (await evaluate(model, { homo: questions }, reading)).homo!.answers;
       await writeAnswers(join(folder, "answers", `${name}.jsonl`), given);
@@ -143,9 +139,7 @@ export async function evaluateExam(
   const caption = `${exam}: ${modelLabel(settings.model)}, ${how}; means over questions`;
   const options = {
     caption,
-    columns: ["level", "name", "questions", {
-      ...{ key: "accuracy", unit: "%", digits: 1 },
-    }],
+    columns: ["level", "name", "questions", { key: "accuracy", unit: "%", digits: 1 }],
   };
   await saveTable(folder, "accuracy", table(rows, options));
   const wide = rows.filter(({ level }) => level !== "subject");

@@ -3,10 +3,10 @@
  * jurisprudence) and MedMCQA (medicine), ID and OOD from MMLU, general instructions of alpaca-gpt4.
  */
 import type { DomainMaterial, Exam, Material } from "../cell.ts";
-import { type DataCard, dataCard, writeDataCard } from "../exam/card.ts";
+import { type DataCard, dataCard, type LeakRow, writeDataCard } from "../exam/card.ts";
 import { type GetOptions } from "../exam/get.ts";
 import { readGeneralData, readParts } from "../exam/read.ts";
-import { type ExamSplit, mmluSuites, splitMedmcqa, splitXiezhi } from "../dataset/exams.ts";
+import { type ExamSplit, mmluSuites, paperSplits } from "../dataset/exams.ts";
 import { findLeaks } from "../dataset/duplicates.ts";
 import { publishedDemonstrations, PythonRandom } from "../dataset/published_order.ts";
 import type { RejectedRow } from "../dataset/questions.ts";
@@ -67,21 +67,19 @@ async function read(
     return found.parts;
   };
   const splits = new Map<string, ExamSplit>();
-  if (domains.some((name) => name !== "medicine")) {
-    const { test } = await parts("xiezhi", how);
-    for (const [name, split] of Object.entries(splitXiezhi(test.questions))) {
-      splits.set(name, split);
-    }
-  }
+  const take = async (exam: "xiezhi" | "medmcqa") => {
+    const found = await parts(exam, how, { published: true });
+    for (const [domain, split] of paperSplits(exam, found)) splits.set(domain, split);
+  };
+  if (domains.some((name) => name !== "medicine")) await take("xiezhi");
   if (domains.includes("medicine")) {
-    const { train, validation } = await parts("medmcqa", how, { published: true });
-    const split = splitMedmcqa({ train: train.questions, validation: validation.questions });
-    const pool = new PythonRandom(42).shuffle(split.train).slice(0, MEDICINE_POOL);
-    splits.set("medicine", { ...split, train: pool });
+    await take("medmcqa");
+    const split = splits.get("medicine")!;
+    split.train = new PythonRandom(42).shuffle(split.train).slice(0, MEDICINE_POOL);
   }
   const mmlu = await parts("mmlu", how);
   const shown = Map.groupBy(mmlu.dev.questions, ({ subject }) => subject!);
-  const leaks: { domain: string; pool: number; exact: number; near: number }[] = [];
+  const leaks: LeakRow[] = [];
   const material: Material["domains"] = new Map(
     domains.map((domain): [string, DomainMaterial] => {
       const { train, dev, test } = splits.get(domain)!;
@@ -110,7 +108,7 @@ async function read(
   const general = settings.general
     ? (await readGeneral(settings.general)).general
     : await readGeneralData("alpaca-gpt4-en", how);
-  await writeDataCard(outputPath(settings), { cards, leaks, kept: settings.keepLeaks ?? false });
+  await writeDataCard(outputPath(settings), { cards, leaks, kept: settings.keepLeaks });
   tell(materialText(material, settings));
   const leaked = settings.keepLeaks
     ? 0

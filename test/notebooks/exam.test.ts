@@ -30,7 +30,7 @@ async function csvRows(path: string): Promise<Record<string, string>[]> {
 Deno.test("--exam=paper gives the paper's tables, and the other exams theirs, from a hub and then without one", async () => {
   await using folder = await temporaryFolder();
   const model = join(folder.path, "tiny");
-  await openBackend();
+  const { device } = await openBackend();
   const made = tinyModel();
   await made.save(model);
   made.dispose();
@@ -97,6 +97,14 @@ Deno.test("--exam=paper gives the paper's tables, and the other exams theirs, fr
   assert.equal(asked.code, 0, asked.error);
   assert.match(asked.out, /\| category +\| STEM +\| +18 \|/);
   assert.match(asked.out, /\| all +\| mmlu +\| +60 \|/);
+  // A graph that is asked alone need not be one that can be trained.
+  const graph = ["--exam=mmlu", `--model=onnx:${join(folder.path, "none")}`];
+  const unknown = await task("reproduce", graph, env);
+  assert.match(unknown.error, /^Cannot \w+ .*none/m);
+  assert.doesNotMatch(unknown.error, /can be trained/);
+  if (device === "cpu") {
+    assert.match((await alone("mmlu", "--precision=tf32")).error, /^Cannot compute in tf32/m);
+  }
   const xiezhi = await alone("xiezhi", "--limit=8", "--shots=0");
   assert.match(xiezhi.out, /no example, in a conversation.*\| category +\| science +\| +2 \|/s);
   const answers = [...Deno.readDirSync(join(folder.path, "mmlu", "mmlu", "answers"))];
