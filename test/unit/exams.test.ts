@@ -222,6 +222,10 @@ Deno.test("a run stops where more than the stated share of a file's rows is set 
     assert.match(card, /\| own files questions +\| +60 \| +48 \| +12 \|/);
     assert.match(card, /\| history +\| +20 \| +0 \| +0 \| left out of the pool \|/);
     assert.match(card, /test.jsonl \| +12 \| answer: expected .*; found 7/);
+    // A few rows of a short file are set aside, unless the share that is stated forbids it.
+    const few = { questions: [1], rejected: rejected.slice(0, 2), rows: 10 };
+    checkRejected(few, { from: "x" });
+    assert.throws(() => checkRejected(few, { from: "x", most: 0 }), /at most 0 of 10 rows/);
     const all = { questions: [], rejected, rows: 12 };
     assert.throws(() => checkRejected(all, { from: "x", most: 0.99 }), /and a question left/);
   });

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { datasetInfo, listFiles, modelInfo } from "@huggingface/hub";
 import type { Stoppable } from "../../platform/interrupt.ts";
 import { digestOfFile } from "../../platform/runtime/digest.ts";
-import { roomAt, writingError } from "../../platform/runtime/files.ts";
+import { roomAt, writeAt } from "../../platform/runtime/files.ts";
 import { formatBytes } from "../../platform/runtime/memory.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { Break, FIRST, HubConnection } from "./_hub_connection.ts";
@@ -188,13 +188,8 @@ export class HubRepository {
     const address = `${this.hub.endpoint}/${this.#page}/resolve/${path}`;
     let told = Date.now();
     const write = async (bytes: Uint8Array) => {
-      await target.seek(done, Deno.SeekMode.Start);
-      try {
-        for (let at = 0; at < bytes.length;) at += await target.write(bytes.subarray(at));
-      } catch (error) {
-        // What was written stays, so that the download goes on there once there is room.
-        throw writingError(local, file.size - done, error);
-      }
+      // What was written stays, so that the download goes on there once there is room.
+      await writeAt(target, bytes, { path: local, at: done, missing: file.size - done });
       done += bytes.length;
       if (large && (done === file.size || Date.now() - told > 5000)) {
         told = Date.now();
