@@ -3,14 +3,8 @@
  * output), so that their files can be read here and ours by their code.
  */
 import { type Answer, answerFrom, probabilityFault, type Question } from "../question.ts";
-import {
-  columnsFor,
-  type Fields,
-  fileReader,
-  type ParseOptions,
-  type QuestionReader,
-} from "./questions.ts";
-import { fault, type RejectedRow, RowFault, sourceRows } from "./_rows.ts";
+import { type Fields, fileReader, type ParseOptions, type QuestionReader } from "./questions.ts";
+import { fault, type RejectedRow, RowFault } from "./_rows.ts";
 
 /** An answer as it lies in a file: groups add the option that is trained on. */
 export type StoredAnswer = Answer & {
@@ -91,16 +85,6 @@ export function answersOf<T extends StoredAnswer>(
 ): { answers: T[]; rejected: RejectedRow[] } {
   const { questions: answers, rejected } = reader.finish();
   return { answers, rejected };
-}
-
-/** Answers of a JSONL (or JSON array) text; rows that are none are reported with their line. */
-export function parseAnswers(
-  text: string,
-  options: ParseOptions,
-): { answers: StoredAnswer[]; rejected: RejectedRow[] } {
-  const reader = answerReader(options);
-  reader.add(sourceRows(text, { file: options.file, ...columnsFor(options) }), options.file);
-  return answersOf(reader);
 }
 
 /** JSONL of answers, one a line, with a line end after the last one. */

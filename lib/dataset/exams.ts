@@ -5,9 +5,8 @@
  * or a field, for each subject.
  */
 import { domainName, type Question } from "../question.ts";
-import { questionColumns } from "./_layout.ts";
 import { type Layout, type ParsedQuestions, QuestionReader } from "./questions.ts";
-import { fault, sourceRows, subjectOf } from "./_rows.ts";
+import { fault, subjectOf } from "./_rows.ts";
 import { PythonRandom } from "./published_order.ts";
 import {
   cevalSubjects,
@@ -108,26 +107,11 @@ const layouts: Record<ExamName, (options: ExamOptions) => Layout> = {
 
 /**
  * Reads the rows of an exam's files, which together tell how its answers are written. Repeated options
- * are kept, for published exams are scored whole.
+ * are kept, for published exams are scored whole. Of Xiezhi `xiezhi_inter_eng` and `xiezhi_spec_eng`, in this
+ * order, give the paper's ids.
  */
 export function examReader(exam: ExamName, options: ExamOptions = {}): QuestionReader {
   return new QuestionReader({ allowRepeatedChoices: true }, layouts[exam](options));
-}
-
-/**
- * Questions of an exam's files. Xiezhi: those of `xiezhi_inter_eng` and `xiezhi_spec_eng`, in this order,
- * give the paper's ids.
- */
-export function parseExam(
-  exam: ExamName,
-  files: readonly { file: string; text: string }[],
-  options: ExamOptions = {},
-): ParsedQuestions {
-  const reader = examReader(exam, options);
-  for (const { file, text } of files) {
-    reader.add(sourceRows(text, { file, columns: questionColumns }), file);
-  }
-  return reader.finish();
 }
 
 /** One domain's questions, split. */

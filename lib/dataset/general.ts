@@ -2,16 +2,7 @@
  * General instructions, mixed in equal number into every group: rows of Alpaca (instruction, input,
  * output), of ShareGPT (conversations of from and value) or of chat messages (role and content).
  */
-import {
-  fault,
-  type RejectedRow,
-  RowFault,
-  type RowOptions,
-  show,
-  type SourceRow,
-  sourceRows,
-  textField,
-} from "./_rows.ts";
+import { fault, type RejectedRow, RowFault, show, type SourceRow, textField } from "./_rows.ts";
 import type { Example, Message } from "../question.ts";
 
 type Fields = Record<string, unknown>;
@@ -58,15 +49,10 @@ function messagesOf(row: unknown): Message[] {
   );
 }
 
-/** Conversations of a file in any of the three forms; rows that are none come back with their line. */
-export function parseGeneral(
-  text: string,
-  options: RowOptions,
-): { examples: Example[]; rejected: RejectedRow[] } {
-  return collectGeneral(sourceRows(text, options), options.file);
-}
-
-/** The same of rows that were read; a second one of an id is set aside. */
+/**
+ * Conversations of rows in any of the three forms; rows that are none, or a second one of an id, come back
+ * with their line.
+ */
 export function collectGeneral(
   rows: readonly SourceRow[],
   file: string,

@@ -165,6 +165,11 @@ export class QuestionReader<T extends Question = Question> {
     }
   }
 
+  /** Rows of a whole text. */
+  addText(text: string, file: string): void {
+    this.add(sourceRows(text, { file, ...columnsFor(this.options) }), file);
+  }
+
   #draft(
     { line, value, fault: unreadable }: SourceRow,
     place: { file: string; position: number },
@@ -254,15 +259,4 @@ export function fileReader<T extends Question = Question>(
   layout?: Layout<T>,
 ): QuestionReader<T> {
   return new QuestionReader({ ...options, domain: options.domain ?? placeName(file) }, layout);
-}
-
-/**
- * Questions of a text; every row that is none is reported with its line. The domain is the row's
- * own, else `domain`, else the name of the file's folder; an id may come from file and position.
- */
-export function parseQuestions(text: string, options: ParseOptions): ParsedQuestions {
-  const { file } = options;
-  const reader = fileReader(options);
-  reader.add(sourceRows(text, { file, ...columnsFor(options) }), file);
-  return reader.finish();
 }

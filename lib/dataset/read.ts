@@ -162,7 +162,7 @@ export async function readAnswers(
   return answersOf(reader);
 }
 
-/** General instructions of a file: JSONL, JSON, CSV or Parquet (see `parseGeneral`). */
+/** General instructions of a file: JSONL, JSON, CSV or Parquet (see `collectGeneral`). */
 export async function readInstructions(
   path: string,
 ): Promise<ReturnType<typeof collectGeneral> & { rows: number }> {

@@ -1,5 +1,5 @@
 /** The authors' released group rows, and an audit of groups by the method (paper, section 3.2). */
-import { type RejectedRow, sourceRows } from "./_rows.ts";
+import type { RejectedRow } from "./_rows.ts";
 import { answerReader, answersOf, type StoredAnswer } from "./answers.ts";
 import type { ParseOptions } from "./questions.ts";
 
@@ -38,7 +38,7 @@ export function parseReleased(
     if (explanation) answer.modelExplanation = explanation;
     return answer;
   });
-  reader.add(sourceRows(content, { file: options.file }), options.file);
+  reader.addText(content, options.file);
   return answersOf(reader);
 }
 

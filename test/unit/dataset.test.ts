@@ -1,6 +1,7 @@
+import { parseExam, parseGeneral } from "./_row_texts.ts";
 import assert from "node:assert/strict";
 import { auditGroups, parseReleased, type ReleasedAnswer } from "../../lib/dataset/released.ts";
-import { mmluSuites, parseExam, splitXiezhi } from "../../lib/dataset/exams.ts";
+import { mmluSuites, splitXiezhi } from "../../lib/dataset/exams.ts";
 import {
   cevalSubjects,
   cmmluSubjects,
@@ -8,7 +9,7 @@ import {
   subjectDomain,
 } from "../../lib/dataset/subjects.ts";
 import { generalInstructions } from "../../lib/dataset/instructions.ts";
-import { parseGeneral } from "../../lib/dataset/general.ts";
+
 import { publishedDemonstrations, PythonRandom } from "../../lib/dataset/published_order.ts";
 import { readAnswers, readQuestions, writeAnswers } from "../../lib/dataset/read.ts";
 

@@ -1,7 +1,8 @@
 /** The paper's exams as material, files of one's own, and what is set aside of both. */
+import { parseExam } from "./_row_texts.ts";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseExam } from "../../lib/dataset/exams.ts";
+
 import { findLeaks, nearQuestions } from "../../lib/dataset/duplicates.ts";
 import { publishedDemonstrations } from "../../lib/dataset/published_order.ts";
 import { readQuestions } from "../../lib/dataset/read.ts";

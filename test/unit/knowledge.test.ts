@@ -1,6 +1,7 @@
+import { parseAnswers } from "./_row_texts.ts";
 import assert from "node:assert/strict";
 import { type Answer, answerFrom, type Question } from "../../lib/question.ts";
-import { answerOf, formatAnswers, parseAnswers } from "../../lib/dataset/answers.ts";
+import { answerOf, formatAnswers } from "../../lib/dataset/answers.ts";
 import { auditProbe } from "../../lib/audit.ts";
 import { Random } from "../../lib/statistics/random.ts";
 

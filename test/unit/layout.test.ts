@@ -2,9 +2,9 @@
  * Layouts of published exams, and cells as pandas 3.0 and numpy 2.4 wrote them
  * (`DataFrame({"choices": [np.array([...], dtype=object)]}).to_csv()` and the like).
  */
+import { parseQuestions } from "./_row_texts.ts";
 import assert from "node:assert/strict";
 import { parseLiteral } from "../../lib/dataset/_literal.ts";
-import { parseQuestions } from "../../lib/dataset/questions.ts";
 
 /** The options of each question and the right one's text. */
 function read(text: string, file: string): [string[], string][] {

@@ -1,6 +1,7 @@
+import { parseQuestions } from "./_row_texts.ts";
 import assert from "node:assert/strict";
 import { answerFrom, domainName, optionLetter } from "../../lib/question.ts";
-import { type ParsedQuestions, parseQuestions } from "../../lib/dataset/questions.ts";
+import type { ParsedQuestions } from "../../lib/dataset/questions.ts";
 import { readAnswers, readQuestions, writeAnswers } from "../../lib/dataset/read.ts";
 
 const good = { id: 7, question: "Which?", choices: ["x", "y", "z"], answer: "B" };
