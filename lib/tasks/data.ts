@@ -40,7 +40,7 @@ async function get(names: readonly string[]): Promise<number> {
   for (const name of names) {
     if ((examNames as readonly string[]).includes(name)) {
       console.log(cardText({ cards: [dataCard(await readParts(name as ExamName))] }));
-    } else console.log(`${name}: ${(await readGeneralData(name)).length} instructions`);
+    } else console.log(`${name}: ${(await readGeneralData(name)).general.length} instructions`);
   }
   return 0;
 }

@@ -308,7 +308,7 @@ Deno.test("readParts() reads every set's layout from a hub, a GitHub, or a folde
         [test.questions.length, test.rejected.length, test.unlabelled ?? false],
         labelled ? [104, 0, false] : [0, 104, true],
       );
-      const general = await readGeneralData("alpaca-gpt4-en", options);
+      const { general } = await readGeneralData("alpaca-gpt4-en", options);
       assert.equal(general.length, 60);
       assert.match(general[0].messages[0].content, /^Say \w+ \w+\.\n\w+$/);
       // The same from a folder, as a user unpacked it.
