@@ -88,6 +88,14 @@ Deno.test("paperMaterial() makes the paper's pools and tests out of the publishe
         [9, 9, 9],
       );
       assert.ok(small.suites.ood!.every(({ name }) => name.startsWith("history/mmlu/")));
+      // What is set aside of one's own instructions is told as that of the exams.
+      const general = join(folder, "general.jsonl");
+      await Deno.writeTextFile(
+        general,
+        '{"instruction": "Say a", "output": "a"}\n{"output": "b"}\n',
+      );
+      const mixed = await open("--domains=history", `--general=${general}`);
+      assert.deepEqual(mixed.rejected.map(({ file, line }) => [file, line]), [[general, 2]]);
     } finally {
       for (const [name, value] of before) {
         if (value === undefined) Deno.env.delete(name!);
