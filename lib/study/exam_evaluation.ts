@@ -122,7 +122,7 @@ export async function evaluateExam(
         onProgress?.((answers.length + share * questions.length) / kept.size);
       const reading = { signal, onProgress: asked };
       const given = shots > 0
-        ? await storedAnswers({ model, digest, exam: { questions, demonstrations } }, {
+        ? await storedAnswers({ model, digest, exam: { questions, demonstrations }, shots }, {
           store,
           ...reading,
         })
@@ -135,7 +135,9 @@ export async function evaluateExam(
     model.dispose();
   }
   const rows = evaluationRows(exam, answers);
-  const how = shots > 0 ? `${shots} examples shown` : "no example, in a conversation";
+  // A benchmark has five for each subject, whatever was asked for.
+  const shown = Math.min(shots, Math.max(...parts.map((part) => part.demonstrations.length)));
+  const how = shown > 0 ? `${shown} examples shown` : "no example, in a conversation";
   const caption = `${exam}: ${modelLabel(settings.model)}, ${how}; means over questions`;
   const options = {
     caption,
