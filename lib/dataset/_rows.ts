@@ -22,12 +22,6 @@ export interface SourceRow {
 /** Thrown inside a check; its message is a rejected row's reason. */
 export class RowFault extends Error {}
 
-/** How rows are read from a text. */
-export interface RowOptions {
-  /** The file's name, for rejected rows and the format: CSV by its name, else JSON by the text. */
-  file: string;
-}
-
 /** Characters that a row may have: its parts are looked at several times. */
 export const LONGEST_ROW = 1_000_000;
 
@@ -125,23 +119,20 @@ export function headerNames({ cells }: CsvRow): string[] {
   return names;
 }
 
-/** How the columns of a CSV are found. */
-interface CsvOptions {
-  /**
-   * Names of the columns in lower case, from all rows: others than the first row's cells mean that
-   * there is no header. May throw `RowFault`. Default: the first row names them.
-   */
-  columns?: (rows: readonly CsvRow[]) => string[];
-}
+/**
+ * Names of a CSV's columns in lower case, from all its rows: others than the first row's cells mean that
+ * there is no header. May throw `RowFault`. Default: the first row names them.
+ */
+type Columns = (rows: readonly CsvRow[]) => string[];
 
 /** Rows of CSV as records by column; columns without a name are left out, as are blank ids. */
-function csvRows(text: string, options: CsvOptions = {}): SourceRow[] {
+function csvRows(text: string, columnsOf: Columns = ([first]) => headerNames(first)): SourceRow[] {
   const rows = parseCsv(text.replace(/^\uFEFF/, ""));
   if (rows.length === 0) return [];
   const [first] = rows;
   let columns: string[];
   try {
-    columns = options.columns?.(rows) ?? headerNames(first);
+    columns = columnsOf(rows);
   } catch (error) {
     if (!(error instanceof RowFault)) throw error;
     return [{ line: first.line, fault: error.message }];
@@ -191,7 +182,10 @@ export function placeName(file: string): string | undefined {
 /** Whether a file of this name holds CSV or TSV. */
 export const isTable = (file: string): boolean => /\.[ct]sv$/i.test(file);
 
-/** Rows of a text in any of the formats. */
-export function sourceRows(text: string, options: RowOptions & CsvOptions): SourceRow[] {
-  return isTable(options.file) ? csvRows(text, options) : jsonRows(text);
+/** Rows of a text in any of the formats: CSV by the file's name, else JSON by the text. */
+export function sourceRows(
+  text: string,
+  { file, columns }: { file: string; columns?: Columns },
+): SourceRow[] {
+  return isTable(file) ? csvRows(text, columns) : jsonRows(text);
 }

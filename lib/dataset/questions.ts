@@ -18,7 +18,6 @@ import {
   placeName,
   type RejectedRow,
   RowFault,
-  type RowOptions,
   show,
   type SourceRow,
   sourceRows,
@@ -247,7 +246,10 @@ export class QuestionReader<T extends Question = Question> {
 }
 
 /** How a text of questions is read; its folder's name is the last-resort domain. */
-export interface ParseOptions extends RowOptions, Omit<ReaderOptions, "id"> {}
+export interface ParseOptions extends Omit<ReaderOptions, "id"> {
+  /** The file's name, for rejected rows. */
+  file: string;
+}
 
 /** The columns of a table of questions: under other names its header alone tells. */
 export const columnsFor = ({ columns }: Pick<ReaderOptions, "columns">) =>

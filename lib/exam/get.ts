@@ -180,8 +180,7 @@ class Getting {
         .flat(),
     );
     const files = listed.filter(({ path }) => chosen.has(path));
-    await repository.checkRoom(files, folder);
-    for (const file of files) await repository.fetchFile(file, commit, folder);
+    await repository.fetchFiles(files, commit, folder);
     const paths = archive
       ? await this.#unpacked(files.map(({ path }) => join(folder, path)), folder)
       : [...chosen];

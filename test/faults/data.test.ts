@@ -115,6 +115,11 @@ Deno.test("getData() says how to get at a gated set, and what a layout lacks", a
       assert.match(error.message, /then set HF_TOKEN/);
       return true;
     });
+    hub.fault = ({ path }) => path.includes("/tree/") ? Response.json([null]) : undefined;
+    await assert.rejects(
+      getData("mmlu", options),
+      /list of files .*an answer of another form; .*log/,
+    );
     hub.fault = () => undefined;
     hub.sets[MMLU] = { "data/test.parquet": new Uint8Array(9) };
     await assert.rejects(

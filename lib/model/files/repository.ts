@@ -123,8 +123,8 @@ export class HubRepository {
     });
   }
 
-  /** @throws where there is no room for what is missing of `files` */
-  async checkRoom(files: readonly RemoteFile[], folder: string): Promise<void> {
+  /** Writes files of a commit into `folder`. @throws where there is no room for all that is missing */
+  async fetchFiles(files: readonly RemoteFile[], commit: string, folder: string): Promise<void> {
     let needed = 0;
     const sizeOf = (path: string) => Deno.stat(path).then(({ size }) => size, () => 0);
     for (const file of files) {
@@ -133,11 +133,13 @@ export class HubRepository {
       needed += Math.max(0, file.size - await sizeOf(partialOf(path, file)));
     }
     const room = roomAt(folder);
-    if (room === undefined || needed <= room) return;
-    throw new Error(
-      `Cannot ${this.what}: expected room for ${formatBytes(needed)} in ${folder}; ` +
-        `found ${formatBytes(room)}; free some, or give another cacheDirectory`,
-    );
+    if (room !== undefined && needed > room) {
+      throw new Error(
+        `Cannot ${this.what}: expected room for ${formatBytes(needed)} in ${folder}; ` +
+          `found ${formatBytes(room)}; free some, or give another cacheDirectory`,
+      );
+    }
+    for (const file of files) await this.fetchFile(file, commit, folder);
   }
 
   /** Writes a file of a commit into `folder`, whole and of the listed digest, or not at all. */
