@@ -166,10 +166,8 @@ export async function readAnswers(
 export async function readInstructions(
   path: string,
 ): Promise<ReturnType<typeof collectGeneral> & { rows: number }> {
-  const rows: SourceRow[] = [];
-  for await (const piece of fileRows(path, { what: "general instructions", flag: "general" })) {
-    rows.push(...piece.rows);
-  }
+  const how = { what: "general instructions", flag: "general" };
+  const rows = (await Array.fromAsync(fileRows(path, how))).flatMap((piece) => piece.rows);
   return { ...collectGeneral(rows, path), rows: rows.length };
 }
 

@@ -17,8 +17,6 @@ import { type DataSource, dataSource, matchesPattern, partsOf, repositoryOf } fr
 export interface GetOptions extends Omit<RepositoryOptions, "revision"> {
   /** Where data sets are kept; default `data` in the cache. */
   cacheDirectory?: string;
-  /** A folder that holds each set in a folder of its name; default SELF_ALIGNING_DATA. */
-  folder?: string;
 }
 
 /** A data set's files on this disk. */
@@ -47,12 +45,13 @@ function refuse({ name }: DataSource, expected: string, found: string): never {
 }
 
 /**
- * The files of a data set of data/sources.json, checked against the lock.
+ * The files of a data set of data/sources.json, checked against the lock; where SELF_ALIGNING_DATA is set, those
+ * in its folder of the set's name.
  * @throws naming the set, what was expected and found, and what to do
  */
 export async function getData(name: string, options: GetOptions = {}): Promise<LocalData> {
   const source = dataSource(name);
-  const given = options.folder ?? Deno.env.get("SELF_ALIGNING_DATA");
+  const given = Deno.env.get("SELF_ALIGNING_DATA");
   if (given) return await ofFolder(source, join(given, name));
   const work = {
     what: () => `the download of ${name}`,

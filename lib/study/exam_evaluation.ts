@@ -7,7 +7,6 @@ import { writeAnswers } from "../dataset/read.ts";
 import { subjectGroups } from "../dataset/subjects.ts";
 import { evaluate, scoreAnswers } from "../evaluate.ts";
 import { dataCard, writeDataCard } from "../exam/card.ts";
-import type { GetOptions } from "../exam/get.ts";
 import { readParts } from "../exam/read.ts";
 import { saveTable } from "../figure/export.ts";
 import { inPoints, type Measurement } from "../figure/number.ts";
@@ -39,9 +38,9 @@ export type EvaluationRow = {
 };
 
 /** The parts that an exam is asked in. */
-async function examParts(exam: Exam, settings: Settings, options: GetOptions): Promise<ExamPart[]> {
-  const how = { ...options, maxRejected: settings.maxRejected };
-  const read = await readParts(exam, how, { published: true });
+async function examParts(exam: Exam, settings: Settings): Promise<ExamPart[]> {
+  const { maxRejected } = settings;
+  const read = await readParts(exam, { maxRejected }, { published: true });
   await writeDataCard(outputPath(settings), { cards: [dataCard(read)] });
   const { parts } = read;
   if (exam === "xiezhi" || exam === "medmcqa") {
@@ -51,8 +50,7 @@ async function examParts(exam: Exam, settings: Settings, options: GetOptions): P
   }
   const { dev, val, test } = parts, tested = test.unlabelled ? val : test;
   if (test.unlabelled) {
-    const tell = options.onProgress ?? ((line: string) => console.error(line));
-    tell(
+    console.error(
       `${exam}: the test files have no labels; the questions of the val files are asked instead`,
     );
   }
@@ -97,20 +95,18 @@ export function evaluationRows(exam: Exam, answers: readonly Answer[]): Evaluati
 /**
  * Asks a run's model its exam: `shots` examples shown in plain text, or none inside a conversation. The
  * answers (by subject, in the authors' field names) and the table go to the run's folder; what was
- * asked with examples is not asked again.
+ * asked with examples is not asked again. `onProgress` is told what share was asked.
+ * @returns the table above the subjects, as Markdown, and the folder
  * @throws naming the model, source or setting that can't be used
  */
 export async function evaluateExam(
   settings: Settings,
-  { onProgress, signal, tell, ...getting }: Omit<GetOptions, "onProgress"> & {
-    onProgress?: (share: number) => void;
-    tell?: (line: string) => void;
-  } = {},
-): Promise<{ rows: EvaluationRow[]; answers: Answer[]; text: string; folder: string }> {
+  onProgress: (share: number) => void,
+): Promise<{ text: string; folder: string }> {
   const exam = settings.exam as Exam, { shots = 5 } = settings;
-  const parts = await examParts(exam, settings, { ...getting, onProgress: tell, signal });
+  const parts = await examParts(exam, settings);
   const kept = new Set(limited(parts.flatMap(({ questions }) => questions), settings.limit));
-  const model = await openModel(settings.model, { ...loadingOf(settings), signal });
+  const model = await openModel(settings.model, loadingOf(settings));
   const folder = outputPath(settings, exam), answers: Answer[] = [];
   try {
     const store = new Store(storePath()), digest = await modelDigest(model);
@@ -119,14 +115,13 @@ export async function evaluateExam(
       if (questions.length === 0) continue;
       const demonstrations = part.demonstrations.slice(0, shots);
       const asked = (share: number) =>
-        onProgress?.((answers.length + share * questions.length) / kept.size);
-      const reading = { signal, onProgress: asked };
+        onProgress((answers.length + share * questions.length) / kept.size);
       const given = shots > 0
         ? await storedAnswers({ model, digest, exam: { questions, demonstrations }, shots }, {
           store,
-          ...reading,
+          onProgress: asked,
         })
-        : (await evaluate(model, { homo: questions }, reading)).homo!.answers;
+        : (await evaluate(model, { homo: questions }, { onProgress: asked })).homo!.answers;
       await writeAnswers(join(folder, "answers", `${name}.jsonl`), given);
       answers.push(...given);
       asked(0);
@@ -145,5 +140,5 @@ export async function evaluateExam(
   };
   await saveTable(folder, "accuracy", table(rows, options));
   const wide = rows.filter(({ level }) => level !== "subject");
-  return { rows, answers, folder, text: toMarkdown(table(wide, options)) };
+  return { folder, text: toMarkdown(table(wide, options)) };
 }

@@ -253,7 +253,7 @@ async function main(): Promise<number> {
 
 /** An exam alone needs no notebook: its tables are printed, and kept in the run's folder. */
 async function evaluateAlone(settings: Settings): Promise<number> {
-  const found = await evaluateExam(settings, { onProgress: showShare() });
+  const found = await evaluateExam(settings, showShare());
   console.log(`\n${found.text}\nAll of it: ${relative(Deno.cwd(), found.folder)}`);
   return 0;
 }
