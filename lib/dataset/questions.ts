@@ -43,7 +43,7 @@ export interface QuestionRules extends TextRules {
 export type Fields = Record<string, unknown>;
 
 /** A question from one row, whose `answer` is an index (or the fault of one); throws `RowFault`. */
-export function questionFrom(row: unknown, rules: QuestionRules = {}): Question {
+function questionFrom(row: unknown, rules: QuestionRules = {}): Question {
   if (typeof row !== "object" || row === null || Array.isArray(row)) {
     fault("row", "an object with question, choices and answer", row);
   }
@@ -85,7 +85,7 @@ export function questionFrom(row: unknown, rules: QuestionRules = {}): Question 
 }
 
 /** A row under the names that are looked for; what it has there by itself is hidden. */
-export function renamed(row: Fields, columns?: ReadonlyMap<string, string>): Fields {
+function renamed(row: Fields, columns?: ReadonlyMap<string, string>): Fields {
   if (columns === undefined) return row;
   const names = new Map(Object.keys(row).map((name) => [name.trim().toLowerCase(), name]));
   const found = [...columns].map(([ours, theirs]) => {
