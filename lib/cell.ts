@@ -168,3 +168,12 @@ export interface Material {
   /** The kind of each question's fact, by the question's id; a world tells. */
   kinds?: ReadonlyMap<Question["id"], ItemKind>;
 }
+
+/** Every exam of a material once: pools and tests. */
+export function allExams({ domains }: Material): Exam[] {
+  const exams = [...domains.values()].flatMap(({ pool, suites }) => [
+    pool,
+    ...Object.values(suites).flat(),
+  ]);
+  return [...new Map(exams.map((exam) => [exam.name, exam])).values()];
+}

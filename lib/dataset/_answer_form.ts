@@ -28,7 +28,7 @@ export interface AnsweredRow {
 export const few = (rows: number): number => Math.max(1, Math.floor(rows * 0.05));
 
 /** A whole number, also as CSV writes it ("2", pandas' "2.0"), in digits of full width or circled. */
-export function wholeNumber(value: unknown): number | undefined {
+function wholeNumber(value: unknown): number | undefined {
   const text = typeof value === "string" ? value.normalize("NFKC") : "";
   if (/^\s*-?\d{1,9}(\.0+)?\s*$/.test(text)) return Number(text);
   return Number.isSafeInteger(value) ? value as number : undefined;
@@ -49,7 +49,7 @@ export function withoutAnswers(answers: readonly unknown[]): string {
 }
 
 /** Index of the option that an answer means in `form`; undefined where it means none. */
-export function optionIndex(
+function optionIndex(
   form: AnswerForm,
   { answer, choices, labels }: Omit<AnsweredRow, "line">,
 ): number | undefined {

@@ -25,7 +25,7 @@ const ALPHABET = [..."abcdefghijklmnopqrstuvwxyz"];
 const numbers = (from: number) => Array.from({ length: 26 }, (_, i) => String(from + i));
 
 /** A row by field; `answer` is still as the file writes it. */
-export interface LaidOutRow {
+interface LaidOutRow {
   value: Record<string, unknown>;
   labels?: string[];
   /** Forms in which answers of this layout are published. */

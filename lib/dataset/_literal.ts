@@ -5,7 +5,7 @@
  */
 
 /** What stands in a cell. Numbers and truth values stay texts as they are written. */
-export type Literal = string | null | Literal[] | { [key: string]: Literal };
+type Literal = string | null | Literal[] | { [key: string]: Literal };
 
 const DEEPEST = 8;
 const NOTHING = /^(None|null|nan|NaN)$/;

@@ -22,17 +22,11 @@ export interface SourceRow {
 /** Thrown inside a check; its message is a rejected row's reason. */
 export class RowFault extends Error {}
 
-/** How rows are read from a text. */
-export interface RowOptions {
-  /** The file's name, for rejected rows and the format: CSV by its name, else JSON by the text. */
-  file: string;
-}
-
 /** Characters that a row may have: its parts are looked at several times. */
-const LONGEST_ROW = 1_000_000;
+export const LONGEST_ROW = 1_000_000;
 
 const tooLong = (length: number) =>
-  length > LONGEST_ROW ? `line: expected at most ${LONGEST_ROW} characters; found ${length}` : "";
+  length > LONGEST_ROW ? `line: expected at most ${LONGEST_ROW} characters; found more` : "";
 
 /** Whether texts with U+FFFD are rejected: those of files that are not clean UTF-8. Default: false. */
 export type TextRules = { rejectReplacementCharacter?: boolean };
@@ -54,128 +48,49 @@ export function textField(field: string, value: unknown, rules: TextRules = {}):
   return damaged ? fault(field, "UTF-8 text", value) : value;
 }
 
-const [NEWLINE, QUOTE, BACKSLASH] = ["\n", '"', "\\"].map((sign) => sign.charCodeAt(0));
-const isSpace = (code: number) => code <= 32;
+/** Whether a text is one value of several lines, an array of rows or an object, and no row a line. */
+export const isOneValue = (text: string): boolean =>
+  /^\s*(\[|\{(?:.*[[{])?\s*\n)/.test(text.replace(/^\uFEFF/, ""));
 
-/**
- * Rows of JSON text that comes in pieces: one a line, or the elements of an array, each with its line;
- * unreadable ones carry `fault`. A row that is too long is counted, never held.
- */
-export class JsonRows {
-  #read?: (text: string) => SourceRow[];
-  #rest = "";
-  /** Characters of a row that is too long already. */
-  #over = 0;
-  #line = 1;
-  // Of an array: how deep, whether inside a text, behind a backslash, and where an element began.
-  #depth = 0;
-  #inText = false;
-  #escaped = false;
-  #from?: number;
-  #ended = false;
+/** Rows of JSON, one a line; `first` is the number of the first line. */
+export const lineRows = (lines: readonly string[], first = 1): SourceRow[] =>
+  lines.flatMap((raw, i) => raw.trim() === "" ? [] : [parseRow(raw, first + i)]);
 
-  push(text: string): SourceRow[] {
-    if (this.#read) return this.#read(text);
-    this.#rest += text;
-    // The first line that is not blank tells.
-    const first = this.#rest.search(/[^\s\uFEFF]/);
-    const isWhole = first >= 0 && this.#rest.indexOf("\n", first) >= 0;
-    return isWhole || this.#rest.length > LONGEST_ROW ? this.#begin() : [];
-  }
-
-  /** The rows that the end of the text completes. */
-  end(): SourceRow[] {
-    const rows = this.#read ? [] : this.#begin();
-    if (this.#read === this.#lines) return [...rows, ...this.#lines("\n")];
-    if (this.#read !== this.#elements || this.#ended) return rows;
-    const fault = "unreadable JSON: the text ends inside the array";
-    return [...rows, { line: this.#line, fault }];
-  }
-
-  #begin(): SourceRow[] {
-    const text = this.#rest.replace(/^\uFEFF/, "");
-    this.#rest = "";
-    const [, several] = /^\s*(\[|\{(?:.*[[{])?\s*\n)/.exec(text) ?? [];
-    // What begins with an open brace on a line of its own is one object, no rows.
-    this.#read = several === undefined
-      ? this.#lines
-      : several.startsWith("[")
-      ? this.#elements
-      : () => [];
-    if (several?.startsWith("{")) {
-      const found = text.trimStart().slice(0, 60).replaceAll(/\s+/g, " ").replace("{ ", "{");
-      const fault = `file: expected a JSON array of rows; found ${found}`;
-      return [{ line: 1, fault }];
+/** The elements of a JSON array, each with the line where it begins: a broken one is set aside alone. */
+function elementRows(text: string): SourceRow[] {
+  const rows: SourceRow[] = [];
+  let line = 1, depth = 0, inText = false, escaped = false, ended = false;
+  let element: { from: number; line: number } | undefined;
+  for (let i = 0; i < text.length; i++) {
+    const sign = text[i];
+    if (sign === "\n") line++;
+    if (inText) {
+      inText = sign !== '"' || escaped;
+      escaped = sign === "\\" && !escaped;
+      continue;
     }
-    return this.#read(text);
-  }
-
-  readonly #lines = (text: string): SourceRow[] => {
-    const lines = (this.#rest + text).split("\n");
-    this.#rest = lines.pop()!;
-    const rows = lines.flatMap((raw): SourceRow[] => {
-      const line = this.#line++, length = this.#over + raw.length;
-      this.#over = 0;
-      if (length > LONGEST_ROW) return [{ line, fault: tooLong(length) }];
-      return raw.trim() === "" ? [] : [parseRow(raw, line)];
-    });
-    this.#forget();
-    return rows;
-  };
-
-  #forget(): void {
-    if (this.#over + this.#rest.length <= LONGEST_ROW) return;
-    this.#over += this.#rest.length;
-    this.#rest = "";
-  }
-
-  readonly #elements = (text: string): SourceRow[] => {
-    const rows: SourceRow[] = [];
-    let start = this.#rest !== "" || this.#over > 0 ? 0 : undefined;
-    const finish = (end: number) => {
-      if (start === undefined) return;
-      const length = this.#over + this.#rest.length + end - start, line = this.#from!;
-      const raw = this.#rest + text.slice(start, end);
-      rows.push(
-        length > LONGEST_ROW ? { line, fault: tooLong(length) } : parseRow(raw, line),
-      );
-      [start, this.#rest, this.#over] = [undefined, "", 0];
-    };
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      if (code === NEWLINE) this.#line++;
-      if (this.#inText) {
-        if (this.#escaped) this.#escaped = false;
-        else if (code === BACKSLASH) this.#escaped = true;
-        else if (code === QUOTE) this.#inText = false;
-        continue;
-      }
-      if (isSpace(code)) continue;
-      const sign = text[i];
-      if (this.#ended) {
-        const fault = "unreadable JSON: the text goes on behind the array";
-        this.#read = () => [];
-        return [...rows, { line: this.#line, fault }];
-      }
-      if (this.#depth === 1 && start === undefined && sign !== "," && sign !== "]") {
-        [start, this.#from] = [i, this.#line];
-      }
-      if (code === QUOTE) this.#inText = true;
-      else if (sign === "[" || sign === "{") this.#depth++;
-      else if (sign === "]" || sign === "}") {
-        if (--this.#depth === 0) {
-          finish(i);
-          this.#ended = true;
-        }
-      } else if (sign === "," && this.#depth === 1) finish(i);
+    if (sign <= " ") continue;
+    if (ended) {
+      return [...rows, { line, fault: "unreadable JSON: the text goes on behind the array" }];
     }
-    if (start !== undefined) this.#rest += text.slice(start);
-    this.#forget();
-    return rows;
-  };
+    if (depth === 1 && !element && sign !== "," && sign !== "]") element = { from: i, line };
+    if (sign === '"') inText = true;
+    else if (sign === "[" || sign === "{") depth++;
+    else if (sign === "]" || sign === "}") depth--;
+    ended = depth === 0;
+    if (element && (ended || sign === "," && depth === 1)) {
+      rows.push(parseRow(text.slice(element.from, i), element.line));
+      element = undefined;
+    }
+  }
+  return ended
+    ? rows
+    : [...rows, { line, fault: "unreadable JSON: the text ends inside the array" }];
 }
 
 function parseRow(raw: string, line: number): SourceRow {
+  const long = tooLong(raw.length);
+  if (long) return { line, fault: long };
   try {
     return { line, value: JSON.parse(raw) };
   } catch (error) {
@@ -183,9 +98,12 @@ function parseRow(raw: string, line: number): SourceRow {
   }
 }
 
-function jsonRows(text: string): SourceRow[] {
-  const reader = new JsonRows();
-  return [...reader.push(text), ...reader.end()];
+function jsonRows(given: string): SourceRow[] {
+  const text = given.replace(/^\uFEFF/, "");
+  if (!isOneValue(text)) return lineRows(text.split("\n"));
+  if (text.trimStart().startsWith("[")) return elementRows(text);
+  const found = text.trimStart().slice(0, 60).replaceAll(/\s+/g, " ").replace("{ ", "{");
+  return [{ line: 1, fault: `file: expected a JSON array of rows; found ${found}` }];
 }
 
 function message(error: unknown): string {
@@ -201,23 +119,20 @@ export function headerNames({ cells }: CsvRow): string[] {
   return names;
 }
 
-/** How the columns of a CSV are found. */
-interface CsvOptions {
-  /**
-   * Names of the columns in lower case, from all rows: others than the first row's cells mean that
-   * there is no header. May throw `RowFault`. Default: the first row names them.
-   */
-  columns?: (rows: readonly CsvRow[]) => string[];
-}
+/**
+ * Names of a CSV's columns in lower case, from all its rows: others than the first row's cells mean that
+ * there is no header. May throw `RowFault`. Default: the first row names them.
+ */
+type Columns = (rows: readonly CsvRow[]) => string[];
 
 /** Rows of CSV as records by column; columns without a name are left out, as are blank ids. */
-function csvRows(text: string, options: CsvOptions = {}): SourceRow[] {
+function csvRows(text: string, columnsOf: Columns = ([first]) => headerNames(first)): SourceRow[] {
   const rows = parseCsv(text.replace(/^\uFEFF/, ""));
   if (rows.length === 0) return [];
   const [first] = rows;
   let columns: string[];
   try {
-    columns = options.columns?.(rows) ?? headerNames(first);
+    columns = columnsOf(rows);
   } catch (error) {
     if (!(error instanceof RowFault)) throw error;
     return [{ line: first.line, fault: error.message }];
@@ -267,39 +182,10 @@ export function placeName(file: string): string | undefined {
 /** Whether a file of this name holds CSV or TSV. */
 export const isTable = (file: string): boolean => /\.[ct]sv$/i.test(file);
 
-/** Rows of a text in any of the formats. */
-export function sourceRows(text: string, options: RowOptions & CsvOptions): SourceRow[] {
-  return isTable(options.file) ? csvRows(text, options) : jsonRows(text);
-}
-
-/**
- * Turns rows into values by `read`, which gets the row's 1-based position, throws `RowFault` for a
- * bad one, and may leave one out by undefined. A second value of an id and domain is rejected.
- */
-export function collectRows<T extends { id: string | number; domain: string }>(
-  rows: readonly SourceRow[],
-  file: string,
-  read: (value: unknown, position: number) => T | undefined,
-): { values: T[]; rejected: RejectedRow[] } {
-  const values: T[] = [];
-  const rejected: RejectedRow[] = [];
-  const lines = new Map<string, number>();
-  for (const [i, { line, value, fault }] of rows.entries()) {
-    try {
-      if (fault) throw new RowFault(fault);
-      const result = read(value, i + 1);
-      if (result === undefined) continue;
-      const key = JSON.stringify([result.domain, String(result.id)]);
-      const first = lines.get(key);
-      if (first !== undefined) {
-        throw new RowFault(`id: ${show(result.id)} stands on line ${first} already`);
-      }
-      lines.set(key, line);
-      values.push(result);
-    } catch (error) {
-      if (!(error instanceof RowFault)) throw error;
-      rejected.push({ file, line, reason: error.message });
-    }
-  }
-  return { values, rejected };
+/** Rows of a text in any of the formats: CSV by the file's name, else JSON by the text. */
+export function sourceRows(
+  text: string,
+  { file, columns }: { file: string; columns?: Columns },
+): SourceRow[] {
+  return isTable(file) ? csvRows(text, columns) : jsonRows(text);
 }

@@ -2,23 +2,9 @@
  * Answers of a text, in the authors' field names (probs, pred, golden_prob, pred_prob, correct,
  * output), so that their files can be read here and ours by their code.
  */
-import { type Answer, answerFrom, probabilityFault } from "../question.ts";
-import {
-  columnsFor,
-  type ParseOptions,
-  questionFrom,
-  questionRows,
-  type QuestionRules,
-} from "./questions.ts";
-import {
-  collectRows,
-  fault,
-  placeName,
-  type RejectedRow,
-  RowFault,
-  type SourceRow,
-  sourceRows,
-} from "./_rows.ts";
+import { type Answer, answerFrom, probabilityFault, type Question } from "../question.ts";
+import { type Fields, fileReader, type ParseOptions, type QuestionReader } from "./questions.ts";
+import { fault, type RejectedRow, RowFault } from "./_rows.ts";
 
 /** An answer as it lies in a file: groups add the option that is trained on. */
 export type StoredAnswer = Answer & {
@@ -42,13 +28,10 @@ export function toAnswerRow(answer: StoredAnswer): Record<string, unknown> {
 }
 
 /**
- * The answer in one of `questionRows`; throws `RowFault`. Only `probs` is needed beside the
- * question; `pred`, `correct`, `golden_prob` and `pred_prob` must agree with it where they are
- * there. Options may repeat: the published groups hold such questions.
+ * The answer in a row of `question`; throws `RowFault`. Only `probs` is needed beside the question;
+ * `pred`, `correct`, `golden_prob` and `pred_prob` must agree with it where they are there.
  */
-export function fromAnswerRow(row: unknown, rules: QuestionRules = {}): StoredAnswer {
-  const question = questionFrom(row, { allowRepeatedChoices: true, ...rules });
-  const { probs, ...stored } = row as Record<string, unknown>;
+export function answerOf(question: Question, { probs, ...stored }: Fields): StoredAnswer {
   const isGiven = (name: string) => stored[name] !== undefined && stored[name] !== null;
   if (!Array.isArray(probs)) fault("probs", "a list of numbers", probs);
   const problem = probabilityFault(probs, question.choices.length);
@@ -85,23 +68,23 @@ export function fromAnswerRow(row: unknown, rules: QuestionRules = {}): StoredAn
   return { ...answer, output };
 }
 
-/** Answers of a JSONL (or JSON array) text; rows that are none are reported with their line. */
-export function parseAnswers(
-  text: string,
+/** Reads rows of answers; `more` takes further fields of a row. */
+export function answerReader<T extends StoredAnswer = StoredAnswer>(
   options: ParseOptions,
-): { answers: StoredAnswer[]; rejected: RejectedRow[] } {
-  return collectAnswers(sourceRows(text, { file: options.file, ...columnsFor(options) }), options);
+  more: (answer: StoredAnswer, row: Fields) => T = (answer) => answer as T,
+): QuestionReader<T> {
+  return fileReader({ allowRepeatedChoices: true, ...options }, {
+    place: () => [{}],
+    complete: (question, row) => more(answerOf(question, row), row),
+  });
 }
 
-/** The same of rows that were read. */
-export function collectAnswers(
-  source: readonly SourceRow[],
-  options: ParseOptions,
-): { answers: StoredAnswer[]; rejected: RejectedRow[] } {
-  const rules = { ...options, domain: options.domain ?? placeName(options.file) };
-  const rows = questionRows(source, options);
-  const { values, rejected } = collectRows(rows, options.file, (row) => fromAnswerRow(row, rules));
-  return { answers: values, rejected };
+/** What was read, without what only questions tell. */
+export function answersOf<T extends StoredAnswer>(
+  reader: QuestionReader<T>,
+): { answers: T[]; rejected: RejectedRow[] } {
+  const { questions: answers, rejected } = reader.finish();
+  return { answers, rejected };
 }
 
 /** JSONL of answers, one a line, with a line end after the last one. */

@@ -6,7 +6,7 @@
 import type { Question } from "../question.ts";
 
 /** Share of their words, of question and options together, that near questions have in common (Jaccard). */
-export const NEAR = 0.8;
+const NEAR = 0.8;
 
 const plain = (text: string) => text.trim().toLowerCase();
 
@@ -98,7 +98,7 @@ export function nearQuestions(
 }
 
 /** What a pool shares with the tests. */
-export interface Leaks {
+interface Leaks {
   /** Questions of the pool that a test asks too, exactly. */
   exact: number;
   /** Others that a test asks nearly so. */

@@ -5,9 +5,8 @@
  * or a field, for each subject.
  */
 import { domainName, type Question } from "../question.ts";
-import { questionColumns } from "./_layout.ts";
 import { type Layout, type ParsedQuestions, QuestionReader } from "./questions.ts";
-import { fault, sourceRows, subjectOf } from "./_rows.ts";
+import { fault, subjectOf } from "./_rows.ts";
 import { PythonRandom } from "./published_order.ts";
 import {
   cevalSubjects,
@@ -21,16 +20,16 @@ export const examNames = ["xiezhi", "medmcqa", "mmlu", "cmmlu", "ceval"] as cons
 export type ExamName = typeof examNames[number];
 
 /** Labels of the four domains, English and Chinese, in the order in which the authors shuffled them. */
-export const xiezhiLabels = {
+const xiezhiLabels = {
   engineering: ["Engineering", "工学"],
   history: ["History", "历史学"],
   science: ["Science", "理学"],
   jurisprudence: ["Jurisprudence", "法学"],
 } as const;
 
-export type XiezhiDomain = keyof typeof xiezhiLabels;
+type XiezhiDomain = keyof typeof xiezhiLabels;
 
-export const xiezhiDomains = Object.keys(xiezhiLabels) as XiezhiDomain[];
+const xiezhiDomains = Object.keys(xiezhiLabels) as XiezhiDomain[];
 const domainLabels: ReadonlySet<string> = new Set(Object.values(xiezhiLabels).flat());
 
 /**
@@ -108,26 +107,11 @@ const layouts: Record<ExamName, (options: ExamOptions) => Layout> = {
 
 /**
  * Reads the rows of an exam's files, which together tell how its answers are written. Repeated options
- * are kept, for published exams are scored whole.
+ * are kept, for published exams are scored whole. Of Xiezhi `xiezhi_inter_eng` and `xiezhi_spec_eng`, in this
+ * order, give the paper's ids.
  */
 export function examReader(exam: ExamName, options: ExamOptions = {}): QuestionReader {
   return new QuestionReader({ allowRepeatedChoices: true }, layouts[exam](options));
-}
-
-/**
- * Questions of an exam's files. Xiezhi: those of `xiezhi_inter_eng` and `xiezhi_spec_eng`, in this order,
- * give the paper's ids.
- */
-export function parseExam(
-  exam: ExamName,
-  files: readonly { file: string; text: string }[],
-  options: ExamOptions = {},
-): ParsedQuestions {
-  const reader = examReader(exam, options);
-  for (const { file, text } of files) {
-    reader.add(sourceRows(text, { file, columns: questionColumns }), file);
-  }
-  return reader.finish();
 }
 
 /** One domain's questions, split. */
@@ -137,32 +121,22 @@ export interface ExamSplit {
   test: Question[];
 }
 
-/** Sizes of the split, and its seed. Default: the paper's 250, 10 and 42. */
-export interface SplitOptions {
-  test?: number;
-  dev?: number;
-  seed?: number;
-}
+/** The authors' seed, and the sizes of each domain's test and demonstrations. */
+const [SEED, TEST, DEV] = [42, 250, 10];
 
 /**
- * The paper's split: each domain shuffled by Python's generator, one after the other on one stream;
- * then test, dev, and the rest. With the defaults this gives the items of the published files.
+ * The paper's split: each domain shuffled by Python's generator, one after the other on one stream; then
+ * test, dev, and the rest. This gives the items of the published files.
  */
-export function splitXiezhi(
-  questions: readonly Question[],
-  { seed = 42, test = 250, dev = 10 }: SplitOptions = {},
-): Record<XiezhiDomain, ExamSplit> {
-  const random = new PythonRandom(seed);
+export function splitXiezhi(questions: readonly Question[]): Record<XiezhiDomain, ExamSplit> {
+  const random = new PythonRandom(SEED);
   const byDomain = Map.groupBy(questions, ({ domain }) => domain);
-  const split = (domain: XiezhiDomain): ExamSplit => {
-    const shuffled = random.shuffle(byDomain.get(domain) ?? []);
-    const [asked, shown] = [shuffled.slice(0, test), shuffled.slice(test, test + dev)];
-    return { test: asked, dev: shown, train: shuffled.slice(test + dev) };
-  };
-  return Object.fromEntries(xiezhiDomains.map((domain) => [domain, split(domain)])) as Record<
-    XiezhiDomain,
-    ExamSplit
-  >;
+  const splits = xiezhiDomains.map((domain): [string, ExamSplit] => {
+    const shuffled = random.shuffle(byDomain.get(domain) ?? []), shown = TEST + DEV;
+    const [test, dev] = [shuffled.slice(0, TEST), shuffled.slice(TEST, shown)];
+    return [domain, { test, dev, train: shuffled.slice(shown) }];
+  });
+  return Object.fromEntries(splits) as Record<XiezhiDomain, ExamSplit>;
 }
 
 /** Rows of MedMCQA's train file that the published demonstrations of medicine are. */
@@ -170,19 +144,26 @@ const MEDICINE_DEV = [70096, 78314, 110299, 63697, 116396, 113746, 170820, 485, 
 
 /**
  * The paper's medicine: its test is MedMCQA's validation file, its demonstrations ten rows of the train
- * file (where a train file lacks them, ten drawn by `seed`); the others are the pool. All `published`.
+ * file (where a train file lacks them, ten drawn by the seed); the others are the pool. All `published`.
  */
-export function splitMedmcqa(
-  { train, validation }: Record<"train" | "validation", readonly Question[]>,
-  seed = 42,
-): ExamSplit {
+function splitMedmcqa(train: readonly Question[], test: Question[]): ExamSplit {
   const byId = new Map(train.map((question) => [question.id, question]));
   const published = MEDICINE_DEV.flatMap((id) => byId.get(id) ?? []);
   const dev = published.length === MEDICINE_DEV.length
     ? published
-    : new PythonRandom(seed).shuffle(train).slice(0, MEDICINE_DEV.length);
+    : new PythonRandom(SEED).shuffle(train).slice(0, MEDICINE_DEV.length);
   const shown = new Set(dev);
-  return { train: train.filter((question) => !shown.has(question)), dev, test: [...validation] };
+  return { train: train.filter((question) => !shown.has(question)), dev, test };
+}
+
+/** The paper's domains in one of its two exams, split. */
+export function paperSplits(
+  exam: "xiezhi" | "medmcqa",
+  { test, train, validation }: Readonly<Record<string, ParsedQuestions>>,
+): [domain: string, split: ExamSplit][] {
+  return exam === "xiezhi"
+    ? Object.entries(splitXiezhi(test.questions))
+    : [["medicine", splitMedmcqa(train.questions, validation.questions)]];
 }
 
 /**

@@ -2,17 +2,7 @@
  * General instructions, mixed in equal number into every group: rows of Alpaca (instruction, input,
  * output), of ShareGPT (conversations of from and value) or of chat messages (role and content).
  */
-import {
-  collectRows,
-  fault,
-  type RejectedRow,
-  RowFault,
-  type RowOptions,
-  show,
-  type SourceRow,
-  sourceRows,
-  textField,
-} from "./_rows.ts";
+import { fault, type RejectedRow, RowFault, show, type SourceRow, textField } from "./_rows.ts";
 import type { Example, Message } from "../question.ts";
 
 type Fields = Record<string, unknown>;
@@ -59,23 +49,29 @@ function messagesOf(row: unknown): Message[] {
   );
 }
 
-/** Conversations of a file in any of the three forms; rows that are none come back with their line. */
-export function parseGeneral(
-  text: string,
-  options: RowOptions,
-): { examples: Example[]; rejected: RejectedRow[] } {
-  return collectGeneral(sourceRows(text, options), options.file);
-}
-
-/** The same of rows that were read. */
+/**
+ * Conversations of rows in any of the three forms; rows that are none, or a second one of an id, come back
+ * with their line.
+ */
 export function collectGeneral(
   rows: readonly SourceRow[],
   file: string,
 ): { examples: Example[]; rejected: RejectedRow[] } {
-  const { values, rejected } = collectRows(rows, file, (row, position): Example => {
-    const messages = messagesOf(row), { id: own } = row as Fields;
-    const id = typeof own === "string" && own ? own : `general:${position}`;
-    return { id, domain: "general", messages, group: "general" };
-  });
-  return { examples: values, rejected };
+  const examples: Example[] = [], rejected: RejectedRow[] = [], lines = new Map<string, number>();
+  for (const [i, { line, value: row, fault: unreadable }] of rows.entries()) {
+    try {
+      if (unreadable) throw new RowFault(unreadable);
+      const messages = messagesOf(row), { id: own } = row as Fields;
+      const id = typeof own === "string" && own ? own : `general:${i + 1}`, first = lines.get(id);
+      if (first !== undefined) {
+        throw new RowFault(`id: ${show(id)} stands on line ${first} already`);
+      }
+      lines.set(id, line);
+      examples.push({ id, domain: "general", messages, group: "general" });
+    } catch (error) {
+      if (!(error instanceof RowFault)) throw error;
+      rejected.push({ file, line, reason: error.message });
+    }
+  }
+  return { examples, rejected };
 }

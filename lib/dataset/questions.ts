@@ -18,7 +18,6 @@ import {
   placeName,
   type RejectedRow,
   RowFault,
-  type RowOptions,
   show,
   type SourceRow,
   sourceRows,
@@ -41,10 +40,10 @@ export interface QuestionRules extends TextRules {
   allowRepeatedChoices?: boolean;
 }
 
-type Fields = Record<string, unknown>;
+export type Fields = Record<string, unknown>;
 
 /** A question from one row, whose `answer` is an index (or the fault of one); throws `RowFault`. */
-export function questionFrom(row: unknown, rules: QuestionRules = {}): Question {
+function questionFrom(row: unknown, rules: QuestionRules = {}): Question {
   if (typeof row !== "object" || row === null || Array.isArray(row)) {
     fault("row", "an object with question, choices and answer", row);
   }
@@ -86,7 +85,7 @@ export function questionFrom(row: unknown, rules: QuestionRules = {}): Question 
 }
 
 /** A row under the names that are looked for; what it has there by itself is hidden. */
-export function renamed(row: Fields, columns?: ReadonlyMap<string, string>): Fields {
+function renamed(row: Fields, columns?: ReadonlyMap<string, string>): Fields {
   if (columns === undefined) return row;
   const names = new Map(Object.keys(row).map((name) => [name.trim().toLowerCase(), name]));
   const found = [...columns].map(([ours, theirs]) => {
@@ -103,8 +102,8 @@ export function renamed(row: Fields, columns?: ReadonlyMap<string, string>): Fie
 }
 
 /** Questions, and the rows that were set aside. */
-export interface ParsedQuestions {
-  questions: Question[];
+export interface ParsedQuestions<T extends Question = Question> {
+  questions: T[];
   rejected: RejectedRow[];
   /** How the file writes its answers. Absent where no row has one, or all rows leave it open. */
   answers?: AnswerForm;
@@ -117,7 +116,7 @@ export interface ParsedQuestions {
 }
 
 /** What sets an exam's rows apart from those of a plain file of questions. */
-export interface Layout {
+export interface Layout<T extends Question = Question> {
   /** The only forms in which its answers are written. Default: any. */
   forms?: readonly AnswerForm[];
   /** Forms that decide where several fit equally well. */
@@ -126,6 +125,8 @@ export interface Layout {
   prepare?(row: Fields): Fields;
   /** The questions that a row is, by what they are called; or why the exam leaves it out. */
   place(fields: Fields, from: { file: string; position: number }): readonly Fields[] | string;
+  /** What the rows hold beside questions, once the answer is known. */
+  complete?(question: Question, fields: Fields): T;
 }
 
 /** How rows are read that have no layout of their own. */
@@ -136,32 +137,36 @@ export interface ReaderOptions extends AnswerOptions, QuestionRules {
 
 /** A question whose answer waits for those of the others, or a row's fault. */
 type Draft =
-  | AnsweredRow & { file: string; question: Question }
+  | AnsweredRow & { file: string; question: Question; fields?: Fields }
   | { file: string; line: number; fault: string };
 
-export class QuestionReader {
+export class QuestionReader<T extends Question = Question> {
   readonly #drafts: Draft[] = [];
   readonly #usual = new Set<AnswerForm>();
   readonly #leftOut = new Map<string, number>();
   #rows = 0;
+  /** The file that is read, and its rows so far. */
+  #place = { file: "", position: 0 };
 
-  constructor(readonly options: ReaderOptions, readonly layout?: Layout) {
+  constructor(readonly options: ReaderOptions, readonly layout?: Layout<T>) {
     for (const form of layout?.usual ?? []) this.#usual.add(form);
   }
 
-  /** Rows of a file; `rules` of these alone. The position of the first is 1 unless `from` says so. */
-  add(
-    rows: Iterable<SourceRow>,
-    file: string,
-    { from = 1, ...rules }: QuestionRules & { from?: number } = {},
-  ): void {
-    const all = { ...this.options, ...rules };
-    let position = from;
+  /** Rows of a file, the next ones where some were added before; `rules` of these alone. */
+  add(rows: Iterable<SourceRow>, file: string, rules: TextRules = {}): void {
+    const all: QuestionRules = { ...this.options, ...rules };
+    if (this.#place.file !== file) this.#place = { file, position: 0 };
     for (const row of rows) {
       this.#rows++;
-      if (!this.layout) all.id = `${fileStem(file)}:${position}`;
-      this.#draft(row, { file, position: position++ }, all);
+      this.#place.position++;
+      if (!this.layout) all.id = `${fileStem(file)}:${this.#place.position}`;
+      this.#draft(row, this.#place, all);
     }
+  }
+
+  /** Rows of a whole text. */
+  addText(text: string, file: string): void {
+    this.add(sourceRows(text, { file, ...columnsFor(this.options) }), file);
   }
 
   #draft(
@@ -186,7 +191,8 @@ export class QuestionReader {
       const { answer } = laid.value, { labels } = laid;
       for (const named of places) {
         const question = questionFrom(Object.assign(laid.value, named, { answer: 0 }), rules);
-        this.#drafts.push({ file, line, question, answer, labels, choices: question.choices });
+        const { choices } = question, fields = layout?.complete && laid.value;
+        this.#drafts.push({ file, line, question, answer, labels, choices, fields });
       }
     } catch (error) {
       if (!(error instanceof RowFault)) throw error;
@@ -195,7 +201,7 @@ export class QuestionReader {
   }
 
   /** All that was read; a second question of an id and domain is rejected. */
-  finish(): ParsedQuestions {
+  finish(): ParsedQuestions<T> {
     const drafts = this.#drafts;
     const asked = drafts.filter((draft) => "question" in draft);
     const usual = [...this.#usual], { forms } = this.layout ?? {};
@@ -203,27 +209,30 @@ export class QuestionReader {
       ...{ answers: this.options.answers, usual },
       ...(forms && { forms }),
     });
-    const questions: Question[] = [], rejected: RejectedRow[] = [];
+    const questions: T[] = [], rejected: RejectedRow[] = [];
     const lines = new Map<string, Draft>();
     let next = 0;
     for (const draft of drafts) {
       const { file, line } = draft;
-      let reason = "fault" in draft ? draft.fault : "";
-      if ("question" in draft) {
-        const { question } = draft, { domain, id } = question, index = indices[next++];
-        const key = `${domain}\n${id}`, first = lines.get(key);
-        if (index instanceof RowFault) reason = index.message;
-        else if (first === undefined) {
-          lines.set(key, draft);
-          question.answer = index;
-          questions.push(question);
-          continue;
-        } else {
+      try {
+        if ("fault" in draft) throw new RowFault(draft.fault);
+        const { question, fields = {} } = draft, index = indices[next++];
+        if (index instanceof RowFault) throw index;
+        const whole = this.layout?.complete?.({ ...question, answer: index }, fields);
+        const key = `${question.domain}\n${question.id}`, first = lines.get(key);
+        if (first !== undefined) {
           const where = first.file === file ? "" : ` of ${first.file}`;
-          reason = `id: ${show(id)} stands on line ${first.line}${where} already`;
+          throw new RowFault(
+            `id: ${show(question.id)} stands on line ${first.line}${where} already`,
+          );
         }
+        lines.set(key, draft);
+        question.answer = index;
+        questions.push(whole ?? question as T);
+      } catch (error) {
+        if (!(error instanceof RowFault)) throw error;
+        rejected.push({ file, line, reason: error.message });
       }
-      rejected.push({ file, line, reason });
     }
     return {
       ...{ questions, rejected, rows: this.#rows },
@@ -237,39 +246,9 @@ export class QuestionReader {
 }
 
 /** How a text of questions is read; its folder's name is the last-resort domain. */
-export interface ParseOptions extends RowOptions, Omit<ReaderOptions, "id"> {}
-
-const isText = (value: unknown) => typeof value === "string";
-
-/**
- * Rows with question, choices and answer by these names, and the answer as an index, or
- * as the `RowFault` that says why there is none: for rows that hold more than a question.
- */
-export function questionRows(
-  source: readonly SourceRow[],
-  { answers }: AnswerOptions,
-): SourceRow[] {
-  const usual = new Set<AnswerForm>();
-  const answered: (AnsweredRow & { value: Fields })[] = [];
-  const rows = source.map((row) => {
-    const { line, value, fault } = row;
-    if (fault || typeof value !== "object" || value === null || Array.isArray(value)) return row;
-    try {
-      const laid = layOut(value as Fields);
-      const { choices, answer } = laid.value;
-      if (Array.isArray(choices) && choices.length > 1 && choices.every(isText)) {
-        answered.push({ line, answer, choices, labels: laid.labels, value: laid.value });
-      }
-      for (const form of laid.usual) usual.add(form);
-      return { line, value: laid.value };
-    } catch (error) {
-      if (error instanceof RowFault) return { line, fault: error.message };
-      throw error;
-    }
-  });
-  const { indices } = readAnswerForm(answered, { answers, usual: [...usual] });
-  for (const [i, { value }] of answered.entries()) value.answer = indices[i];
-  return rows;
+export interface ParseOptions extends Omit<ReaderOptions, "id"> {
+  /** The file's name, for rejected rows. */
+  file: string;
 }
 
 /** The columns of a table of questions: under other names its header alone tells. */
@@ -277,18 +256,9 @@ export const columnsFor = ({ columns }: Pick<ReaderOptions, "columns">) =>
   columns ? {} : { columns: questionColumns };
 
 /** What reads the questions of one file of no exam. */
-export function fileReader({ file, ...options }: ParseOptions): QuestionReader {
-  const domain = options.domain ?? placeName(file);
-  return new QuestionReader({ ...options, domain });
-}
-
-/**
- * Questions of a text; every row that is none is reported with its line. The domain is the row's
- * own, else `domain`, else the name of the file's folder; an id may come from file and position.
- */
-export function parseQuestions(text: string, options: ParseOptions): ParsedQuestions {
-  const { file } = options;
-  const reader = fileReader(options);
-  reader.add(sourceRows(text, { file, ...columnsFor(options) }), file);
-  return reader.finish();
+export function fileReader<T extends Question = Question>(
+  { file, ...options }: ParseOptions,
+  layout?: Layout<T>,
+): QuestionReader<T> {
+  return new QuestionReader({ ...options, domain: options.domain ?? placeName(file) }, layout);
 }

@@ -1,6 +1,6 @@
 /** Files of questions and answers: the outermost layer, the only one of the data sets with files. */
 import { resolve } from "node:path";
-import { collectAnswers, formatAnswers, type StoredAnswer } from "./answers.ts";
+import { answerReader, answersOf, formatAnswers, type StoredAnswer } from "./answers.ts";
 import { collectGeneral } from "./general.ts";
 import {
   columnsFor,
@@ -8,20 +8,22 @@ import {
   type ParsedQuestions,
   type ParseOptions,
   type QuestionReader,
-  type QuestionRules,
 } from "./questions.ts";
 import {
   fileStem,
   isInSplit,
+  isOneValue,
   isTable,
-  JsonRows,
+  lineRows,
+  LONGEST_ROW,
   placeName,
   type RejectedRow,
   type SourceRow,
   sourceRows,
   subjectOf,
 } from "./_rows.ts";
-import { writeWhole } from "../platform/runtime/files.ts";
+import type { Question } from "../question.ts";
+import { readText, requireFile, writeWhole } from "../platform/runtime/files.ts";
 import { parquetRows } from "./_parquet.ts";
 import { cevalSubjects, cmmluSubjects, mmluSubjects, subjectDomain } from "./subjects.ts";
 
@@ -51,21 +53,15 @@ type FileOptions = Omit<Parameters<typeof sourceRows>[1], "file"> & {
 };
 
 /** Rows of a file, as many at a time as are read at once, and whether its text is clean UTF-8. */
-export async function* fileRows(
+async function* fileRows(
   path: string,
   { what = "questions", flag = what, ...options }: FileOptions = {},
 ): AsyncGenerator<{ rows: SourceRow[]; clean: boolean }> {
-  const fail = (found: string, action: string): never => {
-    throw new Error(`Cannot read ${what} from ${path}: expected a file; found ${found}; ${action}`);
+  const action = `read ${what} from`;
+  const fail = (found: string, mend: string): never => {
+    throw new Error(`Cannot ${action} ${path}: expected a file; found ${found}; ${mend}`);
   };
-  const stat = await Deno.stat(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return fail("none", `give --${flag}=FILE`);
-    throw new Error(`Cannot read ${what} from ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  });
-  if (stat.isDirectory) fail("a folder", `give --${flag}=FILE inside it`);
-  if (!stat.isFile) fail("a device or a pipe", `give --${flag}=FILE`);
+  await requireFile(path, action, `give --${flag}=FILE`);
   using file = await Deno.open(path);
   const buffer = new Uint8Array(PIECE);
   const pieces = async function* () {
@@ -88,17 +84,22 @@ export async function* fileRows(
       );
     }
   }
+  const isWhole = isTable(path) || isOneValue(new TextDecoder().decode(first));
   const clean = await isUtf8(pieces());
-  const decoder = new TextDecoder(), table = isTable(path), reader = new JsonRows();
-  let text = "";
-  for await (const piece of pieces()) {
-    const part = decoder.decode(piece, { stream: true });
-    if (table) text += part;
-    else yield { rows: reader.push(part), clean };
+  if (isWhole) {
+    const text = await readText(path, action, "save it as JSON lines or Parquet");
+    return yield { rows: sourceRows(text, { ...options, file: path }), clean };
   }
-  const rest = decoder.decode();
-  if (table) yield { rows: sourceRows(text + rest, { ...options, file: path }), clean };
-  else yield { rows: [...reader.push(rest), ...reader.end()], clean };
+  const decoder = new TextDecoder();
+  let text = "", line = 1;
+  for await (const piece of pieces()) {
+    const lines = (text + decoder.decode(piece, { stream: true })).split("\n");
+    // Of a line that is too long so much is held that this is seen.
+    text = lines.pop()!.slice(0, LONGEST_ROW + 1);
+    yield { rows: lineRows(lines, line), clean };
+    line += lines.length;
+  }
+  yield { rows: lineRows([text + decoder.decode()], line), clean };
 }
 
 async function isUtf8(pieces: AsyncIterable<Uint8Array>): Promise<boolean> {
@@ -114,15 +115,13 @@ async function isUtf8(pieces: AsyncIterable<Uint8Array>): Promise<boolean> {
 
 /** Adds the rows of a file as they are read. */
 export async function addFile(
-  reader: QuestionReader,
+  reader: QuestionReader<Question>,
   path: string,
-  { rules, ...options }: FileOptions & { rules?: QuestionRules } = {},
+  options: FileOptions = {},
 ): Promise<void> {
-  let from = 1;
   const asked = { ...columnsFor(reader.options), ...options };
   for await (const { rows, clean } of fileRows(path, asked)) {
-    reader.add(rows, path, { ...rules, from, rejectReplacementCharacter: !clean });
-    from += rows.length;
+    reader.add(rows, path, { rejectReplacementCharacter: !clean });
   }
 }
 
@@ -155,30 +154,20 @@ export async function readQuestions(
 /** Answers of a JSONL file in the authors' field names; malformed rows come back as `rejected`. */
 export async function readAnswers(
   path: string,
-  options: ReadOptions = {},
+  { flag, ...options }: ReadOptions = {},
 ): Promise<{ answers: StoredAnswer[]; rejected: RejectedRow[] }> {
-  const all: SourceRow[] = [];
-  let isClean = true;
-  const { flag, ...rules } = options;
-  for await (const { rows, clean } of fileRows(path, { what: "answers", flag })) {
-    all.push(...rows);
-    isClean = clean;
-  }
   const place = options.domain === undefined ? placeOf(path) : {};
-  return collectAnswers(all, {
-    ...{ ...place, ...rules, file: path },
-    rejectReplacementCharacter: !isClean,
-  });
+  const reader = answerReader({ ...place, ...options, file: path });
+  await addFile(reader, path, { what: "answers", flag });
+  return answersOf(reader);
 }
 
-/** General instructions of a file: JSONL, JSON, CSV or Parquet (see `parseGeneral`). */
+/** General instructions of a file: JSONL, JSON, CSV or Parquet (see `collectGeneral`). */
 export async function readInstructions(
   path: string,
 ): Promise<ReturnType<typeof collectGeneral> & { rows: number }> {
-  const rows: SourceRow[] = [];
-  for await (const piece of fileRows(path, { what: "general instructions", flag: "general" })) {
-    rows.push(...piece.rows);
-  }
+  const how = { what: "general instructions", flag: "general" };
+  const rows = (await Array.fromAsync(fileRows(path, how))).flatMap((piece) => piece.rows);
   return { ...collectGeneral(rows, path), rows: rows.length };
 }
 

@@ -1,10 +1,8 @@
 /** When so many rows can't be read that a file is likely read wrongly, and a run stops. */
 import type { RejectedRow } from "./_rows.ts";
 
-/** Share of the rows that may be set aside. */
-export const MOST_REJECTED = 0.1;
-/** In a short file a few always may. */
-const FEW = 5;
+/** Share of the rows that may be set aside where none is stated; in a short file a few always may. */
+const [MOST, FEW] = [0.1, 5];
 
 /**
  * @throws where more rows of what was read `from` are set aside than the share `most` of them, or where
@@ -16,9 +14,9 @@ export function checkRejected(
     rejected: readonly RejectedRow[];
     rows: number;
   },
-  { from, most = MOST_REJECTED }: { from: string; most?: number },
+  { from, most }: { from: string; most?: number },
 ): void {
-  const allowed = Math.max(FEW, most * rows);
+  const allowed = most === undefined ? Math.max(FEW, MOST * rows) : most * rows;
   if (rejected.length <= allowed && (questions.length > 0 || rows === 0)) return;
   // The found values differ from row to row.
   const kinds = Map.groupBy(rejected, ({ reason }) => reason.replace(/; found .*/s, ""));

@@ -1,7 +1,7 @@
 /** The authors' released group rows, and an audit of groups by the method (paper, section 3.2). */
-import { collectRows, placeName, type RejectedRow, sourceRows } from "./_rows.ts";
-import { fromAnswerRow, type StoredAnswer } from "./answers.ts";
-import { type ParseOptions, questionRows } from "./questions.ts";
+import type { RejectedRow } from "./_rows.ts";
+import { answerReader, answersOf, type StoredAnswer } from "./answers.ts";
+import type { ParseOptions } from "./questions.ts";
 
 /** One row of a released group. */
 export type ReleasedAnswer = StoredAnswer & {
@@ -24,28 +24,22 @@ export function parseReleased(
   content: string,
   options: ParseOptions,
 ): { answers: ReleasedAnswer[]; rejected: RejectedRow[] } {
-  const domain = options.domain ?? placeName(options.file);
-  const { values, rejected } = collectRows(
-    questionRows(sourceRows(content, { file: options.file }), options),
-    options.file,
-    (row): ReleasedAnswer => {
-      const answer: ReleasedAnswer = fromAnswerRow(row, { ...options, domain });
-      const fields = row as Record<string, unknown>;
-      const raw = (fields.raw ?? {}) as Record<string, unknown>;
-      if (Array.isArray(raw.labels)) {
-        answer.labels = raw.labels.filter((label) => typeof label === "string");
-      }
-      const generated = (fields.gen_exp ?? {}) as Record<string, unknown>;
-      const input = text(generated.input), output = text(generated.output);
-      if (input && output) answer.generatedExplanation = { input, output };
-      const generation = text(fields.model_exp_gen);
-      if (generation) answer.modelGeneration = generation;
-      const explanation = text(fields.model_exp);
-      if (explanation) answer.modelExplanation = explanation;
-      return answer;
-    },
-  );
-  return { answers: values, rejected };
+  const reader = answerReader(options, (answer: ReleasedAnswer, row) => {
+    const raw = (row.raw ?? {}) as Record<string, unknown>;
+    if (Array.isArray(raw.labels)) {
+      answer.labels = raw.labels.filter((label) => typeof label === "string");
+    }
+    const generated = (row.gen_exp ?? {}) as Record<string, unknown>;
+    const input = text(generated.input), output = text(generated.output);
+    if (input && output) answer.generatedExplanation = { input, output };
+    const generation = text(row.model_exp_gen);
+    if (generation) answer.modelGeneration = generation;
+    const explanation = text(row.model_exp);
+    if (explanation) answer.modelExplanation = explanation;
+    return answer;
+  });
+  reader.addText(content, options.file);
+  return answersOf(reader);
 }
 
 /** One check of the audit. */

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { fingerprint } from "../dataset/duplicates.ts";
 import { table, toMarkdown } from "../figure/table.ts";
-import { optionLetter, type Question } from "../question.ts";
+import { optionLetter } from "../question.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import type { RejectedRow } from "../dataset/questions.ts";
 import type { ReadData } from "./read.ts";
@@ -34,12 +34,27 @@ export interface DataCard {
   parts: PartCard[];
 }
 
+/** What a pool shares with the tests, by domain. */
+export interface LeakRow {
+  domain: string;
+  pool: number;
+  exact: number;
+  near: number;
+}
+
+/** What is told of a run's data; `kept`: what tests ask too stays in the pool. */
+export interface DataFacts {
+  cards: readonly DataCard[];
+  leaks?: readonly LeakRow[];
+  kept?: boolean;
+}
+
 /** So many rows of a part that were set aside are told one by one. */
 const SHOWN = 100;
 
 const counted = (values: readonly (string | number)[]): Record<string, number> =>
   Object.fromEntries(
-    [...Map.groupBy(values, (value) => String(value))].sort(([a], [b]) => a < b ? -1 : 1)
+    [...Map.groupBy(values.map(String).toSorted(), (value) => value)]
       .map(([value, all]) => [value, all.length]),
   );
 
@@ -55,58 +70,38 @@ export const partCards = (parts: ReadData["parts"]): PartCard[] =>
     setAside: rejected.slice(0, SHOWN),
     options: counted(questions.map(({ choices }) => choices.length)),
     letters: counted(questions.map(({ answer }) => optionLetter(answer))),
-    duplicates: repeated(questions),
+    // A question of two domains is one question of each.
+    duplicates: repeated(questions.map((one) => `${one.domain} ${fingerprint(one)}`)),
     repeatedOptions: questions.filter(({ choices }) =>
-      new Set(choices.map((choice) =>
-        choice.trim()
-      )).size < choices.length
+      repeated(choices.map((choice) => choice.trim())) > 0
     ).length,
   }));
 
-/** A question of two domains is one question. */
-function repeated(questions: readonly Question[]): number {
-  const keys = questions.map((question) => `${question.domain} ${fingerprint(question)}`);
-  return keys.length - new Set(keys).size;
-}
-
-const shares = (counts: Readonly<Record<string, number>>) => {
-  const total = Object.values(counts).reduce((a, b) => a + b, 0);
-  return Object.entries(counts)
-    .map(([name, n]) => `${name} ${(100 * n / total).toFixed(1)}%`).join(", ");
-};
-
-const list = (counts: Readonly<Record<string, number>>) =>
-  Object.entries(counts).map(([name, n]) => `${n} ${name}`).join(", ") || "0";
-
-/** What a pool shares with the tests, by domain. */
-export interface LeakRow {
-  domain: string;
-  pool: number;
-  exact: number;
-  near: number;
-}
+const repeated = (texts: readonly string[]) => texts.length - new Set(texts).size;
 
 /** The cards as Markdown. */
-export function cardText(
-  cards: readonly DataCard[],
-  { leaks = [], kept = false }: { leaks?: readonly LeakRow[]; kept?: boolean } = {},
-): string {
-  const rows = cards.flatMap(({ name, parts }) =>
+export function cardText({ cards, leaks = [], kept = false }: DataFacts): string {
+  const sources = cards.map(({ name, title, license, revision }) => (
+    { "data set": name, title, license, revision }
+  ));
+  const list = (
+    counts: Readonly<Record<string, number>>,
+    say: (n: number, name: string) => string,
+  ) => Object.entries(counts).map(([name, n]) => say(n, name)).join(", ");
+  const parts = cards.flatMap(({ name, parts }) =>
     parts.map((one) => ({
       "data set": `${name} ${one.part}`,
       rows: one.rows,
       questions: one.questions,
       "set aside": one.rejected,
-      "left out": list(one.leftOut),
-      options: Object.entries(one.options).map(([n, count]) => `${n}: ${count}`).join(", "),
-      "right answers": shares(one.letters),
+      "left out": list(one.leftOut, (n, why) => `${n} ${why}`) || "0",
+      options: list(one.options, (n, options) => `${options}: ${n}`),
+      "right answers": list(one.letters, (n, letter) =>
+        `${letter} ${(100 * n / one.questions).toFixed(1)}%`),
       duplicates: one.duplicates,
       "with equal options": one.repeatedOptions,
     }))
   );
-  const sources = cards.map(({ name, title, license, revision }) => (
-    { "data set": name, title, license, revision }
-  ));
   const what = kept ? "kept" : "left out of the pool";
   const shared = leaks.map(({ domain, pool, exact, near }) => (
     { domain, pool, "asked by a test exactly": exact, "nearly so": near, "and so": what }
@@ -114,19 +109,13 @@ export function cardText(
   const aside = cards.flatMap(({ parts }) => parts).flatMap(({ setAside }) =>
     setAside.map(({ file, line, reason }) => ({ "set aside": file, line, reason }))
   );
-  return ["# What was read", toMarkdown(table(sources)), toMarkdown(table(rows))]
-    .concat(
-      [shared, aside].filter((rows) => rows.length > 0).map((rows) => toMarkdown(table(rows))),
-    ).map((text) => `${text.trim()}\n`)
-    .join("\n");
+  const tables = [sources, parts, shared, aside].filter((rows) => rows.length > 0);
+  return ["# What was read", ...tables.map((rows) => toMarkdown(table(rows)))]
+    .map((text) => `${text.trim()}\n`).join("\n");
 }
 
 /** Writes `data-card.md` and, for programs, `data-card.json` into a folder. */
-export async function writeDataCard(
-  folder: string,
-  { cards, leaks, kept }: { cards: readonly DataCard[]; leaks: readonly LeakRow[]; kept: boolean },
-): Promise<void> {
-  await writeWhole(join(folder, "data-card.md"), cardText(cards, { leaks, kept }));
-  const facts = JSON.stringify({ cards, leaks, kept }, null, 1);
-  await writeWhole(join(folder, "data-card.json"), `${facts}\n`);
+export async function writeDataCard(folder: string, facts: DataFacts): Promise<void> {
+  await writeWhole(join(folder, "data-card.md"), cardText(facts));
+  await writeWhole(join(folder, "data-card.json"), `${JSON.stringify(facts, null, 1)}\n`);
 }

@@ -2,6 +2,7 @@
  * Data sets at hand: in a folder of one's own, in the cache, or downloaded into it once. The first
  * download locks revision and digests (lock.json); a later one must give the same bytes.
  */
+import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { cacheFolder } from "../platform/cache.ts";
@@ -16,8 +17,6 @@ import { type DataSource, dataSource, matchesPattern, partsOf, repositoryOf } fr
 export interface GetOptions extends Omit<RepositoryOptions, "revision"> {
   /** Where data sets are kept; default `data` in the cache. */
   cacheDirectory?: string;
-  /** A folder that holds each set in a folder of its name; default SELF_ALIGNING_DATA. */
-  folder?: string;
 }
 
 /** A data set's files on this disk. */
@@ -40,15 +39,19 @@ const lockSchema = v.object({
 /** What was had at the first download. */
 export type DataLock = v.InferOutput<typeof lockSchema>;
 
-const MEND = "give the files by SELF_ALIGNING_DATA=FOLDER";
+/** Refuses to give a data set: what was expected, what there is, and what to do. */
+function refuse({ name }: DataSource, expected: string, found: string): never {
+  throw new Error(`Cannot get data set ${name}: expected ${expected}; found ${found}`);
+}
 
 /**
- * The files of a data set of data/sources.json, checked against the lock.
+ * The files of a data set of data/sources.json, checked against the lock; where SELF_ALIGNING_DATA is set, those
+ * in its folder of the set's name.
  * @throws naming the set, what was expected and found, and what to do
  */
 export async function getData(name: string, options: GetOptions = {}): Promise<LocalData> {
   const source = dataSource(name);
-  const given = options.folder ?? Deno.env.get("SELF_ALIGNING_DATA");
+  const given = Deno.env.get("SELF_ALIGNING_DATA");
   if (given) return await ofFolder(source, join(given, name));
   const work = {
     what: () => `the download of ${name}`,
@@ -68,42 +71,35 @@ export async function dataLock(
 
 async function ofFolder(source: DataSource, folder: string): Promise<LocalData> {
   if (!exists(folder)) {
-    throw new Error(
-      `Cannot get data set ${source.name}: expected its files in ${folder}, since ` +
-        "SELF_ALIGNING_DATA is set; found no such folder; put them there, or unset it",
-    );
+    const mend = "no such folder; put them there, or unset it";
+    refuse(source, `its files in ${folder}, since SELF_ALIGNING_DATA is set`, mend);
   }
-  const files = await Array.fromAsync(filesBelow(folder));
-  const parts = partsOf(source, files, folder);
-  return { source, revision: folder, parts: placed(parts, folder) };
+  const paths = await readdir(folder, { recursive: true });
+  return local(source, folder, { folder, paths: paths.map((path) => path.replaceAll("\\", "/")) });
 }
 
-async function* filesBelow(folder: string, below = ""): AsyncGenerator<string> {
-  for await (const { name, isDirectory } of Deno.readDir(join(folder, below))) {
-    const path = below ? `${below}/${name}` : name;
-    if (isDirectory) yield* filesBelow(folder, path);
-    else yield path;
-  }
-}
-
-const placed = (parts: Readonly<Record<string, string[]>>, folder: string) =>
-  Object.fromEntries(
-    Object.entries(parts).map(([part, paths]) => [part, paths.map((path) => join(folder, path))]),
+function local(
+  source: DataSource,
+  revision: string,
+  { folder, paths }: { folder: string; paths: readonly string[] },
+): LocalData {
+  const parts = Object.entries(partsOf(source, paths, folder)).map(([part, paths]) =>
+    [part, paths.map((path) => join(folder, path))] as const
   );
+  return { source, revision, parts: Object.fromEntries(parts) };
+}
 
 class Getting {
   readonly #base: string;
+  readonly #lockPath: string;
   readonly #offline: boolean;
   readonly #say: (line: string) => void;
 
   constructor(readonly source: DataSource, readonly options: GetOptions) {
     this.#base = join(options.cacheDirectory ?? cacheFolder("data"), source.name);
+    this.#lockPath = join(this.#base, "lock.json");
     this.#offline = options.offline ?? isOffline();
     this.#say = options.onProgress ?? ((line) => console.error(line));
-  }
-
-  get #lockPath(): string {
-    return join(this.#base, "lock.json");
   }
 
   async lock(): Promise<DataLock | undefined> {
@@ -112,68 +108,59 @@ class Getting {
     try {
       return v.parse(lockSchema, JSON.parse(text));
     } catch {
-      throw new Error(
-        `Cannot get data set ${this.source.name}: expected the lock of its first download in ` +
-          `${this.#lockPath}; found something else; delete the file to have it locked again`,
-      );
+      const mend = "something else; delete the file to have it locked again";
+      refuse(this.source, `the lock of its first download in ${this.#lockPath}`, mend);
     }
   }
 
   async run(): Promise<LocalData> {
-    const { name } = this.source, locked = await this.lock();
-    if (locked !== undefined) {
-      const folder = join(this.#base, locked.revision);
-      const lacking = await this.#lacking(locked, folder);
-      if (lacking === undefined) return this.#local(locked);
-      if (this.#offline) {
-        throw new Error(
-          `Cannot get data set ${name}: expected ${lacking} as locked in ${this.#lockPath}, since ` +
-            "HF_HUB_OFFLINE is set; found none; unset it and connect to a network once",
-        );
-      }
-    } else if (this.#offline) {
-      throw new Error(
-        `Cannot get data set ${name}: expected a copy in ${this.#base}, since HF_HUB_OFFLINE is ` +
-          `set; found none; unset it and connect to a network once, or ${MEND}`,
-      );
+    const { source } = this, locked = await this.lock();
+    const lacking = locked
+      ? (await this.#lacking(locked)).map((path) => `${path} as locked in ${this.#lockPath}`)
+      : [`a copy in ${this.#base}`];
+    if (locked && lacking.length === 0) return this.#local(locked);
+    if (this.#offline) {
+      const mend = "none; unset it and connect to a network once, or give the files by " +
+        "SELF_ALIGNING_DATA=FOLDER";
+      refuse(source, `${lacking[0]}, since HF_HUB_OFFLINE is set`, mend);
     }
-    const found =
-      await (repositoryOf(this.source).onGithub ? this.#fromGithub(locked) : this.#fromHub(locked));
+    const { onGithub } = repositoryOf(source);
+    const found = await (onGithub ? this.#fromGithub(locked) : this.#fromHub(locked));
     if (locked !== undefined) this.#compare(locked, found);
     await writeWhole(this.#lockPath, `${JSON.stringify(found, null, 1)}\n`);
-    const { license, title } = this.source;
+    const { name, license, title } = source;
     this.#say(`${name}: ${title}; revision ${found.revision}; license: ${license}`);
     return this.#local(found);
   }
 
-  #local(lock: DataLock): LocalData {
-    const folder = join(this.#base, lock.revision);
-    const parts = partsOf(this.source, Object.keys(lock.files), folder);
-    return { source: this.source, revision: lock.revision, parts: placed(parts, folder) };
+  #local({ revision, files }: DataLock): LocalData {
+    const folder = join(this.#base, revision), paths = Object.keys(files);
+    return local(this.source, revision, { folder, paths });
   }
 
-  /** The first locked file that is not there as it was. */
-  async #lacking({ files }: DataLock, folder: string): Promise<string | undefined> {
+  /** The locked files that are not there as they were. */
+  async #lacking({ files, revision }: DataLock): Promise<string[]> {
+    const lacking: string[] = [];
     for (const [path, { bytes, sha256 }] of Object.entries(files)) {
-      const place = join(folder, path);
+      const place = join(this.#base, revision, path);
       const size = await Deno.stat(place).then(({ size }) => size, () => undefined);
       if (size === bytes && await sha256OfFile(place) === sha256) continue;
       // Damaged: it is had again, and compared with the lock.
       if (size !== undefined && !this.#offline) await Deno.remove(place);
-      return path;
+      lacking.push(path);
     }
+    return lacking;
   }
 
   #compare(locked: DataLock, found: DataLock): void {
     for (const [path, { sha256 }] of Object.entries(locked.files)) {
       const other = found.files[path]?.sha256;
       if (other === sha256) continue;
-      throw new Error(
-        `Cannot get data set ${this.source.name}: expected ${path} with SHA-256 ${sha256}, as at its ` +
-          `first download; found ${
-            other ?? "no such file"
-          }: its source has changed; to take it as ` +
-          `it is now, delete ${this.#base}`,
+      const mend = `its source has changed; to take it as it is now, delete ${this.#base}`;
+      refuse(
+        this.source,
+        `${path} with SHA-256 ${sha256}, as at its first download`,
+        `${other ?? "no such file"}: ${mend}`,
       );
     }
   }
@@ -192,8 +179,7 @@ class Getting {
         .flat(),
     );
     const files = listed.filter(({ path }) => chosen.has(path));
-    await repository.checkRoom(files, folder);
-    for (const file of files) await repository.fetchFile(file, commit, folder);
+    await repository.fetchFiles(files, commit, folder);
     const paths = archive
       ? await this.#unpacked(files.map(({ path }) => join(folder, path)), folder)
       : [...chosen];

@@ -2,7 +2,7 @@
 import { type ExamName, type ExamOptions, examReader } from "../dataset/exams.ts";
 import { addFile, readInstructions } from "../dataset/read.ts";
 import { checkRejected } from "../dataset/rejected.ts";
-import type { ParsedQuestions } from "../dataset/questions.ts";
+import type { ParsedQuestions, RejectedRow } from "../dataset/questions.ts";
 import type { Example } from "../question.ts";
 import { getData, type GetOptions, type LocalData } from "./get.ts";
 
@@ -43,13 +43,16 @@ export async function readParts(
 export async function readGeneralData(
   name: string,
   { maxRejected, ...options }: ReadDataOptions = {},
-): Promise<Example[]> {
+): Promise<{ general: Example[]; rejected: RejectedRow[] }> {
   const { parts } = await getData(name, options);
-  const all: Example[] = [];
+  const general: Example[] = [], all: RejectedRow[] = [];
   for (const path of Object.values(parts).flat()) {
     const { examples, rejected, rows } = await readInstructions(path);
     checkRejected({ questions: examples, rejected, rows }, { from: name, most: maxRejected });
-    for (const example of examples) all.push({ ...example, id: `general:${all.length + 1}` });
+    all.push(...rejected);
+    for (const example of examples) {
+      general.push({ ...example, id: `general:${general.length + 1}` });
+    }
   }
-  return all;
+  return { general, rejected: all };
 }

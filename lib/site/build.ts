@@ -14,7 +14,7 @@ import { probe } from "../probe.ts";
 import { worldMaterial } from "../study/material.ts";
 import frame from "./page.html" with { type: "text" };
 import { WASM_FILE } from "./backend.ts";
-import { allExams } from "./base.ts";
+import { allExams } from "../cell.ts";
 import { landingBody } from "./landing.ts";
 import { notebookPage } from "./notebook_page.ts";
 import { organismRows } from "./organism_rows.ts";

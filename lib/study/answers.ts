@@ -23,12 +23,20 @@ interface Asked {
   exam: Pick<Exam, "questions" | "demonstrations">;
   /** Default: the model's own. */
   formulation?: Formulation;
+  /** So many of the demonstrations are shown. Default: as of `probe`. */
+  shots?: number;
 }
 
-async function inputsOf({ model, digest, exam, formulation }: Asked): Promise<unknown[]> {
+async function inputsOf({ model, digest, exam, formulation, shots }: Asked): Promise<unknown[]> {
   const { questions, demonstrations } = exam;
   const asking = askingDigest(model.format, { formulation });
-  return [digest ?? await modelDigest(model), asking, questions, demonstrations];
+  return [
+    digest ?? await modelDigest(model),
+    asking,
+    questions,
+    demonstrations,
+    ...shots ? [shots] : [],
+  ];
 }
 
 const fits = <T>(rows: readonly T[][], { questions }: Asked["exam"]): boolean =>
@@ -45,13 +53,13 @@ export async function storedAnswers(
     onStart?: () => void;
   },
 ): Promise<Answer[]> {
-  const { model, exam, formulation } = asked;
+  const { model, exam, formulation, shots } = asked;
   const { probabilities } = await store.keep("base", await inputsOf(asked), {
     schema: pipe(baseSchema, check(({ probabilities }) => fits(probabilities, exam), UNFIT)),
     async compute() {
       onStart?.();
       const demonstrations = [...exam.demonstrations];
-      const how = { ...reading, demonstrations, formulation };
+      const how = { ...reading, demonstrations, formulation, shots };
       const answers = await probe(model, exam.questions, how);
       return { probabilities: answers.map(({ probabilities }) => probabilities) };
     },

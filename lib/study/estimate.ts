@@ -1,5 +1,5 @@
 /** Before a long study starts: how long it will take, and whether its training has room. */
-import type { Exam, Material } from "../cell.ts";
+import { allExams, type Exam, type Material } from "../cell.ts";
 import { resolveFinetuning } from "../finetune.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
@@ -21,7 +21,7 @@ const AROUND = 64;
  */
 export async function estimateText(
   model: ReadableModel,
-  { domains }: Material,
+  material: Material,
   settings: Settings,
 ): Promise<string> {
   const { format, tokenizer } = model, { formulation } = format;
@@ -34,21 +34,16 @@ export async function estimateText(
     const each = some.map((question) => tokens(question, [], { formulation }));
     longest = Math.max(longest, ...each);
     const shown = tokens(some[0], demonstrations.slice(0, 5), { formulation }) - each[0];
-    return { shown, each: mean(each), all: mean(each) * questions.length };
+    return { shown, all: mean(each) * questions.length };
   };
-  const sizes = new Map<string, ReturnType<typeof sizeOf>>();
-  for (const { pool, suites } of domains.values()) {
-    for (const exam of [pool, ...Object.values(suites).flat()]) {
-      if (exam.questions.length > 0 && !sizes.has(exam.name)) sizes.set(exam.name, sizeOf(exam));
-    }
-  }
+  const asked = allExams(material).filter(({ questions }) => questions.length > 0);
+  const sizes = new Map(asked.map((exam) => [exam.name, sizeOf(exam)]));
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
   const base = sum([...sizes.values()].map(({ shown, all }) => shown + all));
-  const tests = [...domains.values()].map(({ suites }) =>
+  const tests = [...material.domains.values()].map(({ suites }) =>
     sum(Object.values(suites).flat().map(({ name }) => sizes.get(name)?.all ?? 0))
   );
-  const [{ pool }] = domains.values(), [question] = pool.questions;
-  const shown = pool.demonstrations.slice(0, 5);
+  const [{ questions: [question], demonstrations }] = asked, shown = demonstrations.slice(0, 5);
   await probe(model, [question], { demonstrations: shown }); // the first time graphs are made
   const started = performance.now();
   // In another order: what was read before serves little of it.
@@ -56,13 +51,10 @@ export async function estimateText(
   const rate = tokens(question, shown, { formulation }) / (performance.now() - started);
   const say = (count: number) =>
     `${Math.round(count / 1000)} thousand tokens, ${clock(count / rate)}`;
+  const { epochs = 3 } = settings;
   const lines = [
-    `About ${say(base)} to ask the base model, and ${
-      say(mean(tests))
-    } to test each fine-tuned one; ` +
-    `training reads ${
-      settings.epochs ?? 3
-    } times what a group holds, at about a third of that pace`,
+    `About ${say(base)} to ask the base model, and ${say(mean(tests))} to test each fine-tuned ` +
+    `one; training reads ${epochs} times what a group holds, at about a third of that pace`,
   ];
   if (model instanceof LanguageModel) {
     const how = resolveFinetuning(model, finetuningOf(settings)), length = longest + AROUND;

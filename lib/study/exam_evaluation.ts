@@ -1,13 +1,12 @@
 /** An exam alone, as an evaluation: each subject, its subcategory and categories, and all of it. */
 import { join } from "node:path";
 import type { Answer, Question } from "../question.ts";
-import { splitMedmcqa, splitXiezhi } from "../dataset/exams.ts";
+import { paperSplits } from "../dataset/exams.ts";
 import { publishedDemonstrations } from "../dataset/published_order.ts";
 import { writeAnswers } from "../dataset/read.ts";
 import { subjectGroups } from "../dataset/subjects.ts";
 import { evaluate, scoreAnswers } from "../evaluate.ts";
 import { dataCard, writeDataCard } from "../exam/card.ts";
-import type { GetOptions } from "../exam/get.ts";
 import { readParts } from "../exam/read.ts";
 import { saveTable } from "../figure/export.ts";
 import { inPoints, type Measurement } from "../figure/number.ts";
@@ -39,28 +38,19 @@ export type EvaluationRow = {
 };
 
 /** The parts that an exam is asked in. */
-async function examParts(exam: Exam, settings: Settings, options: GetOptions): Promise<ExamPart[]> {
-  const how = { ...options, maxRejected: settings.maxRejected };
-  const read = await readParts(exam, how, { published: true });
-  const card = { cards: [dataCard(read)], leaks: [], kept: false };
-  await writeDataCard(outputPath(settings), card);
+async function examParts(exam: Exam, settings: Settings): Promise<ExamPart[]> {
+  const { maxRejected } = settings;
+  const read = await readParts(exam, { maxRejected }, { published: true });
+  await writeDataCard(outputPath(settings), { cards: [dataCard(read)] });
   const { parts } = read;
-  if (exam === "xiezhi") {
-    const splits = Object.entries(splitXiezhi(parts.test.questions));
-    return splits.map(([name, { test, dev }]) => (
+  if (exam === "xiezhi" || exam === "medmcqa") {
+    return paperSplits(exam, parts).map(([name, { test, dev }]) => (
       { name, questions: test, demonstrations: publishedDemonstrations(dev) }
     ));
   }
-  if (exam === "medmcqa") {
-    const [train, validation] = [parts.train.questions, parts.validation.questions];
-    const { test, dev } = splitMedmcqa({ train, validation });
-    const demonstrations = publishedDemonstrations(dev);
-    return [{ name: "medicine", questions: test, demonstrations }];
-  }
   const { dev, val, test } = parts, tested = test.unlabelled ? val : test;
   if (test.unlabelled) {
-    const tell = options.onProgress ?? ((line: string) => console.error(line));
-    tell(
+    console.error(
       `${exam}: the test files have no labels; the questions of the val files are asked instead`,
     );
   }
@@ -74,48 +64,49 @@ async function examParts(exam: Exam, settings: Settings, options: GetOptions): P
 
 /** Means over questions, the finest first. */
 export function evaluationRows(exam: Exam, answers: readonly Answer[]): EvaluationRow[] {
-  const row = (level: EvaluationRow["level"], name: string, some: readonly Answer[]) => {
-    const { n, accuracy: value, interval } = scoreAnswers([...some]);
-    return { level, name, questions: n, accuracy: inPoints({ value, interval }) };
-  };
-  const by = (level: EvaluationRow["level"], names: (answer: Answer) => readonly string[]) => {
-    const groups = new Map<string, Answer[]>();
-    for (const answer of answers) {
-      for (const name of names(answer)) groups.set(name, [...groups.get(name) ?? [], answer]);
-    }
-    return [...groups].sort(([a], [b]) => a < b ? -1 : 1).map(([name, some]) =>
-      row(level, name, some)
-    );
-  };
-  const groupsOf = ({ subject = "", domain }: Answer) =>
+  const ofSubject = ({ subject = "", domain }: Answer) =>
     exam === "xiezhi" || exam === "medmcqa"
       ? { subcategory: undefined, categories: [domain] }
       : subjectGroups(exam, subject);
-  return [
-    ...by("subject", ({ subject }) => subject ? [subject] : []),
-    ...by("subcategory", (answer) => [groupsOf(answer).subcategory ?? []].flat()),
-    ...by("category", (answer) => groupsOf(answer).categories),
-    row("all", exam, answers),
-  ];
+  const levels: Record<
+    EvaluationRow["level"],
+    (answer: Answer) => readonly (string | undefined)[]
+  > = {
+    subject: ({ subject }) => [subject],
+    subcategory: (answer) => [ofSubject(answer).subcategory],
+    category: (answer) => ofSubject(answer).categories,
+    all: () => [exam],
+  };
+  return Object.entries(levels).flatMap(([level, namesOf]) => {
+    const groups = new Map<string, Answer[]>();
+    for (const answer of answers) {
+      for (const name of namesOf(answer)) {
+        if (name) groups.getOrInsert(name, []).push(answer);
+      }
+    }
+    return [...groups].sort(([a], [b]) => a < b ? -1 : 1).map(([name, some]) => {
+      const { n, accuracy: value, interval } = scoreAnswers(some);
+      const accuracy = inPoints({ value, interval });
+      return { level: level as EvaluationRow["level"], name, questions: n, accuracy };
+    });
+  });
 }
 
 /**
  * Asks a run's model its exam: `shots` examples shown in plain text, or none inside a conversation. The
  * answers (by subject, in the authors' field names) and the table go to the run's folder; what was
- * asked with examples is not asked again.
+ * asked with examples is not asked again. `onProgress` is told what share was asked.
+ * @returns the table above the subjects, as Markdown, and the folder
  * @throws naming the model, source or setting that can't be used
  */
 export async function evaluateExam(
   settings: Settings,
-  { onProgress, signal, tell, ...getting }: Omit<GetOptions, "onProgress"> & {
-    onProgress?: (share: number) => void;
-    tell?: (line: string) => void;
-  } = {},
-): Promise<{ rows: EvaluationRow[]; answers: Answer[]; text: string; folder: string }> {
+  onProgress: (share: number) => void,
+): Promise<{ text: string; folder: string }> {
   const exam = settings.exam as Exam, { shots = 5 } = settings;
-  const parts = await examParts(exam, settings, { ...getting, onProgress: tell, signal });
+  const parts = await examParts(exam, settings);
   const kept = new Set(limited(parts.flatMap(({ questions }) => questions), settings.limit));
-  const model = await openModel(settings.model, { ...loadingOf(settings), signal });
+  const model = await openModel(settings.model, loadingOf(settings));
   const folder = outputPath(settings, exam), answers: Answer[] = [];
   try {
     const store = new Store(storePath()), digest = await modelDigest(model);
@@ -124,13 +115,13 @@ export async function evaluateExam(
       if (questions.length === 0) continue;
       const demonstrations = part.demonstrations.slice(0, shots);
       const asked = (share: number) =>
-        onProgress?.((answers.length + share * questions.length) / kept.size);
-      const reading = { signal, onProgress: asked };
+        onProgress((answers.length + share * questions.length) / kept.size);
       const given = shots > 0
-        ? await storedAnswers({ model, digest, exam: { questions, demonstrations } }, {
-          ...{ store, ...reading },
+        ? await storedAnswers({ model, digest, exam: { questions, demonstrations }, shots }, {
+          store,
+          onProgress: asked,
         })
-        : (await evaluate(model, { homo: questions }, reading)).homo!.answers;
+        : (await evaluate(model, { homo: questions }, { onProgress: asked })).homo!.answers;
       await writeAnswers(join(folder, "answers", `${name}.jsonl`), given);
       answers.push(...given);
       asked(0);
@@ -139,15 +130,15 @@ export async function evaluateExam(
     model.dispose();
   }
   const rows = evaluationRows(exam, answers);
-  const how = shots > 0 ? `${shots} examples shown` : "no example, in a conversation";
+  // A benchmark has five for each subject, whatever was asked for.
+  const shown = Math.min(shots, Math.max(...parts.map((part) => part.demonstrations.length)));
+  const how = shown > 0 ? `${shown} examples shown` : "no example, in a conversation";
   const caption = `${exam}: ${modelLabel(settings.model)}, ${how}; means over questions`;
   const options = {
     caption,
-    columns: ["level", "name", "questions", {
-      ...{ key: "accuracy", unit: "%", digits: 1 },
-    }],
+    columns: ["level", "name", "questions", { key: "accuracy", unit: "%", digits: 1 }],
   };
   await saveTable(folder, "accuracy", table(rows, options));
   const wide = rows.filter(({ level }) => level !== "subject");
-  return { rows, answers, folder, text: toMarkdown(table(wide, options)) };
+  return { folder, text: toMarkdown(table(wide, options)) };
 }

@@ -2,11 +2,11 @@
  * The paper's own setting as material: pools, demonstrations and HOMO from Xiezhi (history, engineering,
  * jurisprudence) and MedMCQA (medicine), ID and OOD from MMLU, general instructions of alpaca-gpt4.
  */
-import type { DomainMaterial, Exam, Material } from "../cell.ts";
-import { type DataCard, dataCard, writeDataCard } from "../exam/card.ts";
+import { allExams, type DomainMaterial, type Exam, type Material } from "../cell.ts";
+import { type DataCard, dataCard, type LeakRow, writeDataCard } from "../exam/card.ts";
 import { type GetOptions } from "../exam/get.ts";
 import { readGeneralData, readParts } from "../exam/read.ts";
-import { type ExamSplit, mmluSuites, splitMedmcqa, splitXiezhi } from "../dataset/exams.ts";
+import { type ExamSplit, mmluSuites, paperSplits } from "../dataset/exams.ts";
 import { findLeaks } from "../dataset/duplicates.ts";
 import { publishedDemonstrations, PythonRandom } from "../dataset/published_order.ts";
 import type { RejectedRow } from "../dataset/questions.ts";
@@ -67,22 +67,20 @@ async function read(
     return found.parts;
   };
   const splits = new Map<string, ExamSplit>();
-  if (domains.some((name) => name !== "medicine")) {
-    const { test } = await parts("xiezhi", how);
-    for (const [name, split] of Object.entries(splitXiezhi(test.questions))) {
-      splits.set(name, split);
-    }
-  }
+  const take = async (exam: "xiezhi" | "medmcqa") => {
+    const found = await parts(exam, how, { published: true });
+    for (const [domain, split] of paperSplits(exam, found)) splits.set(domain, split);
+  };
+  if (domains.some((name) => name !== "medicine")) await take("xiezhi");
   if (domains.includes("medicine")) {
-    const { train, validation } = await parts("medmcqa", how, { published: true });
-    const split = splitMedmcqa({ train: train.questions, validation: validation.questions });
-    const pool = new PythonRandom(42).shuffle(split.train).slice(0, MEDICINE_POOL);
-    splits.set("medicine", { ...split, train: pool });
+    await take("medmcqa");
+    const split = splits.get("medicine")!;
+    split.train = new PythonRandom(42).shuffle(split.train).slice(0, MEDICINE_POOL);
   }
   const mmlu = await parts("mmlu", how);
   const shown = Map.groupBy(mmlu.dev.questions, ({ subject }) => subject!);
-  const leaks: { domain: string; pool: number; exact: number; near: number }[] = [];
-  const material: Material["domains"] = new Map(
+  const leaks: LeakRow[] = [];
+  const found = new Map(
     domains.map((domain): [string, DomainMaterial] => {
       const { train, dev, test } = splits.get(domain)!;
       const { id, ood } = mmluSuites(mmlu.test.questions, domain);
@@ -107,42 +105,32 @@ async function read(
       }];
     }),
   );
-  const general = settings.general
-    ? (await readGeneral(settings.general)).general
+  const { general, rejected: bad } = settings.general
+    ? await readGeneral(settings.general)
     : await readGeneralData("alpaca-gpt4-en", how);
-  await writeDataCard(outputPath(settings), { cards, leaks, kept: settings.keepLeaks ?? false });
+  const material = { domains: found, general };
+  await writeDataCard(outputPath(settings), { cards, leaks, kept: settings.keepLeaks });
   tell(materialText(material, settings));
-  const leaked = settings.keepLeaks
-    ? 0
-    : leaks.reduce((sum, { exact, near }) => sum + exact + near, 0);
-  return { material: { domains: material, general }, rejected, leaked };
+  const leaked = leaks.reduce((sum, { exact, near }) => sum + exact + near, 0);
+  return { material, rejected: [...rejected, ...bad], leaked: settings.keepLeaks ? 0 : leaked };
 }
 
 const count = (exams: readonly Exam[] = []) =>
   exams.reduce((sum, { questions }) => sum + questions.length, 0);
 
 /** What is asked before anything is trained, and what of the method can't be had. */
-function materialText(domains: Material["domains"], { explanations }: Settings): string {
-  const exams = new Map<string, Exam>();
-  for (const { pool, suites } of domains.values()) {
-    for (const exam of [pool, ...Object.values(suites).flat()]) exams.set(exam.name, exam);
-  }
-  const lines = [...domains].map(([domain, { pool, suites: { homo, id, ood } }]) => {
-    const sizes = `pool ${pool.questions.length}, HOMO ${count(homo)}, ID ${count(id)}, OOD ${
-      count(ood)
-    }`;
-    const bare = pool.questions.filter(({ explanation, context }) =>
-      !explanation && !context
-    ).length;
-    if (bare === 0) return `${domain}: ${sizes}`;
-    const without =
-      `${bare} of the pool have neither explanation nor context, so that CON is left out`;
-    const targets = explanations
-      ? ", and HAR's and INC's targets are bare where SELF's are explained"
-      : "";
-    return `${domain}: ${sizes}; ${without}${targets}`;
+function materialText(material: Material, { explanations }: Settings): string {
+  const targets = explanations
+    ? ", and HAR's and INC's targets are bare where SELF's are explained"
+    : "";
+  const lines = [...material.domains].map(([domain, { pool, suites: { homo, id, ood } }]) => {
+    const tests = `HOMO ${count(homo)}, ID ${count(id)}, OOD ${count(ood)}`;
+    const bare = pool.questions.filter((one) => !one.explanation && !one.context).length;
+    return `${domain}: pool ${pool.questions.length}, ${tests}` +
+      (bare === 0 ? "" : `; ${bare} of ` +
+        `the pool have neither explanation nor context, so that CON is left out${targets}`);
   });
-  const all = count([...exams.values()]);
+  const all = count(allExams(material));
   return [...lines, `The base model is asked ${all} questions once; each fine-tuned one its tests`]
     .join("\n");
 }

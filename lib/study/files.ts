@@ -7,7 +7,7 @@ import { checkRejected } from "../dataset/rejected.ts";
 import { generalInstructions } from "../dataset/instructions.ts";
 import type { AnswerForm, ParsedQuestions, RejectedRow } from "../dataset/questions.ts";
 import { partCards } from "../exam/card.ts";
-import { readText, requireFile } from "../platform/runtime/files.ts";
+import { readText } from "../platform/runtime/files.ts";
 import { defined } from "./plan.ts";
 import { columnsOf, type Settings } from "./settings.ts";
 
@@ -139,7 +139,6 @@ export async function readGeneral(
   }
   const mend = "give --general=FILE with rows of instruction and output (Alpaca), conversations " +
     "(ShareGPT) or messages";
-  await requireFile(path, "read general instructions from", mend);
   const { examples, rejected } = await readInstructions(path);
   if (examples.length > 0) return { general: examples, rejected };
   const [bad] = rejected;

@@ -8,7 +8,7 @@ import { refuseSecond } from "../model/lora.ts";
 import { type Backend, openBackend } from "../platform/runtime/backend.ts";
 import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { type BaseAnswers, domainOf, examplesOf, runCell } from "../experiment.ts";
-import { asRows, type Cell, cellName, type CellResult, type Exam, type Material } from "../cell.ts";
+import { allExams, asRows, type Cell, cellName, type CellResult, type Material } from "../cell.ts";
 import { answersToExplain, meeting, storedAnswers, storedExplanations } from "./answers.ts";
 import { digest, formatDigest, modelDigest } from "./digest.ts";
 import { keepBase } from "./keep_base.ts";
@@ -151,18 +151,13 @@ export async function probeBase(
   },
 ): Promise<BaseResult> {
   const own = await modelDigest(model);
-  const exams = new Map<string, Exam>();
-  for (const { pool, suites } of material.domains.values()) {
-    for (const exam of [pool, ...Object.values(suites).flat()]) exams.set(exam.name, exam);
-  }
-  const answers: Record<string, Answer[]> = Object.fromEntries(
-    [...exams.keys()].map((name) => [name, []]),
-  );
+  const exams = allExams(material);
+  const answers: Record<string, Answer[]> = Object.fromEntries(exams.map(({ name }) => [name, []]));
   let found = 0;
-  for (const [done, place] of meeting(exams.size, first).entries()) {
-    const [name, exam] = [...exams][place];
+  for (const [done, place] of meeting(exams.length, first).entries()) {
+    const exam = exams[place], { name } = exam;
     const tell = (share: number) =>
-      onProgress?.({ done: done + share, found, total: exams.size, exam: name });
+      onProgress?.({ done: done + share, found, total: exams.length, exam: name });
     let isFound = true;
     answers[name] = await storedAnswers({ model, digest: own, exam }, {
       ...{ store, signal },

@@ -39,21 +39,24 @@ async function get(names: readonly string[]): Promise<number> {
   for (const name of names) dataSource(name);
   for (const name of names) {
     if ((examNames as readonly string[]).includes(name)) {
-      console.log(cardText([dataCard(await readParts(name as ExamName))]));
-    } else console.log(`${name}: ${(await readGeneralData(name)).length} instructions`);
+      console.log(cardText({ cards: [dataCard(await readParts(name as ExamName))] }));
+    } else console.log(`${name}: ${(await readGeneralData(name)).general.length} instructions`);
   }
   return 0;
 }
 
 /** Every data set that was had, read again from the disk alone: damaged files are found, not mended. */
 async function check(): Promise<number> {
+  const isGiven = Boolean(Deno.env.get("SELF_ALIGNING_DATA"));
   let bad = 0, all = 0;
   for (const name of dataSources.keys()) {
-    if (!Deno.env.get("SELF_ALIGNING_DATA") && !await dataLock(name)) continue;
+    if (!isGiven && !await dataLock(name)) continue;
     all++;
     try {
       const { revision } = await getData(name, { offline: true });
-      console.log(`${name}: as locked, ${revision}`);
+      console.log(
+        `${name}: ${isGiven ? "has its files, locked nowhere," : "as locked,"} ${revision}`,
+      );
     } catch (error) {
       bad++;
       console.error((error as Error).message);

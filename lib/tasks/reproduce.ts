@@ -178,8 +178,8 @@ async function main(): Promise<number> {
   const all = [...Deno.readDirSync(source)].map(({ name }) => name);
   const chosen = chooseNotebooks(all, request.only);
   const { run: names, left } = notebooksOf(chosen, { model: settings.model, only: request.only });
-  checkTrainable(settings.model, names);
-  if (settings.exam && settings.exam !== "paper") return await evaluateAlone(settings);
+  const isAlone = settings.exam !== undefined && settings.exam !== "paper";
+  if (!isAlone) checkTrainable(settings.model, names);
   const environment: Record<string, string> = {
     [SETTINGS_VARIABLE]: JSON.stringify(settings),
     ...(settings.precision && { [PRECISION_VARIABLE]: settings.precision }),
@@ -194,6 +194,12 @@ async function main(): Promise<number> {
   const native = await installNative();
   if (!native.ready) console.error(`Without TensorFlow: ${native.reason}. ${native.mend}`);
 
+  if (isAlone) {
+    // A notebook's process is given these; here they hold for this one.
+    Deno.env.set(SHAPE_VARIABLE, "real");
+    if (settings.precision) Deno.env.set(PRECISION_VARIABLE, settings.precision);
+    return await evaluateAlone(settings);
+  }
   const abort = new AbortController();
   const stop = () => abort.abort();
   Deno.addSignalListener("SIGINT", stop);
@@ -247,7 +253,7 @@ async function main(): Promise<number> {
 
 /** An exam alone needs no notebook: its tables are printed, and kept in the run's folder. */
 async function evaluateAlone(settings: Settings): Promise<number> {
-  const found = await evaluateExam(settings, { onProgress: showShare() });
+  const found = await evaluateExam(settings, showShare());
   console.log(`\n${found.text}\nAll of it: ${relative(Deno.cwd(), found.folder)}`);
   return 0;
 }

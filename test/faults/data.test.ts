@@ -81,7 +81,14 @@ Deno.test("getData() takes a damaged file again, and refuses one whose source ha
       getData("mmlu", { ...options, offline: true }),
       /Cannot get data set mmlu: expected all\/test-.* as locked .* HF_HUB_OFFLINE is set; found none/,
     );
+    // Another one is damaged too: both are had again, and neither is taken for a change of the source.
+    const { parts: { dev: [other] } } = await getData("mmlu", options);
+    const both = [path, other], whole = await Promise.all(both.map((one) => Deno.readFile(one)));
+    for (const [i, one] of both.entries()) {
+      await Deno.writeFile(one, whole[i].with(10, whole[i][10] ^ 1));
+    }
     await getData("mmlu", options);
+    assert.deepEqual(await Promise.all(both.map((one) => Deno.readFile(one))), whole);
     assert.deepEqual(await Deno.readFile(path), good);
     // The owner moves the commit onto other bytes.
     hub.sets[MMLU] = mmluFiles({ test: 3, subjects: ["virology", "prehistory"] });
@@ -108,6 +115,11 @@ Deno.test("getData() says how to get at a gated set, and what a layout lacks", a
       assert.match(error.message, /then set HF_TOKEN/);
       return true;
     });
+    hub.fault = ({ path }) => path.includes("/tree/") ? Response.json([null]) : undefined;
+    await assert.rejects(
+      getData("mmlu", options),
+      /list of files .*an answer of another form; .*log/,
+    );
     hub.fault = () => undefined;
     hub.sets[MMLU] = { "data/test.parquet": new Uint8Array(9) };
     await assert.rejects(
@@ -301,7 +313,7 @@ Deno.test("readParts() reads every set's layout from a hub, a GitHub, or a folde
         [test.questions.length, test.rejected.length, test.unlabelled ?? false],
         labelled ? [104, 0, false] : [0, 104, true],
       );
-      const general = await readGeneralData("alpaca-gpt4-en", options);
+      const { general } = await readGeneralData("alpaca-gpt4-en", options);
       assert.equal(general.length, 60);
       assert.match(general[0].messages[0].content, /^Say \w+ \w+\.\n\w+$/);
       // The same from a folder, as a user unpacked it.

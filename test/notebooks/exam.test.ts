@@ -97,10 +97,27 @@ Deno.test("--exam=paper gives the paper's tables, and the other exams theirs, fr
   assert.equal(asked.code, 0, asked.error);
   assert.match(asked.out, /\| category +\| STEM +\| +18 \|/);
   assert.match(asked.out, /\| all +\| mmlu +\| +60 \|/);
+  // A graph that is asked alone need not be one that can be trained.
+  const graph = ["--exam=mmlu", `--model=onnx:${join(folder.path, "none")}`];
+  const unknown = await task("reproduce", graph, env);
+  assert.match(unknown.error, /^Cannot \w+ .*none/m);
+  assert.doesNotMatch(unknown.error, /can be trained/);
+  const exact = ["--exam=mmlu", `--model=${model}`, "--precision=tf32", "--limit=8"];
+  const refused = await task("reproduce", exact, { ...env, CUDA_VISIBLE_DEVICES: "-1" });
+  assert.match(refused.error, /^Cannot compute in tf32/m);
   const xiezhi = await alone("xiezhi", "--limit=8", "--shots=0");
   assert.match(xiezhi.out, /no example, in a conversation.*\| category +\| science +\| +2 \|/s);
   const answers = [...Deno.readDirSync(join(folder.path, "mmlu", "mmlu", "answers"))];
   assert.equal(answers.length, 57);
+  // As many examples as were asked for are shown: Xiezhi has ten, MMLU five.
+  const shown = await Promise.all([5, 8].map(async (shots) => {
+    const output = join(folder.path, `shots-${shots}`);
+    const asked = ["--exam=xiezhi", `--model=${model}`, "--limit=4", `--output=${output}`];
+    const { out } = await task("reproduce", [...asked, `--shots=${shots}`], env);
+    assert.match(out, new RegExp(`, ${shots} examples shown`));
+    return await Deno.readTextFile(join(output, "xiezhi", "answers", "history.jsonl"));
+  }));
+  assert.notEqual(shown[0], shown[1]);
   const checked = await task("data", ["check"], { ...env, HF_HUB_OFFLINE: "1" });
   assert.equal(checked.code, 0, checked.error);
   assert.equal(checked.out.match(/as locked/g)?.length, 6);

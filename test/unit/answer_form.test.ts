@@ -1,7 +1,8 @@
 /** How a file writes its answers is told from all of its rows; expected indices are worked out by hand. */
+import { parseAnswers, parseQuestions } from "./_row_texts.ts";
 import assert from "node:assert/strict";
-import { parseAnswers } from "../../lib/dataset/answers.ts";
-import { type ParseOptions, parseQuestions } from "../../lib/dataset/questions.ts";
+
+import type { ParseOptions } from "../../lib/dataset/questions.ts";
 
 const FOUR = ["ant", "bee", "cat", "dog"];
 type Row = [answer: unknown, choices?: unknown[]];

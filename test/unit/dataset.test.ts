@@ -1,6 +1,7 @@
+import { parseExam, parseGeneral } from "./_row_texts.ts";
 import assert from "node:assert/strict";
 import { auditGroups, parseReleased, type ReleasedAnswer } from "../../lib/dataset/released.ts";
-import { mmluSuites, parseExam, splitXiezhi } from "../../lib/dataset/exams.ts";
+import { mmluSuites, splitXiezhi } from "../../lib/dataset/exams.ts";
 import {
   cevalSubjects,
   cmmluSubjects,
@@ -8,9 +9,14 @@ import {
   subjectDomain,
 } from "../../lib/dataset/subjects.ts";
 import { generalInstructions } from "../../lib/dataset/instructions.ts";
-import { parseGeneral } from "../../lib/dataset/general.ts";
+
 import { publishedDemonstrations, PythonRandom } from "../../lib/dataset/published_order.ts";
-import { readAnswers, readQuestions, writeAnswers } from "../../lib/dataset/read.ts";
+import {
+  readAnswers,
+  readInstructions,
+  readQuestions,
+  writeAnswers,
+} from "../../lib/dataset/read.ts";
 
 const reference = new URL("../../../shared/reference-data/", import.meta.url);
 const referenceThere = await Deno.stat(reference).then(() => true, () => false);
@@ -326,6 +332,18 @@ Deno.test("parseGeneral() reads Alpaca's rows, ShareGPT's and chat messages", ()
   assert.match(reasons[3], /^messages\[1\]\.role: expected the assistant; found "tool"/);
   assert.match(reasons[4], /^row: expected instruction and output, .*found "prompt, response"/);
   assert.match(reasons[5], /^messages\[0\]\.role: expected the user; found "system"/);
+});
+
+Deno.test("readInstructions() takes an array of more rows than a call takes arguments", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".json" });
+  try {
+    const row = '{"instruction": "Say a", "output": "a"}';
+    await Deno.writeTextFile(path, `[${Array(200_000).fill(row).join(",\n")}]`);
+    const { examples, rejected, rows } = await readInstructions(path);
+    assert.deepEqual([examples.length, rejected.length, rows], [200_000, 0, 200_000]);
+  } finally {
+    await Deno.remove(path);
+  }
 });
 
 Deno.test("generalInstructions() makes distinct pairs, the same from the same seed", () => {

@@ -1,7 +1,8 @@
 /** The paper's exams as material, files of one's own, and what is set aside of both. */
+import { parseExam } from "./_row_texts.ts";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseExam } from "../../lib/dataset/exams.ts";
+
 import { findLeaks, nearQuestions } from "../../lib/dataset/duplicates.ts";
 import { publishedDemonstrations } from "../../lib/dataset/published_order.ts";
 import { readQuestions } from "../../lib/dataset/read.ts";
@@ -87,6 +88,14 @@ Deno.test("paperMaterial() makes the paper's pools and tests out of the publishe
         [9, 9, 9],
       );
       assert.ok(small.suites.ood!.every(({ name }) => name.startsWith("history/mmlu/")));
+      // What is set aside of one's own instructions is told as that of the exams.
+      const general = join(folder, "general.jsonl");
+      await Deno.writeTextFile(
+        general,
+        '{"instruction": "Say a", "output": "a"}\n{"output": "b"}\n',
+      );
+      const mixed = await open("--domains=history", `--general=${general}`);
+      assert.deepEqual(mixed.rejected.map(({ file, line }) => [file, line]), [[general, 2]]);
     } finally {
       for (const [name, value] of before) {
         if (value === undefined) Deno.env.delete(name!);
@@ -162,7 +171,7 @@ const broken: [name: string, line: string, reason: RegExp][] = [
   [
     "a line of 10 MB",
     JSON.stringify({ ...good(0), question: "x".repeat(10_000_000) }),
-    /^line: expected at most 1000000 characters; found 100/,
+    /^line: expected at most 1000000 characters; found more/,
   ],
   ["wrong type", "17", /^row: expected an object/],
 ];
@@ -222,6 +231,10 @@ Deno.test("a run stops where more than the stated share of a file's rows is set 
     assert.match(card, /\| own files questions +\| +60 \| +48 \| +12 \|/);
     assert.match(card, /\| history +\| +20 \| +0 \| +0 \| left out of the pool \|/);
     assert.match(card, /test.jsonl \| +12 \| answer: expected .*; found 7/);
+    // A few rows of a short file are set aside, unless the share that is stated forbids it.
+    const few = { questions: [1], rejected: rejected.slice(0, 2), rows: 10 };
+    checkRejected(few, { from: "x" });
+    assert.throws(() => checkRejected(few, { from: "x", most: 0 }), /at most 0 of 10 rows/);
     const all = { questions: [], rejected, rows: 12 };
     assert.throws(() => checkRejected(all, { from: "x", most: 0.99 }), /and a question left/);
   });

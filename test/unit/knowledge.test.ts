@@ -1,6 +1,7 @@
+import { parseAnswers } from "./_row_texts.ts";
 import assert from "node:assert/strict";
 import { type Answer, answerFrom, type Question } from "../../lib/question.ts";
-import { formatAnswers, fromAnswerRow, parseAnswers } from "../../lib/dataset/answers.ts";
+import { answerOf, formatAnswers } from "../../lib/dataset/answers.ts";
 import { auditProbe } from "../../lib/audit.ts";
 import { Random } from "../../lib/statistics/random.ts";
 
@@ -42,10 +43,10 @@ const row = {
   probs: [0.1, 0.2, 0.6, 0.1],
 };
 
-Deno.test("fromAnswerRow() computes what a row lacks and rejects what contradicts probs", () => {
-  assert.equal(fromAnswerRow(row).predicted, 2);
+Deno.test("answerOf() computes what a row lacks and rejects what contradicts probs", () => {
+  assert.equal(answerOf(question, row).predicted, 2);
   const reject = (changes: object, reason: RegExp) =>
-    assert.throws(() => fromAnswerRow({ ...row, ...changes }), reason);
+    assert.throws(() => answerOf(question, { ...row, ...changes }), reason);
   reject({ probs: "no" }, /^RowFault|^Error: probs: expected a list/);
   reject({ probs: [null, 0.4, 0.6, 0] }, /probs\[0\].*null/);
   reject({ pred: 0 }, /pred: expected 2, where probs are highest; found 0/);
@@ -55,7 +56,7 @@ Deno.test("fromAnswerRow() computes what a row lacks and rejects what contradict
   reject({ pred_prob: 0.61 }, /pred_prob: expected 0\.6/);
   reject({ output: 4 }, /output: expected an index 0\.\.3; found 4/);
   // Any of equal maxima may be the prediction.
-  const tied = fromAnswerRow({ ...row, probs: [0.4, 0.1, 0.4, 0.1], pred: 2, correct: false });
+  const tied = answerOf(question, { ...row, probs: [0.4, 0.1, 0.4, 0.1], pred: 2, correct: false });
   assert.equal(tied.predicted, 2);
 });
 

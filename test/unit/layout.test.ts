@@ -2,9 +2,9 @@
  * Layouts of published exams, and cells as pandas 3.0 and numpy 2.4 wrote them
  * (`DataFrame({"choices": [np.array([...], dtype=object)]}).to_csv()` and the like).
  */
+import { parseQuestions } from "./_row_texts.ts";
 import assert from "node:assert/strict";
 import { parseLiteral } from "../../lib/dataset/_literal.ts";
-import { parseQuestions } from "../../lib/dataset/questions.ts";
 
 /** The options of each question and the right one's text. */
 function read(text: string, file: string): [string[], string][] {
@@ -200,7 +200,7 @@ Deno.test("a file of another shape is refused once, with what it holds", () => {
 Deno.test("deep and long rows are set aside as soon as they are read", () => {
   const deep = "[".repeat(1e6) + "]".repeat(1e6);
   const started = performance.now();
-  assert.match(reason(deep), /^line: expected at most 1000000 characters; found 1999998/);
+  assert.match(reason(deep), /^line: expected at most 1000000 characters; found more/);
   const short = "[".repeat(4e5) + "]".repeat(4e5);
   assert.match(reason(short), /^row: expected an object .*; found \[\[\[\[/);
   assert.ok(performance.now() - started < 5000);

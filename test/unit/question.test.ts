@@ -1,6 +1,7 @@
+import { parseQuestions } from "./_row_texts.ts";
 import assert from "node:assert/strict";
 import { answerFrom, domainName, optionLetter } from "../../lib/question.ts";
-import { type ParsedQuestions, parseQuestions } from "../../lib/dataset/questions.ts";
+import type { ParsedQuestions } from "../../lib/dataset/questions.ts";
 import { readAnswers, readQuestions, writeAnswers } from "../../lib/dataset/read.ts";
 
 const good = { id: 7, question: "Which?", choices: ["x", "y", "z"], answer: "B" };
@@ -91,7 +92,7 @@ Deno.test("parseQuestions() reports the lines of unreadable rows among good ones
   assert.match(rejected[0].reason, /^unreadable JSON: /);
   assert.match(rejected[1].reason, /^row: expected an object/);
   assert.match(rejected[3].reason, /^id: 1 stands on line 1 already/);
-  assert.match(rejected[4].reason, /^line: expected at most 1000000 characters; found 1000001/);
+  assert.match(rejected[4].reason, /^line: expected at most 1000000 characters; found more/);
 });
 
 Deno.test("parseQuestions() lets an id stand in two domains, and names rows without one", () => {
@@ -196,6 +197,11 @@ Deno.test("readQuestions() sets aside the rows whose bytes are not UTF-8", async
     await assert.rejects(readQuestions(path), /found an Excel file or .*; save its table as CSV/);
     await Deno.writeTextFile(path, "PAR1\x15\x04");
     await assert.rejects(readQuestions(path), /found Parquet that can't be read .*; take it again/);
+    // Longer than a text may be; a file with a hole takes no room.
+    const long = `${folder}/x.json`;
+    await Deno.writeTextFile(long, "[");
+    await Deno.truncate(long, 600e6);
+    await assert.rejects(readQuestions(long), /at most 500.*; found 600.*; save it as JSON/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

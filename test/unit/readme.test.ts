@@ -1,5 +1,6 @@
 /** README's numbers, each beside the file that it comes from: neither may change alone. */
-import { parseQuestions } from "../../lib/dataset/questions.ts";
+
+import { parseQuestions } from "./_row_texts.ts";
 import { factDomains } from "../../lib/dataset/facts.ts";
 import { suiteNames } from "../../lib/evaluate.ts";
 import type { Measurement } from "../../lib/figure/number.ts";

@@ -225,7 +225,8 @@ export class HubConnection {
 
   #explain(what: string, error: unknown, status?: number): Error {
     // Of a full disk, or a file of another size: what to do is in it already.
-    if (error instanceof Error && /^Cannot \w/.test(error.message)) return error;
+    const isTold = error instanceof Error && !(error instanceof TypeError);
+    if (isTold && /^Cannot \w/.test(error.message)) return error;
     const message = this.#redact(
       (error instanceof Error ? error.message : String(error)).replace(/\. URL: .*$/s, ""),
     );

@@ -138,8 +138,7 @@ class Download {
     /** Weights, if there is room for all of them. */
     const fetchWeights = async (paths: string[]) => {
       const files = paths.map((path) => byPath.get(path) ?? this.#refuseWithout(path, byPath));
-      await repository.checkRoom(files, folder);
-      for (const file of files) await repository.fetchFile(file, commit, folder);
+      await repository.fetchFiles(files, commit, folder);
     };
     if (this.#graph !== undefined) {
       const graph = this.#graph;

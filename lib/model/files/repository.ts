@@ -5,8 +5,9 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { datasetInfo, listFiles, modelInfo } from "@huggingface/hub";
-import { look, type Stoppable } from "../../platform/interrupt.ts";
-import { roomAt, writingError } from "../../platform/runtime/files.ts";
+import type { Stoppable } from "../../platform/interrupt.ts";
+import { digestOfFile } from "../../platform/runtime/digest.ts";
+import { roomAt, writeAt } from "../../platform/runtime/files.ts";
 import { formatBytes } from "../../platform/runtime/memory.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { Break, FIRST, HubConnection } from "./_hub_connection.ts";
@@ -122,8 +123,8 @@ export class HubRepository {
     });
   }
 
-  /** @throws where there is no room for what is missing of `files` */
-  async checkRoom(files: readonly RemoteFile[], folder: string): Promise<void> {
+  /** Writes files of a commit into `folder`. @throws where there is no room for all that is missing */
+  async fetchFiles(files: readonly RemoteFile[], commit: string, folder: string): Promise<void> {
     let needed = 0;
     const sizeOf = (path: string) => Deno.stat(path).then(({ size }) => size, () => 0);
     for (const file of files) {
@@ -132,11 +133,13 @@ export class HubRepository {
       needed += Math.max(0, file.size - await sizeOf(partialOf(path, file)));
     }
     const room = roomAt(folder);
-    if (room === undefined || needed <= room) return;
-    throw new Error(
-      `Cannot ${this.what}: expected room for ${formatBytes(needed)} in ${folder}; ` +
-        `found ${formatBytes(room)}; free some, or give another cacheDirectory`,
-    );
+    if (room !== undefined && needed > room) {
+      throw new Error(
+        `Cannot ${this.what}: expected room for ${formatBytes(needed)} in ${folder}; ` +
+          `found ${formatBytes(room)}; free some, or give another cacheDirectory`,
+      );
+    }
+    for (const file of files) await this.fetchFile(file, commit, folder);
   }
 
   /** Writes a file of a commit into `folder`, whole and of the listed digest, or not at all. */
@@ -153,7 +156,9 @@ export class HubRepository {
     const { size: had } = await target.stat();
     if (had > file.size) await target.truncate(0);
     await this.#fetchRanges(file, commit, { target, path });
-    const found = await digestOf(target, file);
+    const hash = createHash(file.kind === "sha256" ? "sha256" : "sha1");
+    if (file.kind === "git") hash.update(`blob ${file.size}\0`);
+    const found = await digestOfFile(target, hash);
     if (found !== file.digest) {
       await target.truncate(0);
       throw new Error(
@@ -185,13 +190,8 @@ export class HubRepository {
     const address = `${this.hub.endpoint}/${this.#page}/resolve/${path}`;
     let told = Date.now();
     const write = async (bytes: Uint8Array) => {
-      await target.seek(done, Deno.SeekMode.Start);
-      try {
-        for (let at = 0; at < bytes.length;) at += await target.write(bytes.subarray(at));
-      } catch (error) {
-        // What was written stays, so that the download goes on there once there is room.
-        throw writingError(local, file.size - done, error);
-      }
+      // What was written stays, so that the download goes on there once there is room.
+      await writeAt(target, bytes, { path: local, at: done, missing: file.size - done });
       done += bytes.length;
       if (large && (done === file.size || Date.now() - told > 5000)) {
         told = Date.now();
@@ -240,15 +240,3 @@ export class HubRepository {
 /** Where a file grows until it is whole. */
 const partialOf = (path: string, { digest }: RemoteFile) =>
   `${path}.${digest.slice(0, 12)}.partial`;
-
-async function digestOf(file: Deno.FsFile, { size, kind }: RemoteFile): Promise<string> {
-  const hash = createHash(kind === "sha256" ? "sha256" : "sha1");
-  if (kind === "git") hash.update(`blob ${size}\0`);
-  await file.seek(0, Deno.SeekMode.Start);
-  const buffer = new Uint8Array(1 << 20);
-  for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
-    hash.update(buffer.subarray(0, n));
-    await look();
-  }
-  return hash.digest("hex");
-}

@@ -69,6 +69,20 @@ export async function writeWhole(
   }
 }
 
+/** Writes all of `bytes` at a place of an open file, of which `missing` were still to come. */
+export async function writeAt(
+  file: Deno.FsFile,
+  bytes: Uint8Array,
+  { path, at, missing = bytes.length }: { path: string; at: number; missing?: number },
+): Promise<void> {
+  await file.seek(at, Deno.SeekMode.Start);
+  try {
+    for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+  } catch (error) {
+    throw writingError(path, missing, error);
+  }
+}
+
 /** Longer texts don't fit a string. */
 const LONGEST_TEXT = 500e6;
 
@@ -100,7 +114,7 @@ export async function requireFile(
 ): Promise<Deno.FileInfo> {
   const found = await Deno.stat(path).catch((error) => {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    throw new Error(`Cannot ${action} ${path}: ${error.message}; ${mend}`, { cause: error });
   });
   if (found?.isFile) return found;
   const kind = !found ? "none" : found.isDirectory ? "a folder" : "a device or a pipe";
