@@ -32,7 +32,6 @@ export async function runChildren<T extends object>(
   await openBackend(); // which the processes take too
   const queue = [...tasks.entries()];
   const atOnce = Math.max(1, Math.min(workers ?? processesAtOnce(), queue.length));
-  const threads = Math.max(1, Math.floor(navigator.hardwareConcurrency / atOnce));
   const stop = new AbortController();
   let failure: string | undefined;
   await stoppable(work, async (signal) => {
@@ -40,7 +39,7 @@ export async function runChildren<T extends object>(
       for (let next; failure === undefined && (next = queue.shift()) !== undefined;) {
         const [index, task] = next;
         const said = await runChild<T>(script, {
-          ...{ task, threads, signal: AbortSignal.any([stop.signal, ...signal ? [signal] : []]) },
+          ...{ task, signal: AbortSignal.any([stop.signal, ...signal ? [signal] : []]) },
           onLine: (told) => onLine(told, index),
           answer,
         });
@@ -58,12 +57,11 @@ export async function runChildren<T extends object>(
   );
 }
 
-/** Runs `script` with a task to its end, on `threads` threads. @returns what it said last if it failed */
+/** Runs `script` with a task to its end. @returns what it said last if it failed */
 async function runChild<T extends object>(
   script: string,
-  { task, threads, signal: stop, onLine, answer }: {
+  { task, signal: stop, onLine, answer }: {
     task: unknown;
-    threads: number;
     signal: AbortSignal;
     onLine: (told: T) => void;
     answer: (asked: unknown) => unknown;
@@ -73,8 +71,9 @@ async function runChild<T extends object>(
     args: ["run", "-A", "--quiet", fileURLToPath(script)],
     env: {
       ...inheritedBackend(),
-      TF_NUM_INTRAOP_THREADS: `${threads}`,
-      TF_NUM_INTEROP_THREADS: `${threads}`,
+      // One: a long training makes rounding grow, which must not depend on the number of cores.
+      TF_NUM_INTRAOP_THREADS: "1",
+      TF_NUM_INTEROP_THREADS: "1",
     },
     stdin: "piped",
     stdout: "piped",
