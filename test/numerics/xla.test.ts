@@ -1,5 +1,6 @@
 /** Training steps that XLA compiles beside the executor's, on the processor, where XLA runs as well. */
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { loadModel } from "../../lib/model/files/load.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
@@ -10,7 +11,7 @@ import { addTo, onlyIf } from "../../lib/platform/compile/adam.ts";
 import { nodeBackend } from "../../lib/platform/compile/backend.ts";
 import { compile } from "../../lib/platform/compile/compile.ts";
 import { Session } from "../../lib/platform/compile/session.ts";
-import { forgetRefusal, XLA_VARIABLE } from "../../lib/platform/compile/xla_use.ts";
+import { forgetRefusal, XLA_VARIABLE, xlaCacheFlags } from "../../lib/platform/compile/xla_use.ts";
 import { nativeState } from "../../lib/platform/native/native.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { NotFiniteError } from "../../lib/statistics/not_finite.ts";
@@ -253,5 +254,30 @@ test("XLA is asked for by 0, 1 or nothing", () => {
     );
   } finally {
     Deno.env.delete(XLA_VARIABLE);
+  }
+});
+
+test("what XLA compiled is kept in a folder for another process", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const shape = {
+      ...{ vocabularySize: 64, hiddenSize: 16, intermediateSize: 32, layers: 1, heads: 2 },
+      ...{ keyValueHeads: 2, headDimension: 8, rows: 2, length: 8, together: 1 },
+    };
+    // The flags of a card, for the processor's devices.
+    const flags = xlaCacheFlags(folder).replaceAll("GPU", "CPU");
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "-A", "--no-check", "--quiet"],
+        fileURLToPath(new URL("../../lib/tasks/measure_step.ts", import.meta.url)),
+        JSON.stringify(["processor", shape]),
+      ],
+      env: { SELF_ALIGNING_BACKEND: "tensorflow", [XLA_VARIABLE]: "1", TF_XLA_FLAGS: flags },
+    }).output();
+    assert.match(new TextDecoder().decode(stdout), /measured step: \{"milliseconds":/);
+    const kept = [...Deno.readDirSync(folder)].map(({ name }) => name);
+    assert.match(kept.join(), /^xla_compile_cache__[^,]*\.pb$/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });
