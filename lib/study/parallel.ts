@@ -50,7 +50,6 @@ export function dealCells(
   const models = [...new Set(plans.flatMap((plan) => plan.models))].map((model) => ({
     model,
     taken: false,
-    // How many domains a plan has is known when its first model is open.
     parts: plans.flatMap((plan, number) =>
       plan.models.includes(model)
         ? [{ plan: number, from: 0, count: countCells({ ...plan, models: [model] }) }]
@@ -101,7 +100,9 @@ async function computeInParallel(
       ),
     ),
   );
-  const deal = dealCells(plans, { costs, of });
+  // Where a plan names no domains, the settings say which there are.
+  const counted = plans.map((plan) => ({ ...plan, domains: plan.domains ?? settings.domains }));
+  const deal = dealCells(counted, { costs, of });
   let done = 0;
   await runChildren<StudyProgress>("finish the study", import.meta.url, tasks, {
     ...studyWork(signal),
