@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { dataLock, getData, type GetOptions } from "../../lib/exam/get.ts";
 import { readGeneralData, readParts } from "../../lib/exam/read.ts";
 import { unpack } from "../../lib/exam/_archive.ts";
+import { withVariables } from "../unit/_environment.ts";
+import { withFolder } from "../unit/_folder.ts";
 import {
   alpacaFiles,
   chineseFiles,
@@ -33,21 +35,18 @@ async function withHub(
     archives?: Record<string, Uint8Array>;
   } = {},
 ) {
-  const cacheDirectory = await Deno.makeTempDir(), lines: string[] = [];
-  const before = Deno.env.toObject();
   await using hub = new ExamHub(sets, archives);
-  Deno.env.set("HF_ENDPOINT", hub.endpoint);
-  Deno.env.set("GITHUB_ENDPOINT", hub.endpoint);
-  try {
-    const onProgress = (line: string) => void lines.push(line);
-    await test(hub, { cacheDirectory, patience: 0.01, onProgress, lines });
-  } finally {
-    for (const name of ["HF_ENDPOINT", "GITHUB_ENDPOINT", "HF_TOKEN", "SELF_ALIGNING_DATA"]) {
-      if (before[name] === undefined) Deno.env.delete(name);
-      else Deno.env.set(name, before[name]);
-    }
-    await Deno.remove(cacheDirectory, { recursive: true });
-  }
+  const lines: string[] = [], onProgress = (line: string) => void lines.push(line);
+  // Some tests change the others too.
+  const { HF_TOKEN, SELF_ALIGNING_DATA } = Deno.env.toObject();
+  const mirrors = { HF_ENDPOINT: hub.endpoint, GITHUB_ENDPOINT: hub.endpoint };
+  await withVariables(
+    { ...mirrors, HF_TOKEN, SELF_ALIGNING_DATA },
+    () =>
+      withFolder((cacheDirectory) =>
+        test(hub, { cacheDirectory, patience: 0.01, onProgress, lines })
+      ),
+  );
 }
 
 Deno.test("getData() downloads a set once, locks it, and needs no network then", async () => {

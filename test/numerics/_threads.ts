@@ -1,19 +1,14 @@
 /** Models as on a processor of another number of cores. */
 import { closeSession, openSession } from "../../lib/platform/compile/compile.ts";
-
-const THREADS = "TF_NUM_INTRAOP_THREADS";
+import { withVariables } from "../unit/_environment.ts";
 
 /** Runs the body so: its sessions are not those that models before it gave back, nor do they stay. */
 export async function withThreads<T>(threads: number, body: () => Promise<T>): Promise<T> {
-  const before = Deno.env.get(THREADS);
-  Deno.env.set(THREADS, String(threads));
+  dropIdleSessions();
   try {
-    dropIdleSessions();
-    return await body();
+    return await withVariables({ TF_NUM_INTRAOP_THREADS: String(threads) }, body);
   } finally {
     dropIdleSessions();
-    if (before === undefined) Deno.env.delete(THREADS);
-    else Deno.env.set(THREADS, before);
   }
 }
 

@@ -15,6 +15,9 @@ import { forgetRefusal, XLA_VARIABLE, xlaCacheFlags } from "../../lib/platform/c
 import { nativeState } from "../../lib/platform/native/native.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { NotFiniteError } from "../../lib/statistics/not_finite.ts";
+import { withErrors } from "../unit/_console.ts";
+import { withVariables } from "../unit/_environment.ts";
+import { withFolder } from "../unit/_folder.ts";
 import { tinyModel } from "../unit/_tiny_model.ts";
 import { fixtureFolder, readReference, relativeDifference } from "./_fixtures.ts";
 
@@ -24,28 +27,8 @@ else console.log(`Tests of XLA skipped: ${native.reason}`);
 
 /** Runs the body with XLA forced on or off. */
 async function withXla<T>(value: "0" | "1", body: () => T | Promise<T>): Promise<T> {
-  const before = Deno.env.get(XLA_VARIABLE);
-  Deno.env.set(XLA_VARIABLE, value);
   forgetRefusal();
-  try {
-    return await body();
-  } finally {
-    if (before === undefined) Deno.env.delete(XLA_VARIABLE);
-    else Deno.env.set(XLA_VARIABLE, before);
-  }
-}
-
-/** What console.error is told while the body runs. */
-async function told(body: () => void | Promise<void>): Promise<string[]> {
-  const lines: string[] = [];
-  const { error } = console;
-  console.error = (...words) => void lines.push(words.join(" "));
-  try {
-    await body();
-  } finally {
-    console.error = error;
-  }
-  return lines;
+  return await withVariables({ [XLA_VARIABLE]: value }, body);
 }
 
 function test(name: string, fn: (t: Deno.TestContext) => void | Promise<void>): void {
@@ -99,9 +82,8 @@ for (const [kind, options] of Object.entries(settings)) {
       return await train(model, batches, options);
     };
     const expected = await withXla("0", run);
-    let found = new Map<string, ArrayLike<number>>();
-    const lines = await told(() => withXla("1", async () => void (found = await run())));
-    assert.deepEqual(lines, [], "XLA compiled all of them");
+    const { value: found, said } = await withErrors(() => withXla("1", run));
+    assert.deepEqual(said, [], "XLA compiled all of them");
     assert.deepEqual([...found.keys()], [...expected.keys()]);
     for (const [name, numbers] of expected) {
       const difference = relativeDifference(found.get(name)!, numbers);
@@ -219,7 +201,7 @@ test("what XLA can't compile runs as an ordinary graph, which is said once", asy
     });
   };
   try {
-    const lines = await told(() =>
+    const { said: lines } = await withErrors(() =>
       withXla("1", () => {
         fails("libdevice not found at ./libdevice.10.bc [[{{node graph0/whole}}]]");
         const { sum, run, end } = adding(5);
@@ -245,21 +227,16 @@ test("what XLA can't compile runs as an ordinary graph, which is said once", asy
   }
 });
 
-test("XLA is asked for by 0, 1 or nothing", () => {
-  Deno.env.set(XLA_VARIABLE, "yes");
-  try {
+test("XLA is asked for by 0, 1 or nothing", async () => {
+  await withVariables({ [XLA_VARIABLE]: "yes" }, () =>
     assert.throws(
       () => adding(1).run(1),
       /expected SELF_ALIGNING_XLA to be 0, 1 or empty; found "yes"/,
-    );
-  } finally {
-    Deno.env.delete(XLA_VARIABLE);
-  }
+    ));
 });
 
 test("what XLA compiled is kept in a folder for another process", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+  await withFolder(async (folder) => {
     const shape = {
       ...{ vocabularySize: 64, hiddenSize: 16, intermediateSize: 32, layers: 1, heads: 2 },
       ...{ keyValueHeads: 2, headDimension: 8, rows: 2, length: 8, together: 1 },
@@ -277,7 +254,5 @@ test("what XLA compiled is kept in a folder for another process", async () => {
     assert.match(new TextDecoder().decode(stdout), /measured step: \{"milliseconds":/);
     const kept = [...Deno.readDirSync(folder)].map(({ name }) => name);
     assert.match(kept.join(), /^xla_compile_cache__[^,]*\.pb$/);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

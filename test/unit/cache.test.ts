@@ -4,13 +4,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../../lib/platform/cache.ts";
 import { outputPath, storePath } from "../../lib/study/settings.ts";
+import { withVariables } from "./_environment.ts";
 
 const VARIABLE = "SELF_ALIGNING_CACHE";
 
-Deno.test("cacheFolder() is the project's, or the one that is given", () => {
-  const before = Deno.env.get(VARIABLE);
-  try {
-    Deno.env.delete(VARIABLE);
+Deno.test("cacheFolder() is the project's, or the one that is given", async () => {
+  await withVariables({ [VARIABLE]: undefined }, () => {
     const own = fileURLToPath(new URL("../../.cache", import.meta.url));
     assert.equal(cacheFolder("study"), join(own, "study"));
     Deno.env.set(VARIABLE, "/elsewhere");
@@ -18,10 +17,7 @@ Deno.test("cacheFolder() is the project's, or the one that is given", () => {
     assert.equal(storePath(), join("/elsewhere", "study"));
     assert.equal(outputPath({ output: ".cache/runs/x" }, "05"), join("/elsewhere/runs/x/05"));
     assert.equal(outputPath({ output: "/mine" }, "05"), join("/mine", "05"));
-  } finally {
-    if (before === undefined) Deno.env.delete(VARIABLE);
-    else Deno.env.set(VARIABLE, before);
-  }
+  });
 });
 
 /** Another user, for whom what this one made is read-only, as a shared installation is. */

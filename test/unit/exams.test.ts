@@ -16,29 +16,20 @@ import { columnsOf, languageOf, parseSettings, type Settings } from "../../lib/s
 import { parseRequest } from "../../lib/tasks/reproduce.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { answerFrom } from "../../lib/question.ts";
+import { withVariables } from "./_environment.ts";
 import { questionsOf, writeRows } from "./_exam_files.ts";
 import { paperHub, parquet } from "./_exam_hub.ts";
+import { withFolder } from "./_folder.ts";
 
 import assert from "node:assert/strict";
-
-/** Runs `test` in a folder of its own. */
-async function inFolder(test: (folder: string) => Promise<void>) {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 const request = (...args: string[]) => parseRequest(args, "/home/user").settings;
 
 Deno.test("paperMaterial() makes the paper's pools and tests out of the published layouts", async () => {
   await using hub = await paperHub();
-  await inFolder(async (folder) => {
-    const before = ["HF_ENDPOINT", "GITHUB_ENDPOINT"].map((name) => [name, Deno.env.get(name)]);
-    for (const [name] of before) Deno.env.set(name!, hub.endpoint);
-    try {
+  await withFolder(async (folder) => {
+    const mirrors = { HF_ENDPOINT: hub.endpoint, GITHUB_ENDPOINT: hub.endpoint };
+    await withVariables(mirrors, async () => {
       const open = (...args: string[]) => {
         const settings = request("--exam=paper", "--model=a/b", `--output=${folder}`, ...args);
         const quiet = { cacheDirectory: join(folder, "cache"), tell: () => {} };
@@ -96,12 +87,7 @@ Deno.test("paperMaterial() makes the paper's pools and tests out of the publishe
       );
       const mixed = await open("--domains=history", `--general=${general}`);
       assert.deepEqual(mixed.rejected.map(({ file, line }) => [file, line]), [[general, 2]]);
-    } finally {
-      for (const [name, value] of before) {
-        if (value === undefined) Deno.env.delete(name!);
-        else Deno.env.set(name!, value);
-      }
-    }
+    });
   });
 });
 
@@ -178,7 +164,7 @@ const broken: [name: string, line: string, reason: RegExp][] = [
 const CUT = '{"id": 99, "question": "Wh';
 
 Deno.test("readQuestions() quarantines twelve kinds of broken rows and a cut last line, and counts add up", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const rows = Array.from({ length: 30 }, (_, i) => JSON.stringify(good(i)));
     const lines = [...rows.slice(0, 20), ...broken.map(([, line]) => line), ...rows.slice(20), CUT];
     for (const [end, start] of [["\n", ""], ["\r\n", "\uFEFF"]]) {
@@ -211,7 +197,7 @@ Deno.test("readQuestions() quarantines twelve kinds of broken rows and a cut las
 });
 
 Deno.test("a run stops where more than the stated share of a file's rows is set aside", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const rows = questionsOf("asked", 60).map((row, i) => i < 12 ? { ...row, answer: 7 } : row);
     await writeRows(join(folder, "test.jsonl"), rows);
     await writeRows(join(folder, "dev.jsonl"), questionsOf("shown", 3));
@@ -241,7 +227,7 @@ Deno.test("a run stops where more than the stated share of a file's rows is set 
 });
 
 Deno.test("files of one's own: columns by name, CSV, JSON and Parquet, and no form guessed where two fit", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const rows = questionsOf("asked", 8).map(({ question, choices: [a, b, c, d], answer }) => ({
       ...{ q: question, gold: answer + 1, first: a, second: b, third: c, fourth: d, answer: "no" },
     }));
