@@ -36,11 +36,8 @@ export function updateAdam(
   gradient: tf.Tensor,
   scalars: AdamScalars,
 ): void {
-  const { learningRate, beta1, beta2, correction1, correction2, decay } = scalars;
-  const root = tf.sqrt(correction2);
-  const rate = tf.div(tf.mul(learningRate, root), correction1);
-  const epsilon = tf.mul(scalars.epsilon, root);
   if (activeTrace?.inPlace) {
+    const { beta1, beta2, decay } = scalars, { rate, epsilon } = corrected(scalars);
     if (decay !== undefined) {
       activeTrace.changeInPlace("AssignSubVariableOp", {
         changed: [variable],
@@ -61,17 +58,23 @@ export function updateAdam(
   });
 }
 
+/** Learning rate and epsilon with the moments' bias correction in them. */
+function corrected({ learningRate, correction1, correction2, epsilon }: AdamScalars) {
+  const root = tf.sqrt(correction2);
+  const rate = tf.div(tf.mul(learningRate, root), correction1);
+  return { rate, epsilon: tf.mul(epsilon, root) };
+}
+
 /** Values of a variable and its moments after a step; `updateAdam` in plain operations. */
 function nextAdam(
   [variable, first, second]: tf.Tensor[],
   gradient: tf.Tensor,
-  { learningRate, beta1, beta2, correction1, correction2, decay, epsilon }: AdamScalars,
+  scalars: AdamScalars,
 ): tf.Tensor[] {
-  const root = tf.sqrt(correction2);
-  const rate = tf.div(tf.mul(learningRate, root), correction1);
+  const { beta1, beta2, decay } = scalars, { rate, epsilon } = corrected(scalars);
   const m = tf.add(tf.mul(first, beta1), tf.mul(gradient, tf.sub(1, beta1)));
   const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), tf.sub(1, beta2)));
-  const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(v), tf.mul(epsilon, root)));
+  const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(v), epsilon));
   const kept = decay === undefined ? variable : tf.sub(variable, tf.mul(variable, decay));
   return [tf.sub(kept, step), m, v];
 }
