@@ -149,13 +149,14 @@ const RESERVED_STEPS = 32;
 const FEWEST_SUPERVISED = 4;
 
 /** Padding costs as much as tokens, and a training has few lengths: rounded more finely than elsewhere. */
-const roundLength = (length: number) => roundSize(length, 8);
+export const roundLength = (length: number): number => roundSize(length, 8);
 
 /** The smallest of `lengths` that is at least `length`, or else that length rounded up. */
 const fittingLength = (length: number, lengths?: readonly number[]) =>
   lengths?.find((candidate) => candidate >= length) ?? roundLength(length);
 
-const longestOf = ({ inputIds }: Batch) =>
+/** Tokens of a batch's longest row. */
+export const longestOf = ({ inputIds }: Batch): number =>
   inputIds.reduce((longest, { length }) => Math.max(longest, length), 0);
 
 interface BatchSizes {
@@ -259,10 +260,8 @@ export class Batching {
       this.#enlarge(Math.max(rows, batch.inputIds.length), supervised);
     }
     const rows = batches.flatMap(({ inputIds }) => inputIds);
-    const least = Math.min(...longest);
-    this.#start = Math.max(...longest) > this.window
-      ? []
-      : worthSharing(rows, { count: this.largest.rows, least });
+    const { window, largest: { rows: count } } = this;
+    this.#start = worthSharing(rows, { count, least: Math.min(...longest), window });
     const most = Math.max(1, ...longest) - this.#start.length;
     this.#lengths = [roundLength(most)];
     for (let half = roundLength(most / 2); half >= 32; half = roundLength(half / 2)) {

@@ -15,12 +15,14 @@ export function commonStart(rows: readonly (readonly number[])[], most = Infinit
 /**
  * What all rows start with, where a batch of `count` rows has clearly fewer tokens if it stands once: no
  * more than half of `least`, the shortest batch's length, for a row has room for no more.
+ * @param window tokens that a token sees at most; longer rows share no start
  */
 export function worthSharing(
   rows: readonly number[][],
-  { count, least }: { count: number; least: number },
+  { count, least, window = Infinity }: { count: number; least: number; window?: number },
 ): number[] {
   const longest = rows.reduce((most, { length }) => Math.max(most, length), 0);
+  if (longest > window) return [];
   const shared = commonStart(rows, least >> 1);
   const isWorth = (count + 1) * (longest - shared) <= (1 - WORTH_A_ROW) * count * longest;
   return isWorth ? rows[0].slice(0, shared) : [];

@@ -9,7 +9,14 @@ import type { GraphSession, TensorFunction } from "../platform/compile/graph.ts"
 import { look, type Stoppable } from "../platform/interrupt.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { worthSharing } from "./lengths.ts";
-import { batchTensors, checkBatch, roundSize, supervision, type WeightedBatch } from "./batch.ts";
+import {
+  batchTensors,
+  checkBatch,
+  longestOf,
+  roundLength,
+  supervision,
+  type WeightedBatch,
+} from "./batch.ts";
 import type { ModelConfiguration } from "./configuration.ts";
 import { gradientsOf, stepRates, update } from "./step.ts";
 import {
@@ -29,15 +36,6 @@ export type MemberSteps = Omit<StepResult, "loss" | "gradientNorm"> & {
   gradientNorms: number[];
 };
 
-interface Sizes {
-  rows: number;
-  lengths: [number];
-  supervised: number;
-  /** A power of two of them: other trainings then share the graph, for few more rows of logits. */
-  steps: 1;
-  shared: number;
-}
-
 /**
  * M models of one configuration, each trained on its own batches by AdamW over all its parameters, with one
  * schedule and one set of options. Their weights and moments lie stacked [M, ...shape] in a session of their
@@ -54,7 +52,7 @@ export class SideBySide {
   readonly #moments = new Map<string, tf.Variable>();
   #options!: ResolvedOptions;
   #batches: readonly (readonly WeightedBatch[])[] = [];
-  #sizes!: Sizes;
+  #sizes!: ReturnType<typeof sizesOf>;
 
   /** @throws if graphs can't be compiled here */
   constructor(readonly config: ModelConfiguration, readonly members: number) {
@@ -190,19 +188,17 @@ export class SideBySide {
 }
 
 /** Sizes that all batches are padded to, and what all rows start with: one graph for them. */
-function sizesOf(batches: readonly WeightedBatch[], window = Infinity): Sizes {
+function sizesOf(batches: readonly WeightedBatch[], window?: number) {
   const texts = batches.flatMap(({ inputIds }) => inputIds);
-  const lengths = batches.map(({ inputIds }) => Math.max(...inputIds.map(({ length }) => length)));
-  const longest = Math.max(...lengths);
+  const lengths = batches.map(longestOf), longest = Math.max(...lengths);
   const most = (of: (batch: WeightedBatch) => number) => Math.max(...batches.map(of));
   const rows = most(({ inputIds }) => inputIds.length);
-  const start = longest > window
-    ? []
-    : worthSharing(texts, { count: rows, least: Math.min(...lengths) });
+  const start = worthSharing(texts, { count: rows, least: Math.min(...lengths), window });
   return {
     rows,
-    lengths: [roundSize(longest - start.length, 8)],
+    lengths: [roundLength(longest - start.length)],
     supervised: most((batch) => supervision(batch, longest).positions.length),
+    // A power of two of them: other trainings then share the graph, for few more rows of logits.
     steps: 1,
     shared: start.length,
   };

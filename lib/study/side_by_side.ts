@@ -12,7 +12,7 @@ import {
 import type { Cell } from "../cell.ts";
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
 import type { LanguageModel } from "../model/language_model.ts";
-import { roundSize } from "../model/batch.ts";
+import { roundLength, roundSize } from "../model/batch.ts";
 import { neededMemory, trainingMemory } from "../model/memory.ts";
 import { SideBySide } from "../model/side_by_side.ts";
 import { usesCard } from "../platform/compile/backend.ts";
@@ -40,7 +40,7 @@ function mostAtOnce({ session, config }: LanguageModel): number {
 
 /** Of these alone cells are trained together: they take as many steps, of the same sizes and settings. */
 const kindOf = ({ steps, length, trainer }: FinetunePlan) =>
-  JSON.stringify([steps, roundSize(length, 8), trainer]);
+  JSON.stringify([steps, roundLength(length), trainer]);
 
 const rowsOf = ({ batches }: FinetunePlan) =>
   Math.max(...batches.map(({ inputIds }) => inputIds.length));

@@ -7,6 +7,7 @@ import { type Attribute, nodeBackend } from "./backend.ts";
 import {
   type ConstantValue,
   FUNCTION_ATTRIBUTE,
+  type Graph,
   type GraphFunction,
   type GraphNode,
   TENSOR_ATTRIBUTE,
@@ -108,11 +109,7 @@ const graphMessage = ({ nodes, functions = [] }: GraphParts): Message =>
   });
 
 /** What a session is made of, or gets in addition. */
-export interface GraphParts {
-  nodes: GraphNode[];
-  /** That the nodes call. */
-  functions?: GraphFunction[];
-}
+export type GraphParts = Pick<Graph, "nodes" | "functions">;
 
 /** The SavedModel (tag `serve`, no signatures: nodes are fed and fetched by name) of `parts`. */
 const savedModel = (parts: GraphParts): Uint8Array =>
