@@ -43,11 +43,7 @@ export interface QuestionRules extends TextRules {
 export type Fields = Record<string, unknown>;
 
 /** A question from one row, whose `answer` is an index (or the fault of one); throws `RowFault`. */
-function questionFrom(row: unknown, rules: QuestionRules = {}): Question {
-  if (typeof row !== "object" || row === null || Array.isArray(row)) {
-    fault("row", "an object with question, choices and answer", row);
-  }
-  const fields = row as Record<string, unknown>;
+function questionFrom(fields: Fields, rules: QuestionRules): Question {
   const id = fields.id ?? rules.id;
   if (!(Number.isSafeInteger(id) || (typeof id === "string" && id.trim() !== ""))) {
     fault("id", "an integer or a text", fields.id);

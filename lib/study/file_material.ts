@@ -22,7 +22,6 @@ export async function fileMaterial(
     tell,
   );
   const tests = [...questions, ...id, ...ood, ...demonstrations];
-  const asked = new Set(tests.map(fingerprint));
   const { exact, near, clean: others } = findLeaks(pool, tests);
   const { keepLeaks: kept = false } = settings, clean = kept ? pool : others;
   if (near > 0) {
@@ -56,7 +55,10 @@ export async function fileMaterial(
     };
   };
   const released = isReleased(settings.groups)
-    ? await openReleased(settings.pool!, { domain, limit, asked, tell })
+    ? await openReleased(settings.pool!, {
+      ...{ domain, limit, tell },
+      asked: new Set(tests.map(fingerprint)),
+    })
     : undefined;
   const suites = {
     homo: [make("homo", questions)],
