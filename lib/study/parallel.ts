@@ -5,7 +5,7 @@
  */
 import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
 import { type Ask, runChildren, serveChild } from "./_child.ts";
-import { openSubject } from "./subjects.ts";
+import { openSubject, studiedDomains } from "./subjects.ts";
 import type { Settings } from "./settings.ts";
 import {
   runPlan,
@@ -101,7 +101,8 @@ async function computeInParallel(
     ),
   );
   // Where a plan names no domains, the settings say which there are.
-  const counted = plans.map((plan) => ({ ...plan, domains: plan.domains ?? settings.domains }));
+  const domains = studiedDomains(settings);
+  const counted = plans.map((plan) => ({ ...plan, domains: plan.domains ?? domains }));
   const deal = dealCells(counted, { costs, of });
   let done = 0;
   await runChildren<StudyProgress>("finish the study", import.meta.url, tasks, {

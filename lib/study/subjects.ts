@@ -11,6 +11,7 @@ import { worldMaterial } from "./material.ts";
 import { askingOf, checkSettings, languageOf, type Settings, studiesFacts } from "./settings.ts";
 import type { OpenedSubject, OpenOptions, ProbedSubject } from "./study.ts";
 import { isOrganism, modelLabel, ORGANISM } from "./labels.ts";
+import { DOMAINS } from "./plan.ts";
 import { studiedModels } from "./plans.ts";
 import { fileMaterial } from "./file_material.ts";
 import { paperMaterial } from "./exam_material.ts";
@@ -78,8 +79,7 @@ async function open<Model extends ReadableModel>(
   if (isOrganism(name)) {
     const loading = { batchTokens: settings.batchTokens, warn: options.warn };
     const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1), loading);
-    const all = world.domains.map(({ name }) => name);
-    const domains = settings.domains ?? (settings.quick ? all.slice(0, QUICK.domains) : all);
+    const domains = studiedDomains(settings, world.domains.map(({ name }) => name));
     const material = worldMaterial(world, { domains, limit });
     return { model, material, rejected: [], leaked: 0, world };
   }
@@ -96,6 +96,12 @@ async function open<Model extends ReadableModel>(
   }
   return { model, ...files };
 }
+
+/** The domains of an organism's world that a run studies, in their order. */
+export const studiedDomains = (
+  { domains, quick }: Settings,
+  all: readonly string[] = DOMAINS,
+): readonly string[] => domains ?? (quick ? all.slice(0, QUICK.domains) : all);
 
 /** Models of which this process has told how long their study takes. */
 const estimated = new Set<string>();
