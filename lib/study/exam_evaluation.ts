@@ -10,6 +10,7 @@ import { dataCard, writeDataCard } from "../exam/card.ts";
 import { readParts } from "../exam/read.ts";
 import { saveTable } from "../figure/export.ts";
 import { inPoints, type Measurement } from "../figure/number.ts";
+import { progress } from "../figure/progress.ts";
 import { table, toMarkdown } from "../figure/table.ts";
 import { openModel } from "../model/files/load.ts";
 import { storedAnswers } from "./answers.ts";
@@ -95,27 +96,26 @@ export function evaluationRows(exam: Exam, answers: readonly Answer[]): Evaluati
 /**
  * Asks a run's model its exam: `shots` examples shown in plain text, or none inside a conversation. The
  * answers (by subject, in the authors' field names) and the table go to the run's folder; what was
- * asked with examples is not asked again. `onProgress` is told what share was asked.
+ * asked with examples is not asked again.
  * @returns the table above the subjects, as Markdown, and the folder
  * @throws naming the model, source or setting that can't be used
  */
 export async function evaluateExam(
   settings: Settings,
-  onProgress: (share: number) => void,
 ): Promise<{ text: string; folder: string }> {
   const exam = settings.exam as Exam, { shots = 5 } = settings;
   const parts = await examParts(exam, settings);
   const kept = new Set(limited(parts.flatMap(({ questions }) => questions), settings.limit));
   const model = await openModel(settings.model, loadingOf(settings));
   const folder = outputPath(settings, exam), answers: Answer[] = [];
+  const bar = progress(`questions of ${exam}`, kept.size);
   try {
     const store = new Store(storePath()), digest = await modelDigest(model);
     for (const { name, ...part } of parts) {
       const questions = part.questions.filter((question) => kept.has(question));
       if (questions.length === 0) continue;
       const demonstrations = part.demonstrations.slice(0, shots);
-      const asked = (share: number) =>
-        onProgress((answers.length + share * questions.length) / kept.size);
+      const asked = (share: number) => bar.update(answers.length + share * questions.length);
       const given = shots > 0
         ? await storedAnswers({ model, digest, exam: { questions, demonstrations }, shots }, {
           store,
@@ -126,6 +126,7 @@ export async function evaluateExam(
       answers.push(...given);
       asked(0);
     }
+    await bar.finish();
   } finally {
     model.dispose();
   }

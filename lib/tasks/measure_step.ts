@@ -27,8 +27,8 @@ const MOST_STEPS = 20;
 const MILLISECONDS = 2000;
 
 /** Milliseconds of a model's step; as one of `together`, and tested afterwards, where they are several. */
-async function measure(shape: Required<StepShape>, together: number): Promise<number> {
-  const { vocabularySize, rows, length } = shape;
+async function measure(shape: Required<StepShape>): Promise<number> {
+  const { vocabularySize, rows, length, together } = shape;
   const config = parseConfiguration({
     model_type: "llama",
     vocab_size: vocabularySize,
@@ -101,7 +101,7 @@ try {
   const [candidate, shape]: [Candidate, Required<StepShape>] = JSON.parse(Deno.args[0]);
   await openBackend(undefined, { install: false });
   if (candidate === "cuda" && !usesCard()) report({ unused: true });
-  else report({ milliseconds: await measure(shape, candidate === "cuda" ? shape.together : 1) });
+  else report({ milliseconds: await measure(shape) });
 } catch (error) {
   report({ error: error instanceof Error ? error.message : String(error) });
 }

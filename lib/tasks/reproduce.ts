@@ -253,19 +253,9 @@ async function main(): Promise<number> {
 
 /** An exam alone needs no notebook: its tables are printed, and kept in the run's folder. */
 async function evaluateAlone(settings: Settings): Promise<number> {
-  const found = await evaluateExam(settings, showShare());
+  const found = await evaluateExam(settings);
   console.log(`\n${found.text}\nAll of it: ${relative(Deno.cwd(), found.folder)}`);
   return 0;
-}
-
-/** Prints a share each time that it has grown by a tenth. */
-function showShare(): (share: number) => void {
-  let told = 0;
-  return (share) => {
-    if (share < told + 0.1) return;
-    told = share;
-    console.error(`${Math.round(100 * share)}% asked`);
-  };
 }
 
 /** Whether outputs differ in the last digits of numbers alone; their pictures are drawn from the same. */

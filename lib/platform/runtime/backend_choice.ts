@@ -115,8 +115,10 @@ export async function measureStep(
   const script = fileURLToPath(new URL("../../tasks/measure_step.ts", import.meta.url));
   const onProcessor = candidate === "processor" || candidate === "wasm";
   const processes = shape.sideBySide && onProcessor ? navigator.hardwareConcurrency : 1;
+  // Only CUDA trains several in one step.
+  const asked = { ...reduced(shape), ...(candidate !== "cuda" && { together: 1 }) };
   const { output } = await run(
-    [Deno.execPath(), "run", "-A", "--quiet", script, JSON.stringify([candidate, reduced(shape)])],
+    [Deno.execPath(), "run", "-A", "--quiet", script, JSON.stringify([candidate, asked])],
     {
       // TensorFlow says only at that level why it leaves a card alone.
       env: {
@@ -135,7 +137,7 @@ export async function measureStep(
     line.slice(STEP_LINE.length),
   );
   if ("milliseconds" in outcome) {
-    const { together = 1 } = candidate === "cuda" ? shape : {};
+    const { together } = asked;
     return {
       ...outcome,
       ...(processes > 1 && { processes }),
