@@ -25,18 +25,26 @@
 
 namespace tfnodejs {
 
+// The backend of a call and its arguments; nullptr, and an error in JavaScript, where there are fewer.
+template <size_t Count>
+static TFJSBackend *TakeArguments(napi_env env, napi_callback_info info,
+                                  napi_value (&args)[Count], const char *usage) {
+  size_t given = Count;
+  ENSURE_NAPI_OK_RETVAL(
+      env, napi_get_cb_info(env, info, &given, args, nullptr, nullptr), nullptr);
+  if (given < Count) {
+    NAPI_THROW_ERROR(env, "%s", usage);
+    return nullptr;
+  }
+  return GetTFJSBackend(env);
+}
+
 // - config (Uint8Array), a serialized ConfigProto
 // Returns the session's number, as loadSavedModel does.
 static napi_value NewSession(napi_env env, napi_callback_info info) {
-  size_t argc = 1;
   napi_value args[1];
-  ENSURE_NAPI_OK_RETVAL(
-      env, napi_get_cb_info(env, info, &argc, args, nullptr, nullptr), nullptr);
-  if (argc < 1) {
-    NAPI_THROW_ERROR(env, "newSession() takes a config");
-    return nullptr;
-  }
-  TFJSBackend *const backend = GetTFJSBackend(env);
+  TFJSBackend *const backend =
+      TakeArguments(env, info, args, "newSession() takes a config");
   if (!backend) return nullptr;
 
   void *bytes;
@@ -64,15 +72,9 @@ static napi_value NewSession(napi_env env, napi_callback_info info) {
 // - graph (Uint8Array), a serialized GraphDef
 // - names (string), comma-separated: nodes of the session that the graph's nodes take as inputs
 static napi_value ExtendSavedModel(napi_env env, napi_callback_info info) {
-  size_t argc = 3;
   napi_value args[3];
-  ENSURE_NAPI_OK_RETVAL(
-      env, napi_get_cb_info(env, info, &argc, args, nullptr, nullptr), nullptr);
-  if (argc < 3) {
-    NAPI_THROW_ERROR(env, "extendSavedModel() takes a session, a graph and names");
-    return nullptr;
-  }
-  TFJSBackend *const backend = GetTFJSBackend(env);
+  TFJSBackend *const backend =
+      TakeArguments(env, info, args, "extendSavedModel() takes a session, a graph and names");
   if (!backend) return nullptr;
 
   int32_t id;
