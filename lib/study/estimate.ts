@@ -1,23 +1,28 @@
-/** Before a long study starts: how long it will take, and whether its training has room. */
+/** Before a long study starts: how long it will take, and whether memory and disk have room for it. */
 import { allExams, type Exam, type Material } from "../cell.ts";
 import { resolveFinetuning } from "../finetune.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
 import { checkTrainingRoom } from "../model/room.ts";
 import { probe } from "../probe.ts";
+import { roomAt } from "../platform/runtime/files.ts";
+import { formatBytes } from "../platform/runtime/memory.ts";
 import { clock } from "../figure/progress.ts";
 import { mean } from "../statistics/mean.ts";
-import { finetuningOf } from "./plans.ts";
-import type { Settings } from "./settings.ts";
+import { countCells } from "./plan.ts";
+import { finetuningOf, mainPlans } from "./plans.ts";
+import { type Settings, storePath } from "./settings.ts";
 
 /** Questions of an exam whose length stands for that of all. */
 const SAMPLE = 4;
 /** Tokens of a conversation beside its question, about: the template, and a short answer. */
 const AROUND = 64;
+/** Of a result file for each question: its id and probabilities, about. */
+const RESULT_BYTES = 100;
 
 /**
- * Tokens to read and the time that they take, by one question that is asked now; what training would lack.
- * Shared beginnings are read once, as when all are asked.
+ * Tokens to read and the time that they take, by one question that is asked now; bytes of the results;
+ * what training or the disk would lack. Shared beginnings are read once, as when all are asked.
  */
 export async function estimateText(
   model: ReadableModel,
@@ -40,8 +45,9 @@ export async function estimateText(
   const sizes = new Map(asked.map((exam) => [exam.name, sizeOf(exam)]));
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
   const base = sum([...sizes.values()].map(({ shown, all }) => shown + all));
-  const tests = [...material.domains.values()].map(({ suites }) =>
-    sum(Object.values(suites).flat().map(({ name }) => sizes.get(name)?.all ?? 0))
+  const tests = [...material.domains.values()].map(({ suites }) => Object.values(suites).flat());
+  const tested = mean(
+    tests.map((exams) => sum(exams.map(({ name }) => sizes.get(name)?.all ?? 0))),
   );
   const [{ questions: [question], demonstrations }] = asked, shown = demonstrations.slice(0, 5);
   await probe(model, [question], { demonstrations: shown }); // the first time graphs are made
@@ -53,9 +59,21 @@ export async function estimateText(
     `${Math.round(count / 1000)} thousand tokens, ${clock(count / rate)}`;
   const { epochs = 3 } = settings;
   const lines = [
-    `About ${say(base)} to ask the base model, and ${say(mean(tests))} to test each fine-tuned ` +
+    `About ${say(base)} to ask the base model, and ${say(tested)} to test each fine-tuned ` +
     `one; training reads ${epochs} times what a group holds, at about a third of that pace`,
   ];
+  const questions = (exams: readonly Exam[]) => sum(exams.map(({ questions }) => questions.length));
+  const domains = [...material.domains.keys()], plans = await mainPlans(settings);
+  const cells = sum(plans.map((plan) => countCells({ ...plan, domains })));
+  const bytes = RESULT_BYTES * (questions(asked) + cells * mean(tests.map(questions)));
+  const folder = storePath(), room = roomAt(folder) ?? Infinity;
+  lines.push(`Results of ${cells} fine-tuned models take about ${formatBytes(bytes)} in ${folder}`);
+  if (room < bytes) {
+    lines.push(
+      `WARNING: ${formatBytes(room)} are free there; free some, or set SELF_ALIGNING_CACHE to a ` +
+        "folder on another disk",
+    );
+  }
   if (model instanceof LanguageModel) {
     const how = resolveFinetuning(model, finetuningOf(settings)), length = longest + AROUND;
     try {

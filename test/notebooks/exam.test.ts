@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { smollm2Path } from "../_smollm2.ts";
 import { paperHub } from "../unit/_exam_hub.ts";
 import { tinyModel } from "../unit/_tiny_model.ts";
 import { temporaryFolder } from "./_notebook.ts";
@@ -57,6 +58,8 @@ Deno.test("--exam=paper gives the paper's tables, and the other exams theirs, fr
     ran.out + ran.error,
     /About \d+ thousand tokens, \d+:\d\d to ask the base model, and \d+ thousand tokens, \d/,
   );
+  // Two domains with four groups each; 24 questions a domain's tests, and its pool's 86 or less.
+  assert.match(ran.out + ran.error, /Results of 8 fine-tuned models take about \d+ kB in /);
   const cells = await csvRows(join(output, "05-evaluation", "cells.csv"));
   const groups = (domain: string) =>
     new Set(cells.filter((row) => row.domain === domain).map(({ group }) => group));
@@ -128,4 +131,37 @@ Deno.test("--exam=paper gives the paper's tables, and the other exams theirs, fr
     missing.error,
     /Cannot get data set ceval: expected a copy in .*HF_HUB_OFFLINE is set/,
   );
+});
+
+const smollm2 = await smollm2Path();
+
+Deno.test({
+  name: "--exam=paper runs on a real model, with items in every group",
+  ignore: smollm2 === undefined,
+  async fn() {
+    await using folder = await temporaryFolder();
+    await using hub = await paperHub();
+    const output = join(folder.path, "paper");
+    const small = ["--minimum-confidence=0", "--limit=8", "--seeds=1", "--epochs=1"];
+    const args = [`--model=${smollm2}`, "--domains=medicine", "--only=05", `--output=${output}`];
+    const { code, out, error } = await task("reproduce", ["--exam=paper", ...args, ...small], {
+      SELF_ALIGNING_CACHE: join(folder.path, "cache"),
+      ...{ HF_ENDPOINT: hub.endpoint, GITHUB_ENDPOINT: hub.endpoint },
+    });
+    assert.equal(code, 0, error);
+    assert.match(out, /Findings: this run/);
+    const cells = await csvRows(join(output, "05-evaluation", "cells.csv"));
+    assert.deepEqual(
+      new Set(cells.map(({ group, test }) => `${group} ${test}`)),
+      new Set(
+        ["har", "inc", "self", "context"].flatMap((group) =>
+          ["homo", "id", "ood"].map((test) => `${group} ${test}`)
+        ),
+      ),
+    );
+    for (const { size, accuracy_n, group } of cells) {
+      assert.ok(Number(size) > 0, group);
+      assert.equal(accuracy_n, "8");
+    }
+  },
 });

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { readQuestions } from "../../lib/dataset/read.ts";
 import { probe, promptIds, softmaxOver } from "../../lib/probe.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
-import { defaultCacheDirectory, openSource } from "../../lib/model/files/source.ts";
-import { smollm2File } from "../../lib/model/files/_smollm2.ts";
+import { openSource } from "../../lib/model/files/source.ts";
+import { smollm2Path } from "../_smollm2.ts";
 import { benchQuestions } from "../bench/_questions.ts";
 import { largestDifference, readTensors } from "./_fixtures.ts";
 import { REASON_WITHOUT_PYTHON, referencePython } from "./_python.ts";
@@ -13,12 +13,8 @@ import { REASON_WITHOUT_PYTHON, referencePython } from "./_python.ts";
 import assert from "node:assert/strict";
 import {} from "../unit/_safetensors.ts";
 
-const path = smollm2File(defaultCacheDirectory);
-
-const isThere = await Deno.stat(path).then(({ isFile }) => isFile, () => false);
-if (!isThere) {
-  console.log(`SmolLM2 is not tested: ${path} is not there; open the model smollm2 once`);
-}
+const found = await smollm2Path(), isThere = found !== undefined;
+const path = found ?? "";
 
 const { digest, texts, encoded } = JSON.parse(
   Deno.readTextFileSync(new URL("fixtures/smollm2.json", import.meta.url)),
@@ -88,7 +84,7 @@ const readsGguf = python !== undefined &&
     .output().then(({ success }) => success, () => false);
 
 const missing = [
-  isThere ? "" : `no ${path}`,
+  isThere ? "" : "no SmolLM2",
   hasExams ? "" : "the reference exams are not here",
   python === undefined ? REASON_WITHOUT_PYTHON : readsGguf ? "" : `${python} lacks gguf`,
 ].filter((reason) => reason !== "");

@@ -2,13 +2,12 @@
 import { compileTemplate } from "../../lib/model/_jinja.ts";
 import { chatTemplateFromFiles, createChatFormat } from "../../lib/model/chat_template.ts";
 import { encodeConversation } from "../../lib/model/encode.ts";
-import { defaultCacheDirectory } from "../../lib/model/files/source.ts";
-import { smollm2File } from "../../lib/model/files/_smollm2.ts";
 import { bytesAccess } from "../../lib/model/files/checkpoint.ts";
 import { openGguf } from "../../lib/model/files/gguf.ts";
 import type { Message } from "../../lib/prompt.ts";
 import type { Question } from "../../lib/question.ts";
 import { tokenizerFromFiles, tokenizerFromGguf } from "../../lib/model/tokenizer.ts";
+import { smollm2Path } from "../_smollm2.ts";
 
 import assert from "node:assert/strict";
 
@@ -255,13 +254,12 @@ Deno.test("trainingTexts() refuse a template that changes words, and roles in an
   assert.throws(() => open(chatml).format.trainingTexts(turns("assistant", "user")), /by turns/);
 });
 
-const smollm2 = await Deno.readFile(smollm2File(defaultCacheDirectory)).catch(() => undefined);
-if (smollm2 === undefined) console.log("SmolLM2's chat template skipped: the model is not at hand");
+const file = await smollm2Path();
 Deno.test({
   name: "the chat template in SmolLM2's GGUF file gives its own conversation",
-  ignore: smollm2 === undefined,
+  ignore: file === undefined,
   async fn() {
-    const { metadata } = await openGguf(bytesAccess(smollm2!, "smollm2"));
+    const { metadata } = await openGguf(bytesAccess(await Deno.readFile(file!), "smollm2"));
     const tokenizer = tokenizerFromGguf(metadata);
     const format = createChatFormat(chatTemplateFromFiles(tokenizer.files));
     const messages: Message[] = [
