@@ -212,17 +212,18 @@ async function readChoice(path: string): Promise<Choice | undefined> {
   }
 }
 
-/** The outcomes, in a line: `cuda 9.40 ms, processor 17.0 ms in each of 16 processes`. */
+/** Three of them, never with an exponent: 1240, 17, 9.4. */
+const digits = (value: number) => Number(value.toPrecision(3));
+
+/** The outcomes, in a line: `cuda 9.4 ms, processor 17 ms in each of 16 processes`. */
 export function measuredText(measured: readonly Measured[]): string {
   return measured.map((one) => {
     if ("reason" in one) return `${one.candidate} can't be used (${one.reason})`;
     if ("atLeast" in one) {
-      return `${one.candidate} at least ${
-        one.atLeast.toPrecision(3)
-      } ms for launches alone (not opened)`;
+      return `${one.candidate} at least ${digits(one.atLeast)} ms for launches alone (not opened)`;
     }
     const { candidate, milliseconds, processes, together } = one;
-    return `${candidate} ${milliseconds.toPrecision(3)} ms` +
+    return `${candidate} ${digits(milliseconds)} ms` +
       (together ? ` a model, ${together} at once and their tests` : "") +
       (processes ? ` in each of ${processes} processes` : "");
   }).join(", ");
