@@ -59,7 +59,7 @@ export class HubConnection {
   readonly #secrets: string[];
   readonly #patience: number;
   readonly #timeout: number;
-  readonly #say: (line: string) => void;
+  readonly say: (line: string) => void;
   readonly #signal?: AbortSignal;
   /** What the last answer said besides its status. */
   #last = { retryAfter: 0, code: "", by: "" };
@@ -93,7 +93,7 @@ export class HubConnection {
     this.#secrets = [token, password, decodeURIComponent(password)].filter((text) => text !== "");
     this.#patience = options.patience ?? 1;
     this.#timeout = options.timeout ?? STEADY.seconds;
-    this.#say = options.say;
+    this.say = options.say;
     this.#signal = options.signal;
   }
 
@@ -127,18 +127,18 @@ export class HubConnection {
         if (!passing || attempt >= attempts) throw this.#explain(what, error, status);
         const seconds = Math.max(this.#patience * 2 ** (attempt - 1), this.#last.retryAfter);
         const found = status ?? this.#redact((error as Error).message);
-        this.#say(`${what} of ${this.wanted.id}: ${found}; again in ${seconds} s`);
+        this.say(`${what} of ${this.wanted.id}: ${found}; again in ${seconds} s`);
         await delay(seconds * 1000, undefined, { signal: this.#signal });
       }
     }
   }
 
   /**
-   * The bytes of `address` from `from` to before `to` (all that follow, where it is absent), or all of it
+   * The bytes of `address` from `from` to before `to` (all that follow by default), or all of it
    * where something between drops the range.
    */
-  async range(address: string, from: number, to?: number): Promise<Answer> {
-    const headers = { range: `bytes=${from}-${to === undefined ? "" : to - 1}` };
+  async range(address: string, from: number, to = Infinity): Promise<Answer> {
+    const headers = { range: `bytes=${from}-${to < Infinity ? to - 1 : ""}` };
     const answer = await this.#send(address, { headers }, STEADY.seconds);
     if (answer.status === 200 || answer.status === 206) return answer;
     const said = textOf(await bytesOf(answer.chunks));

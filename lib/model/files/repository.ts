@@ -7,10 +7,11 @@ import { dirname, join } from "node:path";
 import { datasetInfo, listFiles, modelInfo } from "@huggingface/hub";
 import type { Stoppable } from "../../platform/interrupt.ts";
 import { digestOfFile } from "../../platform/runtime/digest.ts";
-import { roomAt, writeAt } from "../../platform/runtime/files.ts";
+import { roomAt } from "../../platform/runtime/files.ts";
 import { formatBytes } from "../../platform/runtime/memory.ts";
 import { quote } from "../../platform/runtime/quote.ts";
-import { Break, FIRST, HubConnection } from "./_hub_connection.ts";
+import { grow } from "./_growing.ts";
+import { FIRST, HubConnection } from "./_hub_connection.ts";
 
 export interface RepositoryOptions extends Stoppable {
   /** A branch, a tag or a commit; default "main". */
@@ -46,9 +47,6 @@ const KINDS = {
     otherwise: "give its files by SELF_ALIGNING_DATA=FOLDER",
   },
 } as const;
-
-/** Bytes asked for at once: a break loses at most so many. */
-const RANGE = 8 * 1024 * 1024;
 
 export const COMMIT = /^[0-9a-f]{40}$/;
 
@@ -155,7 +153,9 @@ export class HubRepository {
     if (await isThere()) return;
     const { size: had } = await target.stat();
     if (had > file.size) await target.truncate(0);
-    await this.#fetchRanges(file, commit, { target, path });
+    const remote = `${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
+    const address = `${this.hub.endpoint}/${this.#page}/resolve/${remote}`;
+    await grow(this.hub, address, { file: target, path, name: file.path, size: file.size });
     const hash = createHash(file.kind === "sha256" ? "sha256" : "sha1");
     if (file.kind === "git") hash.update(`blob ${file.size}\0`);
     const found = await digestOfFile(target, hash);
@@ -168,72 +168,6 @@ export class HubRepository {
       );
     }
     await Deno.rename(partial, path);
-  }
-
-  /** Appends what is missing, range by range. */
-  async #fetchRanges(
-    file: RemoteFile,
-    commit: string,
-    { target, path: local }: { target: Deno.FsFile; path: string },
-  ): Promise<void> {
-    let done = (await target.stat()).size;
-    if (done > file.size) done = 0;
-    if (done === file.size) return;
-    const large = file.size > RANGE;
-    const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
-    const total = `${megabytes(file.size)} MB`;
-    if (large) {
-      const rest = done > 0 ? `, going on at ${megabytes(done)} MB` : "";
-      this.say(`Downloading ${file.path} of ${this.#repo.name}: ${total}${rest}`);
-    }
-    const path = `${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
-    const address = `${this.hub.endpoint}/${this.#page}/resolve/${path}`;
-    let told = Date.now();
-    const write = async (bytes: Uint8Array) => {
-      // What was written stays, so that the download goes on there once there is room.
-      await writeAt(target, bytes, { path: local, at: done, missing: file.size - done });
-      done += bytes.length;
-      if (large && (done === file.size || Date.now() - told > 5000)) {
-        told = Date.now();
-        this.say(`${file.path}: ${megabytes(done)} of ${total}`);
-      }
-    };
-    while (done < file.size) {
-      const start = done, end = Math.min(done + RANGE, file.size);
-      await this.hub.ask(file.path, async () => {
-        if (done >= end) return;
-        const { status, headers, chunks } = await this.hub.range(address, done, end);
-        const [, from, all] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "") ??
-          [];
-        const length = headers.has("content-encoding") ? null : headers.get("content-length");
-        const whole = status === 200;
-        let head: Uint8Array | undefined;
-        const size = whole ? length ?? file.size : all ?? file.size;
-        if (Number(size) !== file.size) {
-          for await (head of chunks) break;
-          throw this.hub.foreign(headers, head) ??
-            (whole ? new Break(`${size} bytes came instead of ${end - start}`) : new Error(
-              `Cannot ${this.what}: expected ${file.size} bytes of ${file.path}; found ` +
-                `${size}; run it again`,
-            ));
-        }
-        const last = whole ? file.size : end;
-        let at = whole ? 0 : Number(from ?? start);
-        const first = at, parts: Uint8Array[] = [];
-        for await (const chunk of chunks) {
-          head ??= chunk;
-          at += chunk.length;
-          // Where a proxy drops the range, all of the file comes: what is there already is passed over.
-          if (!whole) parts.push(chunk);
-          else if (at > done && at <= last) await write(chunk.subarray(chunk.length - (at - done)));
-        }
-        if (at !== last || !whole && first !== start) {
-          throw this.hub.foreign(headers, head) ??
-            new Break(`${at - first} bytes came instead of ${last - first}`);
-        }
-        if (!whole) await write(await new Blob(parts as BlobPart[]).bytes());
-      });
-    }
   }
 }
 
