@@ -41,16 +41,16 @@ interface Reading extends ReadOptions {
 export async function readLogits(
   model: TensorModel,
   texts: readonly number[][],
-  { positions, onLogits, sharePrefix = true, ...options }: Reading,
+  { positions, onLogits, ...options }: Reading,
 ): Promise<void> {
-  const before = sharePrefix ? sharedLength(model, texts, positions) : 0;
+  const before = sharedLength(model, texts, positions);
   let done = 0;
-  for (const part of sharePrefix ? alikeTexts(texts, before) : [texts.map((_, i) => i)]) {
+  for (const part of alikeTexts(texts, before)) {
     const places = new Map(part.map((text, place) => [text, place]));
     const own = positions.filter(({ text }) => places.has(text));
     if (own.length === 0) continue;
     await readPart(model, part.map((text) => texts[text]), {
-      ...{ ...options, sharePrefix },
+      ...options,
       positions: own.map((at) => ({ ...at, text: places.get(at.text)! })),
       onLogits: ({ text, position }, logits) => onLogits({ text: part[text], position }, logits),
       onProgress: (share) => options.onProgress?.((done + share * own.length) / positions.length),
@@ -78,11 +78,10 @@ function alikeTexts(texts: readonly number[][], before: number): number[][] {
 async function readPart(
   model: TensorModel,
   texts: readonly number[][],
-  { positions: wanted, onLogits, batchTokens = model.batchTokens, sharePrefix, ...options }:
-    Reading,
+  { positions: wanted, onLogits, batchTokens = model.batchTokens, ...options }: Reading,
 ): Promise<void> {
   const { vocabularySize } = model.config;
-  const before = sharePrefix ? sharedLength(model, texts, wanted) : 0;
+  const before = sharedLength(model, texts, wanted);
   const prefix = before > 0 ? readPrefix(model, texts[0].slice(0, before)) : [];
   const atOnce = Math.max(1, Math.floor(LOGITS_AT_ONCE / vocabularySize));
   const byText = Map.groupBy(wanted, ({ text }) => text);
