@@ -84,7 +84,6 @@ found["resumed logits"] = await logitsOf(resumed);
 const variants: Record<string, Partial<TrainerOptions>> = {
   accumulated: { batchTokens: 16 },
   checkpointed: { gradientCheckpointing: "layer" },
-  "MLPs checkpointed": { gradientCheckpointing: "mlp" },
 };
 for (const [name, variant] of Object.entries(variants)) {
   await train(name, new Trainer(await load(), { ...options, ...variant }), 3);
