@@ -1,6 +1,6 @@
 /** What a decoder-only model is made of, read from config.json as transformers reads it. */
 import { quote } from "../platform/runtime/quote.ts";
-import { FieldReader, type Fields, isEmpty, parseObject, words } from "./fields.ts";
+import { FieldReader, type Fields, isEmpty, parseObject, refuseFile, words } from "./fields.ts";
 
 /** The families whose forward pass is here, with transformers' default; SmolLM2 is a `llama`. */
 const familyFacts = {
@@ -160,16 +160,12 @@ function parseSlidingLayers(
 export function checkSizes(configuration: ModelConfiguration, file: string): ModelConfiguration {
   const { heads, keyValueHeads, headDimension, hiddenSize } = configuration;
   if (!Number.isInteger(headDimension) || headDimension % 2 !== 0) {
-    throw new Error(
-      `Cannot read ${file}: expected an even head size; found ${headDimension} ` +
-        `(hidden size ${hiddenSize}, ${heads} heads); check num_attention_heads and head_dim`,
-    );
+    const found = `${headDimension} (hidden size ${hiddenSize}, ${heads} heads)`;
+    refuseFile(file, "an even head size", found, "check num_attention_heads and head_dim");
   }
   if (heads % keyValueHeads !== 0) {
-    throw new Error(
-      `Cannot read ${file}: expected key-value heads that divide the ${heads} heads; ` +
-        `found ${keyValueHeads}; check num_key_value_heads`,
-    );
+    const expected = `key-value heads that divide the ${heads} heads`;
+    refuseFile(file, expected, `${keyValueHeads}`, "check num_key_value_heads");
   }
   return configuration;
 }

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { explainIssue } from "../../platform/runtime/explain.ts";
 import { quote } from "../../platform/runtime/quote.ts";
-import { parseObject, words } from "../fields.ts";
+import { parseObject, refuseFile as refuse, words } from "../fields.ts";
 
 /** The types that the format knows and that whole bytes hold, by their size in bytes. */
 const typesBySize = {
@@ -57,25 +57,13 @@ export function bytesAccess(bytes: Uint8Array, name = "the safetensors data"): R
   return {
     name,
     size: bytes.length,
-    read: (offset, length) => {
-      if (offset + length > bytes.length) {
-        return Promise.reject(
-          new Error(
-            `Cannot read ${name}: expected ${length} bytes at ${offset}; ` +
-              `found an end at ${bytes.length}; take the file again`,
-          ),
-        );
-      }
-      return Promise.resolve(bytes.slice(offset, offset + length));
+    // deno-lint-ignore require-await -- as a promise, what it throws too
+    read: async (offset, length) => {
+      const end = offset + length;
+      if (end <= bytes.length) return bytes.slice(offset, end);
+      return refuse(name, `${length} bytes at ${offset}`, `an end at ${bytes.length}`);
     },
   };
-}
-
-function refuse(file: string, expected: string, found: string): never {
-  throw new Error(
-    `Cannot read ${file}: expected ${expected}; found ${found}; ` +
-      "the file is damaged or of another kind: take it again from where it came",
-  );
 }
 
 /** Bytes of a tensor; Infinity above 2^53, where products would be rounded. */
@@ -93,6 +81,7 @@ const count = v.custom<number>(
   (n) => Number.isSafeInteger(n) && Number(n) >= 0,
   "expected a whole number below 2^53",
 );
+const texts = v.record(v.string(), v.string());
 const infoSchema = v.object({
   dtype: v.picklist([...dtypeBytes.keys()]),
   shape: v.array(count),
@@ -139,22 +128,13 @@ export function parseHeader(
     refuse(file, "a header in UTF-8", "other bytes");
   }
   if (!text.startsWith("{")) refuse(file, "a header that starts with {", quote(text[0]));
-  let header: Record<string, unknown>;
-  try {
-    header = JSON.parse(text);
-  } catch (error) {
-    refuse(file, "a header in JSON", (error as Error).message.slice(0, 160));
-  }
   const tensors = new Map<string, TensorInfo>();
   const metadata: Record<string, string> = {};
-  for (const [name, value] of Object.entries(header)) {
+  for (const [name, value] of Object.entries(parseObject(text, file))) {
     if (name !== "__metadata__") tensors.set(name, parseInfo(file, name, value));
-    else if (value !== null) {
-      const isTexts = typeof value === "object" && !Array.isArray(value) &&
-        Object.values(value).every((text) => typeof text === "string");
-      if (!isTexts) refuse(file, "__metadata__ of texts", quote(value));
+    else if (!Array.isArray(value) && v.is(v.nullable(texts), value)) {
       Object.assign(metadata, value);
-    }
+    } else refuse(file, "__metadata__ of texts", quote(value));
   }
   let end = 0;
   const inOrder = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);

@@ -3,7 +3,7 @@ import { GGMLQuantizationType, gguf } from "@huggingface/gguf";
 import { quote } from "../../platform/runtime/quote.ts";
 import { floatsFromBfloat16, type RandomAccess, type Tensor } from "./checkpoint.ts";
 import type { ModelConfiguration } from "../configuration.ts";
-import { pairs } from "../fields.ts";
+import { pairs, refuseFile as refuse } from "../fields.ts";
 import { configurationFromGguf } from "./gguf_configuration.ts";
 
 export interface GgufFile {
@@ -43,12 +43,6 @@ function checkpointName(name: string): string | undefined {
   const [, layer, part, kind] = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
   const own = layerNames.get(part);
   return own === undefined ? outerNames.get(name) : `model.layers.${layer}.${own}.${kind}`;
-}
-
-const damaged = "the file is damaged or of another kind: take it again from where it came";
-
-function refuse(file: string, expected: string, found: string, advice = damaged): never {
-  throw new Error(`Cannot read ${file}: expected ${expected}; found ${found}; ${advice}`);
 }
 
 /** The package reads from addresses: it is served the bytes as if from one. */
