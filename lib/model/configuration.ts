@@ -240,7 +240,7 @@ function checkForeign(
  */
 export function parseConfiguration(
   config: string | Record<string, unknown>,
-  { file = "config.json", generation = {} }: {
+  { file = "config.json", generation }: {
     /** What errors call the file. */
     file?: string;
     /** generation_config.json, whose ends of text are added to the configuration's. */
@@ -273,9 +273,6 @@ export function parseConfiguration(
   checkForeign(reader, { hiddenSize, headDimension, ropeTheta: rope.theta, queryKeyNorm });
   const attentionDropout = reader.share("attention_dropout");
   const bias = family === "qwen2" || reader.flag("attention_bias", false);
-  const generated = "generation_config.json";
-  const ends = [reader, new FieldReader(parseObject(generation, generated), generated)]
-    .flatMap((reader) => reader.tokenIds("eos_token_id"));
   return checkSizes({
     family,
     vocabularySize: reader.size("vocab_size"),
@@ -293,13 +290,20 @@ export function parseConfiguration(
     queryKeyNorm,
     tieWordEmbeddings: reader.flag("tie_word_embeddings", false),
     bosTokenId: reader.tokenIds("bos_token_id")[0],
-    eosTokenIds: [...new Set(ends)],
+    eosTokenIds: endTokens(reader, generation),
     padTokenId: reader.tokenIds("pad_token_id")[0],
     maxPositions,
     ...(attentionDropout > 0 && { attentionDropout }),
     ...(slidingLayers.length > 0 && { slidingWindow: reader.size("sliding_window", 4096) }),
     slidingLayers,
   }, file);
+}
+
+/** Every token that ends a text, by config.json and generation_config.json. */
+export function endTokens(reader: FieldReader, generation: string | Fields = {}): number[] {
+  const name = "generation_config.json";
+  const both = [reader, new FieldReader(parseObject(generation, name), name)];
+  return [...new Set(both.flatMap((reader) => reader.tokenIds("eos_token_id")))];
 }
 
 /** The config.json that transformers loads, in the form that its older versions read as well. */

@@ -29,6 +29,16 @@ export function refuseFile(
   throw new Error(`Cannot read ${file}: expected ${expected}; found ${found}; ${advice}`);
 }
 
+/** @throws that a model can't be opened, likewise */
+export function refuseModel(
+  source: string,
+  expected: string,
+  found: string,
+  advice: string,
+): never {
+  throw new Error(`Cannot open model ${source}: expected ${expected}; found ${found}; ${advice}`);
+}
+
 export class FieldReader {
   constructor(readonly fields: Fields, readonly file: string) {}
 

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { stoppable } from "../../platform/interrupt.ts";
 import { exists, writeWhole } from "../../platform/runtime/files.ts";
+import { refuseModel } from "../fields.ts";
 import { tokenizerFileNames } from "../tokenizer.ts";
 import { HubUnreachable } from "./_hub_connection.ts";
 import { parseIndex } from "./checkpoint.ts";
@@ -61,10 +62,8 @@ class Download {
     // A commit never changes, so a whole copy of it needs no question.
     if (known !== undefined && (this.#offline || known.revision === this.#revision)) return known;
     if (this.#offline) {
-      throw new Error(
-        `Cannot open model ${this.id}: expected a copy in ${this.#base}, since HF_HUB_OFFLINE is ` +
-          "set; found none; unset it and connect to a network once",
-      );
+      const expected = `a copy in ${this.#base}, since HF_HUB_OFFLINE is set`;
+      refuseModel(this.id, expected, "none", "unset it and connect to a network once");
     }
     const commit = await this.#repository.commit().catch((error) => {
       if (!(error instanceof HubUnreachable) || known === undefined) throw error;
@@ -168,10 +167,8 @@ class Download {
       : names.includes("adapter_config.json")
       ? "this is an adapter: load its model, then loadLora(model, folder)"
       : "choose a model with safetensors";
-    throw new Error(
-      `Cannot open model ${this.id}: expected ${path} on the hub; ` +
-        `found ${names.slice(0, 8).join(", ") || "no files"}; ${advice}`,
-    );
+    const found = names.slice(0, 8).join(", ") || "no files";
+    refuseModel(this.id, `${path} on the hub`, found, advice);
   }
 }
 

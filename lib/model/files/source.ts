@@ -13,6 +13,7 @@ import {
 } from "../tokenizer.ts";
 import type { Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, parseConfiguration } from "../configuration.ts";
+import { refuseModel } from "../fields.ts";
 import type { ModelDescription } from "../readable_model.ts";
 import { openGguf } from "./gguf.ts";
 import { downloadModel, type HubOptions, isHubId } from "./hub.ts";
@@ -81,11 +82,9 @@ export async function openSource(
   }
   if (source === "smollm2") return await openSmollm2(options);
   if (isHubId(source)) return await openHubModel(source, source, options);
-  throw new Error(
-    `Cannot open model ${source}: expected a folder, a GGUF file, a hub id owner/name, smollm2 or ` +
-      `organism:NAME (${(await organismNames()).join(", ") || "none shipped"}); ` +
-      "found none of that name; check the spelling and the path",
-  );
+  const names = (await organismNames()).join(", ") || "none shipped";
+  const known = `a folder, a GGUF file, a hub id owner/name, smollm2 or organism:NAME (${names})`;
+  return refuseModel(source, known, "none of that name", "check the spelling and the path");
 }
 
 /** Whether a model can be opened without a download. */
@@ -109,10 +108,7 @@ async function requireGguf(path: string): Promise<void> {
     : path.endsWith(".safetensors")
     ? "give the folder that holds it and config.json"
     : "convert the model to GGUF or to a folder with config.json and safetensors";
-  throw new Error(
-    `Cannot open model ${path}: expected a folder or a GGUF file; found one that starts with ` +
-      `${quote(start)}; ${advice}`,
-  );
+  refuseModel(path, "a folder or a GGUF file", `one that starts with ${quote(start)}`, advice);
 }
 
 async function openHubModel(source: string, id: string, options: SourceOptions) {

@@ -12,7 +12,7 @@ import {
   type Tensor,
 } from "./checkpoint.ts";
 import type { ModelConfiguration } from "../configuration.ts";
-import { words } from "../fields.ts";
+import { refuseModel, words } from "../fields.ts";
 
 export interface TensorHeader {
   shape: number[];
@@ -62,7 +62,7 @@ export class Weights implements Disposable {
     for (const [name, wanted] of index ?? []) {
       if (wanted === shard && !file.header.tensors.has(name)) {
         const expected = `tensor ${quote(name)} in ${shard}, as the index says`;
-        this.#refuse(expected, "none", "take both again");
+        refuseModel(this.folder, expected, "none", "take both again");
       }
     }
     for (const name of file.names) {
@@ -71,16 +71,10 @@ export class Weights implements Disposable {
       const other = this.#places.get(plain);
       if (other !== undefined) {
         const found = `${quote(other.name)} in ${other.shard} and ${quote(name)} in ${shard}`;
-        this.#refuse("every tensor once", found, "leave out the one that is not meant");
+        refuseModel(this.folder, "every tensor once", found, "leave out the one that is not meant");
       }
       this.#places.set(plain, { file, shard, name });
     }
-  }
-
-  #refuse(expected: string, found: string, advice: string): never {
-    throw new Error(
-      `Cannot open model ${this.folder}: expected ${expected}; found ${found}; ${advice}`,
-    );
   }
 
   get headers(): Map<string, TensorHeader> {
@@ -171,12 +165,13 @@ export function checkTensors(
 ): void {
   const { family, layers } = configuration;
   const whole = `the tensors of a ${family} of ${layers} layers`;
-  compareTensors(found, new Map(parameterShapes(configuration)), whole, (expected, found) => {
-    throw new Error(
-      `Cannot open model ${where}: expected ${expected}; found ${found}; ` +
-        "configuration and weights must belong together",
-    );
-  });
+  const advice = "configuration and weights must belong together";
+  compareTensors(
+    found,
+    new Map(parameterShapes(configuration)),
+    whole,
+    (expected, found) => refuseModel(where, expected, found, advice),
+  );
 }
 
 /** The weights' files of a folder, in order, and in which of them each tensor is to be. */
@@ -190,10 +185,8 @@ async function findWeights(folder: string) {
     const files = [...new Set(index.values())].sort();
     const missing = files.find((file) => !names.includes(file));
     if (missing === undefined) return { files, index };
-    throw new Error(
-      `Cannot open model ${folder}: expected a file ${missing}, as ${indexName} says; found none; ` +
-        "take it from where the others came",
-    );
+    const expected = `a file ${missing}, as ${indexName} says`;
+    refuseModel(folder, expected, "none", "take it from where the others came");
   }
   const advice = names.includes("adapter_model.safetensors")
     ? "this is an adapter: load its model, then loadLora(model, folder)"
@@ -202,8 +195,6 @@ async function findWeights(folder: string) {
     : names.some((name) => /\.(bin|pth?)$/.test(name))
     ? "save it once more by transformers' save_pretrained, which writes safetensors"
     : "check the path";
-  throw new Error(
-    `Cannot open model ${folder}: expected model.safetensors or ${indexName}; ` +
-      `found ${names.slice(0, 8).join(", ") || "an empty folder"}; ${advice}`,
-  );
+  const found = names.slice(0, 8).join(", ") || "an empty folder";
+  return refuseModel(folder, `model.safetensors or ${indexName}`, found, advice);
 }
