@@ -68,7 +68,7 @@ export async function grow(
       }
       if (!fits) {
         throw new Error(
-          `Cannot ${hub.wanted.action} ${hub.wanted.id}: expected ${size} bytes of ${name}; found ` +
+          `Cannot ${hub.what}: expected ${size} bytes of ${name}; found ` +
             `${told}; run it again`,
         );
       }

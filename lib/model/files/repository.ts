@@ -5,29 +5,18 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { datasetInfo, listFiles, modelInfo } from "@huggingface/hub";
-import type { Stoppable } from "../../platform/interrupt.ts";
 import { digestOfFile } from "../../platform/runtime/digest.ts";
 import { roomAt } from "../../platform/runtime/files.ts";
 import { formatBytes } from "../../platform/runtime/memory.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { grow } from "./_growing.ts";
-import { FIRST, HubConnection } from "./_hub_connection.ts";
+import { type ConnectionOptions, FIRST, HubConnection } from "./_hub_connection.ts";
 
-export interface RepositoryOptions extends Stoppable {
+export interface RepositoryOptions extends ConnectionOptions {
   /** A branch, a tag or a commit; default "main". */
   revision?: string;
-  /** Called with lines of progress; default prints to stderr. */
-  onProgress?: (line: string) => void;
-  /** The hub's address, the only one that gets the token; default HF_ENDPOINT or https://huggingface.co. */
-  endpoint?: string;
-  /** For what needs a login; default HF_TOKEN. */
-  token?: string;
   /** Use only what was downloaded before; default whether HF_HUB_OFFLINE is set. */
   offline?: boolean;
-  /** Seconds before the first repetition of a failed request, doubled each time; default 1. */
-  patience?: number;
-  /** Seconds that the hub may be silent; default 120. */
-  timeout?: number;
 }
 
 export interface RemoteFile {
@@ -59,43 +48,37 @@ export const isOffline = (): boolean =>
 export class HubRepository {
   readonly revision: string;
   readonly hub: HubConnection;
-  /** `open model owner/name`, for errors. */
-  readonly what: string;
-  readonly say: (line: string) => void;
-  readonly #repo: { type: keyof typeof KINDS; name: string };
-  readonly #page: string;
 
   /** @throws where name, revision, address or token have another form, before anything is asked */
-  constructor(id: string, kind: keyof typeof KINDS, options: RepositoryOptions) {
+  constructor(
+    readonly id: string,
+    readonly kind: keyof typeof KINDS,
+    options: RepositoryOptions,
+  ) {
     const { action, page, otherwise } = KINDS[kind];
     this.revision = options.revision ?? "main";
-    this.what = `${action} ${id}`;
-    this.#repo = { type: kind, name: id };
-    this.#page = page + id;
-    this.say = options.onProgress ?? ((line) => console.error(line));
+    const wanted = { action, id, page: page + id, revision: this.revision, otherwise };
+    this.hub = new HubConnection(wanted, options);
     if (!isHubId(id) || !/^[\w][\w./-]*$/.test(this.revision) || this.revision.includes("..")) {
       throw new Error(
-        `Cannot ${this.what} at ${this.revision}: expected owner/name and a branch, a tag or ` +
+        `Cannot ${this.hub.what} at ${this.revision}: expected owner/name and a branch, a tag or ` +
           "a commit; found other signs; check the spelling",
       );
     }
-    const wanted = { action, id, page: this.#page, revision: this.revision, otherwise };
-    this.hub = new HubConnection(wanted, { ...options, say: this.say });
   }
 
   /** The commit that the branch or tag stands for now. */
   async commit(): Promise<string> {
-    const { type, name } = this.#repo;
-    const isModel = type === "model";
+    const isModel = this.kind === "model";
     const { sha } = await this.hub.ask(isModel ? "model" : "data set", async (access) => {
-      const asked = { ...access, name, revision: this.revision };
+      const asked = { ...access, name: this.id, revision: this.revision };
       return isModel
         ? await modelInfo({ ...asked, additionalFields: ["sha"] })
         : await datasetInfo({ ...asked, additionalFields: ["sha"] });
     }, FIRST);
     if (COMMIT.test(sha)) return sha;
     throw new Error(
-      `Cannot ${this.what}: expected a commit from ${this.hub.endpoint}; ` +
+      `Cannot ${this.hub.what}: expected a commit from ${this.hub.endpoint}; ` +
         `found ${quote(sha)}; check HF_ENDPOINT`,
     );
   }
@@ -104,7 +87,8 @@ export class HubRepository {
   async list(commit: string, { recursive = false } = {}): Promise<RemoteFile[]> {
     return await this.hub.ask("list of files", async (access) => {
       const files: RemoteFile[] = [];
-      const asked = { ...access, repo: this.#repo, revision: commit, recursive };
+      const repo = { type: this.kind, name: this.id };
+      const asked = { ...access, repo, revision: commit, recursive };
       for await (const file of listFiles(asked)) {
         if (file.type !== "file") continue;
         const { path, size, lfs, oid } = file;
@@ -133,7 +117,7 @@ export class HubRepository {
     const room = roomAt(folder);
     if (room !== undefined && needed > room) {
       throw new Error(
-        `Cannot ${this.what}: expected room for ${formatBytes(needed)} in ${folder}; ` +
+        `Cannot ${this.hub.what}: expected room for ${formatBytes(needed)} in ${folder}; ` +
           `found ${formatBytes(room)}; free some, or give another cacheDirectory`,
       );
     }
@@ -154,7 +138,7 @@ export class HubRepository {
     const { size: had } = await target.stat();
     if (had > file.size) await target.truncate(0);
     const remote = `${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
-    const address = `${this.hub.endpoint}/${this.#page}/resolve/${remote}`;
+    const address = `${this.hub.endpoint}/${this.hub.wanted.page}/resolve/${remote}`;
     await grow(this.hub, address, { file: target, path, name: file.path, size: file.size });
     const hash = createHash(file.kind === "sha256" ? "sha256" : "sha1");
     if (file.kind === "git") hash.update(`blob ${file.size}\0`);
@@ -162,7 +146,7 @@ export class HubRepository {
     if (found !== file.digest) {
       await target.truncate(0);
       throw new Error(
-        `Cannot ${this.what}: expected ${file.path} with ${file.kind} digest ` +
+        `Cannot ${this.hub.what}: expected ${file.path} with ${file.kind} digest ` +
           `${file.digest}; found ${found}; the download was removed: run it again` +
           (had > 0 ? "" : ", and check the network between here and the hub"),
       );
