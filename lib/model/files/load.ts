@@ -1,12 +1,7 @@
 /** A model in memory from wherever it comes: a folder, a GGUF file, the hub, an organism. */
 import * as tf from "@tensorflow/tfjs";
 import { chatTemplateFromFiles, createChatFormat } from "../chat_template.ts";
-import {
-  createPaperFormat,
-  type Formulation,
-  type Normalization,
-  type PromptFormat,
-} from "../../prompt.ts";
+import { createPaperFormat, type PaperFormatOptions, type PromptFormat } from "../../prompt.ts";
 import "./attach.ts";
 import { look } from "../../platform/interrupt.ts";
 import { openBackend } from "../../platform/runtime/backend.ts";
@@ -18,18 +13,12 @@ import { LanguageModel } from "../language_model.ts";
 import { checkMemory, loadingMemory } from "../memory.ts";
 import { isOnnx, type ModelSource, openSource, type SourceOptions } from "./source.ts";
 
-export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> {
-  /** false: only token ids go in and out. A folder: its tokenizer. Default: the model's own. */
-  tokenizer?: string | false;
+export interface LoadOptions
+  extends Omit<SourceOptions, "check">, Omit<PaperFormatOptions, "stop"> {
   /** How questions are put. Default: an organism's own for organisms, else the paper's. */
   format?: PromptFormat;
   /** Whose conversations: the paper's (`vicuna`, the default), or the model's chat template's. */
   template?: "vicuna" | "model";
-  /** How questions are put and options compared. Default: letters, none; an organism has its own. */
-  formulation?: Formulation;
-  normalization?: Normalization;
-  /** Of the header and the answer's cue. Default: en. */
-  language?: "en" | "zh";
   /** Whether steps are compiled to one graph on the native backend. Default true. */
   compiled?: boolean;
   /** Tokens that go through the model at once. Default: 2,048, narrow models more; ONNX graphs 4,096. */
@@ -102,16 +91,15 @@ async function readVariable(source: ModelSource, name: string): Promise<tf.Varia
 
 function formatOf(
   { description: { kind, source }, tokenizer }: Pick<ModelSource, "description" | "tokenizer">,
-  { template = "vicuna", ...asking }: LoadOptions,
+  { template = "vicuna", formulation, normalization, language }: LoadOptions,
 ): PromptFormat {
   if (kind === "organism") return organismFormat;
-  const { formulation, normalization, language } = asking;
+  const asked = { formulation, normalization, language };
   if (template === "model") {
     const chat = chatTemplateFromFiles(tokenizer?.files ?? new Map(), { from: source });
-    return createChatFormat(chat, { formulation, normalization, language });
+    return createChatFormat(chat, asked);
   }
   const end = tokenizer?.eosTokenId;
   const stop = end === undefined ? "" : tokenizer!.decode([end]);
-  const asked = { formulation, normalization, language };
   return createPaperFormat({ ...asked, ...(stop.length < 2 ? {} : { stop }) });
 }

@@ -36,7 +36,7 @@ export interface ModelSource extends Disposable {
 
 export interface SourceOptions
   extends Partial<Pick<HubOptions, "cacheDirectory" | "revision" | "onProgress" | "signal">> {
-  /** A folder to take the tokenizer from, or false for none; default the model's own. */
+  /** false: only token ids go in and out. A folder: its tokenizer. Default: the model's own. */
   tokenizer?: string | false;
   /** Called with the configuration before any number is read; what it throws ends the opening. */
   check?: (configuration: ModelConfiguration) => void | Promise<void>;
