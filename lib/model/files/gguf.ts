@@ -12,7 +12,7 @@ export interface GgufFile {
   configuration: ModelConfiguration;
   /** Tensors by Hugging Face's names. */
   headers: Map<string, { shape: number[] }>;
-  /** One tensor as float32, rows and columns as in Hugging Face's checkpoints. */
+  /** One of these tensors as float32, rows and columns as in Hugging Face's checkpoints. */
   read(name: string): Promise<Tensor>;
 }
 
@@ -121,10 +121,7 @@ export async function openGguf(access: RandomAccess): Promise<GgufFile> {
     configuration,
     headers: parts,
     read: async (name) => {
-      const part = parts.get(name);
-      if (part === undefined) {
-        refuse(file, `tensor ${name}`, "none", "the metadata and the tensors do not fit together");
-      }
+      const part = parts.get(name)!;
       const data = await numbers(part);
       const heads = headsOfRotated(name, configuration);
       return { shape: part.shape, data: heads === 0 ? data : unpermute(data, part.shape, heads) };

@@ -19,13 +19,12 @@ import { openGguf } from "./gguf.ts";
 import { downloadModel, type HubOptions, isHubId } from "./hub.ts";
 import { HubUnreachable } from "./_hub_connection.ts";
 import { downloadSmollm2, smollm2File } from "./_smollm2.ts";
-import { checkTensors, Weights } from "./weights.ts";
+import { checkTensors, openWeights, tiesHead } from "./weights.ts";
 
 /** A model that is open for reading, not yet in memory. */
 export interface ModelSource extends Disposable {
   configuration: ModelConfiguration;
-  tensorNames: string[];
-  /** One tensor as float32; throws, naming file and tensor, when it can't be read. */
+  /** A tensor of the configuration's as float32; throws, naming file and tensor, when it can't be read. */
   read(name: string): Promise<Tensor>;
   /** Absent where the source has none, or none was wanted. */
   tokenizer?: Tokenizer;
@@ -207,22 +206,24 @@ type Described = Omit<ModelDescription, "digest">;
 /** Opens a folder as transformers saves it: config.json, safetensors and the tokenizer's files. */
 async function openFolder(folder: string, description: Described, options: SourceOptions) {
   using opened = new DisposableStack();
-  const weights = opened.use(await Weights.open(folder));
+  const { files, places } = await openWeights(folder, opened);
   const file = join(folder, "config.json");
   const text = await readText(file, "open model by");
   const generation = await textOrNone(join(folder, "generation_config.json"));
   const configuration = parseConfiguration(text, { file, generation });
-  configuration.tieWordEmbeddings &&= await weights.tiesHead(configuration);
+  configuration.tieWordEmbeddings &&= await tiesHead(places, configuration);
   await options.check?.(configuration);
-  checkTensors(folder, weights.headers, configuration);
+  checkTensors(folder, places, configuration);
   const { vocabularySize } = configuration;
-  const digest = await digestOf(folder, weights.files);
+  const digest = await digestOf(folder, files);
   const tokenizer = await chooseTokenizer(options, () => tokenizerOfFolder(folder), vocabularySize);
   const all = opened.move();
   return {
     configuration,
-    tensorNames: [...weights.headers.keys()],
-    read: (name: string) => weights.read(name),
+    read: async (name: string) => {
+      const { file, name: own } = places.get(name)!;
+      return await file.read(own);
+    },
     tokenizer,
     description: { ...description, digest },
     identity: identityOf(digest, [text, generation]),
@@ -242,7 +243,6 @@ async function openGgufFile(path: string, description: Described, options: Sourc
   const all = opened.move();
   return {
     configuration,
-    tensorNames: [...headers.keys()],
     read,
     tokenizer,
     description: { ...description, digest },
