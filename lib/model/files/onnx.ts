@@ -74,11 +74,6 @@ export class OnnxModel extends EngineModel {
     }
   }
 
-  /** @throws always: a graph's weights are fixed */
-  get parameters(): never {
-    return this.trained;
-  }
-
   /** What training would change. @throws always: a graph's weights are fixed */
   get trained(): never {
     throw new Error(
