@@ -10,6 +10,7 @@ import { organismFormat } from "../../world/format.ts";
 import { parameterShapes } from "../architecture.ts";
 import type { ReadableModel } from "../readable_model.ts";
 import { LanguageModel } from "../language_model.ts";
+import { variableOf } from "../lora.ts";
 import { checkMemory, loadingMemory } from "../memory.ts";
 import { isOnnx, type ModelSource, openSource, type SourceOptions } from "./source.ts";
 
@@ -49,7 +50,10 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
     // One at a time: the numbers leave JavaScript's memory as soon as the backend has them.
     for (const [name] of parameterShapes(configuration)) {
       await look(options.signal);
-      parameters.set(name, await readVariable(opened, name));
+      const { shape, data } = await opened.read(name);
+      const variable = variableOf(data, shape);
+      parameters.set(name, variable);
+      sendNow(variable);
     }
     const parts = { ...opened, name: source, config: configuration, parameters, format };
     return new LanguageModel({ ...parts, compiled, batchTokens });
@@ -78,15 +82,6 @@ export async function openModel(source: string, options: LoadOptions = {}): Prom
     await opened.graph.dispose();
     throw error;
   }
-}
-
-async function readVariable(source: ModelSource, name: string): Promise<tf.Variable> {
-  const { shape, data } = await source.read(name);
-  const tensor = tf.tensor(data, shape, "float32");
-  sendNow(tensor);
-  const variable = tf.variable(tensor);
-  tensor.dispose();
-  return variable;
 }
 
 function formatOf(
