@@ -63,7 +63,8 @@ export async function grow(
       const isOther = at !== last && last < Infinity;
       const foreign = isOther || !isKnown ? hub.foreign(headers, head) : undefined;
       if (foreign !== undefined) {
-        await file.truncate(done = before);
+        done = before;
+        await file.truncate(done);
         throw foreign;
       }
       if (!fits) {
