@@ -105,25 +105,17 @@ function parseInfo(file: string, name: string, value: unknown): TensorInfo {
 }
 
 /**
- * Reads the header in `bytes`, a safetensors file or its beginning; `size` is the whole file's.
- * @throws on a header that is too long or no JSON; on unknown types; on tensors
- * that overlap, leave holes, don't match their size, or don't end where the file ends
+ * Reads a header, what stands behind its length; `size` is the whole file's.
+ * @throws where it is no JSON; on unknown types; on tensors that overlap, leave holes, don't match
+ * their size, or don't end where the file ends
  */
 export function parseHeader(
-  bytes: Uint8Array,
-  options: { file?: string; size?: number } = {},
+  header: Uint8Array,
+  { file, size }: { file: string; size: number },
 ): SafetensorsHeader {
-  const file = options.file ?? "the safetensors data";
-  const size = options.size ?? bytes.length;
-  const length = headerLength(bytes, size, file);
-  const dataStart = 8 + length;
-  if (bytes.length < dataStart) {
-    refuse(file, `a header of ${length} bytes`, `${bytes.length - 8} bytes`);
-  }
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-      .decode(bytes.subarray(8, dataStart));
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(header);
   } catch {
     refuse(file, "a header in UTF-8", "other bytes");
   }
@@ -145,21 +137,11 @@ export function parseHeader(
     }
     end = info.end;
   }
+  const dataStart = 8 + header.length;
   if (dataStart + end !== size) {
     refuse(file, `${dataStart + end} bytes as the header says`, `${size} bytes`);
   }
   return { tensors, metadata, dataStart };
-}
-
-/** The header's length in bytes, out of a file's first eight. */
-function headerLength(bytes: Uint8Array, size: number, file: string): number {
-  if (bytes.length < 8) refuse(file, "a header of at least 8 bytes", `${bytes.length} bytes`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  if (length > longestHeader || Number(length) > size - 8) {
-    const most = Math.min(longestHeader, size - 8);
-    refuse(file, `a safetensors header of at most ${most} bytes`, `one of ${length}`);
-  }
-  return Number(length);
 }
 
 /** bfloat16 is the upper half of float32. */
@@ -203,11 +185,17 @@ export interface SafetensorsFile {
   bytes(name: string, offset: number, length: number): Promise<Uint8Array>;
 }
 
+/** @throws on a header that is too long, or can't be right (see `parseHeader`) */
 export async function openSafetensors(access: RandomAccess): Promise<SafetensorsFile> {
   const { name: file, size } = access;
   const start = await access.read(0, Math.min(8, size));
-  const length = headerLength(start, size, file);
-  const header = parseHeader(await access.read(0, 8 + length), { file, size });
+  if (start.length < 8) refuse(file, "a header of at least 8 bytes", `${start.length} bytes`);
+  const length = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
+  const most = Math.min(longestHeader, size - 8);
+  if (length > most) {
+    refuse(file, `a safetensors header of at most ${most} bytes`, `one of ${length}`);
+  }
+  const header = parseHeader(await access.read(8, Number(length)), { file, size });
   const infoOf = (name: string) =>
     header.tensors.get(name) ??
       refuse(file, `tensor ${quote(name)}`, `${header.tensors.size} others`);
