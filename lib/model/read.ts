@@ -5,7 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { look } from "../platform/interrupt.ts";
-import { type ForwardOptions, headWeight } from "./architecture.ts";
+import { headWeight } from "./architecture.ts";
 import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./batch.ts";
 import type { OnLogits, Position } from "./engine_model.ts";
 import { commonStart } from "./lengths.ts";
@@ -88,10 +88,10 @@ async function readPart(
   const logitsOf = (hidden: tf.Tensor) =>
     tf.matMul(hidden, headWeight(model.parameters, model.config), false, true);
   /** The logits at some positions; their hidden states if the logits are too many at once. */
-  const read = model.compiled("read", (ids, texts, positions, flat, ...prefix) => {
+  const read = model.compiled("read", (ids, texts, positions, flat, mask, ...keys) => {
     const hidden = model.forward(ids as tf.Tensor2D, {
       packing: { texts: texts as tf.Tensor2D, positions: positions as tf.Tensor2D },
-      prefix: prefix.length > 0 ? asPrefix(prefix) : undefined,
+      prefix: mask && [{ layers: prefixKeys(keys), mask: mask as tf.Tensor1D }],
       at: flat as tf.Tensor1D,
     });
     return [hidden.shape[0] <= atOnce ? logitsOf(hidden) : hidden];
@@ -189,10 +189,6 @@ function readPrefix(model: TensorModel, ids: number[]): tf.Tensor[] {
   row.dispose();
   const free = new Float32Array(length).fill(HIDDEN_FROM, ids.length);
   return [tf.tensor1d(free), ...keys];
-}
-
-function asPrefix([mask, ...tensors]: tf.Tensor[]): ForwardOptions["prefix"] {
-  return [{ layers: prefixKeys(tensors), mask: mask as tf.Tensor1D }];
 }
 
 /** Texts packed into rows of one width, and rows into batches of one size but for the last. */
