@@ -142,9 +142,7 @@ export class OnnxModel extends EngineModel {
           }));
           await read(behind, more);
         }
-        await this.#readApart(alone, {
-          ...{ past, batchTokens, onLogits, onLook },
-        });
+        await this.#readApart(alone, { past, batchTokens, onLogits, onLook });
       };
       await read(rests);
     };
