@@ -9,7 +9,7 @@ import type { Tokenizer } from "./model/tokenizer.ts";
 import type { Formulation, Normalization, Template } from "./prompt.ts";
 import { type LetterForm, letterTarget } from "./letters.ts";
 
-export interface ProbeOptions extends Omit<ReadOptions, "sharePrefix"> {
+export interface ProbeOptions extends ReadOptions {
   /** Shown before each question, in this order. Default: none. */
   demonstrations?: Question[];
   /** Of these, how many. Default: 5, or all there are. */

@@ -192,8 +192,7 @@ class Getting {
     const revision = locked?.revision ?? source.branch;
     const place = `${githubAddress()}/${id}`;
     await Deno.mkdir(dirname(partial), { recursive: true });
-    const fetched = { ...options, say: this.#say, id, revision };
-    const commit = await fetchArchive(partial, fetched);
+    const commit = await fetchArchive(partial, { ...options, id, revision });
     const paths = await this.#unpacked([partial], join(this.#base, commit));
     return await this.#locked(place, commit, paths);
   }

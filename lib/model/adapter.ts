@@ -4,6 +4,8 @@
  * float32.
  */
 import type * as tf from "@tensorflow/tfjs";
+import * as v from "valibot";
+import { above0, checkSettings, wholeFrom } from "../platform/runtime/explain.ts";
 import { adapterKey, type AdapterTensors, parameterShapes } from "./architecture.ts";
 import type { ModelConfiguration } from "./configuration.ts";
 
@@ -42,23 +44,20 @@ export interface Adapter extends AdapterTensors, LoraShape {
   readonly dropout: number;
 }
 
-const OPTIONS = ["rank", "alpha", "rankStabilized", "targets", "seed"];
+const optionsSchema = v.strictObject({
+  rank: v.optional(wholeFrom(1)),
+  alpha: v.optional(above0),
+  rankStabilized: v.optional(v.boolean()),
+  targets: v.optional(
+    v.pipe(v.array(v.picklist(loraTargets)), v.minLength(1, "expected at least one")),
+  ),
+  seed: v.optional(v.number()),
+});
 
-/** Options with their defaults. @throws naming the first that is unknown or does not fit */
+/** Options with their defaults. @throws naming those that are unknown or do not fit */
 export function loraOptions(options: LoraOptions = {}): Required<LoraOptions> {
-  const refuse = (expected: string, found: unknown): never => {
-    throw new Error(`Cannot use LoRA: expected ${expected}; found ${JSON.stringify(found)}`);
-  };
-  const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
-  if (unknown !== undefined) refuse(`the options ${OPTIONS.join(", ")}`, unknown);
+  checkSettings("use LoRA", optionsSchema, options);
   const { rank = 8, alpha = 16, rankStabilized = false, targets = loraTargets, seed = 0 } = options;
-  if (!(Number.isSafeInteger(rank) && rank >= 1)) refuse("a whole rank from 1 up", rank);
-  if (!(Number.isFinite(alpha) && alpha > 0)) refuse("an alpha above 0", alpha);
-  if (typeof rankStabilized !== "boolean") refuse("rankStabilized true or false", rankStabilized);
-  const known = (name: LoraTarget) => loraTargets.includes(name);
-  if (!Array.isArray(targets) || targets.length === 0 || !targets.every(known)) {
-    refuse(`some targets of ${loraTargets.join(", ")}`, targets);
-  }
   // In one order, each once, so that adapters alike look alike.
   const ordered = loraTargets.filter((name) => targets.includes(name));
   return { rank, alpha, rankStabilized, targets: ordered, seed };

@@ -27,8 +27,8 @@ import {
 /** Tensors by the checkpoint's names. */
 export type Parameters = ReadonlyMap<string, tf.Tensor>;
 
-/** What is recomputed for the gradient instead of kept: nothing, the MLPs, or whole layers. */
-export type GradientCheckpointing = "nothing" | "mlp" | "layer";
+/** What is recomputed for the gradient instead of kept: nothing, or whole layers. */
+export type GradientCheckpointing = "nothing" | "layer";
 
 /** Low-rank matrices that are added to some linear layers, whose own weights are constants then. */
 export interface AdapterTensors {
@@ -197,13 +197,9 @@ function mlp(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
 
 /** Layer i, attention and MLP with their residuals: [B T, D] -> [B T, D], or [N, D] where N are wanted. */
 function block(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
-  const checkpointing = pass.gradientCheckpointing;
-  const attentionPart = checkpointing === "layer"
-    ? recomputed(attention, /input_layernorm|self_attn/)
-    : attention;
-  const mlpPart = checkpointing === "nothing"
-    ? mlp
-    : recomputed(mlp, /post_attention_layernorm|mlp/);
+  const [attentionPart, mlpPart] = pass.gradientCheckpointing === "layer"
+    ? [recomputed(attention, /input_layernorm|self_attn/), recomputed(mlp, /post_attention|mlp/)]
+    : [attention, mlp];
   x = tf.add(pass.at ? gatherRows(x, pass.at) : x, attentionPart(x, i, pass));
   return tf.add(x, mlpPart(x, i, pass));
 }

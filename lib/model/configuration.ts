@@ -1,6 +1,6 @@
 /** What a decoder-only model is made of, read from config.json as transformers reads it. */
 import { quote } from "../platform/runtime/quote.ts";
-import { FieldReader, type Fields, isEmpty, parseObject, words } from "./fields.ts";
+import { FieldReader, type Fields, isEmpty, parseObject, refuseFile, words } from "./fields.ts";
 
 /** The families whose forward pass is here, with transformers' default; SmolLM2 is a `llama`. */
 const familyFacts = {
@@ -160,16 +160,12 @@ function parseSlidingLayers(
 export function checkSizes(configuration: ModelConfiguration, file: string): ModelConfiguration {
   const { heads, keyValueHeads, headDimension, hiddenSize } = configuration;
   if (!Number.isInteger(headDimension) || headDimension % 2 !== 0) {
-    throw new Error(
-      `Cannot read ${file}: expected an even head size; found ${headDimension} ` +
-        `(hidden size ${hiddenSize}, ${heads} heads); check num_attention_heads and head_dim`,
-    );
+    const found = `${headDimension} (hidden size ${hiddenSize}, ${heads} heads)`;
+    refuseFile(file, "an even head size", found, "check num_attention_heads and head_dim");
   }
   if (heads % keyValueHeads !== 0) {
-    throw new Error(
-      `Cannot read ${file}: expected key-value heads that divide the ${heads} heads; ` +
-        `found ${keyValueHeads}; check num_key_value_heads`,
-    );
+    const expected = `key-value heads that divide the ${heads} heads`;
+    refuseFile(file, expected, `${keyValueHeads}`, "check num_key_value_heads");
   }
   return configuration;
 }
@@ -244,7 +240,7 @@ function checkForeign(
  */
 export function parseConfiguration(
   config: string | Record<string, unknown>,
-  { file = "config.json", generation = {} }: {
+  { file = "config.json", generation }: {
     /** What errors call the file. */
     file?: string;
     /** generation_config.json, whose ends of text are added to the configuration's. */
@@ -277,9 +273,6 @@ export function parseConfiguration(
   checkForeign(reader, { hiddenSize, headDimension, ropeTheta: rope.theta, queryKeyNorm });
   const attentionDropout = reader.share("attention_dropout");
   const bias = family === "qwen2" || reader.flag("attention_bias", false);
-  const generated = "generation_config.json";
-  const ends = [reader, new FieldReader(parseObject(generation, generated), generated)]
-    .flatMap((reader) => reader.tokenIds("eos_token_id"));
   return checkSizes({
     family,
     vocabularySize: reader.size("vocab_size"),
@@ -297,13 +290,20 @@ export function parseConfiguration(
     queryKeyNorm,
     tieWordEmbeddings: reader.flag("tie_word_embeddings", false),
     bosTokenId: reader.tokenIds("bos_token_id")[0],
-    eosTokenIds: [...new Set(ends)],
+    eosTokenIds: endTokens(reader, generation),
     padTokenId: reader.tokenIds("pad_token_id")[0],
     maxPositions,
     ...(attentionDropout > 0 && { attentionDropout }),
     ...(slidingLayers.length > 0 && { slidingWindow: reader.size("sliding_window", 4096) }),
     slidingLayers,
   }, file);
+}
+
+/** Every token that ends a text, by config.json and generation_config.json. */
+export function endTokens(reader: FieldReader, generation: string | Fields = {}): number[] {
+  const name = "generation_config.json";
+  const both = [reader, new FieldReader(parseObject(generation, name), name)];
+  return [...new Set(both.flatMap((reader) => reader.tokenIds("eos_token_id")))];
 }
 
 /** The config.json that transformers loads, in the form that its older versions read as well. */

@@ -19,15 +19,32 @@ export const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null ||
   typeof value === "object" && Object.keys(value).length === 0;
 
+/** @throws that a file can't be read: what it should have, what it has, and what to do */
+export function refuseFile(
+  file: string,
+  expected: string,
+  found: string,
+  advice = "the file is damaged or of another kind: take it again from where it came",
+): never {
+  throw new Error(`Cannot read ${file}: expected ${expected}; found ${found}; ${advice}`);
+}
+
+/** @throws that a model can't be opened, likewise */
+export function refuseModel(
+  source: string,
+  expected: string,
+  found: string,
+  advice: string,
+): never {
+  throw new Error(`Cannot open model ${source}: expected ${expected}; found ${found}; ${advice}`);
+}
+
 export class FieldReader {
   constructor(readonly fields: Fields, readonly file: string) {}
 
   fail(name: string, expected: string, advice: string): never {
     const shown = /^[\w.-]{1,80}$/.test(name) ? name : quote(name);
-    throw new Error(
-      `Cannot read ${this.file}: expected ${expected} in ${shown}; ` +
-        `found ${quote(this.fields[name])}; ${advice}`,
-    );
+    refuseFile(this.file, `${expected} in ${shown}`, quote(this.fields[name]), advice);
   }
 
   has(name: string): boolean {
@@ -100,17 +117,13 @@ export class FieldReader {
 
 /** A JSON object, as text or parsed. @throws naming `file` where it is another thing */
 export function parseObject(text: string | Fields, file: string): Fields {
-  const refuse = (expected: string, found: string): never => {
-    const again = "take the file again from where it came";
-    throw new Error(`Cannot read ${file}: expected ${expected}; found ${found}; ${again}`);
-  };
   let value: unknown = text;
   try {
     if (typeof text === "string") value = JSON.parse(text);
   } catch (error) {
-    refuse("JSON", (error as Error).message.slice(0, 160));
+    refuseFile(file, "JSON", (error as Error).message.slice(0, 160));
   }
   if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Fields;
   const kind = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
-  return refuse("a JSON object", kind);
+  return refuseFile(file, "a JSON object", kind);
 }

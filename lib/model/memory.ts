@@ -4,15 +4,16 @@
  *
  * Estimates are of float32. Compiled, they were compared with peaks of the process (SmolLM2-135M, 2
  * cores): loading 1.4 GB estimated, 1.1 to 1.3 measured; a full step of 4 x 128 tokens 3.6 and 3.65
- * to 4.05; 2 x 512 5.1 and 5.0; 8 x 128 with the MLPs recomputed 3.8 and 3.4; reading 64 x 128
- * tokens 1.7 and 1.4. So count on 15%, a fifth for reading. Uncompiled, every operation's result
- * stays until the step ends (reading: until its layer ends): factors are fitted to peaks of
- * TensorFlow.js on WebAssembly (widths 64 to 576, 1 to 32 layers), within a fifth.
+ * to 4.05; 2 x 512 5.1 and 5.0; reading 64 x 128 tokens 1.7 and 1.4. So count on 15%, a fifth for
+ * reading. Uncompiled, every operation's result stays until the step ends (reading: until its layer
+ * ends): factors are fitted to peaks of TensorFlow.js on WebAssembly (widths 64 to 576, 1 to 32
+ * layers), within a fifth.
  */
 import * as tf from "@tensorflow/tfjs";
 import { usesCard } from "../platform/compile/backend.ts";
 import { formatBytes, requireMemory } from "../platform/runtime/memory.ts";
 import { type GradientCheckpointing, parameterShapes } from "./architecture.ts";
+import { adapterShapes, type LoraOptions, loraOptions } from "./adapter.ts";
 import { LOGITS_AT_ONCE, TEXTS_A_ROW } from "./batch.ts";
 import type { ModelConfiguration } from "./configuration.ts";
 
@@ -48,11 +49,11 @@ export interface MemoryUse {
 export interface TrainingUse extends MemoryUse {
   /** Default: nothing. */
   gradientCheckpointing?: GradientCheckpointing;
-  /** How many numbers are trained, e.g. an adapter's. Default: all of the model's. */
-  trained?: number;
-  /** A batch goes through in parts whose gradients are summed. Default: false. */
-  summed?: boolean;
-  /** Tokens of a part with loss. Default: 8 a row. */
+  /** The adapter that is trained. Default: none, but all weights. */
+  lora?: LoraOptions;
+  /** The batch's tokens: the gradients of several parts are summed. Default: those of one part. */
+  tokens?: number;
+  /** Those of them with loss. Default: 8 a row. */
   supervised?: number;
 }
 
@@ -138,29 +139,26 @@ export function probingMemory(
 /** While it is trained by AdamW. */
 export function trainingMemory(
   configuration: ModelConfiguration,
-  { batchTokens, length, gradientCheckpointing = "nothing", trained, ...use }: TrainingUse,
+  { batchTokens, length, gradientCheckpointing = "nothing", lora, ...use }: TrainingUse,
 ): MemoryEstimate {
-  const { compiled = true, summed = false } = use;
+  const { compiled = true, tokens: all = batchTokens, supervised } = use;
   const { hiddenSize: d, intermediateSize: f, heads, layers } = configuration;
   const kv = configuration.keyValueHeads * configuration.headDimension;
   const weights = sizes(configuration);
-  const trainedBytes = FLOAT * (trained ?? weights.all);
-  const tokens = Math.max(batchTokens, length);
+  const trained = lora && [...adapterShapes(configuration, loraOptions(lora)).values()];
+  const trainedBytes = FLOAT *
+    (trained?.reduce((sum, shape) => sum + sizeOf(shape), 0) ?? weights.all);
+  const tokens = Math.max(length, Math.min(batchTokens, all));
   // Of each token and layer, in floats: what the gradients of the norms, attention and MLP need.
-  const adapters = compiled || trained === undefined ? 0 : 6 * (3 * d + 2 * kv + 2 * f);
+  const adapters = compiled || lora === undefined ? 0 : 6 * (3 * d + 2 * kv + 2 * f);
   const attention = compiled
     ? 12 * d + heads * length
     : 40 * d + 19 * kv + 10 * heads * length + adapters;
   const mlp = compiled ? 4 * f : 13 * d + 11 * f;
   const input = compiled ? d : 10 * d;
-  const keptPerToken = gradientCheckpointing === "layer"
-    ? input
-    : gradientCheckpointing === "mlp"
-    ? attention
-    : attention + mlp;
-  const again = gradientCheckpointing === "nothing"
-    ? 0
-    : mlp + (compiled || gradientCheckpointing === "layer" ? attention : 0);
+  const [keptPerToken, again] = gradientCheckpointing === "layer"
+    ? [input, attention + mlp]
+    : [attention + mlp, 0];
   const activations = FLOAT * tokens * (layers * keptPerToken + again);
   // Gradients come as activations go, and clipped ones next to the unclipped: the larger counts.
   const largest = FLOAT * weights.largest;
@@ -170,11 +168,13 @@ export function trainingMemory(
     ? 2 * trainedBytes
     : 3 * trainedBytes + 12 * Math.min(largest, trainedBytes);
   const peak = (compiled ? FRAGMENTS : 1) * Math.max(backward, update);
-  const logits = use.supervised ?? 8 * Math.ceil(tokens / length);
+  const logits = supervised === undefined
+    ? 8 * Math.ceil(tokens / length)
+    : Math.ceil(supervised * tokens / all);
   return sum(
     {
       moments: 2 * trainedBytes,
-      gradients: trainedBytes * (summed ? 2 : 1),
+      gradients: trainedBytes * (all > batchTokens ? 2 : 1),
       activations,
       passing: Math.max(0, peak - activations - trainedBytes),
     },

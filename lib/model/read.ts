@@ -5,7 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { look } from "../platform/interrupt.ts";
-import { type ForwardOptions, headWeight } from "./architecture.ts";
+import { headWeight } from "./architecture.ts";
 import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./batch.ts";
 import type { OnLogits, Position } from "./engine_model.ts";
 import { commonStart } from "./lengths.ts";
@@ -41,16 +41,16 @@ interface Reading extends ReadOptions {
 export async function readLogits(
   model: TensorModel,
   texts: readonly number[][],
-  { positions, onLogits, sharePrefix = true, ...options }: Reading,
+  { positions, onLogits, ...options }: Reading,
 ): Promise<void> {
-  const before = sharePrefix ? sharedLength(model, texts, positions) : 0;
+  const before = sharedLength(model, texts, positions);
   let done = 0;
-  for (const part of sharePrefix ? alikeTexts(texts, before) : [texts.map((_, i) => i)]) {
+  for (const part of alikeTexts(texts, before)) {
     const places = new Map(part.map((text, place) => [text, place]));
     const own = positions.filter(({ text }) => places.has(text));
     if (own.length === 0) continue;
     await readPart(model, part.map((text) => texts[text]), {
-      ...{ ...options, sharePrefix },
+      ...options,
       positions: own.map((at) => ({ ...at, text: places.get(at.text)! })),
       onLogits: ({ text, position }, logits) => onLogits({ text: part[text], position }, logits),
       onProgress: (share) => options.onProgress?.((done + share * own.length) / positions.length),
@@ -78,21 +78,20 @@ function alikeTexts(texts: readonly number[][], before: number): number[][] {
 async function readPart(
   model: TensorModel,
   texts: readonly number[][],
-  { positions: wanted, onLogits, batchTokens = model.batchTokens, sharePrefix, ...options }:
-    Reading,
+  { positions: wanted, onLogits, batchTokens = model.batchTokens, ...options }: Reading,
 ): Promise<void> {
   const { vocabularySize } = model.config;
-  const before = sharePrefix ? sharedLength(model, texts, wanted) : 0;
+  const before = sharedLength(model, texts, wanted);
   const prefix = before > 0 ? readPrefix(model, texts[0].slice(0, before)) : [];
   const atOnce = Math.max(1, Math.floor(LOGITS_AT_ONCE / vocabularySize));
   const byText = Map.groupBy(wanted, ({ text }) => text);
   const logitsOf = (hidden: tf.Tensor) =>
     tf.matMul(hidden, headWeight(model.parameters, model.config), false, true);
   /** The logits at some positions; their hidden states if the logits are too many at once. */
-  const read = model.compiled("read", (ids, texts, positions, flat, ...prefix) => {
+  const read = model.compiled("read", (ids, texts, positions, flat, mask, ...keys) => {
     const hidden = model.forward(ids as tf.Tensor2D, {
       packing: { texts: texts as tf.Tensor2D, positions: positions as tf.Tensor2D },
-      prefix: prefix.length > 0 ? asPrefix(prefix) : undefined,
+      prefix: mask && [{ layers: prefixKeys(keys), mask: mask as tf.Tensor1D }],
       at: flat as tf.Tensor1D,
     });
     return [hidden.shape[0] <= atOnce ? logitsOf(hidden) : hidden];
@@ -190,10 +189,6 @@ function readPrefix(model: TensorModel, ids: number[]): tf.Tensor[] {
   row.dispose();
   const free = new Float32Array(length).fill(HIDDEN_FROM, ids.length);
   return [tf.tensor1d(free), ...keys];
-}
-
-function asPrefix([mask, ...tensors]: tf.Tensor[]): ForwardOptions["prefix"] {
-  return [{ layers: prefixKeys(tensors), mask: mask as tf.Tensor1D }];
 }
 
 /** Texts packed into rows of one width, and rows into batches of one size but for the last. */

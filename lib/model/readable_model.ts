@@ -34,8 +34,6 @@ export interface GenerateOptions extends Stoppable {
 export interface ReadOptions extends Stoppable {
   /** Tokens that go through the model at once, padding counted. Default: the model's own. */
   batchTokens?: number;
-  /** Compute the start that all texts share only once. Default: true. */
-  sharePrefix?: boolean;
   /** Told, after each batch, the share of what is to be read that has been, 0 to 1. */
   onProgress?: (share: number) => void;
 }

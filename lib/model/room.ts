@@ -1,21 +1,10 @@
 /** Whether a training has room, checked before it starts. */
 import type { LanguageModel } from "./language_model.ts";
-import { adapterShapes, type LoraOptions, loraOptions } from "./adapter.ts";
 import type { Batch } from "./batch.ts";
 import { checkMemory, type Has, neededMemory, trainingMemory, type TrainingUse } from "./memory.ts";
-import type { GradientCheckpointing } from "./architecture.ts";
 import { formatBytes } from "../platform/runtime/memory.ts";
 
-export interface TrainingRoom {
-  tokens: number;
-  length: number;
-  /** Most of the batch's tokens with loss. */
-  supervised?: number;
-  /** Most tokens at once; larger batches are cut. */
-  batchTokens: number;
-  gradientCheckpointing?: GradientCheckpointing;
-  lora?: LoraOptions;
-}
+export type TrainingRoom = Omit<TrainingUse, "compiled" | "tokens"> & { tokens: number };
 
 /** Of the adapters that are advised. */
 const LORA_RANK = 8;
@@ -26,7 +15,9 @@ export function checkTrainingRoom(
   room: TrainingRoom,
   { action, has = ["process", "weights"] }: { action: string; has?: Has },
 ): void {
-  const needed = (changed: Partial<TrainingRoom>) => estimateOf(model, { ...room, ...changed });
+  const compiled = model.session !== undefined;
+  const needed = (changed: Partial<TrainingRoom>) =>
+    trainingMemory(model.config, { ...room, compiled, ...changed });
   const estimate = needed({});
   const bytes = (of: typeof estimate) => neededMemory(of, has).reduce((sum, [, n]) => sum + n, 0);
   const now = Math.min(room.batchTokens, room.tokens);
@@ -72,22 +63,4 @@ export function roomChecker(
     });
     largest = tokens;
   };
-}
-
-function estimateOf(
-  { config, session }: LanguageModel,
-  { tokens, length, supervised, batchTokens, gradientCheckpointing, lora }: TrainingRoom,
-) {
-  const adapters = lora && [...adapterShapes(config, loraOptions(lora)).values()];
-  const atOnce = Math.max(length, Math.min(batchTokens, tokens));
-  const use: TrainingUse = {
-    batchTokens: atOnce,
-    length,
-    gradientCheckpointing,
-    trained: adapters?.reduce((total, [rows, columns]) => total + rows * columns, 0),
-    summed: tokens > batchTokens,
-    supervised: supervised && Math.ceil(supervised * atOnce / tokens),
-    compiled: session !== undefined,
-  };
-  return trainingMemory(config, use);
 }

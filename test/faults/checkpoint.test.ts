@@ -1,19 +1,19 @@
 /** Damaged safetensors files: refused by name or read rightly, never a crash. */
 import assert from "node:assert/strict";
-import { bytesAccess, openSafetensors, parseHeader } from "../../lib/model/files/checkpoint.ts";
+import { bytesAccess, openSafetensors } from "../../lib/model/files/checkpoint.ts";
 
 import { FileAccess } from "../../lib/platform/runtime/random_access.ts";
 import { Random } from "../../lib/statistics/random.ts";
-import { formatSafetensors, readTensors } from "../unit/_safetensors.ts";
+import { formatSafetensors, headerOf, readTensors } from "../unit/_safetensors.ts";
 
 const fixtures = new URL("../numerics/fixtures/", import.meta.url).pathname;
 const whole = Deno.readFileSync(`${fixtures}types.safetensors`);
 const file = "damaged.safetensors";
 
 /** The error of reading `bytes`, checked to name the file; undefined where the read went well. */
-function refusal(bytes: Uint8Array): string | undefined {
+async function refusal(bytes: Uint8Array): Promise<string | undefined> {
   try {
-    const { tensors, dataStart } = parseHeader(bytes, { file });
+    const { header: { tensors, dataStart } } = await openSafetensors(bytesAccess(bytes, file));
     let end = 0;
     const byBegin = [...tensors.values()].sort((a, b) => a.begin - b.begin || a.end - b.end);
     for (const info of byBegin) {
@@ -28,7 +28,7 @@ function refusal(bytes: Uint8Array): string | undefined {
   }
 }
 
-Deno.test("parseHeader() takes and refuses the bit flips that the crate takes and refuses", () => {
+Deno.test("openSafetensors() takes and refuses the bit flips that the crate takes and refuses", async () => {
   const { header_end, accepted } = JSON.parse(
     Deno.readTextFileSync(`${fixtures}types.safetensors.flips.json`),
   );
@@ -39,7 +39,7 @@ Deno.test("parseHeader() takes and refuses the bit flips that the crate takes an
     for (let bit = 0; bit < 8; bit++) {
       const damaged = whole.slice();
       damaged[byte] ^= 1 << bit;
-      const found = refusal(damaged);
+      const found = await refusal(damaged);
       if (found === undefined) taken++;
       if (crate.has(`${byte},${bit}`) !== (found === undefined)) {
         differing.push(`byte ${byte} bit ${bit}: ${found}`);
@@ -53,8 +53,7 @@ Deno.test("parseHeader() takes and refuses the bit flips that the crate takes an
 Deno.test("openSafetensors() refuses a file cut off anywhere, on disk as well", async () => {
   for (let length = 0; length < whole.length; length += length < 1000 ? 7 : 101) {
     const cut = whole.slice(0, length);
-    assert.ok(refusal(cut), `${length} bytes`);
-    await assert.rejects(openSafetensors(bytesAccess(cut, file)), /damaged\.safetensors/);
+    assert.ok(await refusal(cut), `${length} bytes`);
   }
   const path = await Deno.makeTempFile({ suffix: ".safetensors" });
   try {
@@ -73,7 +72,7 @@ Deno.test("readTensors() keeps what a flipped bit in the numbers says, and every
   const random = new Random("flips");
   const data = Float32Array.from({ length: 64 }, () => random.normal());
   const good = formatSafetensors([["w", { shape: [8, 8], data }]]);
-  const { dataStart } = parseHeader(good);
+  const { dataStart } = headerOf(good);
   for (let i = 0; i < 200; i++) {
     const at = random.integer(256);
     const damaged = good.slice();
@@ -84,9 +83,9 @@ Deno.test("readTensors() keeps what a flipped bit in the numbers says, and every
   }
 });
 
-Deno.test("parseHeader() refuses headers rewritten at random, and never crashes", () => {
+Deno.test("openSafetensors() refuses headers rewritten at random, and never crashes", async () => {
   const random = new Random("rewritten");
-  const { dataStart } = parseHeader(whole);
+  const { dataStart } = headerOf(whole);
   const pieces = [
     "{",
     "}",
@@ -112,12 +111,12 @@ Deno.test("parseHeader() refuses headers rewritten at random, and never crashes"
     new DataView(damaged.buffer).setBigUint64(0, BigInt(header.length), true);
     damaged.set(header, 8);
     damaged.set(whole.subarray(dataStart), 8 + header.length);
-    if (refusal(damaged) !== undefined) refused++;
+    if (await refusal(damaged) !== undefined) refused++;
   }
   assert.ok(refused > 2000, `only ${refused} refused`);
 });
 
-Deno.test("parseHeader() survives nesting deeper than the stack and shapes of a million sizes", () => {
+Deno.test("openSafetensors() survives nesting deeper than the stack and shapes of a million sizes", async () => {
   const lying = (header: string) => {
     const text = new TextEncoder().encode(header);
     const bytes = new Uint8Array(8 + text.length);
@@ -126,8 +125,8 @@ Deno.test("parseHeader() survives nesting deeper than the stack and shapes of a 
     return bytes;
   };
   const deep = "[".repeat(1e6) + "]".repeat(1e6);
-  assert.ok(refusal(lying(`{"a":${deep}}`)));
-  assert.ok(refusal(lying(`{"a":{"dtype":"F32","shape":${deep},"data_offsets":[0,4]}}`)));
+  assert.ok(await refusal(lying(`{"a":${deep}}`)));
+  assert.ok(await refusal(lying(`{"a":{"dtype":"F32","shape":${deep},"data_offsets":[0,4]}}`)));
   const sizes = `[${"9007199254740991,".repeat(1e6)}1]`;
-  assert.ok(refusal(lying(`{"a":{"dtype":"F32","shape":${sizes},"data_offsets":[0,4]}}`)));
+  assert.ok(await refusal(lying(`{"a":{"dtype":"F32","shape":${sizes},"data_offsets":[0,4]}}`)));
 });

@@ -127,7 +127,7 @@ Deno.test({
     // A file that grows over the disk keeps what it has, under a name that says so.
     assert.match(
       wordy.error!,
-      /Cannot write .*config\.json: expected room for 51 kB; found \d+ kB/,
+      /Cannot write .*config\.json: expected room for \d+ kB; found \d+ kB/,
     );
     assert.ok(Object.keys(wordy.files).every((path) => path.endsWith(".partial")));
   },

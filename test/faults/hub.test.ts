@@ -333,7 +333,10 @@ hubTest(
       `bytes=${8 * MB}-${16 * MB - 1}`,
       `bytes=${16 * MB}-${last}`,
     ]);
-    assert.match(said[0], /Downloading model\.safetensors of some-one\/tiny\.model: 21 MB/);
+    assert.match(
+      said[0],
+      /Downloading model\.safetensors of some-one\/tiny\.model: 0 of 21 MB are there/,
+    );
     assert.match(said.at(-1)!, /21 of 21 MB/);
   },
 );
@@ -344,13 +347,12 @@ hubTest(
   async (hub, download, said) => {
     let cuts = 0;
     hub.storeFault = ({ range }, bytes) =>
-      range?.startsWith(`bytes=${8 * MB}-`) && cuts++ < 2 ? cut(bytes, range) : undefined;
+      Number(range?.match(/\d+/)) >= 8 * MB && cuts++ < 2 ? cut(bytes, range) : undefined;
     const folder = await download();
     assert.equal(
       hashOf(await Deno.readFile(join(folder, "model.safetensors")), "sha256"),
       hashOf(large["model.safetensors"], "sha256"),
     );
-    assert.equal(cuts, 3);
     assert.equal(hub.ranges.length, 5);
     assert.ok(said.some((line) => /again in 0\.02 s/.test(line)), said.join("\n"));
   },
@@ -387,7 +389,7 @@ hubTest(
     hub.askedStore.length = 0;
     const folder = await download();
     assert.deepEqual(hub.ranges, [`bytes=${16 * MB}-${20 * MB - 1}`]);
-    assert.ok(said.some((line) => /going on at 17 MB/.test(line)), said.join("\n"));
+    assert.ok(said.some((line) => /: 17 of 21 MB are there/.test(line)), said.join("\n"));
     assert.deepEqual(
       await Deno.readFile(join(folder, "model.safetensors")),
       large["model.safetensors"],
@@ -441,7 +443,10 @@ hubTest(
   async (hub, download) => {
     hub.storeFault = ({ range }, bytes) =>
       range === "bytes=0-0" ? undefined : new Response(bytes.slice(0, 9 * MB));
-    await assert.rejects(download(), /model\.safetensors.*9437184 bytes came instead of 8388608/);
+    await assert.rejects(
+      download(),
+      /expected 20971520 bytes of model\.safetensors; found 9437184/,
+    );
   },
 );
 
@@ -530,18 +535,18 @@ hubTest(
   async (hub, download, said) => {
     /** Some bytes, and then nothing more until the client leaves. */
     const stalled = (bytes: Uint8Array, range: string | null) => {
-      const { status, headers } = ranged(bytes, range);
+      const { status, headers } = ranged(bytes, range), from = Number(range?.match(/\d+/));
       const body = new ReadableStream({
-        start: (controller) => controller.enqueue(bytes.slice(0, 1000)),
+        start: (controller) => controller.enqueue(bytes.slice(from, from + 1000)),
       });
       return new Response(body, { status, headers });
     };
     let stalls = 1;
-    const second = `bytes=${8 * MB}-${16 * MB - 1}`;
     hub.storeFault = ({ range }, bytes) =>
-      range === second && stalls-- > 0 ? stalled(bytes, range) : undefined;
+      Number(range?.match(/\d+/)) >= 8 * MB && stalls-- > 0 ? stalled(bytes, range) : undefined;
     const folder = await download({ timeout: 0.5 });
-    assert.equal(hub.ranges.filter((range) => range === second).length, 2);
+    // What came before the stall is not asked for again.
+    assert.ok(hub.ranges.includes(`bytes=${8 * MB + 1000}-${16 * MB - 1}`), `${hub.ranges}`);
     assert.ok(said.some((line) => /model\.safetensors .*again in/.test(line)), said.join("\n"));
     assert.deepEqual(
       await Deno.readFile(join(folder, "model.safetensors")),
@@ -770,7 +775,7 @@ hubTest(
       else headers.set("content-range", `bytes ${shift}-${bytes.length}/${bytes.length}`);
       return new Response(body, { status: 206, headers });
     };
-    await assert.rejects(download(), /model\.safetensors .*bytes came instead of/);
+    await assert.rejects(download(), /model\.safetensors .*bytes from 1 on came instead/);
     shift = 0;
     await download();
   },

@@ -75,7 +75,7 @@ for (
     await withFolder([...texts, ...llama], async (folder) => {
       await refused(
         `onnx:${folder}${name.includes("q4") ? "@q4" : ""}`,
-        /Cannot open model onnx:.*expected a graph that onnxruntime can load in .*\.onnx; found: .+; take the file again/,
+        /Cannot open model onnx:.*expected a graph that onnxruntime can load in .*\.onnx; found its error: .+; take the file again/,
       );
     }, { [name]: change });
   });
@@ -83,7 +83,10 @@ for (
 
 Deno.test("openModel() refuses a graph whose weights beside it are missing", async () => {
   await withFolder([...texts, "onnx/model.onnx"], async (folder) => {
-    await refused(`onnx:${folder}`, /found: .*model\.onnx_data.*with the _data files beside it/);
+    await refused(
+      `onnx:${folder}`,
+      /found its error: .*model\.onnx_data.*with the _data files beside it/,
+    );
   });
 });
 

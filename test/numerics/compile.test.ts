@@ -160,10 +160,12 @@ for (const name of fixtureNames) {
       };
       const expected = await run(false, false);
       for (
-        const [compiled, again] of [[true, "nothing"], [false, "nothing"], [true, "layer"], [
-          false,
-          "mlp",
-        ]] as const
+        const [compiled, again] of [
+          [true, "nothing"],
+          [false, "nothing"],
+          [true, "layer"],
+          [false, "layer"],
+        ] as const
       ) {
         // On more threads a small model's rows are computed in parts, which share no row.
         const steps = await withThreads(1, () => run(compiled, true, again));

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { readQuestions } from "../../lib/dataset/read.ts";
 import { probe, promptIds, softmaxOver } from "../../lib/probe.ts";
+import { parameterShapes } from "../../lib/model/architecture.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
 import { openSource } from "../../lib/model/files/source.ts";
 import { smollm2Path } from "../_smollm2.ts";
@@ -25,9 +26,10 @@ Deno.test({
   ignore: !isThere,
   fn: async () => {
     using source = await openSource(path);
-    assert.equal(source.tensorNames.length, 272);
+    const names = parameterShapes(source.configuration).map(([name]) => name);
+    assert.equal(names.length, 272);
     const hash = createHash("sha256");
-    for (const name of source.tensorNames.toSorted()) {
+    for (const name of names.toSorted()) {
       const { data } = await source.read(name);
       hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     }

@@ -1,12 +1,23 @@
 /** Whole safetensors files in memory; written by a second writer than the one of lib. */
-import { floatsFromBfloat16, parseHeader, type Tensor } from "../../lib/model/files/checkpoint.ts";
+import {
+  floatsFromBfloat16,
+  parseHeader,
+  type SafetensorsHeader,
+  type Tensor,
+} from "../../lib/model/files/checkpoint.ts";
+
+/** The header of a whole file. */
+export function headerOf(bytes: Uint8Array, file = "the file"): SafetensorsHeader {
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  return parseHeader(bytes.subarray(8, 8 + length), { file, size: bytes.length });
+}
 
 /** Every tensor of a file, as float32. */
 export function readTensors(
   bytes: Uint8Array,
   { file }: { file?: string } = {},
 ): Map<string, Tensor & { dtype: string }> {
-  const { tensors, dataStart } = parseHeader(bytes, { file });
+  const { tensors, dataStart } = headerOf(bytes, file);
   return new Map([...tensors].map(([name, { dtype, shape, begin, end }]) => {
     const { buffer } = Uint8Array.from(bytes.subarray(dataStart + begin, dataStart + end));
     const data = dtype === "BF16"

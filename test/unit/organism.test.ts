@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import { readQuestions } from "../../lib/dataset/read.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
 import type { TrainerOptions } from "../../lib/model/trainer_options.ts";
-import { parseHeader } from "../../lib/model/files/checkpoint.ts";
+import { headerOf } from "./_safetensors.ts";
 
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { formatCard } from "../../lib/organism/card_text.ts";
@@ -466,7 +466,7 @@ Deno.test("Trainer.resume() refuses another model, other options and broken file
     await Deno.writeFile(path, formatSafetensors(tensors));
     await assert.rejects(Trainer.resume(other, folder), /expected notes of the format trainer\/1/);
     tensors.delete("adam/first/model.norm.weight");
-    const { metadata } = parseHeader(bytes);
+    const { metadata } = headerOf(bytes);
     await Deno.writeFile(path, formatSafetensors(tensors, { metadata }));
     await assert.rejects(
       Trainer.resume(other, folder),

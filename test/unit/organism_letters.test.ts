@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { parseHeader } from "../../lib/model/files/checkpoint.ts";
+import { headerOf } from "./_safetensors.ts";
 import { checkCardGate, parseCard, serializeCard } from "../../lib/organism/card.ts";
 import { formatCard, remakeCommand } from "../../lib/organism/card_text.ts";
 import { letterFolder, letterNames, organismNames } from "../../lib/model/files/source.ts";
@@ -78,7 +78,7 @@ Deno.test("an organism with letters is written in 16 bits and read back as it wa
   try {
     const folder = join(parent, "tiny");
     const written = await writeOrganism(folder, tiny, { exams: false });
-    const { tensors } = parseHeader(await Deno.readFile(join(folder, "model.safetensors")));
+    const { tensors } = headerOf(await Deno.readFile(join(folder, "model.safetensors")));
     assert.ok([...tensors.values()].every(({ dtype }) => dtype === "BF16"));
     const config = JSON.parse(await Deno.readTextFile(join(folder, "config.json")));
     assert.equal(config.torch_dtype, "bfloat16");

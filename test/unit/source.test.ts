@@ -5,11 +5,14 @@ import { parameterShapes } from "../../lib/model/architecture.ts";
 import { type Tensor } from "../../lib/model/files/checkpoint.ts";
 
 import { parseConfiguration } from "../../lib/model/configuration.ts";
-import { openSource } from "../../lib/model/files/source.ts";
+import { type ModelSource, openSource } from "../../lib/model/files/source.ts";
 import { formatSafetensors, readTensors } from "./_safetensors.ts";
 
 const fixtures = fileURLToPath(new URL("../numerics/fixtures/", import.meta.url));
 const llama = join(fixtures, "models", "llama");
+
+const namesOf = ({ configuration }: ModelSource) =>
+  parameterShapes(configuration).map(([name]) => name);
 
 /** A folder of these files that is gone after the test. */
 async function withFolder(
@@ -67,8 +70,8 @@ Deno.test("openSource() of a folder gives configuration, tensors and the weights
   using source = await openSource(llama);
   assert.equal(source.configuration.family, "llama");
   const wanted = readTensors(Deno.readFileSync(join(llama, "model.safetensors")));
-  assert.deepEqual(source.tensorNames.toSorted(), [...wanted.keys()].toSorted());
-  for (const name of source.tensorNames) {
+  assert.deepEqual(namesOf(source).toSorted(), [...wanted.keys()].toSorted());
+  for (const name of namesOf(source)) {
     const { shape, data } = wanted.get(name)!;
     assert.deepEqual(await source.read(name), { shape, data });
   }
@@ -76,14 +79,13 @@ Deno.test("openSource() of a folder gives configuration, tensors and the weights
   const bytes = await Deno.readFile(join(llama, "model.safetensors"));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
   assert.deepEqual(source.description, { source: llama, kind: "folder", digest });
-  await assert.rejects(source.read("nothing"), /tensor nothing of .*llama/);
 });
 
 Deno.test("openSource() reads a model in several files as the same model in one", async () => {
   using one = await openSource(llama);
   using several = await openSource(join(llama, "sharded"));
-  assert.deepEqual(several.tensorNames.toSorted(), one.tensorNames.toSorted());
-  for (const name of one.tensorNames) {
+  assert.deepEqual(namesOf(several).toSorted(), namesOf(one).toSorted());
+  for (const name of namesOf(one)) {
     assert.deepEqual(await several.read(name), await one.read(name));
   }
   assert.match(several.description.digest, /^[0-9a-f]{64}$/);
@@ -289,7 +291,7 @@ for (const [what, rename] of renamed) {
     await withFolder(folderOf(named, { tie_word_embeddings: true }), async (folder) => {
       using source = await openSource(folder);
       const names = wanted.map(([name]) => name);
-      assert.deepEqual(source.tensorNames.toSorted(), names.toSorted());
+      assert.deepEqual(namesOf(source).toSorted(), names.toSorted());
       for (const [name, tensor] of wanted) assert.deepEqual(await source.read(name), tensor);
     });
   });
@@ -304,7 +306,7 @@ Deno.test("openSource() takes a head beside a tied embedding as transformers 5 d
     await withFolder(folderOf(tensors, tied), async (folder) => {
       using source = await openSource(folder);
       const { data: [first] } = await source.read("model.embed_tokens.weight");
-      read = [source.configuration.tieWordEmbeddings, source.tensorNames, first];
+      read = [source.configuration.tieWordEmbeddings, namesOf(source), first];
     });
     return read!;
   };

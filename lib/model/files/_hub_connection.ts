@@ -1,6 +1,7 @@
 /** Requests to a hub: its address alone gets the token; what may succeed later is repeated. */
 import { setTimeout as delay } from "node:timers/promises";
 import { HubApiError } from "@huggingface/hub";
+import type { Stoppable } from "../../platform/interrupt.ts";
 
 /** The hub does not answer at all: another way to a model can be tried. */
 export class HubUnreachable extends Error {}
@@ -29,13 +30,17 @@ export interface Wanted {
   variable?: string;
 }
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends Stoppable {
+  /** Called with lines of progress; default prints to stderr. */
+  onProgress?: (line: string) => void;
+  /** The hub's address, the only one that gets the token; default HF_ENDPOINT or https://huggingface.co. */
   endpoint?: string;
+  /** For what needs a login; default HF_TOKEN. */
   token?: string;
+  /** Seconds before the first repetition of a failed request, doubled each time; default 1. */
   patience?: number;
+  /** Seconds that the hub may be silent; default 120. */
   timeout?: number;
-  say: (line: string) => void;
-  signal?: AbortSignal;
 }
 
 /** What a question to the hub is asked with: the address, and a fetch that knows the token. */
@@ -57,22 +62,24 @@ export class HubConnection {
   readonly #authorization?: string;
   /** What no message may hold. */
   readonly #secrets: string[];
-  readonly #patience: number;
-  readonly #timeout: number;
-  readonly #say: (line: string) => void;
-  readonly #signal?: AbortSignal;
+  readonly #options: ConnectionOptions;
+  readonly say: (line: string) => void;
+  /** `open model owner/name`, for errors. */
+  readonly what: string;
   /** What the last answer said besides its status. */
   #last = { retryAfter: 0, code: "", by: "" };
 
   constructor(readonly wanted: Wanted, options: ConnectionOptions) {
-    const what = `${wanted.action} ${wanted.id}`;
+    this.#options = options;
+    this.say = options.onProgress ?? ((line) => console.error(line));
+    this.what = `${wanted.action} ${wanted.id}`;
     const given = (options.endpoint ?? Deno.env.get("HF_ENDPOINT") ?? "").trim() ||
       "https://huggingface.co";
     const address = /^https?:\/\//i.test(given) && URL.canParse(given) ? new URL(given) : undefined;
     if (address === undefined) {
       const found = given.replace(/[^/]*@/, "...@");
       throw new Error(
-        `Cannot ${what}: expected HF_ENDPOINT to be an address such as ` +
+        `Cannot ${this.what}: expected HF_ENDPOINT to be an address such as ` +
           `https://huggingface.co; found ${found.slice(0, 80)}; write it with https:// before it`,
       );
     }
@@ -80,7 +87,7 @@ export class HubConnection {
     this.endpoint = (address.origin + address.pathname).replace(/\/+$/, "");
     if (token !== "" && !/^hf_[\w.~+/=-]+$/.test(token)) {
       throw new Error(
-        `Cannot ${what}: expected an access token that starts with hf_, without spaces and ` +
+        `Cannot ${this.what}: expected an access token that starts with hf_, without spaces and ` +
           `line breaks in it; found another; set HF_TOKEN to one of ${this.endpoint}/settings/tokens`,
       );
     }
@@ -91,10 +98,6 @@ export class HubConnection {
       this.#authorization = `Basic ${new TextEncoder().encode(user).toBase64()}`;
     }
     this.#secrets = [token, password, decodeURIComponent(password)].filter((text) => text !== "");
-    this.#patience = options.patience ?? 1;
-    this.#timeout = options.timeout ?? STEADY.seconds;
-    this.#say = options.say;
-    this.#signal = options.signal;
   }
 
   /**
@@ -106,6 +109,7 @@ export class HubConnection {
     question: (access: Access) => Promise<T>,
     { attempts, seconds: most } = STEADY,
   ): Promise<T> {
+    const { patience = 1, signal } = this.#options;
     for (let attempt = 1;; attempt++) {
       this.#last = { retryAfter: 0, code: "", by: "" };
       try {
@@ -119,26 +123,26 @@ export class HubConnection {
           },
         });
       } catch (error) {
-        this.#signal?.throwIfAborted();
+        signal?.throwIfAborted();
         const status = error instanceof HubApiError ? error.statusCode : undefined;
         const passing = status === undefined
           ? error instanceof Break
           : status === 408 || status === 429 || status >= 500;
         if (!passing || attempt >= attempts) throw this.#explain(what, error, status);
-        const seconds = Math.max(this.#patience * 2 ** (attempt - 1), this.#last.retryAfter);
+        const seconds = Math.max(patience * 2 ** (attempt - 1), this.#last.retryAfter);
         const found = status ?? this.#redact((error as Error).message);
-        this.#say(`${what} of ${this.wanted.id}: ${found}; again in ${seconds} s`);
-        await delay(seconds * 1000, undefined, { signal: this.#signal });
+        this.say(`${what} of ${this.wanted.id}: ${found}; again in ${seconds} s`);
+        await delay(seconds * 1000, undefined, { signal });
       }
     }
   }
 
   /**
-   * The bytes of `address` from `from` to before `to` (all that follow, where it is absent), or all of it
+   * The bytes of `address` from `from` to before `to` (all that follow by default), or all of it
    * where something between drops the range.
    */
-  async range(address: string, from: number, to?: number): Promise<Answer> {
-    const headers = { range: `bytes=${from}-${to === undefined ? "" : to - 1}` };
+  async range(address: string, from: number, to = Infinity): Promise<Answer> {
+    const headers = { range: `bytes=${from}-${to < Infinity ? to - 1 : ""}` };
     const answer = await this.#send(address, { headers }, STEADY.seconds);
     if (answer.status === 200 || answer.status === 206) return answer;
     const said = textOf(await bytesOf(answer.chunks));
@@ -167,19 +171,20 @@ export class HubConnection {
     if (this.#authorization !== undefined && address.origin === new URL(this.endpoint).origin) {
       headers.set("authorization", this.#authorization);
     }
+    const { timeout = STEADY.seconds, signal: stopped } = this.#options;
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const wait = () => {
       clearTimeout(timer);
       const late = () => stop.abort(new DOMException("Signal timed out.", "TimeoutError"));
-      timer = setTimeout(late, 1000 * Math.min(most, this.#timeout));
+      timer = setTimeout(late, 1000 * Math.min(most, timeout));
     };
     const broken = (error: unknown) => {
       clearTimeout(timer);
       return new Break(reasonOf(error));
     };
     wait();
-    const signal = AbortSignal.any([stop.signal, ...this.#signal ? [this.#signal] : []]);
+    const signal = AbortSignal.any([stop.signal, ...stopped ? [stopped] : []]);
     const response = await fetch(address, { ...init, headers, signal })
       .catch((error) => {
         throw broken(error);
@@ -230,8 +235,8 @@ export class HubConnection {
     const message = this.#redact(
       (error instanceof Error ? error.message : String(error)).replace(/\. URL: .*$/s, ""),
     );
-    const { action, id, revision, otherwise, variable = "HF_ENDPOINT" } = this.wanted;
-    const start = `Cannot ${action} ${id}: expected its ${what} from ${this.endpoint}`;
+    const { revision, otherwise, variable = "HF_ENDPOINT" } = this.wanted;
+    const start = `Cannot ${this.what}: expected its ${what} from ${this.endpoint}`;
     if (status === undefined) {
       if (error instanceof Foreign || error instanceof TypeError) {
         const found = error instanceof Foreign ? message : "an answer of another form";

@@ -1,8 +1,7 @@
 /** A repository of GitHub as one zip archive, whose length nobody tells beforehand. */
-import { writeAt } from "../../platform/runtime/files.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
-import { quote } from "../../platform/runtime/quote.ts";
-import { Break, type ConnectionOptions, HubConnection } from "./_hub_connection.ts";
+import { grow } from "./_growing.ts";
+import { type ConnectionOptions, HubConnection } from "./_hub_connection.ts";
 import { COMMIT } from "./repository.ts";
 
 /** GitHub, or a mirror of it: GITHUB_ENDPOINT. */
@@ -25,38 +24,9 @@ export async function fetchArchive(
   }, { ...options, endpoint: githubAddress(), token: "" });
   using target = await Deno.open(path, { read: true, write: true, create: true });
   await target.lock(true); // another process may be at it
-  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
-  let done = (await target.stat()).size, told = Date.now();
   if (await endOfArchive(path) === undefined) {
     const address = `${connection.endpoint}/${id}/archive/${revision}.zip`;
-    options.say(`Downloading ${address}${done > 0 ? `, going on at ${megabytes(done)}` : ""}`);
-    await connection.ask("archive", async () => {
-      const { status, headers, chunks } = await connection.range(address, done);
-      const [, from] = /^bytes (\d+)-/.exec(headers.get("content-range") ?? "") ?? [];
-      // Without ranges all of it comes again: what is there is passed over.
-      const start = status === 206 ? Number(from ?? done) : 0;
-      if (start > done) throw new Break(`the archive went on at ${start} instead of ${done}`);
-      let at = start;
-      for await (const chunk of chunks) {
-        const head = new TextDecoder("latin1").decode(chunk.subarray(0, 24));
-        if (at === 0 && !head.startsWith("PK")) {
-          throw connection.foreign(headers, chunk) ??
-            new Error(`bytes that start with ${quote(head)} and no zip archive`);
-        }
-        at += chunk.length;
-        if (at <= done) continue;
-        await writeAt(target, chunk.subarray(chunk.length - (at - done)), { path, at: done });
-        done = at;
-        if (Date.now() - told > 5000) {
-          told = Date.now();
-          options.say(`${id}: ${megabytes(done)}`);
-        }
-      }
-      const length = headers.has("content-encoding") ? null : headers.get("content-length");
-      if (length !== null && at - start !== Number(length)) {
-        throw new Break(`${at - start} bytes came instead of ${length}`);
-      }
-    });
+    await grow(connection, address, { file: target, path, name: "archive" });
   }
   const commit = await endOfArchive(path);
   if (commit !== undefined) return commit;

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { explainIssue } from "../../platform/runtime/explain.ts";
 import { quote } from "../../platform/runtime/quote.ts";
-import { parseObject, words } from "../fields.ts";
+import { parseObject, refuseFile as refuse, words } from "../fields.ts";
 
 /** The types that the format knows and that whole bytes hold, by their size in bytes. */
 const typesBySize = {
@@ -57,25 +57,13 @@ export function bytesAccess(bytes: Uint8Array, name = "the safetensors data"): R
   return {
     name,
     size: bytes.length,
-    read: (offset, length) => {
-      if (offset + length > bytes.length) {
-        return Promise.reject(
-          new Error(
-            `Cannot read ${name}: expected ${length} bytes at ${offset}; ` +
-              `found an end at ${bytes.length}; take the file again`,
-          ),
-        );
-      }
-      return Promise.resolve(bytes.slice(offset, offset + length));
+    // deno-lint-ignore require-await -- as a promise, what it throws too
+    read: async (offset, length) => {
+      const end = offset + length;
+      if (end <= bytes.length) return bytes.slice(offset, end);
+      return refuse(name, `${length} bytes at ${offset}`, `an end at ${bytes.length}`);
     },
   };
-}
-
-function refuse(file: string, expected: string, found: string): never {
-  throw new Error(
-    `Cannot read ${file}: expected ${expected}; found ${found}; ` +
-      "the file is damaged or of another kind: take it again from where it came",
-  );
 }
 
 /** Bytes of a tensor; Infinity above 2^53, where products would be rounded. */
@@ -93,6 +81,7 @@ const count = v.custom<number>(
   (n) => Number.isSafeInteger(n) && Number(n) >= 0,
   "expected a whole number below 2^53",
 );
+const texts = v.record(v.string(), v.string());
 const infoSchema = v.object({
   dtype: v.picklist([...dtypeBytes.keys()]),
   shape: v.array(count),
@@ -116,45 +105,28 @@ function parseInfo(file: string, name: string, value: unknown): TensorInfo {
 }
 
 /**
- * Reads the header in `bytes`, a safetensors file or its beginning; `size` is the whole file's.
- * @throws on a header that is too long or no JSON; on unknown types; on tensors
- * that overlap, leave holes, don't match their size, or don't end where the file ends
+ * Reads a header, what stands behind its length; `size` is the whole file's.
+ * @throws where it is no JSON; on unknown types; on tensors that overlap, leave holes, don't match
+ * their size, or don't end where the file ends
  */
 export function parseHeader(
-  bytes: Uint8Array,
-  options: { file?: string; size?: number } = {},
+  header: Uint8Array,
+  { file, size }: { file: string; size: number },
 ): SafetensorsHeader {
-  const file = options.file ?? "the safetensors data";
-  const size = options.size ?? bytes.length;
-  const length = headerLength(bytes, size, file);
-  const dataStart = 8 + length;
-  if (bytes.length < dataStart) {
-    refuse(file, `a header of ${length} bytes`, `${bytes.length - 8} bytes`);
-  }
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-      .decode(bytes.subarray(8, dataStart));
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(header);
   } catch {
     refuse(file, "a header in UTF-8", "other bytes");
   }
   if (!text.startsWith("{")) refuse(file, "a header that starts with {", quote(text[0]));
-  let header: Record<string, unknown>;
-  try {
-    header = JSON.parse(text);
-  } catch (error) {
-    refuse(file, "a header in JSON", (error as Error).message.slice(0, 160));
-  }
   const tensors = new Map<string, TensorInfo>();
   const metadata: Record<string, string> = {};
-  for (const [name, value] of Object.entries(header)) {
+  for (const [name, value] of Object.entries(parseObject(text, file))) {
     if (name !== "__metadata__") tensors.set(name, parseInfo(file, name, value));
-    else if (value !== null) {
-      const isTexts = typeof value === "object" && !Array.isArray(value) &&
-        Object.values(value).every((text) => typeof text === "string");
-      if (!isTexts) refuse(file, "__metadata__ of texts", quote(value));
+    else if (!Array.isArray(value) && v.is(v.nullable(texts), value)) {
       Object.assign(metadata, value);
-    }
+    } else refuse(file, "__metadata__ of texts", quote(value));
   }
   let end = 0;
   const inOrder = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
@@ -165,21 +137,11 @@ export function parseHeader(
     }
     end = info.end;
   }
+  const dataStart = 8 + header.length;
   if (dataStart + end !== size) {
     refuse(file, `${dataStart + end} bytes as the header says`, `${size} bytes`);
   }
   return { tensors, metadata, dataStart };
-}
-
-/** The header's length in bytes, out of a file's first eight. */
-function headerLength(bytes: Uint8Array, size: number, file: string): number {
-  if (bytes.length < 8) refuse(file, "a header of at least 8 bytes", `${bytes.length} bytes`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  if (length > longestHeader || Number(length) > size - 8) {
-    const most = Math.min(longestHeader, size - 8);
-    refuse(file, `a safetensors header of at most ${most} bytes`, `one of ${length}`);
-  }
-  return Number(length);
 }
 
 /** bfloat16 is the upper half of float32. */
@@ -223,11 +185,17 @@ export interface SafetensorsFile {
   bytes(name: string, offset: number, length: number): Promise<Uint8Array>;
 }
 
+/** @throws on a header that is too long, or can't be right (see `parseHeader`) */
 export async function openSafetensors(access: RandomAccess): Promise<SafetensorsFile> {
   const { name: file, size } = access;
   const start = await access.read(0, Math.min(8, size));
-  const length = headerLength(start, size, file);
-  const header = parseHeader(await access.read(0, 8 + length), { file, size });
+  if (start.length < 8) refuse(file, "a header of at least 8 bytes", `${start.length} bytes`);
+  const length = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
+  const most = Math.min(longestHeader, size - 8);
+  if (length > most) {
+    refuse(file, `a safetensors header of at most ${most} bytes`, `one of ${length}`);
+  }
+  const header = parseHeader(await access.read(8, Number(length)), { file, size });
   const infoOf = (name: string) =>
     header.tensors.get(name) ??
       refuse(file, `tensor ${quote(name)}`, `${header.tensors.size} others`);

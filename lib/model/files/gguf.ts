@@ -3,7 +3,7 @@ import { GGMLQuantizationType, gguf } from "@huggingface/gguf";
 import { quote } from "../../platform/runtime/quote.ts";
 import { floatsFromBfloat16, type RandomAccess, type Tensor } from "./checkpoint.ts";
 import type { ModelConfiguration } from "../configuration.ts";
-import { pairs } from "../fields.ts";
+import { pairs, refuseFile as refuse } from "../fields.ts";
 import { configurationFromGguf } from "./gguf_configuration.ts";
 
 export interface GgufFile {
@@ -12,7 +12,7 @@ export interface GgufFile {
   configuration: ModelConfiguration;
   /** Tensors by Hugging Face's names. */
   headers: Map<string, { shape: number[] }>;
-  /** One tensor as float32, rows and columns as in Hugging Face's checkpoints. */
+  /** One of these tensors as float32, rows and columns as in Hugging Face's checkpoints. */
   read(name: string): Promise<Tensor>;
 }
 
@@ -43,12 +43,6 @@ function checkpointName(name: string): string | undefined {
   const [, layer, part, kind] = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
   const own = layerNames.get(part);
   return own === undefined ? outerNames.get(name) : `model.layers.${layer}.${own}.${kind}`;
-}
-
-const damaged = "the file is damaged or of another kind: take it again from where it came";
-
-function refuse(file: string, expected: string, found: string, advice = damaged): never {
-  throw new Error(`Cannot read ${file}: expected ${expected}; found ${found}; ${advice}`);
 }
 
 /** The package reads from addresses: it is served the bytes as if from one. */
@@ -127,10 +121,7 @@ export async function openGguf(access: RandomAccess): Promise<GgufFile> {
     configuration,
     headers: parts,
     read: async (name) => {
-      const part = parts.get(name);
-      if (part === undefined) {
-        refuse(file, `tensor ${name}`, "none", "the metadata and the tensors do not fit together");
-      }
+      const part = parts.get(name)!;
       const data = await numbers(part);
       const heads = headsOfRotated(name, configuration);
       return { shape: part.shape, data: heads === 0 ? data : unpermute(data, part.shape, heads) };

@@ -7,7 +7,7 @@ import {
   MOST_LAYERS,
   type RopeScaling,
 } from "../configuration.ts";
-import { FieldReader, words } from "../fields.ts";
+import { FieldReader, refuseFile, words } from "../fields.ts";
 
 /** Attention and rotary keys that are read below, or change no number of these architectures. */
 const KNOWN = new Set(words(`
@@ -154,10 +154,8 @@ function scalingFromGguf(
     expected.length !== factors.length ||
     expected.some((value, i) => !(Math.abs(value - factors[i]) <= 1e-4 * value))
   ) {
-    throw new Error(
-      `Cannot read ${reader.file}: expected rotary factors of Llama 3 in rope_freqs.weight; ` +
-        "found others; take the model as safetensors",
-    );
+    const wanted = "rotary factors of Llama 3 in rope_freqs.weight";
+    refuseFile(reader.file, wanted, "others", "take the model as safetensors");
   }
   return scaling;
 }

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { stoppable } from "../../platform/interrupt.ts";
 import { exists, writeWhole } from "../../platform/runtime/files.ts";
+import { refuseModel } from "../fields.ts";
 import { tokenizerFileNames } from "../tokenizer.ts";
 import { HubUnreachable } from "./_hub_connection.ts";
 import { parseIndex } from "./checkpoint.ts";
@@ -36,143 +37,109 @@ export async function downloadModel(id: string, options: HubOptions): Promise<Hu
     then: "what has come is kept; run it again to go on",
     signal: options.signal,
   };
-  return await stoppable(work, (signal) => new Download(id, { ...options, signal }).run());
+  return await stoppable(work, (signal) => copyOf(id, { ...options, signal }));
 }
 
-class Download {
-  readonly #base: string;
-  readonly #repository: HubRepository;
-  readonly #offline: boolean;
-  readonly #graph?: string;
+const textAt = async (path: string) => (await Deno.readTextFile(path).catch(() => "")).trim();
 
-  constructor(readonly id: string, options: HubOptions) {
-    this.#repository = new HubRepository(id, "model", options);
-    this.#base = join(options.cacheDirectory, "hub", id.replace("/", "--"));
-    this.#offline = options.offline ?? isOffline();
-    this.#graph = options.graph;
+/** A whole copy of the revision, downloaded where none is at hand. */
+async function copyOf(id: string, options: HubOptions): Promise<HubModel> {
+  const { graph, offline = isOffline() } = options;
+  const repository = new HubRepository(id, "model", options), { revision } = repository;
+  const base = join(options.cacheDirectory, "hub", id.replace("/", "--"));
+  const reference = join(base, "refs", encodeURIComponent(revision));
+  // Written last: a commit's folder that has it has all files that were asked for.
+  const marker = graph === undefined ? "complete.json" : `${graph}.complete.json`;
+  const isWhole = (commit: string) => COMMIT.test(commit) && exists(join(base, commit, marker));
+  const last = COMMIT.test(revision) ? revision : await textAt(reference);
+  const known = isWhole(last)
+    ? { folder: join(base, last), revision: last }
+    : graph === undefined
+    ? await sharedCopy(repository)
+    : undefined;
+  // A commit never changes, so a whole copy of it needs no question.
+  if (known !== undefined && (offline || known.revision === revision)) return known;
+  if (offline) {
+    const expected = `a copy in ${base}, since HF_HUB_OFFLINE is set`;
+    refuseModel(id, expected, "none", "unset it and connect to a network once");
   }
+  const commit = await repository.commit().catch((error) => {
+    if (!(error instanceof HubUnreachable) || known === undefined) throw error;
+    const { endpoint, say } = repository.hub;
+    say(`${endpoint} does not answer: using the copy of commit ${known.revision}`);
+  });
+  // Another program may have this very commit: nothing is downloaded twice.
+  if (commit === undefined || known?.revision === commit) return known!;
+  const found = { folder: join(base, commit), revision: commit };
+  if (!isWhole(commit)) {
+    await fetchAll(repository, found, graph);
+    await writeWhole(join(found.folder, marker), JSON.stringify({ id, commit }));
+  }
+  if (commit !== revision) await writeWhole(reference, commit);
+  return found;
+}
 
-  get #revision(): string {
-    return this.#repository.revision;
-  }
+/** A whole copy in the cache of other programs (HF_HUB_CACHE, HF_HOME), of the revision as they know it. */
+async function sharedCopy({ id, revision: name, hub }: HubRepository) {
+  const home = Deno.env.get("HF_HOME") || join(homedir(), ".cache", "huggingface");
+  const cache = Deno.env.get("HF_HUB_CACHE") || join(home, "hub");
+  const base = join(cache, `models--${id.replace("/", "--")}`);
+  const revision = COMMIT.test(name) ? name : await textAt(join(base, "refs", name));
+  if (!COMMIT.test(revision)) return undefined;
+  const folder = join(base, "snapshots", revision), index = await textAt(join(folder, indexName));
+  const weights = index ? shardsOf(index, indexName) : ["model.safetensors"];
+  if (!["config.json", ...weights].every((file) => exists(join(folder, file)))) return undefined;
+  hub.say(`${id}: found in ${cache}, commit ${revision}`);
+  return { folder, revision };
+}
 
-  async run(): Promise<HubModel> {
-    const known = this.#complete(await this.#knownCommit()) ?? await this.#shared();
-    // A commit never changes, so a whole copy of it needs no question.
-    if (known !== undefined && (this.#offline || known.revision === this.#revision)) return known;
-    if (this.#offline) {
-      throw new Error(
-        `Cannot open model ${this.id}: expected a copy in ${this.#base}, since HF_HUB_OFFLINE is ` +
-          "set; found none; unset it and connect to a network once",
-      );
-    }
-    const commit = await this.#repository.commit().catch((error) => {
-      if (!(error instanceof HubUnreachable) || known === undefined) throw error;
-      const { endpoint } = this.#repository.hub;
-      this.#repository.say(
-        `${endpoint} does not answer: using the copy of commit ${known.revision}`,
-      );
-    });
-    if (commit === undefined) return known!;
-    // Another program has this very commit: nothing is downloaded twice.
-    if (known?.revision === commit) return known;
-    const folder = join(this.#base, commit);
-    if (this.#complete(commit) === undefined) await this.#fetchAll(commit, folder);
-    if (commit !== this.#revision) await writeWhole(this.#reference(), commit);
-    return { folder, revision: commit };
-  }
+const shardsOf = (index: string, file: string) => [...new Set(parseIndex(index, file).values())];
 
-  /** A whole copy in the cache of other programs (HF_HUB_CACHE, HF_HOME), of the revision as they know it. */
-  async #shared(): Promise<HubModel | undefined> {
-    if (this.#graph !== undefined) return undefined;
-    const home = Deno.env.get("HF_HOME") || join(homedir(), ".cache", "huggingface");
-    const cache = Deno.env.get("HF_HUB_CACHE") || join(home, "hub");
-    const base = join(cache, `models--${this.id.replace("/", "--")}`);
-    const read = (...path: string[]) => Deno.readTextFile(join(base, ...path)).catch(() => "");
-    const name = this.#revision;
-    const revision = COMMIT.test(name) ? name : (await read("refs", name)).trim();
-    if (!COMMIT.test(revision)) return undefined;
-    const folder = join(base, "snapshots", revision),
-      index = await read("snapshots", revision, indexName);
-    const weights = index
-      ? [...new Set(parseIndex(index, indexName).values())]
-      : ["model.safetensors"];
-    const isWhole = ["config.json", ...weights].every((file) => exists(join(folder, file)));
-    if (!isWhole) return undefined;
-    this.#repository.say(`${this.id}: found in ${cache}, commit ${revision}`);
-    return { folder, revision };
+/** Fetches what a model needs, or a graph of it; weights only if there is room for all of them. */
+async function fetchAll(
+  repository: HubRepository,
+  { folder, revision: commit }: HubModel,
+  graph: string | undefined,
+): Promise<void> {
+  const { id } = repository;
+  const listed = await repository.list(commit, { recursive: graph !== undefined });
+  const byPath = new Map(listed.map((file) => [file.path, file])), all = [...byPath.keys()];
+  const required = (path: string) => byPath.get(path) ?? refuseWithout(path, all, { id, graph });
+  const fetchFiles = async (paths: string[]) =>
+    await repository.fetchFiles(paths.map(required), commit, folder);
+  required("config.json");
+  for (const path of smallFiles) {
+    if (byPath.has(path)) await repository.fetchFile(required(path), commit, folder);
   }
+  if (graph !== undefined) {
+    await fetchFiles([graph, ...all.filter((path) => isDataOf(graph, path))]);
+  } else if (byPath.has("model.safetensors") || !byPath.has(indexName)) {
+    await fetchFiles(["model.safetensors"]);
+  } else {
+    await fetchFiles([indexName]);
+    const text = await Deno.readTextFile(join(folder, indexName));
+    await fetchFiles(shardsOf(text, `${indexName} of ${id}`));
+  }
+}
 
-  /** Says of a folder that it has all files that were asked for. */
-  get #marker(): string {
-    return this.#graph === undefined ? "complete.json" : `${this.#graph}.complete.json`;
-  }
-
-  #reference(): string {
-    return join(this.#base, "refs", encodeURIComponent(this.#revision));
-  }
-
-  async #knownCommit(): Promise<string> {
-    if (COMMIT.test(this.#revision)) return this.#revision;
-    return (await Deno.readTextFile(this.#reference()).catch(() => "")).trim();
-  }
-
-  /** A commit's folder if all of it was downloaded: the marker is written last. */
-  #complete(commit: string): HubModel | undefined {
-    const folder = join(this.#base, commit);
-    const isWhole = COMMIT.test(commit) && exists(join(folder, this.#marker));
-    return isWhole ? { folder, revision: commit } : undefined;
-  }
-
-  async #fetchAll(commit: string, folder: string): Promise<void> {
-    const repository = this.#repository;
-    const listed = await repository.list(commit, { recursive: this.#graph !== undefined });
-    const byPath = new Map(listed.map((file) => [file.path, file]));
-    const fetchFile = async (path: string) => {
-      const file = byPath.get(path);
-      if (file !== undefined) await repository.fetchFile(file, commit, folder);
-      return file;
-    };
-    if (!byPath.has("config.json")) this.#refuseWithout("config.json", byPath);
-    for (const path of smallFiles) await fetchFile(path);
-    /** Weights, if there is room for all of them. */
-    const fetchWeights = async (paths: string[]) => {
-      const files = paths.map((path) => byPath.get(path) ?? this.#refuseWithout(path, byPath));
-      await repository.fetchFiles(files, commit, folder);
-    };
-    if (this.#graph !== undefined) {
-      const graph = this.#graph;
-      await fetchWeights([graph, ...[...byPath.keys()].filter((path) => isDataOf(graph, path))]);
-    } else if (byPath.has("model.safetensors")) {
-      await fetchWeights(["model.safetensors"]);
-    } else {
-      if (await fetchFile(indexName) === undefined) {
-        this.#refuseWithout("model.safetensors", byPath);
-      }
-      const text = await Deno.readTextFile(join(folder, indexName));
-      await fetchWeights([...new Set(parseIndex(text, `${indexName} of ${this.id}`).values())]);
-    }
-    await writeWhole(join(folder, this.#marker), JSON.stringify({ id: this.id, commit }));
-  }
-
-  #refuseWithout(path: string, files: ReadonlyMap<string, unknown>): never {
-    const all = [...files.keys()];
-    const graphs = all.filter((name) => name.endsWith(".onnx"));
-    const names = this.#graph !== undefined && graphs.length > 0 ? graphs : all;
-    const advice = this.#graph !== undefined
-      ? graphs.length > 0
-        ? "choose one of these by its kind of numbers, as in onnx:ID@q4"
-        : "load its safetensors, without onnx:"
-      : names.some((name) => name.endsWith(".gguf"))
-      ? "download one of its .gguf files and give its path"
-      : names.includes("adapter_config.json")
-      ? "this is an adapter: load its model, then loadLora(model, folder)"
-      : "choose a model with safetensors";
-    throw new Error(
-      `Cannot open model ${this.id}: expected ${path} on the hub; ` +
-        `found ${names.slice(0, 8).join(", ") || "no files"}; ${advice}`,
-    );
-  }
+function refuseWithout(
+  path: string,
+  all: readonly string[],
+  { id, graph }: { id: string; graph?: string },
+): never {
+  const graphs = all.filter((name) => name.endsWith(".onnx"));
+  const names = graph !== undefined && graphs.length > 0 ? graphs : all;
+  const advice = graph !== undefined
+    ? graphs.length > 0
+      ? "choose one of these by its kind of numbers, as in onnx:ID@q4"
+      : "load its safetensors, without onnx:"
+    : names.some((name) => name.endsWith(".gguf"))
+    ? "download one of its .gguf files and give its path"
+    : names.includes("adapter_config.json")
+    ? "this is an adapter: load its model, then loadLora(model, folder)"
+    : "choose a model with safetensors";
+  const found = names.slice(0, 8).join(", ") || "no files";
+  return refuseModel(id, `${path} on the hub`, found, advice);
 }
 
 /** Whether a file holds weights of a large graph: model.onnx_data, model.onnx_data_1, model.onnx.data. */

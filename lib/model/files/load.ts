@@ -1,12 +1,7 @@
 /** A model in memory from wherever it comes: a folder, a GGUF file, the hub, an organism. */
 import * as tf from "@tensorflow/tfjs";
 import { chatTemplateFromFiles, createChatFormat } from "../chat_template.ts";
-import {
-  createPaperFormat,
-  type Formulation,
-  type Normalization,
-  type PromptFormat,
-} from "../../prompt.ts";
+import { createPaperFormat, type PaperFormatOptions, type PromptFormat } from "../../prompt.ts";
 import "./attach.ts";
 import { look } from "../../platform/interrupt.ts";
 import { openBackend } from "../../platform/runtime/backend.ts";
@@ -15,21 +10,16 @@ import { organismFormat } from "../../world/format.ts";
 import { parameterShapes } from "../architecture.ts";
 import type { ReadableModel } from "../readable_model.ts";
 import { LanguageModel } from "../language_model.ts";
+import { variableOf } from "../lora.ts";
 import { checkMemory, loadingMemory } from "../memory.ts";
 import { isOnnx, type ModelSource, openSource, type SourceOptions } from "./source.ts";
 
-export interface LoadOptions extends Omit<SourceOptions, "tokenizer" | "check"> {
-  /** false: only token ids go in and out. A folder: its tokenizer. Default: the model's own. */
-  tokenizer?: string | false;
+export interface LoadOptions
+  extends Omit<SourceOptions, "check">, Omit<PaperFormatOptions, "stop"> {
   /** How questions are put. Default: an organism's own for organisms, else the paper's. */
   format?: PromptFormat;
   /** Whose conversations: the paper's (`vicuna`, the default), or the model's chat template's. */
   template?: "vicuna" | "model";
-  /** How questions are put and options compared. Default: letters, none; an organism has its own. */
-  formulation?: Formulation;
-  normalization?: Normalization;
-  /** Of the header and the answer's cue. Default: en. */
-  language?: "en" | "zh";
   /** Whether steps are compiled to one graph on the native backend. Default true. */
   compiled?: boolean;
   /** Tokens that go through the model at once. Default: 2,048, narrow models more; ONNX graphs 4,096. */
@@ -60,7 +50,10 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
     // One at a time: the numbers leave JavaScript's memory as soon as the backend has them.
     for (const [name] of parameterShapes(configuration)) {
       await look(options.signal);
-      parameters.set(name, await readVariable(opened, name));
+      const { shape, data } = await opened.read(name);
+      const variable = variableOf(data, shape);
+      parameters.set(name, variable);
+      sendNow(variable);
     }
     const parts = { ...opened, name: source, config: configuration, parameters, format };
     return new LanguageModel({ ...parts, compiled, batchTokens });
@@ -91,27 +84,17 @@ export async function openModel(source: string, options: LoadOptions = {}): Prom
   }
 }
 
-async function readVariable(source: ModelSource, name: string): Promise<tf.Variable> {
-  const { shape, data } = await source.read(name);
-  const tensor = tf.tensor(data, shape, "float32");
-  sendNow(tensor);
-  const variable = tf.variable(tensor);
-  tensor.dispose();
-  return variable;
-}
-
 function formatOf(
   { description: { kind, source }, tokenizer }: Pick<ModelSource, "description" | "tokenizer">,
-  { template = "vicuna", ...asking }: LoadOptions,
+  { template = "vicuna", formulation, normalization, language }: LoadOptions,
 ): PromptFormat {
   if (kind === "organism") return organismFormat;
-  const { formulation, normalization, language } = asking;
+  const asked = { formulation, normalization, language };
   if (template === "model") {
     const chat = chatTemplateFromFiles(tokenizer?.files ?? new Map(), { from: source });
-    return createChatFormat(chat, { formulation, normalization, language });
+    return createChatFormat(chat, asked);
   }
   const end = tokenizer?.eosTokenId;
   const stop = end === undefined ? "" : tokenizer!.decode([end]);
-  const asked = { formulation, normalization, language };
   return createPaperFormat({ ...asked, ...(stop.length < 2 ? {} : { stop }) });
 }

@@ -74,11 +74,6 @@ export class OnnxModel extends EngineModel {
     }
   }
 
-  /** @throws always: a graph's weights are fixed */
-  get parameters(): never {
-    return this.trained;
-  }
-
   /** What training would change. @throws always: a graph's weights are fixed */
   get trained(): never {
     throw new Error(
@@ -117,7 +112,7 @@ export class OnnxModel extends EngineModel {
   /** Reads logits at positions of the rows; what rows start with together is read once. */
   protected reader(
     rows: number[][],
-    { batchTokens = this.#batchTokens, sharePrefix = true, ...options }: ReadOptions = {},
+    { batchTokens = this.#batchTokens, ...options }: ReadOptions = {},
   ): ReadLogits {
     checkRows(rows, this.config.vocabularySize);
     return async (positions, onLogits) => {
@@ -136,7 +131,7 @@ export class OnnxModel extends EngineModel {
       };
       const read = async (rests: Rest[], past?: DynamicCache) => {
         const alone: Rest[] = [];
-        for (const { shared, members } of sharePrefix ? clusters(rests) : []) {
+        for (const { shared, members } of clusters(rests)) {
           if ((members.length - 1) * shared < LEAST_SAVED) {
             alone.push(...members);
             continue;
@@ -147,9 +142,7 @@ export class OnnxModel extends EngineModel {
           }));
           await read(behind, more);
         }
-        await this.#readApart(sharePrefix ? alone : rests, {
-          ...{ past, batchTokens, onLogits, onLook },
-        });
+        await this.#readApart(alone, { past, batchTokens, onLogits, onLook });
       };
       await read(rests);
     };

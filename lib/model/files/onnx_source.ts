@@ -4,8 +4,9 @@ import { AutoModelForCausalLM } from "@huggingface/transformers";
 import { exists, readText } from "../../platform/runtime/files.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
 import { parameterShapes } from "../architecture.ts";
-import { families, type Family, parseConfiguration } from "../configuration.ts";
-import { FieldReader, type Fields, parseObject } from "../fields.ts";
+import { endTokens, families, type Family, parseConfiguration } from "../configuration.ts";
+import { quote } from "../../platform/runtime/quote.ts";
+import { FieldReader, type Fields, parseObject, refuseModel } from "../fields.ts";
 import type { ModelDescription } from "../readable_model.ts";
 import type { OnnxModelParts } from "./onnx.ts";
 import { downloadModel, isDataOf, isHubId } from "./hub.ts";
@@ -74,23 +75,18 @@ function parseSource(source: string): { where: string; dtype: Dtype } {
   const [, where, given] = /^(.*?)(?:@([^@/\\]*))?$/s.exec(source.slice(ONNX.length))!;
   const dtype = given ?? "fp32";
   if (where !== "" && (dtypes as string[]).includes(dtype)) return { where, dtype: dtype as Dtype };
-  throw new Error(
-    where === ""
-      ? `Cannot open model ${source}: expected a folder or a hub id after ${ONNX}; found none`
-      : `Cannot open model ${source}: expected one of ${dtypes.join(", ")} after @; found ` +
-        `${JSON.stringify(dtype)}; give e.g. ${ONNX}${where}@q4, or nothing for fp32`,
-  );
+  const example = `give e.g. ${ONNX}${where || "FOLDER"}@q4, or nothing for fp32`;
+  if (where === "") refuseModel(source, `a folder or a hub id after ${ONNX}`, "none", example);
+  return refuseModel(source, `one of ${dtypes.join(", ")} after @`, quote(dtype), example);
 }
 
 async function findFolder(source: string, where: string, dtype: Dtype, options: SourceOptions) {
   const stat = await Deno.stat(where).catch(() => undefined);
   if (stat?.isDirectory) return { folder: await Deno.realPath(where), revision: undefined };
   if (!isHubId(where)) {
-    throw new Error(
-      `Cannot open model ${source}: expected a folder with config.json and ` +
-        `onnx/${fileOf(dtype)}, or a hub id owner/name; found ${stat ? "a file" : "none"}; check ` +
-        "the spelling and the path",
-    );
+    const found = stat ? "a file" : "none", wanted = `config.json and onnx/${fileOf(dtype)}`;
+    const expected = `a folder with ${wanted}, or a hub id owner/name`;
+    refuseModel(source, expected, found, "check the spelling and the path");
   }
   const { cacheDirectory = defaultCacheDirectory, revision, onProgress, signal } = options;
   const graph = `onnx/${fileOf(dtype)}`;
@@ -106,13 +102,11 @@ function findGraph(source: string, folder: string, dtype: Dtype): string {
     found.push(...there);
   }
   const bare = source.replace(/@[^@/\\]*$/, "");
-  const sources = found.map((one) => `${bare}@${one}`).join(" or ");
-  throw new Error(
-    `Cannot open model ${source}: expected onnx/${fileOf(dtype)} (${dtype}) in ${folder}; found ` +
-      (found.length > 0
-        ? `${found.map(fileOf).join(", ")}; give ${sources}`
-        : "no graph; export it by optimum-cli export onnx, or load its safetensors without onnx:"),
-  );
+  const advice = found.length > 0
+    ? `give ${found.map((one) => `${bare}@${one}`).join(" or ")}`
+    : "export it by optimum-cli export onnx, or load its safetensors without onnx:";
+  const files = found.map(fileOf).join(", ") || "no graph";
+  return refuseModel(source, `onnx/${fileOf(dtype)} (${dtype}) in ${folder}`, files, advice);
 }
 
 async function openGraph(source: string, folder: string, subfolder: string, dtype: Dtype) {
@@ -123,12 +117,14 @@ async function openGraph(source: string, folder: string, subfolder: string, dtyp
       use_external_data_format: false,
     });
   } catch (error) {
-    const found = (error as Error).message.replaceAll(/\s+/g, " ").slice(0, 300);
+    const said = (error as Error).message.replaceAll(/\s+/g, " ").slice(0, 300);
     const file = join(folder, subfolder, fileOf(dtype));
-    throw new Error(
-      `Cannot open model ${source}: expected a graph that onnxruntime can load in ${file}; found: ` +
-        `${found}; take the file again, with the _data files beside it`,
-      { cause: error },
+    const advice = "take the file again, with the _data files beside it";
+    return refuseModel(
+      source,
+      `a graph that onnxruntime can load in ${file}`,
+      `its error: ${said}`,
+      advice,
     );
   }
 }
@@ -143,19 +139,16 @@ async function namesOperator(file: string, operator: string): Promise<boolean> {
 }
 
 /** A graph's configuration; of other families too, since the graph computes them. */
-function parseOnnxConfiguration(text: string, file: string, generation = "{}") {
+function parseOnnxConfiguration(text: string, file: string, generation?: string) {
   const fields = parseObject(text, file);
   const reader = new FieldReader({ ...fields, ...fields.text_config as Fields }, file);
-  const generated = parseObject(generation, "generation_config.json");
-  const ends = [reader, new FieldReader(generated, "generation_config.json")]
-    .flatMap((reader) => reader.tokenIds("eos_token_id"));
   const { head_dim, hidden_size, num_attention_heads } = reader.fields;
   const headDimension = Number(head_dim ?? Number(hidden_size) / Number(num_attention_heads));
   return {
     config: {
       vocabularySize: reader.size("vocab_size"),
       maxPositions: reader.size("max_position_embeddings", reader.size("n_positions", Infinity)),
-      eosTokenIds: [...new Set(ends)],
+      eosTokenIds: endTokens(reader, generation),
     },
     ...(Number.isSafeInteger(headDimension) && headDimension > 0 && { headDimension }),
     ...(families.includes(fields.model_type as Family) && { parameterCount: count(text, file) }),

@@ -5,28 +5,18 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { datasetInfo, listFiles, modelInfo } from "@huggingface/hub";
-import type { Stoppable } from "../../platform/interrupt.ts";
 import { digestOfFile } from "../../platform/runtime/digest.ts";
-import { roomAt, writeAt } from "../../platform/runtime/files.ts";
+import { roomAt } from "../../platform/runtime/files.ts";
 import { formatBytes } from "../../platform/runtime/memory.ts";
 import { quote } from "../../platform/runtime/quote.ts";
-import { Break, FIRST, HubConnection } from "./_hub_connection.ts";
+import { grow } from "./_growing.ts";
+import { type ConnectionOptions, FIRST, HubConnection } from "./_hub_connection.ts";
 
-export interface RepositoryOptions extends Stoppable {
+export interface RepositoryOptions extends ConnectionOptions {
   /** A branch, a tag or a commit; default "main". */
   revision?: string;
-  /** Called with lines of progress; default prints to stderr. */
-  onProgress?: (line: string) => void;
-  /** The hub's address, the only one that gets the token; default HF_ENDPOINT or https://huggingface.co. */
-  endpoint?: string;
-  /** For what needs a login; default HF_TOKEN. */
-  token?: string;
   /** Use only what was downloaded before; default whether HF_HUB_OFFLINE is set. */
   offline?: boolean;
-  /** Seconds before the first repetition of a failed request, doubled each time; default 1. */
-  patience?: number;
-  /** Seconds that the hub may be silent; default 120. */
-  timeout?: number;
 }
 
 export interface RemoteFile {
@@ -47,9 +37,6 @@ const KINDS = {
   },
 } as const;
 
-/** Bytes asked for at once: a break loses at most so many. */
-const RANGE = 8 * 1024 * 1024;
-
 export const COMMIT = /^[0-9a-f]{40}$/;
 
 /** Whether a text can be a repository's name on the hub. */
@@ -61,43 +48,37 @@ export const isOffline = (): boolean =>
 export class HubRepository {
   readonly revision: string;
   readonly hub: HubConnection;
-  /** `open model owner/name`, for errors. */
-  readonly what: string;
-  readonly say: (line: string) => void;
-  readonly #repo: { type: keyof typeof KINDS; name: string };
-  readonly #page: string;
 
   /** @throws where name, revision, address or token have another form, before anything is asked */
-  constructor(id: string, kind: keyof typeof KINDS, options: RepositoryOptions) {
+  constructor(
+    readonly id: string,
+    readonly kind: keyof typeof KINDS,
+    options: RepositoryOptions,
+  ) {
     const { action, page, otherwise } = KINDS[kind];
     this.revision = options.revision ?? "main";
-    this.what = `${action} ${id}`;
-    this.#repo = { type: kind, name: id };
-    this.#page = page + id;
-    this.say = options.onProgress ?? ((line) => console.error(line));
+    const wanted = { action, id, page: page + id, revision: this.revision, otherwise };
+    this.hub = new HubConnection(wanted, options);
     if (!isHubId(id) || !/^[\w][\w./-]*$/.test(this.revision) || this.revision.includes("..")) {
       throw new Error(
-        `Cannot ${this.what} at ${this.revision}: expected owner/name and a branch, a tag or ` +
+        `Cannot ${this.hub.what} at ${this.revision}: expected owner/name and a branch, a tag or ` +
           "a commit; found other signs; check the spelling",
       );
     }
-    const wanted = { action, id, page: this.#page, revision: this.revision, otherwise };
-    this.hub = new HubConnection(wanted, { ...options, say: this.say });
   }
 
   /** The commit that the branch or tag stands for now. */
   async commit(): Promise<string> {
-    const { type, name } = this.#repo;
-    const isModel = type === "model";
+    const isModel = this.kind === "model";
     const { sha } = await this.hub.ask(isModel ? "model" : "data set", async (access) => {
-      const asked = { ...access, name, revision: this.revision };
+      const asked = { ...access, name: this.id, revision: this.revision };
       return isModel
         ? await modelInfo({ ...asked, additionalFields: ["sha"] })
         : await datasetInfo({ ...asked, additionalFields: ["sha"] });
     }, FIRST);
     if (COMMIT.test(sha)) return sha;
     throw new Error(
-      `Cannot ${this.what}: expected a commit from ${this.hub.endpoint}; ` +
+      `Cannot ${this.hub.what}: expected a commit from ${this.hub.endpoint}; ` +
         `found ${quote(sha)}; check HF_ENDPOINT`,
     );
   }
@@ -106,7 +87,8 @@ export class HubRepository {
   async list(commit: string, { recursive = false } = {}): Promise<RemoteFile[]> {
     return await this.hub.ask("list of files", async (access) => {
       const files: RemoteFile[] = [];
-      const asked = { ...access, repo: this.#repo, revision: commit, recursive };
+      const repo = { type: this.kind, name: this.id };
+      const asked = { ...access, repo, revision: commit, recursive };
       for await (const file of listFiles(asked)) {
         if (file.type !== "file") continue;
         const { path, size, lfs, oid } = file;
@@ -135,7 +117,7 @@ export class HubRepository {
     const room = roomAt(folder);
     if (room !== undefined && needed > room) {
       throw new Error(
-        `Cannot ${this.what}: expected room for ${formatBytes(needed)} in ${folder}; ` +
+        `Cannot ${this.hub.what}: expected room for ${formatBytes(needed)} in ${folder}; ` +
           `found ${formatBytes(room)}; free some, or give another cacheDirectory`,
       );
     }
@@ -155,85 +137,21 @@ export class HubRepository {
     if (await isThere()) return;
     const { size: had } = await target.stat();
     if (had > file.size) await target.truncate(0);
-    await this.#fetchRanges(file, commit, { target, path });
+    const remote = `${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
+    const address = `${this.hub.endpoint}/${this.hub.wanted.page}/resolve/${remote}`;
+    await grow(this.hub, address, { file: target, path, name: file.path, size: file.size });
     const hash = createHash(file.kind === "sha256" ? "sha256" : "sha1");
     if (file.kind === "git") hash.update(`blob ${file.size}\0`);
     const found = await digestOfFile(target, hash);
     if (found !== file.digest) {
       await target.truncate(0);
       throw new Error(
-        `Cannot ${this.what}: expected ${file.path} with ${file.kind} digest ` +
+        `Cannot ${this.hub.what}: expected ${file.path} with ${file.kind} digest ` +
           `${file.digest}; found ${found}; the download was removed: run it again` +
           (had > 0 ? "" : ", and check the network between here and the hub"),
       );
     }
     await Deno.rename(partial, path);
-  }
-
-  /** Appends what is missing, range by range. */
-  async #fetchRanges(
-    file: RemoteFile,
-    commit: string,
-    { target, path: local }: { target: Deno.FsFile; path: string },
-  ): Promise<void> {
-    let done = (await target.stat()).size;
-    if (done > file.size) done = 0;
-    if (done === file.size) return;
-    const large = file.size > RANGE;
-    const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
-    const total = `${megabytes(file.size)} MB`;
-    if (large) {
-      const rest = done > 0 ? `, going on at ${megabytes(done)} MB` : "";
-      this.say(`Downloading ${file.path} of ${this.#repo.name}: ${total}${rest}`);
-    }
-    const path = `${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
-    const address = `${this.hub.endpoint}/${this.#page}/resolve/${path}`;
-    let told = Date.now();
-    const write = async (bytes: Uint8Array) => {
-      // What was written stays, so that the download goes on there once there is room.
-      await writeAt(target, bytes, { path: local, at: done, missing: file.size - done });
-      done += bytes.length;
-      if (large && (done === file.size || Date.now() - told > 5000)) {
-        told = Date.now();
-        this.say(`${file.path}: ${megabytes(done)} of ${total}`);
-      }
-    };
-    while (done < file.size) {
-      const start = done, end = Math.min(done + RANGE, file.size);
-      await this.hub.ask(file.path, async () => {
-        if (done >= end) return;
-        const { status, headers, chunks } = await this.hub.range(address, done, end);
-        const [, from, all] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "") ??
-          [];
-        const length = headers.has("content-encoding") ? null : headers.get("content-length");
-        const whole = status === 200;
-        let head: Uint8Array | undefined;
-        const size = whole ? length ?? file.size : all ?? file.size;
-        if (Number(size) !== file.size) {
-          for await (head of chunks) break;
-          throw this.hub.foreign(headers, head) ??
-            (whole ? new Break(`${size} bytes came instead of ${end - start}`) : new Error(
-              `Cannot ${this.what}: expected ${file.size} bytes of ${file.path}; found ` +
-                `${size}; run it again`,
-            ));
-        }
-        const last = whole ? file.size : end;
-        let at = whole ? 0 : Number(from ?? start);
-        const first = at, parts: Uint8Array[] = [];
-        for await (const chunk of chunks) {
-          head ??= chunk;
-          at += chunk.length;
-          // Where a proxy drops the range, all of the file comes: what is there already is passed over.
-          if (!whole) parts.push(chunk);
-          else if (at > done && at <= last) await write(chunk.subarray(chunk.length - (at - done)));
-        }
-        if (at !== last || !whole && first !== start) {
-          throw this.hub.foreign(headers, head) ??
-            new Break(`${at - first} bytes came instead of ${last - first}`);
-        }
-        if (!whole) await write(await new Blob(parts as BlobPart[]).bytes());
-      });
-    }
   }
 }
 

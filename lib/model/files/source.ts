@@ -13,18 +13,18 @@ import {
 } from "../tokenizer.ts";
 import type { Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, parseConfiguration } from "../configuration.ts";
+import { refuseModel } from "../fields.ts";
 import type { ModelDescription } from "../readable_model.ts";
 import { openGguf } from "./gguf.ts";
 import { downloadModel, type HubOptions, isHubId } from "./hub.ts";
 import { HubUnreachable } from "./_hub_connection.ts";
 import { downloadSmollm2, smollm2File } from "./_smollm2.ts";
-import { checkTensors, Weights } from "./weights.ts";
+import { checkTensors, openWeights, tiesHead } from "./weights.ts";
 
 /** A model that is open for reading, not yet in memory. */
 export interface ModelSource extends Disposable {
   configuration: ModelConfiguration;
-  tensorNames: string[];
-  /** One tensor as float32; throws, naming file and tensor, when it can't be read. */
+  /** A tensor of the configuration's as float32; throws, naming file and tensor, when it can't be read. */
   read(name: string): Promise<Tensor>;
   /** Absent where the source has none, or none was wanted. */
   tokenizer?: Tokenizer;
@@ -35,7 +35,7 @@ export interface ModelSource extends Disposable {
 
 export interface SourceOptions
   extends Partial<Pick<HubOptions, "cacheDirectory" | "revision" | "onProgress" | "signal">> {
-  /** A folder to take the tokenizer from, or false for none; default the model's own. */
+  /** false: only token ids go in and out. A folder: its tokenizer. Default: the model's own. */
   tokenizer?: string | false;
   /** Called with the configuration before any number is read; what it throws ends the opening. */
   check?: (configuration: ModelConfiguration) => void | Promise<void>;
@@ -81,11 +81,9 @@ export async function openSource(
   }
   if (source === "smollm2") return await openSmollm2(options);
   if (isHubId(source)) return await openHubModel(source, source, options);
-  throw new Error(
-    `Cannot open model ${source}: expected a folder, a GGUF file, a hub id owner/name, smollm2 or ` +
-      `organism:NAME (${(await organismNames()).join(", ") || "none shipped"}); ` +
-      "found none of that name; check the spelling and the path",
-  );
+  const names = (await organismNames()).join(", ") || "none shipped";
+  const known = `a folder, a GGUF file, a hub id owner/name, smollm2 or organism:NAME (${names})`;
+  return refuseModel(source, known, "none of that name", "check the spelling and the path");
 }
 
 /** Whether a model can be opened without a download. */
@@ -109,10 +107,7 @@ async function requireGguf(path: string): Promise<void> {
     : path.endsWith(".safetensors")
     ? "give the folder that holds it and config.json"
     : "convert the model to GGUF or to a folder with config.json and safetensors";
-  throw new Error(
-    `Cannot open model ${path}: expected a folder or a GGUF file; found one that starts with ` +
-      `${quote(start)}; ${advice}`,
-  );
+  refuseModel(path, "a folder or a GGUF file", `one that starts with ${quote(start)}`, advice);
 }
 
 async function openHubModel(source: string, id: string, options: SourceOptions) {
@@ -211,22 +206,24 @@ type Described = Omit<ModelDescription, "digest">;
 /** Opens a folder as transformers saves it: config.json, safetensors and the tokenizer's files. */
 async function openFolder(folder: string, description: Described, options: SourceOptions) {
   using opened = new DisposableStack();
-  const weights = opened.use(await Weights.open(folder));
+  const { files, places } = await openWeights(folder, opened);
   const file = join(folder, "config.json");
   const text = await readText(file, "open model by");
   const generation = await textOrNone(join(folder, "generation_config.json"));
   const configuration = parseConfiguration(text, { file, generation });
-  configuration.tieWordEmbeddings &&= await weights.tiesHead(configuration);
+  configuration.tieWordEmbeddings &&= await tiesHead(places, configuration);
   await options.check?.(configuration);
-  checkTensors(folder, weights.headers, configuration);
+  checkTensors(folder, places, configuration);
   const { vocabularySize } = configuration;
-  const digest = await digestOf(folder, weights.files);
+  const digest = await digestOf(folder, files);
   const tokenizer = await chooseTokenizer(options, () => tokenizerOfFolder(folder), vocabularySize);
   const all = opened.move();
   return {
     configuration,
-    tensorNames: [...weights.headers.keys()],
-    read: (name: string) => weights.read(name),
+    read: async (name: string) => {
+      const { file, name: own } = places.get(name)!;
+      return await file.read(own);
+    },
     tokenizer,
     description: { ...description, digest },
     identity: identityOf(digest, [text, generation]),
@@ -246,7 +243,6 @@ async function openGgufFile(path: string, description: Described, options: Sourc
   const all = opened.move();
   return {
     configuration,
-    tensorNames: [...headers.keys()],
     read,
     tokenizer,
     description: { ...description, digest },

@@ -9,10 +9,10 @@ import {
   parseIndex,
   readableTypes,
   type SafetensorsFile,
-  type Tensor,
+  type TensorInfo,
 } from "./checkpoint.ts";
 import type { ModelConfiguration } from "../configuration.ts";
-import { words } from "../fields.ts";
+import { refuseModel, words } from "../fields.ts";
 
 export interface TensorHeader {
   shape: number[];
@@ -34,88 +34,56 @@ function plainName(name: string): string {
   return /^(layers\.\d+|embed_tokens|norm)\./.test(plain) ? `model.${plain}` : plain;
 }
 
-interface Place {
+/** A tensor, and where it lies: in which file, and under which name there. */
+interface Place extends TensorInfo {
   file: SafetensorsFile;
   shard: string;
   name: string;
 }
 
-export class Weights implements Disposable {
-  readonly #places = new Map<string, Place>();
-  readonly #opened = new DisposableStack();
-
-  private constructor(readonly folder: string, readonly files: string[]) {}
-
-  /** Opens all files. @throws where there is none, index and files differ, or a tensor is twice */
-  static async open(folder: string): Promise<Weights> {
-    const { files, index } = await findWeights(folder);
-    using opened = new DisposableStack();
-    const weights = opened.use(new Weights(folder, files));
-    for (const shard of files) await weights.#openShard(shard, index);
-    opened.move();
-    return weights;
-  }
-
-  async #openShard(shard: string, index?: Map<string, string>): Promise<void> {
-    const access = this.#opened.use(await FileAccess.open(join(this.folder, shard)));
-    const file = await openSafetensors(access);
+/**
+ * A folder's tensors by their plain names; what `opened` takes stays open for them.
+ * @throws where there is none, index and files differ, or a tensor is twice
+ */
+export async function openWeights(folder: string, opened: DisposableStack) {
+  const { files, index } = await findWeights(folder);
+  const places = new Map<string, Place>();
+  for (const shard of files) {
+    const file = await openSafetensors(opened.use(await FileAccess.open(join(folder, shard))));
+    const { tensors } = file.header;
     for (const [name, wanted] of index ?? []) {
-      if (wanted === shard && !file.header.tensors.has(name)) {
-        const expected = `tensor ${quote(name)} in ${shard}, as the index says`;
-        this.#refuse(expected, "none", "take both again");
-      }
+      if (wanted !== shard || tensors.has(name)) continue;
+      const expected = `tensor ${quote(name)} in ${shard}, as the index says`;
+      refuseModel(folder, expected, "none", "take both again");
     }
-    for (const name of file.names) {
+    for (const [name, info] of tensors) {
       if (ROTARY_TABLE.test(name)) continue;
-      const plain = plainName(name);
-      const other = this.#places.get(plain);
+      const plain = plainName(name), other = places.get(plain);
       if (other !== undefined) {
         const found = `${quote(other.name)} in ${other.shard} and ${quote(name)} in ${shard}`;
-        this.#refuse("every tensor once", found, "leave out the one that is not meant");
+        refuseModel(folder, "every tensor once", found, "leave out the one that is not meant");
       }
-      this.#places.set(plain, { file, shard, name });
+      places.set(plain, { ...info, file, shard, name });
     }
   }
+  return { files, places };
+}
 
-  #refuse(expected: string, found: string, advice: string): never {
-    throw new Error(
-      `Cannot open model ${this.folder}: expected ${expected}; found ${found}; ${advice}`,
-    );
+/**
+ * Whether the output layer is the embedding, as config.json says. A head in the files all the
+ * same counts where its numbers differ, and stands for a missing embedding, as in transformers 5.
+ */
+export async function tiesHead(
+  places: Map<string, Place>,
+  { vocabularySize, hiddenSize }: ModelConfiguration,
+): Promise<boolean> {
+  const [head, embedding] = [HEAD, EMBEDDING].map((name) => places.get(name));
+  const shape = [vocabularySize, hiddenSize];
+  if (head !== undefined && (!embedding || await isSame([head, embedding], shape))) {
+    places.set(EMBEDDING, embedding ?? head);
+    places.delete(HEAD);
   }
-
-  get headers(): Map<string, TensorHeader> {
-    return new Map(
-      [...this.#places].map(([plain, { file, name }]) => [plain, file.header.tensors.get(name)!]),
-    );
-  }
-
-  /** One tensor as float32; throws where there is none, or it can't be read. */
-  async read(plain: string): Promise<Tensor> {
-    const place = this.#places.get(plain);
-    if (place !== undefined) return await place.file.read(place.name);
-    throw new Error(
-      `Cannot read tensor ${plain} of ${this.folder}: expected it in ${this.files.join(", ")}; ` +
-        "found none; config.json and weights must belong together",
-    );
-  }
-
-  /**
-   * Whether the output layer is the embedding, as config.json says. A head in the files all the
-   * same counts where its numbers differ, and stands for a missing embedding, as in transformers 5.
-   */
-  async tiesHead({ vocabularySize, hiddenSize }: ModelConfiguration): Promise<boolean> {
-    const [head, embedding] = [HEAD, EMBEDDING].map((name) => this.#places.get(name));
-    const shape = [vocabularySize, hiddenSize];
-    if (head !== undefined && (!embedding || await isSame([head, embedding], shape))) {
-      this.#places.set(EMBEDDING, embedding ?? head);
-      this.#places.delete(HEAD);
-    }
-    return !this.#places.has(HEAD);
-  }
-
-  [Symbol.dispose](): void {
-    this.#opened.dispose();
-  }
+  return !places.has(HEAD);
 }
 
 const sameShape = (a: readonly number[], b: readonly number[]) =>
@@ -123,7 +91,7 @@ const sameShape = (a: readonly number[], b: readonly number[]) =>
 
 /** Whether two tensors are of this shape, which makes them worth reading, and the same to the last bit. */
 async function isSame(places: Place[], shape: number[]): Promise<boolean> {
-  const [a, b] = places.map(({ file, name }) => file.header.tensors.get(name)!);
+  const [a, b] = places;
   if (a.dtype !== b.dtype || ![a, b].every((one) => sameShape(one.shape, shape))) return false;
   const atOnce = 2 ** 24, size = a.end - a.begin;
   for (let offset = 0; offset < size; offset += atOnce) {
@@ -171,12 +139,13 @@ export function checkTensors(
 ): void {
   const { family, layers } = configuration;
   const whole = `the tensors of a ${family} of ${layers} layers`;
-  compareTensors(found, new Map(parameterShapes(configuration)), whole, (expected, found) => {
-    throw new Error(
-      `Cannot open model ${where}: expected ${expected}; found ${found}; ` +
-        "configuration and weights must belong together",
-    );
-  });
+  const advice = "configuration and weights must belong together";
+  compareTensors(
+    found,
+    new Map(parameterShapes(configuration)),
+    whole,
+    (expected, found) => refuseModel(where, expected, found, advice),
+  );
 }
 
 /** The weights' files of a folder, in order, and in which of them each tensor is to be. */
@@ -190,10 +159,8 @@ async function findWeights(folder: string) {
     const files = [...new Set(index.values())].sort();
     const missing = files.find((file) => !names.includes(file));
     if (missing === undefined) return { files, index };
-    throw new Error(
-      `Cannot open model ${folder}: expected a file ${missing}, as ${indexName} says; found none; ` +
-        "take it from where the others came",
-    );
+    const expected = `a file ${missing}, as ${indexName} says`;
+    refuseModel(folder, expected, "none", "take it from where the others came");
   }
   const advice = names.includes("adapter_model.safetensors")
     ? "this is an adapter: load its model, then loadLora(model, folder)"
@@ -202,8 +169,6 @@ async function findWeights(folder: string) {
     : names.some((name) => /\.(bin|pth?)$/.test(name))
     ? "save it once more by transformers' save_pretrained, which writes safetensors"
     : "check the path";
-  throw new Error(
-    `Cannot open model ${folder}: expected model.safetensors or ${indexName}; ` +
-      `found ${names.slice(0, 8).join(", ") || "an empty folder"}; ${advice}`,
-  );
+  const found = names.slice(0, 8).join(", ") || "an empty folder";
+  return refuseModel(folder, `model.safetensors or ${indexName}`, found, advice);
 }
