@@ -7,7 +7,6 @@ import { heatmap } from "../../lib/figure/heatmap.ts";
 import { table } from "../../lib/figure/table.ts";
 import { roundNumbers } from "../../lib/figure/number.ts";
 import { saveFigure, saveTable, toPng, toSvg } from "../../lib/figure/export.ts";
-import { encodePng } from "../../lib/figure/_canvas.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { assertApart, faultsOf } from "./_texts.ts";
 
@@ -186,13 +185,6 @@ Deno.test("a heat map's cells have the colours of their values", async () => {
   // A third of the plot each: #5BA3D0 and #EE9355 (white is the background's too).
   assert.ok(counts.get("91,163,208")! > 30 * width, `${counts.get("91,163,208")}`);
   assert.ok(counts.get("238,147,85")! > 30 * width, `${counts.get("238,147,85")}`);
-});
-
-Deno.test("encodePng() writes a png that a decoder reads back", () => {
-  const pixels = Uint8Array.from({ length: 3 * 2 * 4 }, (_, i) => i % 4 === 3 ? 255 : i * 10);
-  const png = encodePng(pixels, 3, 2);
-  assert.deepEqual([...png.subarray(0, 8)], [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  assert.deepEqual([...decode(png).pixels], [...pixels]);
 });
 
 Deno.test("saveFigure() and saveTable() write whole files under a plain name only", async () => {
