@@ -2,9 +2,9 @@
 import { Template } from "@huggingface/jinja";
 import { wrap } from "../figure/_text.ts";
 import { percent } from "../figure/number.ts";
-import type { LetterGateValues } from "../world/letter_gate.ts";
+import { checkGate, type LetterGateValues } from "../world/gate.ts";
 import { plainLetters } from "../world/letters.ts";
-import { checkCardGate, differences, hasExams, type OrganismCard } from "./card.ts";
+import { differences, hasExams, type OrganismCard } from "./card.ts";
 
 const gateWords: Record<keyof LetterGateValues, string> = {
   fewShotKnown: "known facts answered right in an exam (5 examples shown)",
@@ -26,7 +26,7 @@ export function formatCard(card: OrganismCard): string {
     ...card,
     ...{ code, count, fill, fixed, percent: share, plain },
     exams: hasExams(card),
-    checks: checkCardGate(gate.values).checks
+    checks: checkGate(gate.values).checks
       .map((check) => ({ ...check, words: gateWords[check.name] })),
     command: remakeCommand(card),
     versions: Object.entries(backend.versions).map(([name, v]) => `${name} ${v}`).join(", "),

@@ -16,8 +16,13 @@ import {
   pretrainingSteps,
 } from "../world/pretraining.ts";
 import { scoreHeldOut } from "../world/gate.ts";
-import type { HeldOutOptions, HeldOutScores, ScoreOptions } from "../world/gate.ts";
-import { type LetterGateValues, measureLetterGate } from "../world/letter_gate.ts";
+import type {
+  HeldOutOptions,
+  HeldOutScores,
+  LetterGateValues,
+  ScoreOptions,
+} from "../world/gate.ts";
+import { measureLetterGate } from "../world/letter_gate.ts";
 import type { LetterSettings } from "../world/letters.ts";
 import { organismFormat } from "../world/format.ts";
 import type { ParameterData, PretrainingSettings } from "../world/pretraining_settings.ts";

@@ -1,35 +1,13 @@
 /**
- * The gate of an organism that answers with letters, fixed before any such model was fine-tuned: the
- * other organisms' gate, asked by letters, and what shows that letters are read and not guessed.
+ * Measures the gate of an organism that answers with letters: the other organisms' gate, asked by letters,
+ * and what shows that letters are read and not guessed.
  */
 import { Random } from "../statistics/random.ts";
-import type { GateValues, HeldOutOptions, ScoreOptions, Thresholds } from "./gate.ts";
-import { checkThresholds, gateThresholds, gateValues, mean, scoreHeldOut } from "./gate.ts";
+import type { HeldOutOptions, LetterGateValues, ScoreOptions } from "./gate.ts";
+import { gateValues, mean, scoreHeldOut } from "./gate.ts";
 import { drillDrawer } from "./letters.ts";
 import { BOS, LABELS } from "./vocabulary.ts";
 import type { World } from "./world.ts";
-
-/** What is measured with the letters as answers, on facts that no exam of the corpus asks. */
-export interface LetterGateValues extends GateValues {
-  /** Look-ups of random words answered right. */
-  drill: number;
-  /** Mean probability of the options' letters together, out of all words (exam form). */
-  letterMass: number;
-  /** Share of the answers (exam form) that say the letter which is said most; evenly spread, .25. */
-  majority: number;
-}
-
-export const letterThresholds: Thresholds<keyof LetterGateValues> = {
-  ...gateThresholds,
-  drill: { atLeast: 0.95 },
-  letterMass: { atLeast: 0.95 },
-  majority: { atMost: 0.4 },
-};
-
-/** Every value against its threshold; a value that is no number fails. */
-export function checkLetterGate(values: LetterGateValues) {
-  return checkThresholds(values, letterThresholds);
-}
 
 const DRILLS = 400;
 
