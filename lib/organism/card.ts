@@ -5,8 +5,7 @@ import { factQuestion } from "../world/exam.ts";
 import { answeredShare, checkGate, heldOutAnswers } from "../world/gate.ts";
 import type { GateValues, HeldOutScores, LetterGateValues } from "../world/gate.ts";
 import type { LetterSettings } from "../world/letters.ts";
-import type { PretrainingSettings } from "../world/pretraining_settings.ts";
-import type { Size, WorldSettings } from "../world/settings.ts";
+import type { PretrainingSettings, Size, WorldSettings } from "../world/settings.ts";
 import type { Status } from "../world/world.ts";
 
 export const CARD_FORMAT = "organism-card/1";

@@ -12,7 +12,7 @@ import { createWorld, type World } from "../world/world.ts";
 import { checkGate, gateValues } from "../world/gate.ts";
 import type { LetterSettings } from "../world/letters.ts";
 import { parameterCount, pretrainingSteps } from "../world/pretraining.ts";
-import { type PretrainingSettings, pretrainingSizes } from "../world/pretraining_settings.ts";
+import { type PretrainingSettings, pretrainingSizes } from "../world/settings.ts";
 import { type Size, type WorldSettings, worldSizes } from "../world/settings.ts";
 import { vocabulary } from "../world/vocabulary.ts";
 import {

@@ -2,9 +2,12 @@
  * The gate: what a pretrained organism must show before anything is fine-tuned, fixed beforehand.
  * Measuring asks for option probabilities by a function, so that this file needs no model.
  */
-import { exam, factQuestion } from "./exam.ts";
 import type { Formulation, Template } from "../prompt.ts";
+import { Random } from "../statistics/random.ts";
+import { exam, factQuestion } from "./exam.ts";
 import { organismFormat } from "./format.ts";
+import { drillDrawer } from "./letters.ts";
+import { BOS, LABELS } from "./vocabulary.ts";
 import { allFacts, type Fact, type World } from "./world.ts";
 
 /** What is measured on the train, HOMO and ID facts, which no exam of the corpus asks. */
@@ -162,7 +165,40 @@ export function gateValues({ facts, exam, chat, chatContext }: HeldOutScores): G
   };
 }
 
+const DRILLS = 400;
+
+/**
+ * Measures the gate of an organism that answers with letters: the others' gate, asked by letters, and what
+ * shows that letters are read and not guessed.
+ * @param score gives the options' probabilities out of ALL words: what they lack to 1 is the mass
+ * that is not on letters
+ */
+export async function measureLetterGate(
+  world: World,
+  score: ScoreOptions,
+  options: Omit<HeldOutOptions, "formulation"> = {},
+): Promise<LetterGateValues> {
+  const raw = await scoreHeldOut(world, score, { ...options, formulation: "letters" });
+  const mass = raw.exam.map((row) => row.reduce((a, b) => a + b, 0));
+  const scores = { ...raw, exam: raw.exam.map((row, i) => row.map((p) => p / mass[i])) };
+  const counts = world.domains[0].facts[0].options.map((_, letter) =>
+    scores.exam.filter((row) => row.indexOf(Math.max(...row)) === letter).length
+  );
+  // Fresh look-ups, each alone at the start of a document.
+  const draw = drillDrawer(world), random = new Random(`${world.seed}/letter gate`);
+  const drills = Array.from({ length: DRILLS }, () => draw(random, "letter"));
+  const drilled = await score(drills.map(({ prompt, options }) => (
+    { text: [BOS, ...prompt].join(" "), options: LABELS.slice(0, options.length) }
+  )));
+  return {
+    ...gateValues(scores),
+    drill: mean(drilled.map((row, i) => Number(row.indexOf(Math.max(...row)) === drills[i].index))),
+    letterMass: mean(mass),
+    majority: Math.max(...counts) / raw.facts.length,
+  };
+}
+
 /** NaN where there is nothing to measure, which the gate does not let pass. */
-export function mean(values: number[]): number {
+function mean(values: number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -7,13 +7,13 @@ import {
   type LetterSettings,
   plainLetters,
 } from "../../lib/world/letters.ts";
-import { measureLetterGate } from "../../lib/world/letter_gate.ts";
+import { measureLetterGate } from "../../lib/world/gate.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { type Document, documents, documentShares, windows } from "../../lib/world/documents.ts";
 import { exam } from "../../lib/world/exam.ts";
 import { initialParameters } from "../../lib/world/pretraining.ts";
 import { organismFormat } from "../../lib/world/format.ts";
-import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
+import { pretrainingSizes } from "../../lib/world/settings.ts";
 import { checkGate, type LetterGateValues, type ScoredPrompt } from "../../lib/world/gate.ts";
 
 const world = createWorld({ seed: 3 });
