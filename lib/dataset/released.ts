@@ -6,39 +6,24 @@ import type { ParseOptions } from "./questions.ts";
 
 /** One row of a released group. */
 export type ReleasedAnswer = StoredAnswer & {
-  /** Xiezhi's labels, or none. */
-  labels?: string[];
-  /** `gen_exp`: the prompt for the gold answer's explanation, and what came back. */
-  generatedExplanation?: { input: string; output: string };
   /** `model_exp_gen`: all that the base model wrote to explain its own answer. */
   modelGeneration?: string;
   /** `model_exp`: the explanation cut out of it. */
   modelExplanation?: string;
 };
 
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
+const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
 
-/** Rows of a released file; `raw`, the row of the source exam, is kept only as its labels. */
+/** Rows of a released file. */
 export function parseReleased(
   content: string,
   options: ParseOptions,
 ): { answers: ReleasedAnswer[]; rejected: RejectedRow[] } {
-  const reader = answerReader(options, (answer: ReleasedAnswer, row) => {
-    const raw = (row.raw ?? {}) as Record<string, unknown>;
-    if (Array.isArray(raw.labels)) {
-      answer.labels = raw.labels.filter((label) => typeof label === "string");
-    }
-    const generated = (row.gen_exp ?? {}) as Record<string, unknown>;
-    const input = text(generated.input), output = text(generated.output);
-    if (input && output) answer.generatedExplanation = { input, output };
-    const generation = text(row.model_exp_gen);
-    if (generation) answer.modelGeneration = generation;
-    const explanation = text(row.model_exp);
-    if (explanation) answer.modelExplanation = explanation;
-    return answer;
-  });
+  const reader = answerReader(options, (answer, row): ReleasedAnswer => ({
+    ...answer,
+    ...(isText(row.model_exp_gen) && { modelGeneration: row.model_exp_gen }),
+    ...(isText(row.model_exp) && { modelExplanation: row.model_exp }),
+  }));
   reader.addText(content, options.file);
   return answersOf(reader);
 }
