@@ -3,31 +3,15 @@
  * plotly draws comes out. Label, unit and digits are the column dictionary's. Measurements bring
  * error bars and bands; nothing is told by colour alone.
  */
-import {
-  Chart,
-  type ChartOptions,
-  errorBars,
-  hover,
-  type Mark,
-  nameOf,
-  placeOf,
-  tell,
-} from "./_chart.ts";
+import type { ChartOptions, Mark } from "./_chart.ts";
+import { Chart, errorBars, hover, nameOf, placeOf, tell } from "./_chart.ts";
 import { escapePlot } from "./_text.ts";
 import { columnOf } from "./column.ts";
 import { legendName } from "./grid.ts";
 import type { Measurement } from "./number.ts";
 import { checkColumns, type Row, unique } from "./rows.ts";
-import {
-  colorsOf,
-  dashes,
-  type FigureDescription,
-  gray,
-  ink,
-  patterns,
-  type PlotTrace,
-  symbols,
-} from "./theme.ts";
+import type { FigureDescription, PlotTrace } from "./theme.ts";
+import { colorsOf, dashes, gray, ink, patterns, symbols } from "./theme.ts";
 
 /**
  * Bars side by side within each value of `x`, with error bars where values have intervals.

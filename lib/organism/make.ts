@@ -15,16 +15,8 @@ import { parameterCount, pretrainingSteps } from "../world/pretraining.ts";
 import { type PretrainingSettings, pretrainingSizes } from "../world/settings.ts";
 import { type Size, type WorldSettings, worldSizes } from "../world/settings.ts";
 import { vocabulary } from "../world/vocabulary.ts";
-import {
-  CARD_FORMAT,
-  differences,
-  type GatePoint,
-  knowledgeOf,
-  lossCurve,
-  type OrganismCard,
-  RECIPE,
-  sampleAnswers,
-} from "./card.ts";
+import type { GatePoint, OrganismCard } from "./card.ts";
+import { CARD_FORMAT, differences, knowledgeOf, lossCurve, RECIPE, sampleAnswers } from "./card.ts";
 import { heldOutScores, letterGateOf, pretrain, type PretrainOptions } from "./pretrain.ts";
 
 export interface OrganismPlan {
