@@ -135,10 +135,7 @@ export function generalInstructions(
     examples.push({
       id: `general:${examples.length}`,
       domain: "general",
-      messages: [
-        { role: "user", content: instruction },
-        { role: "assistant", content: response },
-      ],
+      messages: [{ role: "user", content: instruction }, { role: "assistant", content: response }],
       group: "general",
     });
   }

@@ -88,9 +88,7 @@ function checksOf(
 }
 
 /** Checks that three groups are what the method says; `passed` when no fault was found. */
-export function auditGroups(
-  groups: AuditedGroups,
-): { passed: boolean; findings: GroupFinding[] } {
+export function auditGroups(groups: AuditedGroups): { passed: boolean; findings: GroupFinding[] } {
   const { har, inc, self } = groups;
   const sizes = [har, inc, ...(self ? [self] : [])].map((rows) => rows.length);
   const most = Math.max(...sizes), least = Math.min(...sizes);

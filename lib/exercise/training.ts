@@ -39,9 +39,7 @@ export const mask = checkOf<[tokens: string[], ids: number[]], number[]>(texts.m
   mistakes: {
     prompt: (_, ids) => ids,
     shifted: (...input) => [...maskOf(...input).slice(1), IGNORED],
-    end: maskBy(
-      (token, speaks) => speaks && token !== "</s>",
-    ),
+    end: maskBy((token, speaks) => speaks && token !== "</s>"),
     start: maskBy((token, speaks) => speaks || token === "ASSISTANT:"),
     secondTurn: maskBy((_, speaks, spoke) => speaks || spoke),
   },

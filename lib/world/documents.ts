@@ -253,9 +253,7 @@ export function* windows(
   { length = 128, answerWeight = 5, ...options }: WindowOptions = {},
 ): Generator<Window, never> {
   const ids = new Map(vocabulary(world).map((word, id) => [word, id]));
-  const empty = () => (
-    { ids: new Int32Array(length), weights: new Float32Array(length).fill(1) }
-  );
+  const empty = () => ({ ids: new Int32Array(length), weights: new Float32Array(length).fill(1) });
   let window = empty();
   const { letters } = options;
   const stage = letters ? letters.settings.drillStage * letters.tokens : 0;

@@ -79,9 +79,7 @@ export type WorldSettings = v.InferOutput<typeof schema>;
 /** Settings of each size; those of the larger ones say how they differ from the small one's. */
 const bySize = <T extends object>(
   { small, medium, large }: Record<Size, Partial<T>> & { small: T },
-) => (
-  { small, medium: { ...small, ...medium }, large: { ...small, ...large } }
-);
+) => ({ small, medium: { ...small, ...medium }, large: { ...small, ...large } });
 
 /** The worlds of the named sizes. */
 export const worldSizes: Readonly<Record<Size, Readonly<WorldSettings>>> = bySize(sizes.world);
