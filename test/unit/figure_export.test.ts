@@ -4,6 +4,7 @@ import { Resvg } from "@resvg/resvg-js";
 import { type FigureDescription } from "../../lib/figure/theme.ts";
 import { bars, lines, scatter } from "../../lib/figure/chart.ts";
 import { heatmap } from "../../lib/figure/heatmap.ts";
+import { tokenStrip } from "../../lib/figure/strip.ts";
 import { table } from "../../lib/figure/table.ts";
 import { roundNumbers } from "../../lib/figure/number.ts";
 import { saveFigure, saveTable, toPng, toSvg } from "../../lib/figure/export.ts";
@@ -185,6 +186,18 @@ Deno.test("a heat map's cells have the colours of their values", async () => {
   // A third of the plot each: #5BA3D0 and #EE9355 (white is the background's too).
   assert.ok(counts.get("91,163,208")! > 30 * width, `${counts.get("91,163,208")}`);
   assert.ok(counts.get("238,147,85")! > 30 * width, `${counts.get("238,147,85")}`);
+});
+
+Deno.test("toSvg() draws a token strip's arrows: what is said at a place, and what it is held against", async () => {
+  const tokens = ["USER:", "why", "ASSISTANT:", "so"].map((text, i) => ({
+    text,
+    trained: i === 3,
+  }));
+  const { document } = new JSDOM(await toSvg(tokenStrip(new Map([["a row", tokens]]), {}))).window;
+  const lines = [...document.querySelectorAll(".annotation-arrow-g > path:first-child")]
+    .map((path) => path.getAttribute("d")!.match(/[\d.]+/g)!.map(Number));
+  assert.equal(lines.length, 2);
+  for (const line of lines) assert.ok(line.every(Number.isFinite) && line.length === 4, `${line}`);
 });
 
 Deno.test("saveFigure() and saveTable() write whole files under a plain name only", async () => {
