@@ -8,6 +8,9 @@ import type { LetterSettings } from "../world/letters.ts";
 import type { PretrainingSettings, Size, WorldSettings } from "../world/settings.ts";
 import type { Status } from "../world/world.ts";
 
+/** A card's gate is checked as any other. */
+export { checkGate as checkCardGate };
+
 export const CARD_FORMAT = "organism-card/1";
 
 /** Goes up whenever the same seed and settings would give another organism. */
