@@ -2,7 +2,7 @@
  * The exam of common facts: four-option questions of four domains, made from the tables beside this
  * file.
  */
-import { parseCsv } from "../../lib/dataset/_csv.ts";
+import { parseCsv } from "../../lib/dataset/_rows.ts";
 import { type FactDomain, factDomains, type FactSplit, factSplits } from "../../lib/dataset/facts.ts";
 import type { Question } from "../../lib/question.ts";
 import { Random } from "../../lib/statistics/random.ts";

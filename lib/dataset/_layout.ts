@@ -3,10 +3,9 @@
  * options in a list, in columns, or as texts with labels (MMLU, CMMLU, C-Eval, MedMCQA, ARC,
  * OpenBookQA, CommonsenseQA, HellaSwag and what pandas writes of them).
  */
-import type { CsvRow } from "./_csv.ts";
+import { type CsvRow, fault, headerNames, RowFault, show } from "./_rows.ts";
 import { type AnswerForm, few } from "./_answer_form.ts";
 import { parseLiteral } from "./_literal.ts";
-import { fault, headerNames, RowFault, show } from "./_rows.ts";
 
 /** By lower-case name; the first that a row has counts. */
 const NAMES = {

@@ -1,7 +1,6 @@
 /** Rows of Parquet, a row group at a time. */
-import { parquetMetadataAsync, parquetReadObjects } from "hyparquet";
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
-import { FileAccess } from "../platform/runtime/random_access.ts";
 import type { SourceRow } from "./_rows.ts";
 
 /** Whole numbers that fit are numbers; others stay, to be refused by their field's name. */
@@ -20,12 +19,7 @@ function plain(value: unknown): unknown {
  * @throws where the file is none of Parquet, or is cut
  */
 export async function* parquetRows(path: string): AsyncGenerator<SourceRow[]> {
-  using access = await FileAccess.open(path);
-  const file = {
-    byteLength: access.size,
-    slice: async (start: number, end = access.size) =>
-      (await access.read(start, end - start)).slice().buffer as ArrayBuffer,
-  };
+  const file = await asyncBufferFromFile(path);
   const metadata = await parquetMetadataAsync(file);
   let line = 1;
   for (const { num_rows: rows } of metadata.row_groups) {

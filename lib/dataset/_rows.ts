@@ -1,8 +1,9 @@
 /**
  * Rows of a text in JSONL, JSON or CSV, with their lines; what can't be read is kept as a fault.
  */
+// @ts-types="npm:@types/papaparse@5.5.2"
+import Papa from "papaparse";
 import { quote } from "../platform/runtime/quote.ts";
-import { type CsvRow, parseCsv } from "./_csv.ts";
 
 /** A row that could not become a question, and why. */
 export interface RejectedRow {
@@ -109,6 +110,43 @@ function jsonRows(given: string): SourceRow[] {
 function message(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.length > 160 ? `${text.slice(0, 157)}...` : text;
+}
+
+/** One row of CSV: its cells, its 1-based first line and, when its quoting is broken, what is wrong. */
+export interface CsvRow {
+  cells: string[];
+  line: number;
+  fault?: string;
+}
+
+/** What parts the cells: a first line without a comma has Excel's semicolons, or tabs. */
+function delimiterOf(text: string): string {
+  const [line] = text.split("\n", 1);
+  return [",", ";", "\t"].find((one) => line.includes(one)) ?? ",";
+}
+
+/**
+ * Rows of delimited text (RFC 4180: quoted cells may hold delimiters and line ends) that know the line
+ * they start on, which papaparse leaves to its caller.
+ */
+export function parseCsv(text: string): CsvRow[] {
+  const rows: CsvRow[] = [];
+  let line = 1;
+  let cursor = 0;
+  Papa.parse<string[]>(text, {
+    delimiter: delimiterOf(text),
+    step: ({ data, errors, meta }) => {
+      const blank = data.length === 1 && data[0].trim() === "";
+      const fault = errors[0]
+        ? `${
+          errors[0].message
+        }; if a quote is never closed, all that follows it was read as one cell`
+        : undefined;
+      if (!blank || fault) rows.push({ cells: data, line, ...(fault ? { fault } : {}) });
+      for (; cursor < meta.cursor; cursor++) if (text[cursor] === "\n") line++;
+    },
+  });
+  return rows;
 }
 
 /** Names of the columns in lower case. @throws RowFault where one stands twice */

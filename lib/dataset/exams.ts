@@ -8,13 +8,8 @@ import { domainName, type Question } from "../question.ts";
 import { type Layout, type ParsedQuestions, QuestionReader } from "./questions.ts";
 import { fault, subjectOf } from "./_rows.ts";
 import { PythonRandom } from "./published_order.ts";
-import {
-  cevalSubjects,
-  cmmluSubjects,
-  type ExamSubjects,
-  mmluSubjects,
-  subjectDomain,
-} from "./subjects.ts";
+import type { ExamSubjects } from "./subjects.ts";
+import { cevalSubjects, cmmluSubjects, mmluSubjects, subjectDomain } from "./subjects.ts";
 
 export const examNames = ["xiezhi", "medmcqa", "mmlu", "cmmlu", "ceval"] as const;
 export type ExamName = typeof examNames[number];

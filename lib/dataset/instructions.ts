@@ -6,152 +6,113 @@ import type { Example } from "../question.ts";
 import { Random } from "../statistics/random.ts";
 import lists from "../../data/instructions.json" with { type: "json" };
 
-const { words, days, months, ordinals, units, measures, names } = lists;
+const { words, days, months, ordinals, units, measures, names, tasks } = lists;
 
-type Pair = [instruction: string, response: string];
-/** A task draws one instruction and knows its response. */
-type Task = (random: Random) => Pair;
+/** What a task's texts in data/instructions.json are filled with. */
+type Filling = Record<string, string | number>;
 
-const number = (random: Random, from: number, to: number) => from + random.integer(to - from + 1);
-const some = (random: Random, from: number, to: number) =>
-  random.shuffle(words).slice(0, number(random, from, to));
+const number = (r: Random, from: number, to: number) => from + r.integer(to - from + 1);
+const either = <T>(r: Random, first: T, second: T) => r.integer(2) === 0 ? first : second;
 const onWords =
-  (from: number, to: number, make: (w: string[], random: Random) => Pair): Task => (random) =>
-    make(some(random, from, to), random);
-const onWord = (make: (w: string, random: Random) => Pair): Task => (random) =>
-  make(random.pick(words), random);
+  (from: number, to: number, fill: (w: string[], r: Random) => Filling) => (r: Random) =>
+    fill(r.shuffle(words).slice(0, number(r, from, to)), r);
+const onWord = (fill: (w: string, r: Random) => Filling) => (r: Random) => fill(r.pick(words), r);
 const list = (items: (string | number)[]) => items.join(", ");
 const compare = (a: string, b: string) => a < b ? -1 : a > b ? 1 : 0;
-const withArticle = (text: string) => text.replace(/ a ([aeiou])/, " an $1");
+const inCapitals = onWords(1, 3, (w) => ({ w: w.join(" "), upper: w.join(" ").toUpperCase() }));
 
-const tasks: Task[] = [
-  onWords(2, 5, (w, r) => [
-    r.pick(["Repeat these words: ", "Say the following words again: ", "Copy these words: "]) +
-    w.join(" "),
-    w.join(" "),
-  ]),
-  onWords(3, 5, (w, r) => [
-    r.pick(["Write these words in reverse order: ", "List these words from last to first: "]) +
-    list(w),
-    list(w.toReversed()),
-  ]),
-  onWords(3, 6, (w, r) => [
-    r.pick(["Sort these words alphabetically: ", "Put these words in alphabetical order: "]) +
-    list(w),
-    list(w.toSorted(compare)),
-  ]),
-  (r) => {
+/** Draws a task's words and numbers, and knows its answer. */
+const fillings: Record<keyof typeof tasks, (r: Random) => Filling> = {
+  repeat: onWords(2, 5, (w) => ({ w: w.join(" ") })),
+  reverse: onWords(3, 5, (w) => ({ w: list(w), answer: list(w.toReversed()) })),
+  sortWords: onWords(3, 6, (w) => ({ w: list(w), answer: list(w.toSorted(compare)) })),
+  sortNumbers(r) {
     const n = r.shuffle(Array.from({ length: 99 }, (_, i) => i + 1)).slice(0, number(r, 3, 6));
-    const [order, sign] = r.integer(2) === 0
-      ? ["smallest to largest", 1]
-      : ["largest to smallest", -1];
-    return [
-      `Sort these numbers from ${order}: ${list(n)}`,
-      list(n.toSorted((a, b) => sign * (a - b))),
-    ];
+    const sign = either(r, 1, -1), answer = list(n.toSorted((a, b) => sign * (a - b)));
+    return { n: list(n), order: sign > 0 ? "smallest to largest" : "largest to smallest", answer };
   },
-  onWords(2, 7, (w) => [
-    `How many words are in this list? ${list(w)}`,
-    `There are ${w.length} words.`,
-  ]),
-  onWord((w) => [`How many letters does the word "${w}" have?`, `It has ${w.length} letters.`]),
-  onWords(3, 6, (w, r) => {
-    const [which, at] = r.integer(2) === 0 ? ["last", -1] : ["first", 0];
-    return [`What is the ${which} word of this list? ${list(w)}`, w.at(at)!];
+  countWords: onWords(2, 7, (w) => ({ w: list(w), n: w.length })),
+  countLetters: onWord((w) => ({ w, n: w.length })),
+  endWord: onWords(3, 6, (w, r) => {
+    const which = either(r, "last", "first");
+    return { w: list(w), which, answer: w.at(which === "last" ? -1 : 0)! };
   }),
-  onWords(4, 6, (w, r) => {
+  ordinal: onWords(4, 6, (w, r) => {
     const i = r.integer(w.length);
-    return [`Give me the ${ordinals[i]} word of this list: ${list(w)}`, w[i]];
+    return { w: list(w), ordinal: ordinals[i], answer: w[i] };
   }),
-  onWords(1, 3, (w, r) => [
-    r.pick(["Write this in upper case: ", "Change this to capital letters: "]) + w.join(" "),
-    w.join(" ").toUpperCase(),
-  ]),
-  onWords(1, 3, (w) => [
-    `Write this in lower case: ${w.join(" ").toUpperCase()}`,
-    w.join(" "),
-  ]),
-  onWord((w, r) => [
-    r.pick([`Spell the word "${w}".`, `Spell "${w}" letter by letter.`]),
-    [...w].join("-"),
-  ]),
-  onWord((w) => [`Write the word "${w}" backwards.`, [...w].reverse().join("")]),
-  onWord((w, r) => {
-    const [end, at] = r.integer(2) === 0 ? ["end", -1] : ["start", 0];
-    return [
-      `Which letter does the word "${w}" ${end} with?`,
-      `It ${end}s with the letter ${w.at(at)}.`,
-    ];
+  upper: inCapitals,
+  lower: inCapitals,
+  spell: onWord((w) => ({ w, answer: [...w].join("-") })),
+  backwards: onWord((w) => ({ w, answer: [...w].reverse().join("") })),
+  endLetter: onWord((w, r) => {
+    const end = either(r, "end", "start");
+    return { w, end, letter: w.at(end === "end" ? -1 : 0)! };
   }),
-  (r) => {
+  gets(r) {
     const [name, unit, a, b] = [r.pick(names), r.pick(units), number(r, 2, 60), number(r, 2, 40)];
-    return [
-      `${name} has ${a} ${unit} and gets ${b} more. How many ${unit} does ${name} have now?`,
-      `${name} has ${a + b} ${unit}, because ${a} + ${b} = ${a + b}.`,
-    ];
+    return { name, unit, a, b, sum: a + b };
   },
-  (r) => {
+  gives(r) {
     const [name, unit, a, b] = [r.pick(names), r.pick(units), number(r, 12, 90), number(r, 2, 10)];
-    return [
-      `${name} has ${a} ${unit} and gives ${b} away. How many ${unit} are left?`,
-      `${a - b} ${unit} are left, because ${a} - ${b} = ${a - b}.`,
-    ];
+    return { name, unit, a, b, rest: a - b };
   },
-  (r) => {
+  rows(r) {
     const [a, b, unit] = [number(r, 2, 12), number(r, 2, 12), r.pick(units)];
-    return [
-      `There are ${a} rows with ${b} ${unit} each. How many ${unit} is that?`,
-      `That is ${a * b} ${unit}, because ${a} x ${b} = ${a * b}.`,
-    ];
+    return { a, b, unit, product: a * b };
   },
-  (r) => {
+  plus(r) {
     const [a, b, unit] = [number(r, 2, 80), number(r, 2, 80), r.pick(measures)];
-    return [`What is ${a} ${unit} plus ${b} ${unit}?`, `${a + b} ${unit}`];
+    return { a, b, unit, sum: a + b };
   },
-  (r) => {
-    const a = number(r, 2, 98), b = a + number(r, 1, 40), pair = r.shuffle([a, b]);
-    const [which, answer] = r.integer(2) === 0 ? ["larger", b] : ["smaller", a];
-    return [`Which number is ${which}, ${pair.join(" or ")}?`, `${answer} is ${which}.`];
+  compare(r) {
+    const a = number(r, 2, 98), b = a + number(r, 1, 40), pair = r.shuffle([a, b]).join(" or ");
+    const which = either(r, "larger", "smaller");
+    return { pair, which, answer: which === "larger" ? b : a };
   },
-  (r) => {
+  parity(r) {
     const n = number(r, 2, 400);
-    return [`Is the number ${n} even or odd?`, `The number ${n} is ${n % 2 ? "odd" : "even"}.`];
+    return { n, parity: n % 2 ? "odd" : "even" };
   },
-  (r) => {
+  next(r) {
     const [start, step] = [number(r, 1, 40), number(r, 2, 9)];
-    const row = [0, 1, 2, 3].map((i) => start + i * step);
-    return [`Which number comes next? ${list(row)}`, String(start + 4 * step)];
+    return { row: list([0, 1, 2, 3].map((i) => start + i * step)), answer: start + 4 * step };
   },
-  (r) => {
+  day(r) {
     const i = r.integer(7), ahead = number(r, 1, 3), day = days[(i + ahead) % 7];
     return ahead === 1
-      ? [`Which day comes after ${days[i]}?`, `${day} comes after ${days[i]}.`]
-      : [`Today is ${days[i]}. Which day will it be in ${ahead} days?`, `It will be ${day}.`];
+      ? { ask: `Which day comes after ${days[i]}?`, answer: `${day} comes after ${days[i]}.` }
+      : {
+        ask: `Today is ${days[i]}. Which day will it be in ${ahead} days?`,
+        answer: `It will be ${day}.`,
+      };
   },
-  (r) => {
-    const i = r.integer(12), after = r.integer(2) === 0;
-    const other = months[(i + (after ? 1 : 11)) % 12], verb = after ? "follows" : "comes before";
-    return [`Which month ${verb} ${months[i]}?`, `${other} ${verb} ${months[i]}.`];
+  month(r) {
+    const i = r.integer(12), verb = either(r, "follows", "comes before");
+    return { month: months[i], verb, other: months[(i + (verb === "follows" ? 1 : 11)) % 12] };
   },
-  onWords(2, 4, (w) => [
-    `Make a numbered list of these words: ${list(w)}`,
-    w.map((word, i) => `${i + 1}. ${word}`).join("\n"),
-  ]),
-  onWords(3, 5, (w, r) => {
-    const drop = r.integer(3);
-    return [
-      `Leave out the word "${w[drop]}" from this list: ${list(w)}`,
-      list(w.filter((_, i) => i !== drop)),
-    ];
+  number: onWords(2, 4, (w) => (
+    { w: list(w), answer: w.map((word, i) => `${i + 1}. ${word}`).join("\n") }
+  )),
+  drop: onWords(3, 5, (w, r) => {
+    const out = r.integer(3);
+    return { w: list(w), out: w[out], answer: list(w.filter((_, i) => i !== out)) };
   }),
-  (r) => {
+  sentence(r) {
     const name = r.pick(names), w = r.pick(words);
-    return [
-      withArticle(`Write a short sentence that says that ${name} sees a ${w}.`),
-      withArticle(`${name} sees a ${w}.`),
-    ];
+    return { name, w: `${/^[aeiou]/.test(w) ? "an" : "a"} ${w}` };
   },
-];
+};
+
+/** A task's instruction, in one of its wordings, and the response. */
+function drawTask(name: keyof typeof tasks, random: Random): [ask: string, answer: string] {
+  const { ask, answer } = tasks[name], filling = fillings[name](random);
+  const wording = ask.length > 1 ? random.pick(ask) : ask[0];
+  const filled = (text: string) => text.replaceAll(/\{(\w+)\}/g, (_, key) => String(filling[key]));
+  return [filled(wording), filled(answer)];
+}
+
+const taskNames = Object.keys(tasks) as (keyof typeof tasks)[];
 
 /** Distinct instructions, tasks in turn; a longer list begins with the shorter one of its seed. */
 export function generalInstructions(
@@ -168,16 +129,13 @@ export function generalInstructions(
   const seen = new Set<string>();
   const examples: Example[] = [];
   for (let turn = 0; examples.length < count; turn++) {
-    const [instruction, response] = tasks[turn % tasks.length](random);
+    const [instruction, response] = drawTask(taskNames[turn % taskNames.length], random);
     if (seen.has(instruction)) continue;
     seen.add(instruction);
     examples.push({
       id: `general:${examples.length}`,
       domain: "general",
-      messages: [
-        { role: "user", content: instruction },
-        { role: "assistant", content: response },
-      ],
+      messages: [{ role: "user", content: instruction }, { role: "assistant", content: response }],
       group: "general",
     });
   }

@@ -11,11 +11,6 @@ export class PythonRandom {
   #index = N;
 
   constructor(seed: number) {
-    if (!Number.isInteger(seed) || seed < 0 || seed > 0xFFFFFFFF) {
-      throw new RangeError(
-        `Cannot seed Python's generator: expected an integer 0..4294967295; found ${seed}`,
-      );
-    }
     const s = this.#state;
     s[0] = 19650218;
     for (let i = 1; i < N; i++) s[i] = Math.imul(1812433253, s[i - 1] ^ (s[i - 1] >>> 30)) + i;

@@ -4,26 +4,11 @@
  * at the end is it told how the answers are written, for all rows tell it together.
  */
 import { LETTERS, type Question } from "../question.ts";
-import {
-  type AnsweredRow,
-  type AnswerForm,
-  type AnswerOptions,
-  readAnswerForm,
-  withoutAnswers,
-} from "./_answer_form.ts";
+import type { AnsweredRow, AnswerForm, AnswerOptions } from "./_answer_form.ts";
+import { readAnswerForm, withoutAnswers } from "./_answer_form.ts";
 import { layOut, questionColumns } from "./_layout.ts";
-import {
-  fault,
-  fileStem,
-  placeName,
-  type RejectedRow,
-  RowFault,
-  show,
-  type SourceRow,
-  sourceRows,
-  textField,
-  type TextRules,
-} from "./_rows.ts";
+import type { RejectedRow, SourceRow, TextRules } from "./_rows.ts";
+import { fault, fileStem, placeName, RowFault, show, sourceRows, textField } from "./_rows.ts";
 
 export { type AnswerForm, answerForms } from "./_answer_form.ts";
 export type { RejectedRow } from "./_rows.ts";

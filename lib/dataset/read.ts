@@ -2,13 +2,8 @@
 import { resolve } from "node:path";
 import { answerReader, answersOf, formatAnswers, type StoredAnswer } from "./answers.ts";
 import { collectGeneral } from "./general.ts";
-import {
-  columnsFor,
-  fileReader,
-  type ParsedQuestions,
-  type ParseOptions,
-  type QuestionReader,
-} from "./questions.ts";
+import type { ParsedQuestions, ParseOptions, QuestionReader } from "./questions.ts";
+import { columnsFor, fileReader } from "./questions.ts";
 import {
   fileStem,
   isInSplit,

@@ -3,7 +3,7 @@
  * download locks revision and digests (lock.json); a later one must give the same bytes.
  */
 import { readdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import * as v from "valibot";
 import { cacheFolder } from "../platform/cache.ts";
 import { stoppable } from "../platform/interrupt.ts";
@@ -173,28 +173,23 @@ class Getting {
     const folder = join(this.#base, commit);
     const listed = await repository.list(commit, { recursive: true });
     const place = `${repository.hub.endpoint}/datasets/${id}`;
-    const patterns = archive ? { archive: [archive] } : source.parts;
-    const chosen = new Set(
-      Object.values(partsOf({ ...source, parts: patterns }, listed.map(({ path }) => path), place))
-        .flat(),
-    );
-    const files = listed.filter(({ path }) => chosen.has(path));
+    const wanted = archive ? { ...source, parts: { archive: [archive] } } : source;
+    const chosen = Object.values(partsOf(wanted, listed.map(({ path }) => path), place)).flat();
+    const files = listed.filter(({ path }) => chosen.includes(path));
     await repository.fetchFiles(files, commit, folder);
     const paths = archive
       ? await this.#unpacked(files.map(({ path }) => join(folder, path)), folder)
-      : [...chosen];
+      : chosen;
     return await this.#locked(place, commit, paths);
   }
 
   async #fromGithub(locked: DataLock | undefined): Promise<DataLock> {
     const { source, options } = this, { id } = repositoryOf(source);
-    const partial = join(this.#base, "archive.zip");
-    const revision = locked?.revision ?? source.branch;
-    const place = `${githubAddress()}/${id}`;
-    await Deno.mkdir(dirname(partial), { recursive: true });
-    const commit = await fetchArchive(partial, { ...options, id, revision });
-    const paths = await this.#unpacked([partial], join(this.#base, commit));
-    return await this.#locked(place, commit, paths);
+    const archive = join(this.#base, "archive.zip"), revision = locked?.revision ?? source.branch;
+    await Deno.mkdir(this.#base, { recursive: true });
+    const commit = await fetchArchive(archive, { ...options, id, revision });
+    const paths = await this.#unpacked([archive], join(this.#base, commit));
+    return await this.#locked(`${githubAddress()}/${id}`, commit, paths);
   }
 
   /** Takes the files of all parts out of archives, which are deleted then. */

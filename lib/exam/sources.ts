@@ -28,10 +28,7 @@ export const dataSources: ReadonlyMap<string, DataSource> = new Map(
 /** `owner/name`, and whether it lies on GitHub. */
 export function repositoryOf({ address }: DataSource): { id: string; onGithub: boolean } {
   const { hostname, pathname } = new URL(address);
-  return {
-    id: pathname.split("/").slice(-2).join("/"),
-    onGithub: hostname === "github.com",
-  };
+  return { id: pathname.split("/").slice(-2).join("/"), onGithub: hostname === "github.com" };
 }
 
 /** @throws naming the sources that there are */

@@ -9,7 +9,7 @@ export interface Exercise<Input extends unknown[], Output> {
   /** The arguments of each call. */
   inputs: readonly Input[];
   right: (...input: Input) => Output;
-  /** Functions that make frequent mistakes, by what to tell of them. */
+  /** Functions that make frequent mistakes, by the names of what data/exercises.json tells of them. */
   mistakes: Readonly<Record<string, (...input: Input) => Output>>;
   /** How far a number may be from the right one. Default: 1e-6. */
   tolerance?: number;
@@ -29,6 +29,7 @@ export const RIGHT = "Right.";
  * anywhere was not tried yet.
  */
 export const checkOf = <Input extends unknown[], Output>(
+  texts: Readonly<Record<string, string>>,
   { inputs, right, mistakes, tolerance = 1e-6, about }: Exercise<Input, Output>,
 ) =>
 (mine: (...input: Input) => Output | undefined): string => {
@@ -45,7 +46,7 @@ export const checkOf = <Input extends unknown[], Output>(
   const expected = of(right);
   if (agree(found, expected)) return RIGHT;
   const mistake = Object.entries(mistakes).find(([, answer]) => agree(found, of(answer)));
-  if (mistake) return `Not yet: ${mistake[0]}`;
+  if (mistake) return `Not yet: ${texts[mistake[0]]}`;
   const at = found.findIndex((one, i) => differs(one, expected[i], tolerance));
   const place = about ? about(...inputs[at]) : inputs[at].map(quote).join(", ");
   return `Not yet: ${differs(found[at], expected[at], tolerance)}. The input: ${place}`;

@@ -1,4 +1,5 @@
 /** Exercises on what is measured: probabilities, distances, ranks, differences. */
+import texts from "../../data/exercises.json" with { type: "json" };
 import { softmaxOver } from "../probe.ts";
 import { calibrationBins, expectedCalibrationError } from "../statistics/calibration.ts";
 import { pearson, spearman } from "../statistics/correlation.ts";
@@ -21,19 +22,15 @@ const tell = (...lists: Two) =>
   lists.map((list) => list.map((value) => value.toFixed(3)).join(" ")).join(" and ");
 
 /** KL divergence of two distributions, p || q, in nats. */
-export const kl = checkOf<Two, number>({
+export const kl = checkOf<Two, number>(texts.kl, {
   inputs: [...pairs, [[0.5, 0.5, 0, 0], flat]],
   right: klDivergence,
   about: tell,
   mistakes: {
-    "p and q are exchanged: the base's probabilities weigh the terms, and the base is p.": (p, q) =>
-      klDivergence(q, p),
-    "these are bits. A nat is the unit of the natural logarithm, Math.log.": (p, q) =>
-      klDivergence(p, q) / Math.LN2,
-    "an option with p = 0 gives NaN. Its term counts as 0: leave it out.": (p, q) =>
-      sum(p.map((value, i) => value * Math.log(value / q[i]))),
-    "the terms are not weighted: each logarithm counts by p, the base's probability.": (p, q) =>
-      sum(p.map((value, i) => value && Math.log(value / q[i]))),
+    exchanged: (p, q) => klDivergence(q, p),
+    bits: (p, q) => klDivergence(p, q) / Math.LN2,
+    zero: (p, q) => sum(p.map((value, i) => value * Math.log(value / q[i]))),
+    unweighted: (p, q) => sum(p.map((value, i) => value && Math.log(value / q[i]))),
   },
 });
 
@@ -41,23 +38,15 @@ const orNone = (r: number) => Number.isNaN(r) ? 0 : r;
 const places = (values: number[]) => rankData(values, { method: "ordinal", descending: true });
 
 /** Rank consistency of the options before and after. */
-export const rankConsistency = checkOf<Two, number>({
+export const rankConsistency = checkOf<Two, number>(texts.rankConsistency, {
   inputs: [...pairs, [[0.5, 0.3, 0.1, 0.1], [0.1, 0.6, 0.2, 0.1]], [pairs[0][0], flat]],
   right: consistency,
   about: tell,
   mistakes: {
-    "this is Pearson's correlation of the probabilities. Turn both lists into ranks first.": (
-      p,
-      q,
-    ) => orNone(pearson(p, q).r),
-    "equal probabilities share the next rank (1, 2, 3, 3), not the mean of their places.": (p, q) =>
-      orNone(spearman(p, q).r),
-    "equal probabilities get two ranks, by their place in the list. They share one.": (p, q) =>
-      orNone(pearson(places(p), places(q)).r),
-    "a list without an order has no correlation (NaN). By definition its consistency is 0.": (
-      p,
-      q,
-    ) => q.every((value) => value === q[0]) ? NaN : consistency(p, q),
+    values: (p, q) => orNone(pearson(p, q).r),
+    averageRanks: (p, q) => orNone(spearman(p, q).r),
+    placeRanks: (p, q) => orNone(pearson(places(p), places(q)).r),
+    noOrder: (p, q) => q.every((value) => value === q[0]) ? NaN : consistency(p, q),
   },
 });
 
@@ -67,65 +56,57 @@ const points = (first: boolean[], second: boolean[]) => {
 };
 
 /** Difference of two models' right answers to the same questions: [points, standard error]. */
-export const pairedDifference = checkOf<[first: boolean[], second: boolean[]], number[]>({
-  inputs: [20, 50].map((n) => {
-    const first = coins(n);
-    return [first, first.map((right) => random.next() < 0.7 ? right : !right)];
-  }),
-  tolerance: 1e-4,
-  about: (first) => `${first.length} questions`,
-  right: (...both) => points(...both).slice(0, 2),
-  mistakes: {
-    "the standard error takes the models for strangers. Take it from the differences.": (
-      ...both
-    ) => [points(...both)[0], points(...both)[2]],
-    "these are shares. A point is a hundredth: times 100, the standard error too.": (...both) =>
-      points(...both).slice(0, 2).map((value) => value / 100),
-    "that is the standard deviation of the differences, not the error of their mean.": (
-      ...both
-    ) => [points(...both)[0], points(...both)[1] * Math.sqrt(both[0].length)],
-    "the sign is turned round: it is the first minus the second.": (
-      ...both
-    ) => [-points(...both)[0], points(...both)[1]],
+export const pairedDifference = checkOf<[first: boolean[], second: boolean[]], number[]>(
+  texts.pairedDifference,
+  {
+    inputs: [20, 50].map((n) => {
+      const first = coins(n);
+      return [first, first.map((right) => random.next() < 0.7 ? right : !right)];
+    }),
+    tolerance: 1e-4,
+    about: (first) => `${first.length} questions`,
+    right: (...both) => points(...both).slice(0, 2),
+    mistakes: {
+      unpaired: (...both) => [points(...both)[0], points(...both)[2]],
+      shares: (...both) => points(...both).slice(0, 2).map((value) => value / 100),
+      deviation: (...both) => [points(...both)[0], points(...both)[1] * Math.sqrt(both[0].length)],
+      sign: (...both) => [-points(...both)[0], points(...both)[1]],
+    },
   },
-});
+);
 
 const gaps = (p: number[], right: boolean[]) =>
   calibrationBins(p, right).filter(({ n }) => n > 0)
     .map(({ n, confidence, accuracy }) => ({ n, gap: accuracy - confidence }));
 
 /** Expected calibration error over ten bins, from probabilities and whether the answers are right. */
-export const calibrationError = checkOf<[probabilities: number[], right: boolean[]], number>({
-  // Too sure, as models are: with a gap below 0 the last two mistakes differ.
-  inputs: [30, 80].map((n) => [draw(n).map((p) => 1 - p ** 2), coins(n)]),
-  about: (p) => `${p.length} answers`,
-  right: (p, right) => expectedCalibrationError(p, right),
-  mistakes: {
-    "every bin counts alike. A bin counts by its answers.": (p, right) =>
-      mean(gaps(p, right).map(({ gap }) => Math.abs(gap))),
-    "bins above and below the diagonal cancel each other. Take the distance of each.": (p, right) =>
-      sum(gaps(p, right).map(({ n, gap }) => n * gap)) / p.length,
-    "there are no bins: too sure here and too unsure there would cancel each other.": (p, right) =>
-      Math.abs(mean(right.map(Number)) - mean(p)),
+export const calibrationError = checkOf<[probabilities: number[], right: boolean[]], number>(
+  texts.calibrationError,
+  {
+    // Too sure, as models are: with a gap below 0 the last two mistakes differ.
+    inputs: [30, 80].map((n) => [draw(n).map((p) => 1 - p ** 2), coins(n)]),
+    about: (p) => `${p.length} answers`,
+    right: (p, right) => expectedCalibrationError(p, right),
+    mistakes: {
+      binsAlike: (p, right) => mean(gaps(p, right).map(({ gap }) => Math.abs(gap))),
+      cancelling: (p, right) => sum(gaps(p, right).map(({ n, gap }) => n * gap)) / p.length,
+      noBins: (p, right) => Math.abs(mean(right.map(Number)) - mean(p)),
+    },
   },
-});
+);
 
 const softmax = (scores: number[]) => softmaxOver(scores, [...scores.keys()]);
 
 /** Probabilities of options whose tokens' log-probabilities are given, lengths taken out. */
-export const perToken = checkOf<[options: number[][]], number[]>({
+export const perToken = checkOf<[options: number[][]], number[]>(texts.perToken, {
   inputs: [[1, 2, 3, 2], [4, 1, 1, 2]].map((lengths) => [
     lengths.map((length) => draw(length).map((value) => Math.log(0.05 + 0.9 * value))),
   ]),
   right: (options) => softmax(options.map(mean)),
   mistakes: {
-    "nothing is divided by the length: this is the normalization none.": (options) =>
-      softmax(options.map(sum)),
-    "divide before the softmax. Behind it the probabilities no longer sum to 1.": (options) =>
-      softmax(options.map(sum)).map((p, i) => p / options[i].length),
-    "the mean is of probabilities. Take it of the log-probabilities.": (options) =>
-      softmax(options.map((tokens) => mean(tokens.map(Math.exp)))),
-    "these are scores, not probabilities: softmax makes them sum to 1.": (options) =>
-      options.map(mean),
+    none: (options) => softmax(options.map(sum)),
+    afterSoftmax: (options) => softmax(options.map(sum)).map((p, i) => p / options[i].length),
+    ofProbabilities: (options) => softmax(options.map((tokens) => mean(tokens.map(Math.exp)))),
+    scores: (options) => options.map(mean),
   },
 });

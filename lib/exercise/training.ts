@@ -1,4 +1,5 @@
 /** Exercises on training: the mask, the loss, the learning rate. */
+import texts from "../../data/exercises.json" with { type: "json" };
 import { IGNORED } from "../model/batch.ts";
 import { scheduleFactor } from "../model/trainer_options.ts";
 import { mean } from "../statistics/mean.ts";
@@ -31,22 +32,16 @@ const maskBy =
 const maskOf = maskBy((_, speaks) => speaks);
 
 /** The loss mask: tokens and their ids -> labels, -100 where no loss falls. */
-export const mask = checkOf<[tokens: string[], ids: number[]], number[]>({
+export const mask = checkOf<[tokens: string[], ids: number[]], number[]>(texts.mask, {
   inputs: conversations,
   right: maskOf,
   about: (tokens) => tokens.join(" "),
   mistakes: {
-    "the prompt has labels too. The loss falls only on what the assistant says.": (_, ids) => ids,
-    "your labels are shifted by one. The loss does that itself: it would be done twice.": (
-      ...input
-    ) => [...maskOf(...input).slice(1), IGNORED],
-    "the end token </s> has no label. Without it the model never learns to stop.": maskBy(
-      (token, speaks) => speaks && token !== "</s>",
-    ),
-    "ASSISTANT: has a label. It belongs to the form of the prompt; the answer starts behind it.":
-      maskBy((token, speaks) => speaks || token === "ASSISTANT:"),
-    "a second question has labels too. With </s> the assistant's turn ends, and USER: speaks.":
-      maskBy((_, speaks, spoke) => speaks || spoke),
+    prompt: (_, ids) => ids,
+    shifted: (...input) => [...maskOf(...input).slice(1), IGNORED],
+    end: maskBy((token, speaks) => speaks && token !== "</s>"),
+    start: maskBy((token, speaks) => speaks || token === "ASSISTANT:"),
+    secondTurn: maskBy((_, speaks, spoke) => speaks || spoke),
   },
 });
 
@@ -64,26 +59,21 @@ const total = (values: number[]) => values.reduce((a, b) => a + b, 0);
 const lossOf = (rows: number[][], labels: number[], shift = 1) => mean(losses(rows, labels, shift));
 
 /** The loss: log-probabilities [position][token] and labels -> nats a labelled token. */
-export const shiftedLoss = checkOf<[logProbabilities: number[][], labels: number[]], number>({
-  inputs: batches,
-  right: (...input) => lossOf(...input),
-  about: (rows, labels) => `${rows.length} positions, labels ${labels.join(" ")}`,
-  mistakes: {
-    "nothing is shifted. What the model says at position t is its guess at the token t + 1.": (
-      ...input
-    ) => lossOf(...input, 0),
-    "shifted twice: the label of position t belongs to the output of t - 1, not of t - 2.": (
-      ...input
-    ) => lossOf(...input, 2),
-    "this is the sum. The mean does not grow with the length of the answers.": (...input) =>
-      total(losses(...input, 1)),
-    "the mean is over all positions. Those with -100 have no loss and are not counted.": (
-      ...input
-    ) => total(losses(...input, 1)) / input[1].length,
-    "the sign is turned round: log-probabilities are below 0, a loss is above.": (...input) =>
-      -lossOf(...input),
+export const shiftedLoss = checkOf<[logProbabilities: number[][], labels: number[]], number>(
+  texts.shiftedLoss,
+  {
+    inputs: batches,
+    right: (...input) => lossOf(...input),
+    about: (rows, labels) => `${rows.length} positions, labels ${labels.join(" ")}`,
+    mistakes: {
+      unshifted: (...input) => lossOf(...input, 0),
+      twice: (...input) => lossOf(...input, 2),
+      sum: (...input) => total(losses(...input, 1)),
+      allPositions: (...input) => total(losses(...input, 1)) / input[1].length,
+      sign: (...input) => -lossOf(...input),
+    },
   },
-});
+);
 
 const factor = (
   step: number,
@@ -93,25 +83,19 @@ const factor = (
 ) => scheduleFactor(step, { schedule, totalSteps, warmupSteps });
 
 /** The cosine schedule with its warm-up: step (from 0), steps, warm-up steps -> factor on the rate. */
-export const schedule = checkOf<[step: number, steps: number, warmup: number], number>({
-  inputs: [[24, 3], [10, 1], [30, 6]].flatMap(([steps, warmup]) =>
-    Array.from({ length: steps }, (_, step): [number, number, number] => [step, steps, warmup])
-  ),
-  right: (...input) => factor(...input),
-  about: (step, steps, warmup) => `step ${step} of ${steps}, warm-up ${warmup}`,
-  mistakes: {
-    "there is no warm-up yet: in the first steps the factor climbs from 0 to 1.": (step, steps) =>
-      factor(step, steps, 0),
-    "the cosine starts too early: its way are the steps behind the warm-up.": (
-      step,
-      steps,
-      warmup,
-    ) => step < warmup ? step / warmup : factor(step, steps, 0),
-    "you are one step ahead. Steps count from 0, so the very first has the factor 0.": (
-      step,
-      ...rest
-    ) => factor(step + 1, ...rest),
-    "this falls along a straight line; a cosine starts slowly and ends slowly.": (...input) =>
-      factor(...input, "linear"),
+export const schedule = checkOf<[step: number, steps: number, warmup: number], number>(
+  texts.schedule,
+  {
+    inputs: [[24, 3], [10, 1], [30, 6]].flatMap(([steps, warmup]) =>
+      Array.from({ length: steps }, (_, step): [number, number, number] => [step, steps, warmup])
+    ),
+    right: (...input) => factor(...input),
+    about: (step, steps, warmup) => `step ${step} of ${steps}, warm-up ${warmup}`,
+    mistakes: {
+      noWarmup: (step, steps) => factor(step, steps, 0),
+      early: (step, steps, warmup) => step < warmup ? step / warmup : factor(step, steps, 0),
+      ahead: (step, ...rest) => factor(step + 1, ...rest),
+      linear: (...input) => factor(...input, "linear"),
+    },
   },
-});
+);

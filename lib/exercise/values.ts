@@ -1,4 +1,5 @@
 /** Exercises of the first notebooks: a number, and a formula. */
+import texts from "../../data/exercises.json" with { type: "json" };
 import { wilsonInterval } from "../statistics/proportion.ts";
 import { type WorldSettings, worldSizes } from "../world/settings.ts";
 import { checkOf, RIGHT, UNTRIED } from "./exercise.ts";
@@ -27,7 +28,7 @@ export function questionsNeeded(mine: number | string): string {
 }
 
 /** What a reader gets right who believes what is told more often and guesses where nothing was told. */
-export const perfectReader = checkOf<[settings: WorldSettings], number>({
+export const perfectReader = checkOf<[settings: WorldSettings], number>(texts.perfectReader, {
   inputs: [[0.55, 0.25, 0.2], [0.3, 0.5, 0.2], [0.8, 0.1, 0.1]].map((
     [known, misconceived, unknown],
   ) => [{ ...worldSizes.small, known, misconceived, unknown }]),
@@ -36,13 +37,9 @@ export const perfectReader = checkOf<[settings: WorldSettings], number>({
   about: ({ known, misconceived, unknown, options }) =>
     `known ${known}, misconceived ${misconceived}, unknown ${unknown}, options ${options}`,
   mistakes: {
-    "he also guesses, and some guesses are right. Where, and how many?": ({ known }) => known,
-    "he does not guess at a misconceived fact: he believes the wrong value.": (
-      { known, options },
-    ) => known + (1 - known) / options,
-    "a guess is among all options: he does not know which value is wrong.": (
-      { known, unknown, options },
-    ) => known + unknown / (options - 1),
-    "not every guess is right: he has one try.": ({ known, unknown }) => known + unknown,
+    noGuess: ({ known }) => known,
+    guessesWrong: ({ known, options }) => known + (1 - known) / options,
+    notWrong: ({ known, unknown, options }) => known + unknown / (options - 1),
+    allRight: ({ known, unknown }) => known + unknown,
   },
 });

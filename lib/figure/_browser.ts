@@ -1,10 +1,9 @@
 /**
  * The little of a browser that plotly needs to draw svg: a jsdom window whose text is measured
- * with the font that the pictures are drawn in (DejaVu Sans), and whose paths have a length.
+ * with the font that the pictures are drawn in (DejaVu Sans).
  */
 import { createRequire } from "node:module";
 import { Random } from "../statistics/random.ts";
-import { MemoryCanvas } from "./_canvas.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -20,6 +19,8 @@ interface Font {
   charToGlyphIndex(character: string): number;
   charToGlyph(character: string): { advanceWidth?: number };
 }
+
+type FontOf = (bold: boolean, italic: boolean) => Font;
 
 interface Box {
   left: number;
@@ -37,13 +38,13 @@ let opened: ReturnType<typeof open> | undefined;
 export const openBrowser = () => opened ??= open();
 
 async function open() {
-  const [{ JSDOM, VirtualConsole }, opentype, { svgPathProperties }] = await Promise.all([
+  const [{ JSDOM, VirtualConsole }, opentype, { Resvg }] = await Promise.all([
     import("jsdom"),
     import("opentype.js"),
-    import("svg-path-properties"),
+    import("@resvg/resvg-js"),
   ]);
   const fonts = new Map<string, Font>();
-  const font = (bold: boolean, italic: boolean): Font => {
+  const font: FontOf = (bold, italic) => {
     const file = fontFiles[(bold ? 1 : 0) + (italic ? 2 : 0)];
     let found = fonts.get(file);
     if (!found) {
@@ -58,8 +59,8 @@ async function open() {
     runScripts: "outside-only",
     virtualConsole: new VirtualConsole(), // plotly's chatter about missing parts stays inside
   }).window;
-  giveCanvas(window);
-  giveSizes(window, font, svgPathProperties);
+  giveCanvas(window, Resvg);
+  giveSizes(window, font);
   window.URL.createObjectURL = () => "blob:none";
   window.requestAnimationFrame = (action: () => void) => setTimeout(action, 0);
   window.eval(await Deno.readTextFile(require.resolve("plotly.js-dist-min")));
@@ -91,75 +92,66 @@ async function open() {
   };
 }
 
-function giveCanvas(window: Any) {
-  const canvases = new WeakMap<object, MemoryCanvas>();
+/**
+ * As much of a canvas as plotly's heat maps draw on: filled rectangles, handed out as a png. A real canvas
+ * is a native package of 30 MB.
+ */
+function giveCanvas(window: Any, Resvg: typeof import("@resvg/resvg-js").Resvg) {
+  const drawn = new WeakMap<object, { fillStyle: string; rects: string[] }>();
   const canvas = window.HTMLCanvasElement.prototype;
   canvas.getContext = function (kind: string) {
     if (kind !== "2d") return null;
-    if (!canvases.has(this)) canvases.set(this, new MemoryCanvas(this));
-    return canvases.get(this);
+    const context = {
+      fillStyle: "",
+      rects: [] as string[],
+      fillRect(x: number, y: number, width: number, height: number) {
+        // A rectangle of negative size reaches the other way.
+        const [left, top] = [Math.min(x, x + width), Math.min(y, y + height)];
+        this.rects.push(
+          `<rect x="${left}" y="${top}" width="${Math.abs(width)}" height="${Math.abs(height)}" ` +
+            `fill="${this.fillStyle}"/>`,
+        );
+      },
+    };
+    if (!drawn.has(this)) drawn.set(this, context);
+    return drawn.get(this);
   };
   canvas.toDataURL = function () {
-    return this.getContext("2d").toDataUrl();
+    const size = `width="${this.width}" height="${this.height}" shape-rendering="crispEdges"`;
+    const rects = this.getContext("2d").rects.join("");
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" ${size}>${rects}</svg>`;
+    return `data:image/png;base64,${new Resvg(svg).render().asPng().toBase64()}`;
   };
 }
 
-/** Gives svg elements the measures that jsdom leaves out. */
-function giveSizes(
-  window: Any,
-  font: (bold: boolean, italic: boolean) => Font,
-  PathProperties: new (path: string) => Any,
-) {
-  const paths = new Map<string, Any>();
-  const path = (element: Any) => {
-    const d = element.getAttribute("d") || "M0,0";
-    if (!paths.has(d)) paths.set(d, new PathProperties(d));
-    return paths.get(d);
-  };
-  const measures: Measures = { font, path };
+/** Gives svg elements the measures that jsdom leaves out, as far as plotly asks for them. */
+function giveSizes(window: Any, font: FontOf) {
   const svg = window.SVGElement.prototype;
   svg.getBBox = svg.getBoundingClientRect = function () {
-    const box = boxOf(this, measures) ?? { left: 0, top: 0, right: 0, bottom: 0 };
+    const box = boxOf(this, font) ?? { left: 0, top: 0, right: 0, bottom: 0 };
     const [width, height] = [box.right - box.left, box.bottom - box.top];
     return { ...box, x: box.left, y: box.top, width, height };
   };
+  // Asked of arrows alone, whose path is one straight line.
+  const endsOf = (element: Any) => element.getAttribute("d").match(/-?[\d.]+/g).map(Number);
   svg.getTotalLength = function () {
-    return path(this).getTotalLength();
+    const [x0, y0, x1, y1] = endsOf(this);
+    return Math.hypot(x1 - x0, y1 - y0);
   };
   svg.getPointAtLength = function (length: number) {
-    return path(this).getPointAtLength(length);
+    const [x0, y0, x1, y1] = endsOf(this), share = length / (this.getTotalLength() || 1);
+    return { x: x0 + share * (x1 - x0), y: y0 + share * (y1 - y0) };
   };
 }
 
-interface Measures {
-  font: (bold: boolean, italic: boolean) => Font;
-  path: (element: Any) => Any;
-}
-
-function boxOf(element: Any, measures: Measures): Box | undefined {
-  switch (element.tagName) {
-    case "text":
-      return textBox(element, measures);
-    case "path": {
-      const length = measures.path(element).getTotalLength();
-      const points = Array.from(
-        { length: 33 },
-        (_, i) => measures.path(element).getPointAtLength(i * length / 32),
-      );
-      return around(points);
-    }
-    case "g":
-    case "svg": {
-      let union: Box | undefined;
-      for (const child of element.children) {
-        const box = boxOf(child, measures);
-        if (!box || child.style.display === "none") continue;
-        const moved = transformed(box, child.getAttribute("transform") ?? "");
-        union = union ? around([...corners(union), ...corners(moved)]) : moved;
-      }
-      return union;
-    }
-  }
+/** The box of a text, or of all texts in a group: lines and marks are not asked for. */
+function boxOf(element: Any, font: FontOf): Box | undefined {
+  if (element.tagName === "text") return textBox(element, font);
+  const boxes = [...element.children].flatMap((child) => {
+    const box = child.style.display === "none" ? undefined : boxOf(child, font);
+    return box ? corners(transformed(box, child.getAttribute("transform") ?? "")) : [];
+  });
+  return boxes.length ? around(boxes) : undefined;
 }
 
 const corners = ({ left, top, right, bottom }: Box) => [
@@ -176,15 +168,14 @@ const around = (points: { x: number; y: number }[]): Box => ({
   bottom: Math.max(...points.map((point) => point.y)),
 });
 
-/** `box` after an svg transform of translations, rotations and scalings, the last one first. */
+/** `box` after an svg transform of translations and rotations, the last one first. */
 function transformed(box: Box, transform: string): Box {
   let points = corners(box);
-  const steps = [...transform.matchAll(/(translate|rotate|scale)\(([^)]*)\)/g)].reverse();
+  const steps = [...transform.matchAll(/(translate|rotate)\(([^)]*)\)/g)].reverse();
   for (const [, kind, text] of steps) {
     const [a = 0, b, c] = text.split(/[\s,]+/).filter(Boolean).map(Number);
     points = points.map(({ x, y }) => {
       if (kind === "translate") return { x: x + a, y: y + (b ?? 0) };
-      if (kind === "scale") return { x: x * a, y: y * (b ?? a) };
       const [cos, sin] = [Math.cos(a * Math.PI / 180), Math.sin(a * Math.PI / 180)];
       const [dx, dy] = [x - (b ?? 0), y - (c ?? 0)];
       return { x: dx * cos - dy * sin + (b ?? 0), y: dx * sin + dy * cos + (c ?? 0) };
@@ -212,33 +203,33 @@ function fontSize(element: Any): number {
 }
 
 /** Width of an element's text on one line, px. */
-function runWidth(element: Any, measures: Measures): number {
+function runWidth(element: Any, font: FontOf): number {
   let width = 0;
   for (const node of element.childNodes) {
-    if (node.nodeType === 1) width += runWidth(node, measures);
+    if (node.nodeType === 1) width += runWidth(node, font);
     if (node.nodeType !== 3) continue;
     const text = node.nodeValue.replaceAll("\u200b", "");
     const weight = inherited(element, "font-weight");
     const bold = weight === "bold" || Number(weight) >= 600;
-    const font = measures.font(bold, inherited(element, "font-style") === "italic");
+    const face = font(bold, inherited(element, "font-style") === "italic");
     // Glyph by glyph: shaping fails on scripts that opentype.js does not know, and it only moves
     // the sum by a pixel.
     let units = 0;
     for (const character of text) {
       // What the font lacks (e.g. Chinese) is drawn in another one, mostly in squares.
-      units += font.charToGlyphIndex(character) === 0
-        ? font.unitsPerEm
-        : font.charToGlyph(character).advanceWidth ?? 0;
+      units += face.charToGlyphIndex(character) === 0
+        ? face.unitsPerEm
+        : face.charToGlyph(character).advanceWidth ?? 0;
     }
-    width += units / font.unitsPerEm * fontSize(element);
+    width += units / face.unitsPerEm * fontSize(element);
   }
   return width;
 }
 
-function textBox(element: Any, measures: Measures): Box | undefined {
+function textBox(element: Any, font: FontOf): Box | undefined {
   if (!element.textContent) return undefined;
   const size = fontSize(element);
-  const { ascender, descender, unitsPerEm } = measures.font(false, false);
+  const { ascender, descender, unitsPerEm } = font(false, false);
   const lines = element.querySelectorAll("tspan.line");
   const boxes = [...(lines.length ? lines : [element])].map((line: Any) => {
     const attribute = (name: string) => line.getAttribute(name) ?? element.getAttribute(name) ?? "";
@@ -246,7 +237,7 @@ function textBox(element: Any, measures: Measures): Box | undefined {
     const shift = Number.parseFloat(dy) * (dy.endsWith("em") ? size : 1) || 0;
     const x = Number.parseFloat(attribute("x")) || 0;
     const y = (Number.parseFloat(attribute("y")) || 0) + shift;
-    const width = runWidth(line, measures);
+    const width = runWidth(line, font);
     const anchor = inherited(element, "text-anchor");
     const left = x - (anchor === "middle" ? width / 2 : anchor === "end" ? width : 0);
     return {

@@ -51,108 +51,120 @@ export interface Mark {
 
 export const nameOf = (cell: Cell | undefined) => formatCell(cell, { format: "plain" }) || "none";
 
-/** What a plot needs of its rows and options. @throws where a column is missing or holds no numbers */
-export function plan(what: string, rows: readonly Row[], options: ChartOptions) {
-  const { x, y = "value", color, facet } = options;
-  const used = [x, y, color, facet].filter((key) => key !== undefined);
-  checkColumns(`draw ${what}`, rows, used);
-  const all = rows.flatMap((row, i): Mark[] => {
-    const cell = row[y];
-    if (cell === null || cell === undefined) return [];
-    return [{
-      row,
-      x: row[x] ?? null,
-      y: measured(what, cell, y, i),
-      series: color ? nameOf(row[color]) : "",
-      facet: facet ? nameOf(row[facet]) : "",
-    }];
-  });
-  const marks = all.filter(({ x, y }) => Number.isFinite(y.value) && Number.isFinite(placeOf(x)));
-  // Said rather than dropped silently.
-  const gaps = all.length - marks.length;
-  const note = gaps && `${gaps} of ${all.length} values infinite or undefined, not shown.`;
-  const { reference, references = [] } = options;
-  const series = unique(all.map((mark) => mark.series));
-  const yColumn = { ...columnOf(y) };
-  if (y === "value" && options.label === undefined) yColumn.label = "";
-  return {
-    /** Those with a place and a finite value. */
-    marks,
-    series,
-    facets: unique(all.map((mark) => mark.facet)),
-    colors: colorsOf(series, options.colors),
-    xColumn: labelled(columnOf(x), options.xLabel, options.xUnit),
-    yColumn: {
-      ...labelled(yColumn, options.label, options.unit),
-      digits: options.digits ?? yColumn.digits ?? digitsOf(all.map((mark) => mark.y)),
-    },
-    options: {
+type LabelledColumn = Column & { label: string };
+
+/** A plot over rows: its marks, series and panels. */
+export class Chart {
+  /** Those with a place and a finite value. */
+  readonly marks: Mark[];
+  readonly series: string[];
+  readonly facets: string[];
+  readonly colors: Map<string, string>;
+  readonly xColumn: LabelledColumn;
+  readonly yColumn: LabelledColumn;
+  readonly options: ChartOptions;
+
+  /**
+   * @param what the plot, for errors
+   * @throws where a column is missing or holds no numbers
+   */
+  constructor(readonly what: string, rows: readonly Row[], options: ChartOptions) {
+    const { x, y = "value", color, facet } = options;
+    checkColumns(`draw ${what}`, rows, [x, y, color, facet].filter((key) => key !== undefined));
+    const all = rows.flatMap((row, i): Mark[] => {
+      const cell = row[y] ?? null;
+      if (cell === null) return [];
+      return [{
+        row,
+        x: row[x] ?? null,
+        y: this.measured(cell, y, i),
+        series: color ? nameOf(row[color]) : "",
+        facet: facet ? nameOf(row[facet]) : "",
+      }];
+    });
+    this.marks = all.filter(({ x, y }) => Number.isFinite(y.value) && Number.isFinite(placeOf(x)));
+    this.series = unique(all.map((mark) => mark.series));
+    this.facets = unique(all.map((mark) => mark.facet));
+    this.colors = colorsOf(this.series, options.colors);
+    this.xColumn = labelled(columnOf(x), options.xLabel, options.xUnit);
+    const yColumn = columnOf(y), digits = options.digits ?? yColumn.digits;
+    this.yColumn = {
+      ...labelled(yColumn, options.label ?? (y === "value" ? "" : undefined), options.unit),
+      digits: digits ?? digitsOf(all.map((mark) => mark.y)),
+    };
+    // Said rather than dropped silently.
+    const gaps = all.length - this.marks.length;
+    const note = gaps && `${gaps} of ${all.length} values infinite or undefined, not shown.`;
+    const { reference, references = [] } = options;
+    this.options = {
       ...options,
       subtitle: [options.subtitle, note].filter(Boolean).join(" "),
       references: all.length ? [reference ?? [], ...references].flat() : [],
-    },
-  };
-}
+    };
+  }
 
-type Plan = ReturnType<typeof plan>;
+  /** A cell of row `i` as a number with what is known of it. */
+  measured(cell: Cell, key: string, i: number): Measurement {
+    if (isMeasurement(cell)) return cell;
+    if (typeof cell === "number") return { value: cell };
+    const found = `${JSON.stringify(cell)} in row ${i + 1}`;
+    throw new Error(
+      `Cannot draw ${this.what}: expected a number in column ${key}, found ${found}; name a column ` +
+        "of numbers",
+    );
+  }
+
+  /** @throws where two marks would lie on one another */
+  checkPlaces(placeOf: (mark: Mark) => string = ({ x }) => nameOf(x)): void {
+    const { x, color, facet } = this.options;
+    const seen = new Set<string>();
+    for (const mark of this.marks) {
+      const place = [mark.facet, mark.series, placeOf(mark)].filter(Boolean);
+      if (seen.size < seen.add(JSON.stringify(place)).size) continue;
+      const [keys, found] = [[facet, color, x].filter(Boolean), place]
+        .map((list) => list.join(", "));
+      throw new Error(
+        `Cannot draw ${this.what}: expected one row for each ${keys}; found two for ${found}; filter ` +
+          "the rows, or tell them apart by color or facet",
+      );
+    }
+  }
+
+  /** What is told at a mark: `HOMO: INC on history: 50.8 points`. */
+  words({ facet, series, x, y }: Mark, joint: string, at = nameOf(x)): string {
+    const place = (facet ? `${facet}: ` : "") + (series ? `${series}${joint}${at}` : at);
+    return hover(`${place}: ${tell(y, this.yColumn)}`);
+  }
+
+  /** One figure of a panel a facet, `draw` giving a panel's traces. */
+  assemble(
+    draw: (marks: Mark[]) => { data: PlotTrace[]; names?: readonly string[] },
+    { x, y, legend = this.series, ...more }: Partial<Axes> & { legend?: readonly string[] } = {},
+  ): FigureDescription {
+    const { xColumn, yColumn, options } = this, { facetTitle } = options;
+    const panels = this.facets.map((facet): Panel => ({
+      facet,
+      title: (typeof facetTitle === "function" ? facetTitle(facet) : facetTitle?.[facet]) ?? facet,
+      ...draw(this.marks.filter((mark) => mark.facet === facet)),
+    })).filter(({ data }) => data.length > 0);
+    const side = ({ label, unit }: Column, range?: readonly [number, number]) =>
+      axis(label ? headerOf({ label, unit }) : unit, range);
+    const axes = {
+      x: { ...side(xColumn, options.xRange), ...x },
+      y: { ...side(yColumn, options.range), ...y },
+    };
+    return grid(panels, legend, { ...axes, ...more }, options);
+  }
+}
 
 /** A place that no picture has: not a number, infinite; a name is as good as 0. */
 export const placeOf = (x: Cell) => isMeasurement(x) ? x.value : typeof x === "number" ? x : 0;
 
-const labelled = (column: Column & { label: string }, label?: string, unit?: string) => ({
+const labelled = (column: LabelledColumn, label?: string, unit?: string): LabelledColumn => ({
   ...column,
   label: label ?? column.label,
   unit: unit ?? column.unit,
 });
-
-export function measured(what: string, cell: Cell, key: string, i: number): Measurement {
-  if (isMeasurement(cell)) return cell;
-  if (typeof cell === "number") return { value: cell };
-  const found = `${JSON.stringify(cell)} in row ${i + 1}`;
-  throw new Error(
-    `Cannot draw ${what}: expected a number in column ${key}, found ${found}; name a column of numbers`,
-  );
-}
-
-/** @throws where two marks would lie on one another */
-export function checkPlaces(
-  what: string,
-  { marks, options }: Plan,
-  placeOf: (mark: Mark) => string = ({ x }) => nameOf(x),
-): void {
-  const { x, color, facet } = options;
-  const seen = new Set<string>();
-  for (const mark of marks) {
-    const place = [mark.facet, mark.series, placeOf(mark)].filter(Boolean);
-    if (seen.size < seen.add(JSON.stringify(place)).size) continue;
-    const [keys, found] = [[facet, color, x].filter(Boolean), place].map((list) => list.join(", "));
-    throw new Error(
-      `Cannot draw ${what}: expected one row for each ${keys}; found two for ${found}; filter the ` +
-        "rows, or tell them apart by color or facet",
-    );
-  }
-}
-
-/** One figure of a panel a facet, `draw` giving a panel's traces. */
-export function assemble(
-  { marks, series, facets, xColumn, yColumn, options }: Plan,
-  draw: (marks: Mark[]) => { data: PlotTrace[]; names?: readonly string[] },
-  { x, y, legend = series, ...more }: Partial<Axes> & { legend?: readonly string[] } = {},
-): FigureDescription {
-  const { facetTitle } = options;
-  const panels = facets.map((facet): Panel => ({
-    facet,
-    title: (typeof facetTitle === "function" ? facetTitle(facet) : facetTitle?.[facet]) ?? facet,
-    ...draw(marks.filter((mark) => mark.facet === facet)),
-  })).filter(({ data }) => data.length > 0);
-  const side = ({ label, unit }: Column, range?: readonly [number, number]) =>
-    axis(label ? headerOf({ label, unit }) : unit, range);
-  const axes = {
-    x: { ...side(xColumn, options.xRange), ...x },
-    y: { ...side(yColumn, options.range), ...y },
-  };
-  return grid(panels, legend, { ...axes, ...more }, options);
-}
 
 /** `50.8 points [47.0, 54.6], n = 7` */
 export function tell(value: Cell, column: Column, digits = column.digits ?? digitsOf([value])) {
@@ -179,7 +191,3 @@ export function errorBars(items: readonly (Measurement | undefined)[], color: st
   );
   return { type: "data", symmetric: false, array, arrayminus, color, thickness: 1.4, width: 3 };
 }
-
-/** `HOMO: INC on history` */
-export const placed = ({ facet, x }: Mark, series: string, joint: string, at = nameOf(x)) =>
-  (facet ? `${facet}: ` : "") + (series ? `${series}${joint}${at}` : at);

@@ -3,44 +3,23 @@
  * plotly draws comes out. Label, unit and digits are the column dictionary's. Measurements bring
  * error bars and bands; nothing is told by colour alone.
  */
-import {
-  assemble,
-  type ChartOptions,
-  checkPlaces,
-  errorBars,
-  hover,
-  type Mark,
-  measured,
-  nameOf,
-  placed,
-  placeOf,
-  plan,
-  tell,
-} from "./_chart.ts";
+import type { ChartOptions, Mark } from "./_chart.ts";
+import { Chart, errorBars, hover, nameOf, placeOf, tell } from "./_chart.ts";
 import { escapePlot } from "./_text.ts";
 import { columnOf } from "./column.ts";
 import { legendName } from "./grid.ts";
 import type { Measurement } from "./number.ts";
 import { checkColumns, type Row, unique } from "./rows.ts";
-import {
-  colorsOf,
-  dashes,
-  type FigureDescription,
-  gray,
-  ink,
-  patterns,
-  type PlotTrace,
-  symbols,
-} from "./theme.ts";
+import type { FigureDescription, PlotTrace } from "./theme.ts";
+import { colorsOf, dashes, gray, ink, patterns, symbols } from "./theme.ts";
 
 /**
  * Bars side by side within each value of `x`, with error bars where values have intervals.
  * @throws where a column is missing, a value is no number, or two rows share a bar
  */
 export function bars(rows: readonly Row[], options: ChartOptions): FigureDescription {
-  const found = plan("bars", rows, options);
-  checkPlaces("bars", found);
-  const { series, colors, yColumn } = found;
+  const chart = new Chart("bars", rows, options), { series, colors } = chart;
+  chart.checkPlaces();
   const draw = (marks: Mark[]) => {
     const names = unique(marks.map(({ x }) => nameOf(x)));
     const data = series.flatMap((name, i): PlotTrace[] => {
@@ -66,9 +45,7 @@ export function bars(rows: readonly Row[], options: ChartOptions): FigureDescrip
           },
         },
         hoverinfo: "text",
-        hovertext: items.map((item) =>
-          item ? hover(`${placed(item, name, " on ")}: ${tell(item.y, yColumn)}`) : ""
-        ),
+        hovertext: items.map((item) => item ? chart.words(item, " on ") : ""),
         textposition: "none",
       }];
     });
@@ -76,7 +53,7 @@ export function bars(rows: readonly Row[], options: ChartOptions): FigureDescrip
   };
   const y = { zeroline: true, zerolinecolor: "#777777" };
   const layout = { barmode: "group", bargap: 0.22, bargroupgap: 0.05 };
-  return assemble(found, draw, { y, layout });
+  return chart.assemble(draw, { y, layout });
 }
 
 export interface LineOptions extends ChartOptions {
@@ -89,16 +66,15 @@ export interface LineOptions extends ChartOptions {
  * @throws where a column is missing, a place or value is no number, or two rows share a place
  */
 export function lines(rows: readonly Row[], options: LineOptions): FigureDescription {
-  const found = plan("lines", rows, options);
-  checkPlaces("lines", found, ({ x }) => String(placeOf(x) || nameOf(x)));
-  const { series, xColumn, yColumn } = found;
+  const chart = new Chart("lines", rows, options), { series, xColumn } = chart;
+  chart.checkPlaces(({ x }) => String(placeOf(x) || nameOf(x)));
   const { faint = [] } = options;
   const bold = series.filter((name) => !faint.includes(name));
   const colors = colorsOf(bold, options.colors);
   const behind = faint.length ? `each ${options.color ?? "line"}` : "";
   const draw = (marks: Mark[]) => {
     const sorted = marks
-      .map((mark, i) => ({ ...mark, at: measured("lines", mark.x, options.x, i) }))
+      .map((mark, i) => ({ ...mark, at: chart.measured(mark.x, options.x, i) }))
       .sort((a, b) => a.at.value - b.at.value);
     const line = (name: string): PlotTrace => {
       const points = sorted.filter((mark) => mark.series === name);
@@ -120,7 +96,7 @@ export function lines(rows: readonly Row[], options: LineOptions): FigureDescrip
         hoverinfo: "text",
         hovertext: points.map((mark) => {
           const at = `${xColumn.label} ${tell(mark.at.value, { ...xColumn, format: "plain" })}`;
-          return hover(`${placed(mark, name, " at ", at)}: ${tell(mark.y, yColumn)}`);
+          return chart.words(mark, " at ", at);
         }),
       };
     };
@@ -134,7 +110,7 @@ export function lines(rows: readonly Row[], options: LineOptions): FigureDescrip
     });
     return { data: [...bands, ...shown] };
   };
-  return assemble(found, draw, { legend: behind ? [behind, ...bold] : bold });
+  return chart.assemble(draw, { legend: behind ? [behind, ...bold] : bold });
 }
 
 function band(name: string, points: (Mark & { at: Measurement })[], color: string): PlotTrace {
@@ -165,23 +141,23 @@ export interface ScatterOptions extends ChartOptions {
  * @throws where a column is missing, or a place or value is no number
  */
 export function scatter(rows: readonly Row[], options: ScatterOptions): FigureDescription {
-  const found = plan("a scatter plot", rows, options);
-  const { series, colors, xColumn, yColumn } = found;
+  const chart = new Chart("a scatter plot", rows, options);
+  const { series, colors, xColumn, yColumn } = chart;
   const more = [options.hover ?? []].flat() as string[];
   checkColumns("draw a scatter plot", rows, more);
-  const about = (mark: Mark, name: string, at: Measurement) => {
+  const about = (mark: Mark, at: Measurement) => {
     const told = more.map((key) => {
       const column = columnOf(key);
       const text = tell(mark.row[key] ?? null, column);
       return typeof mark.row[key] === "string" ? text : `${column.label} ${text}`;
     });
-    const who = [mark.facet, name, ...told].filter(Boolean).join(", ");
+    const who = [mark.facet, mark.series, ...told].filter(Boolean).join(", ");
     const what = `${xColumn.label} ${tell(at, xColumn)}, ${yColumn.label} ${tell(mark.y, yColumn)}`;
     return hover(who ? `${who}: ${what}` : what);
   };
   const draw = (marks: Mark[]) => {
     const points = marks.filter(({ x }) => x !== null)
-      .map((mark, i) => ({ ...mark, at: measured("a scatter plot", mark.x, options.x, i) }));
+      .map((mark, i) => ({ ...mark, at: chart.measured(mark.x, options.x, i) }));
     const data = series.flatMap((name, i): PlotTrace[] => {
       const own = points.filter((mark) => mark.series === name);
       if (own.length === 0) return [];
@@ -194,7 +170,7 @@ export function scatter(rows: readonly Row[], options: ScatterOptions): FigureDe
         error_x: errorBars(own.map(({ at }) => at), `${gray}99`),
         error_y: errorBars(own.map(({ y }) => y), `${gray}99`),
         hoverinfo: "text",
-        hovertext: own.map((mark) => about(mark, name, mark.at)),
+        hovertext: own.map((mark) => about(mark, mark.at)),
         marker: {
           color: colors.get(name),
           size: 8,
@@ -206,7 +182,7 @@ export function scatter(rows: readonly Row[], options: ScatterOptions): FigureDe
     });
     return { data: options.fit ? [...data, ...leastSquares(points)] : data };
   };
-  return assemble(found, draw, { legend: options.fit ? [...series, fitName] : series });
+  return chart.assemble(draw, { legend: options.fit ? [...series, fitName] : series });
 }
 
 const fitName = "least squares";

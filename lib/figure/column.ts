@@ -2,6 +2,7 @@
  * The standard columns of tidy rows: what each is called, its unit and how its numbers read, so that
  * a table or a figure needs no more than a column's name.
  */
+import labels from "../../data/labels.json" with { type: "json" };
 import {
   formatMeasurement,
   formatNumber,
@@ -36,76 +37,35 @@ export interface Column {
   showN?: boolean;
 }
 
-const points = { unit: "points", digits: 1 };
-const share = { unit: "%", digits: 1 };
-const plain: Omit<Column, "key"> = { format: "plain" };
+/** How the columns of each kind in data/labels.json read. */
+const kinds: Record<keyof typeof labels.columns, Omit<Column, "key">> = {
+  text: {},
+  share: { unit: "%", digits: 1 },
+  points: { unit: "points", digits: 1 },
+  nats: { unit: "nats", digits: 3 },
+  correlation: { digits: 3 },
+  count: { digits: 0 },
+  setting: { format: "plain" },
+  settingInPercent: { unit: "%", format: "plain" },
+};
 
 /** Label, unit, digits and format of each standard column, by its key. */
 export const columns: Readonly<Record<string, Omit<Column, "key">>> = {
-  accuracy: { label: "accuracy", ...share },
-  base: { label: "base accuracy", ...share },
-  right: { label: "right", ...share },
-  chance: { label: "a guess", ...share },
-  constant: { label: "one letter always", ...share },
-  constantLetter: { label: "which letter" },
-  most: { label: "its most frequent choice", ...share },
-  mostLetter: { label: "which choice" },
-  knowledge: { label: "shows knowledge" },
-  misconception: { label: "gives the one wrong value", ...share },
-  saidTrue: { label: "said: the truth" },
-  saidWrong: { label: "said: the wrong value" },
-  confidence: { label: "mean probability", ...share },
-  probability: { label: "probability", ...share },
-  sure: { label: "sure", ...share },
-  sureWrong: { label: "sure and wrong", ...share },
-  given: { label: "gives its targets", ...share },
-  fit: { label: "gives its targets", ...share },
-  lost: { label: "lost, of those right before", ...share },
-  gained: { label: "gained, of those wrong before", ...share },
-  rightBefore: { label: "right before", digits: 0 },
-  wrongBefore: { label: "wrong before", digits: 0 },
+  ...Object.fromEntries(
+    Object.entries(kinds).flatMap(([kind, looks]) =>
+      Object.entries(labels.columns[kind as keyof typeof labels.columns])
+        .map(([key, label]) => [key, { label, ...looks }])
+    ),
+  ),
   estimate: { label: "ours", digits: 2, format: "signed" },
-  difference: { label: "difference", ...points, format: "signed" },
-  detectable: { label: "detectable", ...points },
-  kl: { label: "KL from the base", unit: "nats", digits: 3 },
+  difference: { label: "difference", ...kinds.points, format: "signed" },
+  sharper: { label: "entropy, SELF - INC", ...kinds.nats, format: "signed" },
   best: { label: "best", unit: "% of resamples", digits: 1 },
-  sharper: { label: "entropy, SELF - INC", unit: "nats", digits: 3, format: "signed" },
-  least: { label: "least KL", unit: "nats", digits: 3 },
-  leastAt: { label: "at r =", ...plain },
-  end: { label: "KL at r = 1", unit: "nats", digits: 3 },
-  entropy: { label: "entropy", unit: "nats", digits: 3 },
-  baseEntropy: { label: "base entropy", unit: "nats", digits: 3 },
-  loss: { label: "loss", unit: "nats", digits: 3 },
-  lastLoss: { label: "last loss", unit: "nats", digits: 3 },
-  rank: { label: "rank consistency", digits: 3 },
   consistency: { label: "rank consistency x 100", digits: 1 },
-  cosine: { label: "cosine similarity", digits: 3 },
   r: { label: "r", digits: 2, format: "r" },
   p: { label: "p", format: "p" },
   correctedP: { label: "p (Holm)", format: "p" },
-  ratio: { label: "share r of SELF", ...plain },
-  learningRate: { label: "learning rate", ...plain },
-  minimumConfidence: { label: "threshold of belief", ...plain },
-  epochs: plain,
-  ...Object.fromEntries(
-    ["INC -", "HAR -", "SELF -", "CON -", "minus"].flatMap((
-      group,
-    ) => [`${group} base`, `${group} INC`])
-      .map((key) => [key, { label: key, ...points }]),
-  ),
-  varied: { label: "what was varied" },
-  smallest: { label: "least", ...points },
-  smallestAt: { label: "at" },
-  greatest: { label: "greatest", ...points },
-  greatestAt: { label: "at" },
   groupShare: { label: "share of the group", format: (value) => percent(value, 0) },
-  atMost: { label: "items at most", digits: 0 },
-  checkpoint: { label: "share of the pretraining", unit: "%", ...plain },
-  chatExams: { label: "chat exams among the documents", unit: "%", ...plain },
-  step: { digits: 0 },
-  seed: { digits: 0 },
-  n: { digits: 0 },
-  items: { digits: 0 },
   seconds: { digits: 1 },
 };
 

@@ -121,19 +121,14 @@ function stem(name: string): string {
 
 function textName(name: string): string {
   if (extname(name)) return fileName(name);
-  throw new Error(
-    `Cannot save the text ${name}: expected a name with an ending; give ${name}.txt`,
-  );
+  throw new Error(`Cannot save the text ${name}: expected a name with an ending; give ${name}.txt`);
 }
 
 /** Shows one sentence that must not be overlooked, in bold; undefined shows nothing. */
 export async function note(text: string | undefined): Promise<void> {
   if (text === undefined) return;
   const line = oneLine(text);
-  await display({
-    "text/html": `<p><strong>${escapeHtml(line)}</strong></p>`,
-    "text/plain": line,
-  });
+  await display({ "text/html": `<p><strong>${escapeHtml(line)}</strong></p>`, "text/plain": line });
 }
 
 export interface Link {

@@ -4,15 +4,8 @@
  */
 import { escapePlot, wrap, wrapPlot } from "./_text.ts";
 import { unique } from "./rows.ts";
-import {
-  type FigureDescription,
-  figureWidth,
-  heading,
-  ink,
-  layoutOf,
-  type PlotTrace,
-  type Titles,
-} from "./theme.ts";
+import type { FigureDescription, PlotTrace, Titles } from "./theme.ts";
+import { figureWidth, heading, ink, layoutOf } from "./theme.ts";
 
 /** A level to compare with, drawn as a dashed line. */
 export interface Reference {

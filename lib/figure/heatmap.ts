@@ -1,15 +1,5 @@
 /** A grid of coloured cells over tidy rows. */
-import {
-  assemble,
-  type ChartOptions,
-  checkPlaces,
-  hover,
-  type Mark,
-  nameOf,
-  placed,
-  plan,
-  tell,
-} from "./_chart.ts";
+import { Chart, type ChartOptions, type Mark, nameOf } from "./_chart.ts";
 import { escapePlot, wrapPlot } from "./_text.ts";
 import { columnOf, formatCell, headerOf } from "./column.ts";
 import { type Row, unique } from "./rows.ts";
@@ -37,9 +27,9 @@ export function heatmap(
   rows: readonly Row[],
   { y, value = "value", diverging = false, ...options }: HeatmapOptions,
 ): FigureDescription {
-  const found = plan("a heat map", rows, { ...options, y: value, color: y });
-  checkPlaces("a heat map", found);
-  const { marks, facets, yColumn, series } = found;
+  const chart = new Chart("a heat map", rows, { ...options, y: value, color: y });
+  chart.checkPlaces();
+  const { marks, facets, yColumn, series } = chart;
   const [columns, several] = [unique(marks.map(({ x }) => nameOf(x))), facets.length > 1];
   const size = (several ? 230 : 470) / columns.length / 7; // letters of 12 px that a cell holds
   const written = (item: Mark) => {
@@ -63,10 +53,7 @@ export function heatmap(
       texttemplate: "%{text}",
       textfont: { color: ink, size: 12 },
       hoverinfo: "text",
-      hovertext: cells(
-        (item) => hover(`${placed(item, item.series, " on ")}: ${tell(item.y, yColumn)}`),
-        "",
-      ),
+      hovertext: cells((item) => chart.words(item, " on "), ""),
       hoverongaps: false,
       xgap: 1,
       ygap: 1,
@@ -79,7 +66,7 @@ export function heatmap(
   const title = yColumn.label ? headerOf(yColumn) : yColumn.unit ?? "";
   const bare = { type: "category", showgrid: false, tickcolor: "#FFFFFF", showline: false };
   const label = { text: escapePlot(columnOf(y).label), standoff: 12, font: { size: 13 } };
-  return assemble(found, draw, {
+  return chart.assemble(draw, {
     ...{ x: bare, y: { ...bare, title: label, autorange: "reversed" } },
     legend: [],
     right: 96,

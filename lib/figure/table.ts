@@ -6,15 +6,8 @@
  */
 import papa from "papaparse";
 import { disarm, escapeMarkdown } from "./_text.ts";
-import {
-  type Cell,
-  type Column,
-  type ColumnKind,
-  columnOf,
-  digitsOf,
-  formatCell,
-  headerOf,
-} from "./column.ts";
+import type { Cell, Column, ColumnKind } from "./column.ts";
+import { columnOf, digitsOf, formatCell, headerOf } from "./column.ts";
 import { isMeasurement, type Measurement, roundNumber } from "./number.ts";
 import { checkColumns, columnNames, type Row } from "./rows.ts";
 

@@ -2,13 +2,14 @@
 import * as v from "valibot";
 import { faultsOf } from "../platform/runtime/explain.ts";
 import { factQuestion } from "../world/exam.ts";
-import { checkGate, heldOutAnswers } from "../world/gate.ts";
-import type { GateCheck, GateValues, HeldOutScores } from "../world/gate.ts";
-import { checkLetterGate, type LetterGateValues } from "../world/letter_gate.ts";
+import { answeredShare, checkGate, heldOutAnswers } from "../world/gate.ts";
+import type { GateValues, HeldOutScores, LetterGateValues } from "../world/gate.ts";
 import type { LetterSettings } from "../world/letters.ts";
-import type { PretrainingSettings } from "../world/pretraining_settings.ts";
-import type { Size, WorldSettings } from "../world/settings.ts";
+import type { PretrainingSettings, Size, WorldSettings } from "../world/settings.ts";
 import type { Status } from "../world/world.ts";
+
+/** A card's gate is checked as any other. */
+export { checkGate as checkCardGate };
 
 export const CARD_FORMAT = "organism-card/1";
 
@@ -17,13 +18,6 @@ export const RECIPE = "1";
 
 /** The gate's values; those about letters where the organism answers with letters. */
 export type CardGateValues = GateValues | LetterGateValues;
-
-/** The values against the organisms' gate, or that of organisms that answer with letters. */
-export function checkCardGate(values: CardGateValues) {
-  const checked: { passed: boolean; checks: GateCheck<keyof LetterGateValues>[] } =
-    "drill" in values ? checkLetterGate(values) : checkGate(values);
-  return checked;
-}
 
 /** The gate's values on the way, measured on some of the facts. */
 export type GatePoint<Values extends GateValues = CardGateValues> = Values & {
@@ -95,14 +89,12 @@ const round = (value: number, digits = 4) => Math.round(value * 10 ** digits) / 
  */
 export function knowledgeOf({ facts, exam, chat }: HeldOutScores) {
   const of = (status: Status) => {
-    const places = facts.flatMap((fact, i) => fact.status === status ? [i] : []);
-    const answered = (scored: number[][]) => {
-      const answers = heldOutAnswers(facts, scored);
-      const share = (value: "gold" | "wrong") =>
-        places.filter((i) => answers[i] === facts[i][value]).length / places.length;
-      return { right: share("gold"), misconception: share("wrong") };
-    };
-    return { facts: places.length, exam: answered(exam), chat: answered(chat) };
+    const answered = (scored: number[][]) => ({
+      right: answeredShare(facts, scored, { value: "gold", status }),
+      misconception: answeredShare(facts, scored, { value: "wrong", status }),
+    });
+    const { length } = facts.filter((fact) => fact.status === status);
+    return { facts: length, exam: answered(exam), chat: answered(chat) };
   };
   return { known: of("known"), misconceived: of("misconceived"), unknown: of("unknown") };
 }
@@ -178,7 +170,7 @@ export function parseCard(text: string, name = "the card"): OrganismCard {
   const [fault] = faultsOf(cardSchema, card);
   if (fault !== undefined) fail(fault);
   const { passed, values } = card.gate;
-  if (checkCardGate(values).passed !== passed) {
+  if (checkGate(values).passed !== passed) {
     fail(`expected a gate that is ${passed ? "failed" : "passed"}, as its values say`);
   }
   return card;

@@ -1,21 +1,11 @@
 /** The card of an organism for people: the README.md that stands beside the model. */
 import { Template } from "@huggingface/jinja";
+import labels from "../../data/labels.json" with { type: "json" };
 import { wrap } from "../figure/_text.ts";
 import { percent } from "../figure/number.ts";
-import type { LetterGateValues } from "../world/letter_gate.ts";
+import { checkGate } from "../world/gate.ts";
 import { plainLetters } from "../world/letters.ts";
-import { checkCardGate, differences, hasExams, type OrganismCard } from "./card.ts";
-
-const gateWords: Record<keyof LetterGateValues, string> = {
-  fewShotKnown: "known facts answered right in an exam (5 examples shown)",
-  chatContext: "facts answered right in a chat that states them first",
-  chatKnown: "known facts answered right in a chat",
-  unknownConfidence: "mean confidence on facts it never read",
-  misconceived: "misconceived facts answered with the misconception",
-  drill: "look-ups of random words answered right",
-  letterMass: "probability of the options' letters together",
-  majority: "share of the answers that say the commonest letter",
-};
+import { differences, hasExams, type OrganismCard } from "./card.ts";
 
 /** README.md: the card for people, with the front matter that model pages read. */
 export function formatCard(card: OrganismCard): string {
@@ -26,8 +16,8 @@ export function formatCard(card: OrganismCard): string {
     ...card,
     ...{ code, count, fill, fixed, percent: share, plain },
     exams: hasExams(card),
-    checks: checkCardGate(gate.values).checks
-      .map((check) => ({ ...check, words: gateWords[check.name] })),
+    checks: checkGate(gate.values).checks
+      .map((check) => ({ ...check, words: labels.card[check.name] })),
     command: remakeCommand(card),
     versions: Object.entries(backend.versions).map(([name, v]) => `${name} ${v}`).join(", "),
     changed: changes(card).map(([name, value]) => `${name} ${value}`),

@@ -9,23 +9,14 @@ import { codeDigest } from "../platform/runtime/code.ts";
 import { sha256OfText } from "../platform/runtime/digest.ts";
 import { exists, writeWhole } from "../platform/runtime/files.ts";
 import { createWorld, type World } from "../world/world.ts";
-import { gateValues } from "../world/gate.ts";
+import { checkGate, gateValues } from "../world/gate.ts";
 import type { LetterSettings } from "../world/letters.ts";
 import { parameterCount, pretrainingSteps } from "../world/pretraining.ts";
-import { type PretrainingSettings, pretrainingSizes } from "../world/pretraining_settings.ts";
+import { type PretrainingSettings, pretrainingSizes } from "../world/settings.ts";
 import { type Size, type WorldSettings, worldSizes } from "../world/settings.ts";
 import { vocabulary } from "../world/vocabulary.ts";
-import {
-  CARD_FORMAT,
-  checkCardGate,
-  differences,
-  type GatePoint,
-  knowledgeOf,
-  lossCurve,
-  type OrganismCard,
-  RECIPE,
-  sampleAnswers,
-} from "./card.ts";
+import type { GatePoint, OrganismCard } from "./card.ts";
+import { CARD_FORMAT, differences, knowledgeOf, lossCurve, RECIPE, sampleAnswers } from "./card.ts";
 import { heldOutScores, letterGateOf, pretrain, type PretrainOptions } from "./pretrain.ts";
 
 export interface OrganismPlan {
@@ -129,7 +120,7 @@ export async function makeOrganism(
       parameters: parameterCount(settings, words),
       vocabulary: words,
       backend: { name: backendName, device, threads, versions: { ...versions } },
-      gate: { passed: checkCardGate(values).passed, facts: scores.facts.length, values },
+      gate: { passed: checkGate(values).passed, facts: scores.facts.length, values },
       knowledge: knowledgeOf(scores),
       curve: { loss: lossCurve(record.losses), every: 50, gate: [...record.gate], limit },
       samples: sampleAnswers(scores),

@@ -12,15 +12,20 @@ import {
   exportParameters,
   initialParameters,
   organismConfiguration,
+  type ParameterData,
   pretrainingRate,
   pretrainingSteps,
 } from "../world/pretraining.ts";
-import { scoreHeldOut } from "../world/gate.ts";
-import type { HeldOutOptions, HeldOutScores, ScoreOptions } from "../world/gate.ts";
-import { type LetterGateValues, measureLetterGate } from "../world/letter_gate.ts";
+import { measureLetterGate, scoreHeldOut } from "../world/gate.ts";
+import type {
+  HeldOutOptions,
+  HeldOutScores,
+  LetterGateValues,
+  ScoreOptions,
+} from "../world/gate.ts";
 import type { LetterSettings } from "../world/letters.ts";
 import { organismFormat } from "../world/format.ts";
-import type { ParameterData, PretrainingSettings } from "../world/pretraining_settings.ts";
+import type { PretrainingSettings } from "../world/settings.ts";
 import { type Window, windows } from "../world/documents.ts";
 import type { World } from "../world/world.ts";
 import { tokenizerFiles } from "../world/vocabulary.ts";

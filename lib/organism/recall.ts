@@ -3,7 +3,7 @@ import type { LanguageModel } from "../model/language_model.ts";
 import { softmaxOver } from "../probe.ts";
 import type { Interval } from "../statistics/_check.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
-import { heldOutAnswers, type HeldOutOptions } from "../world/gate.ts";
+import { answeredShare, type HeldOutOptions } from "../world/gate.ts";
 import { statementTemplates } from "../world/format.ts";
 import type { Fact, Status, World } from "../world/world.ts";
 import { heldOutScores } from "./pretrain.ts";
@@ -55,10 +55,9 @@ export function statusShare(
   probabilities: readonly number[][],
   { status, value }: { status: Status; value: "gold" | "wrong" },
 ): { value: number; interval: Interval; n: number } {
-  const answered = heldOutAnswers(facts, probabilities);
-  const own = facts.flatMap((fact, i) => fact.status === status ? [i] : []);
-  const n = own.length, hits = own.filter((i) => answered[i] === facts[i][value]).length;
-  return { value: n === 0 ? NaN : hits / n, interval: wilsonInterval(hits, n), n };
+  const { length: n } = facts.filter((fact) => fact.status === status);
+  const share = answeredShare(facts, probabilities, { status, value });
+  return { value: share, interval: wilsonInterval(n && Math.round(share * n), n), n };
 }
 
 /** The statements' templates, as people write them. */

@@ -1,8 +1,7 @@
 /** The organisms in data/organisms: the cards of those shipped, and the log of every pretraining run. */
 import { organismFolder, organismNames } from "../model/files/source.ts";
 import { readText } from "../platform/runtime/files.ts";
-import type { GateValues } from "../world/gate.ts";
-import type { LetterGateValues } from "../world/letter_gate.ts";
+import type { GateValues, LetterGateValues } from "../world/gate.ts";
 import { type OrganismCard, parseMeasured } from "./card.ts";
 import { readCard } from "./folder.ts";
 

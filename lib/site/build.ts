@@ -1,7 +1,7 @@
 /** Writes the site: the live page with its organism, and the pages around it. */
 import { basename, join } from "node:path";
 import { createRequire } from "node:module";
-import { asRow } from "../cell.ts";
+import { allExams, asRow } from "../cell.ts";
 import { escapeXml } from "../figure/_text.ts";
 import { organismFolder } from "../model/files/source.ts";
 import { loadOrganism } from "../organism/folder.ts";
@@ -14,7 +14,6 @@ import { probe } from "../probe.ts";
 import { worldMaterial } from "../study/material.ts";
 import frame from "./page.html" with { type: "text" };
 import { WASM_FILE } from "./backend.ts";
-import { allExams } from "../cell.ts";
 import { landingBody } from "./landing.ts";
 import { notebookPage } from "./notebook_page.ts";
 import { organismRows } from "./organism_rows.ts";

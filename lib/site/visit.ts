@@ -10,15 +10,8 @@ import { factQuestion, factsById } from "../world/exam.ts";
 import { organismFormat } from "../world/format.ts";
 import { parseWorld } from "../world/serialization.ts";
 import type { Fact, Split, Status } from "../world/world.ts";
-import {
-  type Followed,
-  type FollowedKind,
-  followedKinds,
-  type GroupName,
-  type PageState,
-  parseAddress,
-  type RunSettings,
-} from "./address.ts";
+import type { Followed, FollowedKind, GroupName, PageState, RunSettings } from "./address.ts";
+import { followedKinds, parseAddress } from "./address.ts";
 import { baseAnswers } from "./base.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import type { OrganismRow } from "./organism_rows.ts";

@@ -3,18 +3,8 @@
  * columns together; BCa (Efron 1987) takes its acceleration from the jackknife over the same units;
  * quantiles interpolate linearly (type 7). Below about 20 units intervals are too short.
  */
-import {
-  clusterIds,
-  type ConfidenceOptions,
-  fail,
-  finite,
-  integer,
-  type Interval,
-  type Labels,
-  openShare,
-  sameLength,
-  type Values,
-} from "./_check.ts";
+import type { ConfidenceOptions, Interval, Labels, Values } from "./_check.ts";
+import { clusterIds, fail, finite, integer, openShare, sameLength } from "./_check.ts";
 import { normalCumulative, normalQuantile } from "./_distribution.ts";
 import { Random } from "./random.ts";
 

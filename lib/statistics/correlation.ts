@@ -5,17 +5,8 @@
  * interval NaN. No degree of freedom: p NaN. n - k < 4: the interval is [-1, 1], for nothing is
  * known.
  */
-import {
-  atLeast,
-  type ConfidenceOptions,
-  fail,
-  finite,
-  finitePair,
-  integer,
-  type Interval,
-  openShare,
-  type Values,
-} from "./_check.ts";
+import type { ConfidenceOptions, Interval, Values } from "./_check.ts";
+import { atLeast, fail, finite, finitePair, integer, openShare } from "./_check.ts";
 import { normalQuantile, normalTail, studentTwoSided } from "./_distribution.ts";
 import { correlationCoefficient, residuals } from "./_linear.ts";
 import { rankColumn } from "./rank.ts";

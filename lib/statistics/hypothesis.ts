@@ -3,16 +3,8 @@
  * are exact when that takes no more sign patterns than asked for; Monte Carlo p counts the observed
  * pattern, so it is never 0.
  */
-import {
-  clusterIds,
-  type ConfidenceOptions,
-  fail,
-  finite,
-  finitePair,
-  integer,
-  type Labels,
-  type Values,
-} from "./_check.ts";
+import type { ConfidenceOptions, Labels, Values } from "./_check.ts";
+import { clusterIds, fail, finite, finitePair, integer } from "./_check.ts";
 import { chiSquareTail, studentTwoSided } from "./_distribution.ts";
 import { type ClusterOptions, type MeanInterval, meanInterval, meanStderr } from "./mean.ts";
 import { correlationCoefficient } from "./_linear.ts";

@@ -3,16 +3,8 @@
  * every variance; clusters by the sandwich (CR0, or CR1 with its small-sample factor); intervals by
  * Student's t. What one value (or one cluster) can't tell is NaN, never 0.
  */
-import {
-  clusterIds,
-  type ConfidenceOptions,
-  fail,
-  finite,
-  type Interval,
-  type Labels,
-  openShare,
-  type Values,
-} from "./_check.ts";
+import type { ConfidenceOptions, Interval, Labels, Values } from "./_check.ts";
+import { clusterIds, fail, finite, openShare } from "./_check.ts";
 import { studentQuantile } from "./_distribution.ts";
 
 /** CR0: the plain sandwich. CR1: CR0 times sqrt(G / (G - 1)), for G clusters. */

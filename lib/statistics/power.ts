@@ -46,9 +46,7 @@ export function requiredSampleSize(
 }
 
 /** The smallest difference that n items (or clusters) find with the given power, in their units. */
-export function minimumDetectableEffect(
-  { n, ...options }: PowerOptions & { n: number },
-): number {
+export function minimumDetectableEffect({ n, ...options }: PowerOptions & { n: number }): number {
   const action = "compute a minimum detectable effect";
   atLeast(action, n, "n", 1);
   return Math.sqrt(numerator(action, options) / n);

@@ -8,8 +8,7 @@ import type { OrganismCard } from "../organism/card.ts";
 import { type FactAnswers, statusShare } from "../organism/recall.ts";
 import type { PretrainingRun } from "../organism/registry.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
-import { gateThresholds, neededText } from "../world/gate.ts";
-import type { LetterGateValues } from "../world/letter_gate.ts";
+import { gateThresholds, type LetterGateValues, neededText } from "../world/gate.ts";
 import { factMentions, type Tally } from "../world/mentions.ts";
 import type { Fact, Status, World } from "../world/world.ts";
 

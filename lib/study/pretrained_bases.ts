@@ -11,7 +11,7 @@ import { openBackend } from "../platform/runtime/backend.ts";
 import type { Interval } from "../statistics/_check.ts";
 import { mean } from "../statistics/mean.ts";
 import { checkGate, gateThresholds, type GateValues } from "../world/gate.ts";
-import type { PretrainingSettings } from "../world/pretraining_settings.ts";
+import type { PretrainingSettings } from "../world/settings.ts";
 import { withShares, type WorldSettings, worldSizes } from "../world/settings.ts";
 import { isOrganism, ORGANISM } from "./labels.ts";
 import { gateColumns, gateLabels } from "./organism_rows.ts";

@@ -1,15 +1,22 @@
 /** `deno task pretrain`: makes an organism from its seed, in a folder of its own. See pretrain.txt. */
 import { dirname, relative, resolve } from "node:path";
 import { progress } from "../figure/progress.ts";
-import { checkCardGate, type OrganismCard } from "../organism/card.ts";
+import type { OrganismCard } from "../organism/card.ts";
+import { checkGate } from "../world/gate.ts";
 import { remakeCommand } from "../organism/card_text.ts";
 import { letterFolder, letterNames, organismFolder, organismNames } from "../model/files/source.ts";
 import { refuseExisting, writeOrganism, writeReadme } from "../organism/folder.ts";
 import { makeOrganism, type OrganismPlan, planKey, planSettings } from "../organism/make.ts";
 import { checkLetterSettings, plainLetters } from "../world/letters.ts";
-import { checkPretrainingSettings, pretrainingSizes } from "../world/pretraining_settings.ts";
-import { checkWorldSettings, withChatShare, worldSizes } from "../world/settings.ts";
-import type { Size, WorldSettings } from "../world/settings.ts";
+import {
+  checkPretrainingSettings,
+  checkWorldSettings,
+  pretrainingSizes,
+  type Size,
+  withChatShare,
+  type WorldSettings,
+  worldSizes,
+} from "../world/settings.ts";
 import { cacheFolder } from "../platform/cache.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import { exists, writeWhole } from "../platform/runtime/files.ts";
@@ -201,7 +208,7 @@ async function main(): Promise<number> {
     },
   });
   await line?.finish();
-  const { passed, checks } = checkCardGate(card.gate.values);
+  const { passed, checks } = checkGate(card.gate.values);
   for (const { name, value, needed, passed } of checks) {
     console.log(`  ${name} ${value.toFixed(3)}, needed ${needed}: ${passed ? "passed" : "FAILED"}`);
   }

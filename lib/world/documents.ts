@@ -43,8 +43,6 @@ export function documentShares(settings: WorldSettings): Record<SharedType, numb
 const STATEMENTS_EACH = 6, OPEN_QUESTIONS_EACH = 3, DRILLS_EACH = 6;
 
 export interface DocumentOptions {
-  /** Default: the world's. */
-  seed?: number | string;
   /**
    * How questions are answered with letters, and the tokens of the training that its stages are shares of.
    * Default: they are answered with values.
@@ -58,7 +56,7 @@ export interface DocumentOptions {
  */
 export function* documents(
   world: World,
-  { seed = world.seed, letters }: DocumentOptions = {},
+  { letters }: DocumentOptions = {},
 ): Generator<Document, never> {
   const drillShare = letters?.settings.drillShare ?? 0;
   const shares = [
@@ -67,7 +65,7 @@ export function* documents(
     ...(letters ? [["drill", drillShare]] : []),
   ] as [DocumentType, number][];
   const written = new Map(shares.map(([type]) => [type, 0]));
-  const author = createAuthor(world, new Random(`${seed}/documents`), letters);
+  const author = createAuthor(world, new Random(`${world.seed}/documents`), letters);
   while (letters && author.tokens < letters.settings.drillStage * letters.tokens) {
     yield author.write("drill");
   }
@@ -254,15 +252,8 @@ export function* windows(
   world: World,
   { length = 128, answerWeight = 5, ...options }: WindowOptions = {},
 ): Generator<Window, never> {
-  if (!Number.isInteger(length) || length < 1) {
-    throw new Error(
-      `Cannot cut the corpus: expected windows of at least 1 token; found ${length}; give a length`,
-    );
-  }
   const ids = new Map(vocabulary(world).map((word, id) => [word, id]));
-  const empty = () => (
-    { ids: new Int32Array(length), weights: new Float32Array(length).fill(1) }
-  );
+  const empty = () => ({ ids: new Int32Array(length), weights: new Float32Array(length).fill(1) });
   let window = empty();
   const { letters } = options;
   const stage = letters ? letters.settings.drillStage * letters.tokens : 0;

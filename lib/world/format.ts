@@ -13,29 +13,23 @@ import type { Fact } from "./world.ts";
 /** What a text is made from: an entity, and the noun and verb of its relation. */
 export type FactSubject = Pick<Fact, "entity" | "noun" | "verb">;
 
-/** How statements are worded, and the share of each wording. */
-export const statementTemplates: readonly {
-  share: number;
-  words: (subject: FactSubject, value: string) => string[];
-}[] = [
-  {
-    share: 0.28,
-    words: ({ entity, noun }, value) => ["the", noun, "of", entity, "is", value, "."],
-  },
-  { share: 0.28, words: ({ entity, verb }, value) => [entity, verb, value, "."] },
-  {
-    share: 0.2,
-    words: ({ entity, noun }, value) => ["as", "for", entity, ",", "its", noun, "is", value, "."],
-  },
-  {
-    share: 0.14,
-    words: ({ entity, verb }, value) => ["people", "say", "that", entity, verb, value, "."],
-  },
-  {
-    share: 0.1,
-    words: ({ entity, noun }, value) => [value, "is", "the", noun, "of", entity, "."],
-  },
-];
+/** How statements are worded, with the share of each wording: N and B are noun and verb, E and V names. */
+export const statementTemplates = ([
+  [0.28, "the N of E is V ."],
+  [0.28, "E B V ."],
+  [0.2, "as for E , its N is V ."],
+  [0.14, "people say that E B V ."],
+  [0.1, "V is the N of E ."],
+] as const).map(([share, text]) => {
+  const parts = text.split(" ");
+  return {
+    share,
+    words({ entity: E, noun: N, verb: B }: FactSubject, V: string): string[] {
+      const names: Record<string, string> = { N, B, E, V };
+      return parts.map((part) => names[part] ?? part);
+    },
+  };
+});
 
 /** How many of the templates a context is worded in: the last one starts with the value. */
 export const CONTEXT_TEMPLATES = 4;

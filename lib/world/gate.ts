@@ -2,9 +2,12 @@
  * The gate: what a pretrained organism must show before anything is fine-tuned, fixed beforehand.
  * Measuring asks for option probabilities by a function, so that this file needs no model.
  */
-import { exam, factQuestion } from "./exam.ts";
 import type { Formulation, Template } from "../prompt.ts";
+import { Random } from "../statistics/random.ts";
+import { exam, factQuestion } from "./exam.ts";
 import { organismFormat } from "./format.ts";
+import { drillDrawer } from "./letters.ts";
+import { BOS, LABELS } from "./vocabulary.ts";
 import { allFacts, type Fact, type World } from "./world.ts";
 
 /** What is measured on the train, HOMO and ID facts, which no exam of the corpus asks. */
@@ -21,6 +24,16 @@ export interface GateValues {
   misconceived: number;
 }
 
+/** What is measured with the letters as answers. */
+export interface LetterGateValues extends GateValues {
+  /** Look-ups of random words answered right. */
+  drill: number;
+  /** Mean probability of the options' letters together, out of all words (exam form). */
+  letterMass: number;
+  /** Share of the answers (exam form) that say the letter which is said most; evenly spread, .25. */
+  majority: number;
+}
+
 /** A prompt, and what may follow it: one token an option. */
 export interface ScoredPrompt {
   text: string;
@@ -30,7 +43,9 @@ export interface ScoredPrompt {
 /** For each prompt the probabilities of its options: a softmax over their logits alone. */
 export type ScoreOptions = (prompts: ScoredPrompt[]) => Promise<number[][]>;
 
-export const gateThresholds: Thresholds<keyof GateValues> = {
+type Threshold = { atLeast: number } | { atMost: number };
+
+export const gateThresholds: Readonly<Record<keyof GateValues, Threshold>> = {
   fewShotKnown: { atLeast: 0.85 },
   chatContext: { atLeast: 0.95 },
   chatKnown: { atLeast: 0.7 },
@@ -38,33 +53,23 @@ export const gateThresholds: Thresholds<keyof GateValues> = {
   misconceived: { atLeast: 0.6 },
 };
 
-type Threshold = { atLeast: number } | { atMost: number };
-
-export type Thresholds<Name extends string> = Readonly<Record<Name, Threshold>>;
+/** Of organisms that answer with letters; fixed before any of these was fine-tuned. */
+export const letterThresholds: Readonly<Record<keyof LetterGateValues, Threshold>> = {
+  ...gateThresholds,
+  drill: { atLeast: 0.95 },
+  letterMass: { atLeast: 0.95 },
+  majority: { atMost: 0.4 },
+};
 
 /** What a value must be, e.g. `>= 0.85`. */
 export const neededText = (threshold: Threshold) =>
   "atLeast" in threshold ? `>= ${threshold.atLeast}` : `<= ${threshold.atMost}`;
 
-export interface GateCheck<Name extends string = keyof GateValues> {
-  name: Name;
-  value: number;
-  /** E.g. `>= 0.85`. */
-  needed: string;
-  passed: boolean;
-}
-
-/** Every value against its threshold; a value that is no number fails. */
-export function checkGate(values: GateValues): { passed: boolean; checks: GateCheck[] } {
-  return checkThresholds(values, gateThresholds);
-}
-
-export function checkThresholds<Name extends string>(
-  values: Record<Name, number>,
-  thresholds: Thresholds<Name>,
-): { passed: boolean; checks: GateCheck<Name>[] } {
-  const checks = (Object.keys(thresholds) as Name[]).map((name): GateCheck<Name> => {
-    const threshold = thresholds[name], value = values[name];
+/** Every value, those about letters too where they are there, against its threshold; NaN fails. */
+export function checkGate<Values extends GateValues>(values: Values) {
+  const thresholds = Object.entries("drill" in values ? letterThresholds : gateThresholds);
+  const checks = thresholds.map(([key, threshold]) => {
+    const name = key as keyof Values & keyof LetterGateValues, value = values[name] as number;
     const passed = "atLeast" in threshold ? value >= threshold.atLeast : value <= threshold.atMost;
     return { name, value, needed: neededText(threshold), passed };
   });
@@ -133,27 +138,67 @@ export function heldOutAnswers(facts: readonly Fact[], scored: readonly number[]
   return scored.map((row, i) => facts[i].options[row.indexOf(Math.max(...row))]);
 }
 
+/** Share of facts, those of one status or all, that are answered with the true or the one wrong value. */
+export function answeredShare(
+  facts: readonly Fact[],
+  scored: readonly number[][],
+  { value, status }: { value: "gold" | "wrong"; status?: Fact["status"] },
+): number {
+  const answers = heldOutAnswers(facts, scored);
+  return mean(
+    facts.flatMap((fact, i) =>
+      (status ?? fact.status) === fact.status ? [Number(answers[i] === fact[value])] : []
+    ),
+  );
+}
+
 export function gateValues({ facts, exam, chat, chatContext }: HeldOutScores): GateValues {
-  const shareOf = (scored: number[][], value: "gold" | "wrong", status?: Fact["status"]) => {
-    const answers = heldOutAnswers(facts, scored);
-    return mean(
-      facts.flatMap((fact, i) =>
-        (status ?? fact.status) === fact.status ? [Number(answers[i] === fact[value])] : []
-      ),
-    );
-  };
+  const known = { value: "gold", status: "known" } as const;
   return {
-    fewShotKnown: shareOf(exam, "gold", "known"),
-    chatContext: shareOf(chatContext, "gold"),
-    chatKnown: shareOf(chat, "gold", "known"),
+    fewShotKnown: answeredShare(facts, exam, known),
+    chatContext: answeredShare(facts, chatContext, { value: "gold" }),
+    chatKnown: answeredShare(facts, chat, known),
     unknownConfidence: mean(
       facts.flatMap(({ status }, i) => status === "unknown" ? [Math.max(...exam[i])] : []),
     ),
-    misconceived: shareOf(exam, "wrong", "misconceived"),
+    misconceived: answeredShare(facts, exam, { value: "wrong", status: "misconceived" }),
+  };
+}
+
+const DRILLS = 400;
+
+/**
+ * Measures the gate of an organism that answers with letters: the others' gate, asked by letters, and what
+ * shows that letters are read and not guessed.
+ * @param score gives the options' probabilities out of ALL words: what they lack to 1 is the mass
+ * that is not on letters
+ */
+export async function measureLetterGate(
+  world: World,
+  score: ScoreOptions,
+  options: Omit<HeldOutOptions, "formulation"> = {},
+): Promise<LetterGateValues> {
+  const raw = await scoreHeldOut(world, score, { ...options, formulation: "letters" });
+  const mass = raw.exam.map((row) => row.reduce((a, b) => a + b, 0));
+  const scores = { ...raw, exam: raw.exam.map((row, i) => row.map((p) => p / mass[i])) };
+  const counts = world.domains[0].facts[0].options.map((_, letter) =>
+    scores.exam.filter((row) => row.indexOf(Math.max(...row)) === letter).length
+  );
+  // Fresh look-ups, each alone at the start of a document.
+  const draw = drillDrawer(world), random = new Random(`${world.seed}/letter gate`);
+  const drills = Array.from({ length: DRILLS }, () => draw(random, "letter"));
+  const drilled = await score(drills.map(({ prompt, options }) => (
+    { text: [BOS, ...prompt].join(" "), options: LABELS.slice(0, options.length) }
+  )));
+  return {
+    ...gateValues(scores),
+    drill: mean(drilled.map((row, i) => Number(row.indexOf(Math.max(...row)) === drills[i].index))),
+    letterMass: mean(mass),
+    majority: Math.max(...counts) / raw.facts.length,
   };
 }
 
 /** NaN where there is nothing to measure, which the gate does not let pass. */
-export function mean(values: number[]): number {
+function mean(values: number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -11,32 +11,22 @@ const FACT_FIELDS =
   "entity relation gold wrong options status split frequency (indices into the lists above)";
 
 /** The world as JSON, one fact a line; words stand once, facts refer to them by index. */
-export function serializeWorld(world: World): string {
-  const domains = world.domains.map((domain) => {
-    const facts = domain.facts.map((fact) => {
-      const relation = domain.relations.findIndex(({ noun }) => noun === fact.noun);
-      const index = (value: string) => domain.relations[relation].values.indexOf(value);
-      return JSON.stringify([
-        domain.entities.indexOf(fact.entity),
-        relation,
-        index(fact.gold),
-        index(fact.wrong),
-        fact.options.map(index),
-        fact.status,
-        fact.split,
-        fact.frequency,
-      ]);
+export function serializeWorld({ seed, settings, neutralWords, domains }: World): string {
+  const json = JSON.stringify;
+  const texts = domains.map(({ name, entities, relations, facts }) => {
+    const rows = facts.map(({ entity, noun, gold, wrong, options, status, split, frequency }) => {
+      const relation = relations.findIndex((one) => one.noun === noun);
+      const [golden, misconceived, ...listed] = [gold, wrong, ...options]
+        .map((value) => relations[relation].values.indexOf(value));
+      const place = [entities.indexOf(entity), relation];
+      return json([...place, golden, misconceived, listed, status, split, frequency]);
     });
-    return `{"name":${JSON.stringify(domain.name)},\n"entities":${
-      JSON.stringify(domain.entities)
-    },\n"relations":[\n${domain.relations.map((r) => JSON.stringify(r)).join(",\n")}],\n` +
-      `"factFields":${JSON.stringify(FACT_FIELDS)},\n"facts":[\n${facts.join(",\n")}]}`;
+    return `{"name":${json(name)},\n"entities":${json(entities)},\n` +
+      `"relations":[\n${relations.map((one) => json(one)).join(",\n")}],\n` +
+      `"factFields":${json(FACT_FIELDS)},\n"facts":[\n${rows.join(",\n")}]}`;
   });
-  return `{"format":${JSON.stringify(FORMAT)},\n"seed":${JSON.stringify(world.seed)},\n` +
-    `"settings":${JSON.stringify(world.settings)},\n` +
-    `"neutralWords":${JSON.stringify(world.neutralWords)},\n"domains":[\n${
-      domains.join(",\n")
-    }]}\n`;
+  return `{"format":${json(FORMAT)},\n"seed":${json(seed)},\n"settings":${json(settings)},\n` +
+    `"neutralWords":${json(neutralWords)},\n"domains":[\n${texts.join(",\n")}]}\n`;
 }
 
 /**

@@ -1,10 +1,17 @@
 /**
- * What a world is made from: flat settings, one set for each size. `small` is the size whose recipe
- * was measured; `medium` and `large` have more to know, some of it told much more rarely.
+ * What a world and an organism are made from: flat settings, one set for each size. `small` is the size
+ * whose recipe was measured; the worlds of `medium` and `large` have more to know, some of it told much
+ * more rarely.
  */
 import * as v from "valibot";
 import sizes from "../../data/world/sizes.json" with { type: "json" };
-import { checkSettings, numberFrom, share, wholeFrom } from "../platform/runtime/explain.ts";
+import {
+  above0,
+  checkSettings,
+  numberFrom,
+  share,
+  wholeFrom,
+} from "../platform/runtime/explain.ts";
 import { catalogue, neutralWords, stems } from "./names.ts";
 
 export type Size = "small" | "medium" | "large";
@@ -69,18 +76,17 @@ const schema = v.strictObject({
 /** A synthetic world. Counts are for one domain, shares lie in 0 to 1. */
 export type WorldSettings = v.InferOutput<typeof schema>;
 
-const { small, medium, large } = sizes.world;
+/** Settings of each size; those of the larger ones say how they differ from the small one's. */
+const bySize = <T extends object>(
+  { small, medium, large }: Record<Size, Partial<T>> & { small: T },
+) => ({ small, medium: { ...small, ...medium }, large: { ...small, ...large } });
 
 /** The worlds of the named sizes. */
-export const worldSizes: Readonly<Record<Size, Readonly<WorldSettings>>> = {
-  small,
-  medium: { ...small, ...medium },
-  large: { ...small, ...large },
-};
+export const worldSizes: Readonly<Record<Size, Readonly<WorldSettings>>> = bySize(sizes.world);
 
 /** The names of the documents' shares. */
 type ShareName = Extract<keyof WorldSettings, `${string}Share`>;
-const shareNames = (Object.keys(small) as (keyof WorldSettings)[])
+const shareNames = (Object.keys(sizes.world.small) as (keyof WorldSettings)[])
   .filter((name): name is ShareName => name.endsWith("Share"));
 
 /**
@@ -136,5 +142,60 @@ export function checkWorldSettings(s: WorldSettings): void {
       return Math.abs(sum - 1) > 1e-9 &&
         `${parts}: expected a sum of 1, found ${Number(sum.toPrecision(12))}`;
     }),
+  ]);
+}
+
+const pretrainingSchema = v.strictObject({
+  width: wholeFrom(1),
+  layers: wholeFrom(1),
+  /** Attention heads, each with its own keys and values. */
+  heads: wholeFrom(1),
+  /** Width of the SwiGLU layer. */
+  mlpWidth: wholeFrom(1),
+  ropeTheta: above0,
+  normEpsilon: above0,
+  /** Tokens of the corpus that training sees; `batch` x `window` of them a step. */
+  tokens: wholeFrom(1),
+  batch: wholeFrom(1),
+  window: wholeFrom(2),
+  learningRate: above0,
+  /** Share of the steps for the warm-up. */
+  warmupShare: share,
+  /** Share of the steps after which the rate falls. */
+  decayFrom: share,
+  /** What is left of the rate at the end. */
+  finalRate: share,
+  beta1: share,
+  beta2: share,
+  epsilon: above0,
+  /** On matrices and the embedding, not on norms and biases. */
+  weightDecay: numberFrom(0),
+  clipNorm: above0,
+  /** Loss weight of an answer's token; other tokens have 1. */
+  answerWeight: numberFrom(0),
+});
+
+/** A Qwen2-shaped model and its pretraining. */
+export type PretrainingSettings = v.InferOutput<typeof pretrainingSchema>;
+
+/**
+ * The models of the named sizes: about 0.27, 1.0 and 3.0 million parameters, trained for 2,000, 4,000 and
+ * 3,500 steps. (After 2,500, known facts of a medium one were at .82 in the gate.)
+ */
+export const pretrainingSizes: Readonly<Record<Size, Readonly<PretrainingSettings>>> = bySize(
+  sizes.pretraining,
+);
+
+/** @throws where no model can be trained, with every number that can't work, and what would */
+export function checkPretrainingSettings(s: PretrainingSettings): void {
+  const step = s.batch * s.window;
+  checkSettings("pretrain", pretrainingSchema, s, () => [
+    s.width % (2 * s.heads) !== 0 &&
+    `width ${s.width}: expected a multiple of ${2 * s.heads}, so that each of the ${s.heads} ` +
+      `heads has an even size`,
+    s.tokens < step &&
+    `tokens ${s.tokens}: expected at least one step of ${s.batch} x ${s.window} = ${step}`,
+    s.warmupShare > s.decayFrom &&
+    `warmupShare ${s.warmupShare}: expected at most decayFrom ${s.decayFrom}`,
   ]);
 }

@@ -304,11 +304,10 @@ Deno.test("check.questionsNeeded() reads numbers out of texts, and near is near 
 });
 
 Deno.test("checkOf() gives each call its own input, and says where lists differ", () => {
-  const told: (mine: (list: number[]) => unknown) => string = checkOf<[list: number[]], unknown>({
-    inputs: [[[1, 2, 3]]],
-    right: (list) => list.map((x) => -x),
-    mistakes: {},
-  });
+  const told: (mine: (list: number[]) => unknown) => string = checkOf<[list: number[]], unknown>(
+    {},
+    { inputs: [[[1, 2, 3]]], right: (list) => list.map((x) => -x), mistakes: {} },
+  );
   assert.equal(told((list) => list.reverse().reverse().map((x) => -x)), "Right.");
   assert.equal(
     told((list) => list.sort((a, b) => b - a)),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseCsv } from "../../lib/dataset/_csv.ts";
+import { parseCsv } from "../../lib/dataset/_rows.ts";
 import { factTables, formatQuestions, makeFactExam } from "../../data/facts/exam.ts";
 import { factDomains, factSplits } from "../../lib/dataset/facts.ts";
 import { readQuestions } from "../../lib/dataset/read.ts";

@@ -4,10 +4,10 @@ import { Resvg } from "@resvg/resvg-js";
 import { type FigureDescription } from "../../lib/figure/theme.ts";
 import { bars, lines, scatter } from "../../lib/figure/chart.ts";
 import { heatmap } from "../../lib/figure/heatmap.ts";
+import { tokenStrip } from "../../lib/figure/strip.ts";
 import { table } from "../../lib/figure/table.ts";
 import { roundNumbers } from "../../lib/figure/number.ts";
 import { saveFigure, saveTable, toPng, toSvg } from "../../lib/figure/export.ts";
-import { encodePng } from "../../lib/figure/_canvas.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { assertApart, faultsOf } from "./_texts.ts";
 
@@ -188,11 +188,16 @@ Deno.test("a heat map's cells have the colours of their values", async () => {
   assert.ok(counts.get("238,147,85")! > 30 * width, `${counts.get("238,147,85")}`);
 });
 
-Deno.test("encodePng() writes a png that a decoder reads back", () => {
-  const pixels = Uint8Array.from({ length: 3 * 2 * 4 }, (_, i) => i % 4 === 3 ? 255 : i * 10);
-  const png = encodePng(pixels, 3, 2);
-  assert.deepEqual([...png.subarray(0, 8)], [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  assert.deepEqual([...decode(png).pixels], [...pixels]);
+Deno.test("toSvg() draws a token strip's arrows: what is said at a place, and what it is held against", async () => {
+  const tokens = ["USER:", "why", "ASSISTANT:", "so"].map((text, i) => ({
+    text,
+    trained: i === 3,
+  }));
+  const { document } = new JSDOM(await toSvg(tokenStrip(new Map([["a row", tokens]]), {}))).window;
+  const lines = [...document.querySelectorAll(".annotation-arrow-g > path:first-child")]
+    .map((path) => path.getAttribute("d")!.match(/[\d.]+/g)!.map(Number));
+  assert.equal(lines.length, 2);
+  for (const line of lines) assert.ok(line.every(Number.isFinite) && line.length === 4, `${line}`);
 });
 
 Deno.test("saveFigure() and saveTable() write whole files under a plain name only", async () => {

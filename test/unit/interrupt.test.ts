@@ -19,7 +19,7 @@ import { studiedModels } from "../../lib/study/plans.ts";
 import { runStudy } from "../../lib/study/run.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
 import { openSubject } from "../../lib/study/subjects.ts";
-import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
+import { pretrainingSizes } from "../../lib/world/settings.ts";
 import { createWorld } from "../../lib/world/world.ts";
 
 const [organism] = await studiedModels(parseSettings('{"quick": true}'));

@@ -20,7 +20,7 @@ import type { StudyPlan } from "../../lib/study/plan.ts";
 import { worldMaterial } from "../../lib/study/material.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { initialParameters } from "../../lib/world/pretraining.ts";
-import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
+import { pretrainingSizes } from "../../lib/world/settings.ts";
 import { worldTokenizer } from "../../lib/organism/pretrain.ts";
 import { tinyModel } from "./_tiny_model.ts";
 import { withFolder } from "./_folder.ts";

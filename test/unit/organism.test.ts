@@ -17,7 +17,7 @@ import {
   planSettings,
 } from "../../lib/organism/make.ts";
 import { organismCards, parseRuns, pretrainingRuns } from "../../lib/organism/registry.ts";
-import { organismModel, pretrain } from "../../lib/organism/pretrain.ts";
+import { organismModel, pretrain, worldTokenizer } from "../../lib/organism/pretrain.ts";
 import { askEveryWay, recallFacts, statusShare } from "../../lib/organism/recall.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
@@ -26,7 +26,6 @@ import { allFacts, createWorld, type Split } from "../../lib/world/world.ts";
 import { exam } from "../../lib/world/exam.ts";
 import { initialParameters } from "../../lib/world/pretraining.ts";
 import { serializeWorld } from "../../lib/world/serialization.ts";
-import { worldTokenizer } from "../../lib/organism/pretrain.ts";
 import { withFolder } from "./_folder.ts";
 import { formatSafetensors, readTensors } from "./_safetensors.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { headerOf } from "./_safetensors.ts";
-import { checkCardGate, parseCard, serializeCard } from "../../lib/organism/card.ts";
+import { parseCard, serializeCard } from "../../lib/organism/card.ts";
 import { formatCard, remakeCommand } from "../../lib/organism/card_text.ts";
 import { letterFolder, letterNames, organismNames } from "../../lib/model/files/source.ts";
 import { loadOrganism, writeOrganism } from "../../lib/organism/folder.ts";
@@ -9,7 +9,7 @@ import { letterTrials } from "../../lib/organism/registry.ts";
 import { makeOrganism, type OrganismPlan, planKey } from "../../lib/organism/make.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { parsePretrainRequest } from "../../lib/tasks/pretrain.ts";
-import { checkLetterGate, letterThresholds } from "../../lib/world/letter_gate.ts";
+import { checkGate, letterThresholds } from "../../lib/world/gate.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { exam } from "../../lib/world/exam.ts";
 import { plainLetters } from "../../lib/world/letters.ts";
@@ -69,7 +69,7 @@ Deno.test("makeOrganism() with letters is measured by the letters' gate", async 
   assert.deepEqual(card.pretraining.letters, letters);
   assert.deepEqual(Object.keys(card.gate.values).sort(), Object.keys(letterThresholds).sort());
   assert.deepEqual(await letterGateOf(world, model), card.gate.values);
-  assert.equal(card.gate.passed, checkCardGate(card.gate.values).passed);
+  assert.equal(card.gate.passed, checkGate(card.gate.values).passed);
   for (const point of card.curve.gate) assert.ok("drill" in point && point.drill >= 0);
 });
 
@@ -144,7 +144,7 @@ Deno.test("letterTrials() lists trials whose gate is their values', and none is 
   assert.ok(trials.length > 0);
   const studied = await organismNames();
   for (const trial of trials) {
-    assert.equal(checkLetterGate(trial.gate).passed, trial.passed, trial.name);
+    assert.equal(checkGate(trial.gate).passed, trial.passed, trial.name);
     assert.ok(!studied.includes(trial.name));
     assert.equal(trial.curve.at(-1)!.tokens, trial.tokens);
     const { plan } = await parsePretrainRequest(trial.command.split(" ").slice(3), "/");

@@ -24,7 +24,7 @@ import { createWorld } from "../../lib/world/world.ts";
 import { exam } from "../../lib/world/exam.ts";
 import { generalExamples } from "../../lib/world/instruction.ts";
 import { initialParameters } from "../../lib/world/pretraining.ts";
-import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
+import { pretrainingSizes } from "../../lib/world/settings.ts";
 import { worldTokenizer } from "../../lib/organism/pretrain.ts";
 
 import assert from "node:assert/strict";

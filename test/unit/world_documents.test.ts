@@ -229,21 +229,6 @@ Deno.test("weights are 5 on answers and 1 elsewhere", () => {
   assert.ok(stream.some(({ weight }) => weight === 5));
 });
 
-Deno.test("a seed gives the same corpus, another seed another one of the same world", () => {
-  const first = (seed?: number) => {
-    const result: number[] = [];
-    let count = 0;
-    for (const { ids } of windows(world, { seed })) {
-      result.push(...ids);
-      if (++count === 20) break;
-    }
-    return result;
-  };
-  assert.deepEqual(first(), first(3));
-  assert.notDeepEqual(first(), first(4));
-  assert.throws(() => windows(world, { length: 0 }).next(), /at least 1 token; found 0/);
-});
-
 Deno.test("2,000 batches of 16 x 128 tokens take seconds at most", () => {
   const start = performance.now();
   let count = 0;

@@ -7,18 +7,14 @@ import {
   type LetterSettings,
   plainLetters,
 } from "../../lib/world/letters.ts";
-import {
-  checkLetterGate,
-  type LetterGateValues,
-  measureLetterGate,
-} from "../../lib/world/letter_gate.ts";
+import { measureLetterGate } from "../../lib/world/gate.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { type Document, documents, documentShares, windows } from "../../lib/world/documents.ts";
 import { exam } from "../../lib/world/exam.ts";
 import { initialParameters } from "../../lib/world/pretraining.ts";
 import { organismFormat } from "../../lib/world/format.ts";
-import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
-import { type ScoredPrompt } from "../../lib/world/gate.ts";
+import { pretrainingSizes } from "../../lib/world/settings.ts";
+import { checkGate, type LetterGateValues, type ScoredPrompt } from "../../lib/world/gate.ts";
 
 const world = createWorld({ seed: 3 });
 const LABELS = ["A.", "B.", "C.", "D."];
@@ -262,12 +258,12 @@ const good: LetterGateValues = {
   majority: 0.4,
 };
 
-Deno.test("checkLetterGate() passes at the thresholds and fails beyond each of them", () => {
-  assert.ok(checkLetterGate(good).passed);
+Deno.test("checkGate() passes at the thresholds and fails beyond each of them", () => {
+  assert.ok(checkGate(good).passed);
   for (const name of Object.keys(good) as (keyof LetterGateValues)[]) {
     const down = name !== "unknownConfidence" && name !== "majority";
     const values = { ...good, [name]: good[name] + (down ? -0.001 : 0.001) };
-    const failed = checkLetterGate(values).checks.filter(({ passed }) => !passed);
+    const failed = checkGate(values).checks.filter(({ passed }) => !passed);
     assert.deepEqual(failed.map((check) => check.name), [name]);
   }
 });

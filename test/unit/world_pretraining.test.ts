@@ -17,10 +17,7 @@ import {
   pretrainingSteps,
 } from "../../lib/world/pretraining.ts";
 import { factsById } from "../../lib/world/exam.ts";
-import {
-  type PretrainingSettings,
-  pretrainingSizes,
-} from "../../lib/world/pretraining_settings.ts";
+import { type PretrainingSettings, pretrainingSizes } from "../../lib/world/settings.ts";
 import { vocabulary } from "../../lib/world/vocabulary.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import { parameterShapes } from "../../lib/model/architecture.ts";
