@@ -44,4 +44,3 @@ export * from "./subjects.ts";
 export * from "./training.ts";
 export * from "./variants.ts";
 export * from "./variation.ts";
-export * from "./variation_run.ts";

@@ -8,6 +8,7 @@ import { type Ask, runChildren, serveChild } from "./_child.ts";
 import { openSubject, studiedDomains } from "./subjects.ts";
 import type { Settings } from "./settings.ts";
 import {
+  cellsInAll,
   runPlan,
   type StudyOptions,
   type StudyProgress,
@@ -122,7 +123,6 @@ async function work(
   tell: (told: StudyProgress) => void,
   ask: Ask,
 ): Promise<void> {
-  const totals = plans.map(countCells);
   // Its compiled steps serve all its shares.
   let open: { name: string; subject: Subject } | undefined;
   try {
@@ -133,18 +133,14 @@ async function work(
         open = undefined;
         open = { name, subject: await openSubject(name, settings) };
       }
-      const { subject } = open, plan = plans[number];
-      await runPlan({ ...plan, models: [name] }, {
+      const { subject } = open, total = cellsInAll(plans, subject);
+      await runPlan({ ...plans[number], models: [name] }, {
         store,
         open: () => Promise.resolve(subject),
         close: () => {},
         only: (cell) => cell >= from && cell < to,
         first: (place) => place % of === index,
-        onProgress: (state) => {
-          totals[number] = state.total * plan.models.length;
-          const total = totals.reduce((a, b) => a + b, 0);
-          if (state.note === "done") tell({ ...state, total });
-        },
+        onProgress: (state) => state.note === "done" && tell({ ...state, total }),
       });
     }
   } finally {

@@ -53,8 +53,8 @@ export function planCells(plan: StudyPlan, model: string, domains: readonly stri
 /** The domains of an organism's world, the paper's. */
 export const DOMAINS = ["history", "engineering", "jurisprudence", "medicine"];
 
-/** How many cells a plan has, where it names its domains; else as many as four domains have. */
-export function countCells(plan: StudyPlan): number {
-  const domains = plan.domains ?? DOMAINS;
-  return plan.models.reduce((sum, model) => sum + planCells(plan, model, domains).length, 0);
+/** How many cells a plan has, on material of such domains where it names none. */
+export function countCells(plan: StudyPlan, domains: readonly string[] = DOMAINS): number {
+  const studied = plan.domains ?? domains;
+  return plan.models.reduce((sum, model) => sum + planCells(plan, model, studied).length, 0);
 }
