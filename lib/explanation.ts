@@ -67,7 +67,9 @@ export function explanationPrompt(question: Asked, answer: number): string {
  * `no fence`, the form was not kept; `text before`, something stands before the backticks; `empty`,
  * nothing between them; `too long`, the model has no room for the prompt and an answer.
  */
-export type ExplanationReason = "cut" | "no fence" | "text before" | "empty" | "too long";
+export const explanationReasons = ["cut", "no fence", "text before", "empty", "too long"] as const;
+
+type ExplanationReason = typeof explanationReasons[number];
 
 export interface ParsedExplanation {
   explanation?: string;

@@ -9,7 +9,7 @@ import { inPoints, type Measurement, signed } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
 import { optionProbabilities } from "../probe.ts";
-import type { Formulation, Normalization } from "../prompt.ts";
+import { type Formulation, formulations, type Normalization, normalizations } from "../prompt.ts";
 import { pValue } from "../statistics/p_value.ts";
 import { Random } from "../statistics/random.ts";
 import { storedAnswers, storedScores } from "./answers.ts";
@@ -96,7 +96,6 @@ export async function askFormulations(
   { domains }: Material,
   { limit }: { limit?: number } = {},
 ): Promise<Map<Formulation, Answer[]>> {
-  const formulations: readonly Formulation[] = ["letters", "hybrid", "cloze"];
   const exams = [...domains.values()].flatMap(({ suites }) => suites.homo ?? []);
   const store = new Store(storePath()), digest = await modelDigest(model);
   const answers = new Map<Formulation, Answer[]>(formulations.map((name) => [name, []]));
@@ -141,8 +140,7 @@ export async function answersByNormalization(
     scored.map(({ question, scores }) =>
       answerFrom(question, optionProbabilities(scores, normalization))
     );
-  const all = ["none", "token", "character", "pmi"] as const;
-  return new Map(all.map((normalization) => [normalization, answersBy(normalization)]));
+  return new Map(normalizations.map((normalization) => [normalization, answersBy(normalization)]));
 }
 
 const right = ({ correct }: Answer) => correct;

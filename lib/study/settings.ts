@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { factDomains } from "../dataset/facts.ts";
 import { examNames } from "../dataset/exams.ts";
 import { answerForms } from "../dataset/questions.ts";
-import type { Asking, Formulation, Normalization } from "../prompt.ts";
+import { type Asking, formulations, normalizations } from "../prompt.ts";
 import { cacheFolder, ROOT } from "../platform/cache.ts";
 import { suggestion } from "../platform/runtime/nearest.ts";
 import { PRECISIONS } from "../platform/runtime/precision.ts";
@@ -13,8 +13,6 @@ import { DOMAINS } from "./plan.ts";
 
 const exams = ["paper", ...examNames] as const;
 const GROUPS = ["har", "inc", "self", "context", "general"];
-const formulations: readonly Formulation[] = ["letters", "hybrid", "cloze"];
-const normalizations: readonly Normalization[] = ["none", "token", "character", "pmi"];
 
 // A schema's message is what was expected.
 const text = v.custom<string>(

@@ -8,12 +8,19 @@ import { refuseSecond } from "../model/lora.ts";
 import type { Backend } from "../platform/runtime/backend.ts";
 import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { type BaseAnswers, domainOf, examplesOf, runCell } from "../experiment.ts";
-import { allExams, asRows, type Cell, cellName, type CellResult, type Material } from "../cell.ts";
+import {
+  allExams,
+  asRows,
+  type Cell,
+  cellName,
+  type CellResult,
+  cellSchema,
+  type Material,
+} from "../cell.ts";
 import { answersToExplain, meeting, storedAnswers, storedExplanations } from "./answers.ts";
 import { digest, formatDigest, modelDigest } from "./digest.ts";
 import { keepBase } from "./keep_base.ts";
 import { SideBySideCells } from "./side_by_side.ts";
-import { cellSchema } from "./record.ts";
 import { Store } from "./store.ts";
 import type { BaseResult } from "./base.ts";
 import { countCells, planCells, type StudyPlan } from "./plan.ts";
