@@ -17,8 +17,6 @@ export interface GroupOptions {
   seed: number | string;
   /** An answer counts as knowledge when its probability is above this. Default: 0.5, the paper's. */
   minimumConfidence?: number;
-  /** A domain with smaller groups gives none. Default: 1. */
-  minimumSize?: number;
   /** Texts of the conversations. Default: the paper's. */
   format?: PromptFormat;
   /**
@@ -31,7 +29,7 @@ export interface GroupOptions {
 
 /** The filter that left too little, when there are no groups. */
 export interface EmptyReason {
-  filter: "answers" | "confidence" | "right" | "wrong" | "explanation" | "size";
+  filter: "answers" | "confidence" | "right" | "wrong" | "explanation";
   message: string;
 }
 
@@ -88,7 +86,7 @@ function sample<T>(items: readonly T[], count: number, random: Random): T[] {
   return items.filter((_, i) => drawn.has(i));
 }
 
-function why(sizes: GroupSizes, minimumSize: number, minimumConfidence: number): EmptyReason {
+function why(sizes: GroupSizes, minimumConfidence: number): EmptyReason {
   const { answers, confident, right, wrong, explainedRight, explainedWrong } = sizes;
   if (answers === 0) return { filter: "answers", message: "No answers were given." };
   if (confident === 0) {
@@ -109,17 +107,10 @@ function why(sizes: GroupSizes, minimumSize: number, minimumConfidence: number):
       message: `All ${confident} confident answers are wrong: HAR needs right ones.`,
     };
   }
-  if (explainedRight === 0 || explainedWrong === 0) {
-    return {
-      filter: "explanation",
-      message: `Explanations are there for ${explainedRight} of ${right} right and ` +
-        `${explainedWrong} of ${wrong} wrong answers.`,
-    };
-  }
   return {
-    filter: "size",
-    message: `Groups of ${Math.min(explainedRight, explainedWrong)} are smaller than the ` +
-      `minimum of ${minimumSize}.`,
+    filter: "explanation",
+    message: `Explanations are there for ${explainedRight} of ${right} right and ` +
+      `${explainedWrong} of ${wrong} wrong answers.`,
   };
 }
 
@@ -148,7 +139,7 @@ function total(all: GroupSizes[]): GroupSizes {
  * A question's context is not shown here; see `withContext`.
  */
 export function constructGroups(answers: readonly Answer[], options: GroupOptions): Groups {
-  const { minimumConfidence = 0.5, minimumSize = 1, format = paperFormat } = options;
+  const { minimumConfidence = 0.5, format = paperFormat } = options;
   if (!(minimumConfidence >= 0 && minimumConfidence <= 1)) {
     throw new RangeError(
       `Cannot construct groups: expected minimumConfidence from 0 to 1; found ${minimumConfidence}`,
@@ -183,8 +174,7 @@ export function constructGroups(answers: readonly Answer[], options: GroupOption
     const wrong = confident.filter((a) => a.predicted !== a.answer);
     const usableRight = explain ? right.filter((a) => a.explanation) : right;
     const usableWrong = explain ? wrong.filter((a) => a.explanation && explain(a)) : wrong;
-    const common = Math.min(usableRight.length, usableWrong.length);
-    const size = common < minimumSize ? 0 : common;
+    const size = Math.min(usableRight.length, usableWrong.length);
     const sizes: GroupSizes = {
       answers: given.length,
       confident: confident.length,
@@ -196,7 +186,7 @@ export function constructGroups(answers: readonly Answer[], options: GroupOption
       inc: size,
       self: size,
     };
-    if (size === 0) sizes.emptiedBy = why(sizes, minimumSize, minimumConfidence);
+    if (size === 0) sizes.emptiedBy = why(sizes, minimumConfidence);
     else sizes.limitedBy = usableRight.length < usableWrong.length ? "har" : "inc";
     groups.sizes.domains[domain] = sizes;
     const har = sample(usableRight, size, random.fork(`har/${domain}`));
@@ -210,7 +200,7 @@ export function constructGroups(answers: readonly Answer[], options: GroupOption
   const each = Object.entries(domains);
   groups.sizes = { ...total(Object.values(domains)), domains };
   if (each.length === 0) {
-    groups.sizes.emptiedBy = why(groups.sizes, minimumSize, minimumConfidence);
+    groups.sizes.emptiedBy = why(groups.sizes, minimumConfidence);
   } else if (each.length === 1) {
     groups.sizes = { ...each[0][1], domains };
   } else if (groups.sizes.inc === 0) {

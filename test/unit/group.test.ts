@@ -99,8 +99,7 @@ Deno.test("constructGroups() names the filter that left nothing", () => {
   assert.equal(reason(answers(5, 0))?.filter, "wrong");
   assert.equal(reason(answers(0, 5))?.filter, "right");
   assert.equal(reason(answers(5, 5), { selfExplanation: () => undefined })?.filter, "explanation");
-  assert.equal(reason(answers(5, 5), { minimumSize: 6 })?.filter, "size");
-  assert.equal(reason(answers(5, 5), { minimumSize: 5 }), undefined);
+  assert.equal(reason(answers(5, 5)), undefined);
   assert.throws(() => reason([], { minimumConfidence: 50 }), /from 0 to 1; found 50/);
   const two = reason([
     answer(1, true),
