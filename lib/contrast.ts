@@ -105,6 +105,20 @@ export function overModels(values: readonly number[]): Estimate | null {
   return { value, interval, n: values.length, p };
 }
 
+/** Tested cells of a selection, each with the one of another selection that shares model, domain and seed. */
+export function pairsOf(
+  cells: readonly CellResult[],
+  selection: Selection,
+  { others = cells, ...other }: Selection & { others?: readonly CellResult[] },
+): { left: CellResult; right: CellResult }[] {
+  const place = ({ cell }: CellResult) => JSON.stringify([cell.model, cell.domain, cell.seed]);
+  const partners = new Map(select(others, other).map((result) => [place(result), result]));
+  return select(cells, selection).flatMap((left) => {
+    const right = partners.get(place(left));
+    return right === undefined ? [] : [{ left, right }];
+  });
+}
+
 /** The difference of two treatments on one test. */
 export interface Contrast extends Estimate {
   suite: SuiteName;
@@ -123,7 +137,7 @@ export function contrast(
   cells: readonly CellResult[],
   a: Omit<Selection, "suite">,
   b: Omit<Selection, "suite">,
-  { suite, value, items = value === undefined ? correctOf(suite) : undefined, others = cells }: {
+  { suite, value, items = value === undefined ? correctOf(suite) : undefined, others }: {
     suite: SuiteName;
     /** Where b is looked for, such as the cells of another dose. Default: `cells`. */
     others?: readonly CellResult[];
@@ -134,18 +148,11 @@ export function contrast(
   },
 ): Contrast | undefined {
   const number = value ?? (({ accuracy }: SuiteRecord) => 100 * accuracy);
-  const place = ({ cell }: CellResult) => JSON.stringify([cell.model, cell.domain, cell.seed]);
-  const partners = new Map(
-    select(others, { ...b, suite }).map((result) => [place(result), result]),
-  );
-  const pairs = select(cells, { ...a, suite }).flatMap((result) => {
-    const other = partners.get(place(result));
-    return other === undefined ? [] : [{ model: result.cell.model, left: result, right: other }];
-  });
+  const pairs = pairsOf(cells, { ...a, suite }, { ...b, suite, others });
   if (pairs.length === 0) return undefined;
   const differenceOf = ({ left, right }: typeof pairs[0]) =>
     number(left.suites[suite]!) - number(right.suites[suite]!);
-  const models = [...Map.groupBy(pairs, ({ model }) => model)].map(([model, list]) => (
+  const models = [...Map.groupBy(pairs, ({ left }) => left.cell.model)].map(([model, list]) => (
     { model, value: mean(list.map(differenceOf)), pairs: list.length }
   ));
   if (models.length > 1 || items === undefined) {

@@ -75,15 +75,8 @@ export async function evaluate(
     const given = await probe(model, part, { ...settings, onProgress });
     part.forEach((question, i) => found.set(question, given[i]));
   }
-  const answers = asked.map((question) => found.get(question)!);
-  const result: Evaluation = {};
-  let start = 0;
-  for (const name of names) {
-    const end = start + suites[name]!.length;
-    result[name] = scoreAnswers(answers.slice(start, end));
-    start = end;
-  }
-  return result;
+  const answersTo = (name: SuiteName) => suites[name]!.map((question) => found.get(question)!);
+  return Object.fromEntries(names.map((name) => [name, scoreAnswers(answersTo(name))]));
 }
 
 /** One question's comparison. */

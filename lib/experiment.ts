@@ -234,22 +234,15 @@ async function testSuites(
     const result = tuned[name];
     if (result === undefined || result.n === 0) continue;
     const before = suites[name]!.flatMap((exam) => base.get(exam.name)!);
-    const { kl, cosine, rank, entropyBefore, entropyAfter, lost, gained } = compareAnswers(
+    const { items: _, entropyBefore, entropyAfter, ...moved } = compareAnswers(
       before,
       result.answers,
     );
     records[name] = {
-      n: result.n,
       accuracy: result.accuracy,
       interval: result.interval,
       baseAccuracy: scoreAnswers(before).accuracy,
-      kl,
-      cosine,
-      rank,
-      entropy: entropyAfter,
-      baseEntropy: entropyBefore,
-      lost,
-      gained,
+      ...{ ...moved, entropy: entropyAfter, baseEntropy: entropyBefore },
       correct: result.answers.map(({ correct }) => Number(correct)),
       probabilities: result.answers.map(({ probabilities }) =>
         probabilities.map((p) => Number(p.toPrecision(6)))

@@ -23,10 +23,11 @@ export function poolAnswers({ answers }: BaseResult, { domains }: Material): Map
 
 /** A base model's answers to the questions of one tested cell, in the record's order. */
 export function baseAnswersOf(
-  { answers }: BaseResult,
+  bases: readonly BaseResult[],
   { cell, suites }: CellResult,
   suite: SuiteName,
 ): Answer[] {
+  const { answers } = bases.find(({ model }) => model === cell.model)!;
   const own = answers[`${cell.domain}/${suite}`];
   // OOD of a world has no exam of its own: it is the ID exams of the other domains.
   const found = new Map(

@@ -93,8 +93,7 @@ export function besideBase(
   }
   const tested = select(cells, selection).map((result) => {
     const { correct, items } = result.suites[selection.suite]!;
-    const base = bases.find(({ model }) => model === result.cell.model)!;
-    const values = baseAnswersOf(base, result, selection.suite)
+    const values = baseAnswersOf(bases, result, selection.suite)
       .map((answer, i) => ofAnswer(Number(answer.correct), correct[i]));
     return { values, items };
   });

@@ -215,9 +215,8 @@ function questionKl(
   result: CellResult,
   { suite, bases }: { suite: SuiteName; bases: Study["bases"] },
 ): number[] {
-  const base = bases.find(({ model }) => model === result.cell.model)!;
   const { probabilities } = result.suites[suite]!;
-  return baseAnswersOf(base, result, suite)
+  return baseAnswersOf(bases, result, suite)
     .map((answer, i) => klDivergence(answer.probabilities, probabilities[i]));
 }
 

@@ -8,6 +8,7 @@ import {
   contrast,
   type Estimate,
   overModels,
+  pairsOf,
   plainEstimate,
   suiteLabels,
   treatmentLabels,
@@ -17,7 +18,7 @@ import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { type Finding, ruleContrasts } from "../findings.ts";
 import { meanInterval } from "../statistics/mean.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
-import { baseAnswersOf, type BaseResult } from "./base.ts";
+import { baseAnswersOf } from "./base.ts";
 import { modelLabel } from "./labels.ts";
 import type { World } from "../world/world.ts";
 import type { Measurement } from "../figure/number.ts";
@@ -59,8 +60,8 @@ type Outcome = ReturnType<typeof outcomesOf>[number];
 const groupLabel = (group: Treatment | "base") =>
   group === "base" ? "base" : treatmentLabels[group];
 
-const before = (base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[] =>
-  baseAnswersOf(base, cell, suite).map(({ domain, id, correct }) => (
+const before = (bases: Study["bases"], cell: CellResult, suite: SuiteName): Outcome[] =>
+  baseAnswersOf(bases, cell, suite).map(({ domain, id, correct }) => (
     { item: `${domain}/${id}`, correct: Number(correct) }
   ));
 
@@ -120,7 +121,7 @@ export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): St
     const ofModel = cells.filter(({ cell }) => cell.model === base.model);
     const outcomes = (group: Treatment | "base", domain: string, suite: SuiteName) => {
       const here = ofModel.filter(({ cell, suites }) => cell.domain === domain && suites[suite]);
-      if (group === "base") return here.slice(0, 1).flatMap((one) => before(base, one, suite));
+      if (group === "base") return here.slice(0, 1).flatMap((one) => before(bases, one, suite));
       return here.filter(({ cell }) => cell.treatment === group)
         .flatMap(({ suites }) => outcomesOf(suites[suite]!));
     };
@@ -199,15 +200,9 @@ export function pairedAnswers(
   [first, second]: readonly [Treatment, Treatment],
   suite: SuiteName,
 ) {
-  const tested = cells.filter(({ suites }) => suites[suite] !== undefined);
-  return tested.filter(({ cell }) => cell.treatment === first).flatMap(({ cell, suites }) => {
-    const { model, domain, seed } = cell;
-    const other = tested.find((one) =>
-      one.cell.treatment === second && one.cell.model === model && one.cell.domain === domain &&
-      one.cell.seed === seed
-    );
-    if (other === undefined) return [];
-    const answers = new Map(outcomesOf(other.suites[suite]!).map((one) => [one.item, one.correct]));
+  const pairs = pairsOf(cells, { treatment: first, suite }, { treatment: second, suite });
+  return pairs.flatMap(({ left: { cell: { model, domain, seed }, suites }, right }) => {
+    const answers = new Map(outcomesOf(right.suites[suite]!).map((one) => [one.item, one.correct]));
     return outcomesOf(suites[suite]!).map(({ item, correct }) => ({
       ...{ model: modelLabel(model), domain, seed, item, first: correct },
       second: answers.get(item)!,
@@ -226,9 +221,8 @@ export function flipRows(
   kindOf = kindsOf(worlds),
 ): StudyRow[] {
   const answers = cells.filter(({ cell }) => cell.treatment !== "mix").flatMap((result) => {
-    const base = bases.find(({ model }) => model === result.cell.model)!;
     return suiteNames.filter((suite) => result.suites[suite]).flatMap((suite) =>
-      baseAnswersOf(base, result, suite).map((answer, i) => ({
+      baseAnswersOf(bases, result, suite).map((answer, i) => ({
         ...{ suite, treatment: result.cell.treatment, before: answer.correct },
         kind: kindOf(answer, result.cell.model),
         after: result.suites[suite]!.correct[i] === 1,
