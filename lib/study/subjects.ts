@@ -6,7 +6,6 @@ import { organismCards } from "../organism/registry.ts";
 import { estimateText } from "./estimate.ts";
 import { factMaterial } from "./facts.ts";
 import { readGeneral } from "./files.ts";
-import type { DomainMaterial, Exam } from "../cell.ts";
 import { worldMaterial } from "./material.ts";
 import { askingOf, checkSettings, languageOf, type Settings, studiesFacts } from "./settings.ts";
 import type { OpenedSubject, OpenOptions, ProbedSubject } from "./study.ts";
@@ -34,24 +33,16 @@ export const openSubject = (
 export const openProbed = (name: string, settings: Settings): Promise<ProbedSubject> =>
   open(name, settings, { load: openModel });
 
-/** The first model of a run and its first domain: what a notebook looks at closely. */
-export interface FirstDomain {
-  /** What plans call the model, and what tables do. */
-  name: string;
-  label: string;
-  domain: string;
-  /** What groups are made from, and the domain's own test (HOMO). */
-  pool: DomainMaterial["pool"];
-  test: Exam;
-}
-
 type Open<Opened> = (name: string, settings: Settings) => Promise<Opened>;
 
-/** Opens the first model of a run by `openSubject`, or by `open`. */
+/**
+ * Opens the first model of a run by `openSubject`, or by `open`, and its first domain: what a notebook
+ * looks at closely. `name` is what plans call the model, `label` what tables do; `test` is HOMO.
+ */
 export async function openFirst<Opened extends ProbedSubject = OpenedSubject>(
   settings: Settings,
   open: Open<Opened> = openSubject as Open<never>, // without it `Opened` is what this gives
-): Promise<Opened & FirstDomain> {
+) {
   const name = await firstOf(settings);
   const subject = await open(name, settings);
   const [[domain, { pool, suites }]] = subject.material.domains;
