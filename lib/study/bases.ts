@@ -62,21 +62,17 @@ async function ask(settings: Settings, signal: AbortSignal | undefined): Promise
   for (const [i, name] of names.entries()) {
     const label = modelLabel(name);
     bar.update(i, label);
-    const { model, material, rejected, leaked, world } = await openProbed(name, settings);
-    try {
-      const base = await probeBase(name, { model, material }, {
-        ...{ store, signal },
-        onProgress({ done, found, total, exam }) {
-          bar.update(i + done / total, `${label} ${exam}`, names.length, before + found / total);
-          if (done === total) before += found / total;
-        },
-      });
-      const answers = poolAnswers(base, material), audit = auditPools(answers);
-      const { format } = model, asked = { answers, base, audit, format };
-      bases.push({ model: label, name, ...asked, material, rejected, leaked, world });
-    } finally {
-      model.dispose();
-    }
+    const { model: opened, ...subject } = await openProbed(name, settings);
+    using model = opened;
+    const base = await probeBase(name, { model, ...subject }, {
+      ...{ store, signal },
+      onProgress({ done, found, total, exam }) {
+        bar.update(i + done / total, `${label} ${exam}`, names.length, before + found / total);
+        if (done === total) before += found / total;
+      },
+    });
+    const answers = poolAnswers(base, subject.material), audit = auditPools(answers);
+    bases.push({ ...subject, model: label, name, answers, base, audit, format: model.format });
   }
   bar.update(names.length, "");
   await bar.finish();

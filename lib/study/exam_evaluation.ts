@@ -106,30 +106,26 @@ export async function evaluateExam(
   const exam = settings.exam as Exam, { shots = 5 } = settings;
   const parts = await examParts(exam, settings);
   const kept = new Set(limited(parts.flatMap(({ questions }) => questions), settings.limit));
-  const model = await openModel(settings.model, loadingOf(settings));
+  using model = await openModel(settings.model, loadingOf(settings));
   const folder = outputPath(settings, exam), answers: Answer[] = [];
   const bar = progress(`questions of ${exam}`, kept.size);
-  try {
-    const store = new Store(storePath()), digest = await modelDigest(model);
-    for (const { name, ...part } of parts) {
-      const questions = part.questions.filter((question) => kept.has(question));
-      if (questions.length === 0) continue;
-      const demonstrations = part.demonstrations.slice(0, shots);
-      const asked = (share: number) => bar.update(answers.length + share * questions.length);
-      const given = shots > 0
-        ? await storedAnswers({ model, digest, exam: { questions, demonstrations }, shots }, {
-          store,
-          onProgress: asked,
-        })
-        : (await evaluate(model, { homo: questions }, { onProgress: asked })).homo!.answers;
-      await writeAnswers(join(folder, "answers", `${name}.jsonl`), given);
-      answers.push(...given);
-      asked(0);
-    }
-    await bar.finish();
-  } finally {
-    model.dispose();
+  const store = new Store(storePath()), digest = await modelDigest(model);
+  for (const { name, ...part } of parts) {
+    const questions = part.questions.filter((question) => kept.has(question));
+    if (questions.length === 0) continue;
+    const demonstrations = part.demonstrations.slice(0, shots);
+    const asked = (share: number) => bar.update(answers.length + share * questions.length);
+    const given = shots > 0
+      ? await storedAnswers({ model, digest, exam: { questions, demonstrations }, shots }, {
+        store,
+        onProgress: asked,
+      })
+      : (await evaluate(model, { homo: questions }, { onProgress: asked })).homo!.answers;
+    await writeAnswers(join(folder, "answers", `${name}.jsonl`), given);
+    answers.push(...given);
+    asked(0);
   }
+  await bar.finish();
   const rows = evaluationRows(exam, answers);
   // A benchmark has five for each subject, whatever was asked for.
   const shown = Math.min(shots, Math.max(...parts.map((part) => part.demonstrations.length)));

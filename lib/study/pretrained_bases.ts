@@ -158,13 +158,13 @@ export async function chatAccuracies(
     const found: Awaited<ReturnType<typeof evaluate>>[] = [];
     for (const name of models) {
       // Whether they passed their gate is a column of their rows.
-      const { model, material } = await openSubject(name, ours, { warn: () => {} });
+      const { model: opened, material } = await openSubject(name, ours, { warn: () => {} });
+      using model = opened;
       const questions = (suite: "homo" | "id") =>
         [...material.domains.values()].flatMap(({ suites }) =>
           suites[suite]!.flatMap(({ questions }) => [...questions])
         );
       found.push(await evaluate(model, { homo: questions("homo"), id: questions("id") }));
-      model.dispose();
     }
     for (const suite of ["homo", "id"] as const) {
       const [{ interval, n }, ...others] = found.map((result) => result[suite]!);

@@ -57,16 +57,12 @@ async function askDomains<T>(
     ask: (model: ReadableModel, domain: string, store: Store) => Promise<T[]>;
   },
 ): Promise<T[]> {
-  const { model } = await openProbed(name, settings);
+  using model = (await openProbed(name, settings)).model;
   const store = new Store(storePath()), bar = progress(label, domains.size);
   const all: T[] = [];
-  try {
-    for (const [i, domain] of [...domains.keys()].entries()) {
-      bar.update(i, domain);
-      all.push(...await ask(model, domain, store));
-    }
-  } finally {
-    model.dispose();
+  for (const [i, domain] of [...domains.keys()].entries()) {
+    bar.update(i, domain);
+    all.push(...await ask(model, domain, store));
   }
   bar.update(domains.size, "");
   await bar.finish();
