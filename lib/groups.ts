@@ -5,6 +5,7 @@
  * SELF (self-aligning): INC's queries, trained on the model's own wrong answer.
  * Mixtures of INC and SELF, INC with the knowledge in the query, and general instructions.
  */
+import { defined } from "./platform/defined.ts";
 import { paperFormat, type PromptFormat } from "./prompt.ts";
 import type { Answer, Example, Question } from "./question.ts";
 import { Random } from "./statistics/random.ts";
@@ -67,16 +68,8 @@ export interface Groups {
 /** The question alone, without the model's answer to it. */
 function plainQuestion(answer: Question): Question {
   const { id, domain, subject, question, choices, explanation, context } = answer;
-  return {
-    id,
-    domain,
-    ...(subject === undefined ? {} : { subject }),
-    question,
-    choices,
-    answer: answer.answer,
-    ...(explanation === undefined ? {} : { explanation }),
-    ...(context === undefined ? {} : { context }),
-  };
+  const further = defined({ subject, explanation, context });
+  return { id, domain, question, choices, answer: answer.answer, ...further };
 }
 
 /** `count` items, drawn by `random`, in their own order. */

@@ -1,23 +1,20 @@
 /** The base models of a run, asked before anything is trained: where every notebook begins. */
 import type { Answer } from "../question.ts";
 import type { ProbeAudit } from "../audit.ts";
-import type { Material } from "../cell.ts";
 import { progress } from "../figure/progress.ts";
 import { type Stoppable, stoppable } from "../platform/interrupt.ts";
 import type { PromptFormat } from "../prompt.ts";
-import type { RejectedRow } from "../dataset/_rows.ts";
-import type { World } from "../world/world.ts";
 import { type BaseResult, poolAnswers } from "./base.ts";
 import { modelLabel } from "./labels.ts";
 import { studiedModels } from "./plans.ts";
 import { auditPools } from "./report.ts";
 import { type Settings, storePath } from "./settings.ts";
 import { Store } from "./store.ts";
-import { probeBase } from "./study.ts";
+import { probeBase, type ProbedSubject } from "./study.ts";
 import { openProbed } from "./subjects.ts";
 
 /** A base model and what it answers, five examples shown. */
-export interface ProbedBase {
+export interface ProbedBase extends Omit<ProbedSubject, "model"> {
   /** What tables call it. */
   model: string;
   /** What a plan calls it. */
@@ -29,12 +26,6 @@ export interface ProbedBase {
   /** Whether these answers show knowledge. */
   audit: ProbeAudit;
   format: PromptFormat;
-  material: Material;
-  /** Rows of its files that were set aside, and questions of the pool that a test asks too. */
-  rejected: RejectedRow[];
-  leaked: number;
-  /** An organism's, which tells what it should know. */
-  world?: World;
 }
 
 /**

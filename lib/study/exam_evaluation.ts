@@ -1,6 +1,6 @@
 /** An exam alone, as an evaluation: each subject, its subcategory and categories, and all of it. */
 import { join } from "node:path";
-import type { Answer, Question } from "../question.ts";
+import type { Answer } from "../question.ts";
 import { paperSplits } from "../dataset/exams.ts";
 import { publishedDemonstrations } from "../dataset/published_order.ts";
 import { writeAnswers } from "../dataset/read.ts";
@@ -13,6 +13,7 @@ import { inPoints, type Measurement } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
 import { table, toMarkdown } from "../figure/table.ts";
 import { openModel } from "../model/files/load.ts";
+import type { Exam as ExamPart } from "../cell.ts";
 import { storedAnswers } from "./answers.ts";
 import { modelDigest } from "./digest.ts";
 import { limited } from "./file_material.ts";
@@ -23,13 +24,6 @@ import { loadingOf } from "./subjects.ts";
 
 type Exam = Exclude<NonNullable<Settings["exam"]>, "paper">;
 
-/** Questions of one subject (of Xiezhi and MedMCQA: of one domain), and what is shown before each. */
-interface ExamPart {
-  name: string;
-  questions: readonly Question[];
-  demonstrations: readonly Question[];
-}
-
 /** One mean, over questions; in percent, with Wilson's 95% interval. */
 export type EvaluationRow = {
   level: "subject" | "subcategory" | "category" | "all";
@@ -38,7 +32,7 @@ export type EvaluationRow = {
   accuracy: Measurement;
 };
 
-/** The parts that an exam is asked in. */
+/** The parts that an exam is asked in: one of each subject (of Xiezhi and MedMCQA: of each domain). */
 async function examParts(exam: Exam, settings: Settings): Promise<ExamPart[]> {
   const { maxRejected } = settings;
   const read = await readParts(exam, { maxRejected }, { published: true });

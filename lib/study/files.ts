@@ -7,8 +7,8 @@ import { checkRejected } from "../dataset/rejected.ts";
 import { generalInstructions } from "../dataset/instructions.ts";
 import type { AnswerForm, ParsedQuestions, RejectedRow } from "../dataset/questions.ts";
 import { partCards } from "../exam/card.ts";
+import { defined } from "../platform/defined.ts";
 import { readText } from "../platform/runtime/files.ts";
-import { defined } from "./plan.ts";
 import { columnsOf, type Settings } from "./settings.ts";
 
 function refuse(model: string, problem: string): never {

@@ -1,6 +1,7 @@
 /** A plan of the study, and the cells that it makes. */
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
 import type { Cell, ItemKind, Treatment } from "../cell.ts";
+import { defined } from "../platform/defined.ts";
 
 export interface StudyPlan {
   models: readonly string[];
@@ -25,11 +26,6 @@ export interface StudyPlan {
   /** Only answers to such facts are in INC and SELF; organisms alone. Default: all. */
   items?: ItemKind;
 }
-
-export const defined = <T extends object>(fields: T): Partial<T> =>
-  Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined),
-  ) as Partial<T>;
 
 /** The cells of one model, in the order in which they run. */
 export function planCells(plan: StudyPlan, model: string, domains: readonly string[]): Cell[] {
