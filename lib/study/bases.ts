@@ -1,13 +1,12 @@
 /** The base models of a run, asked before anything is trained: where every notebook begins. */
 import type { Answer } from "../question.ts";
-import type { ProbeAudit } from "../audit.ts";
+import { auditProbe, type ProbeAudit } from "../audit.ts";
 import { progress } from "../figure/progress.ts";
 import { type Stoppable, stoppable } from "../platform/interrupt.ts";
 import type { PromptFormat } from "../prompt.ts";
 import { type BaseResult, poolAnswers } from "./base.ts";
 import { modelLabel } from "./labels.ts";
 import { studiedModels } from "./plans.ts";
-import { auditPools } from "./report.ts";
 import { type Settings, storePath } from "./settings.ts";
 import { Store } from "./store.ts";
 import { probeBase, type ProbedSubject } from "./study.ts";
@@ -62,7 +61,8 @@ async function ask(settings: Settings, signal: AbortSignal | undefined): Promise
         if (done === total) before += found / total;
       },
     });
-    const answers = poolAnswers(base, subject.material), audit = auditPools(answers);
+    const answers = poolAnswers(base, subject.material),
+      audit = auditProbe([...answers.values()].flat());
     bases.push({ ...subject, model: label, name, answers, base, audit, format: model.format });
   }
   bar.update(names.length, "");

@@ -1,6 +1,5 @@
 /** What a study found, as text that its numbers write, with what a reader must know first. */
-import { auditProbe, type ProbeAudit } from "../audit.ts";
-import type { Answer } from "../question.ts";
+import type { ProbeAudit } from "../audit.ts";
 import type { EmptyReason } from "../groups.ts";
 import type { Row } from "../figure/rows.ts";
 import { writeStable } from "../figure/stable.ts";
@@ -16,11 +15,6 @@ import { suiteLabels } from "../contrast.ts";
 import { type Finding, findings } from "../findings.ts";
 import { formatNumber, signed } from "../figure/number.ts";
 import { middleRatioFindings, mixtureKlFindings } from "./mixture.ts";
-
-/** Does a model's probe show knowledge at all? Over the answers that its groups are made from. */
-export function auditPools(pools: ReadonlyMap<string, readonly Answer[]>): ProbeAudit {
-  return auditProbe([...pools.values()].flat());
-}
 
 /** What the probes show, by model. */
 type Audits = ReadonlyMap<string, ProbeAudit>;

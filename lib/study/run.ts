@@ -1,5 +1,5 @@
 /** A study run by a run's settings, with what a reader must know before believing it; and its variations. */
-import type { ProbeAudit } from "../audit.ts";
+import { auditProbe, type ProbeAudit } from "../audit.ts";
 import type { Material } from "../cell.ts";
 import { type Progress, progress } from "../figure/progress.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
@@ -9,11 +9,10 @@ import { modelLabel } from "./labels.ts";
 import { precompute } from "./parallel.ts";
 import type { StudyPlan } from "./plan.ts";
 import { organismSettings } from "./plans.ts";
-import { auditPools, caveatsOf, studyWarnings } from "./report.ts";
+import { caveatsOf, studyWarnings } from "./report.ts";
 import { cellRows, type StudyRow } from "./rows.ts";
 import { checkSettings, parseSettings, type Settings, storePath } from "./settings.ts";
 import {
-  type OpenOptions,
   runPlans,
   type Study,
   type StudyOptions,
@@ -21,7 +20,7 @@ import {
   type StudyResult,
   type Subject,
 } from "./study.ts";
-import { openSubject } from "./subjects.ts";
+import { type OpenOptions, openSubject } from "./subjects.ts";
 import { type Variation, type VariationResult, variedPlan } from "./variation.ts";
 
 export interface AuditedStudy extends Study {
@@ -71,7 +70,10 @@ export async function runStudy(
   const bases = results.flatMap((one) => one.bases), cells = results.flatMap((one) => one.cells);
   const study = { plans: list, backend: await openBackend(), bases, cells };
   const audits = new Map(
-    bases.map((base) => [base.model, auditPools(poolAnswers(base, materials.get(base.model)!))]),
+    bases.map((base) => {
+      const answers = poolAnswers(base, materials.get(base.model)!);
+      return [base.model, auditProbe([...answers.values()].flat())];
+    }),
   );
   const warnings = studyWarnings(study, { audits, settings }), caveats = caveatsOf(audits);
   return { ...study, audits, worlds, warnings, caveats, rows: cellRows(cells) };
@@ -98,7 +100,7 @@ async function compute(
   plans: readonly StudyPlan[],
   { settings, store = storePath(), workers, open, warn, onOpen, onProgress, signal }:
     & RunOptions
-    & Pick<OpenOptions, "warn">
+    & OpenOptions
     & { settings: Settings; onOpen?: (name: string, subject: Subject) => void },
 ): Promise<StudyResult[]> {
   const bar = studyProgress({ onProgress, signal });

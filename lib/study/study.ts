@@ -272,10 +272,3 @@ export interface OpenedSubject extends Subject {
 export interface ProbedSubject extends Omit<OpenedSubject, "model"> {
   model: ReadableModel;
 }
-
-export interface OpenOptions {
-  /** Told what the audit of released groups found. Default: prints to stderr. */
-  tell?: (text: string) => void;
-  /** Called with a warning where an organism failed its gate. Default: prints to stderr. */
-  warn?: (line: string) => void;
-}

@@ -8,7 +8,7 @@ import { factMaterial } from "./facts.ts";
 import { readGeneral } from "./files.ts";
 import { worldMaterial } from "./material.ts";
 import { askingOf, checkSettings, languageOf, type Settings, studiesFacts } from "./settings.ts";
-import type { OpenedSubject, OpenOptions, ProbedSubject } from "./study.ts";
+import type { OpenedSubject, ProbedSubject } from "./study.ts";
 import { isOrganism, modelLabel, ORGANISM } from "./labels.ts";
 import { DOMAINS } from "./plan.ts";
 import { studiedModels } from "./plans.ts";
@@ -17,6 +17,11 @@ import { paperMaterial } from "./exam_material.ts";
 
 /** With `quick`, at most so many questions of a pool or an exam, and domains of a world. */
 const QUICK = { questions: 60, domains: 2 };
+
+export interface OpenOptions {
+  /** Called with a warning where an organism failed its gate. Default: prints to stderr. */
+  warn?: (line: string) => void;
+}
 
 /**
  * Loads a model of `studiedModels` and its questions.
@@ -61,14 +66,14 @@ const firstOf = async (settings: Settings) => (await studiedModels(settings))[0]
 async function open<Model extends ReadableModel>(
   name: string,
   settings: Settings,
-  { load, ...options }: OpenOptions & {
+  { load, warn }: OpenOptions & {
     load: (name: string, options: LoadOptions) => Promise<Model>;
   },
 ) {
   checkSettings(settings);
   const limit = settings.limit ?? (settings.quick ? QUICK.questions : undefined);
   if (isOrganism(name)) {
-    const loading = { batchTokens: settings.batchTokens, warn: options.warn };
+    const loading = { batchTokens: settings.batchTokens, warn };
     const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1), loading);
     const domains = studiedDomains(settings, world.domains.map(({ name }) => name));
     const material = worldMaterial(world, { domains, limit });
@@ -77,13 +82,12 @@ async function open<Model extends ReadableModel>(
   const files = studiesFacts(settings)
     ? await openFacts(settings)
     : settings.exam === "paper"
-    ? await paperMaterial(settings, { ...options, limit })
-    : await fileMaterial(settings, { ...options, limit });
+    ? await paperMaterial(settings, { limit })
+    : await fileMaterial(settings, limit);
   const model = await load(name, loadingOf(settings));
   if (settings.exam === "paper" && !estimated.has(name)) {
     estimated.add(name);
-    const { tell = console.error } = options;
-    tell(await estimateText(model, files.material, settings));
+    console.error(await estimateText(model, files.material, settings));
   }
   return { model, ...files };
 }
