@@ -96,17 +96,11 @@ export interface Explanation extends ParsedExplanation {
   raw: string;
 }
 
-/** What is used of a model. */
-export type Explainer = Pick<
-  ReadableModel,
-  "name" | "config" | "format" | "tokenizer" | "requireTokenizer" | "generate"
->;
-
 /** How an explanation is written: as the authors had it. */
 export const explanationSettings = { maxNewTokens: 256, temperature: 0.7, topP: 0.8 } as const;
 
 /** @throws where a model can't explain anything */
-export function checkExplainer({ name, format }: Pick<Explainer, "name" | "format">): void {
+export function checkExplainer({ name, format }: Pick<ReadableModel, "name" | "format">): void {
   if (format.writesProse) return;
   throw new Error(
     `Cannot explain answers with ${name}: expected a model that writes prose; an organism has no ` +
@@ -119,7 +113,7 @@ export function checkExplainer({ name, format }: Pick<Explainer, "name" | "forma
  * with the reason. An answer's text depends on the seed and its own question alone.
  */
 export async function explainAnswers(
-  model: Explainer,
+  model: ReadableModel,
   answers: readonly Answer[],
   { seed = 0, signal }: Stoppable & { seed?: number | string } = {},
 ): Promise<Explanation[]> {

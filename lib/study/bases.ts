@@ -40,32 +40,30 @@ export async function probeBases(
     then: "the answers to finished exams are kept; run it again to go on",
     signal,
   };
-  return await stoppable(work, (signal) => ask(settings, signal));
-}
-
-async function ask(settings: Settings, signal: AbortSignal | undefined): Promise<ProbedBase[]> {
-  const names = await studiedModels(settings);
-  const store = new Store(storePath());
-  const bar = progress("asking the base models", names.length, { signal });
-  const bases: ProbedBase[] = [];
-  let before = 0;
-  for (const [i, name] of names.entries()) {
-    const label = modelLabel(name);
-    bar.update(i, label);
-    const { model: opened, ...subject } = await openProbed(name, settings);
-    using model = opened;
-    const base = await probeBase(name, { model, ...subject }, {
-      ...{ store, signal },
-      onProgress({ done, found, total, exam }) {
-        bar.update(i + done / total, `${label} ${exam}`, names.length, before + found / total);
-        if (done === total) before += found / total;
-      },
-    });
-    const answers = poolAnswers(base, subject.material),
-      audit = auditProbe([...answers.values()].flat());
-    bases.push({ ...subject, model: label, name, answers, base, audit, format: model.format });
-  }
-  bar.update(names.length, "");
-  await bar.finish();
-  return bases;
+  return await stoppable(work, async (signal) => {
+    const names = await studiedModels(settings);
+    const store = new Store(storePath());
+    const bar = progress("asking the base models", names.length, { signal });
+    const bases: ProbedBase[] = [];
+    let before = 0;
+    for (const [i, name] of names.entries()) {
+      const label = modelLabel(name);
+      bar.update(i, label);
+      const { model: opened, ...subject } = await openProbed(name, settings);
+      using model = opened;
+      const base = await probeBase(name, { model, ...subject }, {
+        ...{ store, signal },
+        onProgress({ done, found, total, exam }) {
+          bar.update(i + done / total, `${label} ${exam}`, names.length, before + found / total);
+          if (done === total) before += found / total;
+        },
+      });
+      const answers = poolAnswers(base, subject.material),
+        audit = auditProbe([...answers.values()].flat());
+      bases.push({ ...subject, model: label, name, answers, base, audit, format: model.format });
+    }
+    bar.update(names.length, "");
+    await bar.finish();
+    return bases;
+  });
 }

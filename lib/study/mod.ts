@@ -23,7 +23,6 @@ export * from "./exam_material.ts";
 export * from "./facts.ts";
 export * from "./followed.ts";
 export * from "./group_rows.ts";
-export * from "./keep_base.ts";
 export * from "./labels.ts";
 export * from "./material.ts";
 export * from "./mixture.ts";

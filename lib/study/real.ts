@@ -94,19 +94,16 @@ export async function askFormulations(
 ): Promise<Map<Formulation, Answer[]>> {
   const exams = [...domains.values()].flatMap(({ suites }) => suites.homo ?? []);
   const store = new Store(storePath()), digest = await modelDigest(model);
-  const answers = new Map<Formulation, Answer[]>(formulations.map((name) => [name, []]));
+  const answers = new Map<Formulation, Answer[]>();
   const bar = progress("asking in three ways", formulations.length * exams.length);
   let done = 0;
   for (const { questions, demonstrations } of exams) {
+    const exam = { questions: questions.slice(0, limit), demonstrations };
     for (const formulation of formulations) {
-      const exam = { questions: questions.slice(0, limit), demonstrations };
+      const onProgress = (share: number) => bar.update(done + share, formulation);
       const asked = { model, digest, exam, formulation };
-      answers.get(formulation)!.push(
-        ...await storedAnswers(asked, {
-          store,
-          onProgress: (share) => bar.update(done + share, formulation),
-        }),
-      );
+      const given = await storedAnswers(asked, { store, onProgress });
+      answers.getOrInsert(formulation, []).push(...given);
       bar.update(++done, formulation);
     }
   }

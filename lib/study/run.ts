@@ -23,19 +23,6 @@ import {
 import { type OpenOptions, openSubject } from "./subjects.ts";
 import { type Variation, type VariationResult, variedPlan } from "./variation.ts";
 
-export interface AuditedStudy extends Study {
-  /** Whether each base model's probe shows knowledge at all. */
-  audits: Map<string, ProbeAudit>;
-  /** Organisms' worlds. */
-  worlds: Map<string, World>;
-  /** The worst first. */
-  warnings: string[];
-  /** What tables must say below them. */
-  caveats: string[];
-  /** A row for each cell and test, as cells.csv has them. */
-  rows: StudyRow[];
-}
-
 /** How a study is run by a run's settings. */
 export interface RunOptions extends Pick<StudyOptions, "onProgress" | "signal"> {
   /** Default: those of a run of which nothing is said. */
@@ -56,7 +43,7 @@ export interface RunOptions extends Pick<StudyOptions, "onProgress" | "signal"> 
 export async function runStudy(
   plans: StudyPlan | readonly StudyPlan[],
   { settings = parseSettings(), ...options }: RunOptions = {},
-): Promise<AuditedStudy> {
+) {
   checkSettings(settings);
   const list = [plans].flat() as StudyPlan[];
   const materials = new Map<string, Material>(), worlds = new Map<string, World>();
@@ -68,16 +55,29 @@ export async function runStudy(
     },
   });
   const bases = results.flatMap((one) => one.bases), cells = results.flatMap((one) => one.cells);
-  const study = { plans: list, backend: await openBackend(), bases, cells };
+  const study: Study = { plans: list, backend: await openBackend(), bases, cells };
   const audits = new Map(
     bases.map((base) => {
       const answers = poolAnswers(base, materials.get(base.model)!);
       return [base.model, auditProbe([...answers.values()].flat())];
     }),
   );
-  const warnings = studyWarnings(study, { audits, settings }), caveats = caveatsOf(audits);
-  return { ...study, audits, worlds, warnings, caveats, rows: cellRows(cells) };
+  return {
+    ...study,
+    /** Whether each base model's probe shows knowledge at all. */
+    audits,
+    /** Organisms' worlds. */
+    worlds,
+    /** What a reader must know first, the worst first. */
+    warnings: studyWarnings(study, { audits, settings }),
+    /** What tables must say below them. */
+    caveats: caveatsOf(audits),
+    /** A row for each cell and test, as cells.csv has them. */
+    rows: cellRows(cells),
+  };
 }
+
+export type AuditedStudy = Awaited<ReturnType<typeof runStudy>>;
 
 /** Runs what is not in the store yet of a plan's variations, on organisms unless `open` opens others. */
 export async function runVariations(

@@ -4,7 +4,7 @@ import { resolveFinetuning } from "../finetune.ts";
 import type { Explanation } from "../explanation.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
 import type { LanguageModel } from "../model/language_model.ts";
-import { refuseSecond } from "../model/lora.ts";
+import { dropLora, refuseSecond } from "../model/lora.ts";
 import type { Backend } from "../platform/runtime/backend.ts";
 import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { type BaseAnswers, domainOf, examplesOf, runCell } from "../experiment.ts";
@@ -19,7 +19,6 @@ import {
 } from "../cell.ts";
 import { answersToExplain, meeting, storedAnswers, storedExplanations } from "./answers.ts";
 import { digest, formatDigest, modelDigest } from "./digest.ts";
-import { keepBase } from "./keep_base.ts";
 import { SideBySideCells } from "./side_by_side.ts";
 import { Store } from "./store.ts";
 import type { BaseResult } from "./base.ts";
@@ -173,6 +172,19 @@ export async function probeBase(
   }
   const { parameterCount: parameters, format: { formulation, normalization } } = model;
   return { model: name, digest: own, parameters, asking: { formulation, normalization }, answers };
+}
+
+/**
+ * Keeps what a model is now, from which every fine-tuning starts: `restore` puts it back, `dispose` lets the
+ * copy go.
+ */
+export function keepBase(model: LanguageModel, lora: unknown) {
+  // An adapter leaves the weights as they are: no copy of them is needed then.
+  const copy = lora ? undefined : model.snapshot();
+  return {
+    restore: () => copy ? model.restore(copy) : dropLora(model),
+    dispose: () => copy?.values().forEach((tensor) => tensor.dispose()),
+  };
 }
 
 async function runModel(

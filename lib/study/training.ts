@@ -20,12 +20,12 @@ import { scheduleFactor } from "../model/trainer_options.ts";
 import type { Tokenizer } from "../model/tokenizer.ts";
 import { mean } from "../statistics/mean.ts";
 import type { ProbedBase } from "./bases.ts";
-import { keepBase } from "./keep_base.ts";
 import { isOrganism } from "./labels.ts";
 import { shareIn } from "./organism_rows.ts";
 import { finetuningOf } from "./plans.ts";
 import { emptyAdvice } from "./report.ts";
 import type { Settings } from "./settings.ts";
+import { keepBase } from "./study.ts";
 import { openSubject } from "./subjects.ts";
 
 /** A group, and the conversations that are trained on: as many general instructions are mixed in. */

@@ -2,7 +2,7 @@ import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { organismNames } from "../../lib/model/files/source.ts";
 import { constructGroups } from "../../lib/mod.ts";
 import { openFirst } from "../../lib/study/subjects.ts";
-import { keepBase } from "../../lib/study/keep_base.ts";
+import { keepBase } from "../../lib/study/study.ts";
 import { mainPlans, studiedModels, studyPlan } from "../../lib/study/plans.ts";
 import { openOrganism, openSubject } from "../../lib/study/subjects.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";
