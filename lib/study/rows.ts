@@ -2,7 +2,13 @@
  * The rows of the study's tables: points (0 to 100), KL and entropy in nats, null without a result.
  */
 import type { Answer } from "../question.ts";
-import { asRow, type CellResult, type SuiteRecord, type Treatment } from "../cell.ts";
+import {
+  asRow,
+  type CellResult,
+  type Material,
+  type SuiteRecord,
+  type Treatment,
+} from "../cell.ts";
 import {
   byModel,
   contrast,
@@ -20,7 +26,6 @@ import { meanInterval } from "../statistics/mean.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
 import { baseAnswersOf } from "./base.ts";
 import { modelLabel } from "./labels.ts";
-import type { World } from "../world/world.ts";
 import type { Measurement } from "../figure/number.ts";
 import { unique } from "../figure/rows.ts";
 import type { Study } from "./study.ts";
@@ -192,8 +197,6 @@ export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
   );
 }
 
-type Worlds = ReadonlyMap<string, World>;
-
 /** Two groups' answers to the same questions: right 1, wrong 0; difference in points. */
 export function pairedAnswers(
   cells: readonly CellResult[],
@@ -214,11 +217,15 @@ export function pairedAnswers(
 /**
  * Answers that changed sides, over models, domains and seeds: of those right before how many a
  * group lost, of those wrong before how many it gained, in %.
- * @param kindOf the kind of a question, by default its fact's; undefined leaves it out
+ * @param kindOf the kind of a question, by default its fact's (of others than organisms: all); undefined
+ *   leaves it out
  */
 export function flipRows(
-  { bases, cells, worlds }: Pick<Study, "bases" | "cells"> & { worlds: Worlds },
-  kindOf = kindsOf(worlds),
+  { bases, cells, kinds }: Pick<Study, "bases" | "cells"> & {
+    kinds: ReadonlyMap<string, Material["kinds"]>;
+  },
+  kindOf = ({ id }: Answer, model: string): string | undefined =>
+    kinds.size === 0 ? "all" : kinds.get(model)?.get(id),
 ): StudyRow[] {
   const answers = cells.filter(({ cell }) => cell.treatment !== "mix").flatMap((result) => {
     return suiteNames.filter((suite) => result.suites[suite]).flatMap((suite) =>
@@ -230,10 +237,10 @@ export function flipRows(
     );
   });
   const share = (some: number, all: number) => all > 0 ? 100 * some / all : null;
-  const kinds = unique(answers.flatMap(({ kind }) => kind ?? [])).sort();
+  const found = unique(answers.flatMap(({ kind }) => kind ?? [])).sort();
   return suiteNames.flatMap((suite) =>
     treatmentsOf(cells).flatMap((treatment) =>
-      kinds.flatMap((facts): StudyRow[] => {
+      found.flatMap((facts): StudyRow[] => {
         const list = answers.filter((one) =>
           one.suite === suite && one.treatment === treatment && one.kind === facts
         );
@@ -251,16 +258,6 @@ export function flipRows(
       })
     )
   );
-}
-
-/** What an organism's world says of a question's fact: known, misconceived or unknown; of others `all`. */
-function kindsOf(worlds: Worlds) {
-  const kinds = new Map([...worlds].map(([model, { domains }]) => [
-    model,
-    new Map(domains.flatMap(({ facts }) => facts.map(({ id, status }) => [id, status]))),
-  ]));
-  return ({ id }: Answer, model: string): string | undefined =>
-    kinds.size === 0 ? "all" : kinds.get(model)?.get(String(id));
 }
 
 const measured = ({ value, interval }: Estimate) => interval ? { value, interval } : { value };

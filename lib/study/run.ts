@@ -3,7 +3,6 @@ import { auditProbe, type ProbeAudit } from "../audit.ts";
 import type { Material } from "../cell.ts";
 import { type Progress, progress } from "../figure/progress.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
-import type { World } from "../world/world.ts";
 import { poolAnswers } from "./base.ts";
 import { modelLabel } from "./labels.ts";
 import { precompute } from "./parallel.ts";
@@ -46,13 +45,10 @@ export async function runStudy(
 ) {
   checkSettings(settings);
   const list = [plans].flat() as StudyPlan[];
-  const materials = new Map<string, Material>(), worlds = new Map<string, World>();
+  const materials = new Map<string, Material>();
   const results = await compute(list, {
     ...{ ...options, settings },
-    onOpen(name, { material, world }) {
-      materials.set(name, material);
-      if (world) worlds.set(name, world);
-    },
+    onOpen: (name, { material }) => void materials.set(name, material),
   });
   const bases = results.flatMap((one) => one.bases), cells = results.flatMap((one) => one.cells);
   const study: Study = { plans: list, backend: await openBackend(), bases, cells };
@@ -66,8 +62,8 @@ export async function runStudy(
     ...study,
     /** Whether each base model's probe shows knowledge at all. */
     audits,
-    /** Organisms' worlds. */
-    worlds,
+    /** The kinds of facts that each organism's questions are about. */
+    kinds: new Map([...materials].flatMap(([name, { kinds }]) => kinds ? [[name, kinds]] : [])),
     /** What a reader must know first, the worst first. */
     warnings: studyWarnings(study, { audits, settings }),
     /** What tables must say below them. */
