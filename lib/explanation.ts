@@ -146,5 +146,3 @@ export function countExplanations(explanations: readonly ParsedExplanation[]) {
   const explained = explanations.filter(({ explanation }) => explanation !== undefined).length;
   return { asked: explanations.length, explained, reasons };
 }
-
-export type ExplanationCounts = ReturnType<typeof countExplanations>;

@@ -1,7 +1,6 @@
 /** What a base model answers to the exams of the study. */
 import type { Answer } from "../question.ts";
 import type { SuiteName } from "../evaluate.ts";
-import type { Asking } from "../prompt.ts";
 import type { CellResult, Material } from "../cell.ts";
 
 export interface BaseResult {
@@ -10,8 +9,6 @@ export interface BaseResult {
   digest: string;
   /** Absent where it can't be told: of some ONNX graphs. */
   parameters?: number;
-  /** How it was asked. */
-  asking?: Asking;
   /** By exam. */
   answers: Record<string, Answer[]>;
 }

@@ -188,7 +188,10 @@ export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases
     const difference = contrast(mixed, selection(best), selection(0), {
       suite,
       value: ({ kl }) => -kl,
-      items: (result) => questionKl(result, { suite, bases }).map((kl) => -kl),
+      items: (result) =>
+        baseAnswersOf(bases, result, suite).map(({ probabilities }, i) =>
+          -klDivergence(probabilities, result.suites[suite]!.probabilities[i])
+        ),
     });
     if (difference === undefined) return [];
     const { value, n, over } = difference;
@@ -205,16 +208,6 @@ export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases
       paper: paperNumber("KL, INC against the best mixture", suite),
     };
   });
-}
-
-/** KL(base || tuned) of each question, nats. */
-function questionKl(
-  result: CellResult,
-  { suite, bases }: { suite: SuiteName; bases: Study["bases"] },
-): number[] {
-  const { probabilities } = result.suites[suite]!;
-  return baseAnswersOf(bases, result, suite)
-    .map((answer, i) => klDivergence(answer.probabilities, probabilities[i]));
 }
 
 /** What the curves' rows show beside the accuracy. */

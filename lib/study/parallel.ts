@@ -94,12 +94,10 @@ async function computeInParallel(
   const task = { plans, settings, store, of };
   const tasks = Array.from({ length: of }, (_, index): Task => ({ ...task, index }));
   const models = plans.flatMap(({ models }) => models);
+  const costOf = async (name: string) =>
+    isOrganism(name) ? (await organismCard(name)).parameters : 1;
   const costs = new Map(
-    await Promise.all(
-      models.map(async (name) =>
-        [name, isOrganism(name) ? (await organismCard(name)).parameters : 1] as const
-      ),
-    ),
+    await Promise.all(models.map(async (name) => [name, await costOf(name)] as const)),
   );
   // Where a plan names no domains, the settings say which there are.
   const domains = studiedDomains(settings);

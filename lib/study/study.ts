@@ -170,8 +170,7 @@ export async function probeBase(
     if (isFound) found++;
     tell(1);
   }
-  const { parameterCount: parameters, format: { formulation, normalization } } = model;
-  return { model: name, digest: own, parameters, asking: { formulation, normalization }, answers };
+  return { model: name, digest: own, parameters: model.parameterCount, answers };
 }
 
 /**
