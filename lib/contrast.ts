@@ -119,14 +119,8 @@ export function pairsOf(
   });
 }
 
-/** The difference of two treatments on one test. */
-export interface Contrast extends Estimate {
-  suite: SuiteName;
-  /** Each model's difference: the mean over its domains and seeds. */
-  models: { model: string; value: number; pairs: number }[];
-  /** What the interval is over: `models`, or with a single model its `questions`. */
-  over: "models" | "questions";
-}
+/** An estimate and what its interval is over: `models`, or with a single model its `questions`. */
+export type Contrast = Estimate & { over: "models" | "questions" };
 
 /**
  * a - b, paired by model, domain and seed. Over several models: a t-interval of the models' means, the
@@ -152,14 +146,9 @@ export function contrast(
   if (pairs.length === 0) return undefined;
   const differenceOf = ({ left, right }: typeof pairs[0]) =>
     number(left.suites[suite]!) - number(right.suites[suite]!);
-  const models = [...Map.groupBy(pairs, ({ left }) => left.cell.model)].map(([model, list]) => (
-    { model, value: mean(list.map(differenceOf)), pairs: list.length }
-  ));
-  if (models.length > 1 || items === undefined) {
-    const values = models.map((one) => one.value), estimate = overModels(values)!;
-    const detectable = models.length > 1 ? { detectable: detectableEffect(values) } : {};
-    return { suite, models, over: "models", ...estimate, ...detectable };
-  }
+  const models = [...Map.groupBy(pairs, ({ left }) => left.cell.model).values()]
+    .map((list) => mean(list.map(differenceOf)));
+  if (models.length > 1 || items === undefined) return contrastOf(models);
   const differences: number[] = [], clusters: string[] = [];
   for (const { left, right } of pairs) {
     const names = right.suites[suite]!.items, values = items(right);
@@ -170,8 +159,13 @@ export function contrast(
       clusters.push(item);
     });
   }
-  // Domains weigh alike in a model's own number, questions in the interval's: the latter is shown.
-  return { suite, models, over: "questions", ...overQuestions(differences, clusters) };
+  return { over: "questions", ...overQuestions(differences, clusters) };
+}
+
+/** The contrast that each model's mean over its domains and seeds gives. */
+export function contrastOf(models: readonly number[]): Contrast {
+  const detectable = models.length > 1 ? { detectable: detectableEffect(models) } : {};
+  return { over: "models", ...overModels(models)!, ...detectable };
 }
 
 /** The mean difference of one model, points, over its questions: one difference for each answer. */
