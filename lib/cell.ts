@@ -159,20 +159,20 @@ export const cellSchema = v.pipe(
 /** A number as a cell holds it and its csv shows it: six digits of what was measured. */
 export const asRow = (value: number): number => Number(value.toPrecision(6));
 
+/** How far a test's answers moved, as records and tables name it. */
+export const movedMeasures = ["kl", "rank", "cosine", "entropy", "baseEntropy"] as const;
+
+export const movedNumbers = (record: SuiteRecord) =>
+  Object.fromEntries(movedMeasures.map((name) => [name, asRow(record[name])]));
+
 /**
  * A result with the numbers that `cells.csv` shows: every statistic is computed from these, so that
  * anybody can compute it again from the file, equal ranks included. Accuracies stay
  * whole, for six digits of one and its n tell the count that it is a share of.
  */
 export function asRows(result: CellResult): CellResult {
-  const suites = Object.entries(result.suites).map(([name, record]) => [name, {
-    ...record,
-    kl: asRow(record.kl),
-    rank: asRow(record.rank),
-    cosine: asRow(record.cosine),
-    entropy: asRow(record.entropy),
-    baseEntropy: asRow(record.baseEntropy),
-  }]);
+  const suites = Object.entries(result.suites)
+    .map(([name, record]) => [name, { ...record, ...movedNumbers(record) }]);
   const { fit, finetuning } = result;
   return {
     ...result,

@@ -75,11 +75,8 @@ export function besideShipped({ show }: Pick<Notebook, "show">, name: string) {
   return async (rows: readonly Row[], file: string, { draw, ...options }: BesideOptions) => {
     const path = `${name}/${file}`;
     await showBeside(show, path, rows, (rows, whose) => {
-      const own = whose !== " (the shipped study)";
-      return table(rows, {
-        ...options,
-        caption: `${own ? "" : "Shipped run: "}${options.caption}`,
-      });
+      const caption = whose === " (the shipped study)" ? "Shipped run: " : "";
+      return table(rows, { ...options, caption: caption + options.caption });
     });
     const drawn = rows.length > 0 ? rows : await published(path) ?? [];
     if (draw && drawn.length > 0) await show(draw(drawn), file);

@@ -6,6 +6,8 @@ import {
   asRow,
   type CellResult,
   type Material,
+  movedMeasures,
+  movedNumbers,
   type SuiteRecord,
   type Treatment,
 } from "../cell.ts";
@@ -77,8 +79,6 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
       const record = suites[suite];
       if (record === undefined) return [];
       const { n, accuracy, interval: [low, high], baseAccuracy, lost, gained } = record;
-      const { kl, rank, cosine, entropy, baseEntropy } = record;
-      const moved = { kl, rank, cosine, entropy, baseEntropy };
       return [{
         ...{ model: modelLabel(cell.model), domain: cell.domain, group: cell.treatment },
         ...{ ratio: cell.ratio ?? null, seed: cell.seed },
@@ -91,8 +91,7 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
           n,
         },
         base: asRow(100 * baseAccuracy),
-        ...Object.fromEntries(Object.entries(moved).map(([name, value]) => [name, asRow(value)])),
-        ...{ lost, gained },
+        ...{ ...movedNumbers(record), lost, gained },
         fit: fit === undefined ? null : asRow(100 * fit.share),
         lastLoss: finetuning === undefined ? null : asRow(finetuning.lastLoss),
         // Of a study with explanations: answers whose reasons the base model was asked for.
@@ -184,9 +183,7 @@ export function contrasts({ cells }: Pick<Study, "cells">): StudyRow[] {
 export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
   return treatmentsOf(cells).flatMap((treatment) =>
     suiteNames.flatMap((suite): StudyRow[] => {
-      const means = (["kl", "rank", "cosine", "entropy", "baseEntropy"] as const).map((
-        name,
-      ) => [
+      const means = movedMeasures.map((name) => [
         name,
         overModels([...byModel(cells, { treatment, suite }, (one) => one[name]).values()]),
       ]);

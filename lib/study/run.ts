@@ -1,5 +1,5 @@
 /** A study run by a run's settings, with what a reader must know before believing it; and its variations. */
-import { auditProbe, type ProbeAudit } from "../audit.ts";
+import { auditProbe } from "../audit.ts";
 import type { Material } from "../cell.ts";
 import { type Progress, progress } from "../figure/progress.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
@@ -9,7 +9,7 @@ import { precompute } from "./parallel.ts";
 import type { StudyPlan } from "./plan.ts";
 import { organismSettings } from "./plans.ts";
 import { caveatsOf, studyWarnings } from "./report.ts";
-import { cellRows, type StudyRow } from "./rows.ts";
+import { cellRows } from "./rows.ts";
 import { checkSettings, parseSettings, type Settings, storePath } from "./settings.ts";
 import {
   runPlans,

@@ -29,10 +29,7 @@ import { keepBase } from "./study.ts";
 import { openSubject } from "./subjects.ts";
 
 /** A group, and the conversations that are trained on: as many general instructions are mixed in. */
-export interface TrainingSet {
-  group: Example[];
-  examples: Example[];
-}
+export type TrainingSet = Pick<ReturnType<typeof cellExamples>, "group" | "examples">;
 
 /**
  * What a run trains on in one domain, by the group's label. Where no answer is sure enough, `note`
