@@ -241,31 +241,23 @@ export function mixGroups(
   return inc.map((example, i) => drawn.has(i) ? own.get(key(example))! : example);
 }
 
-/** Where the knowledge comes from, and how it is written. */
-export interface ContextOptions {
-  /** Knowledge that a question's answer needs. Default: its context, else its explanation. */
-  contextOf?: (question: Question) => string | undefined;
-  /** Default: the paper's. */
-  format?: PromptFormat;
-}
-
 /**
- * The same examples with the knowledge in the query, before the question (paper, section 4.3: CON);
- * targets stay. Examples without a question (general instructions) are left as they are. Throws when
+ * The same examples with the knowledge in the query, before the question (paper, section 4.3: CON): its
+ * context, else its explanation; targets stay. Examples without a question (general instructions) are left as they are. Throws when
  * a question has no context: a group with and without would show neither.
  */
 export function withContext(
   examples: readonly Example[],
-  { contextOf, format = paperFormat }: ContextOptions = {},
+  { format = paperFormat }: { format?: PromptFormat } = {},
 ): Example[] {
-  const find = contextOf ?? ((question: Question) => question.context ?? question.explanation);
+  const find = ({ context, explanation }: Question) => context ?? explanation;
   const lacking = examples.filter(({ question }) => question && !find(question)?.trim());
   if (lacking.length > 0) {
     throw new Error(
       `Cannot put knowledge into ${examples.length} examples: expected a context for each; found ` +
         `none for ${lacking.length}, first for ${
           JSON.stringify(lacking[0].id)
-        }; give contextOf, or leave these out`,
+        }; give these questions a context, or leave them out`,
     );
   }
   return examples.map((example) => {
