@@ -1,10 +1,11 @@
 /** One cell of the study, and the record of what came of it. */
+import * as v from "valibot";
 import type { SuiteName } from "./evaluate.ts";
 import type { FinetuneSettings } from "./model/finetune_settings.ts";
-import type { GroupSizes } from "./groups.ts";
-import type { Explanation, ExplanationCounts } from "./explanation.ts";
-import type { Asking } from "./prompt.ts";
-import type { Interval } from "./statistics/_check.ts";
+import type { EmptyReason, GroupSizes } from "./groups.ts";
+import type { Explanation } from "./explanation.ts";
+import { formulations, normalizations } from "./prompt.ts";
+import { share, wholeFrom } from "./platform/runtime/explain.ts";
 import type { Answer, Example, Question } from "./question.ts";
 import type { Status } from "./world/world.ts";
 
@@ -24,76 +25,145 @@ export const treatments = [
 
 export type Treatment = typeof treatments[number];
 
-export interface Cell {
-  model: string;
-  domain: string;
-  treatment: Treatment;
+/** What a wrong answer is about: a misconception, nothing that was read, or something known but missed. */
+export type ItemKind = Status;
+
+const optional = v.exactOptional;
+const count = wholeFrom(0);
+
+const cell = v.object({
+  model: v.string(),
+  domain: v.string(),
+  treatment: v.picklist(treatments),
   /** Share of SELF in a mixture. */
-  ratio?: number;
-  seed: number;
+  ratio: optional(share),
+  seed: v.number(),
   /** Share of the group that is used, above 0; drawn, a smaller one within a larger. Default: all. */
-  size?: number;
+  size: optional(share),
   /** At most so many items of a group. Default: all. */
-  count?: number;
+  count: optional(v.number()),
   /** Only answers to such facts are in INC and SELF (organisms: a world tells). Default: all. */
-  items?: ItemKind;
-}
+  items: optional(v.picklist(["misconceived", "unknown", "known"] satisfies ItemKind[])),
+});
+
+export type Cell = v.InferOutput<typeof cell>;
+
+/** A list of thousands of small numbers, checked in one go. */
+const listOf = <T>(what: string, fits: (value: unknown) => boolean) =>
+  v.custom<T[]>((list) => Array.isArray(list) && list.every(fits), `expected a list of ${what}`);
+
+/** Rounded to six digits in cells. */
+const SUM_TOLERANCE = 1e-4;
+
+/** Option probabilities, a row a question. */
+export const probabilityRows = listOf<number[]>(
+  "rows of probabilities that sum to 1",
+  (row) =>
+    Array.isArray(row) && row.every((p) => typeof p === "number" && p >= 0 && p <= 1) &&
+    Math.abs(row.reduce((a, b) => a + b, 0) - 1) < SUM_TOLERANCE,
+);
+
+const suite = v.object({
+  n: count,
+  accuracy: share,
+  /** Wilson's 95% interval. */
+  interval: v.tuple([share, share]),
+  baseAccuracy: share,
+  /** KL(base || tuned), nats; mean over items. */
+  kl: v.number(),
+  cosine: v.number(),
+  /** Rank consistency. */
+  rank: v.number(),
+  entropy: v.number(),
+  baseEntropy: v.number(),
+  lost: count,
+  gained: count,
+  /** Per item: right (1) or wrong (0), and the tuned option probabilities. */
+  correct: listOf<number>("0 and 1", (value) => value === 0 || value === 1),
+  probabilities: probabilityRows,
+  /** Items' names, `domain/id`. */
+  items: listOf<string>("names", (value) => typeof value === "string"),
+});
 
 /** One test of a tuned model beside its base. Accuracies from 0 to 1. */
-export interface SuiteRecord {
-  n: number;
-  accuracy: number;
-  /** Wilson's 95% interval. */
-  interval: Interval;
-  baseAccuracy: number;
-  /** KL(base || tuned), nats; mean over items. */
-  kl: number;
-  cosine: number;
-  /** Rank consistency. */
-  rank: number;
-  entropy: number;
-  baseEntropy: number;
-  lost: number;
-  gained: number;
-  /** Per item: right (1) or wrong (0), and the tuned option probabilities. */
-  correct: number[];
-  probabilities: number[][];
-  /** Items' names, `domain/id`. */
-  items: string[];
+export type SuiteRecord = v.InferOutput<typeof suite>;
+
+const near = (a: number, b: number) => Math.abs(a - b) < 1e-6;
+
+function agrees(record: SuiteRecord): boolean {
+  const { n, accuracy, baseAccuracy, interval: [low, high], lost, gained } = record;
+  const lists = [record.correct, record.probabilities, record.items];
+  const right = record.correct.reduce((a, b) => a + b, 0);
+  return n > 0 && lists.every((list) => list.length === n) && near(accuracy * n, right) &&
+    near(baseAccuracy * n, right + lost - gained) && low <= accuracy + 1e-9 &&
+    accuracy - 1e-9 <= high;
 }
 
-export interface CellResult {
-  cell: Cell;
+const suiteSchema = optional(
+  v.pipe(suite, v.check(agrees, "expected numbers that follow from the answers; found others")),
+);
+
+const sizesSchema: v.GenericSchema<unknown, GroupSizes> = v.object({
+  ...v.entriesFromList(["answers", "confident", "right", "wrong", "har", "inc", "self"], count),
+  ...v.entriesFromList(["explainedRight", "explainedWrong"], count),
+  limitedBy: optional(v.picklist(["har", "inc"])),
+  emptiedBy: optional(
+    v.custom<EmptyReason>((value) => v.is(v.object({ message: v.string() }), value)),
+  ),
+});
+
+const result = v.object({
+  cell,
   /** Items of the group, without the general instructions. */
-  size: number;
-  sizes: GroupSizes;
+  size: count,
+  sizes: sizesSchema,
   /** How the model was asked and trained. */
-  asking?: Asking;
+  asking: optional(v.object({
+    formulation: v.picklist(formulations),
+    normalization: v.picklist(normalizations),
+  })),
   /** Whose conversations it was trained on and tested in, where not the paper's or an organism's. */
-  template?: "model";
+  template: optional(v.literal("model")),
   /** Of a study with explanations: what came of asking the base model for them. */
-  explanations?: ExplanationCounts;
+  explanations: optional(
+    v.object({ asked: count, explained: count, reasons: v.record(v.string(), count) }),
+  ),
   /** Why there is no result: the filter that left no group. */
-  empty?: string;
+  empty: optional(v.string()),
   /** Why there is no result: the training diverged. Such a cell is not stored. */
-  failed?: string;
-  finetuning?: {
-    settings: FinetuneSettings;
-    steps: number;
-    firstLoss: number;
-    lastLoss: number;
-    tokens: number;
-    supervisedTokens: number;
-    seconds: number;
-  };
+  failed: optional(v.string()),
+  finetuning: optional(v.object({
+    settings: v.custom<FinetuneSettings>((value) =>
+      v.is(v.object({ epochs: count, batchSize: count, learningRate: v.number() }), value)
+    ),
+    ...v.entriesFromList(["steps", "tokens", "supervisedTokens"], count),
+    ...v.entriesFromList(["firstLoss", "lastLoss", "seconds"], v.number()),
+  })),
   /** Share of the group's own targets that the tuned model gives, 0-shot in its template. */
-  fit?: { n: number; share: number };
-  suites: Partial<Record<SuiteName, SuiteRecord>>;
-  seconds: number;
-}
+  fit: optional(v.object({ n: count, share })),
+  suites: v.object({ homo: suiteSchema, id: suiteSchema, ood: suiteSchema }),
+  seconds: v.number(),
+});
+
+export type CellResult = v.InferOutput<typeof result>;
+
+/** A stored result: what is read back must have all fields, and they must agree. */
+export const cellSchema = v.pipe(
+  result,
+  v.check(
+    ({ empty, finetuning }) => (empty === undefined) !== (finetuning === undefined),
+    "expected a training, or why there was none; found both or neither",
+  ),
+);
 
 /** A number as a cell holds it and its csv shows it: six digits of what was measured. */
 export const asRow = (value: number): number => Number(value.toPrecision(6));
+
+/** How far a test's answers moved, as records and tables name it. */
+export const movedMeasures = ["kl", "rank", "cosine", "entropy", "baseEntropy"] as const;
+
+export const movedNumbers = (record: SuiteRecord) =>
+  Object.fromEntries(movedMeasures.map((name) => [name, asRow(record[name])]));
 
 /**
  * A result with the numbers that `cells.csv` shows: every statistic is computed from these, so that
@@ -101,14 +171,8 @@ export const asRow = (value: number): number => Number(value.toPrecision(6));
  * whole, for six digits of one and its n tell the count that it is a share of.
  */
 export function asRows(result: CellResult): CellResult {
-  const suites = Object.entries(result.suites).map(([name, record]) => [name, {
-    ...record,
-    kl: asRow(record.kl),
-    rank: asRow(record.rank),
-    cosine: asRow(record.cosine),
-    entropy: asRow(record.entropy),
-    baseEntropy: asRow(record.baseEntropy),
-  }]);
+  const suites = Object.entries(result.suites)
+    .map(([name, record]) => [name, { ...record, ...movedNumbers(record) }]);
   const { fit, finetuning } = result;
   return {
     ...result,
@@ -157,9 +221,6 @@ export interface DomainMaterial {
   /** Groups that are trained on as they are. Default: they are made from the base's own answers. */
   released?: ReleasedMaterial;
 }
-
-/** What a wrong answer is about: a misconception, nothing that was read, or something known but missed. */
-export type ItemKind = Status;
 
 export interface Material {
   domains: ReadonlyMap<string, DomainMaterial>;

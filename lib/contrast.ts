@@ -105,14 +105,22 @@ export function overModels(values: readonly number[]): Estimate | null {
   return { value, interval, n: values.length, p };
 }
 
-/** The difference of two treatments on one test. */
-export interface Contrast extends Estimate {
-  suite: SuiteName;
-  /** Each model's difference: the mean over its domains and seeds. */
-  models: { model: string; value: number; pairs: number }[];
-  /** What the interval is over: `models`, or with a single model its `questions`. */
-  over: "models" | "questions";
+/** Tested cells of a selection, each with the one of another selection that shares model, domain and seed. */
+export function pairsOf(
+  cells: readonly CellResult[],
+  selection: Selection,
+  { others = cells, ...other }: Selection & { others?: readonly CellResult[] },
+): { left: CellResult; right: CellResult }[] {
+  const place = ({ cell }: CellResult) => JSON.stringify([cell.model, cell.domain, cell.seed]);
+  const partners = new Map(select(others, other).map((result) => [place(result), result]));
+  return select(cells, selection).flatMap((left) => {
+    const right = partners.get(place(left));
+    return right === undefined ? [] : [{ left, right }];
+  });
 }
+
+/** An estimate and what its interval is over: `models`, or with a single model its `questions`. */
+export type Contrast = Estimate & { over: "models" | "questions" };
 
 /**
  * a - b, paired by model, domain and seed. Over several models: a t-interval of the models' means, the
@@ -123,7 +131,7 @@ export function contrast(
   cells: readonly CellResult[],
   a: Omit<Selection, "suite">,
   b: Omit<Selection, "suite">,
-  { suite, value, items = value === undefined ? correctOf(suite) : undefined, others = cells }: {
+  { suite, value, items = value === undefined ? correctOf(suite) : undefined, others }: {
     suite: SuiteName;
     /** Where b is looked for, such as the cells of another dose. Default: `cells`. */
     others?: readonly CellResult[];
@@ -134,25 +142,13 @@ export function contrast(
   },
 ): Contrast | undefined {
   const number = value ?? (({ accuracy }: SuiteRecord) => 100 * accuracy);
-  const place = ({ cell }: CellResult) => JSON.stringify([cell.model, cell.domain, cell.seed]);
-  const partners = new Map(
-    select(others, { ...b, suite }).map((result) => [place(result), result]),
-  );
-  const pairs = select(cells, { ...a, suite }).flatMap((result) => {
-    const other = partners.get(place(result));
-    return other === undefined ? [] : [{ model: result.cell.model, left: result, right: other }];
-  });
+  const pairs = pairsOf(cells, { ...a, suite }, { ...b, suite, others });
   if (pairs.length === 0) return undefined;
   const differenceOf = ({ left, right }: typeof pairs[0]) =>
     number(left.suites[suite]!) - number(right.suites[suite]!);
-  const models = [...Map.groupBy(pairs, ({ model }) => model)].map(([model, list]) => (
-    { model, value: mean(list.map(differenceOf)), pairs: list.length }
-  ));
-  if (models.length > 1 || items === undefined) {
-    const values = models.map((one) => one.value), estimate = overModels(values)!;
-    const detectable = models.length > 1 ? { detectable: detectableEffect(values) } : {};
-    return { suite, models, over: "models", ...estimate, ...detectable };
-  }
+  const models = [...Map.groupBy(pairs, ({ left }) => left.cell.model).values()]
+    .map((list) => mean(list.map(differenceOf)));
+  if (models.length > 1 || items === undefined) return contrastOf(models);
   const differences: number[] = [], clusters: string[] = [];
   for (const { left, right } of pairs) {
     const names = right.suites[suite]!.items, values = items(right);
@@ -163,8 +159,13 @@ export function contrast(
       clusters.push(item);
     });
   }
-  // Domains weigh alike in a model's own number, questions in the interval's: the latter is shown.
-  return { suite, models, over: "questions", ...overQuestions(differences, clusters) };
+  return { over: "questions", ...overQuestions(differences, clusters) };
+}
+
+/** The contrast that each model's mean over its domains and seeds gives. */
+export function contrastOf(models: readonly number[]): Contrast {
+  const detectable = models.length > 1 ? { detectable: detectableEffect(models) } : {};
+  return { over: "models", ...overModels(models)!, ...detectable };
 }
 
 /** The mean difference of one model, points, over its questions: one difference for each answer. */

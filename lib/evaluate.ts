@@ -6,7 +6,6 @@ import type { Answer, Question } from "./question.ts";
 import { probe, type ProbeOptions } from "./probe.ts";
 import type { ReadableModel } from "./model/readable_model.ts";
 import { cosineSimilarity, entropy, klDivergence } from "./statistics/divergence.ts";
-import type { Interval } from "./statistics/_check.ts";
 import { mean } from "./statistics/mean.ts";
 import { wilsonInterval } from "./statistics/proportion.ts";
 import { NotFiniteError } from "./statistics/not_finite.ts";
@@ -19,34 +18,23 @@ export type SuiteName = typeof suiteNames[number];
 /** The tests of a domain; one that is not at hand is left out. */
 export type Suites = Partial<Record<SuiteName, readonly Question[]>>;
 
-export interface SuiteResult {
-  n: number;
-  correct: number;
-  /** Share of right answers, 0 to 1. */
-  accuracy: number;
-  /** Wilson's 95% interval of the accuracy. */
-  interval: Interval;
-  /** Mean entropy of the option probabilities, in nats. */
-  entropy: number;
-  answers: Answer[];
-}
-
-export type Evaluation = Partial<Record<SuiteName, SuiteResult>>;
-
-/** Accuracy of answers, with its interval. */
-export function scoreAnswers(answers: Answer[]): SuiteResult {
+/** Accuracy of answers, 0 to 1, with Wilson's 95% interval. */
+export function scoreAnswers(answers: Answer[]) {
   const correct = answers.filter((answer) => answer.correct).length;
   return {
     n: answers.length,
     correct,
     accuracy: answers.length === 0 ? NaN : correct / answers.length,
     interval: wilsonInterval(correct, answers.length),
+    /** Mean entropy of the option probabilities, in nats. */
     entropy: answers.length === 0
       ? NaN
       : mean(answers.map(({ probabilities }) => entropy(probabilities))),
     answers,
   };
 }
+
+export type Evaluation = Partial<Record<SuiteName, ReturnType<typeof scoreAnswers>>>;
 
 /**
  * Asks the model all questions of the suites. The default is how a fine-tuned model is tested: 0-shot,
@@ -75,50 +63,16 @@ export async function evaluate(
     const given = await probe(model, part, { ...settings, onProgress });
     part.forEach((question, i) => found.set(question, given[i]));
   }
-  const answers = asked.map((question) => found.get(question)!);
-  const result: Evaluation = {};
-  let start = 0;
-  for (const name of names) {
-    const end = start + suites[name]!.length;
-    result[name] = scoreAnswers(answers.slice(start, end));
-    start = end;
-  }
-  return result;
-}
-
-/** One question's comparison. */
-export interface ItemConsistency {
-  id: Answer["id"];
-  /** KL(base || tuned), in nats. */
-  kl: number;
-  cosine: number;
-  /** Pearson of the dense descending ranks. */
-  rank: number;
-}
-
-/** Means over the questions. */
-export interface Consistency {
-  n: number;
-  /** KL(base || tuned), in nats. */
-  kl: number;
-  cosine: number;
-  /** Rank consistency, -1 to 1. */
-  rank: number;
-  /** Mean entropy of the option probabilities, in nats: low is sharp. */
-  entropyBefore: number;
-  entropyAfter: number;
-  /** Questions right before and wrong after, and the other way. */
-  lost: number;
-  gained: number;
-  items: ItemConsistency[];
+  const answersTo = (name: SuiteName) => suites[name]!.map((question) => found.get(question)!);
+  return Object.fromEntries(names.map((name) => [name, scoreAnswers(answersTo(name))]));
 }
 
 /**
- * Compares answers to the same questions.
+ * Compares answers to the same questions: means over them, and each one's own in `items`.
  * @throws naming the question, where the two lists differ in questions or number of options, or where
  *   KL is infinite
  */
-export function compareAnswers(before: readonly Answer[], after: readonly Answer[]): Consistency {
+export function compareAnswers(before: readonly Answer[], after: readonly Answer[]) {
   const key = ({ domain, id }: Answer) => JSON.stringify([domain, id]);
   const tuned = new Map(after.map((answer) => [key(answer), answer]));
   if (tuned.size !== after.length || before.length !== after.length || before.length === 0) {
@@ -153,14 +107,18 @@ export function compareAnswers(before: readonly Answer[], after: readonly Answer
         "rate",
     );
   }
-  const over = (of: (item: ItemConsistency) => number) => mean(items.map(of));
+  const over = (of: (item: typeof items[0]) => number) => mean(items.map(of));
   return {
     n: items.length,
+    /** KL(base || tuned), in nats. */
     kl: over(({ kl }) => kl),
     cosine: over(({ cosine }) => cosine),
+    /** Rank consistency, Pearson of the dense descending ranks, -1 to 1. */
     rank: over(({ rank }) => rank),
+    /** Mean entropy of the option probabilities, in nats: low is sharp. */
     entropyBefore: mean(pairs.map(([a]) => entropy(a.probabilities))),
     entropyAfter: mean(pairs.map(([, b]) => entropy(b.probabilities))),
+    /** Questions right before and wrong after, and the other way. */
     lost: pairs.filter(([a, b]) => a.correct && !b.correct).length,
     gained: pairs.filter(([a, b]) => !a.correct && b.correct).length,
     items,

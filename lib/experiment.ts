@@ -11,13 +11,14 @@ import type { LanguageModel } from "./model/language_model.ts";
 import { NotFiniteError } from "./statistics/not_finite.ts";
 import type { PromptFormat } from "./prompt.ts";
 import { Random } from "./statistics/random.ts";
-import type {
-  Cell,
-  CellResult,
-  DomainMaterial,
-  Material,
-  ReleasedMaterial,
-  SuiteRecord,
+import {
+  asRow,
+  type Cell,
+  type CellResult,
+  type DomainMaterial,
+  type Material,
+  type ReleasedMaterial,
+  type SuiteRecord,
 } from "./cell.ts";
 
 /** What the base model answers, by exam. */
@@ -221,41 +222,23 @@ export async function targetFit(
 async function testSuites(
   { suites }: DomainMaterial,
   { model, base, signal }: CellContext,
-): Promise<Partial<Record<SuiteName, SuiteRecord>>> {
-  const questions = Object.fromEntries(
-    suiteNames.filter((name) => suites[name]).map((name) => [
-      name,
-      suites[name]!.flatMap((exam) => [...exam.questions]),
-    ]),
+): Promise<CellResult["suites"]> {
+  const asked = Object.fromEntries(
+    suiteNames.map((name) => [name, (suites[name] ?? []).flatMap(({ questions }) => questions)]),
   );
-  const tuned = await evaluate(model, questions, { signal });
-  const records: Partial<Record<SuiteName, SuiteRecord>> = {};
-  for (const name of suiteNames) {
-    const result = tuned[name];
-    if (result === undefined || result.n === 0) continue;
+  const tuned = await evaluate(model, asked, { signal });
+  const records = suiteNames.flatMap((name): [SuiteName, SuiteRecord][] => {
+    const { n, accuracy, interval, answers } = tuned[name]!;
+    if (n === 0) return [];
     const before = suites[name]!.flatMap((exam) => base.get(exam.name)!);
-    const { kl, cosine, rank, entropyBefore, entropyAfter, lost, gained } = compareAnswers(
-      before,
-      result.answers,
-    );
-    records[name] = {
-      n: result.n,
-      accuracy: result.accuracy,
-      interval: result.interval,
-      baseAccuracy: scoreAnswers(before).accuracy,
-      kl,
-      cosine,
-      rank,
-      entropy: entropyAfter,
-      baseEntropy: entropyBefore,
-      lost,
-      gained,
-      correct: result.answers.map(({ correct }) => Number(correct)),
-      probabilities: result.answers.map(({ probabilities }) =>
-        probabilities.map((p) => Number(p.toPrecision(6)))
-      ),
-      items: result.answers.map(({ domain, id }) => `${domain}/${id}`),
-    };
-  }
-  return records;
+    const { items: _, entropyBefore, entropyAfter, ...moved } = compareAnswers(before, answers);
+    return [[name, {
+      ...{ accuracy, interval, baseAccuracy: scoreAnswers(before).accuracy },
+      ...{ ...moved, entropy: entropyAfter, baseEntropy: entropyBefore },
+      correct: answers.map(({ correct }) => Number(correct)),
+      probabilities: answers.map(({ probabilities }) => probabilities.map(asRow)),
+      items: answers.map(({ domain, id }) => `${domain}/${id}`),
+    }]];
+  });
+  return Object.fromEntries(records);
 }

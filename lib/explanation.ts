@@ -67,7 +67,9 @@ export function explanationPrompt(question: Asked, answer: number): string {
  * `no fence`, the form was not kept; `text before`, something stands before the backticks; `empty`,
  * nothing between them; `too long`, the model has no room for the prompt and an answer.
  */
-export type ExplanationReason = "cut" | "no fence" | "text before" | "empty" | "too long";
+export const explanationReasons = ["cut", "no fence", "text before", "empty", "too long"] as const;
+
+type ExplanationReason = typeof explanationReasons[number];
 
 export interface ParsedExplanation {
   explanation?: string;
@@ -94,17 +96,11 @@ export interface Explanation extends ParsedExplanation {
   raw: string;
 }
 
-/** What is used of a model. */
-export type Explainer = Pick<
-  ReadableModel,
-  "name" | "config" | "format" | "tokenizer" | "requireTokenizer" | "generate"
->;
-
 /** How an explanation is written: as the authors had it. */
 export const explanationSettings = { maxNewTokens: 256, temperature: 0.7, topP: 0.8 } as const;
 
 /** @throws where a model can't explain anything */
-export function checkExplainer({ name, format }: Pick<Explainer, "name" | "format">): void {
+export function checkExplainer({ name, format }: Pick<ReadableModel, "name" | "format">): void {
   if (format.writesProse) return;
   throw new Error(
     `Cannot explain answers with ${name}: expected a model that writes prose; an organism has no ` +
@@ -117,7 +113,7 @@ export function checkExplainer({ name, format }: Pick<Explainer, "name" | "forma
  * with the reason. An answer's text depends on the seed and its own question alone.
  */
 export async function explainAnswers(
-  model: Explainer,
+  model: ReadableModel,
   answers: readonly Answer[],
   { seed = 0, signal }: Stoppable & { seed?: number | string } = {},
 ): Promise<Explanation[]> {
@@ -150,5 +146,3 @@ export function countExplanations(explanations: readonly ParsedExplanation[]) {
   const explained = explanations.filter(({ explanation }) => explanation !== undefined).length;
   return { asked: explanations.length, explained, reasons };
 }
-
-export type ExplanationCounts = ReturnType<typeof countExplanations>;

@@ -3,6 +3,7 @@ import type { Example } from "./question.ts";
 import { type Stoppable, stoppable } from "./platform/interrupt.ts";
 import type { LanguageModel } from "./model/language_model.ts";
 import { loraOptions } from "./model/adapter.ts";
+import { defined } from "./platform/defined.ts";
 import { Random } from "./statistics/random.ts";
 import { encodeConversation, type EncodedConversation } from "./model/encode.ts";
 import { checkTrainingRoom } from "./model/room.ts";
@@ -36,17 +37,14 @@ export interface FinetuneResult {
   seconds: number;
 }
 
-/**
- * The settings that a model is fine-tuned with by default. With `lora`, the learning rate is
- * ten times that of all weights.
- */
-export function defaultFinetuning(
+/** A model's own settings, but for `changes`. With `lora`, its learning rate is ten times that of all weights. */
+function withDefaults(
   { format }: Pick<LanguageModel, "format">,
-  { lora }: Pick<FinetuneSettings, "lora"> = {},
+  changes: Partial<FinetuneSettings>,
 ): FinetuneSettings {
   const settings = { ...paperFinetuning, ...format.defaults };
-  if (lora === undefined) return settings;
-  return { ...settings, learningRate: LORA_RATE_FACTOR * settings.learningRate, lora };
+  if (changes.lora !== undefined) settings.learningRate *= LORA_RATE_FACTOR;
+  return { ...settings, ...defined(changes) };
 }
 
 /** Everything that `finetune` takes from its options, its defaults included: equal ones train alike. */
@@ -58,11 +56,6 @@ export function resolveFinetuning(
   const lora = settings.lora && loraOptions({ seed, ...settings.lora });
   return { ...settings, seed, lora };
 }
-
-const withDefaults = (
-  model: Pick<LanguageModel, "format">,
-  changes: Partial<FinetuneSettings>,
-): FinetuneSettings => ({ ...defaultFinetuning(model, changes), ...defined(changes) });
 
 /** All of a training that is fixed before its first step. */
 export interface FinetunePlan extends Omit<FinetuneResult, "losses" | "gradientNorms" | "seconds"> {
@@ -174,10 +167,3 @@ const toBatch = (rows: EncodedConversation[]) => ({
   inputIds: rows.map(({ ids }) => ids),
   labels: rows.map(({ labels }) => labels),
 });
-
-/** Without the fields that are undefined, which would hide a default. */
-function defined<T extends object>(fields: T): Partial<T> {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined),
-  ) as Partial<T>;
-}

@@ -5,6 +5,7 @@
  * SELF (self-aligning): INC's queries, trained on the model's own wrong answer.
  * Mixtures of INC and SELF, INC with the knowledge in the query, and general instructions.
  */
+import { defined } from "./platform/defined.ts";
 import { paperFormat, type PromptFormat } from "./prompt.ts";
 import type { Answer, Example, Question } from "./question.ts";
 import { Random } from "./statistics/random.ts";
@@ -17,8 +18,6 @@ export interface GroupOptions {
   seed: number | string;
   /** An answer counts as knowledge when its probability is above this. Default: 0.5, the paper's. */
   minimumConfidence?: number;
-  /** A domain with smaller groups gives none. Default: 1. */
-  minimumSize?: number;
   /** Texts of the conversations. Default: the paper's. */
   format?: PromptFormat;
   /**
@@ -31,7 +30,7 @@ export interface GroupOptions {
 
 /** The filter that left too little, when there are no groups. */
 export interface EmptyReason {
-  filter: "answers" | "confidence" | "right" | "wrong" | "explanation" | "size";
+  filter: "answers" | "confidence" | "right" | "wrong" | "explanation";
   message: string;
 }
 
@@ -69,16 +68,8 @@ export interface Groups {
 /** The question alone, without the model's answer to it. */
 function plainQuestion(answer: Question): Question {
   const { id, domain, subject, question, choices, explanation, context } = answer;
-  return {
-    id,
-    domain,
-    ...(subject === undefined ? {} : { subject }),
-    question,
-    choices,
-    answer: answer.answer,
-    ...(explanation === undefined ? {} : { explanation }),
-    ...(context === undefined ? {} : { context }),
-  };
+  const further = defined({ subject, explanation, context });
+  return { id, domain, question, choices, answer: answer.answer, ...further };
 }
 
 /** `count` items, drawn by `random`, in their own order. */
@@ -88,7 +79,7 @@ function sample<T>(items: readonly T[], count: number, random: Random): T[] {
   return items.filter((_, i) => drawn.has(i));
 }
 
-function why(sizes: GroupSizes, minimumSize: number, minimumConfidence: number): EmptyReason {
+function why(sizes: GroupSizes, minimumConfidence: number): EmptyReason {
   const { answers, confident, right, wrong, explainedRight, explainedWrong } = sizes;
   if (answers === 0) return { filter: "answers", message: "No answers were given." };
   if (confident === 0) {
@@ -109,17 +100,10 @@ function why(sizes: GroupSizes, minimumSize: number, minimumConfidence: number):
       message: `All ${confident} confident answers are wrong: HAR needs right ones.`,
     };
   }
-  if (explainedRight === 0 || explainedWrong === 0) {
-    return {
-      filter: "explanation",
-      message: `Explanations are there for ${explainedRight} of ${right} right and ` +
-        `${explainedWrong} of ${wrong} wrong answers.`,
-    };
-  }
   return {
-    filter: "size",
-    message: `Groups of ${Math.min(explainedRight, explainedWrong)} are smaller than the ` +
-      `minimum of ${minimumSize}.`,
+    filter: "explanation",
+    message: `Explanations are there for ${explainedRight} of ${right} right and ` +
+      `${explainedWrong} of ${wrong} wrong answers.`,
   };
 }
 
@@ -148,7 +132,7 @@ function total(all: GroupSizes[]): GroupSizes {
  * A question's context is not shown here; see `withContext`.
  */
 export function constructGroups(answers: readonly Answer[], options: GroupOptions): Groups {
-  const { minimumConfidence = 0.5, minimumSize = 1, format = paperFormat } = options;
+  const { minimumConfidence = 0.5, format = paperFormat } = options;
   if (!(minimumConfidence >= 0 && minimumConfidence <= 1)) {
     throw new RangeError(
       `Cannot construct groups: expected minimumConfidence from 0 to 1; found ${minimumConfidence}`,
@@ -183,8 +167,7 @@ export function constructGroups(answers: readonly Answer[], options: GroupOption
     const wrong = confident.filter((a) => a.predicted !== a.answer);
     const usableRight = explain ? right.filter((a) => a.explanation) : right;
     const usableWrong = explain ? wrong.filter((a) => a.explanation && explain(a)) : wrong;
-    const common = Math.min(usableRight.length, usableWrong.length);
-    const size = common < minimumSize ? 0 : common;
+    const size = Math.min(usableRight.length, usableWrong.length);
     const sizes: GroupSizes = {
       answers: given.length,
       confident: confident.length,
@@ -196,7 +179,7 @@ export function constructGroups(answers: readonly Answer[], options: GroupOption
       inc: size,
       self: size,
     };
-    if (size === 0) sizes.emptiedBy = why(sizes, minimumSize, minimumConfidence);
+    if (size === 0) sizes.emptiedBy = why(sizes, minimumConfidence);
     else sizes.limitedBy = usableRight.length < usableWrong.length ? "har" : "inc";
     groups.sizes.domains[domain] = sizes;
     const har = sample(usableRight, size, random.fork(`har/${domain}`));
@@ -210,7 +193,7 @@ export function constructGroups(answers: readonly Answer[], options: GroupOption
   const each = Object.entries(domains);
   groups.sizes = { ...total(Object.values(domains)), domains };
   if (each.length === 0) {
-    groups.sizes.emptiedBy = why(groups.sizes, minimumSize, minimumConfidence);
+    groups.sizes.emptiedBy = why(groups.sizes, minimumConfidence);
   } else if (each.length === 1) {
     groups.sizes = { ...each[0][1], domains };
   } else if (groups.sizes.inc === 0) {
@@ -258,31 +241,23 @@ export function mixGroups(
   return inc.map((example, i) => drawn.has(i) ? own.get(key(example))! : example);
 }
 
-/** Where the knowledge comes from, and how it is written. */
-export interface ContextOptions {
-  /** Knowledge that a question's answer needs. Default: its context, else its explanation. */
-  contextOf?: (question: Question) => string | undefined;
-  /** Default: the paper's. */
-  format?: PromptFormat;
-}
-
 /**
- * The same examples with the knowledge in the query, before the question (paper, section 4.3: CON);
- * targets stay. Examples without a question (general instructions) are left as they are. Throws when
+ * The same examples with the knowledge in the query, before the question (paper, section 4.3: CON): its
+ * context, else its explanation; targets stay. Examples without a question (general instructions) are left as they are. Throws when
  * a question has no context: a group with and without would show neither.
  */
 export function withContext(
   examples: readonly Example[],
-  { contextOf, format = paperFormat }: ContextOptions = {},
+  { format = paperFormat }: { format?: PromptFormat } = {},
 ): Example[] {
-  const find = contextOf ?? ((question: Question) => question.context ?? question.explanation);
+  const find = ({ context, explanation }: Question) => context ?? explanation;
   const lacking = examples.filter(({ question }) => question && !find(question)?.trim());
   if (lacking.length > 0) {
     throw new Error(
       `Cannot put knowledge into ${examples.length} examples: expected a context for each; found ` +
         `none for ${lacking.length}, first for ${
           JSON.stringify(lacking[0].id)
-        }; give contextOf, or leave these out`,
+        }; give these questions a context, or leave them out`,
     );
   }
   return examples.map((example) => {

@@ -70,19 +70,8 @@ export async function probe(
 ): Promise<Answer[]> {
   const tokenizer = model.requireTokenizer();
   const { format } = model;
-  const {
-    demonstrations = [],
-    shots = 5,
-    template = "plain",
-    formulation = format.formulation,
-    letterForm = "bare",
-    normalization = format.normalization,
-    context = false,
-  } = options;
-  const shown = demonstrations.slice(0, shots);
-  const how = { template, formulation, context };
-  const prompts = questions.map((question) => format.probePrompt(question, shown, how));
-  const texts = questions.map((question) => format.optionTexts(question, how));
+  const { letterForm = "bare", normalization = format.normalization } = options;
+  const { prompts, texts, template, formulation } = askedTexts(model, questions, options);
   const targets = formulation !== "letters"
     ? undefined
     : prompts.map((prompt, i) =>
@@ -116,6 +105,20 @@ export async function probe(
       ),
     )
   );
+}
+
+/** Each question's prompt, and the texts of its options. */
+function askedTexts(
+  { format }: ReadableModel,
+  questions: readonly Question[],
+  options: ProbeOptions,
+) {
+  const { demonstrations = [], shots = 5, template = "plain", context = false } = options;
+  const { formulation = format.formulation } = options, how = { template, formulation, context };
+  const shown = demonstrations.slice(0, shots);
+  const prompts = questions.map((question) => format.probePrompt(question, shown, how));
+  const texts = questions.map((question) => format.optionTexts(question, how));
+  return { prompts, texts, template, formulation };
 }
 
 /** Reads what the model must read of questions, until it is stopped. */
@@ -169,17 +172,8 @@ export async function scoreOptions(
   questions: readonly Question[],
   options: Omit<ProbeOptions, "normalization"> = {},
 ): Promise<OptionScore[][]> {
-  const {
-    demonstrations = [],
-    shots = 5,
-    template = "plain",
-    context = false,
-  } = options;
-  const how = { template, formulation: options.formulation ?? model.format.formulation, context };
-  const shown = demonstrations.slice(0, shots);
-  const prompts = questions.map((question) => model.format.probePrompt(question, shown, how));
+  const { prompts, texts } = askedTexts(model, questions, options);
   checkLengths(model, questions, prompts.map((prompt) => promptIds(model, prompt)));
-  const texts = questions.map((question) => model.format.optionTexts(question, how));
   const [scores, bare] = await reading(model, questions, options, async (how) => [
     await textScores(model, prompts, texts, how),
     await bareScores(model, prompts, texts, how),

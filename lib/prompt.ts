@@ -20,13 +20,17 @@ export type { Message } from "./question.ts";
  * letters scored, as in the paper; `hybrid`, options listed and their texts scored; `cloze`,
  * options not listed and their texts scored.
  */
-export type Formulation = "letters" | "hybrid" | "cloze";
+export const formulations = ["letters", "hybrid", "cloze"] as const;
+
+export type Formulation = typeof formulations[number];
 
 /**
  * How likelihoods of options' texts are made comparable: `none` sums over tokens, `token` and `character`
  * divide the sum by its length, `pmi` takes off the text's own likelihood, without the question.
  */
-export type Normalization = "none" | "token" | "character" | "pmi";
+export const normalizations = ["none", "token", "character", "pmi"] as const;
+
+export type Normalization = typeof normalizations[number];
 
 /** How a question is put and its options are compared. */
 export interface Asking {

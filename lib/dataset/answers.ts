@@ -2,6 +2,7 @@
  * Answers of a text, in the authors' field names (probs, pred, golden_prob, pred_prob, correct,
  * output), so that their files can be read here and ours by their code.
  */
+import { defined } from "../platform/defined.ts";
 import { type Answer, answerFrom, probabilityFault, type Question } from "../question.ts";
 import { type Fields, fileReader, type ParseOptions, type QuestionReader } from "./questions.ts";
 import { fault, type RejectedRow, RowFault } from "./_rows.ts";
@@ -24,7 +25,7 @@ export function toAnswerRow(answer: StoredAnswer): Record<string, unknown> {
     ...{ golden_prob: answer.goldProbability, pred_prob: answer.predictedProbability },
     output: answer.output,
   };
-  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined));
+  return defined(row);
 }
 
 /**

@@ -53,6 +53,10 @@ export abstract class EngineModel<C extends ReadableConfiguration = ReadableConf
 
   abstract dispose(): void;
 
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   async logits(texts: number[][]): Promise<Float32Array[]> {
     const result: Float32Array[] = [];
     const positions = texts.flatMap((ids, text) => ids.map((_, position) => ({ text, position })));

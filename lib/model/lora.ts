@@ -1,4 +1,5 @@
 /** Adapters put on a model, merged into it and taken off again; see adapter.ts. */
+import { defined } from "../platform/defined.ts";
 import * as tf from "@tensorflow/tfjs";
 import { Random } from "../statistics/random.ts";
 import {
@@ -39,11 +40,7 @@ export function trainableLora(model: LanguageModel, options: LoraOptions): Adapt
   const { adapter } = model;
   if (adapter === undefined) return addLora(model, options);
   const { rank, alpha, rankStabilized, targets, dropout } = adapter;
-  const changes = Object.entries(options).filter(([, value]) => value !== undefined);
-  const asked = loraOptions({
-    ...{ rank, alpha, rankStabilized, targets },
-    ...Object.fromEntries(changes),
-  });
+  const asked = loraOptions({ rank, alpha, rankStabilized, targets, ...defined(options) });
   if (describeAdapter(asked) !== describeAdapter(adapter)) {
     throw new Error(
       `Cannot train the adapter of ${model.name}: expected ${describeAdapter(asked)}; found ` +

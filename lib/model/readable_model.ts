@@ -44,7 +44,7 @@ export type ReadableConfiguration = Pick<
   "vocabularySize" | "maxPositions" | "eosTokenIds" | "slidingWindow"
 >;
 
-export interface ReadableModel {
+export interface ReadableModel extends Disposable {
   readonly name: string;
   readonly config: ReadableConfiguration;
   /** How questions are put to this model. */

@@ -1,19 +1,20 @@
 /** What a model answers to an exam, and how it explains that: each stored once. */
-import { check, pipe } from "valibot";
+import * as v from "valibot";
 import { type Answer, answerFrom } from "../question.ts";
 import {
   checkExplainer,
   explainAnswers,
   type Explanation,
   explanationPrompt,
+  explanationReasons,
 } from "../explanation.ts";
 import { type OptionScore, probe, scoreOptions } from "../probe.ts";
 import type { Stoppable } from "../platform/interrupt.ts";
+import { wholeFrom } from "../platform/runtime/explain.ts";
 import type { ReadableModel, ReadOptions } from "../model/readable_model.ts";
 import type { Formulation } from "../prompt.ts";
 import { askingDigest, modelDigest } from "./digest.ts";
-import type { Exam } from "../cell.ts";
-import { baseSchema, explanationSchema, scoresSchema } from "./record.ts";
+import { type Exam, probabilityRows } from "../cell.ts";
 import type { Store } from "./store.ts";
 
 interface Asked {
@@ -39,6 +40,20 @@ async function inputsOf({ model, digest, exam, formulation, shots }: Asked): Pro
   ];
 }
 
+/** The likelihoods of the options of one exam, a row a question. */
+const scoresSchema: v.GenericSchema<unknown, OptionScore[][]> = v.array(v.array(v.object({
+  ...{ sum: v.number(), tokens: wholeFrom(0), characters: wholeFrom(0) },
+  bare: v.exactOptional(v.number()),
+})));
+
+/** What a base model wrote about one of its answers. */
+const explanationSchema: v.GenericSchema<unknown, Explanation> = v.object({
+  id: v.union([v.string(), v.number()]),
+  ...{ domain: v.string(), option: wholeFrom(0), raw: v.string() },
+  explanation: v.exactOptional(v.string()),
+  reason: v.exactOptional(v.picklist(explanationReasons)),
+});
+
 const fits = <T>(rows: readonly T[][], { questions }: Asked["exam"]): boolean =>
   rows.length === questions.length &&
   rows.every((row, i) => row.length === questions[i].choices.length);
@@ -55,7 +70,9 @@ export async function storedAnswers(
 ): Promise<Answer[]> {
   const { model, exam, formulation, shots } = asked;
   const { probabilities } = await store.keep("base", await inputsOf(asked), {
-    schema: pipe(baseSchema, check(({ probabilities }) => fits(probabilities, exam), UNFIT)),
+    schema: v.object({
+      probabilities: v.pipe(probabilityRows, v.check((rows) => fits(rows, exam), UNFIT)),
+    }),
     async compute() {
       onStart?.();
       const demonstrations = [...exam.demonstrations];
@@ -74,7 +91,7 @@ export async function storedScores(
 ): Promise<OptionScore[][]> {
   const { model, exam, formulation } = asked;
   return await store.keep("scores", await inputsOf(asked), {
-    schema: pipe(scoresSchema, check((rows) => fits(rows, exam), UNFIT)),
+    schema: v.pipe(scoresSchema, v.check((rows) => fits(rows, exam), UNFIT)),
     compute: () => {
       const demonstrations = [...exam.demonstrations];
       return scoreOptions(model, exam.questions, { demonstrations, formulation });

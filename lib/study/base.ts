@@ -1,7 +1,6 @@
 /** What a base model answers to the exams of the study. */
 import type { Answer } from "../question.ts";
 import type { SuiteName } from "../evaluate.ts";
-import type { Asking } from "../prompt.ts";
 import type { CellResult, Material } from "../cell.ts";
 
 export interface BaseResult {
@@ -10,8 +9,6 @@ export interface BaseResult {
   digest: string;
   /** Absent where it can't be told: of some ONNX graphs. */
   parameters?: number;
-  /** How it was asked. */
-  asking?: Asking;
   /** By exam. */
   answers: Record<string, Answer[]>;
 }
@@ -23,10 +20,11 @@ export function poolAnswers({ answers }: BaseResult, { domains }: Material): Map
 
 /** A base model's answers to the questions of one tested cell, in the record's order. */
 export function baseAnswersOf(
-  { answers }: BaseResult,
+  bases: readonly BaseResult[],
   { cell, suites }: CellResult,
   suite: SuiteName,
 ): Answer[] {
+  const { answers } = bases.find(({ model }) => model === cell.model)!;
   const own = answers[`${cell.domain}/${suite}`];
   // OOD of a world has no exam of its own: it is the ID exams of the other domains.
   const found = new Map(

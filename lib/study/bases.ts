@@ -1,23 +1,19 @@
 /** The base models of a run, asked before anything is trained: where every notebook begins. */
 import type { Answer } from "../question.ts";
-import type { ProbeAudit } from "../audit.ts";
-import type { Material } from "../cell.ts";
+import { auditProbe, type ProbeAudit } from "../audit.ts";
 import { progress } from "../figure/progress.ts";
 import { type Stoppable, stoppable } from "../platform/interrupt.ts";
 import type { PromptFormat } from "../prompt.ts";
-import type { RejectedRow } from "../dataset/_rows.ts";
-import type { World } from "../world/world.ts";
 import { type BaseResult, poolAnswers } from "./base.ts";
 import { modelLabel } from "./labels.ts";
 import { studiedModels } from "./plans.ts";
-import { auditPools } from "./report.ts";
 import { type Settings, storePath } from "./settings.ts";
 import { Store } from "./store.ts";
-import { probeBase } from "./study.ts";
+import { probeBase, type ProbedSubject } from "./study.ts";
 import { openProbed } from "./subjects.ts";
 
 /** A base model and what it answers, five examples shown. */
-export interface ProbedBase {
+export interface ProbedBase extends Omit<ProbedSubject, "model"> {
   /** What tables call it. */
   model: string;
   /** What a plan calls it. */
@@ -29,12 +25,6 @@ export interface ProbedBase {
   /** Whether these answers show knowledge. */
   audit: ProbeAudit;
   format: PromptFormat;
-  material: Material;
-  /** Rows of its files that were set aside, and questions of the pool that a test asks too. */
-  rejected: RejectedRow[];
-  leaked: number;
-  /** An organism's, which tells what it should know. */
-  world?: World;
 }
 
 /**
@@ -50,35 +40,30 @@ export async function probeBases(
     then: "the answers to finished exams are kept; run it again to go on",
     signal,
   };
-  return await stoppable(work, (signal) => ask(settings, signal));
-}
-
-async function ask(settings: Settings, signal: AbortSignal | undefined): Promise<ProbedBase[]> {
-  const names = await studiedModels(settings);
-  const store = new Store(storePath());
-  const bar = progress("asking the base models", names.length, { signal });
-  const bases: ProbedBase[] = [];
-  let before = 0;
-  for (const [i, name] of names.entries()) {
-    const label = modelLabel(name);
-    bar.update(i, label);
-    const { model, material, rejected, leaked, world } = await openProbed(name, settings);
-    try {
-      const base = await probeBase(name, { model, material }, {
+  return await stoppable(work, async (signal) => {
+    const names = await studiedModels(settings);
+    const store = new Store(storePath());
+    const bar = progress("asking the base models", names.length, { signal });
+    const bases: ProbedBase[] = [];
+    let before = 0;
+    for (const [i, name] of names.entries()) {
+      const label = modelLabel(name);
+      bar.update(i, label);
+      const { model: opened, ...subject } = await openProbed(name, settings);
+      using model = opened;
+      const base = await probeBase(name, { model, ...subject }, {
         ...{ store, signal },
         onProgress({ done, found, total, exam }) {
           bar.update(i + done / total, `${label} ${exam}`, names.length, before + found / total);
           if (done === total) before += found / total;
         },
       });
-      const answers = poolAnswers(base, material), audit = auditPools(answers);
-      const { format } = model, asked = { answers, base, audit, format };
-      bases.push({ model: label, name, ...asked, material, rejected, leaked, world });
-    } finally {
-      model.dispose();
+      const answers = poolAnswers(base, subject.material),
+        audit = auditProbe([...answers.values()].flat());
+      bases.push({ ...subject, model: label, name, answers, base, audit, format: model.format });
     }
-  }
-  bar.update(names.length, "");
-  await bar.finish();
-  return bases;
+    bar.update(names.length, "");
+    await bar.finish();
+    return bases;
+  });
 }

@@ -10,8 +10,7 @@ import {
   byModel,
   type Contrast,
   contrast,
-  detectableEffect,
-  type Estimate,
+  contrastOf,
   overModels,
   overQuestions,
   plainEstimate,
@@ -35,7 +34,7 @@ const finite = (value: number | undefined) => Number.isFinite(value) ? value! : 
 function differenceRow(
   comparison: string,
   suite: SuiteName,
-  { over, ...estimate }: Estimate & Pick<Contrast, "over">,
+  { over, ...estimate }: Contrast,
 ) {
   const { n } = estimate, difference = plainEstimate(estimate)!, test = suiteLabels[suite];
   const tested = { detectable: finite(estimate.detectable), p: finite(estimate.p) };
@@ -85,16 +84,13 @@ export function besideBase(
     /** The same of one answer: right (1) or wrong (0) before and after. */
     ofAnswer: (before: number, after: number) => number;
   },
-): (Estimate & Pick<Contrast, "over">) | undefined {
+): Contrast | undefined {
   const models = [...byModel(cells, selection, ofTest).values()];
   if (models.length === 0) return undefined;
-  if (models.length > 1) {
-    return { ...overModels(models)!, detectable: detectableEffect(models), over: "models" };
-  }
+  if (models.length > 1) return contrastOf(models);
   const tested = select(cells, selection).map((result) => {
     const { correct, items } = result.suites[selection.suite]!;
-    const base = bases.find(({ model }) => model === result.cell.model)!;
-    const values = baseAnswersOf(base, result, selection.suite)
+    const values = baseAnswersOf(bases, result, selection.suite)
       .map((answer, i) => ofAnswer(Number(answer.correct), correct[i]));
     return { values, items };
   });

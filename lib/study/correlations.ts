@@ -7,6 +7,7 @@ import {
   correlationKinds,
   correlationsByModel,
   type Estimate,
+  pairsOf,
   pooledCorrelation,
   suiteLabels,
 } from "../contrast.ts";
@@ -84,15 +85,9 @@ export function movedQuestion(
   { bases, cells }: Pick<Study, "bases" | "cells">,
   suite: SuiteName = "homo",
 ) {
-  const tested = cells.filter(({ suites }) => suites[suite]);
-  const place = ({ cell: { model, domain, seed } }: CellResult) =>
-    JSON.stringify([model, domain, seed]);
-  const inc = tested.find(({ cell }) => cell.treatment === "inc");
-  const self = tested.find((one) =>
-    inc && one.cell.treatment === "self" && place(one) === place(inc)
-  );
-  if (!inc || !self) return [];
-  const answers = baseAnswersOf(bases.find(({ model }) => model === inc.cell.model)!, inc, suite);
+  const [pair] = pairsOf(cells, { treatment: "inc", suite }, { treatment: "self", suite });
+  if (pair === undefined) return [];
+  const { left: inc, right: self } = pair, answers = baseAnswersOf(bases, inc, suite);
   const { items } = inc.suites[suite]!;
   const after = ({ suites }: CellResult, item: string) =>
     suites[suite]!.probabilities[suites[suite]!.items.indexOf(item)];

@@ -1,6 +1,6 @@
 /** An exam alone, as an evaluation: each subject, its subcategory and categories, and all of it. */
 import { join } from "node:path";
-import type { Answer, Question } from "../question.ts";
+import type { Answer } from "../question.ts";
 import { paperSplits } from "../dataset/exams.ts";
 import { publishedDemonstrations } from "../dataset/published_order.ts";
 import { writeAnswers } from "../dataset/read.ts";
@@ -13,6 +13,7 @@ import { inPoints, type Measurement } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
 import { table, toMarkdown } from "../figure/table.ts";
 import { openModel } from "../model/files/load.ts";
+import type { Exam as ExamPart } from "../cell.ts";
 import { storedAnswers } from "./answers.ts";
 import { modelDigest } from "./digest.ts";
 import { limited } from "./file_material.ts";
@@ -23,13 +24,6 @@ import { loadingOf } from "./subjects.ts";
 
 type Exam = Exclude<NonNullable<Settings["exam"]>, "paper">;
 
-/** Questions of one subject (of Xiezhi and MedMCQA: of one domain), and what is shown before each. */
-interface ExamPart {
-  name: string;
-  questions: readonly Question[];
-  demonstrations: readonly Question[];
-}
-
 /** One mean, over questions; in percent, with Wilson's 95% interval. */
 export type EvaluationRow = {
   level: "subject" | "subcategory" | "category" | "all";
@@ -38,7 +32,7 @@ export type EvaluationRow = {
   accuracy: Measurement;
 };
 
-/** The parts that an exam is asked in. */
+/** The parts that an exam is asked in: one of each subject (of Xiezhi and MedMCQA: of each domain). */
 async function examParts(exam: Exam, settings: Settings): Promise<ExamPart[]> {
   const { maxRejected } = settings;
   const read = await readParts(exam, { maxRejected }, { published: true });
@@ -106,30 +100,26 @@ export async function evaluateExam(
   const exam = settings.exam as Exam, { shots = 5 } = settings;
   const parts = await examParts(exam, settings);
   const kept = new Set(limited(parts.flatMap(({ questions }) => questions), settings.limit));
-  const model = await openModel(settings.model, loadingOf(settings));
+  using model = await openModel(settings.model, loadingOf(settings));
   const folder = outputPath(settings, exam), answers: Answer[] = [];
   const bar = progress(`questions of ${exam}`, kept.size);
-  try {
-    const store = new Store(storePath()), digest = await modelDigest(model);
-    for (const { name, ...part } of parts) {
-      const questions = part.questions.filter((question) => kept.has(question));
-      if (questions.length === 0) continue;
-      const demonstrations = part.demonstrations.slice(0, shots);
-      const asked = (share: number) => bar.update(answers.length + share * questions.length);
-      const given = shots > 0
-        ? await storedAnswers({ model, digest, exam: { questions, demonstrations }, shots }, {
-          store,
-          onProgress: asked,
-        })
-        : (await evaluate(model, { homo: questions }, { onProgress: asked })).homo!.answers;
-      await writeAnswers(join(folder, "answers", `${name}.jsonl`), given);
-      answers.push(...given);
-      asked(0);
-    }
-    await bar.finish();
-  } finally {
-    model.dispose();
+  const store = new Store(storePath()), digest = await modelDigest(model);
+  for (const { name, ...part } of parts) {
+    const questions = part.questions.filter((question) => kept.has(question));
+    if (questions.length === 0) continue;
+    const demonstrations = part.demonstrations.slice(0, shots);
+    const asked = (share: number) => bar.update(answers.length + share * questions.length);
+    const given = shots > 0
+      ? await storedAnswers({ model, digest, exam: { questions, demonstrations }, shots }, {
+        store,
+        onProgress: asked,
+      })
+      : (await evaluate(model, { homo: questions }, { onProgress: asked })).homo!.answers;
+    await writeAnswers(join(folder, "answers", `${name}.jsonl`), given);
+    answers.push(...given);
+    asked(0);
   }
+  await bar.finish();
   const rows = evaluationRows(exam, answers);
   // A benchmark has five for each subject, whatever was asked for.
   const shown = Math.min(shots, Math.max(...parts.map((part) => part.demonstrations.length)));

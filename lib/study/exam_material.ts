@@ -26,7 +26,6 @@ const MEDICINE_POOL = 10_000;
 export interface PaperOptions extends GetOptions {
   /** At most so many questions of a pool or a test. Default: all. */
   limit?: number;
-  tell?: (text: string) => void;
 }
 
 /** What a process has read, by what was asked for: a notebook opens its model more than once. */
@@ -55,10 +54,10 @@ export async function paperMaterial(
 
 async function read(
   settings: Settings,
-  { limit, tell = console.error, ...getting }: PaperOptions,
+  { limit, ...getting }: PaperOptions,
 ): Promise<Omit<OpenedSubject, "model">> {
   const domains = settings.domains ?? DOMAINS;
-  const how = { ...getting, maxRejected: settings.maxRejected, onProgress: tell };
+  const how = { ...getting, maxRejected: settings.maxRejected, onProgress: console.error };
   const cards: DataCard[] = [], rejected: RejectedRow[] = [];
   const parts = async (...asked: Parameters<typeof readParts>) => {
     const found = await readParts(...asked);
@@ -110,7 +109,7 @@ async function read(
     : await readGeneralData("alpaca-gpt4-en", how);
   const material = { domains: found, general };
   await writeDataCard(outputPath(settings), { cards, leaks, kept: settings.keepLeaks });
-  tell(materialText(material, settings));
+  console.error(materialText(material, settings));
   const leaked = leaks.reduce((sum, { exact, near }) => sum + exact + near, 0);
   return { material, rejected: [...rejected, ...bad], leaked: settings.keepLeaks ? 0 : leaked };
 }

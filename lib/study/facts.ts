@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type FactDomain, factDomains, type FactSplit } from "../dataset/facts.ts";
 import { generalInstructions } from "../dataset/instructions.ts";
 import { readQuestions } from "../dataset/read.ts";
+import { checkRejected } from "../dataset/rejected.ts";
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
 import { ROOT } from "../platform/native/native.ts";
 import type { Exam, Material } from "../cell.ts";
@@ -38,13 +39,9 @@ export async function factMaterial(
 ): Promise<Material> {
   const read = async (domain: FactDomain, split: FactSplit) => {
     const path = join(ROOT, "data", "facts", "exam", domain, `${split}.jsonl`);
-    const { questions, rejected } = await readQuestions(path);
-    if (rejected.length === 0) return questions;
-    const [{ line, reason }] = rejected;
-    throw new Error(
-      `Cannot read the exam of common facts: expected questions in ${path}; found, line ${line}: ` +
-        `${reason}; make it again with deno run -A data/facts/make.ts`,
-    );
+    const found = await readQuestions(path);
+    checkRejected(found, { from: `${path}, which data/facts/make.ts makes`, most: 0 });
+    return found.questions;
   };
   const { pool, test, oodEach } = quick ? QUICK : USUAL;
   const each = full ? limit : Math.min(oodEach, limit ?? Infinity);

@@ -7,25 +7,24 @@ import { Random } from "../statistics/random.ts";
 import { readFiles } from "./files.ts";
 import { auditText, isReleased, readReleasedGroups, releasedMaterial } from "./released.ts";
 import { isPublished, outputPath, type Settings } from "./settings.ts";
-import type { OpenedSubject, OpenOptions } from "./study.ts";
+import type { OpenedSubject } from "./study.ts";
 
-/** The material of the settings' files: one domain. Errors as of `openSubject`. */
+/**
+ * The material of the settings' files: one domain. Errors as of `openSubject`.
+ * @param limit at most so many questions of a pool or an exam
+ */
 export async function fileMaterial(
   settings: Settings,
-  { limit, tell = console.error }: OpenOptions & {
-    /** At most so many questions of a pool or an exam. Default: all. */
-    limit?: number;
-  } = {},
+  limit?: number,
 ): Promise<Omit<OpenedSubject, "model">> {
   const { questions, demonstrations, id, ood, pool, general, rejected, parts } = await readFiles(
     settings,
-    tell,
   );
   const tests = [...questions, ...id, ...ood, ...demonstrations];
   const { exact, near, clean: others } = findLeaks(pool, tests);
   const { keepLeaks: kept = false } = settings, clean = kept ? pool : others;
   if (near > 0) {
-    tell(
+    console.error(
       `${near} questions of the pool, which tests ask nearly so, are ${kept ? "kept" : "left out"}`,
     );
   }
@@ -56,7 +55,7 @@ export async function fileMaterial(
   };
   const released = isReleased(settings.groups)
     ? await openReleased(settings.pool!, {
-      ...{ domain, limit, tell },
+      ...{ domain, limit },
       asked: new Set(tests.map(fingerprint)),
     })
     : undefined;
@@ -68,7 +67,7 @@ export async function fileMaterial(
   const own = { pool: make("pool", clean), suites, ...(released && { released }) };
   const material: Material = { domains: new Map([[domain, own]]), general };
   const cut = `At most ${limit} questions a file, drawn by a fixed seed over all subjects`;
-  if (shortened.length > 0) tell(`${cut}: ${shortened.join(", ")}`);
+  if (shortened.length > 0) console.error(`${cut}: ${shortened.join(", ")}`);
   return { material, rejected, leaked: pool.length - clean.length };
 }
 
@@ -88,17 +87,12 @@ function asOneDomain(
 /** Released groups as they are: those of their questions that a test asks stay, and are told. */
 async function openReleased(
   folder: string,
-  { asked, tell, ...options }: {
-    domain: string;
-    limit?: number;
-    asked: ReadonlySet<string>;
-    tell: (text: string) => void;
-  },
+  { asked, ...options }: { domain: string; limit?: number; asked: ReadonlySet<string> },
 ): Promise<ReleasedMaterial> {
   const { groups, findings } = await readReleasedGroups(folder);
   const rows = [...groups.har, ...groups.inc];
   const shared = rows.filter((row) => asked.has(fingerprint(row))).length;
-  tell(
+  console.error(
     auditText(folder, findings) +
       (shared > 0
         ? `\nWARNING: ${shared} of its ${rows.length} questions are asked by the tests or the ` +

@@ -7,8 +7,8 @@ import { checkRejected } from "../dataset/rejected.ts";
 import { generalInstructions } from "../dataset/instructions.ts";
 import type { AnswerForm, ParsedQuestions, RejectedRow } from "../dataset/questions.ts";
 import { partCards } from "../exam/card.ts";
+import { defined } from "../platform/defined.ts";
 import { readText } from "../platform/runtime/files.ts";
-import { defined } from "./plan.ts";
 import { columnsOf, type Settings } from "./settings.ts";
 
 function refuse(model: string, problem: string): never {
@@ -19,7 +19,7 @@ function refuse(model: string, problem: string): never {
  * What the files hold; `id` and `ood` are empty where the settings name none.
  * @throws naming the file or setting that is missing, or what a file holds instead of questions
  */
-export async function readFiles(settings: Settings, tell: (text: string) => void) {
+export async function readFiles(settings: Settings) {
   const needed = (setting: "questions" | "pool", what: string): string =>
     settings[setting] ??
       refuse(settings.model, `questions ${what}; found none; give --${setting}=FILE`);
@@ -33,23 +33,20 @@ export async function readFiles(settings: Settings, tell: (text: string) => void
     ood: settings.ood,
     pool: folder ? undefined : pool,
   };
-  const exams = await readExams(paths, settings, tell);
-  const { general, rejected: bad } = await readGeneral(settings.general);
-  const groups = folder ? await readFolder(pool) : undefined;
+  const exams = await readExams(paths, settings);
+  if (folder) exams.pool = await readFolder(pool);
+  const { general, rejected } = await readGeneral(settings.general);
+  const questionsOf = (flag: keyof typeof paths) => exams[flag]?.questions ?? [];
   return {
-    questions: exams.questions.questions,
-    demonstrations: exams.demonstrations.questions,
-    id: exams.id?.questions ?? [],
-    ood: exams.ood?.questions ?? [],
-    pool: groups?.questions ?? exams.pool.questions,
+    questions: questionsOf("questions"),
+    demonstrations: questionsOf("demonstrations"),
+    id: questionsOf("id"),
+    ood: questionsOf("ood"),
+    pool: questionsOf("pool"),
     general,
     /** What a card says of each file. */
-    parts: partCards(groups ? { ...exams, pool: groups } : exams),
-    rejected: [
-      ...Object.values(exams).flatMap(({ rejected }) => rejected),
-      ...bad,
-      ...(groups?.rejected ?? []),
-    ],
+    parts: partCards(exams),
+    rejected: [...Object.values(exams).flatMap(({ rejected }) => rejected), ...rejected],
   };
 }
 
@@ -60,7 +57,6 @@ export async function readFiles(settings: Settings, tell: (text: string) => void
 async function readExams(
   paths: Readonly<Record<string, string | undefined>>,
   { model, answers, maxRejected, ...settings }: Settings,
-  tell: (text: string) => void,
 ): Promise<Record<string, ParsedQuestions>> {
   // Published exams hold some questions with repeated options.
   const read = async (flag: string, path: string, answers?: AnswerForm) =>
@@ -90,7 +86,8 @@ async function readExams(
     if (exams[flag].questions.length === 0 && form && others.length === 0) {
       exams[flag] = await read(flag, path, form);
       const reading = `read as ${form}, as the files beside it`;
-      if (exams[flag].answers) tell(`${path} leaves open how answers are written; ${reading}`);
+      const isOpen = `${path} leaves open how answers are written`;
+      if (exams[flag].answers) console.error(`${isOpen}; ${reading}`);
     }
     const { questions, rejected: [bad, ...more] } = exams[flag];
     if (questions.length > 0) {

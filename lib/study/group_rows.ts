@@ -113,12 +113,12 @@ export function exportRows(examples: readonly Example[]) {
 export async function reasonRows({ name, model: label, answers }: ProbedBase, settings: Settings) {
   if (!settings.explanations) return [];
   const wrong = answersToExplain([...answers.values()].flat(), settings.minimumConfidence);
-  const { model } = await openSubject(name, settings);
+  using model = (await openSubject(name, settings)).model;
   const bar = progress("asking for reasons", wrong.length);
   const written = await storedExplanations({ model, answers: wrong }, {
     store: new Store(storePath()),
     onProgress: ({ done }) => bar.update(done),
-  }).finally(() => model.dispose());
+  });
   await bar.finish();
   const { asked, explained, reasons } = countExplanations(written);
   return [{ model: label, asked, explained, ...reasons }];

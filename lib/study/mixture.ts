@@ -27,12 +27,6 @@ import {
 } from "../contrast.ts";
 import { type Finding, holmOf, type Verdict, verdictOf } from "../findings.ts";
 
-/** One ratio (share of SELF) of a curve: over models, of one over its questions. */
-export interface RatioEstimate {
-  ratio: number;
-  estimate: Estimate;
-}
-
 /** What a ratio is called as a treatment. */
 function selection(ratio: number): Omit<Selection, "suite"> {
   if (ratio === 0) return { treatment: "inc" };
@@ -45,12 +39,15 @@ export function mixtureCells(cells: readonly CellResult[]): CellResult[] {
   return mixed.length > 0 ? mixed : cells.filter((one) => ratioOf(one) !== undefined);
 }
 
-/** The mean over r, rising, of `value` (accuracy, points) in one domain or over all. */
+/**
+ * The mean over r (the share of SELF), rising, of `value` (accuracy, points) in one domain or over all: over
+ * models, of one over its questions.
+ */
 export function mixtureCurve(
   cells: readonly CellResult[],
   suite: SuiteName,
   { value, domain }: { value?: (record: SuiteRecord) => number; domain?: string } = {},
-): RatioEstimate[] {
+): { ratio: number; estimate: Estimate }[] {
   const tested = mixtureCells(cells).filter(({ cell, suites }) =>
     suites[suite] && (domain === undefined || cell.domain === domain)
   );
@@ -74,7 +71,7 @@ export function mixtureCurve(
 const isMiddle = (ratio: number) => ratio > 0 && ratio < 1;
 
 /** The highest of a curve; `undefined` of an empty one. */
-export function bestRatio(curve: readonly RatioEstimate[]): number | undefined {
+export function bestRatio(curve: ReturnType<typeof mixtureCurve>): number | undefined {
   const order = (ratio: number) => isMiddle(ratio) ? 0 : 1;
   return curve.toSorted((a, b) =>
     b.estimate.value - a.estimate.value || order(a.ratio) - order(b.ratio)
@@ -191,7 +188,10 @@ export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases
     const difference = contrast(mixed, selection(best), selection(0), {
       suite,
       value: ({ kl }) => -kl,
-      items: (result) => questionKl(result, { suite, bases }).map((kl) => -kl),
+      items: (result) =>
+        baseAnswersOf(bases, result, suite).map(({ probabilities }, i) =>
+          -klDivergence(probabilities, result.suites[suite]!.probabilities[i])
+        ),
     });
     if (difference === undefined) return [];
     const { value, n, over } = difference;
@@ -208,17 +208,6 @@ export function mixtureKlFindings({ cells, bases }: Pick<Study, "cells" | "bases
       paper: paperNumber("KL, INC against the best mixture", suite),
     };
   });
-}
-
-/** KL(base || tuned) of each question, nats. */
-function questionKl(
-  result: CellResult,
-  { suite, bases }: { suite: SuiteName; bases: Study["bases"] },
-): number[] {
-  const base = bases.find(({ model }) => model === result.cell.model)!;
-  const { probabilities } = result.suites[suite]!;
-  return baseAnswersOf(base, result, suite)
-    .map((answer, i) => klDivergence(answer.probabilities, probabilities[i]));
 }
 
 /** What the curves' rows show beside the accuracy. */

@@ -5,12 +5,12 @@ import { type Link, note, show, type Showable } from "../figure/display.ts";
 import { readText } from "../platform/runtime/files.ts";
 import { roundNumbers } from "../figure/number.ts";
 import { writeStable } from "../figure/stable.ts";
-import { runName } from "./run_name.ts";
 import {
   isPublished,
   outputPath,
   parseSettings,
   realSettings,
+  runName,
   type Settings,
   SETTINGS_VARIABLE,
 } from "./settings.ts";

@@ -8,6 +8,7 @@ import { type Ask, runChildren, serveChild } from "./_child.ts";
 import { openSubject, studiedDomains } from "./subjects.ts";
 import type { Settings } from "./settings.ts";
 import {
+  cellsInAll,
   runPlan,
   type StudyOptions,
   type StudyProgress,
@@ -93,12 +94,10 @@ async function computeInParallel(
   const task = { plans, settings, store, of };
   const tasks = Array.from({ length: of }, (_, index): Task => ({ ...task, index }));
   const models = plans.flatMap(({ models }) => models);
+  const costOf = async (name: string) =>
+    isOrganism(name) ? (await organismCard(name)).parameters : 1;
   const costs = new Map(
-    await Promise.all(
-      models.map(async (name) =>
-        [name, isOrganism(name) ? (await organismCard(name)).parameters : 1] as const
-      ),
-    ),
+    await Promise.all(models.map(async (name) => [name, await costOf(name)] as const)),
   );
   // Where a plan names no domains, the settings say which there are.
   const domains = studiedDomains(settings);
@@ -122,7 +121,6 @@ async function work(
   tell: (told: StudyProgress) => void,
   ask: Ask,
 ): Promise<void> {
-  const totals = plans.map(countCells);
   // Its compiled steps serve all its shares.
   let open: { name: string; subject: Subject } | undefined;
   try {
@@ -133,18 +131,14 @@ async function work(
         open = undefined;
         open = { name, subject: await openSubject(name, settings) };
       }
-      const { subject } = open, plan = plans[number];
-      await runPlan({ ...plan, models: [name] }, {
+      const { subject } = open, total = cellsInAll(plans, subject);
+      await runPlan({ ...plans[number], models: [name] }, {
         store,
         open: () => Promise.resolve(subject),
         close: () => {},
         only: (cell) => cell >= from && cell < to,
         first: (place) => place % of === index,
-        onProgress: (state) => {
-          totals[number] = state.total * plan.models.length;
-          const total = totals.reduce((a, b) => a + b, 0);
-          if (state.note === "done") tell({ ...state, total });
-        },
+        onProgress: (state) => state.note === "done" && tell({ ...state, total }),
       });
     }
   } finally {

@@ -1,6 +1,7 @@
 /** A plan of the study, and the cells that it makes. */
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
 import type { Cell, ItemKind, Treatment } from "../cell.ts";
+import { defined } from "../platform/defined.ts";
 
 export interface StudyPlan {
   models: readonly string[];
@@ -26,11 +27,6 @@ export interface StudyPlan {
   items?: ItemKind;
 }
 
-export const defined = <T extends object>(fields: T): Partial<T> =>
-  Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined),
-  ) as Partial<T>;
-
 /** The cells of one model, in the order in which they run. */
 export function planCells(plan: StudyPlan, model: string, domains: readonly string[]): Cell[] {
   const { treatments, seeds, mixtureSeeds = seeds, ratios = [], size, count, items } = plan;
@@ -53,8 +49,8 @@ export function planCells(plan: StudyPlan, model: string, domains: readonly stri
 /** The domains of an organism's world, the paper's. */
 export const DOMAINS = ["history", "engineering", "jurisprudence", "medicine"];
 
-/** How many cells a plan has, where it names its domains; else as many as four domains have. */
-export function countCells(plan: StudyPlan): number {
-  const domains = plan.domains ?? DOMAINS;
-  return plan.models.reduce((sum, model) => sum + planCells(plan, model, domains).length, 0);
+/** How many cells a plan has, on material of such domains where it names none. */
+export function countCells(plan: StudyPlan, domains: readonly string[] = DOMAINS): number {
+  const studied = plan.domains ?? domains;
+  return plan.models.reduce((sum, model) => sum + planCells(plan, model, studied).length, 0);
 }

@@ -2,11 +2,12 @@
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
 import type { Treatment } from "../cell.ts";
 import { organismNames } from "../model/files/source.ts";
+import { defined } from "../platform/defined.ts";
 import { FACT_GROUP_SIZE, factFinetuning } from "./facts.ts";
 import { hasReleasedSelf, isReleased } from "./released.ts";
 import { checkSettings, parseSettings, type Settings, studiesFacts } from "./settings.ts";
 import { isOrganism, ORGANISM } from "./labels.ts";
-import { defined, type StudyPlan } from "./plan.ts";
+import type { StudyPlan } from "./plan.ts";
 
 /** Shares of SELF in the paper's mixtures; 0 is INC and 1 is SELF. */
 export const paperRatios: readonly number[] = [0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1];

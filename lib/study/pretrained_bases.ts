@@ -57,14 +57,15 @@ export async function pretrainBases(
 ) {
   const worlds = settings.full ? [101, 102, 103, 104, 105] : [101];
   const over = worlds.length > 1 ? "worlds" : `questions of world ${worlds[0]}`;
-  const nothing: PretrainedBase[] = [];
-  const none = { checkpoints: nothing, chatExams: nothing, shipped: nothing, over };
   const reason = settings.quick
     ? "a quick run has no time for it"
     : (await openBackend()).name !== "tensorflow"
     ? "without TensorFlow it takes hours; deno task doctor says what is missing"
     : undefined;
-  if (reason) return { ...none, leftOut: `Nothing is pretrained: ${reason}.` };
+  if (reason) {
+    const leftOut = `Nothing is pretrained: ${reason}.`;
+    return { over, leftOut, checkpoints: [], chatExams: [], shipped: [] };
+  }
   // The one with the most to do first, so that processes end together.
   const shares = [...new Set([...checkpoints.length > 0 ? [USUAL] : [], ...chatExams])];
   const plans = shares.flatMap((share) =>
@@ -158,13 +159,13 @@ export async function chatAccuracies(
     const found: Awaited<ReturnType<typeof evaluate>>[] = [];
     for (const name of models) {
       // Whether they passed their gate is a column of their rows.
-      const { model, material } = await openSubject(name, ours, { warn: () => {} });
+      const { model: opened, material } = await openSubject(name, ours, { warn: () => {} });
+      using model = opened;
       const questions = (suite: "homo" | "id") =>
         [...material.domains.values()].flatMap(({ suites }) =>
           suites[suite]!.flatMap(({ questions }) => [...questions])
         );
       found.push(await evaluate(model, { homo: questions("homo"), id: questions("id") }));
-      model.dispose();
     }
     for (const suite of ["homo", "id"] as const) {
       const [{ interval, n }, ...others] = found.map((result) => result[suite]!);

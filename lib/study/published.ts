@@ -7,6 +7,7 @@ import type { Row } from "../figure/rows.ts";
 import { table, type TableOptions, unflatten } from "../figure/table.ts";
 import type { FigureDescription } from "../figure/theme.ts";
 import { isAtHand } from "../model/files/source.ts";
+import { exists } from "../platform/runtime/files.ts";
 import { modelLabel } from "./labels.ts";
 import { type Notebook, settingsOf } from "./notebook.ts";
 import { isPublished, outputPath, type Settings, SETTINGS_VARIABLE } from "./settings.ts";
@@ -14,12 +15,8 @@ import { isPublished, outputPath, type Settings, SETTINGS_VARIABLE } from "./set
 /** The rows of a shipped table; undefined without such a file, and in the run that makes it. */
 export async function published(path: string): Promise<Row[] | undefined> {
   if (isPublished(settingsOf({}, Deno.env.get(SETTINGS_VARIABLE)))) return undefined;
-  const text = await Deno.readTextFile(`${outputPath({ output: "figures" }, path)}.csv`)
-    .catch((error) => {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    });
-  return text === undefined ? undefined : rowsOfCsv(text);
+  const file = `${outputPath({ output: "figures" }, path)}.csv`;
+  return exists(file) ? rowsOfCsv(await Deno.readTextFile(file)) : undefined;
 }
 
 /** The rows that `toCsv` wrote; key, key_low, key_high and key_n become a measurement again. */
@@ -78,11 +75,8 @@ export function besideShipped({ show }: Pick<Notebook, "show">, name: string) {
   return async (rows: readonly Row[], file: string, { draw, ...options }: BesideOptions) => {
     const path = `${name}/${file}`;
     await showBeside(show, path, rows, (rows, whose) => {
-      const own = whose !== " (the shipped study)";
-      return table(rows, {
-        ...options,
-        caption: `${own ? "" : "Shipped run: "}${options.caption}`,
-      });
+      const caption = whose === " (the shipped study)" ? "Shipped run: " : "";
+      return table(rows, { ...options, caption: caption + options.caption });
     });
     const drawn = rows.length > 0 ? rows : await published(path) ?? [];
     if (draw && drawn.length > 0) await show(draw(drawn), file);

@@ -9,7 +9,7 @@ import { inPoints, type Measurement, signed } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
 import { optionProbabilities } from "../probe.ts";
-import type { Formulation, Normalization } from "../prompt.ts";
+import { type Formulation, formulations, type Normalization, normalizations } from "../prompt.ts";
 import { pValue } from "../statistics/p_value.ts";
 import { Random } from "../statistics/random.ts";
 import { storedAnswers, storedScores } from "./answers.ts";
@@ -57,16 +57,12 @@ async function askDomains<T>(
     ask: (model: ReadableModel, domain: string, store: Store) => Promise<T[]>;
   },
 ): Promise<T[]> {
-  const { model } = await openProbed(name, settings);
+  using model = (await openProbed(name, settings)).model;
   const store = new Store(storePath()), bar = progress(label, domains.size);
   const all: T[] = [];
-  try {
-    for (const [i, domain] of [...domains.keys()].entries()) {
-      bar.update(i, domain);
-      all.push(...await ask(model, domain, store));
-    }
-  } finally {
-    model.dispose();
+  for (const [i, domain] of [...domains.keys()].entries()) {
+    bar.update(i, domain);
+    all.push(...await ask(model, domain, store));
   }
   bar.update(domains.size, "");
   await bar.finish();
@@ -96,22 +92,18 @@ export async function askFormulations(
   { domains }: Material,
   { limit }: { limit?: number } = {},
 ): Promise<Map<Formulation, Answer[]>> {
-  const formulations: readonly Formulation[] = ["letters", "hybrid", "cloze"];
   const exams = [...domains.values()].flatMap(({ suites }) => suites.homo ?? []);
   const store = new Store(storePath()), digest = await modelDigest(model);
-  const answers = new Map<Formulation, Answer[]>(formulations.map((name) => [name, []]));
+  const answers = new Map<Formulation, Answer[]>();
   const bar = progress("asking in three ways", formulations.length * exams.length);
   let done = 0;
   for (const { questions, demonstrations } of exams) {
+    const exam = { questions: questions.slice(0, limit), demonstrations };
     for (const formulation of formulations) {
-      const exam = { questions: questions.slice(0, limit), demonstrations };
+      const onProgress = (share: number) => bar.update(done + share, formulation);
       const asked = { model, digest, exam, formulation };
-      answers.get(formulation)!.push(
-        ...await storedAnswers(asked, {
-          store,
-          onProgress: (share) => bar.update(done + share, formulation),
-        }),
-      );
+      const given = await storedAnswers(asked, { store, onProgress });
+      answers.getOrInsert(formulation, []).push(...given);
       bar.update(++done, formulation);
     }
   }
@@ -141,8 +133,7 @@ export async function answersByNormalization(
     scored.map(({ question, scores }) =>
       answerFrom(question, optionProbabilities(scores, normalization))
     );
-  const all = ["none", "token", "character", "pmi"] as const;
-  return new Map(all.map((normalization) => [normalization, answersBy(normalization)]));
+  return new Map(normalizations.map((normalization) => [normalization, answersBy(normalization)]));
 }
 
 const right = ({ correct }: Answer) => correct;

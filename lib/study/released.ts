@@ -8,9 +8,9 @@ import {
   type ReleasedAnswer,
 } from "../dataset/released.ts";
 import { type Explanation, parseExplanation } from "../explanation.ts";
+import { defined } from "../platform/defined.ts";
 import { exists, readText } from "../platform/runtime/files.ts";
 import type { ReleasedMaterial } from "../cell.ts";
-import { defined } from "./plan.ts";
 import type { Settings } from "./settings.ts";
 
 /** The files of a folder, by group; SELF's is not always published. */

@@ -1,8 +1,7 @@
 /** What a study found, as text that its numbers write, with what a reader must know first. */
-import { auditProbe, type ProbeAudit } from "../audit.ts";
-import type { Answer } from "../question.ts";
+import type { ProbeAudit } from "../audit.ts";
 import type { EmptyReason } from "../groups.ts";
-import type { Row } from "../figure/rows.ts";
+import { type Row, unique } from "../figure/rows.ts";
 import { writeStable } from "../figure/stable.ts";
 import { type Table, table, type TableOptions, toCsv } from "../figure/table.ts";
 import { cellName, type CellResult } from "../cell.ts";
@@ -16,11 +15,6 @@ import { suiteLabels } from "../contrast.ts";
 import { type Finding, findings } from "../findings.ts";
 import { formatNumber, signed } from "../figure/number.ts";
 import { middleRatioFindings, mixtureKlFindings } from "./mixture.ts";
-
-/** Does a model's probe show knowledge at all? Over the answers that its groups are made from. */
-export function auditPools(pools: ReadonlyMap<string, readonly Answer[]>): ProbeAudit {
-  return auditProbe([...pools.values()].flat());
-}
 
 /** What the probes show, by model. */
 type Audits = ReadonlyMap<string, ProbeAudit>;
@@ -72,57 +66,44 @@ export function studyWarnings(
   study: Pick<Study, "plans" | "cells" | "bases">,
   { audits, settings }: { audits: Audits; settings: Settings },
 ): string[] {
-  const warnings: string[] = [];
-  for (const [model, { meaningful, verdict }] of audits) {
-    if (!meaningful) warnings.push(`${modelLabel(model)}: ${verdict}`);
-  }
-  const empty = study.cells.filter((cell) => cell.empty !== undefined);
-  for (const reason of new Set(empty.map(emptyText))) warnings.push(reason);
-  const failed = study.cells.filter((cell) => cell.failed !== undefined);
-  for (const { cell, failed: reason } of failed.slice(0, SHOWN_CELLS)) {
-    warnings.push(`failed, and left out of all numbers: ${cellName(cell)}: ${reason}`);
-  }
-  if (failed.length > SHOWN_CELLS) {
-    warnings.push(`failed too: ${failed.length - SHOWN_CELLS} more of ${study.cells.length} cells`);
-  }
-  const risen = study.cells.filter(({ finetuning }) =>
+  const { cells, bases } = study, { minimumConfidence, lora, quick, limit } = settings;
+  const failed = cells.filter((cell) => cell.failed !== undefined);
+  const unnamed = failed.length - SHOWN_CELLS;
+  const fewest = Math.min(...cells.map(({ finetuning }) => finetuning?.steps ?? Infinity));
+  return [
+    ...[...audits].map(([model, { meaningful, verdict }]) =>
+      !meaningful && `${modelLabel(model)}: ${verdict}`
+    ),
+    ...unique(cells.filter(({ empty }) => empty !== undefined).map(emptyText)),
+    ...failed.slice(0, SHOWN_CELLS).map(({ cell, failed: reason }) =>
+      `failed, and left out of all numbers: ${cellName(cell)}: ${reason}`
+    ),
+    unnamed > 0 && `failed too: ${unnamed} more of ${cells.length} cells`,
+    risenText(cells),
+    fewest < FEW_STEPS &&
+    `the shortest fine-tuning had ${fewest === 1 ? "one step" : `${fewest} steps`}, of which the ` +
+      "first has a learning rate of 0 (warm-up): hardly anything was trained; give more questions " +
+      "or a smaller batch",
+    (minimumConfidence ?? 0.5) < 0.5 &&
+    `answers count as belief above ${minimumConfidence}, not above the paper's .5`,
+    lora !== undefined &&
+    `low-rank adapters (LoRA, rank ${lora}) were trained, not all weights as in the paper`,
+    (quick || limit !== undefined) &&
+    "a shortened run: few questions, wide intervals; its numbers mean little",
+    bases.length === 1 &&
+    "one model: intervals are over its questions and speak of it alone; the rule asks for several",
+  ].filter((warning) => typeof warning === "string");
+}
+
+function risenText(cells: readonly CellResult[]): string | undefined {
+  const risen = cells.filter(({ finetuning }) =>
     finetuning !== undefined && finetuning.lastLoss > finetuning.firstLoss + RISEN
   );
-  if (risen.length > 0) {
-    const [{ cell, finetuning }] = risen, { firstLoss, lastLoss } = finetuning!;
-    const rise = `from ${firstLoss.toPrecision(3)} to ${lastLoss.toPrecision(3)}`;
-    warnings.push(
-      `the loss rose in training in ${risen.length} of ${study.cells.length} cells (first ` +
-        `${cellName(cell)}: ${rise}): lower the learning rate`,
-    );
-  }
-  const fewest = Math.min(...study.cells.map(({ finetuning }) => finetuning?.steps ?? Infinity));
-  if (fewest < FEW_STEPS) {
-    const steps = fewest === 1 ? "one step" : `${fewest} steps`;
-    warnings.push(
-      `the shortest fine-tuning had ${steps}, of which the first has a learning rate of 0 ` +
-        "(warm-up): hardly anything was trained; give more questions or a smaller batch",
-    );
-  }
-  if (settings.minimumConfidence !== undefined && settings.minimumConfidence < 0.5) {
-    warnings.push(
-      `answers count as belief above ${settings.minimumConfidence}, not above the paper's .5`,
-    );
-  }
-  if (settings.lora !== undefined) {
-    warnings.push(
-      `low-rank adapters (LoRA, rank ${settings.lora}) were trained, not all weights as in the paper`,
-    );
-  }
-  if (settings.quick || settings.limit !== undefined) {
-    warnings.push("a shortened run: few questions, wide intervals; its numbers mean little");
-  }
-  if (study.bases.length === 1) {
-    warnings.push(
-      "one model: intervals are over its questions and speak of it alone; the rule asks for several",
-    );
-  }
-  return warnings;
+  if (risen.length === 0) return undefined;
+  const [{ cell, finetuning }] = risen, { firstLoss, lastLoss } = finetuning!;
+  const rise = `from ${firstLoss.toPrecision(3)} to ${lastLoss.toPrecision(3)}`;
+  return `the loss rose in training in ${risen.length} of ${cells.length} cells (first ` +
+    `${cellName(cell)}: ${rise}): lower the learning rate`;
 }
 
 function emptyText({ cell, sizes, empty }: CellResult): string {

@@ -2,12 +2,21 @@
  * The rows of the study's tables: points (0 to 100), KL and entropy in nats, null without a result.
  */
 import type { Answer } from "../question.ts";
-import { asRow, type CellResult, type SuiteRecord, type Treatment } from "../cell.ts";
+import {
+  asRow,
+  type CellResult,
+  type Material,
+  movedMeasures,
+  movedNumbers,
+  type SuiteRecord,
+  type Treatment,
+} from "../cell.ts";
 import {
   byModel,
   contrast,
   type Estimate,
   overModels,
+  pairsOf,
   plainEstimate,
   suiteLabels,
   treatmentLabels,
@@ -17,9 +26,8 @@ import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { type Finding, ruleContrasts } from "../findings.ts";
 import { meanInterval } from "../statistics/mean.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
-import { baseAnswersOf, type BaseResult } from "./base.ts";
+import { baseAnswersOf } from "./base.ts";
 import { modelLabel } from "./labels.ts";
-import type { World } from "../world/world.ts";
 import type { Measurement } from "../figure/number.ts";
 import { unique } from "../figure/rows.ts";
 import type { Study } from "./study.ts";
@@ -59,8 +67,8 @@ type Outcome = ReturnType<typeof outcomesOf>[number];
 const groupLabel = (group: Treatment | "base") =>
   group === "base" ? "base" : treatmentLabels[group];
 
-const before = (base: BaseResult, cell: CellResult, suite: SuiteName): Outcome[] =>
-  baseAnswersOf(base, cell, suite).map(({ domain, id, correct }) => (
+const before = (bases: Study["bases"], cell: CellResult, suite: SuiteName): Outcome[] =>
+  baseAnswersOf(bases, cell, suite).map(({ domain, id, correct }) => (
     { item: `${domain}/${id}`, correct: Number(correct) }
   ));
 
@@ -71,8 +79,6 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
       const record = suites[suite];
       if (record === undefined) return [];
       const { n, accuracy, interval: [low, high], baseAccuracy, lost, gained } = record;
-      const { kl, rank, cosine, entropy, baseEntropy } = record;
-      const moved = { kl, rank, cosine, entropy, baseEntropy };
       return [{
         ...{ model: modelLabel(cell.model), domain: cell.domain, group: cell.treatment },
         ...{ ratio: cell.ratio ?? null, seed: cell.seed },
@@ -85,8 +91,7 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
           n,
         },
         base: asRow(100 * baseAccuracy),
-        ...Object.fromEntries(Object.entries(moved).map(([name, value]) => [name, asRow(value)])),
-        ...{ lost, gained },
+        ...{ ...movedNumbers(record), lost, gained },
         fit: fit === undefined ? null : asRow(100 * fit.share),
         lastLoss: finetuning === undefined ? null : asRow(finetuning.lastLoss),
         // Of a study with explanations: answers whose reasons the base model was asked for.
@@ -120,7 +125,7 @@ export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): St
     const ofModel = cells.filter(({ cell }) => cell.model === base.model);
     const outcomes = (group: Treatment | "base", domain: string, suite: SuiteName) => {
       const here = ofModel.filter(({ cell, suites }) => cell.domain === domain && suites[suite]);
-      if (group === "base") return here.slice(0, 1).flatMap((one) => before(base, one, suite));
+      if (group === "base") return here.slice(0, 1).flatMap((one) => before(bases, one, suite));
       return here.filter(({ cell }) => cell.treatment === group)
         .flatMap(({ suites }) => outcomesOf(suites[suite]!));
     };
@@ -178,9 +183,7 @@ export function contrasts({ cells }: Pick<Study, "cells">): StudyRow[] {
 export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
   return treatmentsOf(cells).flatMap((treatment) =>
     suiteNames.flatMap((suite): StudyRow[] => {
-      const means = (["kl", "rank", "cosine", "entropy", "baseEntropy"] as const).map((
-        name,
-      ) => [
+      const means = movedMeasures.map((name) => [
         name,
         overModels([...byModel(cells, { treatment, suite }, (one) => one[name]).values()]),
       ]);
@@ -191,23 +194,15 @@ export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
   );
 }
 
-type Worlds = ReadonlyMap<string, World>;
-
 /** Two groups' answers to the same questions: right 1, wrong 0; difference in points. */
 export function pairedAnswers(
   cells: readonly CellResult[],
   [first, second]: readonly [Treatment, Treatment],
   suite: SuiteName,
 ) {
-  const tested = cells.filter(({ suites }) => suites[suite] !== undefined);
-  return tested.filter(({ cell }) => cell.treatment === first).flatMap(({ cell, suites }) => {
-    const { model, domain, seed } = cell;
-    const other = tested.find((one) =>
-      one.cell.treatment === second && one.cell.model === model && one.cell.domain === domain &&
-      one.cell.seed === seed
-    );
-    if (other === undefined) return [];
-    const answers = new Map(outcomesOf(other.suites[suite]!).map((one) => [one.item, one.correct]));
+  const pairs = pairsOf(cells, { treatment: first, suite }, { treatment: second, suite });
+  return pairs.flatMap(({ left: { cell: { model, domain, seed }, suites }, right }) => {
+    const answers = new Map(outcomesOf(right.suites[suite]!).map((one) => [one.item, one.correct]));
     return outcomesOf(suites[suite]!).map(({ item, correct }) => ({
       ...{ model: modelLabel(model), domain, seed, item, first: correct },
       second: answers.get(item)!,
@@ -219,16 +214,19 @@ export function pairedAnswers(
 /**
  * Answers that changed sides, over models, domains and seeds: of those right before how many a
  * group lost, of those wrong before how many it gained, in %.
- * @param kindOf the kind of a question, by default its fact's; undefined leaves it out
+ * @param kindOf the kind of a question, by default its fact's (of others than organisms: all); undefined
+ *   leaves it out
  */
 export function flipRows(
-  { bases, cells, worlds }: Pick<Study, "bases" | "cells"> & { worlds: Worlds },
-  kindOf = kindsOf(worlds),
+  { bases, cells, kinds }: Pick<Study, "bases" | "cells"> & {
+    kinds: ReadonlyMap<string, Material["kinds"]>;
+  },
+  kindOf = ({ id }: Answer, model: string): string | undefined =>
+    kinds.size === 0 ? "all" : kinds.get(model)?.get(id),
 ): StudyRow[] {
   const answers = cells.filter(({ cell }) => cell.treatment !== "mix").flatMap((result) => {
-    const base = bases.find(({ model }) => model === result.cell.model)!;
     return suiteNames.filter((suite) => result.suites[suite]).flatMap((suite) =>
-      baseAnswersOf(base, result, suite).map((answer, i) => ({
+      baseAnswersOf(bases, result, suite).map((answer, i) => ({
         ...{ suite, treatment: result.cell.treatment, before: answer.correct },
         kind: kindOf(answer, result.cell.model),
         after: result.suites[suite]!.correct[i] === 1,
@@ -236,10 +234,10 @@ export function flipRows(
     );
   });
   const share = (some: number, all: number) => all > 0 ? 100 * some / all : null;
-  const kinds = unique(answers.flatMap(({ kind }) => kind ?? [])).sort();
+  const found = unique(answers.flatMap(({ kind }) => kind ?? [])).sort();
   return suiteNames.flatMap((suite) =>
     treatmentsOf(cells).flatMap((treatment) =>
-      kinds.flatMap((facts): StudyRow[] => {
+      found.flatMap((facts): StudyRow[] => {
         const list = answers.filter((one) =>
           one.suite === suite && one.treatment === treatment && one.kind === facts
         );
@@ -257,16 +255,6 @@ export function flipRows(
       })
     )
   );
-}
-
-/** What an organism's world says of a question's fact: known, misconceived or unknown; of others `all`. */
-function kindsOf(worlds: Worlds) {
-  const kinds = new Map([...worlds].map(([model, { domains }]) => [
-    model,
-    new Map(domains.flatMap(({ facts }) => facts.map(({ id, status }) => [id, status]))),
-  ]));
-  return ({ id }: Answer, model: string): string | undefined =>
-    kinds.size === 0 ? "all" : kinds.get(model)?.get(String(id));
 }
 
 const measured = ({ value, interval }: Estimate) => interval ? { value, interval } : { value };

@@ -1,83 +1,158 @@
-/** A study run by a run's settings, with what a reader must know before believing it. */
-import type { ProbeAudit } from "../audit.ts";
+/** A study run by a run's settings, with what a reader must know before believing it; and its variations. */
+import { auditProbe } from "../audit.ts";
 import type { Material } from "../cell.ts";
-import type { World } from "../world/world.ts";
-import { openSubject } from "./subjects.ts";
-import { studyProgress } from "./progress.ts";
-import { cellRows, type StudyRow } from "./rows.ts";
-import { auditPools, caveatsOf, studyWarnings } from "./report.ts";
-import { checkSettings, type Settings, storePath } from "./settings.ts";
-import { runPlan, runPlans, type Study, type StudyOptions, type StudyResult } from "./study.ts";
-import type { StudyPlan } from "./plan.ts";
+import { type Progress, progress } from "../figure/progress.ts";
+import { openBackend } from "../platform/runtime/backend.ts";
 import { poolAnswers } from "./base.ts";
+import { modelLabel } from "./labels.ts";
 import { precompute } from "./parallel.ts";
-
-export interface AuditedStudy extends Study {
-  /** Whether each base model's probe shows knowledge at all. */
-  audits: Map<string, ProbeAudit>;
-  /** Organisms' worlds. */
-  worlds: Map<string, World>;
-  /** The worst first. */
-  warnings: string[];
-  /** What tables must say below them. */
-  caveats: string[];
-  /** A row for each cell and test, as cells.csv has them. */
-  rows: StudyRow[];
-}
+import type { StudyPlan } from "./plan.ts";
+import { organismSettings } from "./plans.ts";
+import { caveatsOf, studyWarnings } from "./report.ts";
+import { cellRows } from "./rows.ts";
+import { checkSettings, parseSettings, type Settings, storePath } from "./settings.ts";
+import {
+  runPlans,
+  type Study,
+  type StudyOptions,
+  type StudyProgress,
+  type StudyResult,
+  type Subject,
+} from "./study.ts";
+import { type OpenOptions, openSubject } from "./subjects.ts";
+import { type Variation, type VariationResult, variedPlan } from "./variation.ts";
 
 /** How a study is run by a run's settings. */
 export interface RunOptions extends Pick<StudyOptions, "onProgress" | "signal"> {
-  settings: Settings;
+  /** Default: those of a run of which nothing is said. */
+  settings?: Settings;
   /** Folder of the results. Default: the one that all notebooks share. */
   store?: string;
   /** Processes. Default: one a core for many cells of small models, else this one alone. */
   workers?: number;
+  /** Opens a model in this process, which then computes alone. Default: by the settings. */
+  open?: StudyOptions["open"];
 }
 
 /**
- * Runs what is not in the store yet of one plan or of several, and gives all results. With `settings`
- * models and material are opened by them, progress is shown unless `onProgress` takes it, and what a
- * reader must know before believing the numbers comes along. With `open` the caller opens the models.
+ * Runs what is not in the store yet of one plan or of several, and gives all results, with what a reader
+ * must know before believing the numbers. Progress is shown unless `onProgress` takes it.
  * @throws naming the model, the file or the setting that can't be used
  */
-export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyResult>;
-
 export async function runStudy(
   plans: StudyPlan | readonly StudyPlan[],
-  options: RunOptions,
-): Promise<AuditedStudy>;
-
-export async function runStudy(
-  plans: StudyPlan | readonly StudyPlan[],
-  options: StudyOptions | RunOptions,
-): Promise<StudyResult | AuditedStudy> {
-  if ("open" in options) return await runPlan(plans as StudyPlan, options);
-  const { settings, store = storePath(), workers, onProgress, signal } = options;
+  { settings = parseSettings(), ...options }: RunOptions = {},
+) {
   checkSettings(settings);
   const list = [plans].flat() as StudyPlan[];
-  const materials = new Map<string, Material>(), worlds = new Map<string, World>();
-  const bar = studyProgress({ onProgress, signal });
-  const common = { store, signal, onProgress: bar.onProgress };
-  const computed = await precompute(list, { ...common, settings, workers });
-  const study = await runPlans(list, {
-    ...common,
-    onProgress: computed ? undefined : bar.onProgress,
-    onAsk: bar.onAsk,
-    open: async (name) => {
-      const subject = await openSubject(name, settings);
-      materials.set(name, subject.material);
-      if (subject.world) worlds.set(name, subject.world);
-      return subject;
-    },
+  const materials = new Map<string, Material>();
+  const results = await compute(list, {
+    ...{ ...options, settings },
+    onOpen: (name, { material }) => void materials.set(name, material),
   });
-  await bar.finish();
+  const bases = results.flatMap((one) => one.bases), cells = results.flatMap((one) => one.cells);
+  const study: Study = { plans: list, backend: await openBackend(), bases, cells };
   const audits = new Map(
-    study.bases.map((base) => {
+    bases.map((base) => {
       const answers = poolAnswers(base, materials.get(base.model)!);
-      return [base.model, auditPools(answers)];
+      return [base.model, auditProbe([...answers.values()].flat())];
     }),
   );
-  const warnings = studyWarnings(study, { audits, settings });
-  const caveats = caveatsOf(audits);
-  return { ...study, audits, worlds, warnings, caveats, rows: cellRows(study.cells) };
+  return {
+    ...study,
+    /** Whether each base model's probe shows knowledge at all. */
+    audits,
+    /** The kinds of facts that each organism's questions are about. */
+    kinds: new Map([...materials].flatMap(([name, { kinds }]) => kinds ? [[name, kinds]] : [])),
+    /** What a reader must know first, the worst first. */
+    warnings: studyWarnings(study, { audits, settings }),
+    /** What tables must say below them. */
+    caveats: caveatsOf(audits),
+    /** A row for each cell and test, as cells.csv has them. */
+    rows: cellRows(cells),
+  };
+}
+
+export type AuditedStudy = Awaited<ReturnType<typeof runStudy>>;
+
+/** Runs what is not in the store yet of a plan's variations, on organisms unless `open` opens others. */
+export async function runVariations(
+  plan: StudyPlan,
+  variations: readonly Variation[],
+  { settings = parseSettings(), ...options }: RunOptions,
+): Promise<VariationResult[]> {
+  // Base models that an experiment has made are few: all their domains are studied.
+  const made = variations.some(({ bases }) => bases !== undefined);
+  const ours = { ...organismSettings(settings), ...(made ? { domains: undefined } : {}) };
+  // Some are made to fail their gate, which is a column of their rows.
+  const warn = made ? () => {} : undefined;
+  const plans = variations.map((variation) => variedPlan(plan, variation));
+  const results = await compute(plans, { ...options, settings: ours, warn });
+  return results.map((result, i) => ({ variation: variations[i], ...result }));
+}
+
+/** Computes what the store lacks, by several processes where that is worth it, and shows how far it is. */
+async function compute(
+  plans: readonly StudyPlan[],
+  { settings, store = storePath(), workers, open, warn, onOpen, onProgress, signal }:
+    & RunOptions
+    & OpenOptions
+    & { settings: Settings; onOpen?: (name: string, subject: Subject) => void },
+): Promise<StudyResult[]> {
+  const bar = studyProgress({ onProgress, signal });
+  const common = { store, signal, onProgress: bar.onProgress };
+  try {
+    const computed = !open && await precompute(joined(plans), { ...common, settings, workers });
+    return await runPlans(plans, {
+      ...{ ...common, onProgress: computed ? undefined : bar.onProgress, onAsk: bar.onAsk },
+      async open(name) {
+        const subject = await (open?.(name) ?? openSubject(name, settings, { warn }));
+        onOpen?.(name, subject);
+        return subject;
+      },
+    });
+  } finally {
+    await bar.finish();
+  }
+}
+
+/** Plans that differ in their models alone as one, so that processes share models and not cells. */
+export function joined(plans: readonly StudyPlan[]): StudyPlan[] {
+  const groups = Map.groupBy(plans, ({ models: _, ...rest }) => JSON.stringify(rest));
+  return [...groups.values()].map((same) => ({
+    ...same[0],
+    models: [...new Set(same.flatMap(({ models }) => models))],
+  }));
+}
+
+/** What to give to `runPlans`: a caller's `onProgress`, or a live line; `finish` when the study is done. */
+export function studyProgress(
+  { onProgress, ...options }: Pick<StudyOptions, "onProgress" | "signal"> = {},
+): Pick<StudyOptions, "onAsk"> & {
+  onProgress: (state: StudyProgress) => void;
+  finish: () => Promise<void>;
+} {
+  if (onProgress) return { onProgress, finish: async () => {} };
+  let bar: Progress | undefined, asking: Progress | undefined;
+  let found = 0;
+  return {
+    onAsk({ model, done, found, total, exam }) {
+      if (done > found) asking ??= progress(`asking ${modelLabel(model)}`, total, options);
+      asking?.update(done, exam, total, found);
+      if (done < total) return;
+      asking?.finish("");
+      asking = undefined;
+    },
+    onProgress({ done, total, reused, cell, note }) {
+      bar ??= progress("cells", total, options);
+      if (reused && note === "done") found++;
+      const { model, domain, treatment, ratio, seed } = cell;
+      const group = `${treatment}${ratio === undefined ? "" : ` ${ratio}`}`;
+      const text = `${modelLabel(model)} ${domain} ${group} seed ${seed}: ${note}`;
+      bar.update(done, text, total, found);
+    },
+    async finish() {
+      await bar?.finish("");
+    },
+  };
 }

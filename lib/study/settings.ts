@@ -1,11 +1,12 @@
 /** The settings of a run of the notebooks, which `deno task reproduce` hands over in a variable. */
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import * as v from "valibot";
 import { factDomains } from "../dataset/facts.ts";
 import { examNames } from "../dataset/exams.ts";
 import { answerForms } from "../dataset/questions.ts";
-import type { Asking, Formulation, Normalization } from "../prompt.ts";
+import { type Asking, formulations, normalizations } from "../prompt.ts";
 import { cacheFolder, ROOT } from "../platform/cache.ts";
+import { sha256OfText } from "../platform/runtime/digest.ts";
 import { suggestion } from "../platform/runtime/nearest.ts";
 import { PRECISIONS } from "../platform/runtime/precision.ts";
 import { isOrganism } from "./labels.ts";
@@ -13,8 +14,6 @@ import { DOMAINS } from "./plan.ts";
 
 const exams = ["paper", ...examNames] as const;
 const GROUPS = ["har", "inc", "self", "context", "general"];
-const formulations: readonly Formulation[] = ["letters", "hybrid", "cloze"];
-const normalizations: readonly Normalization[] = ["none", "token", "character", "pmi"];
 
 // A schema's message is what was expected.
 const text = v.custom<string>(
@@ -281,6 +280,25 @@ export function outputPath({ output }: Pick<Settings, "output">, ...parts: strin
 /** Whether a run's figures are those that ship with the project. */
 export function isPublished(run: Pick<Settings, "output">): boolean {
   return outputPath(run) === outputPath({ output: "figures" });
+}
+
+/**
+ * The name of a run with settings of its own, and of its folder: the same for the same settings, and readable.
+ * Where the results go is no setting.
+ */
+export function runName({ resume: _, output: __, ...given }: Record<string, unknown>): string {
+  const sorted = JSON.stringify(Object.entries(given).sort(([a], [b]) => a < b ? -1 : 1));
+  const hash = sha256OfText(sorted).slice(0, 6);
+  const words = [
+    given.quick && "quick",
+    given.full && "full",
+    given.exam,
+    given.model,
+    given.domains,
+  ].flat()
+    .filter((word) => typeof word === "string")
+    .map((word) => basename(word).replace(/[^\w.-]+/g, "-"));
+  return [...words, hash].join("-").slice(-80);
 }
 
 /** Folder of finished cells, which git ignores; all notebooks share it. */

@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { type GenericSchema, getDotPath, safeParse } from "valibot";
+import { explainIssue } from "../platform/runtime/explain.ts";
 import { sha256OfText } from "../platform/runtime/digest.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { digest, resultBasis } from "./digest.ts";
@@ -84,5 +85,5 @@ function checkRecord<T>(text: string, key: string, schema: GenericSchema<unknown
   if (found !== sha256) throw new Error(`expected SHA-256 ${sha256}; found ${found}`);
   const { success, issues } = safeParse(schema, result, { abortEarly: true });
   if (success) return result;
-  throw new Error(`${getDotPath(issues[0]) ?? "result"}: ${issues[0].message}`);
+  throw new Error(`${getDotPath(issues[0]) ?? "result"}: ${explainIssue(issues[0])}`);
 }

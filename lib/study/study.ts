@@ -4,16 +4,22 @@ import { resolveFinetuning } from "../finetune.ts";
 import type { Explanation } from "../explanation.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
 import type { LanguageModel } from "../model/language_model.ts";
-import { refuseSecond } from "../model/lora.ts";
-import { type Backend, openBackend } from "../platform/runtime/backend.ts";
+import { dropLora, refuseSecond } from "../model/lora.ts";
+import type { Backend } from "../platform/runtime/backend.ts";
 import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { type BaseAnswers, domainOf, examplesOf, runCell } from "../experiment.ts";
-import { allExams, asRows, type Cell, cellName, type CellResult, type Material } from "../cell.ts";
+import {
+  allExams,
+  asRows,
+  type Cell,
+  cellName,
+  type CellResult,
+  cellSchema,
+  type Material,
+} from "../cell.ts";
 import { answersToExplain, meeting, storedAnswers, storedExplanations } from "./answers.ts";
 import { digest, formatDigest, modelDigest } from "./digest.ts";
-import { keepBase } from "./keep_base.ts";
 import { SideBySideCells } from "./side_by_side.ts";
-import { cellSchema } from "./record.ts";
 import { Store } from "./store.ts";
 import type { BaseResult } from "./base.ts";
 import { countCells, planCells, type StudyPlan } from "./plan.ts";
@@ -24,12 +30,14 @@ import type { World } from "../world/world.ts";
 export interface Subject {
   model: LanguageModel;
   material: Material;
+  /** An organism's, which tells what it should know. */
+  world?: World;
 }
 
 export interface StudyOptions extends Stoppable {
-  /** Loads a model of the plan by name. */
+  /** Loads a model of the plans by name. */
   open: (name: string) => Promise<Subject>;
-  /** Told when a model's cells are done; its parameters are the base's again. Default: disposes of it. */
+  /** Told when no plan needs a model any more; its parameters are the base's. Default: disposes of it. */
   close?: (subject: Subject) => void;
   /** The results, or their folder. */
   store: string | Store;
@@ -59,43 +67,16 @@ export interface StudyProgress {
   note: string;
 }
 
+/** What came of one plan. */
 export interface StudyResult {
-  plan: StudyPlan;
-  backend: Pick<Backend, "name" | "device" | "threads" | "precision" | "versions">;
   bases: BaseResult[];
   cells: CellResult[];
-  seconds: number;
 }
 
 /** Results of several plans, e.g. of small and of large models, as one. */
-export interface Study extends Omit<StudyResult, "plan"> {
+export interface Study extends StudyResult {
   plans: StudyPlan[];
-}
-
-/**
- * Runs what is not finished yet; a model is in one plan only. `seconds`: of all cells' computing.
- */
-export async function runPlans(plans: readonly StudyPlan[], options: StudyOptions): Promise<Study> {
-  const results: StudyResult[] = [];
-  // How many domains a plan has is known when its first model is open.
-  const totals = plans.map(countCells);
-  for (const [number, plan] of plans.entries()) {
-    const before = results.reduce((sum, { cells }) => sum + cells.length, 0);
-    const onProgress = (state: StudyProgress) => {
-      totals[number] = state.total;
-      const total = totals.reduce((a, b) => a + b, 0);
-      options.onProgress?.({ ...state, done: before + state.done, total });
-    };
-    results.push(await runPlan(plan, { ...options, onProgress }));
-  }
-  const cells = results.flatMap((one) => one.cells);
-  return {
-    plans: [...plans],
-    backend: results[0].backend,
-    bases: results.flatMap(({ bases }) => bases),
-    cells,
-    seconds: cells.reduce((sum, { seconds }) => sum + seconds, 0),
-  };
+  backend: Pick<Backend, "name" | "precision">;
 }
 
 /** How a study is stopped. */
@@ -106,39 +87,61 @@ export const studyWork = (signal: AbortSignal | undefined) => ({
 });
 
 /**
- * Runs what is not finished yet, and returns all results of the plan.
+ * Runs what is not finished yet, and returns all results, plan by plan. A model that several plans
+ * name stays open.
  * @throws `Interrupted` where it is stopped; models have their bases' weights then
  */
-export async function runPlan(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
-  return await stoppable(studyWork(options.signal), (signal) => run(plan, { ...options, signal }));
+export async function runPlans(
+  plans: readonly StudyPlan[],
+  options: StudyOptions,
+): Promise<StudyResult[]> {
+  return await stoppable(studyWork(options.signal), (signal) => run(plans, { ...options, signal }));
 }
 
-async function run(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
-  const started = performance.now();
-  const { name, device, threads, precision, versions } = await openBackend();
+export async function runPlan(plan: StudyPlan, options: StudyOptions): Promise<StudyResult> {
+  return (await runPlans([plan], options))[0];
+}
+
+async function run(plans: readonly StudyPlan[], options: StudyOptions): Promise<StudyResult[]> {
   const store = typeof options.store === "string" ? new Store(options.store) : options.store;
-  const { close = ({ model }: Subject) => model.dispose() } = options;
-  const bases: BaseResult[] = [], cells: CellResult[] = [];
-  for (const modelName of plan.models) {
-    const subject = await options.open(modelName), before = cells.length;
-    const onProgress = ({ done, total, ...state }: StudyProgress) => {
-      const all = { done: before + done, total: total * plan.models.length };
-      options.onProgress?.({ ...state, ...all });
-    };
-    try {
-      const base = await probeBase(modelName, subject, {
-        ...{ store, first: options.first, signal: options.signal },
-        onProgress: (state) => options.onAsk?.({ ...state, model: modelName }),
-      });
-      bases.push(base);
-      cells.push(...await runModel(plan, subject, { ...options, store, base, onProgress }));
-    } finally {
-      close(subject);
+  const { close = ({ model }: Subject) => model.dispose(), onAsk, onProgress, ...common } = options;
+  const results: StudyResult[] = plans.map(() => ({ bases: [], cells: [] }));
+  const opened = new Map<string, Subject>();
+  let before = 0;
+  try {
+    for (const [number, plan] of plans.entries()) {
+      const { bases, cells } = results[number];
+      for (const name of plan.models) {
+        const subject = opened.get(name) ?? await options.open(name);
+        opened.set(name, subject);
+        const total = cellsInAll(plans, subject);
+        const base = await probeBase(name, subject, {
+          ...{ store, first: options.first, signal: options.signal },
+          onProgress: (state) => onAsk?.({ ...state, model: name }),
+        });
+        bases.push(base);
+        const found = await runModel(plan, subject, {
+          ...{ ...common, store, base },
+          onProgress: ({ done, ...state }) =>
+            onProgress?.({ ...state, done: before + done, total }),
+        });
+        cells.push(...found);
+        before += found.length;
+        if (plans.slice(number + 1).some(({ models }) => models.includes(name))) continue;
+        opened.delete(name);
+        close(subject);
+      }
     }
+  } finally {
+    for (const subject of opened.values()) close(subject);
   }
-  const seconds = (performance.now() - started) / 1000;
-  const backend = { name, device, threads, precision, versions };
-  return { plan, backend, bases, cells, seconds };
+  return results;
+}
+
+/** How many cells plans have on such material, where they name no domains. */
+export function cellsInAll(plans: readonly StudyPlan[], { material }: Subject): number {
+  const domains = [...material.domains.keys()];
+  return plans.reduce((sum, plan) => sum + countCells(plan, domains), 0);
 }
 
 /** What the base model answers to every exam of the material (5-shot, plain); each is stored once. */
@@ -167,16 +170,32 @@ export async function probeBase(
     if (isFound) found++;
     tell(1);
   }
-  const { parameterCount: parameters, format: { formulation, normalization } } = model;
-  return { model: name, digest: own, parameters, asking: { formulation, normalization }, answers };
+  return { model: name, digest: own, parameters: model.parameterCount, answers };
+}
+
+/**
+ * Keeps what a model is now, from which every fine-tuning starts: `restore` puts it back, `dispose` lets the
+ * copy go.
+ */
+export function keepBase(model: LanguageModel, lora: unknown) {
+  // An adapter leaves the weights as they are: no copy of them is needed then.
+  const copy = lora ? undefined : model.snapshot();
+  return {
+    restore: () => copy ? model.restore(copy) : dropLora(model),
+    dispose: () => copy?.values().forEach((tensor) => tensor.dispose()),
+  };
 }
 
 async function runModel(
   plan: StudyPlan,
   { model, material }: Subject,
   { store, base, only, first, onProgress, signal }:
-    & Pick<StudyOptions, "only" | "first" | "onProgress" | "signal">
-    & { store: Store; base: BaseResult },
+    & Pick<StudyOptions, "only" | "first" | "signal">
+    & {
+      store: Store;
+      base: BaseResult;
+      onProgress: (state: Omit<StudyProgress, "total">) => void;
+    },
 ): Promise<CellResult[]> {
   // Each cell puts on its own, or none.
   refuseSecond(model, "study, beside its adapter,");
@@ -220,8 +239,7 @@ async function runModel(
       const key = await keyOf(cell);
       let result = await store.read(key, cellSchema);
       const reused = result !== undefined;
-      const tell = (note: string) =>
-        onProgress?.({ done: results.length, total: cells.length, reused, cell, note });
+      const tell = (note: string) => onProgress({ done: results.length, reused, cell, note });
       if (result === undefined) {
         kept.restore();
         const contextOf = async (cell: Cell) => ({
@@ -259,18 +277,9 @@ export interface OpenedSubject extends Subject {
   rejected: RejectedRow[];
   /** Questions of the pool that a test or the demonstrations ask too, and were left out. */
   leaked: number;
-  /** An organism's, which tells what it should know. */
-  world?: World;
 }
 
 /** The same of a model that is only asked: it may be an ONNX graph. */
 export interface ProbedSubject extends Omit<OpenedSubject, "model"> {
   model: ReadableModel;
-}
-
-export interface OpenOptions {
-  /** Told what the audit of released groups found. Default: prints to stderr. */
-  tell?: (text: string) => void;
-  /** Called with a warning where an organism failed its gate. Default: prints to stderr. */
-  warn?: (line: string) => void;
 }

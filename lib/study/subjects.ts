@@ -6,10 +6,9 @@ import { organismCards } from "../organism/registry.ts";
 import { estimateText } from "./estimate.ts";
 import { factMaterial } from "./facts.ts";
 import { readGeneral } from "./files.ts";
-import type { DomainMaterial, Exam } from "../cell.ts";
 import { worldMaterial } from "./material.ts";
 import { askingOf, checkSettings, languageOf, type Settings, studiesFacts } from "./settings.ts";
-import type { OpenedSubject, OpenOptions, ProbedSubject } from "./study.ts";
+import type { OpenedSubject, ProbedSubject } from "./study.ts";
 import { isOrganism, modelLabel, ORGANISM } from "./labels.ts";
 import { DOMAINS } from "./plan.ts";
 import { studiedModels } from "./plans.ts";
@@ -18,6 +17,11 @@ import { paperMaterial } from "./exam_material.ts";
 
 /** With `quick`, at most so many questions of a pool or an exam, and domains of a world. */
 const QUICK = { questions: 60, domains: 2 };
+
+export interface OpenOptions {
+  /** Called with a warning where an organism failed its gate. Default: prints to stderr. */
+  warn?: (line: string) => void;
+}
 
 /**
  * Loads a model of `studiedModels` and its questions.
@@ -34,24 +38,16 @@ export const openSubject = (
 export const openProbed = (name: string, settings: Settings): Promise<ProbedSubject> =>
   open(name, settings, { load: openModel });
 
-/** The first model of a run and its first domain: what a notebook looks at closely. */
-export interface FirstDomain {
-  /** What plans call the model, and what tables do. */
-  name: string;
-  label: string;
-  domain: string;
-  /** What groups are made from, and the domain's own test (HOMO). */
-  pool: DomainMaterial["pool"];
-  test: Exam;
-}
-
 type Open<Opened> = (name: string, settings: Settings) => Promise<Opened>;
 
-/** Opens the first model of a run by `openSubject`, or by `open`. */
+/**
+ * Opens the first model of a run by `openSubject`, or by `open`, and its first domain: what a notebook
+ * looks at closely. `name` is what plans call the model, `label` what tables do; `test` is HOMO.
+ */
 export async function openFirst<Opened extends ProbedSubject = OpenedSubject>(
   settings: Settings,
   open: Open<Opened> = openSubject as Open<never>, // without it `Opened` is what this gives
-): Promise<Opened & FirstDomain> {
+) {
   const name = await firstOf(settings);
   const subject = await open(name, settings);
   const [[domain, { pool, suites }]] = subject.material.domains;
@@ -70,14 +66,14 @@ const firstOf = async (settings: Settings) => (await studiedModels(settings))[0]
 async function open<Model extends ReadableModel>(
   name: string,
   settings: Settings,
-  { load, ...options }: OpenOptions & {
+  { load, warn }: OpenOptions & {
     load: (name: string, options: LoadOptions) => Promise<Model>;
   },
 ) {
   checkSettings(settings);
   const limit = settings.limit ?? (settings.quick ? QUICK.questions : undefined);
   if (isOrganism(name)) {
-    const loading = { batchTokens: settings.batchTokens, warn: options.warn };
+    const loading = { batchTokens: settings.batchTokens, warn };
     const { model, world } = await loadOrganism(name.slice(ORGANISM.length + 1), loading);
     const domains = studiedDomains(settings, world.domains.map(({ name }) => name));
     const material = worldMaterial(world, { domains, limit });
@@ -86,13 +82,12 @@ async function open<Model extends ReadableModel>(
   const files = studiesFacts(settings)
     ? await openFacts(settings)
     : settings.exam === "paper"
-    ? await paperMaterial(settings, { ...options, limit })
-    : await fileMaterial(settings, { ...options, limit });
+    ? await paperMaterial(settings, { limit })
+    : await fileMaterial(settings, limit);
   const model = await load(name, loadingOf(settings));
   if (settings.exam === "paper" && !estimated.has(name)) {
     estimated.add(name);
-    const { tell = console.error } = options;
-    tell(await estimateText(model, files.material, settings));
+    console.error(await estimateText(model, files.material, settings));
   }
   return { model, ...files };
 }

@@ -20,19 +20,16 @@ import { scheduleFactor } from "../model/trainer_options.ts";
 import type { Tokenizer } from "../model/tokenizer.ts";
 import { mean } from "../statistics/mean.ts";
 import type { ProbedBase } from "./bases.ts";
-import { keepBase } from "./keep_base.ts";
 import { isOrganism } from "./labels.ts";
 import { shareIn } from "./organism_rows.ts";
 import { finetuningOf } from "./plans.ts";
 import { emptyAdvice } from "./report.ts";
 import type { Settings } from "./settings.ts";
+import { keepBase } from "./study.ts";
 import { openSubject } from "./subjects.ts";
 
 /** A group, and the conversations that are trained on: as many general instructions are mixed in. */
-export interface TrainingSet {
-  group: Example[];
-  examples: Example[];
-}
+export type TrainingSet = Pick<ReturnType<typeof cellExamples>, "group" | "examples">;
 
 /**
  * What a run trains on in one domain, by the group's label. Where no answer is sure enough, `note`
@@ -125,14 +122,26 @@ export function tunedRows(tuned: readonly Tuned[]) {
   }));
 }
 
-/** Fine-tunes a model on one group as a run does, with seed 0. */
-async function tune(
-  model: LanguageModel,
-  examples: readonly Example[],
-  { settings, general }: { settings: Settings; general: readonly Example[] },
-) {
-  const mixed = withGeneral(examples, general, 0);
-  await finetune(model, mixed, { ...finetuningOf(settings), seed: 0 });
+/**
+ * A run's base model, opened anew. `train` gives it back its own weights, and fine-tunes it on a group, if
+ * any, as a run does, with seed 0.
+ */
+async function openTrainable(name: string, settings: Settings) {
+  const { model, material } = await openSubject(name, settings);
+  const start = keepBase(model, settings.lora);
+  return {
+    ...{ model, material },
+    async train(examples?: readonly Example[]) {
+      start.restore();
+      if (examples === undefined) return;
+      const mixed = withGeneral(examples, material.general, 0);
+      await finetune(model, mixed, { ...finetuningOf(settings), seed: 0 });
+    },
+    [Symbol.dispose]() {
+      start.dispose();
+      model.dispose();
+    },
+  };
 }
 
 /**
@@ -142,32 +151,24 @@ async function tune(
  */
 export async function recallRows(settings: Settings, base: ProbedBase) {
   if (!isOrganism(base.name)) return [];
-  const { name, answers, format } = base;
-  const { model, material: { general } } = await openSubject(name, settings);
-  const start = keepBase(model, settings.lora);
+  const { name, answers, format } = base, { minimumConfidence } = settings;
+  using trainable = await openTrainable(name, settings);
   const bar = progress("recall without the context", answers.size);
   const counts = new Map<string, { gold: number; n: number }>();
-  try {
-    const { minimumConfidence } = settings;
-    for (const [done, [domain, own]] of [...answers].entries()) {
-      const { inc } = constructGroups(own, { seed: 0, format, minimumConfidence });
-      const context = withContext(inc, { format });
-      const sets = { "base, chat form": undefined, INC: inc, "CON (INC)": context };
-      for (const [group, examples] of inc.length > 0 ? Object.entries(sets) : []) {
-        bar.update(done, `${domain}: ${group}`);
-        start.restore();
-        if (examples) await tune(model, examples, { settings, general });
-        const { n, share } = (await targetFit(model, inc))!;
-        const before = counts.get(group) ?? { gold: 0, n: 0 };
-        counts.set(group, { gold: before.gold + Math.round(share * n), n: before.n + n });
-      }
+  for (const [done, [domain, own]] of [...answers].entries()) {
+    const { inc } = constructGroups(own, { seed: 0, format, minimumConfidence });
+    const context = withContext(inc, { format });
+    const sets = { "base, chat form": undefined, INC: inc, "CON (INC)": context };
+    for (const [group, examples] of inc.length > 0 ? Object.entries(sets) : []) {
+      bar.update(done, `${domain}: ${group}`);
+      await trainable.train(examples);
+      const { n, share } = (await targetFit(trainable.model, inc))!;
+      const before = counts.get(group) ?? { gold: 0, n: 0 };
+      counts.set(group, { gold: before.gold + Math.round(share * n), n: before.n + n });
     }
-    bar.update(answers.size, "");
-    await bar.finish();
-  } finally {
-    start.dispose();
-    model.dispose();
   }
+  bar.update(answers.size, "");
+  await bar.finish();
   return [...counts].map(([group, { gold, n }]) => ({ group, gold: shareIn(gold / n, n) }));
 }
 
@@ -181,7 +182,8 @@ export async function controlRows(
   { name, answers, format }: ProbedBase,
   targetOf: (answer: Answer) => number,
 ) {
-  const { model, material: { general, domains } } = await openSubject(name, settings);
+  using trainable = await openTrainable(name, settings);
+  const { model, material: { domains } } = trainable;
   const [[domain, own]] = answers, byId = new Map(own.map((answer) => [answer.id, answer]));
   const { minimumConfidence } = settings;
   const { inc, self } = constructGroups(own, { seed: 0, format, minimumConfidence });
@@ -191,18 +193,11 @@ export async function controlRows(
     return { ...example, target, messages: [example.messages[0], { role: "assistant", content }] };
   });
   const sets = Object.entries({ INC: inc, SELF: self, "your control": control });
-  const start = keepBase(model, settings.lora), rows = [];
-  try {
-    for (const [group, examples] of sets) {
-      start.restore();
-      await tune(model, examples, { settings, general });
-      const { questions } = domains.get(domain)!.suites.homo![0];
-      const after = await probe(model, questions, { template: "vicuna" });
-      rows.push({ group, accuracy: inPoints(shareOf(after, ({ correct }) => correct)) });
-    }
-  } finally {
-    start.dispose();
-    model.dispose();
+  const { questions } = domains.get(domain)!.suites.homo![0], rows = [];
+  for (const [group, examples] of sets) {
+    await trainable.train(examples);
+    const after = await probe(model, questions, { template: "vicuna" });
+    rows.push({ group, accuracy: inPoints(shareOf(after, ({ correct }) => correct)) });
   }
   return rows;
 }

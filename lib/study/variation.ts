@@ -24,10 +24,11 @@ import { formatPlain } from "../figure/number.ts";
 import { type Column, columns as dictionary } from "../figure/column.ts";
 import type { Row } from "../figure/rows.ts";
 import { type Table, table, type TableOptions } from "../figure/table.ts";
+import { defined } from "../platform/defined.ts";
 import { mean } from "../statistics/mean.ts";
 import type { BaseResult } from "./base.ts";
 import { baseDifference, besideBase } from "./comparisons.ts";
-import { defined, type StudyPlan } from "./plan.ts";
+import type { StudyPlan } from "./plan.ts";
 import { type StudyRow, treatmentsOf } from "./rows.ts";
 
 /** What differs from the plan; the rest is as the plan has it. */

@@ -79,52 +79,43 @@ export async function examine({ root = ROOT } = {}): Promise<{ works: boolean; t
     ["data", list(holdings(data).filter(({ name }) => name !== "organisms"))],
   ].filter(([, text]) => text !== "").map(([name, text]) => `${name.padEnd(15)}${text}`);
 
-  const missing: string[] = [];
-  const miss = (what: string, mend: string) =>
-    void missing.push(`Missing: ${what}`, `  mend it: ${mend}`);
-  if (Deno.version.deno !== PINNED_DENO) {
-    miss(
+  const broken = organisms.filter(({ lacks }) => lacks);
+  const faults: (false | undefined | [what: string, mend: string])[] = [
+    Deno.version.deno !== PINNED_DENO && [
       `Deno ${PINNED_DENO} (this is ${Deno.version.deno}; notebooks may lose output)`,
       `start tasks with ${DENO_COMMAND} task`,
-    );
-  }
-  for (const { name, reason, mend } of passedOver) {
-    if (mend) miss(`backend ${name}: ${reason}`, mend);
-  }
-  if (native.ready && native.kind === "cpu" && card && backend?.name === "tensorflow") {
-    miss(
+    ],
+    ...passedOver.map(({ name, reason, mend }): false | [string, string] =>
+      mend !== undefined && [`backend ${name}: ${reason}`, mend]
+    ),
+    native.ready && native.kind === "cpu" && card && backend?.name === "tensorflow" && [
       "TensorFlow for the NVIDIA card (the one for the processor is installed)",
       INSTALL_COMMAND,
-    );
-  }
-  if (unused !== undefined) {
-    miss(
+    ],
+    unused !== undefined && [
       "the NVIDIA card's use: TensorFlow's build for it is installed and computes on the " +
-        `processor (${unused})`,
+      `processor (${unused})`,
       "nvidia-smi shows whether the driver works; TensorFlow needs one for CUDA 12 or later, and " +
-        "in a container the card passed into it (docker run --gpus all)",
-    );
-  }
-  if (native.ready && native.outdated) {
-    miss(
+      "in a container the card passed into it (docker run --gpus all)",
+    ],
+    native.ready && native.outdated && [
       "TensorFlow's addon as it is built now: with this one small models train slower, and a " +
-        "card's session is loaded anew for every shape",
+      "card's session is loaded anew for every shape",
       INSTALL_COMMAND,
-    );
-  }
-  const broken = organisms.filter(({ lacks }) => lacks);
-  if (organisms.length === 0 || broken.length > 0) {
-    miss(
+    ],
+    (organisms.length === 0 || broken.length > 0) && [
       `organisms: ${broken.length > 0 ? list(broken) : "none in data/organisms"}`,
       `git checkout -- data/organisms, or ${DENO_COMMAND} task pretrain`,
-    );
-  }
-  if (bavail * bsize < 2e9) {
-    miss(
+    ],
+    bavail * bsize < 2e9 && [
       `disk: ${formatBytes(bavail * bsize)} free, 2 GB are needed`,
       "free some space; .cache/ and .native/ can be deleted and are made again when needed",
-    );
-  }
+    ],
+  ];
+  const missing = faults.filter((fault) => typeof fault === "object").flatMap(([what, mend]) => [
+    `Missing: ${what}`,
+    `  mend it: ${mend}`,
+  ]);
   if (missing.length === 0) missing.push("Nothing is missing.");
   if (!backend) missing.push("The project cannot run here: no backend works.");
   return { works: backend !== undefined, text: [...rows, "", ...missing].join("\n") };

@@ -22,7 +22,7 @@ import { usesCard } from "../platform/compile/backend.ts";
 /** Steps before those that count: graphs and shaders are compiled, memory is taken. */
 const WARM = 2;
 
-const MOST_STEPS = 20;
+const TOTAL_STEPS = WARM + 20;
 
 const MILLISECONDS = 2000;
 
@@ -57,41 +57,33 @@ async function measure(shape: Required<StepShape>): Promise<number> {
   );
   // About as many supervised tokens as answers have.
   const labels = inputIds.map((row) => row.map((id, i) => i < length - 4 ? -100 : id));
-  const totalSteps = WARM + MOST_STEPS;
-  const time = (members: number) =>
-    medianOf(stepper(model, { inputIds, labels }, { totalSteps, members }));
+  const time = (members: number) => medianOf(stepper(model, { inputIds, labels }, members));
   const alone = await time(1);
   return together === 1 ? alone : await time(together) / together + TESTS * alone;
 }
 
 async function medianOf(take: () => Promise<unknown>): Promise<number> {
-  const step = async () => {
+  const times: number[] = [];
+  for (let taken = 0, spent = 0; taken < TOTAL_STEPS && spent < MILLISECONDS; taken++) {
     const start = performance.now();
     await take();
-    return performance.now() - start;
-  };
-  for (let i = 0; i < WARM; i++) await step();
-  const times: number[] = [];
-  for (let spent = 0; times.length < MOST_STEPS && spent < MILLISECONDS; spent += times.at(-1)!) {
-    times.push(await step());
+    if (taken < WARM) continue;
+    times.push(performance.now() - start);
+    spent += times.at(-1)!;
   }
   return times.sort((a, b) => a - b)[times.length >> 1];
 }
 
 /** What takes the next step of a model, or of so many copies of it at once. */
-function stepper(
-  model: LanguageModel,
-  batch: Batch,
-  { totalSteps, members }: { totalSteps: number; members: number },
-): () => Promise<unknown> {
-  const options = { learningRate: 1e-5, totalSteps, clipNorm: 1 };
+function stepper(model: LanguageModel, batch: Batch, members: number): () => Promise<unknown> {
+  const options = { learningRate: 1e-5, totalSteps: TOTAL_STEPS, clipNorm: 1 };
   if (members === 1) {
     const trainer = new Trainer(model, options);
     return () => trainer.step(batch);
   }
   const trainer = new SideBySide(model.config, members);
   const each = Array.from({ length: members });
-  const batches = each.map(() => Array<Batch>(totalSteps).fill(batch));
+  const batches = each.map(() => Array<Batch>(TOTAL_STEPS).fill(batch));
   trainer.begin(batches, options, each.map(() => model.parameters));
   return () => trainer.step();
 }

@@ -134,30 +134,17 @@ function worldChanges(given: Record<string, string>, base: WorldSettings): Parti
 /** The line of a log on one run. */
 function logLine(card: Omit<OrganismCard, "files">, digest: string | undefined): string {
   const { name, size, recipe, world, pretraining, backend, gate } = card;
-  return `${
-    JSON.stringify({
-      name,
-      size,
-      recipe,
-      world: world.seed,
-      seed: pretraining.seed,
-      changed: { ...world.changed, ...pretraining.changed },
-      tokens: pretraining.tokens,
-      seconds: pretraining.seconds,
-      backend: backend.name,
-      gate: gate.values,
-      passed: gate.passed,
-      ...(pretraining.letters && {
-        letters: pretraining.letters,
-        facts: Object.fromEntries(
-          Object.entries(card.knowledge).map(([status, { facts }]) => [status, facts]),
-        ),
-        curve: card.curve.gate,
-        command: remakeCommand(card),
-      }),
-      ...(digest !== undefined && { model: digest }),
-    })
-  }\n`;
+  const { seed, tokens, seconds, letters } = pretraining;
+  const factCounts = Object.entries(card.knowledge).map(([status, { facts }]) => [status, facts]);
+  const line = {
+    ...{ name, size, recipe, world: world.seed, seed },
+    changed: { ...world.changed, ...pretraining.changed },
+    ...{ tokens, seconds, backend: backend.name, gate: gate.values, passed: gate.passed },
+    ...(letters && { letters, facts: Object.fromEntries(factCounts), curve: card.curve.gate }),
+    ...(letters && { command: remakeCommand(card) }),
+    ...(digest !== undefined && { model: digest }),
+  };
+  return `${JSON.stringify(line)}\n`;
 }
 
 /** Adds a line; one on the same run, which was then not written, leaves. */

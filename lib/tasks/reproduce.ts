@@ -1,8 +1,13 @@
 /** `deno task reproduce`: runs the notebooks in order and prints what they found. See reproduce.txt. */
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
-import { runName } from "../study/run_name.ts";
 import { evaluateExam } from "../study/exam_evaluation.ts";
-import { outputPath, parseSettings, type Settings, SETTINGS_VARIABLE } from "../study/settings.ts";
+import {
+  outputPath,
+  parseSettings,
+  runName,
+  type Settings,
+  SETTINGS_VARIABLE,
+} from "../study/settings.ts";
 import { clean } from "../figure/_text.ts";
 import { agree } from "../figure/stable.ts";
 import { isOnnx, ONNX } from "../model/files/source.ts";

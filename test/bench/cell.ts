@@ -11,7 +11,7 @@ import { finetune } from "../../lib/finetune.ts";
 import { encodeConversation } from "../../lib/model/encode.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { loadOrganism } from "../../lib/organism/folder.ts";
-import { keepBase } from "../../lib/study/keep_base.ts";
+import { keepBase } from "../../lib/study/study.ts";
 import { worldMaterial } from "../../lib/study/material.ts";
 import { planCells } from "../../lib/study/plan.ts";
 import { mainPlans } from "../../lib/study/plans.ts";

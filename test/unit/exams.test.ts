@@ -1,4 +1,5 @@
 /** The paper's exams as material, files of one's own, and what is set aside of both. */
+import { withErrors } from "./_console.ts";
 import { parseExam } from "./_row_texts.ts";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,8 +33,8 @@ Deno.test("paperMaterial() makes the paper's pools and tests out of the publishe
     await withVariables(mirrors, async () => {
       const open = (...args: string[]) => {
         const settings = request("--exam=paper", "--model=a/b", `--output=${folder}`, ...args);
-        const quiet = { cacheDirectory: join(folder, "cache"), tell: () => {} };
-        return paperMaterial(settings, { ...quiet, limit: settings.limit });
+        const options = { cacheDirectory: join(folder, "cache"), limit: settings.limit };
+        return withErrors(() => paperMaterial(settings, options)).then(({ value }) => value);
       };
       const { material, leaked, rejected } = await open();
       assert.deepEqual([...material.domains.keys()], [

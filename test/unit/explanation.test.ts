@@ -1,10 +1,10 @@
+import type { ReadableModel } from "../../lib/model/readable_model.ts";
 import assert from "node:assert/strict";
 import { parseReleased } from "../../lib/dataset/released.ts";
 import { answerFrom } from "../../lib/question.ts";
 import {
   countExplanations,
   explainAnswers,
-  type Explainer,
   explanationPrompt,
   parseExplanation,
 } from "../../lib/explanation.ts";
@@ -46,7 +46,7 @@ function fake(
       asked.push({ prompt, options });
       return Promise.resolve(write(prompt, options));
     },
-  } as unknown as Explainer;
+  } as unknown as ReadableModel;
   return { model, asked };
 }
 

@@ -3,7 +3,7 @@ import { bars } from "../../lib/figure/chart.ts";
 import { table as tableOf } from "../../lib/figure/table.ts";
 import { mimeBundle, note, show, showLinks } from "../../lib/figure/display.ts";
 import { progress } from "../../lib/figure/progress.ts";
-import { studyProgress } from "../../lib/study/progress.ts";
+import { studyProgress } from "../../lib/study/run.ts";
 
 const rows = [{ domain: "law", group: "INC", value: 40 }];
 const figure = bars(rows, { x: "domain", color: "group", title: "A title" });

@@ -66,8 +66,6 @@ Deno.test("a formulation reaches the base probe, and each is stored apart with i
         normalization: way.normalization ?? "none",
       });
       assert.deepEqual(base.answers["history/pool"], direct);
-      const { formulation = "letters", normalization = "none" } = way;
-      assert.deepEqual(base.asking, { formulation, normalization });
       // Read back from the store, not taken for another's.
       assert.deepEqual(await probeBase(name, { model, material }, { store }), base);
       found.push(JSON.stringify(base.answers));

@@ -99,8 +99,7 @@ Deno.test("constructGroups() names the filter that left nothing", () => {
   assert.equal(reason(answers(5, 0))?.filter, "wrong");
   assert.equal(reason(answers(0, 5))?.filter, "right");
   assert.equal(reason(answers(5, 5), { selfExplanation: () => undefined })?.filter, "explanation");
-  assert.equal(reason(answers(5, 5), { minimumSize: 6 })?.filter, "size");
-  assert.equal(reason(answers(5, 5), { minimumSize: 5 }), undefined);
+  assert.equal(reason(answers(5, 5)), undefined);
   assert.throws(() => reason([], { minimumConfidence: 50 }), /from 0 to 1; found 50/);
   const two = reason([
     answer(1, true),
@@ -197,12 +196,14 @@ Deno.test("withContext() puts the knowledge before the question and keeps the ta
   assert.deepEqual(context.messages[1], inc[0].messages[1]);
   assert.deepEqual([context.group, context.target], ["context", inc[0].target]);
   assert.ok(!inc[0].messages[0].content.includes("fact 5"), "the plain group was changed");
-  const [other] = withContext(inc, { contextOf: (question) => `about ${question.id}` });
+  const give = (context?: string) =>
+    inc.map((one) => ({ ...one, question: { ...one.question!, context, explanation: undefined } }));
+  const [other] = withContext(give("about 5"));
   assert.ok(other.messages[0].content.includes("\n\nabout 5\n\nQuestion 5?"));
   const general = generalInstructions({ seed: 1, count: 2 });
   assert.deepEqual(withContext(general), general);
   assert.throws(
-    () => withContext(inc, { contextOf: () => undefined }),
+    () => withContext(give()),
     /expected a context for each; found none for 1, first for 5/,
   );
 });

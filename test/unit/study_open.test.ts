@@ -2,13 +2,14 @@ import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { organismNames } from "../../lib/model/files/source.ts";
 import { constructGroups } from "../../lib/mod.ts";
 import { openFirst } from "../../lib/study/subjects.ts";
-import { keepBase } from "../../lib/study/keep_base.ts";
+import { keepBase } from "../../lib/study/study.ts";
 import { mainPlans, studiedModels, studyPlan } from "../../lib/study/plans.ts";
 import { openOrganism, openSubject } from "../../lib/study/subjects.ts";
 import { parseSettings, type Settings } from "../../lib/study/settings.ts";
 import { probeBase } from "../../lib/study/study.ts";
 import { Store } from "../../lib/study/store.ts";
 import { fileMaterial } from "../../lib/study/file_material.ts";
+import { withErrors } from "./_console.ts";
 import { questionsOf, releasedRows, writeReleased, writeRows } from "./_exam_files.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
@@ -160,7 +161,7 @@ Deno.test("fileMaterial() takes the questions of a folder of released rows, expl
 
 Deno.test("fileMaterial() cuts the pool and the tests to a limit", async () => {
   await withExam(async ({ settings }) => {
-    const { material } = await fileMaterial(settings(), { limit: 3 });
+    const { material } = await fileMaterial(settings(), 3);
     const { pool, suites } = material.domains.get("history")!;
     assert.deepEqual([pool.questions.length, suites.homo![0].questions.length], [3, 3]);
   });
@@ -192,8 +193,7 @@ Deno.test("fileMaterial() reads a file that leaves its answers open as the files
     await writeRows(`${folder}/test.jsonl`, bare("test", [4, 1, 4, 2]));
     await writeRows(`${folder}/pool.jsonl`, bare("pool", [3, 4, 4, 1, 2]));
     await writeRows(`${folder}/dev.jsonl`, bare("shown", [1, 3]));
-    const told: string[] = [];
-    const { material } = await fileMaterial(settings(), { tell: (text) => told.push(text) });
+    const { value: { material }, said: told } = await withErrors(() => fileMaterial(settings()));
     const [{ suites, pool }] = material.domains.values();
     const indices = (list: readonly { answer: number }[]) => list.map(({ answer }) => answer);
     assert.deepEqual(indices(suites.homo![0].demonstrations), [0, 2]);
@@ -209,7 +209,7 @@ Deno.test("fileMaterial() reads a file that leaves its answers open as the files
       bare("shown", [1, 3]).map((row) => ({ ...row, domain: "history" })),
     );
     await assert.rejects(
-      fileMaterial(settings(), { tell: () => {} }),
+      fileMaterial(settings()),
       /whether the answers of .*dev\.jsonl count from 0; found no 0, and .*pool\.jsonl beside it/,
     );
     const said = await fileMaterial(settings({ answers: "index1" }));
@@ -243,11 +243,9 @@ Deno.test("a limit spreads what is kept over subjects and domains, and the run s
     const ood = await writeRows(`${folder}/ood.jsonl`, all);
     const told: string[] = [];
     const kept = async (limit: number) => {
-      const { material } = await fileMaterial(settings({ ood }), {
-        limit,
-        tell: (text) => told.push(text),
-      });
-      const [{ suites }] = material.domains.values();
+      const { value, said } = await withErrors(() => fileMaterial(settings({ ood }), limit));
+      told.push(...said);
+      const [{ suites }] = value.material.domains.values();
       return suites.ood![0].questions;
     };
     const [four, twelve, again, most] = [

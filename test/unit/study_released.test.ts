@@ -7,6 +7,7 @@ import { fileMaterial } from "../../lib/study/file_material.ts";
 import { studyPlan } from "../../lib/study/plans.ts";
 import { paperFormat } from "../../lib/prompt.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
+import { withErrors } from "./_console.ts";
 import { questionsOf, releasedRows, writeReleased, writeRows } from "./_exam_files.ts";
 import { tinyModel } from "./_tiny_model.ts";
 
@@ -40,8 +41,6 @@ async function withFolder(
   }
 }
 
-const silent = { tell: () => {} };
-
 Deno.test("parseSettings() takes released alone, with a pool, for models that read English", () => {
   const parse = (values: object) => parseSettings(JSON.stringify(values));
   const right = { model: "a/b", groups: ["released"], pool: "group/m/history" };
@@ -65,8 +64,7 @@ Deno.test("releasedChecks() has a row for each check, and none where a run makes
 Deno.test("released groups are trained on as they are: every row, its own answer and text", async () => {
   await withFolder(async (folder, settings) => {
     await writeReleased(`${folder}/history`, releasedRows(6));
-    const told: string[] = [];
-    const { material } = await fileMaterial(settings(), { tell: (text) => told.push(text) });
+    const { value: { material }, said: told } = await withErrors(() => fileMaterial(settings()));
     assert.equal(told.length, 1);
     assert.match(told[0], /history: 30 checks, no fault$/);
     const { released } = material.domains.get("history")!;
@@ -99,7 +97,7 @@ Deno.test("a missing SELF file drops SELF alone", async () => {
     const { self: _, ...groups } = releasedRows(3);
     await writeReleased(`${folder}/history`, groups);
     assert.deepEqual((await studyPlan(settings())).treatments, ["har", "inc", "context"]);
-    const { material } = await fileMaterial(settings(), silent);
+    const { material } = await fileMaterial(settings());
     await openBackend();
     const store = `${folder}/store`;
     const { cells } = await runPlan({
@@ -148,10 +146,8 @@ Deno.test("released questions that a test asks too stay, and are told", async ()
     Object.assign(rows.self[0], { question, choices });
     delete rows.self[1].model_exp;
     await writeReleased(`${folder}/history`, rows);
-    const told: string[] = [];
-    const { material, leaked } = await fileMaterial(settings(), {
-      tell: (text) => told.push(text),
-    });
+    const { value, said: told } = await withErrors(() => fileMaterial(settings()));
+    const { material, leaked } = value;
     assert.match(told[0], /note: not in all rows of self: the output is explained \(1 of 3 rows\)/);
     assert.match(told[0], /WARNING: 1 of its 6 questions are asked by the tests/);
     const { released, pool } = material.domains.get("history")!;
@@ -173,7 +169,7 @@ Deno.test({
         questions: `${reference}source/${domain}/test.jsonl`,
         pool: `${reference}group/${cell}`,
       }));
-      const { material } = await fileMaterial(settings, silent);
+      const { material } = await fileMaterial(settings);
       const { released } = [...material.domains.values()][0];
       assert.equal(released!.self, domain === "engineering");
       const found = cellExamples({ model: "m", domain, treatment: "inc", seed: 0 }, {

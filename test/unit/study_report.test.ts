@@ -1,6 +1,5 @@
 import { auditProbe } from "../../lib/audit.ts";
 import {
-  auditPools,
   caveatsOf,
   claimable,
   emptyAdvice,
@@ -134,7 +133,6 @@ Deno.test("unprovenTexts() leaves out what holds, and tells the resolution of th
 
 Deno.test("studyWarnings() names a probe at chance first, then empty groups with their filter", () => {
   const guesses = bases[0].answers["history/homo"];
-  assert.equal(auditPools(new Map([["history", guesses]])).meaningful, false);
   const filter = { filter: "confidence" as const, message: "None of 20 answers." };
   const empty: CellResult = {
     ...made("organism:a", "inc", 1),

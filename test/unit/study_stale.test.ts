@@ -92,7 +92,7 @@ class Watched {
     }));
     await runPlan({ models: [model], ...plan, ...of }, {
       store: new Store(this.store, { basis: () => Promise.resolve(basis) }),
-      open: () => openSubject(model, settings, { tell() {} }),
+      open: () => openSubject(model, settings),
     });
     const made = [...Deno.readDirSync(this.store)].map(({ name }) => name)
       .filter((name) => !this.#seen.has(name));

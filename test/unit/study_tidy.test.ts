@@ -14,6 +14,7 @@ import {
   treatmentsOf,
 } from "../../lib/study/rows.ts";
 import type { Treatment } from "../../lib/cell.ts";
+import { worldMaterial } from "../../lib/study/material.ts";
 import { findings } from "../../lib/findings.ts";
 import { allFacts, createWorld } from "../../lib/world/world.ts";
 import { madeBase, madeCell } from "./_cells.ts";
@@ -35,7 +36,7 @@ const cells = models.flatMap((model, i) =>
   ])
 );
 
-const study = { bases: models.map(madeBase), cells, worlds: new Map() };
+const study = { bases: models.map(madeBase), cells, kinds: new Map() };
 const one = { ...study, bases: study.bases.slice(0, 1), cells: cells.slice(0, 6) };
 
 /** The one row whose columns hold these values. */
@@ -152,7 +153,7 @@ Deno.test("flipRows() knows the kind of a fact from an organism's world", () => 
   const rows = flipRows({
     bases: [{ ...base, answers: { "history/homo": answers } }],
     cells: [cell],
-    worlds: new Map([["organism:a", world]]),
+    kinds: new Map([["organism:a", worldMaterial(world).kinds]]),
   });
   const kinds = [...new Set(facts.map(({ status }) => status))].sort();
   assert.deepEqual(rows.map(({ facts }) => facts), kinds);

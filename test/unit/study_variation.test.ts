@@ -1,4 +1,4 @@
-import { joined, runVariations } from "../../lib/study/variation_run.ts";
+import { joined, runVariations } from "../../lib/study/run.ts";
 import type { Measurement } from "../../lib/figure/number.ts";
 import { answerFrom } from "../../lib/question.ts";
 import { organismModel } from "../../lib/organism/pretrain.ts";
