@@ -20,7 +20,7 @@ export interface ProbeOptions extends ReadOptions {
   formulation?: Formulation;
   /**
    * Which token of a letter is scored: `bare`, its last one by itself, as in the paper; `space`, the one
-   * that it has after a space (see `letterMass`). Default: bare.
+   * that it has after a space. Default: bare.
    */
   letterForm?: LetterForm;
   /** Of option texts (not letters). Default: the format's own; none. */

@@ -1,6 +1,6 @@
 /** Which token stands for a letter, by tokenizers in the shapes of the model families. */
 import assert from "node:assert/strict";
-import { letterMass, letterTarget } from "../../lib/letters.ts";
+import { letterTarget } from "../../lib/letters.ts";
 import { probe } from "../../lib/probe.ts";
 import { chatTemplateFromFiles, createChatFormat } from "../../lib/model/chat_template.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
@@ -79,28 +79,6 @@ function stub(tokenizer: Tokenizer, favoured: Record<number, number>): LanguageM
       })),
   } as unknown as LanguageModel;
 }
-
-Deno.test("letterMass() tells where the probability is, and that what is scored is not it", async () => {
-  const tokenizer = tokenizerOf("smollm");
-  const bare = idsOf(tokenizer), space = idsOf(tokenizer, "Ġ");
-  // 1/10 on a bare B, 8/10 on a spaced C, 1/10 elsewhere.
-  const model = stub(tokenizer, { [bare[1]]: 0, [space[2]]: Math.log(8), 7: 0 });
-  const mass = await letterMass(model, [question, question]);
-  assert.ok(Math.abs(mass.bare - 0.1) < 1e-6 && Math.abs(mass.space - 0.8) < 1e-6);
-  assert.equal(mass.shown, mass.bare);
-  assert.equal(mass.natural, false);
-  assert.match(mass.verdict, /10\.0% .* bare, 80\.0% with a space.*2 questions.*letterForm/);
-  assert.equal((await letterMass(model, [question], { form: "space" })).natural, true);
-  await assert.rejects(letterMass(model, []), /expected questions/);
-});
-
-Deno.test("letterMass() finds nothing of a letter that is no single token", async () => {
-  // Demonstrations show B inside a longer token here, and A as another one than is scored.
-  const tokenizer = tokenizerOf("llama2"), [bare] = idsOf(tokenizer, "▁");
-  const shown = tokenizer.tokenId("A")!;
-  const mass = await letterMass(stub(tokenizer, { [bare]: 5, [shown]: 5 }), [question]);
-  assert.ok(Math.abs(mass.bare - 0.5) < 1e-6 && Math.abs(mass.shown - 0.5) < 1e-6);
-});
 
 Deno.test("probe() scores the letters in the form that is asked for", async () => {
   const tokenizer = tokenizerOf("smollm");
