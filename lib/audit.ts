@@ -9,6 +9,7 @@ import type { Interval } from "./statistics/_check.ts";
 import { pValue } from "./statistics/p_value.ts";
 import { wilsonInterval } from "./statistics/proportion.ts";
 import {
+  type CalibrationBin,
   calibrationBins,
   type CalibrationOptions,
   expectedCalibrationError,
@@ -101,13 +102,34 @@ export function auditProbe(answers: readonly Answer[]): ProbeAudit {
   return { n, accuracy, interval, ...tests, verdict };
 }
 
-/**
- * The share of answers, or of other items, that `fits`, from 0 to 1, with Wilson's 95% interval. Of none:
- * NaN, anywhere from 0 to 1.
- */
-export function shareOf<Item = Answer>(items: readonly Item[], fits: (item: Item) => boolean) {
+/** A share of `n`, from 0 to 1, with Wilson's 95% interval. */
+export interface Share {
+  value: number;
+  interval: Interval;
+  n: number;
+}
+
+/** The share of answers, or of other items, that `fits`. Of none: NaN, anywhere from 0 to 1. */
+export function shareOf<Item = Answer>(
+  items: readonly Item[],
+  fits: (item: Item) => boolean,
+): Share {
   const n = items.length, hits = items.filter(fits).length;
   return { value: n === 0 ? NaN : hits / n, interval: wilsonInterval(hits, n), n };
+}
+
+/** Many answers in a few numbers. */
+export interface Belief {
+  n: number;
+  right: Share;
+  /** Answers with a probability above the minimum: what counts as belief (paper, section 3). */
+  confident: Share;
+  /** Of all answers: those that are confident and wrong, what INC and SELF are made from. */
+  confidentWrong: Share;
+  /** Mean probability of the predicted option. */
+  confidence: number;
+  /** Mean entropy of the option probabilities, in nats. */
+  entropy: number;
 }
 
 export interface BeliefOptions {
@@ -115,36 +137,41 @@ export interface BeliefOptions {
   minimumConfidence?: number;
 }
 
-/** Many answers in a few numbers; means of none: NaN. */
+/** Sums answers up; means of none: NaN. */
 export function beliefOf(
   answers: readonly Answer[],
   { minimumConfidence = 0.5 }: BeliefOptions = {},
-) {
+): Belief {
   const isConfident = (answer: Answer) => answer.predictedProbability > minimumConfidence;
   const meanOf = (of: (answer: Answer) => number) =>
     answers.length === 0 ? NaN : mean(answers.map(of));
   return {
     n: answers.length,
     right: shareOf(answers, ({ correct }) => correct),
-    /** Answers with a probability above the minimum: what counts as belief (paper, section 3). */
     confident: shareOf(answers, isConfident),
-    /** Of all answers: those that are confident and wrong, what INC and SELF are made from. */
     confidentWrong: shareOf(answers, (answer) => isConfident(answer) && !answer.correct),
-    /** Mean probability of the predicted option. */
     confidence: meanOf(({ predictedProbability }) => predictedProbability),
-    /** Mean entropy of the option probabilities, in nats. */
     entropy: meanOf(({ probabilities }) => entropy(probabilities)),
   };
 }
 
-/** Whether answers are right as often as the probability of the option that they chose says. */
-export function reliabilityOf(answers: readonly Answer[], options: CalibrationOptions = {}) {
+/** Whether answers are right as often as their probabilities say. */
+export interface Reliability {
+  /** Expected calibration error over `bins`, 0 to 1. */
+  error: number;
+  /** The bins that hold answers, with the interval of their accuracy. */
+  bins: (CalibrationBin & { interval: Interval })[];
+}
+
+/** The reliability of answers, by the probability of the option that they chose. */
+export function reliabilityOf(
+  answers: readonly Answer[],
+  options: CalibrationOptions = {},
+): Reliability {
   const confidences = answers.map(({ predictedProbability }) => Math.min(1, predictedProbability));
   const correct = answers.map((answer) => answer.correct);
   return {
-    /** Expected calibration error over `bins`, 0 to 1. */
     error: expectedCalibrationError(confidences, correct, options),
-    /** The bins that hold answers, with the interval of their accuracy. */
     bins: calibrationBins(confidences, correct, options).filter(({ n }) => n > 0)
       .map((bin) => (
         { ...bin, interval: wilsonInterval(Math.round(bin.accuracy * bin.n), bin.n) }

@@ -6,6 +6,7 @@ import type { Answer, Question } from "./question.ts";
 import { probe, type ProbeOptions } from "./probe.ts";
 import type { ReadableModel } from "./model/readable_model.ts";
 import { cosineSimilarity, entropy, klDivergence } from "./statistics/divergence.ts";
+import type { Interval } from "./statistics/_check.ts";
 import { mean } from "./statistics/mean.ts";
 import { wilsonInterval } from "./statistics/proportion.ts";
 import { NotFiniteError } from "./statistics/not_finite.ts";
@@ -18,23 +19,35 @@ export type SuiteName = typeof suiteNames[number];
 /** The tests of a domain; one that is not at hand is left out. */
 export type Suites = Partial<Record<SuiteName, readonly Question[]>>;
 
-/** Accuracy of answers, 0 to 1, with Wilson's 95% interval. */
-export function scoreAnswers(answers: Answer[]) {
+/** What a model answers to one test. */
+export interface SuiteResult {
+  n: number;
+  correct: number;
+  /** Share of right answers, 0 to 1. */
+  accuracy: number;
+  /** Wilson's 95% interval of the accuracy. */
+  interval: Interval;
+  /** Mean entropy of the option probabilities, in nats. */
+  entropy: number;
+  answers: Answer[];
+}
+
+export type Evaluation = Partial<Record<SuiteName, SuiteResult>>;
+
+/** Accuracy of answers, with its interval. */
+export function scoreAnswers(answers: Answer[]): SuiteResult {
   const correct = answers.filter((answer) => answer.correct).length;
   return {
     n: answers.length,
     correct,
     accuracy: answers.length === 0 ? NaN : correct / answers.length,
     interval: wilsonInterval(correct, answers.length),
-    /** Mean entropy of the option probabilities, in nats. */
     entropy: answers.length === 0
       ? NaN
       : mean(answers.map(({ probabilities }) => entropy(probabilities))),
     answers,
   };
 }
-
-export type Evaluation = Partial<Record<SuiteName, ReturnType<typeof scoreAnswers>>>;
 
 /**
  * Asks the model all questions of the suites. The default is how a fine-tuned model is tested: 0-shot,
@@ -67,12 +80,30 @@ export async function evaluate(
   return Object.fromEntries(names.map((name) => [name, scoreAnswers(answersTo(name))]));
 }
 
+/** How far two models' answers to the same questions lie apart: means over the questions. */
+export interface Consistency {
+  n: number;
+  /** KL(base || tuned), in nats. */
+  kl: number;
+  cosine: number;
+  /** Rank consistency, Pearson of the dense descending ranks, -1 to 1. */
+  rank: number;
+  /** Mean entropy of the option probabilities, in nats: low is sharp. */
+  entropyBefore: number;
+  entropyAfter: number;
+  /** Questions right before and wrong after, and the other way. */
+  lost: number;
+  gained: number;
+  /** Each question's own. */
+  items: { id: Answer["id"]; kl: number; cosine: number; rank: number }[];
+}
+
 /**
- * Compares answers to the same questions: means over them, and each one's own in `items`.
+ * Compares answers to the same questions.
  * @throws naming the question, where the two lists differ in questions or number of options, or where
  *   KL is infinite
  */
-export function compareAnswers(before: readonly Answer[], after: readonly Answer[]) {
+export function compareAnswers(before: readonly Answer[], after: readonly Answer[]): Consistency {
   const key = ({ domain, id }: Answer) => JSON.stringify([domain, id]);
   const tuned = new Map(after.map((answer) => [key(answer), answer]));
   if (tuned.size !== after.length || before.length !== after.length || before.length === 0) {
@@ -110,15 +141,11 @@ export function compareAnswers(before: readonly Answer[], after: readonly Answer
   const over = (of: (item: typeof items[0]) => number) => mean(items.map(of));
   return {
     n: items.length,
-    /** KL(base || tuned), in nats. */
     kl: over(({ kl }) => kl),
     cosine: over(({ cosine }) => cosine),
-    /** Rank consistency, Pearson of the dense descending ranks, -1 to 1. */
     rank: over(({ rank }) => rank),
-    /** Mean entropy of the option probabilities, in nats: low is sharp. */
     entropyBefore: mean(pairs.map(([a]) => entropy(a.probabilities))),
     entropyAfter: mean(pairs.map(([, b]) => entropy(b.probabilities))),
-    /** Questions right before and wrong after, and the other way. */
     lost: pairs.filter(([a, b]) => a.correct && !b.correct).length,
     gained: pairs.filter(([a, b]) => !a.correct && b.correct).length,
     items,
