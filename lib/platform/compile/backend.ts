@@ -32,15 +32,11 @@ export interface Binding {
   [constant: `TF_${string}`]: number;
   deleteTensor(id: number): void;
   tensorDataSync(id: number): tf.TypedArray;
-  loadSavedModel(folder: string, tags: string): number;
-  /** An empty session, to be extended, by a serialized ConfigProto. This project's own, as the next. */
-  newSession?(config: Uint8Array): number;
+  /** An empty session, to be extended, by a serialized ConfigProto. This project's own (addon.cc), as the next. */
+  newSession(config: Uint8Array): number;
+  /** Adds the nodes of a GraphDef to a session; `names` are the session's nodes that they take as inputs. */
+  extendSavedModel(session: number, graph: Uint8Array, names: string): void;
   deleteSavedModel(session: number): void;
-  /**
-   * Adds the nodes of a GraphDef to a session; `names` are the session's nodes that they take as inputs.
-   * This project's own (addon.cc): absent from an addon that was built before it.
-   */
-  extendSavedModel?(session: number, graph: Uint8Array, names: string): void;
   runSavedModel(session: number, ids: number[], inputs: string, outputs: string): Handle[];
 }
 

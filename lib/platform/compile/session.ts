@@ -3,10 +3,10 @@ import type * as tf from "@tensorflow/tfjs";
 import { type Handle, nodeBackend } from "./backend.ts";
 import { attachSessions } from "./compile.ts";
 import type { Graph, GraphNode, GraphSession, Specification, TensorFunction } from "./graph.ts";
+import { extendSession, newSession, runSession } from "./graph_def.ts";
 import { registerTraceableKernels } from "./kernels.ts";
-import { loadGraph } from "./saved_model.ts";
 import { Trace, type TraceOptions } from "./trace.ts";
-import { runGraph, VariableStore } from "./variables.ts";
+import { VariableStore } from "./variables.ts";
 import { asFunction } from "./xla.ts";
 import { refuseXla, usesXla } from "./xla_use.ts";
 
@@ -73,10 +73,11 @@ export class Session implements GraphSession {
   #addPlain(run: TensorFunction, inputs: Specification[]): Graph {
     const graph = this.#record(`graph${this.#count}`, run, { inputs });
     if (isReader(graph)) {
-      const session = loadGraph({ nodes: readerNodes(graph, this.variables) });
-      this.#graphs.set(graph, { run, inputs, session });
+      const session = newSession();
+      this.#graphs.set(graph, { run, inputs, session }); // so that it ends with the others in any case
+      extendSession(session, { nodes: readerNodes(graph, this.variables) });
     } else {
-      this.#store.load([...this.#changers(), graph]);
+      this.#store.load(graph);
       this.#graphs.set(graph, { run, inputs });
     }
     this.#count++;
@@ -89,7 +90,7 @@ export class Session implements GraphSession {
     if (recorded.changed.size === 0) return undefined;
     const graph = { ...recorded, ...asFunction(recorded) };
     try {
-      this.#store.load([...this.#changers(), graph]);
+      this.#store.load(graph);
     } catch (error) {
       refuseXla(error as Error);
       return undefined;
@@ -109,7 +110,6 @@ export class Session implements GraphSession {
     const recorded = this.#graphs.get(graph)!;
     if (recorded.instead !== undefined) return this.call(recorded.instead, inputs);
     const { session } = recorded;
-    if (session === undefined) this.#store.load(this.#changers());
     try {
       const outputs = session === undefined
         ? this.#store.run(graph, inputs)
@@ -147,15 +147,10 @@ export class Session implements GraphSession {
     this.#disposed = true;
   }
 
-  /** The graphs that change variables, which must share a session. */
-  #changers(): Graph[] {
-    return [...this.#graphs.keys()].filter((one) => this.#graphs.get(one)!.session === undefined);
-  }
-
   #read(session: number, { reads, inputs: names, outputs }: Graph, inputs: tf.Tensor[]): Handle[] {
     const variables = this.#store.get(reads.keys());
     const ids = nodeBackend().getInputTensorIds([...inputs, ...variables]);
-    return runGraph(session, { ids, inputs: [...names, ...reads.values()], outputs });
+    return runSession(session, { ids, inputs: [...names, ...reads.values()], outputs });
   }
 
   #record(

@@ -1,18 +1,51 @@
 /**
  * Variables that live in a TensorFlow session.
  *
- * A session holds every graph that changes them; a new one is added to it. With an addon that can't, it
- * makes a new session, and the variables move over (their buffers are handed on; those on a graphics card
- * are copied out and in). The tf.Variable stays the door for JavaScript: its value is fetched when it is
- * read, and sent when it was assigned; a clone of it shows later values too.
+ * A session holds every graph that changes them; a new one is added to it. The tf.Variable stays the door
+ * for JavaScript: its value is fetched when it is read, and sent when it was assigned; a clone of it shows
+ * later values too.
  */
 import * as tf from "@tensorflow/tfjs";
-import { dataTypes, type Handle, nodeBackend, typed } from "./backend.ts";
+import { dataTypes, type Handle, nodeBackend, type TensorData, typed } from "./backend.ts";
 import { type Graph, type GraphNode, TENSOR_ATTRIBUTE } from "./graph.ts";
-import { Mirror } from "./mirror.ts";
-import { extendGraph, type GraphParts, loadGraph } from "./saved_model.ts";
+import { extendSession, newSession, runSession } from "./graph_def.ts";
 import { streamsConfig, streamsFor } from "./streams.ts";
 import { handleName } from "./trace.ts";
+
+/** A variable's data on JavaScript's side, fetched from the session only when somebody asks. */
+class Mirror implements TensorData {
+  refCount = 1;
+  id = -1;
+  /** Whether the session's value is newer than `id`'s. */
+  stale = true;
+  /** @param fetch gives this mirror its value by `take` */
+  constructor(readonly shape: number[], readonly dtype: number, readonly fetch: () => void) {}
+
+  /** The backend looks here first, before it uses `id`. */
+  get values(): null {
+    this.pull();
+    return null;
+  }
+
+  set values(_: null) {
+    // The backend clears what it has sent; nothing waits here.
+  }
+
+  pull() {
+    if (this.stale) this.fetch();
+  }
+
+  take(id: number) {
+    this.id = id;
+    this.stale = false;
+  }
+
+  drop() {
+    if (this.id >= 0) nodeBackend().binding.deleteTensor(this.id);
+    this.id = -1;
+    this.stale = true;
+  }
+}
 
 interface Slot {
   name: string;
@@ -28,9 +61,8 @@ const isHeld = ({ variable, dataId }: Slot) => !variable.isDisposed && variable.
 export class VariableStore {
   readonly #slots = new Map<string, Slot>();
   #session: number | undefined;
-  /** The session's graphs, and the names of its variables. */
-  #graphs = new Set<Graph>();
-  #names = new Set<string>();
+  /** Of the variables that the session has nodes for. */
+  readonly #names = new Set<string>();
 
   /** The variables by name, but for those that were disposed. */
   get variables(): ReadonlyMap<string, tf.Variable> {
@@ -67,37 +99,16 @@ export class VariableStore {
     this.free([...this.#slots.keys()]);
   }
 
-  /** Makes the graphs and all variables part of the session. */
-  load(graphs: readonly Graph[]): void {
-    const added = graphs.filter((graph) => !this.#graphs.has(graph));
-    const named = [...this.#slots].filter(([name]) => !this.#names.has(name));
-    if (this.#session !== undefined && added.length + named.length === 0) return;
-    if (this.#session === undefined || !this.#extend(this.#session, added, named)) {
-      this.#loadAnew(graphs);
-    }
-    this.#graphs = new Set(graphs);
-    this.#names = new Set(this.#slots.keys());
-  }
-
-  #extend(session: number, graphs: Graph[], slots: [string, Slot][]): boolean {
-    const used = new Set(graphs.flatMap(({ reads, changed }) => [...reads.keys(), ...changed]));
-    const held = [...used].filter((name) => this.#names.has(name)).map(handleName);
-    return extendGraph(session, partsOf(slots, graphs), [ZERO, ...held]);
-  }
-
-  /** A session of all; the values of the former one move over. */
-  #loadAnew(graphs: readonly Graph[]): void {
-    const { streams } = this;
-    const { nodes, functions } = partsOf([...this.#slots], graphs);
-    const parts = { nodes: [constantZero(), ...nodes], functions };
-    const session = loadGraph(parts, streams > 1 ? streamsConfig(streams) : undefined);
-    const former = this.#session;
-    const held = [...this.#slots.values()].filter(isHeld);
-    for (const { mirror } of held) mirror!.pull(); // from the former session
-    this.#session = session;
-    if (former !== undefined) nodeBackend().binding.deleteSavedModel(former);
-    this.#assign(held.map(({ name, mirror }) => [name, mirror!.id]));
-    for (const { mirror } of held) mirror!.drop();
+  /** Makes a graph, and the variables that were bound since the last one, part of the session. */
+  load(graph: Graph): void {
+    const { nodes, functions, reads, changed } = graph;
+    this.#session ??= newSession(this.streams > 1 ? streamsConfig(this.streams) : undefined);
+    const bound = [...this.#slots].filter(([name]) => !this.#names.has(name));
+    const variables = bound.flatMap(([name, { variable }]) => variableNodes(name, variable));
+    const present = new Set(reads.keys()).union(changed).intersection(this.#names);
+    const handles = [...present].map(handleName);
+    extendSession(this.#session, { nodes: [...variables, ...nodes], functions }, handles);
+    for (const [name] of bound) this.#names.add(name);
   }
 
   /** One run of a graph of the session: its outputs, and its variables changed. */
@@ -127,7 +138,7 @@ export class VariableStore {
   }
 
   #run(ids: number[], inputs: string[], outputs: string[]): Handle[] {
-    return runGraph(this.#session!, { ids, inputs, outputs });
+    return runSession(this.#session!, { ids, inputs, outputs });
   }
 
   /** Assigns in one run: TensorFlow prepares each combination of feeds and fetches by itself. */
@@ -175,39 +186,12 @@ export class VariableStore {
   }
 }
 
-/** One run of a session: tensors for the inputs, by the nodes' names. */
-export function runGraph(
-  session: number,
-  { ids, inputs, outputs }: { ids: number[]; inputs: string[]; outputs: string[] },
-): Handle[] {
-  const names = (list: string[]) => list.map((name) => `${name}:0`).join(",");
-  return nodeBackend().binding.runSavedModel(session, ids, names(inputs), names(outputs));
-}
-
-function partsOf(slots: [string, Slot][], graphs: readonly Graph[]): GraphParts {
-  return {
-    nodes: [
-      ...slots.flatMap(([name, { variable }]) => variableNodes(name, variable)),
-      ...graphs.flatMap(({ nodes }) => nodes),
-    ],
-    functions: graphs.flatMap(({ functions = [] }) => functions),
-  };
-}
-
 const node = (
   name: string,
   operation: string,
   inputs: string[] = [],
   attributes: GraphNode["attributes"] = [],
 ): GraphNode => ({ name, operation, inputs, attributes });
-
-/** What a run without a result of its own returns. */
-const ZERO = "zero";
-function constantZero(): GraphNode {
-  const value = { dtype: dataTypes.int32, shape: [], values: new Int32Array(1) };
-  const constant = { name: "value", type: TENSOR_ATTRIBUTE, value };
-  return node(ZERO, "Const", [], [typed("dtype", "int32"), constant]);
-}
 
 /** Variables whose names share what stands before a slash are fetched together. */
 const kindOf = (variable: string) => variable.includes("/") ? variable.split("/")[0] : "";
@@ -224,8 +208,10 @@ function variableNodes(name: string, { dtype, shape }: tf.Variable): GraphNode[]
   const shared = { name: "shared_name", type: TF_ATTR_STRING, value: name };
   const handle = handleName(name), read = readName(name);
   const assign = assignName(name), clear = clearName(name);
-  const done = (name: string, after: string) =>
-    node(name, "Identity", [`${ZERO}:0`, `^${after}`], [typed("T", "int32")]);
+  // A run must fetch something: where there is no result, a zero that comes after.
+  const zero = { dtype: dataTypes.int32, shape: [], values: new Int32Array(1) };
+  const result = [typed("dtype", "int32"), { name: "value", type: TENSOR_ATTRIBUTE, value: zero }];
+  const done = (name: string, after: string) => node(name, "Const", [`^${after}`], result);
   return [
     node(handle, "VarHandleOp", [], [...shaped, shared]),
     node(`${read}/value`, "ReadVariableOp", [`${handle}:0`], [type]),
