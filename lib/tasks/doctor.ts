@@ -7,7 +7,7 @@ import os from "node:os";
 import { join } from "node:path";
 import { cacheFolder } from "../platform/cache.ts";
 import { bytesBelow } from "../platform/native/below.ts";
-import { findCompiler } from "../platform/native/_compiler.ts";
+import { findCompiler } from "../platform/native/_addon.ts";
 import { run } from "../platform/native/_command.ts";
 import { findPip } from "../platform/native/_wheels.ts";
 import type { Backend, BackendName, PassedOver } from "../platform/runtime/backend.ts";
@@ -105,13 +105,6 @@ export async function examine({ root = ROOT } = {}): Promise<{ works: boolean; t
         "in a container the card passed into it (docker run --gpus all)",
     );
   }
-  if (native.ready && native.outdated) {
-    miss(
-      "TensorFlow's addon as it is built now: with this one small models train slower, and a " +
-        "card's session is loaded anew for every shape",
-      INSTALL_COMMAND,
-    );
-  }
   const broken = organisms.filter(({ lacks }) => lacks);
   if (organisms.length === 0 || broken.length > 0) {
     miss(
@@ -159,7 +152,7 @@ async function findTools(): Promise<{ python?: string; compiler?: string }> {
   try {
     return {
       python: await version((await findPip())?.pip),
-      compiler: await version((await findCompiler(scratch))?.command),
+      compiler: await version(await findCompiler(scratch)),
     };
   } finally {
     await Deno.remove(scratch, { recursive: true });

@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 import { installNative, ROOT } from "../platform/native/native.ts";
-import { lines } from "../platform/native/lines.ts";
+import { lines } from "../platform/native/_command.ts";
 import { exists } from "../platform/runtime/files.ts";
 
 const FOLDERS = ["test/unit", "test/numerics", "test/notebooks", "test/faults", "test/browser"];

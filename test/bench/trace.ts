@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { nodeBackend } from "../../lib/platform/compile/backend.ts";
 import { pythonEnvironment } from "../../lib/platform/native/python.ts";
-import { TENSORFLOW_VERSION } from "../../lib/platform/native/native_wheels.ts";
+import { TENSORFLOW_VERSION } from "../../lib/platform/native/pinned.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { parameterShapes } from "../../lib/model/architecture.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";

@@ -15,7 +15,7 @@ import {
   type StepShape,
 } from "../../lib/platform/runtime/backend_choice.ts";
 import { nativeState } from "../../lib/platform/native/native.ts";
-import { TENSORFLOW_VERSION } from "../../lib/platform/native/native_wheels.ts";
+import { TENSORFLOW_VERSION } from "../../lib/platform/native/pinned.ts";
 import { nvidiaCard } from "../../lib/platform/native/nvidia.ts";
 
 const native = nativeState();

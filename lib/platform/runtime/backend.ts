@@ -15,7 +15,7 @@ import { watchWebGpu } from "./_webgpu.ts";
 import { fasterOf, measuredText } from "./backend_choice.ts";
 import type { Candidate, Choice, Measured, StepShape } from "./backend_choice.ts";
 import { installNative, nativeState } from "../native/native.ts";
-import { TENSORFLOW_VERSION } from "../native/native_wheels.ts";
+import { TENSORFLOW_VERSION } from "../native/pinned.ts";
 import { exists } from "./files.ts";
 import "./free_memory.ts";
 import { xlaCacheFlags, xlaFlags } from "../compile/xla_use.ts";
