@@ -5,7 +5,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { globalNorm } from "../platform/compile/adam.ts";
 import { closeSession, compile, openSession } from "../platform/compile/compile.ts";
-import type { GraphSession, TensorFunction } from "../platform/compile/graph.ts";
+import type { TensorFunction } from "../platform/compile/graph.ts";
+import type { Session } from "../platform/compile/session.ts";
 import { look, type Stoppable } from "../platform/interrupt.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { worthSharing } from "./lengths.ts";
@@ -44,7 +45,7 @@ export type MemberSteps = Omit<StepResult, "loss" | "gradientNorm"> & {
  */
 export class SideBySide {
   steps = 0;
-  readonly session: GraphSession;
+  readonly session: Session;
   /** Stacked, by name. */
   readonly #stacked = new Map<string, tf.Variable>();
   /** What one member's step sees in their place; they only stand for it. */

@@ -1,10 +1,8 @@
 /** Compiled functions over one set of variables. */
 import type * as tf from "@tensorflow/tfjs";
 import { type Handle, nodeBackend } from "./backend.ts";
-import { attachSessions } from "./compile.ts";
-import type { Graph, GraphNode, GraphSession, Specification, TensorFunction } from "./graph.ts";
+import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
 import { extendSession, newSession, runSession } from "./graph_def.ts";
-import { registerTraceableKernels } from "./kernels.ts";
 import { Trace, type TraceOptions } from "./trace.ts";
 import { VariableStore } from "./variables.ts";
 import { asFunction } from "./xla.ts";
@@ -22,10 +20,9 @@ interface Recorded {
   instead?: Graph;
 }
 
-export class Session implements GraphSession {
+export class Session {
   /** @param members so many run at once; see `bind`. Default: a function alone */
   constructor(readonly members?: number) {
-    registerTraceableKernels();
     // Members' operations are large enough to be shared among threads.
     this.#store = new VariableStore(members === undefined ? undefined : 1);
   }
@@ -42,6 +39,7 @@ export class Session implements GraphSession {
     return this.#store.variables;
   }
 
+  /** Chains of operations that it runs at once; see streams.ts. */
   get streams(): number {
     return this.#store.streams;
   }
@@ -60,6 +58,7 @@ export class Session implements GraphSession {
   /**
    * Records `run` and makes it ready for `call`; where XLA is worth its time for so many runs, as one
    * function that XLA compiles.
+   * @param runs how often the graph is to run, where that is known: what runs often is worth more work
    * @throws where it can't be recorded or loaded; the session stays as it was
    */
   add(run: TensorFunction, inputs: Specification[], runs?: number): Graph {
@@ -128,12 +127,14 @@ export class Session implements GraphSession {
     }
   }
 
+  /** The graphs of a function by its inputs' shapes and types; functions of one key compute alike. */
   graphsOf(key: string): Map<string, Graph> {
     const found = this.#byKey.get(key) ?? new Map<string, Graph>();
     this.#byKey.set(key, found);
     return found;
   }
 
+  /** Lets go of all variables' memory; graphs stay, for variables that take the same names. */
   clear(): void {
     this.#store.freeAll();
   }
@@ -199,8 +200,6 @@ export class Session implements GraphSession {
     return found;
   }
 }
-
-attachSessions((members) => new Session(members));
 
 /**
  * Whether a graph gets a session of its own, which is fed the variables: no copy where they lie in the

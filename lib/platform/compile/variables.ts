@@ -72,7 +72,7 @@ export class VariableStore {
 
   #streams: number | undefined;
 
-  /** @param streams see `GraphSession`. Default: by the variables that are bound when it is asked for */
+  /** @param streams chains of operations at once. Default: by the variables bound when it is asked for */
   constructor(streams?: number) {
     this.#streams = streams;
   }

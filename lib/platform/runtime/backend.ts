@@ -20,6 +20,8 @@ import { exists } from "./files.ts";
 import "./free_memory.ts";
 import { xlaCacheFlags, xlaFlags } from "../compile/xla_use.ts";
 import { type NodeBackend, usesCard } from "../compile/backend.ts";
+import { attachSessions } from "../compile/compile.ts";
+import { Session } from "../compile/session.ts";
 import { type NvidiaCard, nvidiaCard } from "../native/nvidia.ts";
 import { DENO_COMMAND, INSTALL_COMMAND } from "../native/pinned.ts";
 import { type Precision, refuseTf32, wantedPrecision, WrongPrecision } from "./precision.ts";
@@ -225,6 +227,8 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
       );
     }
     if (logged && loaded.said) console.error(loaded.said);
+    registerMissingKernels("tensorflow");
+    attachSessions((members) => new Session(members));
     const { binding, isUsingGpuDevice } = tf.findBackend("tensorflow") as unknown as NodeBackend;
     if (wanted === "tf32" && !isUsingGpuDevice) {
       refuseTf32(`${cardText(card)}, which TensorFlow does not use (${DENO_COMMAND} task doctor)`);
