@@ -5,9 +5,9 @@ import { bytesBelow } from "./below.ts";
 import { lastLines, run } from "./_command.ts";
 import { INSTALL_COMMAND, type Wheel } from "./pinned.ts";
 
-/** Why something could not be installed, and the command that fixes it. */
+/** Why something can't be used or installed here, and the command that mends it, where there is one. */
 export class Blocked extends Error {
-  constructor(reason: string, readonly mend: string) {
+  constructor(reason: string, readonly mend?: string) {
     super(reason);
   }
 }

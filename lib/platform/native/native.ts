@@ -38,8 +38,6 @@ export interface NativeOptions extends Stoppable {
   folder?: string;
   /** The npm package that loads the addon. Default: this repository's tfjs-node-gpu. */
   package?: string;
-  /** Default: `cuda` where an NVIDIA GPU is seen and a wheel exists for it, else `cpu`. */
-  kind?: NativeKind;
   /** False never downloads. Default: true, unless `SELF_ALIGNING_OFFLINE` is set. */
   download?: boolean;
   /** Tries at once what failed within the last ten minutes. Default: false. */
@@ -86,19 +84,17 @@ async function tryToInstall(options: NativeOptions): Promise<NativeState> {
     return state;
   } catch (error) {
     options.signal?.throwIfAborted();
-    if (error instanceof Blocked) {
-      return { ready: false, reason: error.message, mend: error.mend };
-    }
-    const reason = `installing it failed: ${error instanceof Error ? error.message : error}`;
-    return { ready: false, reason, mend: INSTALL_COMMAND };
+    const text = error instanceof Error ? error.message : String(error);
+    const reason = error instanceof Blocked ? text : `installing it failed: ${text}`;
+    const mend = error instanceof Blocked && error.mend || INSTALL_COMMAND;
+    return { ready: false, reason, mend };
   }
 }
 
 /** What is installed now, without changing anything. */
 export function nativeState(options: NativeOptions = {}): NativeState {
   const folder = folderOf(options);
-  const kinds: NativeKind[] = options.kind ? [options.kind] : ["cuda", "cpu"];
-  for (const kind of kinds) {
+  for (const kind of ["cuda", "cpu"] as const) {
     const home = homeOf(folder, kind);
     if (isWhole(home)) return { ready: true, kind, folder: home, addon: join(home, ADDON) };
   }
@@ -118,7 +114,7 @@ async function ready(options: NativeOptions, progress: (line: string) => void): 
   const folder = folderOf(options);
   const found = nativeState(options);
   // The CUDA build also runs on a CPU: with it in place nobody needs to look for a GPU.
-  if (found.ready && (options.kind || found.kind === "cuda")) return found;
+  if (found.ready && found.kind === "cuda") return found;
 
   const platform = options.platform ?? NATIVE_PLATFORMS[PLATFORM];
   if (platform === undefined) {
@@ -127,7 +123,7 @@ async function ready(options: NativeOptions, progress: (line: string) => void): 
       Deno.build.os === "windows" ? "run in WSL 2" : "run on Linux, or on a Mac with Apple silicon",
     );
   }
-  const kind = options.kind ?? (platform.kinds.cuda && await seesNvidiaGpu() ? "cuda" : "cpu");
+  const kind = platform.kinds.cuda && await seesNvidiaGpu() ? "cuda" : "cpu";
   if (found.ready && found.kind === kind) return found;
   try {
     return await install(kind, platform, { ...options, folder, progress });
@@ -147,10 +143,7 @@ async function install(
   options: NativeOptions & { folder: string; progress: (line: string) => void },
 ): Promise<Ready> {
   const { folder, progress } = options;
-  const plan = platform.kinds[kind];
-  if (plan === undefined) {
-    throw new Blocked(`there is no ${kind} wheel for ${PLATFORM}`, "leave the kind out");
-  }
+  const plan = platform.kinds[kind]!;
   const isOffline = !["", "0"].includes(Deno.env.get("SELF_ALIGNING_OFFLINE") ?? "");
   if (!(options.download ?? !isOffline)) {
     const why = options.download === false ? "" : " and SELF_ALIGNING_OFFLINE forbids to fetch it";
@@ -192,8 +185,8 @@ async function install(
     progress(`Waiting for another process that installs TensorFlow in ${folder}`);
     await lock.lock(true);
   }
-  const meanwhile = nativeState({ ...options, kind });
-  if (meanwhile.ready) return meanwhile;
+  const meanwhile = nativeState(options);
+  if (meanwhile.ready && meanwhile.kind === kind) return meanwhile;
   // What killed installations left; a download that still runs into it may keep a little.
   for (const name of readdirSync(folder).filter((name) => name.startsWith("partial-"))) {
     await Deno.remove(join(folder, name), { recursive: true }).catch(() => {});

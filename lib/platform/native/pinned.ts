@@ -23,8 +23,14 @@ export interface Wheel {
   bytes: number;
 }
 
+interface NativeBuild {
+  wheels: Wheel[];
+  /** Needed while it is installed. */
+  diskBytes: number;
+}
+
 export interface NativePlatform {
-  kinds: Partial<Record<NativeKind, { wheels: Wheel[]; diskBytes: number }>>;
+  kinds: { cpu: NativeBuild; cuda?: NativeBuild };
   /** A C++ compiler for machines without one. */
   zig: Wheel;
   /** Platform tags that pip may choose from. */
