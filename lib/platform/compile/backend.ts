@@ -67,6 +67,10 @@ export function typed(name: string, dtype: string | number): Attribute {
   return { name, type: nodeBackend().binding.TF_ATTR_TYPE, value };
 }
 
+/** The value of an attribute that the operation may have. */
+export const attributeValue = (attributes: readonly Attribute[], name: string): unknown =>
+  attributes.find((attribute) => attribute.name === name)?.value;
+
 /** Whether tensors are TensorFlow's own now, so that graphs can be compiled. */
 export function isNative(): boolean {
   return tf.getBackend() === "tensorflow";

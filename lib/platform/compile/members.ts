@@ -5,21 +5,12 @@
  * The function is traced on one member's shapes. An operand is stacked, [M, ...its shape], or shared by all
  * members; what comes of a stacked one is stacked. Members never meet: no rule sums over the leading axis.
  */
-import { type Attribute, dataTypes, nodeBackend, typed } from "./backend.ts";
+import { type Attribute, attributeValue, dataTypes, nodeBackend, typed } from "./backend.ts";
 import type { NodeList } from "./nodes.ts";
 import { caller } from "./place.ts";
-import { axisOf, type Operation, ruleTable, type Shaped } from "./shapes.ts";
+import { axisOf, type Operand, type Operation, ruleTable, type Shaped } from "./shapes.ts";
 
-/** What a node gives: one member's shape and type, and whether all members' are stacked in it. */
-export interface Operand extends Shaped {
-  /** `node:output`. */
-  name: string;
-  stacked: boolean;
-}
-
-interface MemberOperation extends Omit<Operation, "attributes" | "inputs" | "outputs"> {
-  attributes: Attribute[];
-  inputs: Operand[];
+interface MemberOperation extends Omit<Operation, "outputs"> {
   /** Of one member. */
   outputs: Shaped[];
 }
@@ -119,8 +110,7 @@ export const ofMatMul = (attributes: Attribute[]): Attribute[] => {
 
 /** A shared factor is repeated: TensorFlow crashes on some products that broadcast an axis of one. */
 const product: Rule = ({ inputs: [a, b], attributes, outputs: [{ shape, dtype }] }, nodes) => {
-  const adjX = attributes.some(({ name, value }) => name === "adj_x" && value);
-  if (!b.stacked && b.shape.length === 2 && !adjX) {
+  if (!b.stacked && b.shape.length === 2 && !attributeValue(attributes, "adj_x")) {
     // One matrix for all: the members' rows are rows of one product.
     const columns = a.shape.at(-1)!;
     const rows = nodes.reshape(a.name, a.dtype, [-1, columns]);
@@ -138,7 +128,7 @@ const product: Rule = ({ inputs: [a, b], attributes, outputs: [{ shape, dtype }]
 const gather: Rule = (operation, nodes) => {
   const { inputs: [x, indices], attributes, constant } = operation;
   const axis = axisOf(constant(2)[0], x);
-  const batch = Number(attributes.find(({ name }) => name === "batch_dims")!.value);
+  const batch = Number(attributeValue(attributes, "batch_dims"));
   const take = (table: string, ids: string, axis: number, batch: number) => {
     const how = attributes.map((one) => one.name === "batch_dims" ? { ...one, value: batch } : one);
     return [nodes.add("GatherV2", [table, ids, nodes.whole([axis], [])], how)];

@@ -5,6 +5,7 @@
  * operations that tfjs-node emits. An operation without a rule is refused by name.
  */
 import { backend_util, type TypedArray } from "@tensorflow/tfjs";
+import { type Attribute, attributeValue } from "./backend.ts";
 import { caller } from "./place.ts";
 
 export interface Shaped {
@@ -13,10 +14,20 @@ export interface Shaped {
   dtype: number;
 }
 
+/** What a node gives. */
+export interface Operand extends Shaped {
+  /** `node:output`. */
+  name: string;
+  /** Whether all members' values are stacked in it, [M, ...shape]; the shape is one member's. */
+  stacked: boolean;
+  /** Its values, where they are known. */
+  constant?: TypedArray;
+}
+
 export interface Operation {
   name: string;
-  attributes: Map<string, unknown>;
-  inputs: Shaped[];
+  attributes: Attribute[];
+  inputs: Operand[];
   outputs: number;
   /** The value of a constant input: axes, shapes, sizes. */
   constant(index: number): TypedArray;
@@ -45,15 +56,15 @@ export const axisOf = (axis: number, { shape }: Shaped) => (axis + shape.length)
 
 const reduce: Rule = ({ inputs: [x], attributes, constant }) => {
   const axes = new Set([...constant(1)].map((axis) => axisOf(axis, x)));
-  const shape = attributes.get("keep_dims")
+  const shape = attributeValue(attributes, "keep_dims")
     ? x.shape.map((size, i) => axes.has(i) ? 1 : size)
     : x.shape.filter((_, i) => !axes.has(i));
   return one(shape, x.dtype);
 };
 
 const product: Rule = ({ inputs: [a, b], attributes }) => {
-  const [rows, inner] = attributes.get("adj_x") ? flip(a.shape) : a.shape.slice(-2);
-  const [innerB, columns] = attributes.get("adj_y") ? flip(b.shape) : b.shape.slice(-2);
+  const [rows, inner] = attributeValue(attributes, "adj_x") ? flip(a.shape) : a.shape.slice(-2);
+  const [innerB, columns] = attributeValue(attributes, "adj_y") ? flip(b.shape) : b.shape.slice(-2);
   if (inner !== innerB) {
     throw new Error(
       `Cannot record a product: expected equal inner sizes; found [${a.shape}] and [${b.shape}]`,
@@ -76,7 +87,7 @@ const reshape: Rule = ({ inputs: [x], constant }) => {
 
 const gather: Rule = ({ inputs: [x, indices], attributes, constant }) => {
   const axis = axisOf(constant(2)[0], x);
-  const own = indices.shape.slice(Number(attributes.get("batch_dims")));
+  const own = indices.shape.slice(Number(attributeValue(attributes, "batch_dims")));
   return one([...x.shape.slice(0, axis), ...own, ...x.shape.slice(axis + 1)], x.dtype);
 };
 
@@ -93,10 +104,10 @@ const split: Rule = ({ inputs: [x], constant }) =>
   }));
 
 const pack: Rule = ({ inputs: [x, ...others], attributes }) =>
-  one(x.shape.toSpliced(Number(attributes.get("axis")), 0, 1 + others.length), x.dtype);
+  one(x.shape.toSpliced(Number(attributeValue(attributes, "axis")), 0, 1 + others.length), x.dtype);
 
 const unpack: Rule = ({ inputs: [x], attributes, outputs }) => {
-  const shape = x.shape.toSpliced(axisOf(Number(attributes.get("axis")), x), 1);
+  const shape = x.shape.toSpliced(axisOf(Number(attributeValue(attributes, "axis")), x), 1);
   return Array.from({ length: outputs }, () => ({ shape, dtype: x.dtype }));
 };
 
@@ -127,7 +138,10 @@ add("Unpack", unpack);
 add("ArgMax", ({ inputs: [x], constant }) => {
   return one(x.shape.toSpliced(axisOf(constant(1)[0], x), 1), INT32);
 });
-add("Cast", ({ inputs: [x], attributes }) => one(x.shape, Number(attributes.get("DstT"))));
+add(
+  "Cast",
+  ({ inputs: [x], attributes }) => one(x.shape, Number(attributeValue(attributes, "DstT"))),
+);
 add("IsFinite", ({ inputs: [x] }) => one(x.shape, BOOL));
 add("L2Loss", ({ inputs: [x] }) => one([], x.dtype));
 add("Select", ({ inputs: [, a, b] }) => one(broadcast(a, b), a.dtype));

@@ -2,7 +2,7 @@
  * A graph as the call of one function, which XLA compiles whole: a card then starts few fused programs
  * where the executor starts one or more for every operation.
  */
-import { type Attribute, nodeBackend, typed } from "./backend.ts";
+import { type Attribute, attributeValue, nodeBackend, typed } from "./backend.ts";
 import {
   FUNCTION_ATTRIBUTE,
   type Graph,
@@ -91,4 +91,4 @@ const mustCompile = (): Attribute => ({
 });
 
 const typeOf = ({ attributes }: GraphNode, name: string) =>
-  attributes.find((attribute) => attribute.name === name)!.value as number;
+  attributeValue(attributes, name) as number;
