@@ -3,20 +3,16 @@
  * tfjs-node marks it private; it has been stable since 1.x and the package's version is pinned.
  */
 import * as tf from "@tensorflow/tfjs";
+import type { TensorMetadata, TFJSBinding } from "@tensorflow/tfjs-node-gpu/dist/tfjs_binding.js";
+
+/** A tensor that lives on TensorFlow's side, by its number there. */
+export type Handle = TensorMetadata;
 
 /** An attribute of an operation as tfjs-node's kernels pass it. */
 export interface Attribute {
   name: string;
   type: number;
   value: unknown;
-}
-
-/** A tensor that lives on TensorFlow's side. */
-export interface Handle {
-  id: number;
-  shape: number[];
-  /** TensorFlow's DataType. */
-  dtype: number;
 }
 
 /** What the backend keeps for a data id. `values` are those not yet sent to TensorFlow. */
@@ -28,16 +24,12 @@ export interface TensorData {
   refCount: number;
 }
 
-export interface Binding {
-  [constant: `TF_${string}`]: number;
-  deleteTensor(id: number): void;
-  tensorDataSync(id: number): tf.TypedArray;
-  /** An empty session, to be extended, by a serialized ConfigProto. This project's own (addon.cc), as the next. */
+/** What the addon exports: tfjs-node's functions, and this project's own (addon.cc). */
+export interface Binding extends TFJSBinding {
+  /** An empty session, to be extended, by a serialized ConfigProto. */
   newSession(config: Uint8Array): number;
   /** Adds the nodes of a GraphDef to a session; `names` are the session's nodes that they take as inputs. */
   extendSavedModel(session: number, graph: Uint8Array, names: string): void;
-  deleteSavedModel(session: number): void;
-  runSavedModel(session: number, ids: number[], inputs: string, outputs: string): Handle[];
 }
 
 export interface NodeBackend extends tf.KernelBackend {

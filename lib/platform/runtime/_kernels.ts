@@ -4,9 +4,11 @@
  * of many tensors; native TensorFlow's gather.
  */
 import * as tf from "@tensorflow/tfjs";
+import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
+import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { type NodeBackend, typed } from "../compile/backend.ts";
-import { plainProducts, type WasmHeap } from "./_wasm_product.ts";
-import { sumBySegment, sumInParts, type WebGpuBackend } from "./_webgpu.ts";
+import { plainProducts } from "./_wasm_product.ts";
+import { sumBySegment, sumInParts } from "./_webgpu.ts";
 
 const registered = new Set<string>();
 
@@ -55,12 +57,12 @@ const gather: tf.KernelFunc = ({ inputs, attrs, backend }) => {
 const segmentSums: Record<"webgpu" | "wasm" | "cpu", tf.KernelFunc> = {
   webgpu({ inputs, attrs, backend }) {
     const { x, segmentIds } = inputs as Record<string, tf.TensorInfo>;
-    return sumBySegment(backend as WebGpuBackend, [x, segmentIds], segmentsOf(attrs));
+    return sumBySegment(backend as WebGPUBackend, [x, segmentIds], segmentsOf(attrs));
   },
 
   wasm({ inputs, attrs, backend }) {
     const { x, segmentIds } = inputs as Record<string, tf.TensorInfo>;
-    const heap = backend as WasmHeap;
+    const heap = backend as BackendWasm;
     // Made before any view is taken: it may grow the heap, which detaches views.
     const sum = heap.makeOutput([segmentsOf(attrs), ...x.shape.slice(1)], x.dtype);
     const [rows, ids, sums] = [x, segmentIds, sum].map((info) => heap.typedArrayFromHeap(info));

@@ -3,20 +3,14 @@
  * or batched ones an element at a time, ten times as slowly: so these are made plain here.
  */
 import * as tf from "@tensorflow/tfjs";
-
-/** What the wasm backend offers its kernels; its package has no types for it. */
-export interface WasmHeap {
-  makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
-  typedArrayFromHeap(info: tf.TensorInfo): Float32Array | Int32Array;
-  disposeData(dataId: object): void;
-}
+import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 
 /** A product in the place of wasm's own, which it uses. */
 export const plainProducts =
   (own: tf.KernelFunc): tf.KernelFunc => ({ inputs, attrs, backend }) => {
     const { a, b } = inputs as Record<string, tf.TensorInfo>;
     const { transposeA, transposeB } = attrs as unknown as tf.BatchMatMulAttrs;
-    const heap = backend as WasmHeap;
+    const heap = backend as BackendWasm;
     const transpose = tf.getKernel(tf.Transpose, "wasm").kernelFunc;
     const made: tf.TensorInfo[] = [];
     const keep = (info: tf.TensorInfo) => (made.push(info), info);
