@@ -40,7 +40,7 @@ export type MemberSteps = Omit<StepResult, "loss" | "gradientNorm"> & {
 /**
  * M models of one configuration, each trained on its own batches by AdamW over all its parameters, with one
  * schedule and one set of options. Their weights and moments lie stacked [M, ...shape] in a session of their
- * own; the step is the one of a single model, recorded for M members (see members.ts). It serves one training
+ * own; the step is the one of a single model, recorded for M members (see operations.ts). It serves one training
  * after another, of whatever models.
  */
 export class SideBySide {

@@ -491,7 +491,7 @@ test("an operation without a shape rule is refused by its name", (session) => {
   const run = compile((x) => [tf.diag(x)], session);
   assert.throws(
     () => run(vector(1, 2)),
-    /Cannot record Diag at .*compile\.test\.ts:\d+:\d+\)?: expected one of Add, .*shapes\.ts/,
+    /Cannot record Diag at .*compile\.test\.ts:\d+:\d+\)?: expected one of Add, .*operations\.ts/,
   );
 });
 

@@ -6,7 +6,7 @@
  * is refused with the place that asked.
  */
 import * as tf from "@tensorflow/tfjs";
-import { type ActiveTrace, activeTrace, setActiveTrace } from "./active.ts";
+import { type ActiveTrace, activeTrace, caller, setActiveTrace } from "./active.ts";
 import type { Attribute, Handle, NodeBackend } from "./backend.ts";
 import { dataTypes, nodeBackend, typed } from "./backend.ts";
 import {
@@ -17,10 +17,15 @@ import {
   TYPES_ATTRIBUTE,
 } from "./graph.ts";
 import { HeldVariables } from "./held.ts";
-import { addForMembers, MemberNodes, ofMatMul } from "./members.ts";
 import { NodeList } from "./nodes.ts";
-import { caller } from "./place.ts";
-import { inferShapes, type Operand, type Shaped } from "./shapes.ts";
+import {
+  addForMembers,
+  inferShapes,
+  MemberNodes,
+  ofMatMul,
+  type Operand,
+  type Shaped,
+} from "./operations.ts";
 
 export interface TraceOptions {
   inputs: Specification[];
