@@ -11,7 +11,7 @@ import { addTo, onlyIf } from "../../lib/platform/compile/adam.ts";
 import { nodeBackend } from "../../lib/platform/compile/backend.ts";
 import { compile } from "../../lib/platform/compile/compile.ts";
 import { Session } from "../../lib/platform/compile/session.ts";
-import { forgetRefusal, XLA_VARIABLE, xlaCacheFlags } from "../../lib/platform/compile/xla_use.ts";
+import { forgetRefusal, XLA_VARIABLE, xlaCacheFlags } from "../../lib/platform/compile/xla.ts";
 import { nativeState } from "../../lib/platform/native/native.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { NotFiniteError } from "../../lib/statistics/not_finite.ts";

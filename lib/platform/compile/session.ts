@@ -5,8 +5,7 @@ import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts
 import { extendSession, newSession, runSession } from "./graph_def.ts";
 import { Trace, type TraceOptions } from "./trace.ts";
 import { VariableStore } from "./variables.ts";
-import { asFunction } from "./xla.ts";
-import { refuseXla, usesXla } from "./xla_use.ts";
+import { asFunction, refuseXla, usesXla } from "./xla.ts";
 
 interface Recorded {
   run: TensorFunction;

@@ -19,7 +19,7 @@ import { installNative, nativeState } from "../native/native.ts";
 import { TENSORFLOW_VERSION } from "../native/pinned.ts";
 import { exists } from "./files.ts";
 import "./free_memory.ts";
-import { xlaCacheFlags, xlaFlags } from "../compile/xla_use.ts";
+import { xlaCacheFlags, xlaFlags } from "../compile/xla.ts";
 import { type NodeBackend, usesCard } from "../compile/backend.ts";
 import { attachSessions } from "../compile/compile.ts";
 import { Session } from "../compile/session.ts";
