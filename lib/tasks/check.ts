@@ -3,7 +3,7 @@
  * of the structure. All is checked, also after a failure.
  */
 import { join } from "node:path";
-import { ROOT } from "../platform/native/native.ts";
+import { ROOT } from "../platform/cache.ts";
 import { checkNotebooks } from "../platform/notebook/check.ts";
 import { measure, measuresText } from "../../test/measures.ts";
 

@@ -5,7 +5,7 @@
 import { statfsSync } from "node:fs";
 import os from "node:os";
 import { join } from "node:path";
-import { cacheFolder } from "../platform/cache.ts";
+import { cacheFolder, ROOT } from "../platform/cache.ts";
 import { bytesBelow } from "../platform/native/below.ts";
 import { findCompiler } from "../platform/native/_addon.ts";
 import { run } from "../platform/native/_command.ts";
@@ -14,7 +14,7 @@ import type { Backend, BackendName, PassedOver } from "../platform/runtime/backe
 import { measuredText, measureStep } from "../platform/runtime/backend_choice.ts";
 import { exists } from "../platform/runtime/files.ts";
 import { formatBytes } from "../platform/runtime/memory.ts";
-import { nativeState, ROOT } from "../platform/native/native.ts";
+import { nativeState } from "../platform/native/native.ts";
 import { nvidiaCard } from "../platform/native/nvidia.ts";
 import { DENO_COMMAND, INSTALL_COMMAND, PINNED_DENO } from "../platform/native/pinned.ts";
 import { PRECISION_VARIABLE, WrongPrecision } from "../platform/runtime/precision.ts";

@@ -15,7 +15,7 @@ import { filesBelow } from "./below.ts";
 import { run, toolCommand } from "./_command.ts";
 import { ADDON, addonDigest, compileAddon } from "./_addon.ts";
 import { Blocked, fetchWheel, findPip, megabytes, steps } from "./_wheels.ts";
-import { seesNvidiaGpu } from "./nvidia.ts";
+import { nvidiaCard } from "./nvidia.ts";
 import {
   DENO_COMMAND,
   INSTALL_COMMAND,
@@ -24,8 +24,6 @@ import {
   type NativePlatform,
   TENSORFLOW_VERSION,
 } from "./pinned.ts";
-
-export { ROOT };
 
 export type NativeState =
   | { ready: true; kind: NativeKind; folder: string; addon: string }
@@ -74,21 +72,19 @@ export async function installNative(options: NativeOptions = {}): Promise<Native
     then: "run it again; SELF_ALIGNING_OFFLINE=1 goes on without it",
     signal: options.signal,
   };
-  return await stoppable(work, (signal) => tryToInstall({ ...options, signal }));
-}
-
-async function tryToInstall(options: NativeOptions): Promise<NativeState> {
-  try {
-    const state = await ready(options, options.progress ?? console.error);
-    placeAddon(state.addon, options.package);
-    return state;
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    const text = error instanceof Error ? error.message : String(error);
-    const reason = error instanceof Blocked ? text : `installing it failed: ${text}`;
-    const mend = error instanceof Blocked && error.mend || INSTALL_COMMAND;
-    return { ready: false, reason, mend };
-  }
+  return await stoppable(work, async (signal) => {
+    try {
+      const state = await ready({ ...options, signal }, options.progress ?? console.error);
+      placeAddon(state.addon, options.package);
+      return state;
+    } catch (error) {
+      signal?.throwIfAborted();
+      const text = error instanceof Error ? error.message : String(error);
+      const reason = error instanceof Blocked ? text : `installing it failed: ${text}`;
+      const mend = error instanceof Blocked && error.mend || INSTALL_COMMAND;
+      return { ready: false, reason, mend };
+    }
+  });
 }
 
 /** What is installed now, without changing anything. */
@@ -101,13 +97,9 @@ export function nativeState(options: NativeOptions = {}): NativeState {
   return { ready: false, reason: notInstalled(folder), mend: INSTALL_COMMAND };
 }
 
-/** Where node-pre-gyp, which tfjs-node uses, looks for the addon. */
+/** Where node-pre-gyp, which tfjs-node uses, looks for the addon of the NAPI version that it is compiled for. */
 export function addonPlace(packageFolder = tfjsPackage()): string {
-  const { binary } = JSON.parse(Deno.readTextFileSync(join(packageFolder, "package.json")));
-  const supported = Number(process.versions.napi);
-  const version = Math.max(...binary.napi_versions.filter((v: number) => v <= supported));
-  const place = binary.module_path.replace("{napi_build_version}", version);
-  return resolve(packageFolder, place, `${binary.module_name}.node`);
+  return join(packageFolder, "lib", "napi-v8", "tfjs_binding.node");
 }
 
 async function ready(options: NativeOptions, progress: (line: string) => void): Promise<Ready> {
@@ -123,7 +115,7 @@ async function ready(options: NativeOptions, progress: (line: string) => void): 
       Deno.build.os === "windows" ? "run in WSL 2" : "run on Linux, or on a Mac with Apple silicon",
     );
   }
-  const kind = platform.kinds.cuda && await seesNvidiaGpu() ? "cuda" : "cpu";
+  const kind = platform.kinds.cuda && await nvidiaCard() ? "cuda" : "cpu";
   if (found.ready && found.kind === kind) return found;
   try {
     return await install(kind, platform, { ...options, folder, progress });
