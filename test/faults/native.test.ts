@@ -95,10 +95,11 @@ async function setStage(): Promise<Stage> {
       args: [
         ...["run", "-A", "--no-check"],
         fileURLToPath(new URL("_install_native.ts", import.meta.url)),
-        JSON.stringify({ folder: native, package: addonPackage, platform, ...options }),
+        JSON.stringify({ package: addonPackage, platform, ...options }),
       ],
       env: {
         PATH: bin,
+        SELF_ALIGNING_NATIVE: native,
         CXX: "",
         CUDA_VISIBLE_DEVICES: "-1",
         SELF_ALIGNING_OFFLINE: "",

@@ -138,9 +138,9 @@ with zipfile.ZipFile(wheel) as archive:
             os.chmod(path, 0o755)
 `;
 
-/** Reports percents in steps of 20, of shares from `start` on. */
-export function steps(report: (percent: number) => void, start = 0): (share: number) => void {
-  let reported = Math.floor(start * 5);
+/** Reports shares that grow as percents, in steps of 20. */
+export function steps(report: (percent: number) => void): (share: number) => void {
+  let reported = 0;
   return (share) => {
     const step = Math.floor(Math.min(1, share) * 5);
     if (step > reported) report((reported = step) * 20);

@@ -31,9 +31,7 @@ export type NativeState =
 
 type Ready = NativeState & { ready: true };
 
-export interface NativeOptions extends Stoppable {
-  /** Where it lies. Default: `SELF_ALIGNING_NATIVE`, or `.native` at the repository's root. */
-  folder?: string;
+export interface NativeOptions {
   /** The npm package that loads the addon. Default: this repository's tfjs-node-gpu. */
   package?: string;
   /** False never downloads. Default: true, unless `SELF_ALIGNING_OFFLINE` is set. */
@@ -70,11 +68,14 @@ export async function installNative(options: NativeOptions = {}): Promise<Native
   const work = {
     what: () => "the installation of TensorFlow",
     then: "run it again; SELF_ALIGNING_OFFLINE=1 goes on without it",
-    signal: options.signal,
   };
   return await stoppable(work, async (signal) => {
     try {
-      const state = await ready({ ...options, signal }, options.progress ?? console.error);
+      const state = await ready({
+        ...options,
+        progress: options.progress ?? console.error,
+        signal,
+      });
       placeAddon(state.addon, options.package);
       return state;
     } catch (error) {
@@ -88,8 +89,8 @@ export async function installNative(options: NativeOptions = {}): Promise<Native
 }
 
 /** What is installed now, without changing anything. */
-export function nativeState(options: NativeOptions = {}): NativeState {
-  const folder = folderOf(options);
+export function nativeState(): NativeState {
+  const folder = nativeFolder();
   for (const kind of ["cuda", "cpu"] as const) {
     const home = homeOf(folder, kind);
     if (isWhole(home)) return { ready: true, kind, folder: home, addon: join(home, ADDON) };
@@ -102,9 +103,10 @@ export function addonPlace(packageFolder = tfjsPackage()): string {
   return join(packageFolder, "lib", "napi-v8", "tfjs_binding.node");
 }
 
-async function ready(options: NativeOptions, progress: (line: string) => void): Promise<Ready> {
-  const folder = folderOf(options);
-  const found = nativeState(options);
+type Installing = NativeOptions & Stoppable & { progress: (line: string) => void };
+
+async function ready(options: Installing): Promise<Ready> {
+  const found = nativeState();
   // The CUDA build also runs on a CPU: with it in place nobody needs to look for a GPU.
   if (found.ready && found.kind === "cuda") return found;
 
@@ -118,11 +120,11 @@ async function ready(options: NativeOptions, progress: (line: string) => void): 
   const kind = platform.kinds.cuda && await nvidiaCard() ? "cuda" : "cpu";
   if (found.ready && found.kind === kind) return found;
   try {
-    return await install(kind, platform, { ...options, folder, progress });
+    return await install(kind, platform, options);
   } catch (error) {
     if (!found.ready || options.signal?.aborted) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    progress(
+    options.progress(
       `TensorFlow's ${kind} build is not used: ${reason}; going on with the one for the CPU`,
     );
     return found;
@@ -132,10 +134,10 @@ async function ready(options: NativeOptions, progress: (line: string) => void): 
 async function install(
   kind: NativeKind,
   platform: NativePlatform,
-  options: NativeOptions & { folder: string; progress: (line: string) => void },
+  options: Installing,
 ): Promise<Ready> {
-  const { folder, progress } = options;
-  const plan = platform.kinds[kind]!;
+  const { progress, signal } = options;
+  const folder = nativeFolder(), plan = platform.kinds[kind]!;
   const isOffline = !["", "0"].includes(Deno.env.get("SELF_ALIGNING_OFFLINE") ?? "");
   if (!(options.download ?? !isOffline)) {
     const why = options.download === false ? "" : " and SELF_ALIGNING_OFFLINE forbids to fetch it";
@@ -177,7 +179,7 @@ async function install(
     progress(`Waiting for another process that installs TensorFlow in ${folder}`);
     await lock.lock(true);
   }
-  const meanwhile = nativeState(options);
+  const meanwhile = nativeState();
   if (meanwhile.ready && meanwhile.kind === kind) return meanwhile;
   // What killed installations left; a download that still runs into it may keep a little.
   for (const name of readdirSync(folder).filter((name) => name.startsWith("partial-"))) {
@@ -190,18 +192,16 @@ async function install(
   const partial = join(folder, `partial-${crypto.randomUUID()}`);
   try {
     let before = 0;
+    const share = steps((percent) => progress(`${name}: ${percent} % downloaded`));
     for (const wheel of plan.wheels) {
-      const tell = (percent: number) => progress(`${name}: ${percent} % downloaded`);
-      const share = steps(tell, before / total);
       await fetchWheel(python, wheel, {
         folder: partial,
         tags: platform.tags,
         progress: (part) => share((before + part * wheel.bytes) / total),
-        signal: options.signal,
+        signal,
       });
       before += wheel.bytes;
     }
-    const { signal } = options;
     await compileAddon(python, platform, { partial, packageFolder, progress, signal });
     await Deno.remove(join(partial, "tensorflow", "include"), { recursive: true });
     await dropUnused(join(partial, "tensorflow"));
@@ -297,9 +297,8 @@ function recall(folder: string): void {
   throw new Blocked(`${failure.reason} (tried ${Math.round(minutes)} min ago)`, failure.mend);
 }
 
-function folderOf(options: NativeOptions): string {
-  return resolve(options.folder ?? (Deno.env.get("SELF_ALIGNING_NATIVE") || join(ROOT, ".native")));
-}
+/** Where it lies: `SELF_ALIGNING_NATIVE`, or `.native` at the repository's root. */
+const nativeFolder = () => resolve(Deno.env.get("SELF_ALIGNING_NATIVE") || join(ROOT, ".native"));
 
 const notInstalled = (folder: string) =>
   `the build for this version of the project is not installed in ${folder}`;
