@@ -204,21 +204,12 @@ export const ofMatMul = (attributes: Attribute[]): Attribute[] => {
   return attributes.map((one) => ({ ...one, name: names[one.name] ?? one.name }));
 };
 
-const flip = (shape: number[]) => shape.slice(-2).reverse();
-
 add("BatchMatMulV2", ({ inputs: [a, b], attributes }) => {
-  const [rows, inner] = attributeValue(attributes, "adj_x") ? flip(a.shape) : a.shape.slice(-2);
-  const [innerB, columns] = attributeValue(attributes, "adj_y") ? flip(b.shape) : b.shape.slice(-2);
-  if (inner !== innerB) {
-    throw new Error(
-      `Cannot record a product: expected equal inner sizes; found [${a.shape}] and [${b.shape}]`,
-    );
-  }
+  const rows = a.shape.at(attributeValue(attributes, "adj_x") ? -1 : -2)!;
+  const columns = b.shape.at(attributeValue(attributes, "adj_y") ? -2 : -1)!;
   const [batchA, batchB] = [a, b].map(({ shape }) => shape.slice(0, -2));
-  return one(
-    [...backend_util.assertAndGetBroadcastShape(batchA, batchB), rows, columns],
-    a.dtype,
-  );
+  const batch = backend_util.assertAndGetBroadcastShape(batchA, batchB);
+  return one([...batch, rows, columns], a.dtype);
 }, ({ inputs: [a, b], attributes, outputs: [{ shape, dtype }] }, nodes) => {
   if (!b.stacked && b.shape.length === 2 && !attributeValue(attributes, "adj_x")) {
     // One matrix for all: the members' rows are rows of one product.
