@@ -9,8 +9,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { isNative } from "./backend.ts";
-import type { Graph, Specification, TensorFunction } from "./graph.ts";
-import type { Session } from "./session.ts";
+import type { Specification, TensorFunction } from "./graph.ts";
+import type { Compiled, Session } from "./session.ts";
 
 let makeSession: ((members?: number) => Session) | undefined;
 
@@ -64,7 +64,7 @@ export function compile(
   { key, runs, stacked = 0 }: { key?: string; runs?: number; stacked?: number } = {},
 ): TensorFunction {
   if (session === undefined || !isNative()) return (...inputs) => tf.tidy(() => run(...inputs));
-  const graphs = key === undefined ? new Map<string, Graph>() : session.graphsOf(key);
+  const graphs = key === undefined ? new Map<string, Compiled>() : session.graphsOf(key);
   return (...inputs) => {
     const key = inputs.map(({ shape, dtype }) => `${dtype}[${shape}]`).join();
     let graph = graphs.get(key);

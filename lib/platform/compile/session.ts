@@ -7,16 +7,17 @@ import { Trace, type TraceOptions } from "./trace.ts";
 import { VariableStore } from "./variables.ts";
 import { asFunction, refuseXla, usesXla } from "./xla.ts";
 
-interface Recorded {
+/** A graph that can be called, and what it was recorded from. */
+export interface Compiled extends Graph {
   run: TensorFunction;
-  inputs: Specification[];
+  specifications: Specification[];
   /** The graph's own session, where it reads variables only: they are fed to it. */
   session?: number;
   /** Whether XLA compiles it, at its first run. */
   isWhole?: boolean;
   isUntried?: boolean;
   /** The graph that runs in its place, where XLA could not compile it. */
-  instead?: Graph;
+  instead?: Compiled;
 }
 
 export class Session {
@@ -29,8 +30,8 @@ export class Session {
   /** What a function of members sees, of one member's shape. */
   readonly #faces = new Map<string, tf.Variable>();
   readonly #store: VariableStore;
-  readonly #graphs = new Map<Graph, Recorded>();
-  readonly #byKey = new Map<string, Map<string, Graph>>();
+  readonly #graphs = new Set<Compiled>();
+  readonly #byKey = new Map<string, Map<string, Compiled>>();
   #count = 0;
   #disposed = false;
 
@@ -60,42 +61,36 @@ export class Session {
    * @param runs how often the graph is to run, where that is known: what runs often is worth more work
    * @throws where it can't be recorded or loaded; the session stays as it was
    */
-  add(run: TensorFunction, inputs: Specification[], runs?: number): Graph {
+  add(run: TensorFunction, inputs: Specification[], runs?: number): Compiled {
     this.#refuseDisposed("compile a function");
     // Graphs of other shapes share the runs, and each has to be compiled.
-    const compiled = [...this.#graphs.values()].filter(({ isWhole }) => isWhole).length;
-    const share = runs && runs / (1 + compiled);
+    const whole = [...this.#graphs].filter(({ isWhole }) => isWhole).length;
+    const share = runs && runs / (1 + whole);
     return usesXla(share) && this.#addWhole(run, inputs) || this.#addPlain(run, inputs);
   }
 
-  #addPlain(run: TensorFunction, inputs: Specification[]): Graph {
-    const graph = this.#record(`graph${this.#count}`, run, { inputs });
+  #addPlain(run: TensorFunction, inputs: Specification[]): Compiled {
+    const graph = this.#record(run, inputs);
+    this.#graphs.add(graph);
     if (isReader(graph)) {
-      const session = newSession();
-      this.#graphs.set(graph, { run, inputs, session }); // so that it ends with the others in any case
-      extendSession(session, { nodes: readerNodes(graph, this.variables) });
-    } else {
-      this.#store.load(graph);
-      this.#graphs.set(graph, { run, inputs });
-    }
-    this.#count++;
+      graph.session = newSession();
+      extendSession(graph.session, { nodes: readerNodes(graph, this.variables) });
+    } else this.#store.load(graph);
     return graph;
   }
 
   /** As one function for XLA; undefined where TensorFlow refuses it, or it changes no variable. */
-  #addWhole(run: TensorFunction, inputs: Specification[]): Graph | undefined {
-    const recorded = this.#record(`graph${this.#count}`, run, { inputs, inPlace: false });
+  #addWhole(run: TensorFunction, inputs: Specification[]): Compiled | undefined {
+    const recorded = this.#record(run, inputs, { inPlace: false });
     if (recorded.changed.size === 0) return undefined;
-    const graph = { ...recorded, ...asFunction(recorded) };
+    const graph = { ...recorded, ...asFunction(recorded), isWhole: true, isUntried: true };
     try {
       this.#store.load(graph);
     } catch (error) {
       refuseXla(error as Error);
       return undefined;
-    } finally {
-      this.#count++;
     }
-    this.#graphs.set(graph, { run, inputs, isWhole: true, isUntried: true });
+    this.#graphs.add(graph);
     return graph;
   }
 
@@ -103,32 +98,30 @@ export class Session {
    * One run of a graph: its outputs, and its variables changed.
    * @throws where TensorFlow reports an error; changes made until then stay
    */
-  call(graph: Graph, inputs: tf.Tensor[]): tf.Tensor[] {
+  call(graph: Compiled, inputs: tf.Tensor[]): tf.Tensor[] {
     this.#refuseDisposed("run a graph");
-    const recorded = this.#graphs.get(graph)!;
-    if (recorded.instead !== undefined) return this.call(recorded.instead, inputs);
-    const { session } = recorded;
+    if (graph.instead !== undefined) return this.call(graph.instead, inputs);
     try {
-      const outputs = session === undefined
+      const outputs = graph.session === undefined
         ? this.#store.run(graph, inputs)
-        : this.#read(session, graph, inputs);
-      recorded.isUntried = false;
+        : this.#read(graph.session, graph, inputs);
+      graph.isUntried = false;
       return outputs.map((handle) => nodeBackend().createOutputTensor(handle));
     } catch (error) {
       const explained = this.#explain(graph, error as Error);
       // Compiling changes nothing yet; where memory is short, the graph alone needs no less.
-      if (!recorded.isUntried || /out of memory|RESOURCE_EXHAUSTED/i.test(explained.message)) {
+      if (!graph.isUntried || /out of memory|RESOURCE_EXHAUSTED/i.test(explained.message)) {
         throw explained;
       }
       refuseXla(explained);
-      recorded.instead = this.#addPlain(recorded.run, recorded.inputs);
-      return this.call(recorded.instead, inputs);
+      graph.instead = this.#addPlain(graph.run, graph.specifications);
+      return this.call(graph.instead, inputs);
     }
   }
 
   /** The graphs of a function by its inputs' shapes and types; functions of one key compute alike. */
-  graphsOf(key: string): Map<string, Graph> {
-    const found = this.#byKey.get(key) ?? new Map<string, Graph>();
+  graphsOf(key: string): Map<string, Compiled> {
+    const found = this.#byKey.get(key) ?? new Map<string, Compiled>();
     this.#byKey.set(key, found);
     return found;
   }
@@ -140,7 +133,7 @@ export class Session {
 
   dispose(): void {
     this.#store.dispose();
-    for (const { session } of this.#graphs.values()) {
+    for (const { session } of this.#graphs) {
       if (session !== undefined) nodeBackend().binding.deleteSavedModel(session);
     }
     this.#graphs.clear();
@@ -154,13 +147,16 @@ export class Session {
   }
 
   #record(
-    prefix: string,
     run: TensorFunction,
-    options: Omit<TraceOptions, "variables" | "members">,
-  ): Graph {
+    specifications: Specification[],
+    { name = `graph${this.#count++}`, ...options }:
+      & { name?: string }
+      & Pick<TraceOptions, "inPlace" | "onNode"> = {},
+  ): Compiled {
     const faces = [...this.variables].map(([name]) => [name, this.#faces.get(name)!] as const);
-    const { members } = this;
-    return Trace.record(prefix, run, { ...options, members, variables: new Map(faces) });
+    const { members } = this, variables = new Map(faces);
+    const trace = { ...options, inputs: specifications, members, variables };
+    return { ...Trace.record(name, run, trace), run, specifications };
   }
 
   #refuseDisposed(action: string): void {
@@ -169,13 +165,12 @@ export class Session {
   }
 
   /** TensorFlow's error in the terms of the function: which operation, asked for where, and why. */
-  #explain(graph: Graph, error: Error): Error {
+  #explain(graph: Compiled, error: Error): Error {
     const reason = /^Session fail to run with error: ([^]*?)\s*(?:\[\[|$)/.exec(error.message)?.[1];
     if (reason === undefined) return error;
     const nodes = [...error.message.matchAll(/\{\{node ([^}]+)\}\}/g)].map(([, name]) => name);
     const failed = graph.nodes.find(({ name }) => nodes.includes(name));
-    const { inputs } = this.#graphs.get(graph)!;
-    const given = inputs.map(({ dtype, shape }) => `${dtype}[${shape}]`).join(", ");
+    const given = graph.specifications.map(({ dtype, shape }) => `${dtype}[${shape}]`).join(", ");
     const what = failed === undefined
       ? nodes.join(", ") || "the graph"
       : `${failed.operation}${this.#placeOf(failed.name, graph)}`;
@@ -187,14 +182,13 @@ export class Session {
   }
 
   /** Where the function asks for a node: found by tracing it once more. */
-  #placeOf(node: string, graph: Graph): string {
-    const { run, inputs } = this.#graphs.get(graph)!;
+  #placeOf(node: string, { name, run, specifications }: Compiled): string {
     let found = "";
-    const onNode: TraceOptions["onNode"] = ({ name }, place) => {
-      if (name === node) found = place();
+    const onNode: TraceOptions["onNode"] = (one, place) => {
+      if (one.name === node) found = place();
     };
     try {
-      this.#record(graph.name, run, { inputs, onNode });
+      this.#record(run, specifications, { name, onNode });
     } catch { /* the place is a help only */ }
     return found;
   }
