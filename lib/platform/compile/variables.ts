@@ -15,15 +15,14 @@ import { handleName } from "./trace.ts";
 /** A variable's data on JavaScript's side, fetched from the session only when somebody asks. */
 class Mirror implements TensorData {
   refCount = 1;
+  /** The tensor that has the session's value; negative where the session's is newer. */
   id = -1;
-  /** Whether the session's value is newer than `id`'s. */
-  stale = true;
-  /** @param fetch gives this mirror its value by `take` */
+  /** @param fetch sets `id` */
   constructor(readonly shape: number[], readonly dtype: number, readonly fetch: () => void) {}
 
   /** The backend looks here first, before it uses `id`. */
   get values(): null {
-    this.pull();
+    if (this.id < 0) this.fetch();
     return null;
   }
 
@@ -31,19 +30,9 @@ class Mirror implements TensorData {
     // The backend clears what it has sent; nothing waits here.
   }
 
-  pull() {
-    if (this.stale) this.fetch();
-  }
-
-  take(id: number) {
-    this.id = id;
-    this.stale = false;
-  }
-
   drop() {
     if (this.id >= 0) nodeBackend().binding.deleteTensor(this.id);
     this.id = -1;
-    this.stale = true;
   }
 }
 
@@ -54,9 +43,6 @@ interface Slot {
   dataId?: object;
   mirror?: Mirror;
 }
-
-/** Whether the session's value is the variable's. */
-const isHeld = ({ variable, dataId }: Slot) => !variable.isDisposed && variable.dataId === dataId;
 
 export class VariableStore {
   readonly #slots = new Map<string, Slot>();
@@ -151,11 +137,11 @@ export class VariableStore {
 
   /** Fetches the values of all variables of one kind that JavaScript lacks, in one run. */
   #fetch(kind: string): void {
-    const stale = [...this.#slots].filter(([name, slot]) =>
-      kindOf(name) === kind && slot.mirror?.stale && isHeld(slot)
+    const stale = [...this.#slots.values()].filter(({ name, variable, dataId, mirror }) =>
+      kindOf(name) === kind && !variable.isDisposed && variable.dataId === dataId && mirror!.id < 0
     );
-    this.#run([], [], stale.map(([name]) => readName(name)))
-      .forEach(({ id }, i) => stale[i][1].mirror!.take(id));
+    this.#run([], [], stale.map(({ name }) => readName(name)))
+      .forEach(({ id }, i) => stale[i].mirror!.id = id);
   }
 
   /** Brings values into the session where JavaScript has assigned them since. */
