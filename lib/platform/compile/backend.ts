@@ -11,7 +11,7 @@ export type Handle = TensorMetadata;
 /** An attribute of an operation as tfjs-node's kernels pass it. */
 export interface Attribute {
   name: string;
-  type: number;
+  type: number | AttributeKind;
   value: unknown;
 }
 
@@ -53,11 +53,24 @@ export interface NodeBackend extends tf.KernelBackend {
 /** TensorFlow's DataType of tfjs's. */
 export const dataTypes: Record<string, number> = { float32: 1, int32: 3, string: 7, bool: 10 };
 
+/** What an attribute's value is; the last three, a `ConstantValue`, DataTypes and a function's name, are our own. */
+export type AttributeKind =
+  | ("TYPE" | "BOOL" | "INT" | "STRING" | "SHAPE")
+  | ("TENSOR" | "TYPES" | "FUNCTION");
+
+/** The addon's number of a kind; our own, which tfjs-node's kernels never pass, stand for themselves. */
+export const typeOfKind = (kind: AttributeKind): Attribute["type"] =>
+  nodeBackend().binding[`TF_ATTR_${kind as "TYPE"}`] ?? kind;
+
+export const attribute = (name: string, kind: AttributeKind, value: unknown): Attribute => ({
+  name,
+  type: typeOfKind(kind),
+  value,
+});
+
 /** An attribute that is a type: TensorFlow's DataType, or tfjs's name of it. */
-export function typed(name: string, dtype: string | number): Attribute {
-  const value = typeof dtype === "number" ? dtype : dataTypes[dtype];
-  return { name, type: nodeBackend().binding.TF_ATTR_TYPE, value };
-}
+export const typed = (name: string, dtype: string | number): Attribute =>
+  attribute(name, "TYPE", typeof dtype === "number" ? dtype : dataTypes[dtype]);
 
 /** The value of an attribute that the operation may have. */
 export const attributeValue = (attributes: readonly Attribute[], name: string): unknown =>

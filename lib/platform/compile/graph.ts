@@ -53,10 +53,3 @@ export interface GraphFunction {
   results: string[];
   attributes: Attribute[];
 }
-
-/** Marks a tensor-valued attribute, which tfjs-node's kernels never pass. */
-export const TENSOR_ATTRIBUTE = -1;
-/** Marks a list of types. */
-export const TYPES_ATTRIBUTE = -2;
-/** Marks the name of a function. */
-export const FUNCTION_ATTRIBUTE = -3;

@@ -1,15 +1,13 @@
 /** Sessions of TensorFlow as the addon has them: graphs are added to one as serialized GraphDefs. */
 import { createRequire } from "node:module";
-import { type Attribute, type Handle, nodeBackend } from "./backend.ts";
 import {
-  type ConstantValue,
-  FUNCTION_ATTRIBUTE,
-  type Graph,
-  type GraphFunction,
-  type GraphNode,
-  TENSOR_ATTRIBUTE,
-  TYPES_ATTRIBUTE,
-} from "./graph.ts";
+  type Attribute,
+  type AttributeKind,
+  type Handle,
+  nodeBackend,
+  typeOfKind,
+} from "./backend.ts";
+import type { ConstantValue, Graph, GraphFunction, GraphNode } from "./graph.ts";
 
 /** A constant that large is a mistake. */
 const LARGEST_CONSTANT = 256 * 2 ** 20;
@@ -50,24 +48,29 @@ function tensorMessage({ dtype, shape, values }: ConstantValue): Message {
   });
 }
 
-function attributeMessage({ name, type, value: given }: Attribute): Message {
-  const value: Message = given; // as its type says
-  const { binding } = nodeBackend();
-  const holding = (field: string, value: Message) => made("AttrValue", { [field]: value });
-  if (type === TENSOR_ATTRIBUTE) return holding("Tensor", tensorMessage(value));
-  if (type === TYPES_ATTRIBUTE) {
-    return holding("List", made("AttrValue.ListValue", { TypeList: value }));
+/** For each kind of attribute AttrValue's field, and what makes its message. */
+const fields: Record<AttributeKind, [field: string, make?: (value: Message) => Message]> = {
+  TYPE: ["Type"],
+  BOOL: ["B"],
+  INT: ["I"],
+  STRING: ["S", (text) => new TextEncoder().encode(text)],
+  SHAPE: ["Shape", shapeMessage],
+  TENSOR: ["Tensor", tensorMessage],
+  TYPES: ["List", (TypeList) => made("AttrValue.ListValue", { TypeList })],
+  FUNCTION: ["Func", (Name) => made("NameAttrList", { Name })],
+};
+const kinds = Object.keys(fields) as AttributeKind[];
+
+function attributeMessage({ name, type, value }: Attribute): Message {
+  const kind = kinds.find((kind) => typeOfKind(kind) === type);
+  if (kind === undefined) {
+    throw new Error(
+      `Cannot record the attribute ${name}: expected a type, truth value, whole number, text or shape; ` +
+        `found ${JSON.stringify(value)}; run the function uncompiled`,
+    );
   }
-  if (type === FUNCTION_ATTRIBUTE) return holding("Func", made("NameAttrList", { Name: value }));
-  if (type === binding.TF_ATTR_TYPE) return holding("Type", value);
-  if (type === binding.TF_ATTR_BOOL) return holding("B", value);
-  if (type === binding.TF_ATTR_INT) return holding("I", value);
-  if (type === binding.TF_ATTR_STRING) return holding("S", new TextEncoder().encode(value));
-  if (type === binding.TF_ATTR_SHAPE) return holding("Shape", shapeMessage(value));
-  throw new Error(
-    `Cannot record the attribute ${name}: expected a type, truth value, whole number, text or shape; ` +
-      `found ${JSON.stringify(value)}; run the function uncompiled`,
-  );
+  const [field, make = (value) => value] = fields[kind];
+  return made("AttrValue", { [field]: make(value) });
 }
 
 function setAttributes(map: Message, attributes: Attribute[]): void {

@@ -10,7 +10,7 @@
  */
 import { backend_util, type TypedArray } from "@tensorflow/tfjs";
 import { caller } from "./active.ts";
-import { type Attribute, attributeValue, dataTypes, nodeBackend, typed } from "./backend.ts";
+import { type Attribute, attribute, attributeValue, dataTypes, typed } from "./backend.ts";
 import type { NodeList } from "./nodes.ts";
 
 export interface Shaped {
@@ -190,9 +190,7 @@ add("ArgMax", ({ inputs: [x], constant }) => {
 // L2Loss is half the sum of squares: of each member.
 add("L2Loss", ({ inputs: [x] }) => one([], x.dtype), ({ inputs: [x], attributes }, nodes) => {
   const squares = nodes.add("Square", [x.name], attributes);
-  const { TF_ATTR_BOOL } = nodeBackend().binding;
-  const keep = { name: "keep_dims", type: TF_ATTR_BOOL, value: false };
-  const how = [...attributes, typed("Tidx", "int32"), keep];
+  const how = [...attributes, typed("Tidx", "int32"), attribute("keep_dims", "BOOL", false)];
   const sums = nodes.add("Sum", [squares, nodes.whole(x.shape.map((_, i) => i + 1))], how);
   const half = { dtype: x.dtype, shape: [], values: new Float32Array([0.5]) };
   return [nodes.add("Mul", [sums, `${nodes.list.constant(half)}:0`], attributes)];

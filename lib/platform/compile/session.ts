@@ -1,6 +1,6 @@
 /** Compiled functions over one set of variables. */
 import type * as tf from "@tensorflow/tfjs";
-import { type Handle, nodeBackend } from "./backend.ts";
+import { attribute, type Handle, nodeBackend } from "./backend.ts";
 import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
 import { extendSession, newSession, runSession } from "./graph_def.ts";
 import { Trace, type TraceOptions } from "./trace.ts";
@@ -205,13 +205,11 @@ function isReader(graph: Graph): boolean {
 
 /** A graph's nodes, but that variables are fed. */
 function readerNodes(graph: Graph, variables: ReadonlyMap<string, tf.Variable>): GraphNode[] {
-  const { TF_ATTR_SHAPE } = nodeBackend().binding;
   const names = new Map([...graph.reads].map(([variable, node]) => [node, variable]));
   return graph.nodes.map((node) => {
     const variable = variables.get(names.get(node.name) ?? "");
     if (variable === undefined) return node;
-    const shape = { name: "shape", type: TF_ATTR_SHAPE, value: variable.shape };
-    const attributes = [...node.attributes, shape];
+    const attributes = [...node.attributes, attribute("shape", "SHAPE", variable.shape)];
     return { ...node, operation: "Placeholder", inputs: [], attributes };
   });
 }

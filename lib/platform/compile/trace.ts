@@ -8,14 +8,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { type ActiveTrace, activeTrace, caller, setActiveTrace } from "./active.ts";
 import type { Attribute, Handle, NodeBackend } from "./backend.ts";
-import { dataTypes, nodeBackend, typed } from "./backend.ts";
-import {
-  type Graph,
-  type GraphNode,
-  type Specification,
-  type TensorFunction,
-  TYPES_ATTRIBUTE,
-} from "./graph.ts";
+import { attribute, dataTypes, nodeBackend, typed } from "./backend.ts";
+import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
 import { HeldVariables } from "./held.ts";
 import { NodeList } from "./nodes.ts";
 import {
@@ -101,7 +95,7 @@ export class Trace implements ActiveTrace {
       const value = stacked ? [this.#members!.members, ...shape] : shape;
       const name = this.#nodes.add("Placeholder", [], [
         typed("dtype", dtype),
-        { name: "shape", type: this.#backend.binding.TF_ATTR_SHAPE, value },
+        attribute("shape", "SHAPE", value),
       ]);
       const one = { shape, dtype: dataTypes[dtype] };
       return { name, tensor: this.#symbol(`${name}:0`, one, stacked) };
@@ -294,11 +288,9 @@ export class Trace implements ActiveTrace {
     const name = this.inPlace
       ? this.#nodes.add("Identity", [value, `^${before.split(":")[0]}`], [typed("T", tensor.dtype)])
       // XLA drops what is only an order, and finds again what was computed already.
-      : this.#nodes.add("XlaOptimizationBarrier", [value, before], [{
-        name: "T",
-        type: TYPES_ATTRIBUTE,
-        value: [tensor, after].map(({ dtype }) => dataTypes[dtype]),
-      }]);
+      : this.#nodes.add("XlaOptimizationBarrier", [value, before], [
+        attribute("T", "TYPES", [tensor, after].map(({ dtype }) => dataTypes[dtype])),
+      ]);
     const { stacked, ...one } = this.#operand(tensor);
     return this.#symbol(`${name}:0`, one, stacked);
   }
@@ -334,7 +326,7 @@ export class Trace implements ActiveTrace {
     );
     const merged = this.#nodes.add("Merge", [`${way}:0`, `${done}:0`], [
       type,
-      { name: "N", type: this.#backend.binding.TF_ATTR_INT, value: 2 },
+      attribute("N", "INT", 2),
     ]);
     for (const [name] of changes) this.#changed.set(name, merged);
     this.#guard = undefined;

@@ -6,8 +6,15 @@
  * later values too.
  */
 import * as tf from "@tensorflow/tfjs";
-import { dataTypes, type Handle, nodeBackend, type TensorData, typed } from "./backend.ts";
-import { type Graph, type GraphNode, TENSOR_ATTRIBUTE } from "./graph.ts";
+import {
+  attribute,
+  dataTypes,
+  type Handle,
+  nodeBackend,
+  type TensorData,
+  typed,
+} from "./backend.ts";
+import type { Graph, GraphNode } from "./graph.ts";
 import { extendSession, newSession, runSession } from "./graph_def.ts";
 import { streamsConfig, streamsFor } from "./streams.ts";
 import { handleName } from "./trace.ts";
@@ -188,15 +195,14 @@ const readName = (variable: string) => `read/${variable}`;
 
 /** A variable's handle, and the nodes that read it and assign to it. */
 function variableNodes(name: string, { dtype, shape }: tf.Variable): GraphNode[] {
-  const { TF_ATTR_SHAPE, TF_ATTR_STRING } = nodeBackend().binding;
   const type = typed("dtype", dtype);
-  const shaped = [type, { name: "shape", type: TF_ATTR_SHAPE, value: shape }];
-  const shared = { name: "shared_name", type: TF_ATTR_STRING, value: name };
+  const shaped = [type, attribute("shape", "SHAPE", shape)];
+  const shared = attribute("shared_name", "STRING", name);
   const handle = handleName(name), read = readName(name);
   const assign = assignName(name), clear = clearName(name);
   // A run must fetch something: where there is no result, a zero that comes after.
   const zero = { dtype: dataTypes.int32, shape: [], values: new Int32Array(1) };
-  const result = [typed("dtype", "int32"), { name: "value", type: TENSOR_ATTRIBUTE, value: zero }];
+  const result = [typed("dtype", "int32"), attribute("value", "TENSOR", zero)];
   const done = (name: string, after: string) => node(name, "Const", [`^${after}`], result);
   return [
     node(handle, "VarHandleOp", [], [...shaped, shared]),

@@ -3,14 +3,8 @@
  * executor starts one or more for every operation. Compiling takes seconds, so only what runs often is worth
  * it.
  */
-import { type Attribute, attributeValue, nodeBackend, typed } from "./backend.ts";
-import {
-  FUNCTION_ATTRIBUTE,
-  type Graph,
-  type GraphFunction,
-  type GraphNode,
-  TYPES_ATTRIBUTE,
-} from "./graph.ts";
+import { attribute, attributeValue, nodeBackend, typed } from "./backend.ts";
+import type { Graph, GraphFunction, GraphNode } from "./graph.ts";
 
 /** TensorFlow's DataType of a variable's handle. */
 const RESOURCE = 20;
@@ -58,9 +52,9 @@ export function asFunction(graph: Graph): { nodes: GraphNode[]; functions: Graph
     operation: "StatefulPartitionedCall",
     inputs: sources,
     attributes: [
-      { name: "Tin", type: TYPES_ATTRIBUTE, value: types.inputs },
-      { name: "Tout", type: TYPES_ATTRIBUTE, value: types.outputs },
-      { name: "f", type: FUNCTION_ATTRIBUTE, value: name },
+      attribute("Tin", "TYPES", types.inputs),
+      attribute("Tout", "TYPES", types.outputs),
+      attribute("f", "FUNCTION", name),
       mustCompile(),
     ],
   };
@@ -85,11 +79,7 @@ export function asFunction(graph: Graph): { nodes: GraphNode[]; functions: Graph
   };
 }
 
-const mustCompile = (): Attribute => ({
-  name: "_XlaMustCompile",
-  type: nodeBackend().binding.TF_ATTR_BOOL,
-  value: true,
-});
+const mustCompile = () => attribute("_XlaMustCompile", "BOOL", true);
 
 const typeOf = ({ attributes }: GraphNode, name: string) =>
   attributeValue(attributes, name) as number;

@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
-import { type NodeBackend, typed } from "../compile/backend.ts";
+import { attribute, type NodeBackend, typed } from "../compile/backend.ts";
 import { plainProducts } from "./_wasm_product.ts";
 import { sumBySegment, sumInParts } from "./_webgpu.ts";
 
@@ -44,7 +44,7 @@ const gather: tf.KernelFunc = ({ inputs, attrs, backend }) => {
   const native = backend as NodeBackend;
   const axisTensor = tf.scalar(axis, "int32");
   const rows = native.executeSingleOutput(tf.GatherV2, [
-    { name: "batch_dims", type: native.binding.TF_ATTR_INT, value: batchDims },
+    attribute("batch_dims", "INT", batchDims),
     typed("Tparams", x.dtype),
     typed("Tindices", indices.dtype),
     typed("Taxis", "int32"),
