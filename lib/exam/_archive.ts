@@ -1,13 +1,27 @@
 /** Members of a zip archive, taken out one by one: the library refuses names that lead elsewhere. */
-import { openAsBlob } from "node:fs";
 import { join } from "node:path";
-import { BlobReader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
+import { Reader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { formatBytes } from "../platform/runtime/memory.ts";
 import { quote } from "../platform/runtime/quote.ts";
+import { FileAccess } from "../platform/runtime/random_access.ts";
 
 /** Bytes that one member may have: more is no file of questions. */
 const LARGEST = 1e9;
+
+class FileReader extends Reader<FileAccess> {
+  readonly #file: FileAccess;
+
+  constructor(file: FileAccess) {
+    super(file);
+    this.#file = file;
+    this.size = file.size;
+  }
+
+  override readUint8Array(index: number, length: number): Promise<Uint8Array> {
+    return this.#file.read(index, Math.min(length, this.#file.size - index));
+  }
+}
 
 /**
  * Writes the members that `wanted` takes into `folder`, checked against their checksums.
@@ -19,8 +33,8 @@ export async function unpack(
   folder: string,
   wanted: (path: string) => boolean,
 ): Promise<string[]> {
-  const reader = new BlobReader(await openAsBlob(archive)); // read piece by piece
-  const zip = new ZipReader(reader, { useWebWorkers: false, checkSignature: true });
+  using file = await FileAccess.open(archive);
+  const zip = new ZipReader(new FileReader(file), { useWebWorkers: false, checkSignature: true });
   const fail = (expected: string, found: string): never => {
     const mend = "it was removed: run it again";
     throw new Error(`Cannot unpack ${archive}: expected ${expected}; found ${found}; ${mend}`);

@@ -1,7 +1,8 @@
 /** A decoder-only language model: configuration, parameters, tokenizer, and what can be asked of it. */
 import * as tf from "@tensorflow/tfjs";
 import { closeSession, compile, openSession } from "../platform/compile/compile.ts";
-import type { GraphSession, TensorFunction } from "../platform/compile/graph.ts";
+import type { TensorFunction } from "../platform/compile/graph.ts";
+import type { Session } from "../platform/compile/session.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { checkRows } from "./batch.ts";
 import { checkMemory, probingMemory } from "./memory.ts";
@@ -25,7 +26,7 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
   readonly parameters: Map<string, tf.Variable>;
   readonly batchTokens: number;
   /** The compiled graphs' session; absent if steps run uncompiled. */
-  readonly session?: GraphSession;
+  readonly session?: Session;
   readonly state = new Map<string, tf.Variable>();
   #adapter?: Adapter;
   #isDisposed = false;

@@ -5,7 +5,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { globalNorm } from "../platform/compile/adam.ts";
 import { closeSession, compile, openSession } from "../platform/compile/compile.ts";
-import type { GraphSession, TensorFunction } from "../platform/compile/graph.ts";
+import type { TensorFunction } from "../platform/compile/graph.ts";
+import type { Session } from "../platform/compile/session.ts";
 import { look, type Stoppable } from "../platform/interrupt.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { worthSharing } from "./lengths.ts";
@@ -39,12 +40,12 @@ export type MemberSteps = Omit<StepResult, "loss" | "gradientNorm"> & {
 /**
  * M models of one configuration, each trained on its own batches by AdamW over all its parameters, with one
  * schedule and one set of options. Their weights and moments lie stacked [M, ...shape] in a session of their
- * own; the step is the one of a single model, recorded for M members (see members.ts). It serves one training
+ * own; the step is the one of a single model, recorded for M members (see operations.ts). It serves one training
  * after another, of whatever models.
  */
 export class SideBySide {
   steps = 0;
-  readonly session: GraphSession;
+  readonly session: Session;
   /** Stacked, by name. */
   readonly #stacked = new Map<string, tf.Variable>();
   /** What one member's step sees in their place; they only stand for it. */

@@ -6,7 +6,7 @@ import { escapeXml } from "../figure/_text.ts";
 import { organismFolder } from "../model/files/source.ts";
 import { loadOrganism } from "../organism/folder.ts";
 import { run } from "../platform/native/_command.ts";
-import { ROOT } from "../platform/native/native.ts";
+import { ROOT } from "../platform/cache.ts";
 import { readNotebook } from "../platform/notebook/notebook.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import { exists, readText, writeWhole } from "../platform/runtime/files.ts";

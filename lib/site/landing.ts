@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { escapeXml } from "../figure/_text.ts";
 import { altText } from "../figure/describe.ts";
 import { signed } from "../figure/number.ts";
-import { ROOT } from "../platform/native/native.ts";
+import { ROOT } from "../platform/cache.ts";
 import { readText } from "../platform/runtime/files.ts";
 import landing from "./index.html" with { type: "text" };
 

@@ -1,7 +1,7 @@
 /** The study's published cells, as means over seeds: what the page shows of the other organisms. */
 import { join } from "node:path";
 import type { SuiteName } from "../evaluate.ts";
-import { ROOT } from "../platform/native/native.ts";
+import { ROOT } from "../platform/cache.ts";
 import { readText } from "../platform/runtime/files.ts";
 import { mean } from "../statistics/mean.ts";
 import { rowsOfCsv } from "../study/published.ts";

@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { heedStop, stoppable } from "../platform/interrupt.ts";
 import { inheritedBackend, openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
-import { lines } from "../platform/native/lines.ts";
+import { lines } from "../platform/native/_command.ts";
 
 /**
  * Runs `script` once for each task, each in a process of its own; `action` says in an error what for. The

@@ -5,7 +5,7 @@ import { generalInstructions } from "../dataset/instructions.ts";
 import { readQuestions } from "../dataset/read.ts";
 import { checkRejected } from "../dataset/rejected.ts";
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
-import { ROOT } from "../platform/native/native.ts";
+import { ROOT } from "../platform/cache.ts";
 import type { Exam, Material } from "../cell.ts";
 import type { Settings } from "./settings.ts";
 

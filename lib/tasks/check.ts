@@ -3,9 +3,11 @@
  * of the structure. All is checked, also after a failure.
  */
 import { join } from "node:path";
-import { ROOT } from "../platform/native/native.ts";
+import { ROOT } from "../platform/cache.ts";
 import { checkNotebooks } from "../platform/notebook/check.ts";
+import { readNotebook } from "../platform/notebook/notebook.ts";
 import { measure, measuresText } from "../../test/measures.ts";
+import { shippedProblems } from "../../test/shipped.ts";
 
 Deno.chdir(ROOT);
 const failed: string[] = [];
@@ -29,8 +31,13 @@ await step("lint", () => deno("lint", "--quiet"));
 await step("types", () => deno("check", "--quiet", "lib", "test", "data/facts/make.ts"));
 await step("notebooks", async () => {
   const names = [...Deno.readDirSync("notebooks")].map(({ name }) => name);
-  const paths = names.filter((name) => name.endsWith(".ipynb")).sort();
-  const problems = await checkNotebooks(paths.map((name) => join("notebooks", name)));
+  const paths = names.filter((name) => name.endsWith(".ipynb")).sort()
+    .map((name) => join("notebooks", name));
+  const problems = await checkNotebooks(paths);
+  for (const path of paths) {
+    const shipped = await readNotebook(path).then(shippedProblems, () => []); // told already
+    problems.push(...shipped.map((problem) => `${path}: ${problem}`));
+  }
   for (const problem of problems) console.error(problem);
   return problems.length === 0;
 });

@@ -5,16 +5,16 @@
 import { statfsSync } from "node:fs";
 import os from "node:os";
 import { join } from "node:path";
-import { cacheFolder } from "../platform/cache.ts";
+import { cacheFolder, ROOT } from "../platform/cache.ts";
 import { bytesBelow } from "../platform/native/below.ts";
-import { findCompiler } from "../platform/native/_compiler.ts";
+import { findCompiler } from "../platform/native/_addon.ts";
 import { run } from "../platform/native/_command.ts";
 import { findPip } from "../platform/native/_wheels.ts";
 import type { Backend, BackendName, PassedOver } from "../platform/runtime/backend.ts";
 import { measuredText, measureStep } from "../platform/runtime/backend_choice.ts";
 import { exists } from "../platform/runtime/files.ts";
 import { formatBytes } from "../platform/runtime/memory.ts";
-import { nativeState, ROOT } from "../platform/native/native.ts";
+import { nativeState } from "../platform/native/native.ts";
 import { nvidiaCard } from "../platform/native/nvidia.ts";
 import { DENO_COMMAND, INSTALL_COMMAND, PINNED_DENO } from "../platform/native/pinned.ts";
 import { PRECISION_VARIABLE, WrongPrecision } from "../platform/runtime/precision.ts";
@@ -98,11 +98,6 @@ export async function examine({ root = ROOT } = {}): Promise<{ works: boolean; t
       "nvidia-smi shows whether the driver works; TensorFlow needs one for CUDA 12 or later, and " +
       "in a container the card passed into it (docker run --gpus all)",
     ],
-    native.ready && native.outdated && [
-      "TensorFlow's addon as it is built now: with this one small models train slower, and a " +
-      "card's session is loaded anew for every shape",
-      INSTALL_COMMAND,
-    ],
     (organisms.length === 0 || broken.length > 0) && [
       `organisms: ${broken.length > 0 ? list(broken) : "none in data/organisms"}`,
       `git checkout -- data/organisms, or ${DENO_COMMAND} task pretrain`,
@@ -150,7 +145,7 @@ async function findTools(): Promise<{ python?: string; compiler?: string }> {
   try {
     return {
       python: await version((await findPip())?.pip),
-      compiler: await version((await findCompiler(scratch))?.command),
+      compiler: await version(await findCompiler(scratch)),
     };
   } finally {
     await Deno.remove(scratch, { recursive: true });

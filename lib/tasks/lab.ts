@@ -4,11 +4,11 @@
  * arguments go to JupyterLab.
  */
 import { delimiter, join } from "node:path";
-import { cacheFolder } from "../platform/cache.ts";
+import { cacheFolder, ROOT } from "../platform/cache.ts";
 import { figureWidth } from "../figure/theme.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import { installKernelspec } from "../platform/notebook/kernelspec.ts";
-import { installNative, ROOT } from "../platform/native/native.ts";
+import { installNative } from "../platform/native/native.ts";
 import { pythonEnvironment } from "../platform/native/python.ts";
 import { resetNotebooks } from "./reset.ts";
 

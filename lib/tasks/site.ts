@@ -1,6 +1,6 @@
 /** `deno task site`: writes figures/site, the live page and the pages around it, and can serve them. */
 import { join } from "node:path";
-import { ROOT } from "../platform/native/native.ts";
+import { ROOT } from "../platform/cache.ts";
 import { buildSite } from "../site/build.ts";
 import { serveFolder } from "../site/serve.ts";
 import { parseFlags, runTask } from "./command_line.ts";

@@ -4,8 +4,9 @@
  * when there is no test, each of which counts as a failure.
  */
 import { resolve } from "node:path";
-import { installNative, ROOT } from "../platform/native/native.ts";
-import { lines } from "../platform/native/lines.ts";
+import { ROOT } from "../platform/cache.ts";
+import { installNative } from "../platform/native/native.ts";
+import { lines } from "../platform/native/_command.ts";
 import { exists } from "../platform/runtime/files.ts";
 
 const FOLDERS = ["test/unit", "test/numerics", "test/notebooks", "test/faults", "test/browser"];

@@ -1,5 +1,5 @@
 /** A process that takes orders as lines of JSON and answers with lines that start with "@ ". */
-import { lines } from "../../lib/platform/native/lines.ts";
+import { lines } from "../../lib/platform/native/_command.ts";
 
 export class Peer {
   readonly #child: Deno.ChildProcess;

@@ -1,7 +1,7 @@
 /** This project's side of the benchmarks of a real model: probing and generation. */
 import * as tf from "@tensorflow/tfjs";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
-import { lines } from "../../lib/platform/native/lines.ts";
+import { lines } from "../../lib/platform/native/_command.ts";
 import { probe, promptIds, softmaxOver } from "../../lib/probe.ts";
 import { forward, headWeight } from "../../lib/model/architecture.ts";
 import type { ModelConfiguration } from "../../lib/model/configuration.ts";

@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { nodeBackend } from "../../lib/platform/compile/backend.ts";
 import { pythonEnvironment } from "../../lib/platform/native/python.ts";
-import { TENSORFLOW_VERSION } from "../../lib/platform/native/native_wheels.ts";
+import { TENSORFLOW_VERSION } from "../../lib/platform/native/pinned.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { parameterShapes } from "../../lib/model/architecture.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
@@ -35,20 +35,14 @@ function keepCalls(folder: string): () => Promise<void> {
     return file;
   };
   const kept: Partial<typeof binding> = {
-    loadSavedModel(path, tags) {
-      const session = binding.loadSavedModel(path, tags);
-      const file = keep(Deno.readFileSync(join(path, "saved_model.pb")));
-      calls.push({ do: "load", session, file });
-      return session;
-    },
-    newSession: binding.newSession && ((config) => {
-      const session = binding.newSession!(config);
+    newSession(config) {
+      const session = binding.newSession(config);
       calls.push({ do: "new", session, file: keep(config) });
       return session;
-    }),
+    },
     extendSavedModel(session, graph, names) {
       calls.push({ do: "extend", session, file: keep(graph), names });
-      binding.extendSavedModel!(session, graph, names);
+      binding.extendSavedModel(session, graph, names);
     },
     runSavedModel(session, ids, inputs, outputs) {
       const files = ids.map((id) => {

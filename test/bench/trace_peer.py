@@ -18,7 +18,6 @@ os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")  # as openBackend do
 import numpy as np
 import tensorflow as tf
 from google.protobuf import text_format
-from tensorflow.core.protobuf import saved_model_pb2
 
 v1 = tf.compat.v1
 
@@ -56,14 +55,7 @@ class Replay:
             calls = json.load(file)
         sessions = {}
         for call in calls:
-            if call["do"] == "load":
-                graph = tf.Graph()
-                model = saved_model_pb2.SavedModel()
-                model.ParseFromString(self.read(call["file"]))
-                with graph.as_default():
-                    tf.import_graph_def(model.meta_graphs[0].graph_def, name="")
-                sessions[call["session"]] = v1.Session(graph=graph, config=config())
-            elif call["do"] == "new":
+            if call["do"] == "new":
                 own = v1.ConfigProto.FromString(self.read(call["file"]))
                 own.MergeFrom(config())
                 sessions[call["session"]] = v1.Session(graph=tf.Graph(), config=own)

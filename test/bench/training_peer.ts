@@ -4,7 +4,7 @@ import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { loadLora } from "../../lib/model/files/adapter_folder.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
-import { lines } from "../../lib/platform/native/lines.ts";
+import { lines } from "../../lib/platform/native/_command.ts";
 import { productRate } from "./_product.ts";
 import type { Answers, Orders } from "./training.ts";
 

@@ -6,8 +6,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { chromium, type Locator, type Page } from "playwright-core";
 import { pythonEnvironment } from "../../lib/platform/native/python.ts";
-import { ROOT } from "../../lib/platform/native/native.ts";
-import { lines } from "../../lib/platform/native/lines.ts";
+import { ROOT } from "../../lib/platform/cache.ts";
+import { lines } from "../../lib/platform/native/_command.ts";
 import { exists } from "../../lib/platform/runtime/files.ts";
 
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];

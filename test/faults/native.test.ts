@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findPip } from "../../lib/platform/native/_wheels.ts";
 import type { NativeOptions, NativeState } from "../../lib/platform/native/native.ts";
-import type { NativePlatform, Wheel } from "../../lib/platform/native/native_wheels.ts";
+import type { NativePlatform, Wheel } from "../../lib/platform/native/pinned.ts";
 
 /** What the runs below share: tiny wheels in place of the real ones, and stand-ins on the PATH. */
 interface Stage extends AsyncDisposable {
@@ -95,10 +95,11 @@ async function setStage(): Promise<Stage> {
       args: [
         ...["run", "-A", "--no-check"],
         fileURLToPath(new URL("_install_native.ts", import.meta.url)),
-        JSON.stringify({ folder: native, package: addonPackage, platform, ...options }),
+        JSON.stringify({ package: addonPackage, platform, ...options }),
       ],
       env: {
         PATH: bin,
+        SELF_ALIGNING_NATIVE: native,
         CXX: "",
         CUDA_VISIBLE_DEVICES: "-1",
         SELF_ALIGNING_OFFLINE: "",
@@ -225,8 +226,22 @@ test("installNative() installs again what was damaged", async (stage) => {
   assert.equal(await Deno.readTextFile(library), "framework");
 });
 
+test("installNative() builds anew what another version of the project built", async (stage) => {
+  const { state } = await stage.install();
+  assertReady(state);
+  const path = join(state.folder, "installed.json");
+  const stamp = JSON.parse(await Deno.readTextFile(path));
+  await Deno.writeTextFile(path, JSON.stringify({ ...stamp, source: "0".repeat(64) }));
+  const { state: offline } = await stage.install({ download: false });
+  assertHindered(offline);
+  assert.match(offline.reason, /this version of the project.*is not installed in/);
+  assertReady((await stage.install()).state);
+  assert.equal(await stage.downloads(), 2);
+  assert.deepEqual(JSON.parse(await Deno.readTextFile(path)), stamp);
+});
+
 test("installNative() refuses a wheel whose SHA-256 is not the pinned one", async (stage) => {
-  const [wheel] = stage.platform.kinds.cpu!.wheels;
+  const [wheel] = stage.platform.kinds.cpu.wheels;
   wheel.sha256 = "0".repeat(64);
   const { state } = await stage.install();
   assertHindered(state);

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { checkNotebooks } from "../../lib/platform/notebook/check.ts";
+import { codeCells, readNotebook } from "../../lib/platform/notebook/notebook.ts";
+import { shippedProblems } from "../shipped.ts";
 import { temporaryFolder } from "./_notebook.ts";
 
-async function problems(cells: string[], only?: ("types" | "lint" | "format" | "structure")[]) {
+async function problems(cells: string[], only?: ("types" | "lint" | "format")[]) {
   await using folder = await temporaryFolder();
   await Deno.writeTextFile(join(folder.path, "deno.json"), "{}");
   await Deno.mkdir(join(folder.path, "notebooks"));
@@ -54,20 +56,19 @@ Deno.test("checkNotebooks() names a file that is no notebook", async () => {
   assert.match((await checkNotebooks([path]))[0], /expected JSON/);
 });
 
-Deno.test("checkNotebooks() wants outputs of one whole run fit to be shipped, or none", async () => {
+Deno.test("shippedProblems() wants outputs of one whole run fit to be shipped, or none", async () => {
   await using folder = await temporaryFolder();
   const path = await folder.notebook(["1;", "2;"]);
-  const notebook = JSON.parse(await Deno.readTextFile(path));
-  const check = async (counts: (number | null)[], outputs: unknown[] = []) => {
-    counts.forEach((count, i) => notebook.cells[i].execution_count = count);
-    notebook.cells[1].outputs = outputs;
-    await Deno.writeTextFile(path, JSON.stringify(notebook));
-    return (await checkNotebooks([path], { only: ["structure"] })).join("\n");
+  const notebook = await readNotebook(path), cells = codeCells(notebook);
+  const check = (counts: (number | null)[], outputs: object[] = []) => {
+    counts.forEach((count, i) => cells[i].execution_count = count);
+    cells[1].outputs = outputs as typeof cells[1]["outputs"];
+    return shippedProblems(notebook).join("\n");
   };
-  assert.equal(await check([null, null]), "");
-  assert.equal(await check([1, 2]), "");
-  assert.match(await check([2, 1]), /not run once each/);
-  assert.match(await check([1, null]), /not run once each/);
+  assert.equal(check([null, null]), "");
+  assert.equal(check([1, 2]), "");
+  assert.match(check([2, 1]), /not run once each/);
+  assert.match(check([1, null]), /not run once each/);
   const shown = (data: unknown, output_type = "display_data") => [
     {
       output_type,
@@ -76,17 +77,17 @@ Deno.test("checkNotebooks() wants outputs of one whole run fit to be shipped, or
       ...(output_type === "display_data" ? {} : { execution_count: 2 }),
     },
   ];
-  assert.equal(await check([1, 2], shown({ "image/png": "", "text/plain": "Figure: a" })), "");
-  assert.match(await check([1, 2], shown({ "image/png": "" })), /cell 2: .* without words/);
+  assert.equal(check([1, 2], shown({ "image/png": "", "text/plain": "Figure: a" })), "");
+  assert.match(check([1, 2], shown({ "image/png": "" })), /cell 2: .* without words/);
   assert.match(
-    await check([1, 2], shown({ "text/plain": "Map(3)" }, "execute_result")),
+    check([1, 2], shown({ "text/plain": "Map(3)" }, "execute_result")),
     /cell 2: shows its last value/,
   );
   const says = (text: string) => check([1, 2], [{ output_type: "stream", name: "stdout", text }]);
-  assert.match(await says("saved to /home/me/figures"), /cell 2: holds \/home\/me, a path/);
-  assert.match(await says("at file:///tmp/x/lib/mod.ts:1"), /holds file:\/\/\/tmp\/x/);
-  assert.match(await says("C:\\Users\\me"), /holds C:\\Users/);
-  assert.equal(await says("https://a.org/home/me, figures/home/x and right/tmp/a"), "");
+  assert.match(says("saved to /home/me/figures"), /cell 2: holds \/home\/me, a path/);
+  assert.match(says("at file:///tmp/x/lib/mod.ts:1"), /holds file:\/\/\/tmp\/x/);
+  assert.match(says("C:\\Users\\me"), /holds C:\\Users/);
+  assert.equal(says("https://a.org/home/me, figures/home/x and right/tmp/a"), "");
   const error = { output_type: "error", ename: "Error", evalue: "", traceback: [] };
-  assert.match(await check([1, 2], [error]), /cell 2: was saved with an error/);
+  assert.match(check([1, 2], [error]), /cell 2: was saved with an error/);
 });

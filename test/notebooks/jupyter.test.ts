@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { lines } from "../../lib/platform/native/lines.ts";
+import { lines } from "../../lib/platform/native/_command.ts";
 import { pythonEnvironment } from "../../lib/platform/native/python.ts";
 import {
   installKernelspec,

@@ -3,7 +3,6 @@ import * as tf from "@tensorflow/tfjs";
 import { loadModel } from "../../lib/model/files/load.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
 import { streamsFor } from "../../lib/platform/compile/streams.ts";
-import { nodeBackend } from "../../lib/platform/compile/backend.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { fixtureFolder, relativeDifference } from "./_fixtures.ts";
@@ -32,12 +31,9 @@ async function train(family: string, threads: number) {
   });
 }
 
-const isOld = nodeBackend().binding.newSession === undefined;
-
 for (const family of ["llama", "qwen3"]) {
   Deno.test({
     name: `a batch in parts side by side takes the steps of ${family} that it takes whole`,
-    ignore: isOld,
     fn: async () => {
       const whole = await train(family, 1);
       assert.equal(whole.streams, 1);
@@ -60,7 +56,6 @@ for (const family of ["llama", "qwen3"]) {
 
 Deno.test({
   name: "only small models' operations are kept on one thread each",
-  ignore: isOld,
   fn: async () => {
     await withThreads(64, () => {
       const [small, large] = [2 ** 18, 2 ** 18 + 1].map((size) => tf.zeros([size]));

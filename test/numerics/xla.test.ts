@@ -11,7 +11,7 @@ import { addTo, onlyIf } from "../../lib/platform/compile/adam.ts";
 import { nodeBackend } from "../../lib/platform/compile/backend.ts";
 import { compile } from "../../lib/platform/compile/compile.ts";
 import { Session } from "../../lib/platform/compile/session.ts";
-import { forgetRefusal, XLA_VARIABLE, xlaCacheFlags } from "../../lib/platform/compile/xla_use.ts";
+import { forgetRefusal, XLA_VARIABLE, xlaCacheFlags } from "../../lib/platform/compile/xla.ts";
 import { nativeState } from "../../lib/platform/native/native.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { NotFiniteError } from "../../lib/statistics/not_finite.ts";
@@ -140,22 +140,16 @@ function adding(runs: number | undefined) {
   return { session, sum, run, end: () => (session.dispose(), sum.dispose()) };
 }
 
-/** The operations of the graphs that a body's sessions are made of or get in addition. */
+/** The operations of the graphs that a body's sessions get. */
 async function loadedOperations(body: () => void | Promise<void>): Promise<string> {
   const backend = nodeBackend(), { binding } = backend;
   let operations = "";
   const text = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes);
   backend.binding = Object.create(binding, {
-    loadSavedModel: {
-      value: (folder: string, tags: string) => {
-        operations += text(Deno.readFileSync(`${folder}/saved_model.pb`));
-        return binding.loadSavedModel(folder, tags);
-      },
-    },
     extendSavedModel: {
       value: (session: number, graph: Uint8Array, names: string) => {
         operations += text(graph);
-        return binding.extendSavedModel!(session, graph, names);
+        return binding.extendSavedModel(session, graph, names);
       },
     },
   });

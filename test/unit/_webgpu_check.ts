@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
 import { probe } from "../../lib/probe.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
-import type { WebGpuBackend } from "../../lib/platform/runtime/_webgpu.ts";
+import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { tinyModel } from "./_tiny_model.ts";
 
 try {
@@ -17,7 +17,7 @@ try {
   console.log(JSON.stringify({ skipped: message }));
   Deno.exit(0);
 }
-const { device } = tf.backend() as WebGpuBackend;
+const { device } = tf.backend() as WebGPUBackend;
 const told: Record<string, unknown> = {};
 const model = tinyModel();
 const inputIds = [[5, 6, 7, 8], [9, 10, 11]];

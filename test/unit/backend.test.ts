@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import { type Backend, BACKEND_NAMES, openBackend } from "../../lib/platform/runtime/backend.ts";
 import { examine } from "../../lib/tasks/doctor.ts";
 import { addonPlace, nativeState } from "../../lib/platform/native/native.ts";
-import { NATIVE_PLATFORMS } from "../../lib/platform/native/native_wheels.ts";
+import { NATIVE_PLATFORMS } from "../../lib/platform/native/pinned.ts";
 
 const require = createRequire(import.meta.url);
 const native = nativeState();

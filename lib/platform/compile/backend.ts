@@ -3,20 +3,16 @@
  * tfjs-node marks it private; it has been stable since 1.x and the package's version is pinned.
  */
 import * as tf from "@tensorflow/tfjs";
+import type { TensorMetadata, TFJSBinding } from "@tensorflow/tfjs-node-gpu/dist/tfjs_binding.js";
+
+/** A tensor that lives on TensorFlow's side, by its number there. */
+export type Handle = TensorMetadata;
 
 /** An attribute of an operation as tfjs-node's kernels pass it. */
 export interface Attribute {
   name: string;
-  type: number;
+  type: number | AttributeKind;
   value: unknown;
-}
-
-/** A tensor that lives on TensorFlow's side. */
-export interface Handle {
-  id: number;
-  shape: number[];
-  /** TensorFlow's DataType. */
-  dtype: number;
 }
 
 /** What the backend keeps for a data id. `values` are those not yet sent to TensorFlow. */
@@ -28,20 +24,12 @@ export interface TensorData {
   refCount: number;
 }
 
-export interface Binding {
-  [constant: `TF_${string}`]: number;
-  deleteTensor(id: number): void;
-  tensorDataSync(id: number): tf.TypedArray;
-  loadSavedModel(folder: string, tags: string): number;
-  /** An empty session, to be extended, by a serialized ConfigProto. This project's own, as the next. */
-  newSession?(config: Uint8Array): number;
-  deleteSavedModel(session: number): void;
-  /**
-   * Adds the nodes of a GraphDef to a session; `names` are the session's nodes that they take as inputs.
-   * This project's own (addon.cc): absent from an addon that was built before it.
-   */
-  extendSavedModel?(session: number, graph: Uint8Array, names: string): void;
-  runSavedModel(session: number, ids: number[], inputs: string, outputs: string): Handle[];
+/** What the addon exports: tfjs-node's functions, and this project's own (addon.cc). */
+export interface Binding extends TFJSBinding {
+  /** An empty session, to be extended, by a serialized ConfigProto. */
+  newSession(config: Uint8Array): number;
+  /** Adds the nodes of a GraphDef to a session; `names` are the session's nodes that they take as inputs. */
+  extendSavedModel(session: number, graph: Uint8Array, names: string): void;
 }
 
 export interface NodeBackend extends tf.KernelBackend {
@@ -65,11 +53,28 @@ export interface NodeBackend extends tf.KernelBackend {
 /** TensorFlow's DataType of tfjs's. */
 export const dataTypes: Record<string, number> = { float32: 1, int32: 3, string: 7, bool: 10 };
 
+/** What an attribute's value is; the last three, a `ConstantValue`, DataTypes and a function's name, are our own. */
+export type AttributeKind =
+  | ("TYPE" | "BOOL" | "INT" | "STRING" | "SHAPE")
+  | ("TENSOR" | "TYPES" | "FUNCTION");
+
+/** The addon's number of a kind; our own, which tfjs-node's kernels never pass, stand for themselves. */
+export const typeOfKind = (kind: AttributeKind): Attribute["type"] =>
+  nodeBackend().binding[`TF_ATTR_${kind as "TYPE"}`] ?? kind;
+
+export const attribute = (name: string, kind: AttributeKind, value: unknown): Attribute => ({
+  name,
+  type: typeOfKind(kind),
+  value,
+});
+
 /** An attribute that is a type: TensorFlow's DataType, or tfjs's name of it. */
-export function typed(name: string, dtype: string | number): Attribute {
-  const value = typeof dtype === "number" ? dtype : dataTypes[dtype];
-  return { name, type: nodeBackend().binding.TF_ATTR_TYPE, value };
-}
+export const typed = (name: string, dtype: string | number): Attribute =>
+  attribute(name, "TYPE", typeof dtype === "number" ? dtype : dataTypes[dtype]);
+
+/** The value of an attribute that the operation may have. */
+export const attributeValue = (attributes: readonly Attribute[], name: string): unknown =>
+  attributes.find((attribute) => attribute.name === name)?.value;
 
 /** Whether tensors are TensorFlow's own now, so that graphs can be compiled. */
 export function isNative(): boolean {

@@ -9,26 +9,27 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { isNative } from "./backend.ts";
-import type { Graph, GraphSession, Specification, TensorFunction } from "./graph.ts";
+import type { Specification, TensorFunction } from "./graph.ts";
+import type { Compiled, Session } from "./session.ts";
 
-let makeSession: ((members?: number) => GraphSession) | undefined;
+let makeSession: ((members?: number) => Session) | undefined;
 
-/** Called by session.ts, which needs TensorFlow's library: what computes runs without it too. */
-export function attachSessions(make: (members?: number) => GraphSession): void {
+/** Called once TensorFlow's library is loaded, which sessions need: what computes runs without it too. */
+export function attachSessions(make: (members?: number) => Session): void {
   makeSession = make;
 }
 
 /** Sessions that no model uses, by the kind of model: making graphs anew costs more than many steps. */
-const idle = new Map<string, GraphSession>();
+const idle = new Map<string, Session>();
 const MOST_IDLE = 4;
 
 /**
- * A session on the native backend, whose opening loads session.ts; undefined on other backends.
+ * A session on the native backend, whose opening attaches them; undefined on other backends.
  * @param kind models of one kind have variables of equal names and shapes, and the same functions by
  * their keys: one goes on with the graphs of another that gave its session back
  * @param members so many run at once; see `Session`
  */
-export function openSession(kind: string, members?: number): GraphSession | undefined {
+export function openSession(kind: string, members?: number): Session | undefined {
   if (!isNative()) return undefined;
   const found = idle.get(kind);
   idle.delete(kind);
@@ -36,7 +37,7 @@ export function openSession(kind: string, members?: number): GraphSession | unde
 }
 
 /** Gives back a session whose variables are disposed. */
-export function closeSession(kind: string, session: GraphSession): void {
+export function closeSession(kind: string, session: Session): void {
   session.clear();
   idle.get(kind)?.dispose();
   idle.delete(kind);
@@ -59,11 +60,11 @@ export function closeSession(kind: string, session: GraphSession): void {
  */
 export function compile(
   run: TensorFunction,
-  session: GraphSession | undefined,
+  session: Session | undefined,
   { key, runs, stacked = 0 }: { key?: string; runs?: number; stacked?: number } = {},
 ): TensorFunction {
   if (session === undefined || !isNative()) return (...inputs) => tf.tidy(() => run(...inputs));
-  const graphs = key === undefined ? new Map<string, Graph>() : session.graphsOf(key);
+  const graphs = key === undefined ? new Map<string, Compiled>() : session.graphsOf(key);
   return (...inputs) => {
     const key = inputs.map(({ shape, dtype }) => `${dtype}[${shape}]`).join();
     let graph = graphs.get(key);

@@ -28,23 +28,6 @@ export interface Graph {
   changed: Set<string>;
 }
 
-/** Runs graphs over variables that it holds; see `Session`. */
-export interface GraphSession {
-  /** Chains of operations that it runs at once; see streams.ts. */
-  readonly streams: number;
-  /** @param member of one member's shape, in a session of members: what their function sees */
-  bind(name: string, variable: tf.Variable, member?: tf.Variable): void;
-  free(names: readonly string[]): void;
-  /** @param runs how often the graph is to run, where that is known: what runs often is worth more work */
-  add(run: TensorFunction, inputs: Specification[], runs?: number): Graph;
-  call(graph: Graph, inputs: tf.Tensor[]): tf.Tensor[];
-  /** The graphs of a function by its inputs' shapes and types; functions of one key compute alike. */
-  graphsOf(key: string): Map<string, Graph>;
-  /** Lets go of all variables' memory; graphs stay, for variables that take the same names. */
-  clear(): void;
-  dispose(): void;
-}
-
 export interface GraphNode {
   name: string;
   operation: string;
@@ -70,10 +53,3 @@ export interface GraphFunction {
   results: string[];
   attributes: Attribute[];
 }
-
-/** Marks a tensor-valued attribute, which tfjs-node's kernels never pass. */
-export const TENSOR_ATTRIBUTE = -1;
-/** Marks a list of types. */
-export const TYPES_ATTRIBUTE = -2;
-/** Marks the name of a function. */
-export const FUNCTION_ATTRIBUTE = -3;

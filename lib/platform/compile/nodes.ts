@@ -1,8 +1,8 @@
 /** The nodes of a graph as they come; what is asked for twice is there once. */
 import { Buffer } from "node:buffer";
 import type { TypedArray } from "@tensorflow/tfjs";
-import { type Attribute, typed } from "./backend.ts";
-import { type ConstantValue, type GraphNode, TENSOR_ATTRIBUTE } from "./graph.ts";
+import { type Attribute, attribute, typed } from "./backend.ts";
+import type { ConstantValue, GraphNode } from "./graph.ts";
 
 export class NodeList {
   readonly list: GraphNode[] = [];
@@ -40,7 +40,7 @@ export class NodeList {
     if (found !== undefined) return found.name;
     const name = this.add("Const", [], [
       typed("dtype", dtype),
-      { name: "value", type: TENSOR_ATTRIBUTE, value: constant },
+      attribute("value", "TENSOR", constant),
     ]);
     this.#constants.set(kind, [...alike, { name, values }]);
     return name;

@@ -1,31 +1,28 @@
 /** Compiled functions over one set of variables. */
 import type * as tf from "@tensorflow/tfjs";
-import { type Handle, nodeBackend } from "./backend.ts";
-import { attachSessions } from "./compile.ts";
-import type { Graph, GraphNode, GraphSession, Specification, TensorFunction } from "./graph.ts";
-import { registerTraceableKernels } from "./kernels.ts";
-import { loadGraph } from "./saved_model.ts";
+import { attribute, type Handle, nodeBackend } from "./backend.ts";
+import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
+import { extendSession, newSession, runSession } from "./graph_def.ts";
 import { Trace, type TraceOptions } from "./trace.ts";
-import { runGraph, VariableStore } from "./variables.ts";
-import { asFunction } from "./xla.ts";
-import { refuseXla, usesXla } from "./xla_use.ts";
+import { VariableStore } from "./variables.ts";
+import { asFunction, refuseXla, usesXla } from "./xla.ts";
 
-interface Recorded {
+/** A graph that can be called, and what it was recorded from. */
+export interface Compiled extends Graph {
   run: TensorFunction;
-  inputs: Specification[];
+  specifications: Specification[];
   /** The graph's own session, where it reads variables only: they are fed to it. */
   session?: number;
   /** Whether XLA compiles it, at its first run. */
   isWhole?: boolean;
   isUntried?: boolean;
   /** The graph that runs in its place, where XLA could not compile it. */
-  instead?: Graph;
+  instead?: Compiled;
 }
 
-export class Session implements GraphSession {
+export class Session {
   /** @param members so many run at once; see `bind`. Default: a function alone */
   constructor(readonly members?: number) {
-    registerTraceableKernels();
     // Members' operations are large enough to be shared among threads.
     this.#store = new VariableStore(members === undefined ? undefined : 1);
   }
@@ -33,8 +30,8 @@ export class Session implements GraphSession {
   /** What a function of members sees, of one member's shape. */
   readonly #faces = new Map<string, tf.Variable>();
   readonly #store: VariableStore;
-  readonly #graphs = new Map<Graph, Recorded>();
-  readonly #byKey = new Map<string, Map<string, Graph>>();
+  readonly #graphs = new Set<Compiled>();
+  readonly #byKey = new Map<string, Map<string, Compiled>>();
   #count = 0;
   #disposed = false;
 
@@ -42,6 +39,7 @@ export class Session implements GraphSession {
     return this.#store.variables;
   }
 
+  /** Chains of operations that it runs at once; see streams.ts. */
   get streams(): number {
     return this.#store.streams;
   }
@@ -60,43 +58,39 @@ export class Session implements GraphSession {
   /**
    * Records `run` and makes it ready for `call`; where XLA is worth its time for so many runs, as one
    * function that XLA compiles.
+   * @param runs how often the graph is to run, where that is known: what runs often is worth more work
    * @throws where it can't be recorded or loaded; the session stays as it was
    */
-  add(run: TensorFunction, inputs: Specification[], runs?: number): Graph {
+  add(run: TensorFunction, inputs: Specification[], runs?: number): Compiled {
     this.#refuseDisposed("compile a function");
     // Graphs of other shapes share the runs, and each has to be compiled.
-    const compiled = [...this.#graphs.values()].filter(({ isWhole }) => isWhole).length;
-    const share = runs && runs / (1 + compiled);
+    const whole = [...this.#graphs].filter(({ isWhole }) => isWhole).length;
+    const share = runs && runs / (1 + whole);
     return usesXla(share) && this.#addWhole(run, inputs) || this.#addPlain(run, inputs);
   }
 
-  #addPlain(run: TensorFunction, inputs: Specification[]): Graph {
-    const graph = this.#record(`graph${this.#count}`, run, { inputs });
+  #addPlain(run: TensorFunction, inputs: Specification[]): Compiled {
+    const graph = this.#record(run, inputs);
+    this.#graphs.add(graph);
     if (isReader(graph)) {
-      const session = loadGraph({ nodes: readerNodes(graph, this.variables) });
-      this.#graphs.set(graph, { run, inputs, session });
-    } else {
-      this.#store.load([...this.#changers(), graph]);
-      this.#graphs.set(graph, { run, inputs });
-    }
-    this.#count++;
+      graph.session = newSession();
+      extendSession(graph.session, { nodes: readerNodes(graph, this.variables) });
+    } else this.#store.load(graph);
     return graph;
   }
 
   /** As one function for XLA; undefined where TensorFlow refuses it, or it changes no variable. */
-  #addWhole(run: TensorFunction, inputs: Specification[]): Graph | undefined {
-    const recorded = this.#record(`graph${this.#count}`, run, { inputs, inPlace: false });
+  #addWhole(run: TensorFunction, inputs: Specification[]): Compiled | undefined {
+    const recorded = this.#record(run, inputs, { inPlace: false });
     if (recorded.changed.size === 0) return undefined;
-    const graph = { ...recorded, ...asFunction(recorded) };
+    const graph = { ...recorded, ...asFunction(recorded), isWhole: true, isUntried: true };
     try {
-      this.#store.load([...this.#changers(), graph]);
+      this.#store.load(graph);
     } catch (error) {
       refuseXla(error as Error);
       return undefined;
-    } finally {
-      this.#count++;
     }
-    this.#graphs.set(graph, { run, inputs, isWhole: true, isUntried: true });
+    this.#graphs.add(graph);
     return graph;
   }
 
@@ -104,68 +98,65 @@ export class Session implements GraphSession {
    * One run of a graph: its outputs, and its variables changed.
    * @throws where TensorFlow reports an error; changes made until then stay
    */
-  call(graph: Graph, inputs: tf.Tensor[]): tf.Tensor[] {
+  call(graph: Compiled, inputs: tf.Tensor[]): tf.Tensor[] {
     this.#refuseDisposed("run a graph");
-    const recorded = this.#graphs.get(graph)!;
-    if (recorded.instead !== undefined) return this.call(recorded.instead, inputs);
-    const { session } = recorded;
-    if (session === undefined) this.#store.load(this.#changers());
+    if (graph.instead !== undefined) return this.call(graph.instead, inputs);
     try {
-      const outputs = session === undefined
+      const outputs = graph.session === undefined
         ? this.#store.run(graph, inputs)
-        : this.#read(session, graph, inputs);
-      recorded.isUntried = false;
+        : this.#read(graph.session, graph, inputs);
+      graph.isUntried = false;
       return outputs.map((handle) => nodeBackend().createOutputTensor(handle));
     } catch (error) {
       const explained = this.#explain(graph, error as Error);
       // Compiling changes nothing yet; where memory is short, the graph alone needs no less.
-      if (!recorded.isUntried || /out of memory|RESOURCE_EXHAUSTED/i.test(explained.message)) {
+      if (!graph.isUntried || /out of memory|RESOURCE_EXHAUSTED/i.test(explained.message)) {
         throw explained;
       }
       refuseXla(explained);
-      recorded.instead = this.#addPlain(recorded.run, recorded.inputs);
-      return this.call(recorded.instead, inputs);
+      graph.instead = this.#addPlain(graph.run, graph.specifications);
+      return this.call(graph.instead, inputs);
     }
   }
 
-  graphsOf(key: string): Map<string, Graph> {
-    const found = this.#byKey.get(key) ?? new Map<string, Graph>();
+  /** The graphs of a function by its inputs' shapes and types; functions of one key compute alike. */
+  graphsOf(key: string): Map<string, Compiled> {
+    const found = this.#byKey.get(key) ?? new Map<string, Compiled>();
     this.#byKey.set(key, found);
     return found;
   }
 
+  /** Lets go of all variables' memory; graphs stay, for variables that take the same names. */
   clear(): void {
     this.#store.freeAll();
   }
 
   dispose(): void {
     this.#store.dispose();
-    for (const { session } of this.#graphs.values()) {
+    for (const { session } of this.#graphs) {
       if (session !== undefined) nodeBackend().binding.deleteSavedModel(session);
     }
     this.#graphs.clear();
     this.#disposed = true;
   }
 
-  /** The graphs that change variables, which must share a session. */
-  #changers(): Graph[] {
-    return [...this.#graphs.keys()].filter((one) => this.#graphs.get(one)!.session === undefined);
-  }
-
   #read(session: number, { reads, inputs: names, outputs }: Graph, inputs: tf.Tensor[]): Handle[] {
     const variables = this.#store.get(reads.keys());
     const ids = nodeBackend().getInputTensorIds([...inputs, ...variables]);
-    return runGraph(session, { ids, inputs: [...names, ...reads.values()], outputs });
+    return runSession(session, { ids, inputs: [...names, ...reads.values()], outputs });
   }
 
   #record(
-    prefix: string,
     run: TensorFunction,
-    options: Omit<TraceOptions, "variables" | "members">,
-  ): Graph {
+    specifications: Specification[],
+    { name = `graph${this.#count++}`, ...options }:
+      & { name?: string }
+      & Pick<TraceOptions, "inPlace" | "onNode"> = {},
+  ): Compiled {
     const faces = [...this.variables].map(([name]) => [name, this.#faces.get(name)!] as const);
-    const { members } = this;
-    return Trace.record(prefix, run, { ...options, members, variables: new Map(faces) });
+    const { members } = this, variables = new Map(faces);
+    const trace = { ...options, inputs: specifications, members, variables };
+    return { ...Trace.record(name, run, trace), run, specifications };
   }
 
   #refuseDisposed(action: string): void {
@@ -174,13 +165,12 @@ export class Session implements GraphSession {
   }
 
   /** TensorFlow's error in the terms of the function: which operation, asked for where, and why. */
-  #explain(graph: Graph, error: Error): Error {
+  #explain(graph: Compiled, error: Error): Error {
     const reason = /^Session fail to run with error: ([^]*?)\s*(?:\[\[|$)/.exec(error.message)?.[1];
     if (reason === undefined) return error;
     const nodes = [...error.message.matchAll(/\{\{node ([^}]+)\}\}/g)].map(([, name]) => name);
     const failed = graph.nodes.find(({ name }) => nodes.includes(name));
-    const { inputs } = this.#graphs.get(graph)!;
-    const given = inputs.map(({ dtype, shape }) => `${dtype}[${shape}]`).join(", ");
+    const given = graph.specifications.map(({ dtype, shape }) => `${dtype}[${shape}]`).join(", ");
     const what = failed === undefined
       ? nodes.join(", ") || "the graph"
       : `${failed.operation}${this.#placeOf(failed.name, graph)}`;
@@ -192,20 +182,17 @@ export class Session implements GraphSession {
   }
 
   /** Where the function asks for a node: found by tracing it once more. */
-  #placeOf(node: string, graph: Graph): string {
-    const { run, inputs } = this.#graphs.get(graph)!;
+  #placeOf(node: string, { name, run, specifications }: Compiled): string {
     let found = "";
-    const onNode: TraceOptions["onNode"] = ({ name }, place) => {
-      if (name === node) found = place();
+    const onNode: TraceOptions["onNode"] = (one, place) => {
+      if (one.name === node) found = place();
     };
     try {
-      this.#record(graph.name, run, { inputs, onNode });
+      this.#record(run, specifications, { name, onNode });
     } catch { /* the place is a help only */ }
     return found;
   }
 }
-
-attachSessions((members) => new Session(members));
 
 /**
  * Whether a graph gets a session of its own, which is fed the variables: no copy where they lie in the
@@ -218,13 +205,11 @@ function isReader(graph: Graph): boolean {
 
 /** A graph's nodes, but that variables are fed. */
 function readerNodes(graph: Graph, variables: ReadonlyMap<string, tf.Variable>): GraphNode[] {
-  const { TF_ATTR_SHAPE } = nodeBackend().binding;
   const names = new Map([...graph.reads].map(([variable, node]) => [node, variable]));
   return graph.nodes.map((node) => {
     const variable = variables.get(names.get(node.name) ?? "");
     if (variable === undefined) return node;
-    const shape = { name: "shape", type: TF_ATTR_SHAPE, value: variable.shape };
-    const attributes = [...node.attributes, shape];
+    const attributes = [...node.attributes, attribute("shape", "SHAPE", variable.shape)];
     return { ...node, operation: "Placeholder", inputs: [], attributes };
   });
 }

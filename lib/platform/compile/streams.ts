@@ -19,8 +19,6 @@ const MOST = 4;
 /** How many chains a session of these variables computes side by side; 1: operations are shared. */
 export function streamsFor(variables: Iterable<tf.Tensor>): number {
   if (!isNative() || nodeBackend().isUsingGpuDevice) return 1;
-  const { newSession, extendSavedModel } = nodeBackend().binding;
-  if (newSession === undefined || extendSavedModel === undefined) return 1;
   const threads = Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism();
   for (const { size } of variables) if (size > SMALL) return 1;
   return Math.min(threads, MOST);

@@ -6,21 +6,20 @@
  * is refused with the place that asked.
  */
 import * as tf from "@tensorflow/tfjs";
-import { type ActiveTrace, activeTrace, setActiveTrace } from "./active.ts";
+import { type ActiveTrace, activeTrace, caller, setActiveTrace } from "./active.ts";
 import type { Attribute, Handle, NodeBackend } from "./backend.ts";
-import { dataTypes, nodeBackend, typed } from "./backend.ts";
-import {
-  type Graph,
-  type GraphNode,
-  type Specification,
-  type TensorFunction,
-  TYPES_ATTRIBUTE,
-} from "./graph.ts";
+import { attribute, dataTypes, nodeBackend, typed } from "./backend.ts";
+import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
 import { HeldVariables } from "./held.ts";
-import { addForMembers, MemberNodes, ofMatMul, type Operand } from "./members.ts";
 import { NodeList } from "./nodes.ts";
-import { caller } from "./place.ts";
-import { inferShapes, type Shaped } from "./shapes.ts";
+import {
+  addForMembers,
+  inferShapes,
+  MemberNodes,
+  ofMatMul,
+  type Operand,
+  type Shaped,
+} from "./operations.ts";
 
 export interface TraceOptions {
   inputs: Specification[];
@@ -37,12 +36,8 @@ export interface TraceOptions {
 /** The node that holds a variable's handle; shared by all graphs of a session. */
 export const handleName = (variable: string) => `variable/${variable}`;
 
-interface Output {
-  name: string;
-  constant?: tf.TypedArray;
-  /** Whether it holds all members' values, [M, ...shape]. */
-  stacked?: boolean;
-}
+/** Where a tensor's values come from. */
+type Output = Omit<Operand, keyof Shaped>;
 
 export class Trace implements ActiveTrace {
   readonly #backend: NodeBackend = nodeBackend();
@@ -100,7 +95,7 @@ export class Trace implements ActiveTrace {
       const value = stacked ? [this.#members!.members, ...shape] : shape;
       const name = this.#nodes.add("Placeholder", [], [
         typed("dtype", dtype),
-        { name: "shape", type: this.#backend.binding.TF_ATTR_SHAPE, value },
+        attribute("shape", "SHAPE", value),
       ]);
       const one = { shape, dtype: dataTypes[dtype] };
       return { name, tensor: this.#symbol(`${name}:0`, one, stacked) };
@@ -164,10 +159,9 @@ export class Trace implements ActiveTrace {
     return tensor;
   }
 
-  /** An operand, as the rules for members take it. */
   #operand(tensor: tf.TensorInfo): Operand {
-    const { name, stacked = false } = this.#output(tensor);
-    return { name, stacked, shape: tensor.shape, dtype: dataTypes[tensor.dtype] };
+    const { shape, dtype } = tensor;
+    return { ...this.#output(tensor), shape, dtype: dataTypes[dtype] };
   }
 
   /** The node of a variable's new value: of all members, where there are such. */
@@ -181,10 +175,9 @@ export class Trace implements ActiveTrace {
     inputs: tf.TensorInfo[],
     outputs: number,
   ): tf.Tensor[] {
-    const sources = inputs.map((input) => this.#output(input));
-    const shaped = inputs.map(({ shape, dtype }) => ({ shape, dtype: dataTypes[dtype] }));
+    const operands = inputs.map((input) => this.#operand(input));
     const constant = (index: number) => {
-      const value = sources[index].constant;
+      const value = operands[index].constant;
       if (value === undefined) {
         throw new Error(
           `Cannot record ${name}: expected its input ${index} to be a constant; ` +
@@ -193,28 +186,21 @@ export class Trace implements ActiveTrace {
       }
       return value;
     };
-    const shapes = inferShapes({
-      name,
-      attributes: new Map(attributes.map((attribute) => [attribute.name, attribute.value])),
-      inputs: shaped,
-      outputs,
-      constant,
-    });
+    const operation = { name, attributes, inputs: operands, constant };
+    const shapes = inferShapes({ ...operation, outputs });
     // tfjs casts floats to floats in every mean.
-    if (name === "Cast" && shaped[0].dtype === shapes[0].dtype) {
-      return [this.#symbol(sources[0].name, shapes[0], sources[0].stacked)];
+    if (name === "Cast" && operands[0].dtype === shapes[0].dtype) {
+      return [this.#symbol(operands[0].name, shapes[0], operands[0].stacked)];
     }
-    if (sources.some(({ stacked }) => stacked)) {
-      const operands = inputs.map((input) => this.#operand(input));
-      const operation = { name, attributes, inputs: operands, outputs: shapes, constant };
-      const nodes = addForMembers(operation, this.#members!);
+    if (operands.some(({ stacked }) => stacked)) {
+      const nodes = addForMembers({ ...operation, outputs: shapes }, this.#members!);
       return shapes.map((shape, i) => this.#symbol(nodes[i], shape, true));
     }
     // A product of two matrices as MatMul, which TensorFlow's optimizer knows how to fuse.
-    const isMatMul = name === "BatchMatMulV2" && shaped.every(({ shape }) => shape.length === 2);
+    const isMatMul = name === "BatchMatMulV2" && operands.every(({ shape }) => shape.length === 2);
     const node = this.#nodes.addOnce(
       isMatMul ? "MatMul" : name,
-      sources.map(({ name }) => name),
+      operands.map(({ name }) => name),
       isMatMul ? ofMatMul(attributes) : attributes,
     );
     return shapes.map((shape, i) => this.#symbol(`${node}:${i}`, shape));
@@ -240,7 +226,7 @@ export class Trace implements ActiveTrace {
     const constant = values?.slice() ?? this.#backend.binding.tensorDataSync(id);
     const { dtype, shape } = tensor;
     const name = this.#nodes.constant({ dtype: dataTypes[dtype], shape, values: constant });
-    const output = { name: `${name}:0`, constant };
+    const output = { name: `${name}:0`, constant, stacked: false };
     this.#outputs.set(tensor.dataId, output);
     return output;
   }
@@ -302,11 +288,9 @@ export class Trace implements ActiveTrace {
     const name = this.inPlace
       ? this.#nodes.add("Identity", [value, `^${before.split(":")[0]}`], [typed("T", tensor.dtype)])
       // XLA drops what is only an order, and finds again what was computed already.
-      : this.#nodes.add("XlaOptimizationBarrier", [value, before], [{
-        name: "T",
-        type: TYPES_ATTRIBUTE,
-        value: [tensor, after].map(({ dtype }) => dataTypes[dtype]),
-      }]);
+      : this.#nodes.add("XlaOptimizationBarrier", [value, before], [
+        attribute("T", "TYPES", [tensor, after].map(({ dtype }) => dataTypes[dtype])),
+      ]);
     const { stacked, ...one } = this.#operand(tensor);
     return this.#symbol(`${name}:0`, one, stacked);
   }
@@ -342,7 +326,7 @@ export class Trace implements ActiveTrace {
     );
     const merged = this.#nodes.add("Merge", [`${way}:0`, `${done}:0`], [
       type,
-      { name: "N", type: this.#backend.binding.TF_ATTR_INT, value: 2 },
+      attribute("N", "INT", 2),
     ]);
     for (const [name] of changes) this.#changed.set(name, merged);
     this.#guard = undefined;

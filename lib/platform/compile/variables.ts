@@ -1,18 +1,47 @@
 /**
  * Variables that live in a TensorFlow session.
  *
- * A session holds every graph that changes them; a new one is added to it. With an addon that can't, it
- * makes a new session, and the variables move over (their buffers are handed on; those on a graphics card
- * are copied out and in). The tf.Variable stays the door for JavaScript: its value is fetched when it is
- * read, and sent when it was assigned; a clone of it shows later values too.
+ * A session holds every graph that changes them; a new one is added to it. The tf.Variable stays the door
+ * for JavaScript: its value is fetched when it is read, and sent when it was assigned; a clone of it shows
+ * later values too.
  */
 import * as tf from "@tensorflow/tfjs";
-import { dataTypes, type Handle, nodeBackend, typed } from "./backend.ts";
-import { type Graph, type GraphNode, TENSOR_ATTRIBUTE } from "./graph.ts";
-import { Mirror } from "./mirror.ts";
-import { extendGraph, type GraphParts, loadGraph } from "./saved_model.ts";
+import {
+  attribute,
+  dataTypes,
+  type Handle,
+  nodeBackend,
+  type TensorData,
+  typed,
+} from "./backend.ts";
+import type { Graph, GraphNode } from "./graph.ts";
+import { extendSession, newSession, runSession } from "./graph_def.ts";
 import { streamsConfig, streamsFor } from "./streams.ts";
 import { handleName } from "./trace.ts";
+
+/** A variable's data on JavaScript's side, fetched from the session only when somebody asks. */
+class Mirror implements TensorData {
+  refCount = 1;
+  /** The tensor that has the session's value; negative where the session's is newer. */
+  id = -1;
+  /** @param fetch sets `id` */
+  constructor(readonly shape: number[], readonly dtype: number, readonly fetch: () => void) {}
+
+  /** The backend looks here first, before it uses `id`. */
+  get values(): null {
+    if (this.id < 0) this.fetch();
+    return null;
+  }
+
+  set values(_: null) {
+    // The backend clears what it has sent; nothing waits here.
+  }
+
+  drop() {
+    if (this.id >= 0) nodeBackend().binding.deleteTensor(this.id);
+    this.id = -1;
+  }
+}
 
 interface Slot {
   name: string;
@@ -22,15 +51,11 @@ interface Slot {
   mirror?: Mirror;
 }
 
-/** Whether the session's value is the variable's. */
-const isHeld = ({ variable, dataId }: Slot) => !variable.isDisposed && variable.dataId === dataId;
-
 export class VariableStore {
   readonly #slots = new Map<string, Slot>();
   #session: number | undefined;
-  /** The session's graphs, and the names of its variables. */
-  #graphs = new Set<Graph>();
-  #names = new Set<string>();
+  /** Of the variables that the session has nodes for. */
+  readonly #names = new Set<string>();
 
   /** The variables by name, but for those that were disposed. */
   get variables(): ReadonlyMap<string, tf.Variable> {
@@ -40,7 +65,7 @@ export class VariableStore {
 
   #streams: number | undefined;
 
-  /** @param streams see `GraphSession`. Default: by the variables that are bound when it is asked for */
+  /** @param streams chains of operations at once. Default: by the variables bound when it is asked for */
   constructor(streams?: number) {
     this.#streams = streams;
   }
@@ -67,37 +92,16 @@ export class VariableStore {
     this.free([...this.#slots.keys()]);
   }
 
-  /** Makes the graphs and all variables part of the session. */
-  load(graphs: readonly Graph[]): void {
-    const added = graphs.filter((graph) => !this.#graphs.has(graph));
-    const named = [...this.#slots].filter(([name]) => !this.#names.has(name));
-    if (this.#session !== undefined && added.length + named.length === 0) return;
-    if (this.#session === undefined || !this.#extend(this.#session, added, named)) {
-      this.#loadAnew(graphs);
-    }
-    this.#graphs = new Set(graphs);
-    this.#names = new Set(this.#slots.keys());
-  }
-
-  #extend(session: number, graphs: Graph[], slots: [string, Slot][]): boolean {
-    const used = new Set(graphs.flatMap(({ reads, changed }) => [...reads.keys(), ...changed]));
-    const held = [...used].filter((name) => this.#names.has(name)).map(handleName);
-    return extendGraph(session, partsOf(slots, graphs), [ZERO, ...held]);
-  }
-
-  /** A session of all; the values of the former one move over. */
-  #loadAnew(graphs: readonly Graph[]): void {
-    const { streams } = this;
-    const { nodes, functions } = partsOf([...this.#slots], graphs);
-    const parts = { nodes: [constantZero(), ...nodes], functions };
-    const session = loadGraph(parts, streams > 1 ? streamsConfig(streams) : undefined);
-    const former = this.#session;
-    const held = [...this.#slots.values()].filter(isHeld);
-    for (const { mirror } of held) mirror!.pull(); // from the former session
-    this.#session = session;
-    if (former !== undefined) nodeBackend().binding.deleteSavedModel(former);
-    this.#assign(held.map(({ name, mirror }) => [name, mirror!.id]));
-    for (const { mirror } of held) mirror!.drop();
+  /** Makes a graph, and the variables that were bound since the last one, part of the session. */
+  load(graph: Graph): void {
+    const { nodes, functions, reads, changed } = graph;
+    this.#session ??= newSession(this.streams > 1 ? streamsConfig(this.streams) : undefined);
+    const bound = [...this.#slots].filter(([name]) => !this.#names.has(name));
+    const variables = bound.flatMap(([name, { variable }]) => variableNodes(name, variable));
+    const present = new Set(reads.keys()).union(changed).intersection(this.#names);
+    const handles = [...present].map(handleName);
+    extendSession(this.#session, { nodes: [...variables, ...nodes], functions }, handles);
+    for (const [name] of bound) this.#names.add(name);
   }
 
   /** One run of a graph of the session: its outputs, and its variables changed. */
@@ -127,7 +131,7 @@ export class VariableStore {
   }
 
   #run(ids: number[], inputs: string[], outputs: string[]): Handle[] {
-    return runGraph(this.#session!, { ids, inputs, outputs });
+    return runSession(this.#session!, { ids, inputs, outputs });
   }
 
   /** Assigns in one run: TensorFlow prepares each combination of feeds and fetches by itself. */
@@ -140,11 +144,11 @@ export class VariableStore {
 
   /** Fetches the values of all variables of one kind that JavaScript lacks, in one run. */
   #fetch(kind: string): void {
-    const stale = [...this.#slots].filter(([name, slot]) =>
-      kindOf(name) === kind && slot.mirror?.stale && isHeld(slot)
+    const stale = [...this.#slots.values()].filter(({ name, variable, dataId, mirror }) =>
+      kindOf(name) === kind && !variable.isDisposed && variable.dataId === dataId && mirror!.id < 0
     );
-    this.#run([], [], stale.map(([name]) => readName(name)))
-      .forEach(({ id }, i) => stale[i][1].mirror!.take(id));
+    this.#run([], [], stale.map(({ name }) => readName(name)))
+      .forEach(({ id }, i) => stale[i].mirror!.id = id);
   }
 
   /** Brings values into the session where JavaScript has assigned them since. */
@@ -175,39 +179,12 @@ export class VariableStore {
   }
 }
 
-/** One run of a session: tensors for the inputs, by the nodes' names. */
-export function runGraph(
-  session: number,
-  { ids, inputs, outputs }: { ids: number[]; inputs: string[]; outputs: string[] },
-): Handle[] {
-  const names = (list: string[]) => list.map((name) => `${name}:0`).join(",");
-  return nodeBackend().binding.runSavedModel(session, ids, names(inputs), names(outputs));
-}
-
-function partsOf(slots: [string, Slot][], graphs: readonly Graph[]): GraphParts {
-  return {
-    nodes: [
-      ...slots.flatMap(([name, { variable }]) => variableNodes(name, variable)),
-      ...graphs.flatMap(({ nodes }) => nodes),
-    ],
-    functions: graphs.flatMap(({ functions = [] }) => functions),
-  };
-}
-
 const node = (
   name: string,
   operation: string,
   inputs: string[] = [],
   attributes: GraphNode["attributes"] = [],
 ): GraphNode => ({ name, operation, inputs, attributes });
-
-/** What a run without a result of its own returns. */
-const ZERO = "zero";
-function constantZero(): GraphNode {
-  const value = { dtype: dataTypes.int32, shape: [], values: new Int32Array(1) };
-  const constant = { name: "value", type: TENSOR_ATTRIBUTE, value };
-  return node(ZERO, "Const", [], [typed("dtype", "int32"), constant]);
-}
 
 /** Variables whose names share what stands before a slash are fetched together. */
 const kindOf = (variable: string) => variable.includes("/") ? variable.split("/")[0] : "";
@@ -218,14 +195,15 @@ const readName = (variable: string) => `read/${variable}`;
 
 /** A variable's handle, and the nodes that read it and assign to it. */
 function variableNodes(name: string, { dtype, shape }: tf.Variable): GraphNode[] {
-  const { TF_ATTR_SHAPE, TF_ATTR_STRING } = nodeBackend().binding;
   const type = typed("dtype", dtype);
-  const shaped = [type, { name: "shape", type: TF_ATTR_SHAPE, value: shape }];
-  const shared = { name: "shared_name", type: TF_ATTR_STRING, value: name };
+  const shaped = [type, attribute("shape", "SHAPE", shape)];
+  const shared = attribute("shared_name", "STRING", name);
   const handle = handleName(name), read = readName(name);
   const assign = assignName(name), clear = clearName(name);
-  const done = (name: string, after: string) =>
-    node(name, "Identity", [`${ZERO}:0`, `^${after}`], [typed("T", "int32")]);
+  // A run must fetch something: where there is no result, a zero that comes after.
+  const zero = { dtype: dataTypes.int32, shape: [], values: new Int32Array(1) };
+  const result = [typed("dtype", "int32"), attribute("value", "TENSOR", zero)];
+  const done = (name: string, after: string) => node(name, "Const", [`^${after}`], result);
   return [
     node(handle, "VarHandleOp", [], [...shaped, shared]),
     node(`${read}/value`, "ReadVariableOp", [`${handle}:0`], [type]),

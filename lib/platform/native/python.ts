@@ -14,8 +14,6 @@ export interface PythonOptions {
   packages: string[];
   /** Folder that holds the environments. Default: `python` in the cache. */
   root?: string;
-  /** The Python that makes the environment. Default: the first of `python3` and `python` found. */
-  python?: string;
   /** Called with a line on each step. Default: prints to stderr. */
   onProgress?: (line: string) => void;
 }
@@ -39,7 +37,7 @@ export async function pythonEnvironment(options: PythonOptions): Promise<string>
   }
   if (isMade(folder)) return executable(folder);
 
-  const python = options.python ?? await findPython();
+  const python = await findPython();
   progress(`Making a Python environment with ${packages.join(", ") || "no packages"} in ${folder}`);
   await rm(folder, { recursive: true, force: true });
   try {

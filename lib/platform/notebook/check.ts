@@ -7,8 +7,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { run } from "../native/_command.ts";
 import { exists, writeWhole } from "../runtime/files.ts";
-import { codeCells, joined, lines, type Notebook } from "./notebook.ts";
-import { readNotebook, runProblems, shipProblems } from "./notebook.ts";
+import { codeCells, joined, lines, type Notebook, readNotebook } from "./notebook.ts";
 
 interface JoinedNotebook {
   notebook: string;
@@ -17,10 +16,10 @@ interface JoinedNotebook {
   origins: { cell: number; line: number }[];
 }
 
-const CHECKS = ["structure", "types", "lint", "format"] as const;
+const CHECKS = ["types", "lint", "format"] as const;
 
 /**
- * Checks notebooks (structure with saved outputs, types, lint, format).
+ * Checks notebooks: that they are such, and their cells' types, lint and format.
  * @returns what is wrong, as `notebooks/03.ipynb: cell 4, line 2: message` as far as it is known
  */
 export async function checkNotebooks(
@@ -33,9 +32,6 @@ export async function checkNotebooks(
     const say = (message: string) => problems.push(`${placeOf(path)}: ${message}`);
     try {
       const notebook = await readNotebook(path);
-      if (only.includes("structure")) {
-        [...runProblems(notebook), ...shipProblems(notebook)].forEach(say);
-      }
       if (only.includes("format") && !await isFormatted(path)) {
         say(`not formatted; run deno fmt ${placeOf(path)}`);
       }

@@ -3,8 +3,9 @@
  * What is written depends on the cells alone: no times, no paths of this machine, no colours.
  */
 import { dirname, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
+import { ROOT } from "../cache.ts";
 import { writeWhole } from "../runtime/files.ts";
 import { checkNotebooks } from "./check.ts";
 import { Kernel, KernelError, type Message, type Reply } from "./kernel.ts";
@@ -223,12 +224,11 @@ function contents(content: Message["content"]): { data: Bundle; metadata: Bundle
   return { data: Object.fromEntries(data), metadata: content.metadata ?? {} };
 }
 
-const ROOT_URL = new URL("../../../", import.meta.url);
-const ROOT = fileURLToPath(ROOT_URL);
+const ROOT_URL = pathToFileURL(ROOT).href;
 
 /** Text without colours, and with the project's own paths relative to it: outputs are committed. */
 function plain(text: string): string {
-  return stripVTControlCharacters(text).replaceAll(ROOT_URL.href, "").replaceAll(ROOT, "");
+  return stripVTControlCharacters(text).replaceAll(ROOT_URL, "").replaceAll(ROOT, "");
 }
 
 async function errorText(

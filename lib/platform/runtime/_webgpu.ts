@@ -4,40 +4,7 @@
  * its kernels: a sum of more tensors than the device binds, and the gradient of gather.
  */
 import * as tf from "@tensorflow/tfjs";
-
-type Values = Awaited<ReturnType<tf.KernelBackend["read"]>>;
-
-interface Uniform {
-  type: "int32";
-  data: number[];
-}
-
-/** A compute shader as the backend runs it (its WebGPUProgram). */
-interface Program {
-  variableNames: string[];
-  outputShape: number[];
-  workgroupSize: [number, number, number];
-  dispatchLayout: { x: number[] };
-  dispatch: [number, number, number];
-  /** Names the shader among those that are compiled. */
-  shaderKey: string;
-  /** Members of the struct `uniforms` beside the shapes. */
-  uniforms: string;
-  getUserCode(): string;
-}
-
-/** What the backend offers its kernels. */
-export interface WebGpuBackend extends tf.KernelBackend {
-  device: GPUDevice;
-  tensorMap: { get(dataId: object): { values: Values | null; dtype: tf.DataType } | undefined };
-  runWebGPUProgram(
-    program: Program,
-    inputs: tf.TensorInfo[],
-    dtype: tf.DataType,
-    uniforms?: Uniform[],
-    output?: tf.TensorInfo,
-  ): tf.TensorInfo;
-}
+import type { WebGPUBackend, WebGPUProgram } from "@tensorflow/tfjs-backend-webgpu";
 
 let watched = false;
 
@@ -45,7 +12,7 @@ let watched = false;
 export function watchWebGpu(): void {
   if (watched) return;
   watched = true;
-  const make = tf.findBackendFactory("webgpu") as () => Promise<WebGpuBackend>;
+  const make = tf.findBackendFactory("webgpu") as () => Promise<WebGPUBackend>;
   tf.removeBackend("webgpu");
   tf.registerBackend("webgpu", async () => watchDevice(await make()), 3);
 }
@@ -54,7 +21,7 @@ export function watchWebGpu(): void {
  * Makes the device's errors, and its loss, errors of every computation and read that follows: a variable
  * may have been assigned from work that was refused, so no later number can be trusted either.
  */
-function watchDevice(backend: WebGpuBackend): WebGpuBackend {
+function watchDevice(backend: WebGPUBackend): WebGPUBackend {
   const { device } = backend;
   const run = backend.runWebGPUProgram.bind(backend);
   const read = backend.read.bind(backend);
@@ -93,7 +60,7 @@ function watchDevice(backend: WebGpuBackend): WebGpuBackend {
       }
     },
     async read(dataId: object) {
-      let values: Values;
+      let values: tf.backend_util.BackendValues;
       try {
         values = await read(dataId);
       } catch (error) {
@@ -120,7 +87,7 @@ function watchDevice(backend: WebGpuBackend): WebGpuBackend {
 /** The backend's AddN by parts: one shader binds all of a part's tensors, and the device has few bindings. */
 export function sumInParts(addN: tf.KernelFunc): tf.KernelFunc {
   return ({ inputs, attrs, backend }) => {
-    const { device, disposeData } = backend as WebGpuBackend;
+    const { device, disposeData } = backend as WebGPUBackend;
     const most = device.limits.maxStorageBuffersPerShaderStage - 1; // one is the sum's
     const sum = (terms: tf.TensorInfo[]): tf.TensorInfo => {
       if (terms.length <= most) {
@@ -143,7 +110,7 @@ export function sumInParts(addN: tf.KernelFunc): tf.KernelFunc {
  * output twice. Here the first row of each id adds up all rows of that id, in their order.
  */
 export function sumBySegment(
-  backend: WebGpuBackend,
+  backend: WebGPUBackend,
   [x, ids]: [tf.TensorInfo, tf.TensorInfo],
   segments: number,
 ): tf.TensorInfo {
@@ -159,7 +126,7 @@ export function sumBySegment(
   if (size === 0 || segments === 0) return zeros;
   const flat = (info: tf.TensorInfo) => ({ ...info, shape: [tf.util.sizeFromShape(info.shape)] });
   const output = flat(zeros);
-  const program: Program = {
+  const program: WebGPUProgram = {
     variableNames: ["x", "ids"],
     outputShape: output.shape,
     workgroupSize: [64, 1, 1],
@@ -186,7 +153,7 @@ export function sumBySegment(
       }`,
   };
   const uniforms = [rows, size / rows, segments]
-    .map((value): Uniform => ({ type: "int32", data: [value] }));
+    .map((value) => ({ type: "int32", data: [value] }));
   backend.runWebGPUProgram(program, [flat(x), flat(ids)], dtype, uniforms, output);
   return zeros;
 }

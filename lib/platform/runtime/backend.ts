@@ -14,12 +14,15 @@ import { Interrupted } from "../interrupt.ts";
 import { watchWebGpu } from "./_webgpu.ts";
 import { fasterOf, measuredText } from "./backend_choice.ts";
 import type { Candidate, Choice, Measured, StepShape } from "./backend_choice.ts";
+import { Blocked } from "../native/_wheels.ts";
 import { installNative, nativeState } from "../native/native.ts";
-import { TENSORFLOW_VERSION } from "../native/native_wheels.ts";
+import { TENSORFLOW_VERSION } from "../native/pinned.ts";
 import { exists } from "./files.ts";
 import "./free_memory.ts";
-import { xlaCacheFlags, xlaFlags } from "../compile/xla_use.ts";
+import { xlaCacheFlags, xlaFlags } from "../compile/xla.ts";
 import { type NodeBackend, usesCard } from "../compile/backend.ts";
+import { attachSessions } from "../compile/compile.ts";
+import { Session } from "../compile/session.ts";
 import { type NvidiaCard, nvidiaCard } from "../native/nvidia.ts";
 import { DENO_COMMAND, INSTALL_COMMAND } from "../native/pinned.ts";
 import { type Precision, refuseTf32, wantedPrecision, WrongPrecision } from "./precision.ts";
@@ -180,9 +183,9 @@ let loadedIn: Precision | undefined;
 const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
   async tensorflow(options) {
     const state = await installNative({ download: options.install, progress: options.progress });
-    if (!state.ready) throw new Unavailable(state.reason, state.mend);
+    if (!state.ready) throw new Blocked(state.reason, state.mend);
     if (loadsMesa()) {
-      throw new Unavailable(
+      throw new Blocked(
         "this process asked for WebGPU before, whose driver's LLVM would crash TensorFlow's",
         "open tensorflow first, or in a new process",
       );
@@ -219,12 +222,14 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
     if ("error" in loaded) {
       const said = loaded.said.trim().split("\n").at(-1);
       const message = loaded.error instanceof Error ? loaded.error.message : String(loaded.error);
-      throw new Unavailable(
+      throw new Blocked(
         `its library cannot be loaded: ${message}${said ? ` (${said})` : ""}`,
         `rm -rf ${state.folder} && ${INSTALL_COMMAND}`,
       );
     }
     if (logged && loaded.said) console.error(loaded.said);
+    registerMissingKernels("tensorflow");
+    attachSessions((members) => new Session(members));
     const { binding, isUsingGpuDevice } = tf.findBackend("tensorflow") as unknown as NodeBackend;
     if (wanted === "tf32" && !isUsingGpuDevice) {
       refuseTf32(`${cardText(card)}, which TensorFlow does not use (${DENO_COMMAND} task doctor)`);
@@ -253,17 +258,17 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
   async webgpu({ forced, ...options }) {
     const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
     if (!adapter) {
-      throw new Unavailable("Deno finds no graphics card with a Vulkan or Metal driver");
+      throw new Blocked("Deno finds no graphics card with a Vulkan or Metal driver");
     }
     const { description, vendor, isFallbackAdapter } = adapter.info;
     const device = description || vendor || "unknown graphics card";
     const emulated = isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(device);
-    if (emulated && !forced) throw new Unavailable(`its only adapter is a processor (${device})`);
+    if (emulated && !forced) throw new Blocked(`its only adapter is a processor (${device})`);
     const { candidate, measured } = forced
       ? { candidate: "webgpu" }
       : await faster(["webgpu", "wasm"], [device, vendor, adapter.info.device], options);
     if (candidate === "wasm") {
-      throw new Unavailable(`a training step was measured: ${measuredText(measured!)}`);
+      throw new Blocked(`a training step was measured: ${measuredText(measured!)}`);
     }
     await import("@tensorflow/tfjs-backend-webgpu");
     registerMissingKernels("webgpu");
@@ -289,15 +294,9 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
   },
 };
 
-class Unavailable extends Error {
-  constructor(reason: string, readonly mend?: string) {
-    super(reason);
-  }
-}
-
 function passedOver(name: BackendName, error: unknown): PassedOver {
   const reason = error instanceof Error ? error.message : String(error);
-  return { name, reason, ...(error instanceof Unavailable && error.mend && { mend: error.mend }) };
+  return { name, reason, ...(error instanceof Blocked && error.mend && { mend: error.mend }) };
 }
 
 /** Asks for no adapter: that could keep TensorFlow from loading later. */

@@ -9,7 +9,7 @@
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run } from "../native/_command.ts";
-import { ROOT } from "../native/native.ts";
+import { ROOT } from "../cache.ts";
 import { sha256OfFile, sha256OfText } from "./digest.ts";
 
 interface ModuleInfo {

@@ -1,18 +1,13 @@
-/** A graph's nodes as a SavedModel, the form in which the addon loads them. */
+/** Sessions of TensorFlow as the addon has them: graphs are added to one as serialized GraphDefs. */
 import { createRequire } from "node:module";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Attribute, nodeBackend } from "./backend.ts";
 import {
-  type ConstantValue,
-  FUNCTION_ATTRIBUTE,
-  type Graph,
-  type GraphFunction,
-  type GraphNode,
-  TENSOR_ATTRIBUTE,
-  TYPES_ATTRIBUTE,
-} from "./graph.ts";
+  type Attribute,
+  type AttributeKind,
+  type Handle,
+  nodeBackend,
+  typeOfKind,
+} from "./backend.ts";
+import type { ConstantValue, Graph, GraphFunction, GraphNode } from "./graph.ts";
 
 /** A constant that large is a mistake. */
 const LARGEST_CONSTANT = 256 * 2 ** 20;
@@ -53,24 +48,29 @@ function tensorMessage({ dtype, shape, values }: ConstantValue): Message {
   });
 }
 
-function attributeMessage({ name, type, value: given }: Attribute): Message {
-  const value: Message = given; // as its type says
-  const { binding } = nodeBackend();
-  const holding = (field: string, value: Message) => made("AttrValue", { [field]: value });
-  if (type === TENSOR_ATTRIBUTE) return holding("Tensor", tensorMessage(value));
-  if (type === TYPES_ATTRIBUTE) {
-    return holding("List", made("AttrValue.ListValue", { TypeList: value }));
+/** For each kind of attribute AttrValue's field, and what makes its message. */
+const fields: Record<AttributeKind, [field: string, make?: (value: Message) => Message]> = {
+  TYPE: ["Type"],
+  BOOL: ["B"],
+  INT: ["I"],
+  STRING: ["S", (text) => new TextEncoder().encode(text)],
+  SHAPE: ["Shape", shapeMessage],
+  TENSOR: ["Tensor", tensorMessage],
+  TYPES: ["List", (TypeList) => made("AttrValue.ListValue", { TypeList })],
+  FUNCTION: ["Func", (Name) => made("NameAttrList", { Name })],
+};
+const kinds = Object.keys(fields) as AttributeKind[];
+
+function attributeMessage({ name, type, value }: Attribute): Message {
+  const kind = kinds.find((kind) => typeOfKind(kind) === type);
+  if (kind === undefined) {
+    throw new Error(
+      `Cannot record the attribute ${name}: expected a type, truth value, whole number, text or shape; ` +
+        `found ${JSON.stringify(value)}; run the function uncompiled`,
+    );
   }
-  if (type === FUNCTION_ATTRIBUTE) return holding("Func", made("NameAttrList", { Name: value }));
-  if (type === binding.TF_ATTR_TYPE) return holding("Type", value);
-  if (type === binding.TF_ATTR_BOOL) return holding("B", value);
-  if (type === binding.TF_ATTR_INT) return holding("I", value);
-  if (type === binding.TF_ATTR_STRING) return holding("S", new TextEncoder().encode(value));
-  if (type === binding.TF_ATTR_SHAPE) return holding("Shape", shapeMessage(value));
-  throw new Error(
-    `Cannot record the attribute ${name}: expected a type, truth value, whole number, text or shape; ` +
-      `found ${JSON.stringify(value)}; run the function uncompiled`,
-  );
+  const [field, make = (value) => value] = fields[kind];
+  return made("AttrValue", { [field]: make(value) });
 }
 
 function setAttributes(map: Message, attributes: Attribute[]): void {
@@ -108,54 +108,29 @@ const graphMessage = ({ nodes, functions = [] }: GraphParts): Message =>
     Versions: made("VersionDef", { Producer: PRODUCER }),
   });
 
-/** What a session is made of, or gets in addition. */
+/** What a session gets. */
 export type GraphParts = Pick<Graph, "nodes" | "functions">;
 
-/** The SavedModel (tag `serve`, no signatures: nodes are fed and fetched by name) of `parts`. */
-const savedModel = (parts: GraphParts): Uint8Array =>
-  made("SavedModel", {
-    SavedModelSchemaVersion: 1,
-    MetaGraphsList: [made("MetaGraphDef", {
-      MetaInfoDef: made("MetaGraphDef.MetaInfoDef", { TagsList: ["serve"] }),
-      GraphDef: graphMessage(parts),
-    })],
-  }).serializeBinary();
-
-/**
- * Loads nodes as a session of TensorFlow; gives its number.
- * @param config a ConfigProto; left aside with an addon that was built before it took one
- */
-export function loadGraph(parts: GraphParts, config?: Uint8Array): number {
-  const { binding } = nodeBackend();
-  if (config !== undefined && binding.newSession && binding.extendSavedModel) {
-    const session = binding.newSession(config);
-    try {
-      extendGraph(session, parts, []);
-      return session;
-    } catch (error) {
-      binding.deleteSavedModel(session);
-      throw error;
-    }
-  }
-  const folder = mkdtempSync(join(tmpdir(), "graph-"));
-  try {
-    writeFileSync(join(folder, "saved_model.pb"), savedModel(parts));
-    return binding.loadSavedModel(folder, "serve");
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+/** A new session, without nodes, by its number. @param config a ConfigProto. Default: TensorFlow's own */
+export function newSession(config: Uint8Array = new Uint8Array()): number {
+  return nodeBackend().binding.newSession(config);
 }
 
 /**
  * Adds nodes to a session; what it holds stays where it is.
  * @param names nodes of the session whose first output the new ones take
- * @returns false where the addon can't
  * @throws where TensorFlow refuses a node; the session stays as it was
  */
-export function extendGraph(session: number, parts: GraphParts, names: string[]): boolean {
-  const { binding } = nodeBackend();
-  if (binding.extendSavedModel === undefined) return false;
+export function extendSession(session: number, parts: GraphParts, names: string[] = []): void {
   const graph: Uint8Array = graphMessage(parts).serializeBinary();
-  binding.extendSavedModel(session, graph, names.join());
-  return true;
+  nodeBackend().binding.extendSavedModel(session, graph, names.join());
+}
+
+/** One run of a session: tensors for the inputs, by the nodes' names. */
+export function runSession(
+  session: number,
+  { ids, inputs, outputs }: { ids: number[]; inputs: string[]; outputs: string[] },
+): Handle[] {
+  const names = (list: string[]) => list.map((name) => `${name}:0`).join(",");
+  return nodeBackend().binding.runSavedModel(session, ids, names(inputs), names(outputs));
 }
