@@ -13,7 +13,6 @@ import {
   gatherRows,
   lowRank,
   rmsNorm,
-  scaleAll,
   swiGlu,
   swiGluProduct,
 } from "./layers.ts";
@@ -107,6 +106,7 @@ interface Pass {
   /** The tensor of a name. @throws if the checkpoint has none */
   get: (name: string) => tf.Tensor;
   has: (name: string) => boolean;
+  /** Of what is trained: an adapter's joined matrices, or all tensors. */
   names: readonly string[];
   adapter?: AdapterTensors;
   /** Rows B and their length T. */
@@ -121,13 +121,46 @@ interface Pass {
   gradientCheckpointing: GradientCheckpointing;
 }
 
-/** x [N, D] W^T + bias + the adapter's part -> [N, out], by the layer's name. */
-function linear(x: tf.Tensor2D, layer: string, { get, has, adapter }: Pass): tf.Tensor2D {
-  let y: tf.Tensor2D = tf.matMul(x, get(`${layer}.weight`) as tf.Tensor2D, false, true);
-  if (has(`${layer}.bias`)) y = tf.add(y, get(`${layer}.bias`));
-  const [a, b] = [adapterKey(layer, "A"), adapterKey(layer, "B")];
-  if (!adapter?.parameters.has(a)) return y;
-  return tf.add(y, lowRank(x, [get(a), get(b)] as [tf.Tensor2D, tf.Tensor2D]));
+/** The linear layers of a block; those of one group read the same input. */
+const GROUPS = {
+  qkv: ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
+  o: ["self_attn.o_proj"],
+  gateUp: ["mlp.gate_proj", "mlp.up_proj"],
+  down: ["mlp.down_proj"],
+};
+type Group = readonly string[];
+
+const layerName = (i: number, name: string) => `model.layers.${i}.${name}`;
+
+/** Those of a group that the adapter has matrices for. */
+const adaptedOf = (group: Group, { parameters }: AdapterTensors): Group =>
+  group.filter((name) => parameters.has(adapterKey(layerName(0, name), "A")));
+
+/** Name of a group's joined matrices in block i; see `joinedMatrices`. */
+const joinedKey = (i: number, group: Group, matrix: "A" | "B") =>
+  `${layerName(i, group.join("+"))}.lora_${matrix}`;
+
+/** x [N, D] W^T + bias + the adapter's part -> [N, out], of each layer of a group in block i. */
+function linears(x: tf.Tensor2D, i: number, group: Group, pass: Pass): tf.Tensor2D[] {
+  const { get, has, adapter } = pass;
+  const weights = new Map(
+    group.map((name) => [name, get(`${layerName(i, name)}.weight`) as tf.Tensor2D]),
+  );
+  const adapted = adapter === undefined ? [] : adaptedOf(group, adapter);
+  const parts = new Map<string, tf.Tensor>();
+  if (adapted.length > 0) {
+    const [a, b] = (["A", "B"] as const).map((matrix) => get(joinedKey(i, group, matrix)));
+    const all = lowRank(x, [a as tf.Tensor2D, b as tf.Tensor2D]);
+    const sizes = adapted.map((name) => weights.get(name)!.shape[0]);
+    const each = sizes.length === 1 ? [all] : tf.split(all, sizes, 1);
+    adapted.forEach((name, k) => parts.set(name, each[k]));
+  }
+  return group.map((name) => {
+    let y: tf.Tensor2D = tf.matMul(x, weights.get(name)!, false, true);
+    const bias = `${layerName(i, name)}.bias`, part = parts.get(name);
+    if (has(bias)) y = tf.add(y, get(bias));
+    return part === undefined ? y : tf.add(y, part);
+  });
 }
 
 /** Root-mean-square norm over the last axis: [N, D] -> [N, D]. */
@@ -147,13 +180,12 @@ function splitHeads(
     : tf.transpose(tf.reshape(x, [batch, length, heads, -1]), [0, 2, 1, 3]);
 }
 
-/** Queries or keys [B T, D], normed by head in Qwen3. */
-function projected(x: tf.Tensor2D, layer: string, pass: Pass): tf.Tensor2D {
+/** Queries or keys [B T, D], in Qwen3 normed by head. */
+function normedHeads(x: tf.Tensor2D, name: string, pass: Pass): tf.Tensor2D {
   const { queryKeyNorm, headDimension } = pass.configuration;
-  const y = linear(x, `${layer}_proj`, pass);
-  if (!queryKeyNorm) return y;
-  const byHead = tf.reshape(y, [-1, headDimension]) as tf.Tensor2D;
-  return tf.reshape(norm(byHead, `${layer}_norm`, pass), y.shape);
+  if (!queryKeyNorm) return x;
+  const byHead = tf.reshape(x, [-1, headDimension]) as tf.Tensor2D;
+  return tf.reshape(norm(byHead, name, pass), x.shape);
 }
 
 /** Norm and grouped-query attention of layer i: [B T, D] -> [B T, D], or [N, D] where N are wanted. */
@@ -168,11 +200,12 @@ function attention(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
       ? splitHeads(x, keyValueHeads, pass)
       : splitHeads(gatherRows(x, seen), keyValueHeads, { batch, length: seen.size / batch });
   x = norm(x, `model.layers.${i}.input_layernorm`, pass);
-  const queries = splitHeads(projected(x, `${layer}.q`, pass), heads, pass);
+  const [xq, xk, xv] = linears(x, i, GROUPS.qkv, pass);
+  const queries = splitHeads(normedHeads(xq, `${layer}.q_norm`, pass), heads, pass);
   const q = applyRotary(queries, ...queryRotation); // (B, H, T, D)
-  const keys = splitSeen(projected(x, `${layer}.k`, pass));
+  const keys = splitSeen(normedHeads(xk, `${layer}.k_norm`, pass));
   const k = applyRotary(keys, ...keyRotation); // (B, K, P + T, D)
-  const v = splitSeen(linear(x, `${layer}.v_proj`, pass));
+  const v = splitSeen(xv);
   pass.onKeyValues?.(k, v);
   const mask = sliding !== undefined && slidingLayers.includes(i) ? sliding : causal;
   const mixed = prefix.length === 0
@@ -180,18 +213,17 @@ function attention(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
     : attendWithPrefix(prefix.map(({ layers }) => layers[i]), [q, k, v], causal);
   const byToken = length === 1 ? mixed : tf.transpose(mixed, [0, 2, 1, 3]);
   const mixedRows = tf.reshape(byToken, [batch * length, -1]) as tf.Tensor2D;
-  return linear(at ? gatherRows(mixedRows, at) : mixedRows, `${layer}.o_proj`, pass);
+  return linears(at ? gatherRows(mixedRows, at) : mixedRows, i, GROUPS.o, pass)[0];
 }
 
 /** Norm and SwiGLU of layer i: [B T, D] -> [B T, D]. */
 function mlp(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
   const layer = `model.layers.${i}.mlp`;
   x = norm(x, `model.layers.${i}.post_attention_layernorm`, pass);
-  const gate = linear(x, `${layer}.gate_proj`, pass); // (B T, F)
-  const up = linear(x, `${layer}.up_proj`, pass);
+  const [gate, up] = linears(x, i, GROUPS.gateUp, pass); // (B T, F)
   // An adapter's part needs the product's input too, and its weight no gradient.
   return pass.adapter !== undefined
-    ? linear(swiGlu(gate, up), `${layer}.down_proj`, pass)
+    ? linears(swiGlu(gate, up), i, GROUPS.down, pass)[0]
     : swiGluProduct(gate, up, pass.get(`${layer}.down_proj.weight`) as tf.Tensor2D);
 }
 
@@ -207,8 +239,9 @@ function block(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
 /** A part of a layer whose inner values are recomputed for the gradient; `names` are its tensors'. */
 function recomputed(part: typeof attention, names: RegExp): typeof attention {
   return (x, i, pass) => {
-    const trained = [...(pass.adapter?.parameters.keys() ?? pass.names)]
-      .filter((name) => name.includes(`model.layers.${i}.`) && names.test(name));
+    const trained = pass.names.filter((name) =>
+      name.includes(`model.layers.${i}.`) && names.test(name)
+    );
     return checkpointed<tf.Tensor2D>(
       (x, ...tensors) => {
         const get = (name: string) => tensors[trained.indexOf(name)] ?? pass.get(name);
@@ -219,11 +252,39 @@ function recomputed(part: typeof attention, names: RegExp): typeof attention {
   };
 }
 
-/** An adapter's matrices, with its scale in A. */
-function scaledMatrices({ parameters, scale }: AdapterTensors): Parameters {
-  const names = [...parameters.keys()].filter((name) => name.includes(".lora_A."));
-  const scaled = scaleAll(names.map((name) => parameters.get(name)!), scale);
-  return new Map([...parameters, ...names.map((name, i) => [name, scaled[i]] as const)]);
+/**
+ * An adapter's matrices, of each group and block as one pair: A [k r, in] with the scale in it, B [outs, k r],
+ * 0 outside each layer's own block. So a group takes the operations of one layer.
+ */
+function joinedMatrices(adapter: AdapterTensors, { layers }: ModelConfiguration): Parameters {
+  const joined = new Map<string, tf.Tensor>();
+  for (const group of Object.values(GROUPS)) {
+    const adapted = adaptedOf(group, adapter);
+    if (adapted.length === 0) continue;
+    const names = Array.from(
+      { length: layers },
+      (_, i) => adapted.map((name) => layerName(i, name)),
+    );
+    const all = (matrix: "A" | "B") =>
+      names.flat().map((name) => adapter.parameters.get(adapterKey(name, matrix)) as tf.Tensor2D);
+    const as = all("A"), bs = all("B"), [rank, width] = as[0].shape;
+    const ranks = rank * adapted.length;
+    const a = tf.mul(tf.reshape(tf.concat(as), [layers, ranks, width]), adapter.scale);
+    const rows = tf.concat(bs); // (L outs, r)
+    const b = tf.reshape(tf.concat(adapted.map(() => rows), 1), [layers, -1, ranks]);
+    const own = adapted.flatMap((_, k) =>
+      Array<number[]>(bs[k].shape[0]).fill(
+        adapted.flatMap((_, j) => Array(rank).fill(Number(j === k))),
+      )
+    );
+    const blocks = adapted.length === 1 ? b : tf.mul(b, tf.tensor2d(own));
+    for (const [matrix, stacked] of [["A", a], ["B", blocks]] as const) {
+      // tfjs has no gradient for what unstacks one.
+      const each = layers > 1 ? tf.unstack(stacked) : [tf.squeeze(stacked, [0])];
+      each.forEach((one, i) => joined.set(joinedKey(i, group, matrix), one));
+    }
+  }
+  return joined;
 }
 
 /**
@@ -242,13 +303,13 @@ export function forward(
   const makeTables = () => attentionTables(configuration, [batch, length], { ...options, prefix });
   // Recomputed layers make their own, since those of the forward pass are gone by then.
   const tables = gradientCheckpointing === "layer" ? undefined : makeTables();
-  const scaled = adapter && scaledMatrices(adapter);
+  const joined = adapter && joinedMatrices(adapter, configuration);
   const pass: Pass = {
     ...{ configuration, adapter, batch, length, prefix, gradientCheckpointing },
-    names: [...parameters.keys()],
+    names: [...(joined ?? parameters).keys()],
     has: (name) => parameters.has(name),
     get: (name) => {
-      const tensor = parameters.get(name) ?? scaled?.get(name);
+      const tensor = parameters.get(name) ?? joined?.get(name);
       if (tensor !== undefined) return tensor;
       throw new Error(`Cannot run the model: expected a tensor ${name}; the checkpoint has none`);
     },

@@ -5,7 +5,6 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { waitFor } from "../platform/compile/adam.ts";
-import { join, part } from "../platform/compile/joined.ts";
 
 interface Differentiable<T extends tf.Tensor> {
   value: T;
@@ -88,11 +87,6 @@ function gatedGradients(gate: tf.Tensor2D, up: tf.Tensor, dy: tf.Tensor2D) {
 /** A low-rank layer's x Aᵀ Bᵀ: x [N, D], a [r, D], b [O, r] -> [N, O] (Hu et al. 2021, section 4.1). */
 export function lowRank(x: tf.Tensor2D, [a, b]: [tf.Tensor2D, tf.Tensor2D]) {
   return tf.matMul(tf.matMul(x, a, false, true), b, false, true);
-}
-
-/** Matrices times a number, all at once: one operation each way, however many there are. */
-export function scaleAll(matrices: readonly tf.Tensor[], scale: number): tf.Tensor[] {
-  return part(tf.mul(join(matrices), scale), matrices);
 }
 
 /** Rows of a table by index: table [V, D], ids [N] -> [N, D]. */

@@ -36,8 +36,6 @@ export function join(tensors: readonly tf.Tensor[]): tf.Tensor {
 
 /** The parts of what `join` gave, in the shapes of these tensors. */
 export function part(joined: tf.Tensor, like: readonly tf.Tensor[]): tf.Tensor[] {
-  // tfjs has no gradient for a split into one.
-  if (like.length === 1) return [joined];
   return tf.split(joined, like.map(({ size }) => size))
     .map((piece, i) => tf.reshape(piece, like[i].shape));
 }
