@@ -143,21 +143,18 @@ const joinedKey = (i: number, group: Group, matrix: "A" | "B") =>
 /** x [N, D] W^T + bias + the adapter's part -> [N, out], of each layer of a group in block i. */
 function linears(x: tf.Tensor2D, i: number, group: Group, pass: Pass): tf.Tensor2D[] {
   const { get, has, adapter } = pass;
-  const weights = new Map(
-    group.map((name) => [name, get(`${layerName(i, name)}.weight`) as tf.Tensor2D]),
-  );
+  const weight = (name: string) => get(`${layerName(i, name)}.weight`) as tf.Tensor2D;
   const adapted = adapter === undefined ? [] : adaptedOf(group, adapter);
-  const parts = new Map<string, tf.Tensor>();
+  let parts: tf.Tensor[] = [];
   if (adapted.length > 0) {
     const [a, b] = (["A", "B"] as const).map((matrix) => get(joinedKey(i, group, matrix)));
     const all = lowRank(x, [a as tf.Tensor2D, b as tf.Tensor2D]);
-    const sizes = adapted.map((name) => weights.get(name)!.shape[0]);
-    const each = sizes.length === 1 ? [all] : tf.split(all, sizes, 1);
-    adapted.forEach((name, k) => parts.set(name, each[k]));
+    const sizes = adapted.map((name) => weight(name).shape[0]);
+    parts = sizes.length === 1 ? [all] : tf.split(all, sizes, 1);
   }
   return group.map((name) => {
-    let y: tf.Tensor2D = tf.matMul(x, weights.get(name)!, false, true);
-    const bias = `${layerName(i, name)}.bias`, part = parts.get(name);
+    let y: tf.Tensor2D = tf.matMul(x, weight(name), false, true);
+    const bias = `${layerName(i, name)}.bias`, part = parts[adapted.indexOf(name)];
     if (has(bias)) y = tf.add(y, get(bias));
     return part === undefined ? y : tf.add(y, part);
   });
