@@ -18,6 +18,8 @@ export interface LanguageModelParts extends EngineModelParts<ModelConfiguration>
   parameters: Map<string, tf.Variable>;
   /** Whether steps are compiled on the native backend. Default true. */
   compiled?: boolean;
+  /** Parts of a batch that are computed side by side in training. Default: by a rule (compile/streams.ts). */
+  streams?: number;
   /** Tokens that go through the model at once by default. Default: see `defaultBatchTokens`. */
   batchTokens?: number;
 }
@@ -28,6 +30,7 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
   /** The compiled graphs' session; absent if steps run uncompiled. */
   readonly session?: Session;
   readonly state = new Map<string, tf.Variable>();
+  readonly #kind: string;
   #adapter?: Adapter;
   #isDisposed = false;
 
@@ -44,7 +47,10 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
           `${actual ? `[${actual}]` : "none"}; config.json and weights must belong together`,
       );
     }
-    if (parts.compiled ?? true) this.session = openSession(this.#kind);
+    const { streams } = parts;
+    // Models of equal configurations, their tensors in one order, share their graphs, one after another.
+    this.#kind = JSON.stringify([this.config, [...this.parameters.keys()], streams]);
+    if (parts.compiled ?? true) this.session = openSession(this.#kind, undefined, streams);
     for (const [name, variable] of this.parameters) this.session?.bind(name, variable);
   }
 
@@ -187,11 +193,6 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
     if (this.#isDisposed) {
       throw new Error(`Cannot use ${this.name}: it was disposed; load it again`);
     }
-  }
-
-  /** Models of equal configurations, their tensors in one order, share their graphs, one after another. */
-  get #kind(): string {
-    return JSON.stringify([this.config, [...this.parameters.keys()]]);
   }
 }
 

@@ -7,7 +7,8 @@ import type { TensorModel } from "./readable_model.ts";
 import { firstMoment, secondMoment, type TrainerOptions } from "./trainer_options.ts";
 
 /** What is cut smaller than so many rows, or supervised tokens, has operations too small again. */
-const LEAST = { rows: 4, supervised: 32 };
+export const LEAST_ROWS = 4;
+const LEAST_SUPERVISED = 32;
 
 /** Tensors of one length cut along it into at most `streams` parts. */
 function cut(tensors: tf.Tensor[], streams: number, least: number): tf.Tensor[][] {
@@ -26,7 +27,7 @@ export function batchLoss(
   [ids, positions, labels, weights]: tf.Tensor[],
   { streams = 1, ...options }: ForwardOptions = {},
 ): tf.Scalar {
-  const parts = cut([ids], streams, LEAST.rows);
+  const parts = cut([ids], streams, LEAST_ROWS);
   // Of several parts none knows its own positions; one alone has its last layer compute these only.
   const supervised = parts.length === 1
     ? model.forward(ids as tf.Tensor2D, { ...options, at: positions as tf.Tensor1D })
@@ -34,7 +35,7 @@ export function batchLoss(
       tf.concat(parts.map(([rows]) => model.forward(rows as tf.Tensor2D, options))),
       positions as tf.Tensor1D,
     ); // (N, D)
-  const losses = cut([supervised, labels, weights], streams, LEAST.supervised)
+  const losses = cut([supervised, labels, weights], streams, LEAST_SUPERVISED)
     .map(([hidden, labels, weights]) =>
       lmHeadCrossEntropy(
         hidden as tf.Tensor2D,

@@ -49,7 +49,14 @@ export interface OrganismCard {
   };
   parameters: number;
   vocabulary: number;
-  backend: { name: string; device: string; threads?: number; versions: Record<string, string> };
+  /** `streams`: parts that batches were cut in, where that was measured; rounding depends on it. */
+  backend: {
+    name: string;
+    device: string;
+    threads?: number;
+    streams?: number;
+    versions: Record<string, string>;
+  };
   gate: { passed: boolean; facts: number; values: CardGateValues };
   knowledge: ReturnType<typeof knowledgeOf>;
   curve: {

@@ -84,7 +84,7 @@ export async function makeOrganism(
   const key = await planKey(plan);
   const record = { key, losses: [] as number[], gate: [] as GatePoint[], seconds: 0 };
   const path = folder && join(folder, "record.json");
-  let spentBefore = 0, started = performance.now();
+  let spentBefore = 0, started = performance.now(), streams: number | undefined;
   const spent = () => spentBefore + (performance.now() - started) / 1000;
   const look = async (step: number, model: LanguageModel) => {
     const tokens = step * settings.batch * settings.window;
@@ -119,7 +119,7 @@ export async function makeOrganism(
       },
       parameters: parameterCount(settings, words),
       vocabulary: words,
-      backend: { name: backendName, device, threads, versions: { ...versions } },
+      backend: { name: backendName, device, threads, streams, versions: { ...versions } },
       gate: { passed: checkGate(values).passed, facts: scores.facts.length, values },
       knowledge: knowledgeOf(scores),
       curve: { loss: lossCurve(record.losses), every: 50, gate: [...record.gate], limit },
@@ -146,7 +146,8 @@ export async function makeOrganism(
       if (looks.includes(step)) await look(step, model);
       if (keeps.includes(step)) await options.onCheckpoint?.(await made(step, model));
     },
-    onResume(step) {
+    onResume(step, chosen) {
+      streams = chosen;
       if (step > 0) {
         if (kept?.key !== record.key || kept.losses.length < step) {
           throw new Error(

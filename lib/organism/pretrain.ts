@@ -2,8 +2,12 @@
 import * as tf from "@tensorflow/tfjs";
 import "../model/files/attach.ts";
 import { hasState } from "../model/files/trainer_state.ts";
+import { LEAST_ROWS } from "../model/step.ts";
 import { Trainer } from "../model/trainer.ts";
 import type { TrainerOptions } from "../model/trainer_options.ts";
+import { mostStreams } from "../platform/compile/streams.ts";
+import { choices, machine } from "../platform/runtime/backend.ts";
+import { fastestTurn } from "../platform/runtime/backend_choice.ts";
 import { type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { parseConfiguration } from "../model/configuration.ts";
 import { LanguageModel } from "../model/language_model.ts";
@@ -12,6 +16,7 @@ import {
   exportParameters,
   initialParameters,
   organismConfiguration,
+  parameterCount,
   type ParameterData,
   pretrainingRate,
   pretrainingSteps,
@@ -48,8 +53,11 @@ export interface PretrainOptions extends Stoppable {
   saveEvery?: number;
   /** Called before a state is saved. */
   onSave?: (step: number) => Promise<void>;
-  /** Called before the first step with the number of steps that the folder's state has done. */
-  onResume?: (step: number) => void;
+  /**
+   * Called before the first step with the number of steps that the folder's state has done, and the parts that
+   * batches are cut in, where that was measured.
+   */
+  onResume?: (step: number, streams?: number) => void;
 }
 
 /** One word is one token. */
@@ -60,6 +68,7 @@ export function organismModel(
   world: World,
   settings: PretrainingSettings,
   parameters: ReadonlyMap<string, ParameterData>,
+  streams?: number,
 ): LanguageModel {
   const tokenizer = worldTokenizer(world);
   const config = parseConfiguration(organismConfiguration(settings, tokenizer.vocabularySize));
@@ -74,6 +83,41 @@ export function organismModel(
     })),
     tokenizer,
     format: organismFormat,
+    streams,
+  });
+}
+
+/** Steps of a training that wins back the second that measuring takes. */
+const LONG = 1000;
+/** FLOP of a step up to which it takes no longer; with more, threads share its operations well. */
+const MOST_WORK = 6e9;
+
+/**
+ * The number of parts of a batch, each on a thread of its own, in which a long training's steps are fastest
+ * here; 1: whole, on all threads. Undefined where a rule tells: of other trainings, and on a busy machine. Parts are summed in another order, which changes
+ * the seventh digit, so it holds for a whole training.
+ * @param make a model of the training's shape, computed so
+ */
+export async function measuredStreams(
+  make: (streams: number) => LanguageModel,
+  { batch, window: length, width, layers, heads, mlpWidth }: PretrainingSettings,
+  { parameters, training }: { parameters: number; training: TrainerOptions },
+): Promise<number | undefined> {
+  const most = Math.min(mostStreams(), Math.floor(batch / LEAST_ROWS));
+  const isLong = training.totalSteps >= LONG && 6 * parameters * batch * length <= MOST_WORK;
+  if (!isLong || most < 2) return undefined;
+  const inputIds = Array.from({ length: batch }, () => Array.from({ length }, (_, i) => i));
+  const candidates = [...new Set([1, most >> 1, most])];
+  const shape = [parameters, width, layers, heads, mlpWidth, batch, length];
+  return await fastestTurn(candidates, {
+    ...{ key: [candidates, shape, machine()], folder: choices() },
+    begin(streams) {
+      const model = make(streams), trainer = new Trainer(model, training);
+      return {
+        turn: () => trainer.step({ inputIds, labels: inputIds }),
+        end: () => (trainer.dispose(), model.dispose()),
+      };
+    },
   });
 }
 
@@ -93,11 +137,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
   const { settings, seed = world.seed, letters, folder, saveEvery = 200, checkpoints = [] } =
     options;
   const { vocabularySize } = worldTokenizer(world);
-  const model = organismModel(
-    world,
-    settings,
-    initialParameters(settings, { vocabularySize, seed, letters }),
-  );
+  const initial = initialParameters(settings, { vocabularySize, seed, letters });
   const steps = pretrainingSteps(settings);
   const { window: length, answerWeight, batch, learningRate } = settings;
   const { beta1, beta2, epsilon, weightDecay, clipNorm } = settings;
@@ -105,9 +145,15 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
     ...{ learningRate, beta1, beta2, epsilon, weightDecay, clipNorm },
     totalSteps: steps,
     factor: (step) => pretrainingRate(step, settings) / learningRate,
-    decays: (name) => model.parameters.get(name)!.rank === 2, // matrices and the embedding
+    decays: (name) => initial.get(name)!.shape.length === 2, // matrices and the embedding
     embeddingScale: embeddingScale(settings),
   };
+  const make = (streams?: number) => organismModel(world, settings, initial, streams);
+  const streams = await measuredStreams(make, settings, {
+    parameters: parameterCount(settings, vocabularySize),
+    training,
+  });
+  const model = make(streams);
   const exported = async () => {
     const parameters = new Map<string, ParameterData>();
     for (const [name, variable] of model.parameters) {
@@ -131,7 +177,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
   const run = async (signal: AbortSignal | undefined) => {
     const kept = folder !== undefined && hasState(folder);
     trainer = kept ? await Trainer.resume(model, folder, training) : new Trainer(model, training);
-    options.onResume?.(trainer.steps);
+    options.onResume?.(trainer.steps, streams);
     const corpus = windows(world, {
       length,
       answerWeight,

@@ -3,8 +3,13 @@ import * as tf from "@tensorflow/tfjs";
 import { loadModel } from "../../lib/model/files/load.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
 import { streamsFor } from "../../lib/platform/compile/streams.ts";
+import { initialParameters } from "../../lib/world/pretraining.ts";
+import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
+import { createWorld } from "../../lib/world/world.ts";
+import { measuredStreams, organismModel, worldTokenizer } from "../../lib/organism/pretrain.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { Random } from "../../lib/statistics/random.ts";
+import { withVariables } from "../unit/_environment.ts";
 import { fixtureFolder, relativeDifference } from "./_fixtures.ts";
 import { withThreads } from "./_threads.ts";
 
@@ -53,6 +58,48 @@ for (const family of ["llama", "qwen3"]) {
     },
   });
 }
+
+Deno.test({
+  name: "a long pretraining measures once a machine in how many parts its steps are fastest",
+  fn: async () => {
+    const cache = await Deno.makeTempDir({ prefix: "streams-" });
+    const world = createWorld({ seed: 3, size: "small" });
+    const settings = { ...pretrainingSizes.small, width: 8, heads: 2, mlpWidth: 16, layers: 1 };
+    const { vocabularySize } = worldTokenizer(world);
+    const initial = initialParameters(settings, { vocabularySize, seed: 1 });
+    const made: number[] = [], { loadavg } = Deno;
+    Deno.loadavg = () => [0, 0, 0]; // whatever else runs
+    const make = (streams: number) => {
+      const model = organismModel(world, settings, initial, streams);
+      assert.equal(model.session!.streams, streams);
+      made.push(streams);
+      return model;
+    };
+    const measure = (threads: number, totalSteps: number, parameters = 1e4) =>
+      withThreads(threads, () => {
+        const training = { learningRate: 1e-3, totalSteps };
+        return measuredStreams(make, settings, { parameters, training });
+      });
+    try {
+      await withVariables({ SELF_ALIGNING_CACHE: cache }, async () => {
+        assert.equal(await measure(4, 999), undefined);
+        assert.equal(await measure(1, 1000), undefined);
+        assert.equal(await measure(4, 1000, 1e7), undefined, "a large model");
+        assert.equal(made.length, 0);
+        const chosen = await measure(4, 1000);
+        assert.deepEqual(made, [1, 2, 4]);
+        assert.ok(made.includes(chosen!));
+        assert.equal(await measure(4, 1000), chosen);
+        assert.equal(made.length, 3, "it is kept");
+        await measure(2, 1000);
+        assert.deepEqual(made.slice(3), [1, 2]);
+      });
+    } finally {
+      Deno.loadavg = loadavg;
+      await Deno.remove(cache, { recursive: true });
+    }
+  },
+});
 
 Deno.test({
   name: "only small models' operations are kept on one thread each",

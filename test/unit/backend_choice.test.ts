@@ -8,6 +8,7 @@ import {
   cardReason,
   environmentOf,
   fasterOf,
+  fastestTurn,
   measuredText,
   measureStep,
   type Outcome,
@@ -151,6 +152,53 @@ Deno.test("a choice that can't be kept is made all the same", async () => {
   assert.equal((await fasterOf(["cuda", "processor"], options)).candidate, "cuda");
   assert.equal((await fasterOf(["cuda", "processor"], options)).candidate, "cuda");
   assert.equal(asked.length, 4);
+});
+
+Deno.test("fastestTurn() lets candidates take turns, and keeps the one of the shortest", async () => {
+  await inFolder(async (folder) => {
+    const { now } = performance, { loadavg } = Deno;
+    let clock = 0, load = 99;
+    performance.now = () => clock;
+    Deno.loadavg = () => [load, 0, 0];
+    try {
+      const told: string[] = [];
+      // What else runs slows b's first counted turn, and the fastest of them counts.
+      const costs: Record<string, number[]> = { a: [90, 9, 10, 10, 10], b: [50, 8, 60, 7] };
+      const choose = (key: string) =>
+        fastestTurn(["a", "b"], {
+          ...{ key, folder },
+          begin: (name) => ({
+            turn() {
+              told.push(name);
+              clock += costs[name].shift() ?? 150;
+              return Promise.resolve();
+            },
+            end: () => void told.push(`${name} ends`),
+          }),
+        });
+      assert.equal(await choose("one"), undefined, "a busy machine");
+      assert.deepEqual([...Deno.readDirSync(folder)], []);
+      load = 0;
+      assert.equal(await choose("one"), "b");
+      load = 99;
+      // Two uncounted turns each, then by turns until the time is over.
+      assert.equal(told.join(" "), "a a b b a b a b a b a b a ends b ends");
+      assert.equal(await choose("one"), "b", "kept");
+      assert.equal(told.length, 14);
+      load = 0;
+      assert.equal(await choose("another"), "a", "the first of equals");
+      const kept = [...Deno.readDirSync(folder)].map(({ name }) =>
+        JSON.parse(Deno.readTextFileSync(join(folder, name)))
+      );
+      assert.deepEqual(kept.find(({ candidate }) => candidate === "b").measured, [
+        { candidate: "a", milliseconds: 10 },
+        { candidate: "b", milliseconds: 7 },
+      ]);
+    } finally {
+      performance.now = now;
+      Deno.loadavg = loadavg;
+    }
+  });
 });
 
 Deno.test("measureStep() takes a step in another process, or says why none can be taken", async () => {

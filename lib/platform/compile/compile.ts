@@ -12,10 +12,11 @@ import { isNative } from "./backend.ts";
 import type { Specification, TensorFunction } from "./graph.ts";
 import type { Compiled, Session } from "./session.ts";
 
-let makeSession: ((members?: number) => Session) | undefined;
+type MakeSession = (members?: number, streams?: number) => Session;
+let makeSession: MakeSession | undefined;
 
 /** Called once TensorFlow's library is loaded, which sessions need: what computes runs without it too. */
-export function attachSessions(make: (members?: number) => Session): void {
+export function attachSessions(make: MakeSession): void {
   makeSession = make;
 }
 
@@ -27,13 +28,16 @@ const MOST_IDLE = 4;
  * A session on the native backend, whose opening attaches them; undefined on other backends.
  * @param kind models of one kind have variables of equal names and shapes, and the same functions by
  * their keys: one goes on with the graphs of another that gave its session back
- * @param members so many run at once; see `Session`
+ * @param options see `Session`; part of the kind
  */
-export function openSession(kind: string, members?: number): Session | undefined {
+export function openSession(
+  kind: string,
+  ...options: Parameters<MakeSession>
+): Session | undefined {
   if (!isNative()) return undefined;
   const found = idle.get(kind);
   idle.delete(kind);
-  return found ?? makeSession?.(members);
+  return found ?? makeSession?.(...options);
 }
 
 /** Gives back a session whose variables are disposed. */

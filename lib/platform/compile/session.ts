@@ -21,10 +21,12 @@ export interface Compiled extends Graph {
 }
 
 export class Session {
-  /** @param members so many run at once; see `bind`. Default: a function alone */
-  constructor(readonly members?: number) {
-    // Members' operations are large enough to be shared among threads.
-    this.#store = new VariableStore(members === undefined ? undefined : 1);
+  /**
+   * @param members so many run at once; see `bind`. Default: a function alone
+   * @param streams see `streams`. Default: by the variables; 1 for members, whose operations are large
+   */
+  constructor(readonly members?: number, streams = members && 1) {
+    this.#store = new VariableStore(streams);
   }
 
   /** What a function of members sees, of one member's shape. */

@@ -10,18 +10,22 @@ import process from "node:process";
 import type * as tf from "@tensorflow/tfjs";
 import { isNative, nodeBackend } from "./backend.ts";
 
-/** Numbers of the largest variable up to which operations are too small to be shared. */
+/** Numbers of the largest variable up to which operations are taken to be too small to be shared. */
 const SMALL = 2 ** 18;
 
 /** More were not tried. */
 const MOST = 4;
 
-/** How many chains a session of these variables computes side by side; 1: operations are shared. */
-export function streamsFor(variables: Iterable<tf.Tensor>): number {
+/** How many chains can be computed at once. */
+export function mostStreams(): number {
   if (!isNative() || nodeBackend().isUsingGpuDevice) return 1;
-  const threads = Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism();
+  return Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism();
+}
+
+/** How many a session of these variables computes side by side; 1: operations are shared. */
+export function streamsFor(variables: Iterable<tf.Tensor>): number {
   for (const { size } of variables) if (size > SMALL) return 1;
-  return Math.min(threads, MOST);
+  return Math.min(mostStreams(), MOST);
 }
 
 /** TensorFlow's ConfigProto: each operation on one thread, so many at once, on threads of the session's own. */

@@ -229,7 +229,7 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
     }
     if (logged && loaded.said) console.error(loaded.said);
     registerMissingKernels("tensorflow");
-    attachSessions((members) => new Session(members));
+    attachSessions((...options) => new Session(...options));
     const { binding, isUsingGpuDevice } = tf.findBackend("tensorflow") as unknown as NodeBackend;
     if (wanted === "tf32" && !isUsingGpuDevice) {
       refuseTf32(`${cardText(card)}, which TensorFlow does not use (${DENO_COMMAND} task doctor)`);
@@ -337,10 +337,12 @@ function faster(
   about: (string | undefined)[],
   { shape }: BackendOptions,
 ): Promise<Choice> {
-  const machine = [processor(), threads(), Deno.version.deno, tf.version.tfjs];
-  const folder = cacheFolder("backend");
-  return fasterOf(candidates, { about: [...about, ...machine], shape, folder });
+  return fasterOf(candidates, { about: [...about, ...machine()], shape, folder: choices() });
 }
+
+/** What a choice by measured times depends on, and where it is kept. */
+export const machine = () => [processor(), threads(), Deno.version.deno, tf.version.tfjs];
+export const choices = () => cacheFolder("backend");
 
 /** Processes that compute at once: one for a card, else one a core. Needs an open backend. */
 export function processesAtOnce(): number {

@@ -1,6 +1,7 @@
 /**
- * Which of two ways to compute is faster on this machine: a graphics card or the processor beside it. A
- * training step of the model's shape is measured on each, in a process of its own, and kept by machine.
+ * Which of several ways to compute is fastest on this machine, measured once and kept by machine. Of a
+ * graphics card and the processor beside it, a training step of the model's shape decides, taken on each in a
+ * process of its own.
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -64,9 +65,9 @@ export type Outcome =
 export type Measured = { candidate: Candidate } & Outcome;
 
 /** `at`: milliseconds since 1970. */
-export interface Choice {
-  candidate: Candidate;
-  measured: Measured[];
+export interface Choice<C = Candidate> {
+  candidate: C;
+  measured: ({ candidate: C } & Outcome)[];
   at: number;
 }
 
@@ -179,11 +180,15 @@ export async function fasterOf(
     measure?: (candidate: Candidate, shape: StepShape) => Promise<Outcome>;
   },
 ): Promise<Choice> {
-  const key = sha256OfText(JSON.stringify([candidates, about, reduced(shape)]));
-  const path = join(folder, `${key.slice(0, 16)}.json`);
-  const kept = await readChoice(path);
-  if (kept !== undefined) return kept;
-  const [first, second] = candidates;
+  const key = [candidates, about, reduced(shape)];
+  return (await keptChoice(key, folder, () => measureTwo(candidates, shape, measure)))!;
+}
+
+async function measureTwo(
+  [first, second]: readonly [Candidate, Candidate],
+  shape: StepShape,
+  measure: (candidate: Candidate, shape: StepShape) => Promise<Outcome>,
+): Promise<Omit<Choice, "at">> {
   const { layers, together } = reduced(shape);
   const atLeast = LAUNCH_TIME * LAUNCHES * layers * (together === 1 ? 1 : 1 / together + TESTS);
   const timeOf = (one: Outcome) =>
@@ -194,16 +199,71 @@ export async function fasterOf(
   const measured: Measured[] = [one, other];
   const working = measured.filter((one) => "milliseconds" in one)
     .sort((a, b) => timeOf(a) - timeOf(b));
-  const candidate = working[0]?.candidate ?? candidates[0];
-  const choice = { candidate, measured, at: Date.now() };
-  // Where it can't be kept it is measured again.
+  return { candidate: working[0]?.candidate ?? first, measured };
+}
+
+/** Turns of each candidate, and milliseconds after which no more are taken. */
+const TURNS = 5, MILLISECONDS = 400;
+
+/**
+ * The candidate whose turn takes the least time; undefined where it was not measured before and other work on
+ * the machine would decide now.
+ * @param key what the times depend on, with the candidates
+ * @param begin makes a candidate ready; its first turns do not count
+ */
+export async function fastestTurn<C>(
+  candidates: readonly C[],
+  { key, folder, begin }: {
+    key: unknown;
+    folder: string;
+    begin: (candidate: C) => { turn: () => Promise<unknown>; end: () => void };
+  },
+): Promise<C | undefined> {
+  const choice = await keptChoice(key, folder, async () => {
+    if (Deno.loadavg()[0] > navigator.hardwareConcurrency / 2) return undefined;
+    const sides: (ReturnType<typeof begin> & { candidate: C; milliseconds: number })[] = [];
+    try {
+      for (const candidate of candidates) {
+        sides.push({ ...begin(candidate), candidate, milliseconds: Infinity });
+        for (let i = 0; i < 2; i++) await sides.at(-1)!.turn();
+      }
+      const until = performance.now() + MILLISECONDS;
+      for (let i = 0; i === 0 || i < TURNS && performance.now() < until; i++) {
+        for (const side of sides) {
+          const start = performance.now();
+          await side.turn();
+          side.milliseconds = Math.min(side.milliseconds, performance.now() - start);
+        }
+      }
+    } finally {
+      for (const { end } of sides) end();
+    }
+    const measured = sides.map(({ candidate, milliseconds }) => ({ candidate, milliseconds }));
+    const [{ candidate }] = measured.toSorted((a, b) => a.milliseconds - b.milliseconds);
+    return { candidate, measured };
+  });
+  return choice?.candidate;
+}
+
+/** What was chosen before, or else what `choose` chooses now, if anything; what can't be kept is chosen again. */
+async function keptChoice<C>(
+  key: unknown,
+  folder: string,
+  choose: () => Promise<Omit<Choice<C>, "at"> | undefined>,
+): Promise<Choice<C> | undefined> {
+  const path = join(folder, `${sha256OfText(JSON.stringify(key)).slice(0, 16)}.json`);
+  const kept = await readChoice<C>(path);
+  if (kept !== undefined) return kept;
+  const chosen = await choose();
+  if (chosen === undefined) return undefined;
+  const choice = { ...chosen, at: Date.now() };
   await writeWhole(path, JSON.stringify(choice) + "\n").catch(() => {});
   return choice;
 }
 
-async function readChoice(path: string): Promise<Choice | undefined> {
+async function readChoice<C>(path: string): Promise<Choice<C> | undefined> {
   try {
-    const choice: Choice = JSON.parse(await Deno.readTextFile(path));
+    const choice: Choice<C> = JSON.parse(await Deno.readTextFile(path));
     const minutes = (Date.now() - choice.at) / 60_000;
     const failed = choice.measured.some((one) => "reason" in one);
     return failed && !(minutes >= 0 && minutes < FAILURE_MINUTES) ? undefined : choice;
