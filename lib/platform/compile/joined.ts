@@ -11,31 +11,32 @@ const LARGEST = 2 ** 20;
 /** Numbers of a group, of which an update holds several copies for a moment. */
 const LARGEST_GROUP = 2 ** 24;
 
-/** Groups of the tensors' places: those that go together, in their order; else each alone. */
+/**
+ * Groups of the tensors' places: those that go together, in their order; else each alone. They are alike but
+ * in their first dimension, along which they are joined as they are.
+ */
 export function groups(tensors: readonly tf.Tensor[]): number[][] {
   const joins = activeTrace?.inPlace === true && nodeBackend().isUsingGpuDevice;
   const found: number[][] = [];
-  let open: number[] | undefined, size = 0;
-  tensors.forEach((tensor, i) => {
-    if (!joins || tensor.size > LARGEST) return found.push([i]);
-    if (open === undefined || size + tensor.size > LARGEST_GROUP) {
-      found.push(open = []);
-      size = 0;
+  const open = new Map<string, { group: number[]; size: number }>();
+  tensors.forEach(({ size, shape }, i) => {
+    if (!joins || size > LARGEST || shape.length === 0) return found.push([i]);
+    const alike = shape.slice(1).join();
+    let one = open.get(alike);
+    if (one === undefined || one.size + size > LARGEST_GROUP) {
+      open.set(alike, one = { group: [], size: 0 });
+      found.push(one.group);
     }
-    open.push(i);
-    size += tensor.size;
+    one.group.push(i);
+    one.size += size;
   });
   return found;
 }
 
-/** All numbers in a row; of one tensor, itself. */
-export function join(tensors: readonly tf.Tensor[]): tf.Tensor {
-  if (tensors.length === 1) return tensors[0];
-  return tf.concat(tensors.map((tensor) => tf.reshape(tensor, [-1])));
-}
+/** The tensors of a group as one. */
+export const join = (tensors: readonly tf.Tensor[]): tf.Tensor =>
+  tensors.length === 1 ? tensors[0] : tf.concat([...tensors]);
 
-/** The parts of what `join` gave, in the shapes of these tensors. */
-export function part(joined: tf.Tensor, like: readonly tf.Tensor[]): tf.Tensor[] {
-  return tf.split(joined, like.map(({ size }) => size))
-    .map((piece, i) => tf.reshape(piece, like[i].shape));
-}
+/** The parts of what `join` gave, in the shapes of these tensors, which are several. */
+export const part = (joined: tf.Tensor, like: readonly tf.Tensor[]): tf.Tensor[] =>
+  tf.split(joined, like.map(({ shape }) => shape[0]));
