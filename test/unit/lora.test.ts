@@ -135,13 +135,31 @@ Deno.test("Trainer with lora changes the adapter alone, and keeps no moments for
   });
 });
 
+async function products(run: () => unknown): Promise<number> {
+  const { kernels } = await tf.profile(() => tf.tidy(() => void run()));
+  return kernels.filter(({ name }) => /MatMul/i.test(name)).length;
+}
+
+Deno.test("layers that read one input take two products more with an adapter, as one layer does", async () => {
+  await withTiny(async (model) => {
+    const read = () => model.forward(tf.tensor2d([rows[0]], undefined, "int32"));
+    const bare = await products(read);
+    const cases: [number, LoraOptions["targets"]][] = [
+      [1, ["v_proj"]],
+      [2, ["q_proj", "v_proj", "up_proj"]],
+      [4, undefined],
+    ];
+    for (const [groups, targets] of cases) {
+      addLora(model, { targets });
+      assert.equal(await products(read), bare + 2 * groups * model.config.layers);
+      dropLora(model);
+    }
+  });
+});
+
 Deno.test("frozen weights cost no product of their own in the gradient", async () => {
   await withTiny(async (model) => {
     addLora(model, { targets: ["down_proj"] });
-    const products = async (run: () => unknown) => {
-      const { kernels } = await tf.profile(() => tf.tidy(() => void run()));
-      return kernels.filter(({ name }) => /MatMul/i.test(name)).length;
-    };
     const read = () => tf.sum(model.forward(tf.tensor2d([rows[0]], undefined, "int32")));
     const forwards = await products(read);
     const all = await products(() =>
