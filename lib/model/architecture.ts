@@ -122,12 +122,10 @@ interface Pass {
 }
 
 /** The linear layers of a block; those of one group read the same input. */
-const GROUPS = {
-  qkv: ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
-  o: ["self_attn.o_proj"],
-  gateUp: ["mlp.gate_proj", "mlp.up_proj"],
-  down: ["mlp.down_proj"],
-};
+const QKV = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"];
+const O = ["self_attn.o_proj"];
+const GATE_UP = ["mlp.gate_proj", "mlp.up_proj"];
+const DOWN = ["mlp.down_proj"];
 type Group = readonly string[];
 
 const layerName = (i: number, name: string) => `model.layers.${i}.${name}`;
@@ -197,7 +195,7 @@ function attention(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
       ? splitHeads(x, keyValueHeads, pass)
       : splitHeads(gatherRows(x, seen), keyValueHeads, { batch, length: seen.size / batch });
   x = norm(x, `model.layers.${i}.input_layernorm`, pass);
-  const [xq, xk, xv] = linears(x, i, GROUPS.qkv, pass);
+  const [xq, xk, xv] = linears(x, i, QKV, pass);
   const queries = splitHeads(normedHeads(xq, `${layer}.q_norm`, pass), heads, pass);
   const q = applyRotary(queries, ...queryRotation); // (B, H, T, D)
   const keys = splitSeen(normedHeads(xk, `${layer}.k_norm`, pass));
@@ -210,17 +208,17 @@ function attention(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
     : attendWithPrefix(prefix.map(({ layers }) => layers[i]), [q, k, v], causal);
   const byToken = length === 1 ? mixed : tf.transpose(mixed, [0, 2, 1, 3]);
   const mixedRows = tf.reshape(byToken, [batch * length, -1]) as tf.Tensor2D;
-  return linears(at ? gatherRows(mixedRows, at) : mixedRows, i, GROUPS.o, pass)[0];
+  return linears(at ? gatherRows(mixedRows, at) : mixedRows, i, O, pass)[0];
 }
 
 /** Norm and SwiGLU of layer i: [B T, D] -> [B T, D]. */
 function mlp(x: tf.Tensor2D, i: number, pass: Pass): tf.Tensor2D {
   const layer = `model.layers.${i}.mlp`;
   x = norm(x, `model.layers.${i}.post_attention_layernorm`, pass);
-  const [gate, up] = linears(x, i, GROUPS.gateUp, pass); // (B T, F)
+  const [gate, up] = linears(x, i, GATE_UP, pass); // (B T, F)
   // An adapter's part needs the product's input too, and its weight no gradient.
   return pass.adapter !== undefined
-    ? linears(swiGlu(gate, up), i, GROUPS.down, pass)[0]
+    ? linears(swiGlu(gate, up), i, DOWN, pass)[0]
     : swiGluProduct(gate, up, pass.get(`${layer}.down_proj.weight`) as tf.Tensor2D);
 }
 
@@ -255,25 +253,21 @@ function recomputed(part: typeof attention, names: RegExp): typeof attention {
  */
 function joinedMatrices(adapter: AdapterTensors, { layers }: ModelConfiguration): Parameters {
   const joined = new Map<string, tf.Tensor>();
-  for (const group of Object.values(GROUPS)) {
+  for (const group of [QKV, O, GATE_UP, DOWN]) {
     const adapted = adaptedOf(group, adapter);
     if (adapted.length === 0) continue;
-    const names = Array.from(
-      { length: layers },
-      (_, i) => adapted.map((name) => layerName(i, name)),
-    );
+    const names = [...Array(layers).keys()].flatMap((i) => adapted.map((one) => layerName(i, one)));
     const all = (matrix: "A" | "B") =>
-      names.flat().map((name) => adapter.parameters.get(adapterKey(name, matrix)) as tf.Tensor2D);
+      names.map((name) => adapter.parameters.get(adapterKey(name, matrix)) as tf.Tensor2D);
     const as = all("A"), bs = all("B"), [rank, width] = as[0].shape;
     const ranks = rank * adapted.length;
     const a = tf.mul(tf.reshape(tf.concat(as), [layers, ranks, width]), adapter.scale);
     const rows = tf.concat(bs); // (L outs, r)
     const b = tf.reshape(tf.concat(adapted.map(() => rows), 1), [layers, -1, ranks]);
-    const own = adapted.flatMap((_, k) =>
-      Array<number[]>(bs[k].shape[0]).fill(
-        adapted.flatMap((_, j) => Array(rank).fill(Number(j === k))),
-      )
-    );
+    const own = adapted.flatMap((_, k) => {
+      const row = Array.from({ length: ranks }, (_, column) => Number(column / rank >> 0 === k));
+      return Array<number[]>(bs[k].shape[0]).fill(row);
+    });
     const blocks = adapted.length === 1 ? b : tf.mul(b, tf.tensor2d(own));
     for (const [matrix, stacked] of [["A", a], ["B", blocks]] as const) {
       // tfjs has no gradient for what unstacks one.
