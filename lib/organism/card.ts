@@ -49,14 +49,9 @@ export interface OrganismCard {
   };
   parameters: number;
   vocabulary: number;
-  /** `streams`: parts that batches were cut in, where that was measured; rounding depends on it. */
-  backend: {
-    name: string;
-    device: string;
-    threads?: number;
-    streams?: number;
-    versions: Record<string, string>;
-  };
+  backend: { name: string; device: string; threads?: number; versions: Record<string, string> };
+  /** Parts that batches were cut in, where steps decided it (see `measuredStreams`). */
+  streams?: number;
   gate: { passed: boolean; facts: number; values: CardGateValues };
   knowledge: ReturnType<typeof knowledgeOf>;
   curve: {

@@ -17,7 +17,13 @@ import { type Size, type WorldSettings, worldSizes } from "../world/settings.ts"
 import { vocabulary } from "../world/vocabulary.ts";
 import type { GatePoint, OrganismCard } from "./card.ts";
 import { CARD_FORMAT, differences, knowledgeOf, lossCurve, RECIPE, sampleAnswers } from "./card.ts";
-import { heldOutScores, letterGateOf, pretrain, type PretrainOptions } from "./pretrain.ts";
+import {
+  heldOutScores,
+  letterGateOf,
+  measuredStreams,
+  pretrain,
+  type PretrainOptions,
+} from "./pretrain.ts";
 
 export interface OrganismPlan {
   name: string;
@@ -82,9 +88,10 @@ export async function makeOrganism(
 
   // What is kept beside the trainer's state.
   const key = await planKey(plan);
-  const record = { key, losses: [] as number[], gate: [] as GatePoint[], seconds: 0 };
+  let streams: number | undefined;
+  const record = { key, losses: [] as number[], gate: [] as GatePoint[], seconds: 0, streams };
   const path = folder && join(folder, "record.json");
-  let spentBefore = 0, started = performance.now(), streams: number | undefined;
+  let spentBefore = 0, started = performance.now();
   const spent = () => spentBefore + (performance.now() - started) / 1000;
   const look = async (step: number, model: LanguageModel) => {
     const tokens = step * settings.batch * settings.window;
@@ -119,7 +126,8 @@ export async function makeOrganism(
       },
       parameters: parameterCount(settings, words),
       vocabulary: words,
-      backend: { name: backendName, device, threads, streams, versions: { ...versions } },
+      backend: { name: backendName, device, threads, versions: { ...versions } },
+      streams,
       gate: { passed: checkGate(values).passed, facts: scores.facts.length, values },
       knowledge: knowledgeOf(scores),
       curve: { loss: lossCurve(record.losses), every: 50, gate: [...record.gate], limit },
@@ -134,8 +142,12 @@ export async function makeOrganism(
   const kept: typeof record | undefined = path && exists(path)
     ? JSON.parse(await Deno.readTextFile(path))
     : undefined;
+  // A run that goes on rounds as it began.
+  streams = kept?.key === key ? kept.streams : await measuredStreams(world, settings);
+  record.streams = streams;
   const model = await pretrain(world, {
     settings,
+    streams,
     seed,
     letters,
     folder,
@@ -146,8 +158,7 @@ export async function makeOrganism(
       if (looks.includes(step)) await look(step, model);
       if (keeps.includes(step)) await options.onCheckpoint?.(await made(step, model));
     },
-    onResume(step, chosen) {
-      streams = chosen;
+    onResume(step) {
       if (step > 0) {
         if (kept?.key !== record.key || kept.losses.length < step) {
           throw new Error(

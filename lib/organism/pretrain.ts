@@ -53,11 +53,10 @@ export interface PretrainOptions extends Stoppable {
   saveEvery?: number;
   /** Called before a state is saved. */
   onSave?: (step: number) => Promise<void>;
-  /**
-   * Called before the first step with the number of steps that the folder's state has done, and the parts that
-   * batches are cut in, where that was measured.
-   */
-  onResume?: (step: number, streams?: number) => void;
+  /** Called before the first step with the number of steps that the folder's state has done. */
+  onResume?: (step: number) => void;
+  /** Parts of a batch that are computed side by side. Default: by a rule (compile/streams.ts). */
+  streams?: number;
 }
 
 /** One word is one token. */
@@ -87,32 +86,48 @@ export function organismModel(
   });
 }
 
-/** Steps of a training that wins back the second that measuring takes. */
+const trainingOptions = (
+  settings: PretrainingSettings,
+  parameters: ReadonlyMap<string, ParameterData>,
+): TrainerOptions => {
+  const { learningRate, beta1, beta2, epsilon, weightDecay, clipNorm } = settings;
+  return {
+    ...{ learningRate, beta1, beta2, epsilon, weightDecay, clipNorm },
+    totalSteps: pretrainingSteps(settings),
+    factor: (step) => pretrainingRate(step, settings) / learningRate,
+    decays: (name) => parameters.get(name)!.shape.length === 2, // matrices and the embedding
+    embeddingScale: embeddingScale(settings),
+  };
+};
+
+/** Steps of a pretraining that wins back the second that measuring takes. */
 const LONG = 1000;
 /** FLOP of a step up to which it takes no longer; with more, threads share its operations well. */
 const MOST_WORK = 6e9;
 
 /**
- * The number of parts of a batch, each on a thread of its own, in which a long training's steps are fastest
- * here; 1: whole, on all threads. Undefined where a rule tells: of other trainings, and on a busy machine. Parts are summed in another order, which changes
- * the seventh digit, so it holds for a whole training.
- * @param make a model of the training's shape, computed so
+ * In how many parts of a batch, each on a thread of its own, a long pretraining's steps are fastest here; 1:
+ * whole, on all threads. Undefined where a rule tells: of other pretrainings, and on a busy machine. Parts are
+ * summed in another order, which changes the seventh digit, so it holds for a whole training.
  */
 export async function measuredStreams(
-  make: (streams: number) => LanguageModel,
-  { batch, window: length, width, layers, heads, mlpWidth }: PretrainingSettings,
-  { parameters, training }: { parameters: number; training: TrainerOptions },
+  world: World,
+  settings: PretrainingSettings,
 ): Promise<number | undefined> {
+  const { batch, window: length, width, layers, heads, mlpWidth } = settings;
+  const { vocabularySize } = worldTokenizer(world);
+  const work = 6 * parameterCount(settings, vocabularySize) * batch * length;
   const most = Math.min(mostStreams(), Math.floor(batch / LEAST_ROWS));
-  const isLong = training.totalSteps >= LONG && 6 * parameters * batch * length <= MOST_WORK;
-  if (!isLong || most < 2) return undefined;
-  const inputIds = Array.from({ length: batch }, () => Array.from({ length }, (_, i) => i));
+  if (pretrainingSteps(settings) < LONG || work > MOST_WORK || most < 2) return undefined;
   const candidates = [...new Set([1, most >> 1, most])];
-  const shape = [parameters, width, layers, heads, mlpWidth, batch, length];
+  const shape = [vocabularySize, width, layers, heads, mlpWidth, batch, length];
+  const initial = initialParameters(settings, { vocabularySize, seed: world.seed });
+  const inputIds = Array.from({ length: batch }, () => Array.from({ length }, (_, i) => i));
   return await fastestTurn(candidates, {
     ...{ key: [candidates, shape, machine()], folder: choices() },
     begin(streams) {
-      const model = make(streams), trainer = new Trainer(model, training);
+      const model = organismModel(world, settings, initial, streams);
+      const trainer = new Trainer(model, trainingOptions(settings, initial));
       return {
         turn: () => trainer.step({ inputIds, labels: inputIds }),
         end: () => (trainer.dispose(), model.dispose()),
@@ -138,22 +153,10 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
     options;
   const { vocabularySize } = worldTokenizer(world);
   const initial = initialParameters(settings, { vocabularySize, seed, letters });
+  const model = organismModel(world, settings, initial, options.streams);
   const steps = pretrainingSteps(settings);
   const { window: length, answerWeight, batch, learningRate } = settings;
-  const { beta1, beta2, epsilon, weightDecay, clipNorm } = settings;
-  const training: TrainerOptions = {
-    ...{ learningRate, beta1, beta2, epsilon, weightDecay, clipNorm },
-    totalSteps: steps,
-    factor: (step) => pretrainingRate(step, settings) / learningRate,
-    decays: (name) => initial.get(name)!.shape.length === 2, // matrices and the embedding
-    embeddingScale: embeddingScale(settings),
-  };
-  const make = (streams?: number) => organismModel(world, settings, initial, streams);
-  const streams = await measuredStreams(make, settings, {
-    parameters: parameterCount(settings, vocabularySize),
-    training,
-  });
-  const model = make(streams);
+  const training = trainingOptions(settings, initial);
   const exported = async () => {
     const parameters = new Map<string, ParameterData>();
     for (const [name, variable] of model.parameters) {
@@ -177,7 +180,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
   const run = async (signal: AbortSignal | undefined) => {
     const kept = folder !== undefined && hasState(folder);
     trainer = kept ? await Trainer.resume(model, folder, training) : new Trainer(model, training);
-    options.onResume?.(trainer.steps, streams);
+    options.onResume?.(trainer.steps);
     const corpus = windows(world, {
       length,
       answerWeight,

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { loadModel } from "../../lib/model/files/load.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
 import { streamsFor } from "../../lib/platform/compile/streams.ts";
 import { initialParameters } from "../../lib/world/pretraining.ts";
-import { pretrainingSizes } from "../../lib/world/pretraining_settings.ts";
+import { pretrainingSizes } from "../../lib/world/settings.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { measuredStreams, organismModel, worldTokenizer } from "../../lib/organism/pretrain.ts";
+import type { Choice } from "../../lib/platform/runtime/backend_choice.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { withVariables } from "../unit/_environment.ts";
@@ -62,38 +64,43 @@ for (const family of ["llama", "qwen3"]) {
 Deno.test({
   name: "a long pretraining measures once a machine in how many parts its steps are fastest",
   fn: async () => {
-    const cache = await Deno.makeTempDir({ prefix: "streams-" });
+    const cache = await Deno.makeTempDir({ prefix: "streams-" }), { loadavg } = Deno;
     const world = createWorld({ seed: 3, size: "small" });
-    const settings = { ...pretrainingSizes.small, width: 8, heads: 2, mlpWidth: 16, layers: 1 };
+    const tiny = { ...pretrainingSizes.small, width: 8, heads: 2, mlpWidth: 16, layers: 1 };
     const { vocabularySize } = worldTokenizer(world);
-    const initial = initialParameters(settings, { vocabularySize, seed: 1 });
-    const made: number[] = [], { loadavg } = Deno;
+    const folder = join(cache, "backend");
+    const choose = (threads: number, changes: Partial<typeof tiny> = {}) =>
+      withThreads(threads, () => measuredStreams(world, { ...tiny, ...changes }));
+    const kept = () =>
+      [...Deno.readDirSync(folder)].map(({ name }): Choice<number> & { path: string } => {
+        const path = join(folder, name);
+        return { ...JSON.parse(Deno.readTextFileSync(path)), path };
+      }).sort((a, b) => a.at - b.at);
     Deno.loadavg = () => [0, 0, 0]; // whatever else runs
-    const make = (streams: number) => {
-      const model = organismModel(world, settings, initial, streams);
-      assert.equal(model.session!.streams, streams);
-      made.push(streams);
-      return model;
-    };
-    const measure = (threads: number, totalSteps: number, parameters = 1e4) =>
-      withThreads(threads, () => {
-        const training = { learningRate: 1e-3, totalSteps };
-        return measuredStreams(make, settings, { parameters, training });
-      });
     try {
       await withVariables({ SELF_ALIGNING_CACHE: cache }, async () => {
-        assert.equal(await measure(4, 999), undefined);
-        assert.equal(await measure(1, 1000), undefined);
-        assert.equal(await measure(4, 1000, 1e7), undefined, "a large model");
-        assert.equal(made.length, 0);
-        const chosen = await measure(4, 1000);
-        assert.deepEqual(made, [1, 2, 4]);
-        assert.ok(made.includes(chosen!));
-        assert.equal(await measure(4, 1000), chosen);
-        assert.equal(made.length, 3, "it is kept");
-        await measure(2, 1000);
-        assert.deepEqual(made.slice(3), [1, 2]);
+        assert.equal(await choose(4, { tokens: 999 * tiny.batch * tiny.window }), undefined);
+        assert.equal(await choose(4, { width: 512 }), undefined, "a large model");
+        assert.equal(await choose(1), undefined);
+        assert.deepEqual([...Deno.readDirSync(cache)], []);
+        const chosen = await choose(4);
+        const [{ path, ...choice }] = kept();
+        assert.equal(choice.candidate, chosen);
+        assert.deepEqual(choice.measured.map(({ candidate }) => candidate), [1, 2, 4]);
+        const other = chosen === 2 ? 4 : 2;
+        await Deno.writeTextFile(path, JSON.stringify({ ...choice, candidate: other }));
+        assert.equal(await choose(4), other, "what is kept is taken");
+        await choose(2);
+        assert.deepEqual(kept()[1].measured.map(({ candidate }) => candidate), [1, 2]);
       });
+      const model = organismModel(
+        world,
+        tiny,
+        initialParameters(tiny, { vocabularySize, seed: 1 }),
+        3,
+      );
+      assert.equal(model.session!.streams, 3);
+      model.dispose();
     } finally {
       Deno.loadavg = loadavg;
       await Deno.remove(cache, { recursive: true });
