@@ -88,8 +88,8 @@ export async function makeOrganism(
 
   // What is kept beside the trainer's state.
   const key = await planKey(plan);
-  let streams: number | undefined;
-  const record = { key, losses: [] as number[], gate: [] as GatePoint[], seconds: 0, streams };
+  const state = { losses: [] as number[], gate: [] as GatePoint[], seconds: 0 };
+  const record: typeof state & { key: string; streams?: number } = { key, ...state };
   const path = folder && join(folder, "record.json");
   let spentBefore = 0, started = performance.now();
   const spent = () => spentBefore + (performance.now() - started) / 1000;
@@ -127,7 +127,7 @@ export async function makeOrganism(
       parameters: parameterCount(settings, words),
       vocabulary: words,
       backend: { name: backendName, device, threads, versions: { ...versions } },
-      streams,
+      ...(record.streams && { streams: record.streams }),
       gate: { passed: checkGate(values).passed, facts: scores.facts.length, values },
       knowledge: knowledgeOf(scores),
       curve: { loss: lossCurve(record.losses), every: 50, gate: [...record.gate], limit },
@@ -143,11 +143,10 @@ export async function makeOrganism(
     ? JSON.parse(await Deno.readTextFile(path))
     : undefined;
   // A run that goes on rounds as it began.
-  streams = kept?.key === key ? kept.streams : await measuredStreams(world, settings);
-  record.streams = streams;
+  record.streams = kept?.key === key ? kept.streams : await measuredStreams(world, settings);
   const model = await pretrain(world, {
     settings,
-    streams,
+    streams: record.streams,
     seed,
     letters,
     folder,

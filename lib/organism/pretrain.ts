@@ -155,7 +155,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
   const initial = initialParameters(settings, { vocabularySize, seed, letters });
   const model = organismModel(world, settings, initial, options.streams);
   const steps = pretrainingSteps(settings);
-  const { window: length, answerWeight, batch, learningRate } = settings;
+  const { window: length, answerWeight, batch } = settings;
   const training = trainingOptions(settings, initial);
   const exported = async () => {
     const parameters = new Map<string, ParameterData>();
