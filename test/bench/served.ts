@@ -9,7 +9,6 @@
  * SELF_ALIGNING_LLAMA_PYTHON names a Python with llama-cpp-python[server]; without it one is built.
  */
 import { join } from "node:path";
-import { cpuUsage } from "node:process";
 import { parseArgs } from "node:util";
 import { openModel, probe } from "../../lib/mod.ts";
 import { downloadSmollm2, smollm2File } from "../../lib/model/files/_smollm2.ts";
@@ -18,6 +17,7 @@ import { cacheFolder } from "../../lib/platform/cache.ts";
 import { floatGguf, llamaPython, LlamaServer } from "../numerics/_llama_server.ts";
 import { StandIn } from "../unit/_stand_in.ts";
 import { Peer } from "./_peer.ts";
+import { processorSeconds } from "./_load.ts";
 import { benchQuestions } from "./_questions.ts";
 import { comparisonsToMarkdown, interleave, median } from "./_rounds.ts";
 
@@ -61,7 +61,7 @@ async function llama() {
   const file = await floatGguf(python, { source, target });
   const { questions, demonstrations, from } = await benchQuestions(count);
   await using server = await LlamaServer.start(python, file, { name: "smollm2", threads });
-  const caches: string[] = [], used: number[] = [];
+  const caches: string[] = [];
   /** Nothing is kept from another round. */
   const open = async () => {
     const answersDirectory = await Deno.makeTempDir();
@@ -76,26 +76,44 @@ async function llama() {
   await peer.ask({ do: "open", file, threads });
   const about = `${threads} threads, float32, keys and values too`;
   const work = { units: count, flops: 0 };
+  /** Processor time of processes a question, ms, by round. */
+  const used = new Map<string, number[]>();
+  const watched = async (pids: Record<string, number>, run: () => Promise<number>) => {
+    const before = Object.values(pids).map(processorSeconds);
+    const seconds = await run();
+    Object.entries(pids).forEach(([name, pid], i) =>
+      used.getOrInsert(name, []).push(1000 * (processorSeconds(pid) - before[i]) / count)
+    );
+    return seconds;
+  };
   const sides = await interleave([
     {
       ...{ name: "self-aligning, by the server", about, pid: server.pid, ...work },
       run: async () => {
         const model = await open();
-        const started = performance.now(), before = cpuUsage();
-        await probe(model, questions, { demonstrations });
-        const { user, system } = cpuUsage(before);
-        used.push((user + system) / 1000 / count);
-        return (performance.now() - started) / 1000;
+        return await watched(
+          { "this project's": Deno.pid, "the server's": server.pid },
+          async () => {
+            const started = performance.now();
+            await probe(model, questions, { demonstrations });
+            return (performance.now() - started) / 1000;
+          },
+        );
       },
     },
     {
       ...{ name: "llama-cpp-python, in its own process", about, pid: peer.pid, ...work },
-      run: async () => (await peer.ask<{ seconds: number }>({ do: "ask", prompts })).seconds,
+      run: () =>
+        watched(
+          { "llama-cpp-python's alone": peer.pid },
+          async () => (await peer.ask<{ seconds: number }>({ do: "ask", prompts })).seconds,
+        ),
     },
   ], { rounds, unit: "questions/s", onProgress: (line) => console.error(line) });
   const notes = [
     `SmolLM2-135M-Instruct; ${from}; 5 shots, letters, 20 log-probabilities`,
-    `processor time of this project's process a question: ${median(used).toFixed(0)} ms`,
+    "processor time a question: " +
+    [...used].map(([name, all]) => `${name} process ${median(all).toFixed(0)} ms`).join(", "),
   ];
   const comparison = { name: "served", unit: "questions/s", rounds, sides, notes };
   console.log(comparisonsToMarkdown([comparison]));
