@@ -99,7 +99,29 @@ export function auditProbe(answers: readonly Answer[]): ProbeAudit {
     : read + collapsed;
   const majority = { letter: gold.letter, rate: gold.share };
   const tests = { chance, majority, mostPredicted, chanceP, majorityP, meaningful };
-  return { n, accuracy, interval, ...tests, verdict };
+  const bounds = boundedText(answers);
+  return { n, accuracy, interval, ...tests, verdict: bounds ? `${verdict} ${bounds}` : verdict };
+}
+
+/** So many questions are named. */
+const NAMED = 10;
+
+/** What a server did not tell of its answers; undefined where it told all. */
+export function boundedText(answers: readonly Answer[]): string | undefined {
+  const some = answers.filter(({ bounded }) => bounded !== undefined);
+  if (some.length === 0) return undefined;
+  const letters = some.reduce((sum, { bounded }) => sum + bounded!.length, 0);
+  const none = some.filter(({ bounded, choices }) => bounded!.length === choices.length);
+  const names = none.slice(0, NAMED).map(({ domain, subject, id }) => `${subject ?? domain}/${id}`);
+  const rest = none.length > NAMED ? ` and ${none.length - NAMED} more` : "";
+  return `${letters} letters of ${some.length} questions are not among the tokens that the server named: ` +
+    "they have at most their probability, and the chosen one at least its own." +
+    (none.length === 0
+      ? ""
+      : ` Of ${
+        names.join(", ")
+      }${rest} no letter is: they count as answered by A, with no more than ` +
+        "chance. A larger --top-logprobs finds more.");
 }
 
 /** A share of `n`, from 0 to 1, with Wilson's 95% interval. */

@@ -118,14 +118,15 @@ export async function explainAnswers(
   { seed = 0, signal }: Stoppable & { seed?: number | string } = {},
 ): Promise<Explanation[]> {
   checkExplainer(model);
-  model.requireTokenizer();
+  // What a server can't take it refuses, by name.
+  if (!("byText" in model)) model.requireTokenizer();
   const { maxPositions, slidingWindow = Infinity } = model.config;
   const room = Math.min(maxPositions, slidingWindow) - explanationSettings.maxNewTokens;
   const written: Explanation[] = [];
   for (const answer of answers) {
     const { id, domain, predicted: option } = answer;
     const prompt = explanationPrompt(answer, option);
-    if (promptIds(model, prompt).length > room) {
+    if (model.tokenizer && promptIds(model, prompt).length > room) {
       written.push({ id, domain, option, raw: "", reason: "too long" });
       continue;
     }

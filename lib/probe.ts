@@ -4,7 +4,7 @@
  */
 import { type Answer, answerFrom, type Question } from "./question.ts";
 import { stoppable } from "./platform/interrupt.ts";
-import type { ReadableModel, ReadOptions } from "./model/readable_model.ts";
+import type { ReadableModel, ReadOptions, TextEnd } from "./model/readable_model.ts";
 import type { Tokenizer } from "./model/tokenizer.ts";
 import type { Formulation, Normalization, Template } from "./prompt.ts";
 import { type LetterForm, letterTarget } from "./letters.ts";
@@ -68,22 +68,40 @@ export async function probe(
   questions: readonly Question[],
   options: ProbeOptions = {},
 ): Promise<Answer[]> {
-  const tokenizer = model.requireTokenizer();
-  const { format } = model;
+  const { format, byText } = model;
   const { letterForm = "bare", normalization = format.normalization } = options;
   const { prompts, texts, template, formulation } = askedTexts(model, questions, options);
-  const targets = formulation !== "letters"
+  const isByLetters = formulation === "letters";
+  // A server's letters can be told by their texts.
+  const tokenizer = byText && isByLetters ? model.tokenizer : model.requireTokenizer();
+  const targets = !isByLetters || tokenizer === undefined
     ? undefined
     : prompts.map((prompt, i) =>
       letterTarget({ tokenizer, format }, { prompt, texts: texts[i], form: letterForm, template })
     );
+  if (byText && isByLetters) {
+    checkLengths(model, questions, targets?.map(({ prefix }) => prefix) ?? []);
+    const isSpaced = letterForm === "space";
+    const asked = prompts.map((prompt, i) => ({
+      prompt: isSpaced ? prompt.trimEnd() : prompt,
+      letters: texts[i].map((letter) => isSpaced ? ` ${letter}` : letter),
+      ids: targets?.[i].ids,
+    }));
+    const found = await reading(model, questions, options, (how) => byText.letters(asked, how));
+    return questions.map((question, i) => {
+      const { logProbabilities, bounded } = found[i];
+      const answer = answerFrom(question, softmaxOver(logProbabilities, texts[i].map((_, k) => k)));
+      return bounded.length > 0 ? { ...answer, bounded } : answer;
+    });
+  }
   const prefixes = targets?.map(({ prefix }) => prefix) ??
     prompts.map((prompt) => promptIds(model, prompt));
   checkLengths(model, questions, prefixes);
 
   // Where every option is one token, one pass a question gives them all.
-  const ids = targets?.map(({ ids }) => ids) ?? oneTokenEach(model, prompts, prefixes, texts);
-  if (ids !== undefined && (formulation === "letters" || normalization === "none")) {
+  const ids = targets?.map(({ ids }) => ids) ??
+    (byText ? undefined : oneTokenEach(model, prompts, prefixes, texts));
+  if (ids !== undefined && (isByLetters || normalization === "none")) {
     const logits = await reading(
       model,
       questions,
@@ -251,19 +269,20 @@ async function textScores(
   texts: string[][],
   how: ReadOptions,
 ): Promise<OptionScore[][]> {
-  const rows: number[][] = [], from: number[] = [];
+  const ends: TextEnd[] = [];
   for (const [i, options] of texts.entries()) {
     const prefix = promptIds(model, prompts[i]);
-    for (const text of options) {
-      const whole = promptIds(model, prompts[i] + text);
+    for (const option of options) {
+      const text = prompts[i] + option, ids = promptIds(model, text);
       // Tokens can join across the seam: what the whole text shares with the prompt is the prompt.
       let shared = 0;
-      while (shared < prefix.length && prefix[shared] === whole[shared]) shared++;
-      rows.push(whole);
-      from.push(Math.max(1, Math.min(shared, whole.length - 1)));
+      while (shared < prefix.length && prefix[shared] === ids[shared]) shared++;
+      ends.push({ text, ids, from: Math.max(1, Math.min(shared, ids.length - 1)) });
     }
   }
-  const scores = await model.tokenLogProbabilities(rows, from, how);
+  const [rows, from] = [ends.map(({ ids }) => ids), ends.map(({ from }) => from)];
+  const scores = await (model.byText?.ends(ends, how) ??
+    model.tokenLogProbabilities(rows, from, how));
   let next = 0;
   return texts.map((options) =>
     options.map((text) => {

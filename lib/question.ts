@@ -34,6 +34,8 @@ export type Answer = Question & {
   goldProbability: number;
   /** Probability of the predicted option. */
   predictedProbability: number;
+  /** Options that a server did not name: they have at most their probability. Absent: all were named. */
+  bounded?: number[];
 };
 
 /** One turn. */

@@ -47,6 +47,17 @@ export interface DataFacts {
   cards: readonly DataCard[];
   leaks?: readonly LeakRow[];
   kept?: boolean;
+  /** Of pools' explanations that their data sets lack. */
+  explanations?: readonly ExplanationOrigin[];
+}
+
+/** Of a pool's questions without explanation: whose they have got, how many, and why others have none. */
+export interface ExplanationOrigin {
+  domain: string;
+  from: string;
+  questions: number;
+  explained: number;
+  setAside: Readonly<Record<string, number>>;
 }
 
 /** So many rows of a part that were set aside are told one by one. */
@@ -80,7 +91,9 @@ export const partCards = (parts: ReadData["parts"]): PartCard[] =>
 const repeated = (texts: readonly string[]) => texts.length - new Set(texts).size;
 
 /** The cards as Markdown. */
-export function cardText({ cards, leaks = [], kept = false }: DataFacts): string {
+export function cardText(
+  { cards, leaks = [], kept = false, explanations = [] }: DataFacts,
+): string {
   const sources = cards.map(({ name, title, license, revision }) => (
     { "data set": name, title, license, revision }
   ));
@@ -109,7 +122,11 @@ export function cardText({ cards, leaks = [], kept = false }: DataFacts): string
   const aside = cards.flatMap(({ parts }) => parts).flatMap(({ setAside }) =>
     setAside.map(({ file, line, reason }) => ({ "set aside": file, line, reason }))
   );
-  const tables = [sources, parts, shared, aside].filter((rows) => rows.length > 0);
+  const written = explanations.map(({ domain, from, questions, explained, setAside }) => ({
+    ...{ domain, "explanations by": from, "asked about": questions, explained },
+    "set aside": list(setAside, (n, why) => `${n} ${why}`) || "0",
+  }));
+  const tables = [sources, parts, shared, written, aside].filter((rows) => rows.length > 0);
   return ["# What was read", ...tables.map((rows) => toMarkdown(table(rows)))]
     .map((text) => `${text.trim()}\n`).join("\n");
 }

@@ -11,7 +11,7 @@ import type { ForwardOptions } from "./architecture.ts";
 export interface ModelDescription {
   /** As it was asked for. */
   source: string;
-  kind: "folder" | "gguf" | "hub" | "organism" | "onnx";
+  kind: "folder" | "gguf" | "hub" | "organism" | "onnx" | "served";
   /** The hub's commit. */
   revision?: string;
   /** SHA-256 of the weights; of several files, of the lines `name digest`. */
@@ -38,6 +38,36 @@ export interface ReadOptions extends Stoppable {
   onProgress?: (share: number) => void;
 }
 
+/** A prompt after which letters are compared: their texts, and their tokens where the tokenizer is known. */
+export interface AskedLetters {
+  prompt: string;
+  letters: readonly string[];
+  ids?: readonly number[];
+}
+
+/** A text whose tokens from `from` on are scored. */
+export interface TextEnd {
+  text: string;
+  ids: number[];
+  from: number;
+}
+
+/** A model that reads text, not ids, and tells of the next token the likeliest alone. */
+export interface TextReader {
+  /**
+   * Log-probabilities (nats) of each prompt's letters as its next token; those of the places `bounded`
+   * are not known, and at most what is given.
+   */
+  letters(
+    asked: readonly AskedLetters[],
+    options?: ReadOptions,
+  ): Promise<{ logProbabilities: number[]; bounded: number[] }[]>;
+  /** Log-probabilities (nats) of the ends' tokens. @throws where it does not tell those of a prompt */
+  ends(texts: readonly TextEnd[], options?: ReadOptions): Promise<number[][]>;
+  /** Whether `ends` works. */
+  scoresTexts(): Promise<boolean>;
+}
+
 /** The part of a configuration that asking a model needs. */
 export type ReadableConfiguration = Pick<
   ModelConfiguration,
@@ -56,6 +86,8 @@ export interface ReadableModel extends Disposable {
   readonly identity?: string;
   /** Absent if it is not known. */
   readonly parameterCount?: number;
+  /** Of a model behind a server: asked in place of what takes token ids. */
+  readonly byText?: TextReader;
   /** The tokenizer. @throws if the model was loaded without one */
   requireTokenizer(): Tokenizer;
   /** Logits of every token: row i is [tokens_i, vocabulary], row-major. */

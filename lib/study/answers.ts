@@ -69,19 +69,28 @@ export async function storedAnswers(
   },
 ): Promise<Answer[]> {
   const { model, exam, formulation, shots } = asked;
-  const { probabilities } = await store.keep("base", await inputsOf(asked), {
+  const { probabilities, bounded } = await store.keep("base", await inputsOf(asked), {
     schema: v.object({
       probabilities: v.pipe(probabilityRows, v.check((rows) => fits(rows, exam), UNFIT)),
+      // Of a served model, by the question's place.
+      bounded: v.exactOptional(v.record(v.string(), v.array(wholeFrom(0)))),
     }),
     async compute() {
       onStart?.();
       const demonstrations = [...exam.demonstrations];
       const how = { ...reading, demonstrations, formulation, shots };
       const answers = await probe(model, exam.questions, how);
-      return { probabilities: answers.map(({ probabilities }) => probabilities) };
+      const bounded = answers.flatMap(({ bounded: places }, i) => places ? [[i, places]] : []);
+      return {
+        probabilities: answers.map(({ probabilities }) => probabilities),
+        ...(bounded.length > 0 && { bounded: Object.fromEntries(bounded) }),
+      };
     },
   });
-  return exam.questions.map((question, i) => answerFrom(question, probabilities[i]));
+  return exam.questions.map((question, i) => ({
+    ...answerFrom(question, probabilities[i]),
+    ...(bounded?.[i] && { bounded: bounded[i] }),
+  }));
 }
 
 /** The likelihoods of the options' texts, for every normalization. */

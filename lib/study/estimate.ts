@@ -5,6 +5,7 @@ import { LanguageModel } from "../model/language_model.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
 import { checkTrainingRoom } from "../model/room.ts";
 import { probe } from "../probe.ts";
+import type { Question } from "../question.ts";
 import { roomAt } from "../platform/runtime/files.ts";
 import { formatBytes } from "../platform/runtime/memory.ts";
 import { clock } from "../figure/progress.ts";
@@ -20,6 +21,43 @@ const AROUND = 64;
 /** Of a result file for each question: its id and probabilities, about. */
 const RESULT_BYTES = 100;
 
+/** Tokens of an exam's prompts: of what is shown before each question, and of a sample's questions. */
+function sizesOf(
+  { format, tokenizer }: ReadableModel,
+  { questions, demonstrations }: Pick<Exam, "questions" | "demonstrations">,
+  shots = 5,
+) {
+  const { formulation } = format, shown = demonstrations.slice(0, shots);
+  const tokens = (question: Question, before: Question[]) => {
+    const text = format.probePrompt(question, before, { formulation });
+    return tokenizer?.encode(text).length ?? text.length / 3;
+  };
+  const step = Math.max(1, Math.floor(questions.length / SAMPLE));
+  const some = questions.filter((_, i) => i % step === 0).slice(0, SAMPLE);
+  const each = some.map((question) => tokens(question, []));
+  return { shown: tokens(some[0], shown) - each[0], each };
+}
+
+/** What asking these exams sends to a server, answers that are kept not counted off. */
+export function sendingText(
+  model: ReadableModel,
+  exams: readonly Pick<Exam, "questions" | "demonstrations">[],
+  { shots, maxTokensSent }: Settings,
+): string {
+  let requests = 0, tokens = 0;
+  for (const exam of exams.filter(({ questions }) => questions.length > 0)) {
+    const { shown, each } = sizesOf(model, exam, shots), { questions } = exam;
+    const asked = model.format.formulation === "letters"
+      ? questions.length
+      : questions.reduce((sum, { choices }) => sum + choices.length, 0);
+    requests += asked;
+    tokens += asked * (shown + mean(each));
+  }
+  const thousands = Math.round(tokens / 1000);
+  return `About ${requests} requests and ${thousands} thousand tokens to send, less what was answered ` +
+    "before" + (maxTokensSent === undefined ? "" : `; it stops at ${maxTokensSent} tokens`);
+}
+
 /**
  * Tokens to read and the time that they take, by one question that is asked now; bytes of the results;
  * what training or the disk would lack. Shared beginnings are read once, as when all are asked.
@@ -29,17 +67,13 @@ export async function estimateText(
   material: Material,
   settings: Settings,
 ): Promise<string> {
+  if (model.byText) return sendingText(model, allExams(material), settings);
   const { format, tokenizer } = model, { formulation } = format;
-  const tokens = (...prompt: Parameters<typeof format.probePrompt>) =>
-    tokenizer!.encode(format.probePrompt(...prompt)).length;
   let longest = 0;
-  const sizeOf = ({ questions, demonstrations }: Exam) => {
-    const step = Math.max(1, Math.floor(questions.length / SAMPLE));
-    const some = questions.filter((_, i) => i % step === 0).slice(0, SAMPLE);
-    const each = some.map((question) => tokens(question, [], { formulation }));
+  const sizeOf = (exam: Exam) => {
+    const { shown, each } = sizesOf(model, exam);
     longest = Math.max(longest, ...each);
-    const shown = tokens(some[0], demonstrations.slice(0, 5), { formulation }) - each[0];
-    return { shown, all: mean(each) * questions.length };
+    return { shown, all: mean(each) * exam.questions.length };
   };
   const asked = allExams(material).filter(({ questions }) => questions.length > 0);
   const sizes = new Map(asked.map((exam) => [exam.name, sizeOf(exam)]));
@@ -54,7 +88,8 @@ export async function estimateText(
   const started = performance.now();
   // In another order: what was read before serves little of it.
   await probe(model, [question], { demonstrations: shown.toReversed() });
-  const rate = tokens(question, shown, { formulation }) / (performance.now() - started);
+  const text = format.probePrompt(question, shown, { formulation });
+  const rate = tokenizer!.encode(text).length / (performance.now() - started);
   const say = (count: number) =>
     `${Math.round(count / 1000)} thousand tokens, ${clock(count / rate)}`;
   const { epochs = 3 } = settings;

@@ -5,6 +5,7 @@ import { paperSplits } from "../dataset/exams.ts";
 import { publishedDemonstrations } from "../dataset/published_order.ts";
 import { writeAnswers } from "../dataset/read.ts";
 import { subjectGroups } from "../dataset/subjects.ts";
+import { boundedText } from "../audit.ts";
 import { evaluate, scoreAnswers } from "../evaluate.ts";
 import { dataCard, writeDataCard } from "../exam/card.ts";
 import { readParts } from "../exam/read.ts";
@@ -12,10 +13,12 @@ import { saveTable } from "../figure/export.ts";
 import { inPoints, type Measurement } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
 import { table, toMarkdown } from "../figure/table.ts";
+import { valuesOf } from "../platform/runtime/settled.ts";
 import { openModel } from "../model/files/load.ts";
 import type { Exam as ExamPart } from "../cell.ts";
 import { storedAnswers } from "./answers.ts";
 import { modelDigest } from "./digest.ts";
+import { sendingText } from "./estimate.ts";
 import { limited } from "./file_material.ts";
 import { modelLabel } from "./labels.ts";
 import { outputPath, type Settings, storePath } from "./settings.ts";
@@ -101,24 +104,33 @@ export async function evaluateExam(
   const parts = await examParts(exam, settings);
   const kept = new Set(limited(parts.flatMap(({ questions }) => questions), settings.limit));
   using model = await openModel(settings.model, loadingOf(settings));
-  const folder = outputPath(settings, exam), answers: Answer[] = [];
-  const bar = progress(`questions of ${exam}`, kept.size);
+  const folder = outputPath(settings, exam);
+  const asked = parts.map(({ name, questions, demonstrations }): ExamPart => ({
+    ...{ name, demonstrations: demonstrations.slice(0, shots) },
+    questions: questions.filter((question) => kept.has(question)),
+  })).filter(({ questions }) => questions.length > 0);
+  if (model.byText) console.error(sendingText(model, asked, settings));
+  const bar = progress(`questions of ${exam}`, kept.size), shares = asked.map(() => 0);
   const store = new Store(storePath()), digest = await modelDigest(model);
-  for (const { name, ...part } of parts) {
-    const questions = part.questions.filter((question) => kept.has(question));
-    if (questions.length === 0) continue;
-    const demonstrations = part.demonstrations.slice(0, shots);
-    const asked = (share: number) => bar.update(answers.length + share * questions.length);
+  const ask = async ({ name, questions, demonstrations }: ExamPart, place: number) => {
+    const onProgress = (share: number) => {
+      shares[place] = share * questions.length;
+      bar.update(shares.reduce((a, b) => a + b, 0));
+    };
     const given = shots > 0
       ? await storedAnswers({ model, digest, exam: { questions, demonstrations }, shots }, {
-        store,
-        onProgress: asked,
+        ...{ store, onProgress },
       })
-      : (await evaluate(model, { homo: questions }, { onProgress: asked })).homo!.answers;
+      : (await evaluate(model, { homo: questions }, { onProgress })).homo!.answers;
     await writeAnswers(join(folder, "answers", `${name}.jsonl`), given);
-    answers.push(...given);
-    asked(0);
-  }
+    onProgress(1);
+    return given;
+  };
+  // A server has requests of all parts under way, and what comes is kept where one fails.
+  const given = model.byText
+    ? valuesOf(await Promise.allSettled(asked.map(ask)))
+    : await Array.fromAsync(asked, ask);
+  const answers = given.flat(), bounds = boundedText(answers);
   await bar.finish();
   const rows = evaluationRows(exam, answers);
   // A benchmark has five for each subject, whatever was asked for.
@@ -126,7 +138,7 @@ export async function evaluateExam(
   const how = shown > 0 ? `${shown} examples shown` : "no example, in a conversation";
   const caption = `${exam}: ${modelLabel(settings.model)}, ${how}; means over questions`;
   const options = {
-    caption,
+    ...{ caption, notes: bounds ? [bounds] : [] },
     columns: ["level", "name", "questions", { key: "accuracy", unit: "%", digits: 1 }],
   };
   await saveTable(folder, "accuracy", table(rows, options));

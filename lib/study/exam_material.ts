@@ -3,7 +3,13 @@
  * jurisprudence) and MedMCQA (medicine), ID and OOD from MMLU, general instructions of alpaca-gpt4.
  */
 import { allExams, type DomainMaterial, type Exam, type Material } from "../cell.ts";
-import { type DataCard, dataCard, type LeakRow, writeDataCard } from "../exam/card.ts";
+import {
+  type DataCard,
+  dataCard,
+  type ExplanationOrigin,
+  type LeakRow,
+  writeDataCard,
+} from "../exam/card.ts";
 import { type GetOptions } from "../exam/get.ts";
 import { readGeneralData, readParts } from "../exam/read.ts";
 import { type ExamSplit, mmluSuites, paperSplits } from "../dataset/exams.ts";
@@ -14,8 +20,9 @@ import type { Question } from "../question.ts";
 import { limited } from "./file_material.ts";
 import { readGeneral } from "./files.ts";
 import { DOMAINS } from "./plan.ts";
-import { outputPath, type Settings } from "./settings.ts";
+import { outputPath, servingOf, type Settings } from "./settings.ts";
 import type { OpenedSubject } from "./study.ts";
+import { explainPool } from "./teacher.ts";
 
 /**
  * Of MedMCQA's train split so many are the pool, drawn by the split's seed: which ones the paper probed
@@ -42,7 +49,8 @@ export async function paperMaterial(
 ): Promise<Omit<OpenedSubject, "model">> {
   const { domains, keepLeaks, maxRejected, general } = settings;
   const place = [outputPath(settings), options.cacheDirectory, Deno.env.get("SELF_ALIGNING_DATA")];
-  const key = JSON.stringify([domains, keepLeaks, maxRejected, general, options.limit, place]);
+  const { teacher } = settings, { limit } = options;
+  const key = JSON.stringify([domains, keepLeaks, maxRejected, general, teacher, limit, place]);
   const found = opened.get(key) ?? read(settings, options);
   opened.set(key, found);
   // What failed may be mended and asked for again.
@@ -104,11 +112,21 @@ async function read(
       }];
     }),
   );
+  const explanations: ExplanationOrigin[] = [];
+  for (const [domain, { pool }] of settings.teacher ? found : []) {
+    const { questions, origin } = await explainPool(pool.questions, {
+      ...{ teacher: settings.teacher!, domain, serving: servingOf(settings) },
+      most: settings.maxRejected,
+    });
+    pool.questions = questions;
+    explanations.push(origin);
+  }
   const { general, rejected: bad } = settings.general
     ? await readGeneral(settings.general)
     : await readGeneralData("alpaca-gpt4-en", how);
   const material = { domains: found, general };
-  await writeDataCard(outputPath(settings), { cards, leaks, kept: settings.keepLeaks });
+  const facts = { cards, leaks, kept: settings.keepLeaks, explanations };
+  await writeDataCard(outputPath(settings), facts);
   console.error(materialText(material, settings));
   const leaked = leaks.reduce((sum, { exact, near }) => sum + exact + near, 0);
   return { material, rejected: [...rejected, ...bad], leaked: settings.keepLeaks ? 0 : leaked };
@@ -118,7 +136,7 @@ const count = (exams: readonly Exam[] = []) =>
   exams.reduce((sum, { questions }) => sum + questions.length, 0);
 
 /** What is asked before anything is trained, and what of the method can't be had. */
-function materialText(material: Material, { explanations }: Settings): string {
+function materialText(material: Material, { explanations, teacher }: Settings): string {
   const targets = explanations
     ? ", and HAR's and INC's targets are bare where SELF's are explained"
     : "";
@@ -127,7 +145,8 @@ function materialText(material: Material, { explanations }: Settings): string {
     const bare = pool.questions.filter((one) => !one.explanation && !one.context).length;
     return `${domain}: pool ${pool.questions.length}, ${tests}` +
       (bare === 0 ? "" : `; ${bare} of ` +
-        `the pool have neither explanation nor context, so that CON is left out${targets}`);
+        `the pool have neither explanation nor context, so that CON is left out${targets}` +
+        (teacher ? "" : "; --teacher=MODEL asks a model for them"));
   });
   const all = count(allExams(material));
   return [...lines, `The base model is asked ${all} questions once; each fine-tuned one its tests`]

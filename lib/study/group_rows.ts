@@ -15,7 +15,7 @@ import { answersToExplain, storedExplanations } from "./answers.ts";
 import { emptyAdvice } from "./report.ts";
 import { type Settings, storePath } from "./settings.ts";
 import { Store } from "./store.ts";
-import { openSubject } from "./subjects.ts";
+import { openProbed } from "./subjects.ts";
 
 type ModelGroups = ReadonlyMap<string, Groups>;
 
@@ -113,7 +113,7 @@ export function exportRows(examples: readonly Example[]) {
 export async function reasonRows({ name, model: label, answers }: ProbedBase, settings: Settings) {
   if (!settings.explanations) return [];
   const wrong = answersToExplain([...answers.values()].flat(), settings.minimumConfidence);
-  using model = (await openSubject(name, settings)).model;
+  using model = (await openProbed(name, settings)).model;
   const bar = progress("asking for reasons", wrong.length);
   const written = await storedExplanations({ model, answers: wrong }, {
     store: new Store(storePath()),

@@ -95,11 +95,16 @@ export async function askFormulations(
   const exams = [...domains.values()].flatMap(({ suites }) => suites.homo ?? []);
   const store = new Store(storePath()), digest = await modelDigest(model);
   const answers = new Map<Formulation, Answer[]>();
-  const bar = progress("asking in three ways", formulations.length * exams.length);
+  const scoresTexts = await model.byText?.scoresTexts() ?? true;
+  const ways = scoresTexts ? formulations : ["letters" as const];
+  if (!scoresTexts) {
+    console.error(`${model.name} is asked for letters alone: its server scores no options' texts`);
+  }
+  const bar = progress("asking in three ways", ways.length * exams.length);
   let done = 0;
   for (const { questions, demonstrations } of exams) {
     const exam = { questions: questions.slice(0, limit), demonstrations };
-    for (const formulation of formulations) {
+    for (const formulation of ways) {
       const onProgress = (share: number) => bar.update(done + share, formulation);
       const asked = { model, digest, exam, formulation };
       const given = await storedAnswers(asked, { store, onProgress });

@@ -119,6 +119,18 @@ const settings = v.object({
   gradientCheckpointing: v.optional(yesOrNo),
   /** Of matrix products, on NVIDIA cards (see runtime/precision.ts). Default: float32. */
   precision: v.optional(one(PRECISIONS)),
+  /** Address of a server that speaks OpenAI's protocol and has the model, by the name `model`. */
+  server: v.optional(text),
+  /** A served model's tokenizer: folder, GGUF file, hub id, or none. Default: by the model's name. */
+  tokenizer: v.optional(text),
+  /** Tokens that a server names with their log-probabilities. Default 20. */
+  topLogprobs: v.optional(count),
+  /** Requests under way at a server. Default 16. */
+  concurrency: v.optional(count),
+  /** Tokens of prompts that a process may send to servers. Default: no limit. */
+  maxTokensSent: v.optional(count),
+  /** What OPENAI_BASE_URL calls the model that explains pools without explanations. Default: none. */
+  teacher: v.optional(text),
   /** Folder of the figures and tables; a relative one lies in the project. Default `figures`. */
   output: text,
 });
@@ -220,6 +232,11 @@ export function realSettings(run: Settings, real = "smollm2"): Settings {
   return parseSettings(JSON.stringify({ ...asked, model: real }));
 }
 
+/** How a run's servers are asked. */
+export const servingOf = ({ topLogprobs, concurrency, maxTokensSent }: Settings) => (
+  { topLogprobs, concurrency, maxTokensSent }
+);
+
 /** How a real model is asked; an organism brings its own way. */
 export function askingOf(values: Partial<Settings>): Partial<Asking> {
   if (isOrganism(values.model ?? "organism")) return {};
@@ -230,6 +247,7 @@ export function askingOf(values: Partial<Settings>): Partial<Asking> {
 const options = "is asked for its options' texts, one token each";
 /** Settings that an organism leaves no choice of, and why. */
 const notOfOrganisms: Partial<Record<keyof Settings, string>> = {
+  server: "is computed here",
   exam: "reads the words of its world alone",
   explanations: "has no words for reasons",
   general: "reads the words of its world alone",
@@ -254,6 +272,20 @@ function checkTogether(values: Partial<Settings>): void {
     throw new Error(
       `Cannot use the settings exam and ${given} together: expected one source of questions; give ` +
         `--exam=${values.exam}, or files of your own`,
+    );
+  }
+  const [lost] = (["tokenizer", "topLogprobs", "concurrency", "maxTokensSent"] as const)
+    .filter((name, i) => values[name] && !values.server && !(i > 1 && values.teacher));
+  if (lost) {
+    throw new Error(
+      `Cannot use the setting ${lost} without a server: expected --server=ADDRESS; found none; give it, ` +
+        `or leave ${lost} out`,
+    );
+  }
+  if (values.server && values.template === "model") {
+    throw new Error(
+      "Cannot use the settings server and template together: a server is sent plain text, and who puts " +
+        "a chat template's start token before it can't be seen; give --template=vicuna, or leave it out",
     );
   }
   for (const [name, why] of Object.entries(notOfOrganisms)) {

@@ -25,14 +25,14 @@ import help from "./reproduce.txt" with { type: "text" };
 import { PRECISION_VARIABLE } from "../platform/runtime/precision.ts";
 
 const NUMBERS =
-  "seeds limit minimum-confidence lora learning-rate epochs batch-size batch-tokens shots max-rejected"
-    .split(" ");
+  ("seeds limit minimum-confidence lora learning-rate epochs batch-size batch-tokens shots max-rejected " +
+    "top-logprobs concurrency max-tokens-sent").split(" ");
 const LISTS = ["domains", "groups", "only"];
 const PATHS = ["questions", "demonstrations", "pool", "id", "ood", "general", "output"];
 const FLAGS = {
   values: ["model", ...LISTS, ...NUMBERS, ...PATHS].concat(
     ["exam", "language", "columns", "formulation", "normalization", "template", "answers"],
-    ["precision"],
+    ["precision", "server", "tokenizer", "teacher"],
   ),
   switches: [
     "explanations",
@@ -52,6 +52,10 @@ const FLAGS = {
 export function parseRequest(args: string[], folder: string) {
   const { given: { only, ...texts }, set } = parseFlags(args, FLAGS);
   const isHelp = set.delete("help");
+  // A server's names are its own; what lies here under such a name has its tokenizer.
+  const { server, model, tokenizer = model } = texts;
+  const here = tokenizer && modelSource(tokenizer, folder);
+  if (server && here !== undefined && (texts.tokenizer || exists(here))) texts.tokenizer = here;
   const given: Record<string, unknown> = Object.fromEntries([
     ...Object.entries(texts).map(([name, value]) => {
       if (NUMBERS.includes(name)) return [camel(name), number(value)];
@@ -59,7 +63,7 @@ export function parseRequest(args: string[], folder: string) {
       if (name === "answers" && /^[01]$/.test(value)) return [name, `index${value}`];
       if (LISTS.includes(name)) return [name, list(value)];
       if (PATHS.includes(name)) return [name, resolve(folder, value)];
-      return [name, name === "model" ? modelSource(value, folder) : value];
+      return [name, name === "model" && !server ? modelSource(value, folder) : value];
     }),
     ...[...set].map((name) => [camel(name), true]),
   ]);
@@ -150,12 +154,15 @@ const isReal = (model: string, name: string) =>
 const UNTRAINED = ["01", "02", "03"];
 
 /** @throws where a notebook of `names` would train a model that can't be */
-export function checkTrainable(model: string, names: readonly string[]): void {
+export function checkTrainable(model: string, names: readonly string[], server?: string): void {
   const training = names.find((name) => !UNTRAINED.some((number) => matches(name, number)));
-  if (!isOnnx(model) || training === undefined) return;
+  if (!isOnnx(model) && !server || training === undefined) return;
+  const [found, other] = server
+    ? ["one behind a server", "the model itself without --server"]
+    : ["an ONNX graph", "the model's safetensors without onnx:"];
   throw new Error(
-    `Cannot run ${training} with ${model}: expected a model that can be trained; found an ONNX ` +
-      "graph, which can be asked only; give --only=02,03, or the model's safetensors without onnx:",
+    `Cannot run ${training} with ${model}: expected a model that can be trained; found ${found}, ` +
+      `which can be asked only; give --only=02,03, or ${other}`,
   );
 }
 
@@ -184,7 +191,7 @@ async function main(): Promise<number> {
   const chosen = chooseNotebooks(all, request.only);
   const { run: names, left } = notebooksOf(chosen, { model: settings.model, only: request.only });
   const isAlone = settings.exam !== undefined && settings.exam !== "paper";
-  if (!isAlone) checkTrainable(settings.model, names);
+  if (!isAlone) checkTrainable(settings.model, names, settings.server);
   const environment: Record<string, string> = {
     [SETTINGS_VARIABLE]: JSON.stringify(settings),
     ...(settings.precision && { [PRECISION_VARIABLE]: settings.precision }),

@@ -33,6 +33,9 @@ function sample(pid: number): Sample | undefined {
   }
 }
 
+/** Processor time that a process has taken, seconds; NaN where the system does not tell. */
+export const processorSeconds = (pid: number): number => (sample(pid)?.process ?? NaN) / TICKS;
+
 /**
  * Starts watching; the function returned gives the cores that others took since, on average, or null
  * where the system does not tell (not Linux).

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { downloadModel, type HubOptions } from "../../lib/model/files/hub.ts";
 import { HubUnreachable } from "../../lib/model/files/_hub_connection.ts";
 import { openModel } from "../../lib/model/files/load.ts";
+import { StandIn } from "../unit/_stand_in.ts";
 import { openSource } from "../../lib/model/files/source.ts";
 import { Interrupted } from "../../lib/platform/interrupt.ts";
 import { Random } from "../../lib/statistics/random.ts";
@@ -894,5 +895,38 @@ hubTest(
         openModel(`onnx:${ID}@q4`, { cacheDirectory, onProgress: () => {} }),
         /expected onnx\/model_q4\.onnx on the hub; found .*config\.json.*; load its safetensors, without onnx:/,
       ));
+  },
+);
+
+hubTest(
+  "openModel() of a served hub model fetches its tokenizer alone",
+  graphFiles(),
+  async (hub, download, _said, cacheDirectory) => {
+    await using server = new StandIn(undefined, { name: ID, next: { A: -1, B: -2 } });
+    const options = {
+      ...{ server: server.address, cacheDirectory, onProgress: () => {} },
+      serving: { answersDirectory: `${cacheDirectory}/answers` },
+    };
+    const fetched = () =>
+      [...new Set(hub.askedStore.splice(0).map(({ path }) => path.slice(1)))].sort();
+    await withEnvironment({ HF_ENDPOINT: hub.endpoint, HF_TOKEN: "hf_secret" }, async () => {
+      fetched();
+      const model = await openModel(ID, options);
+      assert.ok(model.requireTokenizer().encode("the sun").length > 0);
+      assert.deepEqual(fetched(), []);
+      assert.ok(server.asked.every(({ authorization }) => authorization === null));
+    });
+    // Then without the hub; the model itself is still to be had.
+    await withEnvironment({ HF_ENDPOINT: "http://127.0.0.1:9", HF_HUB_OFFLINE: "1" }, async () => {
+      await openModel(ID, options);
+      const other = {
+        ...options,
+        server: server.address,
+        cacheDirectory: `${cacheDirectory}/other`,
+      };
+      await assert.rejects(openModel(ID, other), /HF_HUB_OFFLINE is set.*--tokenizer=none/);
+    });
+    await download();
+    assert.deepEqual(fetched(), ["model.safetensors"]);
   },
 );

@@ -83,6 +83,11 @@ Deno.test("checkTrainable() refuses an ONNX graph to notebooks that train, and t
     () => checkTrainable("onnx:owner/name@q4", [...asking, "04-finetuning.ipynb"]),
     /Cannot run 04-finetuning\.ipynb with onnx:owner\/name@q4: .*give --only=02,03, or/,
   );
+  checkTrainable("owner/name", asking, "http://localhost:8000");
+  assert.throws(
+    () => checkTrainable("owner/name", ["05-evaluation.ipynb"], "http://localhost:8000"),
+    /Cannot run 05-evaluation\.ipynb with owner\/name: .*found one behind a server.*--only=02,03/,
+  );
 });
 
 Deno.test("parseRequest() writes in place with the defaults alone", () => {

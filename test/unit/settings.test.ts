@@ -127,3 +127,25 @@ Deno.test("--batch-tokens, --gradient-checkpointing and --precision reach what t
   refused("--gradient-checkpointing=yes", /'--gradient-checkpointing' does not take an argument/);
   refused("--precision=bf16", /setting precision: expected one of float32, tf32, found "bf16"/);
 });
+
+Deno.test("a served model keeps the name that its server has for it; its tokenizer is taken from here", () => {
+  const settingsOf = (...args: string[]) =>
+    parseRequest([...args, "--server=http://127.0.0.1:8000"], Deno.cwd()).settings;
+  const { model, tokenizer, topLogprobs, concurrency } = settingsOf(
+    ...["--model=lib", "--top-logprobs=5", "--concurrency=4"],
+  );
+  assert.deepEqual([model, topLogprobs, concurrency], ["lib", 5, 4]);
+  // What lies here under the served name has its tokenizer.
+  assert.equal(tokenizer, `${Deno.cwd()}/lib`);
+  assert.equal(settingsOf("--model=owner/name").tokenizer, undefined);
+  assert.equal(settingsOf("--model=x", "--tokenizer=none").tokenizer, "none");
+  assert.equal(settingsOf("--model=x", "--tokenizer=./y").tokenizer, `${Deno.cwd()}/y`);
+  const refused = (json: object, message: RegExp) =>
+    assert.throws(() => parseSettings(JSON.stringify(json)), message);
+  const server = "http://127.0.0.1:8000";
+  refused({ server }, /setting server with organism: an organism is computed here/);
+  refused({ server, model: "x", template: "model" }, /server and template together: .*vicuna/);
+  refused({ model: "x", topLogprobs: 5 }, /setting topLogprobs without a server/);
+  refused({ model: "x", maxTokensSent: 5 }, /setting maxTokensSent without a server/);
+  parseSettings(JSON.stringify({ model: "x", maxTokensSent: 5, teacher: "y" }));
+});

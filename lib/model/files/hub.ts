@@ -16,6 +16,8 @@ export interface HubOptions extends RepositoryOptions {
   cacheDirectory: string;
   /** An ONNX graph to fetch in place of the safetensors, such as onnx/model_q4.onnx; default none. */
   graph?: string;
+  /** Fetch the tokenizer alone; default false. */
+  tokenizerOnly?: boolean;
 }
 
 export interface HubModel {
@@ -44,18 +46,21 @@ const textAt = async (path: string) => (await Deno.readTextFile(path).catch(() =
 
 /** A whole copy of the revision, downloaded where none is at hand. */
 async function copyOf(id: string, options: HubOptions): Promise<HubModel> {
-  const { graph, offline = isOffline() } = options;
+  const { graph, tokenizerOnly = false, offline = isOffline() } = options;
   const repository = new HubRepository(id, "model", options), { revision } = repository;
   const base = join(options.cacheDirectory, "hub", id.replace("/", "--"));
   const reference = join(base, "refs", encodeURIComponent(revision));
   // Written last: a commit's folder that has it has all files that were asked for.
-  const marker = graph === undefined ? "complete.json" : `${graph}.complete.json`;
-  const isWhole = (commit: string) => COMMIT.test(commit) && exists(join(base, commit, marker));
+  const part = tokenizerOnly ? "tokenizer" : graph;
+  const marker = part === undefined ? "complete.json" : `${part}.complete.json`;
+  const markers = tokenizerOnly ? [marker, "complete.json"] : [marker];
+  const isWhole = (commit: string) =>
+    COMMIT.test(commit) && markers.some((name) => exists(join(base, commit, name)));
   const last = COMMIT.test(revision) ? revision : await textAt(reference);
   const known = isWhole(last)
     ? { folder: join(base, last), revision: last }
     : graph === undefined
-    ? await sharedCopy(repository)
+    ? await sharedCopy(repository, tokenizerOnly)
     : undefined;
   // A commit never changes, so a whole copy of it needs no question.
   if (known !== undefined && (offline || known.revision === revision)) return known;
@@ -72,7 +77,7 @@ async function copyOf(id: string, options: HubOptions): Promise<HubModel> {
   if (commit === undefined || known?.revision === commit) return known!;
   const found = { folder: join(base, commit), revision: commit };
   if (!isWhole(commit)) {
-    await fetchAll(repository, found, graph);
+    await fetchAll(repository, found, { graph, tokenizerOnly });
     await writeWhole(join(found.folder, marker), JSON.stringify({ id, commit }));
   }
   if (commit !== revision) await writeWhole(reference, commit);
@@ -80,7 +85,7 @@ async function copyOf(id: string, options: HubOptions): Promise<HubModel> {
 }
 
 /** A whole copy in the cache of other programs (HF_HUB_CACHE, HF_HOME), of the revision as they know it. */
-async function sharedCopy({ id, revision: name, hub }: HubRepository) {
+async function sharedCopy({ id, revision: name, hub }: HubRepository, tokenizerOnly: boolean) {
   const home = Deno.env.get("HF_HOME") || join(homedir(), ".cache", "huggingface");
   const cache = Deno.env.get("HF_HUB_CACHE") || join(home, "hub");
   const base = join(cache, `models--${id.replace("/", "--")}`);
@@ -88,7 +93,8 @@ async function sharedCopy({ id, revision: name, hub }: HubRepository) {
   if (!COMMIT.test(revision)) return undefined;
   const folder = join(base, "snapshots", revision), index = await textAt(join(folder, indexName));
   const weights = index ? shardsOf(index, indexName) : ["model.safetensors"];
-  if (!["config.json", ...weights].every((file) => exists(join(folder, file)))) return undefined;
+  const needed = tokenizerOnly ? ["tokenizer.json"] : ["config.json", ...weights];
+  if (!needed.every((file) => exists(join(folder, file)))) return undefined;
   hub.say(`${id}: found in ${cache}, commit ${revision}`);
   return { folder, revision };
 }
@@ -99,7 +105,7 @@ const shardsOf = (index: string, file: string) => [...new Set(parseIndex(index, 
 async function fetchAll(
   repository: HubRepository,
   { folder, revision: commit }: HubModel,
-  graph: string | undefined,
+  { graph, tokenizerOnly }: { graph?: string; tokenizerOnly: boolean },
 ): Promise<void> {
   const { id } = repository;
   const listed = await repository.list(commit, { recursive: graph !== undefined });
@@ -107,10 +113,11 @@ async function fetchAll(
   const required = (path: string) => byPath.get(path) ?? refuseWithout(path, all, { id, graph });
   const fetchFiles = async (paths: string[]) =>
     await repository.fetchFiles(paths.map(required), commit, folder);
-  required("config.json");
+  required(tokenizerOnly ? "tokenizer.json" : "config.json");
   for (const path of smallFiles) {
     if (byPath.has(path)) await repository.fetchFile(required(path), commit, folder);
   }
+  if (tokenizerOnly) return;
   if (graph !== undefined) {
     await fetchFiles([graph, ...all.filter((path) => isDataOf(graph, path))]);
   } else if (byPath.has("model.safetensors") || !byPath.has(indexName)) {

@@ -12,10 +12,15 @@ import type { ReadableModel } from "../readable_model.ts";
 import { LanguageModel } from "../language_model.ts";
 import { variableOf } from "../lora.ts";
 import { checkMemory, loadingMemory } from "../memory.ts";
+import type { ServingOptions } from "./served.ts";
 import { isOnnx, type ModelSource, openSource, type SourceOptions } from "./source.ts";
 
 export interface LoadOptions
   extends Omit<SourceOptions, "check">, Omit<PaperFormatOptions, "stop"> {
+  /** Address of a server that has the model, which is then not loaded (see `openModel`). */
+  server?: string;
+  /** How that server is asked. */
+  serving?: ServingOptions;
   /** How questions are put. Default: an organism's own for organisms, else the paper's. */
   format?: PromptFormat;
   /** Whose conversations: the paper's (`vicuna`, the default), or the model's chat template's. */
@@ -32,6 +37,13 @@ export interface LoadOptions
  * memory is too small, or a chat template is asked for and missing
  */
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<LanguageModel> {
+  if (options.server !== undefined) {
+    throw new Error(
+      `Cannot load ${source} for training: expected its weights; found a server, whose model can be ` +
+        "asked and can write but not learn; give --only=02,03 and tune its groups elsewhere, or leave " +
+        "--server out",
+    );
+  }
   using opened = await openSource(source, {
     ...options,
     async check(configuration) {
@@ -66,10 +78,17 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
 /**
  * Opens a model that is to be probed and to write: an ONNX graph where `source` is `onnx:` and a
  * folder or hub id, with the kind of its numbers after an @ where it is not fp32
- * (`onnx:HuggingFaceTB/SmolLM2-360M-Instruct@q4`); else what `loadModel` loads.
- * @throws as `loadModel`, and naming the graph that is missing or can't be used
+ * (`onnx:HuggingFaceTB/SmolLM2-360M-Instruct@q4`); with `server` a model behind it, `source` being what
+ * the server calls it; else what `loadModel` loads.
+ * @throws as `loadModel`, and naming the graph that is missing or can't be used, or what a server lacks
  */
 export async function openModel(source: string, options: LoadOptions = {}): Promise<ReadableModel> {
+  if (options.server !== undefined) {
+    // Here alone, as the engine below.
+    const { openServed, ServedModel } = await import("./served.ts");
+    const opened = await openServed(source, options.server, { ...options, ...options.serving });
+    return new ServedModel({ ...opened, format: options.format ?? formatOf(opened, options) });
+  }
   if (!isOnnx(source)) return await loadModel(source, options);
   // Here alone: onnxruntime takes its time to load.
   const { OnnxModel } = await import("./onnx.ts");

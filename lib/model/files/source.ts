@@ -35,7 +35,10 @@ export interface ModelSource extends Disposable {
 
 export interface SourceOptions
   extends Partial<Pick<HubOptions, "cacheDirectory" | "revision" | "onProgress" | "signal">> {
-  /** false: only token ids go in and out. A folder: its tokenizer. Default: the model's own. */
+  /**
+   * false: only token ids go in and out (of a server: letters are told by their texts). A folder, of a
+   * served model also a GGUF file or a hub id: its tokenizer. Default: the model's own.
+   */
   tokenizer?: string | false;
   /** Called with the configuration before any number is read; what it throws ends the opening. */
   check?: (configuration: ModelConfiguration) => void | Promise<void>;
