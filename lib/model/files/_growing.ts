@@ -67,11 +67,11 @@ export async function grow(
         await file.truncate(done);
         throw foreign;
       }
+      // A range says what the file has become; a whole answer may be something between here and the hub.
+      if (!fits && isAll) throw new Break(`${told} bytes came instead of ${size}`);
       if (!fits) {
-        throw new Error(
-          `Cannot ${hub.what}: expected ${size} bytes of ${name}; found ` +
-            `${told}; run it again`,
-        );
+        const expected = `expected ${size} bytes of ${name}; found ${told}`;
+        throw new Error(`Cannot ${hub.what}: ${expected}; run it again`);
       }
       if (isOther) throw new Break(`${at - start} bytes came instead of ${last - start}`);
     });
