@@ -168,7 +168,10 @@ export function contrastOf(models: readonly number[]): Contrast {
   return { over: "models", ...overModels(models)!, ...detectable };
 }
 
-/** The mean difference of one model, points, over its questions: one difference for each answer. */
+/**
+ * The mean difference of one model, points, over its questions: one difference for each answer. Questions
+ * weigh alike; in a model's own mean its domains and seeds do.
+ */
 export function overQuestions(
   differences: readonly number[],
   clusters: readonly string[],

@@ -23,7 +23,7 @@ import { type OpenOptions, openSubject } from "./subjects.ts";
 import { type Variation, type VariationResult, variedPlan } from "./variation.ts";
 
 /** How a study is run by a run's settings. */
-export interface RunOptions extends Pick<StudyOptions, "onProgress" | "signal"> {
+export interface RunOptions extends Pick<StudyOptions, "close" | "onProgress" | "signal"> {
   /** Default: those of a run of which nothing is said. */
   settings?: Settings;
   /** Folder of the results. Default: the one that all notebooks share. */
@@ -50,7 +50,10 @@ export async function runStudy(
     ...{ ...options, settings },
     onOpen: (name, { material }) => void materials.set(name, material),
   });
-  const bases = results.flatMap((one) => one.bases), cells = results.flatMap((one) => one.cells);
+  const cells = results.flatMap((one) => one.cells);
+  // A model that several plans name was asked once.
+  const asked = new Map(results.flatMap((one) => one.bases).map((base) => [base.model, base]));
+  const bases = [...asked.values()];
   const study: Study = { plans: list, backend: await openBackend(), bases, cells };
   const audits = new Map(
     bases.map((base) => {
@@ -94,7 +97,7 @@ export async function runVariations(
 /** Computes what the store lacks, by several processes where that is worth it, and shows how far it is. */
 async function compute(
   plans: readonly StudyPlan[],
-  { settings, store = storePath(), workers, open, warn, onOpen, onProgress, signal }:
+  { settings, store = storePath(), workers, open, close, warn, onOpen, onProgress, signal }:
     & RunOptions
     & OpenOptions
     & { settings: Settings; onOpen?: (name: string, subject: Subject) => void },
@@ -104,7 +107,7 @@ async function compute(
   try {
     const computed = !open && await precompute(joined(plans), { ...common, settings, workers });
     return await runPlans(plans, {
-      ...{ ...common, onProgress: computed ? undefined : bar.onProgress, onAsk: bar.onAsk },
+      ...{ ...common, close, onProgress: computed ? undefined : bar.onProgress, onAsk: bar.onAsk },
       async open(name) {
         const subject = await (open?.(name) ?? openSubject(name, settings, { warn }));
         onOpen?.(name, subject);

@@ -252,6 +252,10 @@ export function* windows(
   world: World,
   { length = 128, answerWeight = 5, ...options }: WindowOptions = {},
 ): Generator<Window, never> {
+  if (!(Number.isInteger(length) && length > 0)) {
+    const expected = `windows of at least 1 token; found ${length}`;
+    throw new Error(`Cannot cut the corpus: expected ${expected}; give a length`);
+  }
   const ids = new Map(vocabulary(world).map((word, id) => [word, id]));
   const empty = () => ({ ids: new Int32Array(length), weights: new Float32Array(length).fill(1) });
   let window = empty();

@@ -254,6 +254,11 @@ Deno.test("getData() refuses what is no archive, and keeps none of it", async ()
     const archive = await archived();
     hub.fault = () => new Response(archive.slice(0, -70));
     await assert.rejects(getData("xiezhi", options), /one that ends early; it was removed/);
+    hub.fault = () => new Response("rate limit exceeded");
+    await assert.rejects(
+      getData("xiezhi", options),
+      /found what starts with "rate limit exceeded"/,
+    );
     // Whole by its end, but of two halves that don't belong together.
     hub.fault = () => new Response(archive.with(300, archive[300] ^ 0xFF));
     await assert.rejects(

@@ -434,6 +434,7 @@ Deno.test({
           },
         );
         assert.equal((await told("NVIDIA Old, 390, 4 GiB, [N/A]"))?.computeCapability, undefined);
+        assert.notEqual((await told("No devices were found"))?.name, "No devices were found");
         Deno.env.set("CUDA_VISIBLE_DEVICES", "-1");
         assert.equal(await told("NVIDIA H200, 580.159, 143771 MiB, 9.0"), undefined);
       } finally {

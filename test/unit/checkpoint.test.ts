@@ -165,6 +165,8 @@ const lies: [string, Uint8Array, RegExp][] = [
   ["an end before the data's", fileOf({ a: tensor(0, 4) }, 3), /found \d+ bytes/],
   ["notes that aren't texts", fileOf({ __metadata__: { a: 1 } }, 0), /__metadata__/],
   ["notes that are a list", fileOf({ __metadata__: ["a"] }, 0), /__metadata__/],
+  ["notes of an object's own names", fileOf('{"__metadata__":{"constructor":5}}', 0), /__meta/],
+  ["notes for what stands behind", fileOf('{"__metadata__":{"__proto__":{}}}', 0), /__meta/],
 ];
 for (const [what, bytes, message] of lies) {
   Deno.test(`openSafetensors() refuses ${what}, naming the file`, async () => {

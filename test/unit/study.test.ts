@@ -14,6 +14,8 @@ import { asRows, type CellResult, type Treatment } from "../../lib/cell.ts";
 import { contrast } from "../../lib/contrast.ts";
 import { findings } from "../../lib/findings.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
+import { runStudy } from "../../lib/study/run.ts";
+import { accuracies } from "../../lib/study/rows.ts";
 import { runPlan } from "../../lib/study/study.ts";
 import { planCells, type StudyPlan } from "../../lib/study/plan.ts";
 import { studyWarnings } from "../../lib/study/report.ts";
@@ -108,6 +110,30 @@ Deno.test("runPlan() finishes a plan, and computes no finished cell again", asyn
   );
   assert.equal(tf.memory().numTensors, tensors);
   await Deno.remove(store, { recursive: true });
+});
+
+Deno.test("runStudy() asks a model of two plans once, and closes it as its caller says", async () => {
+  const model = untrained(), material = worldMaterial(world, { domains: plan.domains });
+  const store = await Deno.makeTempDir(), closed: unknown[] = [], onProgress = () => {};
+  const finetuning = { epochs: 1 }, [first, second] = [["inc"], ["self"]] as Treatment[][];
+  const run = (...all: Treatment[][]) =>
+    runStudy(all.map((treatments) => ({ ...plan, treatments, finetuning })), {
+      ...{ store, onProgress, open: () => Promise.resolve({ model, material }) },
+      close: (subject) => closed.push(subject.model),
+    });
+  try {
+    const two = await run(first, second), one = await run([...first, ...second]);
+    assert.deepEqual(two.bases, one.bases);
+    assert.equal(two.bases.length, 1);
+    assert.deepEqual(accuracies(two), accuracies(one));
+    assert.deepEqual(two.warnings, one.warnings);
+    assert.match(two.warnings.join(), /one model: intervals are over its questions/);
+    assert.deepEqual(closed, [model, model]);
+    assert.equal((await model.logits([[1, 2]]))[0].length, 2 * model.config.vocabularySize);
+  } finally {
+    model.dispose();
+    await Deno.remove(store, { recursive: true });
+  }
 });
 
 Deno.test("runPlan() says which group was empty", async () => {

@@ -229,6 +229,13 @@ Deno.test("weights are 5 on answers and 1 elsewhere", () => {
   assert.ok(stream.some(({ weight }) => weight === 5));
 });
 
+Deno.test("windows() refuses a length that no token fits, which would never end", () => {
+  for (const length of [0, -1, 1.5, NaN]) {
+    const found = new RegExp(`at least 1 token; found ${length}; give a length`);
+    assert.throws(() => windows(world, { length }).next(), found);
+  }
+});
+
 Deno.test("2,000 batches of 16 x 128 tokens take seconds at most", () => {
   const start = performance.now();
   let count = 0;

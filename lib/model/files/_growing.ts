@@ -48,15 +48,13 @@ export async function grow(
       const length = headers.has("content-encoding") ? null : headers.get("content-length");
       // Where something between drops the range, all of it comes: what is there is passed over.
       const isAll = status === 200, start = isAll ? 0 : Number(from ?? done);
-      if (!isAll && start !== done) {
-        throw new Break(`bytes from ${start} on came instead of those from ${done}`);
-      }
+      const isHere = isAll || start === done;
       const last = !isKnown && length !== null ? start + Number(length) : isAll ? size : end;
       const told = (isAll ? length : all) ?? size, fits = !isKnown || Number(told) === size;
       let at = start, head: Uint8Array | undefined;
       for await (const chunk of chunks) {
         head ??= chunk;
-        if (!fits) break;
+        if (!fits || !isHere) break; // which closes the connection
         at += chunk.length;
         if (at > done && at <= last) await write(chunk.subarray(chunk.length - (at - done)));
       }
@@ -67,11 +65,12 @@ export async function grow(
         await file.truncate(done);
         throw foreign;
       }
+      if (!isHere) throw new Break(`bytes from ${start} on came instead of those from ${done}`);
+      // A range says what the file has become; a whole answer may be something between here and the hub.
+      if (!fits && isAll) throw new Break(`${told} bytes came instead of ${size}`);
       if (!fits) {
-        throw new Error(
-          `Cannot ${hub.what}: expected ${size} bytes of ${name}; found ` +
-            `${told}; run it again`,
-        );
+        const expected = `expected ${size} bytes of ${name}; found ${told}`;
+        throw new Error(`Cannot ${hub.what}: ${expected}; run it again`);
       }
       if (isOther) throw new Break(`${at - start} bytes came instead of ${last - start}`);
     });

@@ -1,4 +1,5 @@
 /** A repository of GitHub as one zip archive, whose length nobody tells beforehand. */
+import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
 import { grow } from "./_growing.ts";
 import { type ConnectionOptions, HubConnection } from "./_hub_connection.ts";
@@ -30,10 +31,14 @@ export async function fetchArchive(
   }
   const commit = await endOfArchive(path);
   if (commit !== undefined) return commit;
+  await target.seek(0, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(24), read = await target.read(bytes) ?? 0;
+  const start = new TextDecoder("latin1").decode(bytes.subarray(0, read));
   await target.truncate(0);
+  const found = start.startsWith("PK") ? "one that ends early" : `what starts with ${quote(start)}`;
   throw new Error(
-    `Cannot get data set ${id}: expected a whole archive that names its commit; found one that ends ` +
-      "early; it was removed: run it again",
+    `Cannot get data set ${id}: expected a whole archive that names its commit; found ${found}; ` +
+      "it was removed: run it again",
   );
 }
 

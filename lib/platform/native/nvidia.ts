@@ -18,7 +18,8 @@ export async function nvidiaCard(): Promise<NvidiaCard | undefined> {
   const { ok, output } = await run(["nvidia-smi", columns, "--format=csv,noheader"]);
   const fields = ok ? output.split("\n")[0].split(",").map((field) => field.trim()) : [];
   const [name, driver, memory, capability] = fields;
-  if (!name) return hasDriver() ? { name: "NVIDIA GPU" } : undefined;
+  // Without a card it may say so in one cell, and end well.
+  if (!driver) return hasDriver() ? { name: "NVIDIA GPU" } : undefined;
   const computeCapability = Number(capability);
   return { name, driver, memory, ...(computeCapability > 0 && { computeCapability }) };
 }
