@@ -228,11 +228,11 @@ export function askingOf(values: Partial<Settings>): Partial<Asking> {
 }
 
 const options = "is asked for its options' texts, one token each";
+const world = "reads the words of its world alone";
 /** Settings that an organism leaves no choice of, and why. */
 const notOfOrganisms: Partial<Record<keyof Settings, string>> = {
-  exam: "reads the words of its world alone",
-  explanations: "has no words for reasons",
-  general: "reads the words of its world alone",
+  ...Object.fromEntries([...ownFiles, "columns", "answers"].map((name) => [name, world])),
+  ...{ exam: world, explanations: "has no words for reasons", general: world },
   formulation: options,
   normalization: options,
   template: "has a conversation of its own",
