@@ -133,7 +133,10 @@ export function layOut(row: Row): LaidOutRow {
   const asked = field("question");
   if (asked === undefined) {
     const found = show(Object.keys(row).join(", "));
-    throw new RowFault(`question: expected a text; found nothing of that name among ${found}`);
+    throw new RowFault(
+      `question: expected a text; found nothing of that name among ${found}; say by --columns (the ` +
+        "option columns) what it is called",
+    );
   }
   const nested = isRow(asked) ? asked : undefined;
   let given = field("choices") ?? nested?.choices;
@@ -202,6 +205,6 @@ export function questionColumns(rows: readonly CsvRow[]): string[] {
   const found = show(first.cells.join(","));
   throw new RowFault(
     `header: expected question,A,B,C,D,answer, or other names of option columns; found ${found}; ` +
-      "name the columns so",
+      "name the columns so, or say by --columns (the option columns) what they are called",
   );
 }

@@ -2,16 +2,7 @@
  * Text from data and models, made safe for each place where it is shown. Nothing here trusts its
  * input: names, answers and labels may hold markup, formulas or control characters.
  */
-
-/**
- * `text` with what no document may hold (control characters, half surrogates) or what turns the text
- * after it round (bidirectional embeddings, overrides and isolates) shown as U+FFFD.
- */
-export function clean(text: string): string {
-  // deno-lint-ignore no-control-regex
-  const unfit = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
-  return text.replaceAll(unfit, "\ufffd").toWellFormed();
-}
+import { clean } from "../platform/runtime/quote.ts";
 
 /** `text` on one line. */
 export const oneLine = (text: string) => clean(text).replaceAll(/\s+/g, " ");

@@ -7,7 +7,8 @@
  */
 import { extname, join } from "node:path";
 import { kernel } from "../platform/jupyter.ts";
-import { clean, escapeHtml, oneLine } from "./_text.ts";
+import { clean } from "../platform/runtime/quote.ts";
+import { escapeHtml, oneLine } from "./_text.ts";
 import { altText, describeFigure, titleOf } from "./describe.ts";
 import { fileName, saveFigure, saveTable, toPng } from "./export.ts";
 import { type Frame, frameTable, isFrame, rowsOf } from "./frame.ts";

@@ -3,6 +3,7 @@ import type { Question } from "../question.ts";
 import type { Exam, Material, ReleasedMaterial } from "../cell.ts";
 import { findLeaks, fingerprint } from "../dataset/duplicates.ts";
 import { writeDataCard } from "../exam/card.ts";
+import { oneLine } from "../figure/_text.ts";
 import { Random } from "../statistics/random.ts";
 import { readFiles } from "./files.ts";
 import { auditText, isReleased, readReleasedGroups, releasedMaterial } from "./released.ts";
@@ -67,7 +68,7 @@ export async function fileMaterial(
   const own = { pool: make("pool", clean), suites, ...(released && { released }) };
   const material: Material = { domains: new Map([[domain, own]]), general };
   const cut = `At most ${limit} questions a file, drawn by a fixed seed over all subjects`;
-  if (shortened.length > 0) console.error(`${cut}: ${shortened.join(", ")}`);
+  if (shortened.length > 0) console.error(oneLine(`${cut}: ${shortened.join(", ")}`));
   return { material, rejected, leaked: pool.length - clean.length };
 }
 

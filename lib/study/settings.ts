@@ -245,12 +245,12 @@ export function askingOf(values: Partial<Settings>): Partial<Asking> {
 }
 
 const options = "is asked for its options' texts, one token each";
+const world = "reads the words of its world alone";
 /** Settings that an organism leaves no choice of, and why. */
 const notOfOrganisms: Partial<Record<keyof Settings, string>> = {
+  ...Object.fromEntries([...ownFiles, "columns", "answers"].map((name) => [name, world])),
+  ...{ exam: world, explanations: "has no words for reasons", general: world },
   server: "is computed here",
-  exam: "reads the words of its world alone",
-  explanations: "has no words for reasons",
-  general: "reads the words of its world alone",
   formulation: options,
   normalization: options,
   template: "has a conversation of its own",

@@ -7,6 +7,7 @@ import type { LanguageModel } from "../model/language_model.ts";
 import { dropLora, refuseSecond } from "../model/lora.ts";
 import type { Backend } from "../platform/runtime/backend.ts";
 import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
+import { clean } from "../platform/runtime/quote.ts";
 import { type BaseAnswers, domainOf, examplesOf, runCell } from "../experiment.ts";
 import {
   allExams,
@@ -259,7 +260,7 @@ async function runModel(
         result = await runCell(cell, { ...await contextOf(cell), tuned });
         // One that failed is no result: another run may try again.
         if (result.failed === undefined) await store.write(key, result);
-        else console.error(`${cellName(cell)} failed: ${result.failed}`);
+        else console.error(clean(`${cellName(cell)} failed: ${result.failed}`));
       }
       results.push({ ...asRows(result), cell });
       tell("done");

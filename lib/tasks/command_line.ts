@@ -1,6 +1,6 @@
 /** What tasks share: the flags of a command line, times and errors for people. */
 import { parseArgs } from "node:util";
-import { clean } from "../figure/_text.ts";
+import { clean } from "../platform/runtime/quote.ts";
 
 /**
  * The values of flags, by name.
@@ -16,9 +16,11 @@ export function parseFlags(
     ...values.map((name) => [name, { type: "string" as const }]),
     ...switches.map((name) => [name, { type: "boolean" as const }]),
   ]);
-  const known = [...values, ...switches].map((name) => `--${name}`).join(" ");
+  const known = [...values, ...switches].map((name) => ` --${name}`).join("");
   const refuse = (found: string): never => {
-    throw new Error(`Cannot understand the flags: ${found}; expected some of ${known}`);
+    throw new Error(
+      `Cannot understand the flags: ${found}; expected ${known ? `some of${known}` : "none"}`,
+    );
   };
   const given: Record<string, string> = {}, set = new Set<string>();
   try {

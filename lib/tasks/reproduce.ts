@@ -8,7 +8,7 @@ import {
   type Settings,
   SETTINGS_VARIABLE,
 } from "../study/settings.ts";
-import { clean } from "../figure/_text.ts";
+import { clean } from "../platform/runtime/quote.ts";
 import { agree } from "../figure/stable.ts";
 import { isOnnx, ONNX } from "../model/files/source.ts";
 import { openBackend } from "../platform/runtime/backend.ts";

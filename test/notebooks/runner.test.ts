@@ -79,6 +79,21 @@ Deno.env.get("PARAMETER") + "\\u001b[31m red" + new URL("lib/x.ts", "file://" + 
   assert.equal(await Deno.readTextFile(path), written, "a second run must change nothing");
 });
 
+Deno.test("executeNotebook() lets no escape sequence or control character out of a cell", async () => {
+  await using folder = await temporaryFolder();
+  const text = "\x1b]0;title\x07\x1b[31mlaw\x1b[0m\x08\x9b2J \u202eend\tand\n";
+  const path = await folder.notebook([`console.log(${JSON.stringify(text)}.trim());
+console.error(${JSON.stringify(text)}.trim());`]);
+  const seen: Progress[] = [];
+  const notebook = await executeNotebook(path, { onProgress: (one) => void seen.push(one) });
+  const warned = seen.flatMap((one) => one.type === "warning" ? [one.text] : []).join("");
+  for (const shown of [warned, streamText(notebook, 1), streamText(notebook, 1, "stderr")]) {
+    // deno-lint-ignore no-control-regex -- these must not be there
+    assert.doesNotMatch(shown, /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/);
+    assert.match(shown, /^law\ufffd.*end\tand\n$/);
+  }
+});
+
 Deno.test("executeNotebook() keeps no progress, and outputs that agree as they were", async () => {
   await using folder = await temporaryFolder();
   const cells = [

@@ -9,6 +9,7 @@ import {
   parseRequest,
   reportFailure,
 } from "../../lib/tasks/reproduce.ts";
+import { parseFlags } from "../../lib/tasks/command_line.ts";
 import { resetNotebooks } from "../../lib/tasks/reset.ts";
 import { NotebookError } from "../../lib/platform/notebook/execute.ts";
 import { notebookOf, temporaryFolder } from "./_notebook.ts";
@@ -110,6 +111,10 @@ Deno.test("parseRequest() refuses what it does not know, by name", () => {
     assert.throws(() => parseRequest(args, "/home/user"), message);
   refuses(["--modle=x"], /Unknown option '--modle'; expected some of --model --domains/);
   refuses(["quick"], /Unexpected argument 'quick'.*--quick/);
+  assert.throws(
+    () => parseFlags(["--all"], { values: [], switches: [] }),
+    /'--all'; expected none$/,
+  );
   refuses(["--seeds=many"], /seeds: expected a whole number.*"many"/);
   refuses(["--seeds="], /no value in --seeds=/);
   refuses(["--seeds"], /'--seeds <value>' argument missing/);

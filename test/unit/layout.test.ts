@@ -193,7 +193,7 @@ Deno.test("a file of another shape is refused once, with what it holds", () => {
   }
   assert.match(
     reason(json({ query: "?", choices: ["x", "y"], gold: 0 })),
-    /^question: expected a text; found nothing of that name among "query, choices, gold"/,
+    /^question: expected a text; found nothing of that name among "query, choices, gold"; say by --columns/,
   );
 });
 

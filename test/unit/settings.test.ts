@@ -56,8 +56,22 @@ Deno.test("parseSettings() refuses unknown settings and values by name", () => {
 
 Deno.test("parseSettings() takes any domain with one's own questions", () => {
   assert.throws(() => parseSettings(`{"domains": ["chess"]}`), /history/);
-  const { domains } = parseSettings(`{"domains": ["chess"], "questions": "q.jsonl"}`);
-  assert.deepEqual(domains, ["chess"]);
+  const own = { model: "smollm2", domains: ["chess"], questions: "q.jsonl" };
+  assert.deepEqual(parseSettings(JSON.stringify(own)).domains, ["chess"]);
+});
+
+Deno.test("parseSettings() refuses one's own questions with an organism, which would not read them", () => {
+  for (const name of ["questions", "demonstrations", "pool", "id", "ood", "answers", "columns"]) {
+    const value = { answers: "letter", columns: "question:q" }[name] ?? "q.jsonl";
+    const refusal =
+      `Cannot use the setting ${name} with organism: an organism reads the words of ` +
+      `its world alone; give another --model, or leave --${name} out`;
+    assert.throws(() => parseSettings(JSON.stringify({ [name]: value })), { message: refusal });
+    assert.equal(
+      parseSettings(JSON.stringify({ model: "smollm2", [name]: value })).model,
+      "smollm2",
+    );
+  }
 });
 
 Deno.test("outputPath() takes a relative folder from the project's root", () => {

@@ -269,6 +269,10 @@ Deno.test("a limit spreads what is kept over subjects and domains, and the run s
       told[1],
       /At most 12 questions .*history\/ood 12 of 120 questions \(4 of 4 subjects\)/,
     );
+    // A domain is a text of the file's: a terminal must not obey it.
+    const questions = await writeRows(`${folder}/red.jsonl`, questionsOf("red", 4, "a\x1b[31mb"));
+    const { said } = await withErrors(() => fileMaterial(settings({ questions }), 3));
+    assert.match(said.join(), /: a\ufffd\[31mb\/homo 3 of 4 questions/);
   });
 });
 
@@ -288,7 +292,7 @@ Deno.test("openSubject() loads a model's folder with the material of the files",
     assert.equal(groups.sizes.answers, 6);
     model.dispose();
     await assert.rejects(
-      openSubject("organism:none", settings({ model: "organism:none" })),
+      openSubject("organism:none", parseSettings('{"model": "organism:none"}')),
       /Cannot load the organism none: expected one of/,
     );
   });

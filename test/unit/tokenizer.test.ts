@@ -376,10 +376,7 @@ Deno.test("tokenizerFromFiles() refuses by name what is not read here and what c
     [{ normalizer: replace({ Regex: "a" }, "b") }, /pattern \{"Regex":"a"\}/],
     [{ pre_tokenizer: { type: "UnicodeScripts" } }, /pre-tokenizer UnicodeScripts/],
     [{ decoder: { type: "WordPiece" } }, /decoder WordPiece/],
-    [
-      { model: { type: "Unigram", vocab: [["a", 0]] } },
-      /id \["a",0\] of token "0"|model "Unigram"/,
-    ],
+    [{ model: { type: "Unigram", vocab: [["a", 0]] } }, /model "Unigram"/],
     [{ model: { type: "WordPiece", vocab: { a: 0 } } }, /model "WordPiece"/],
     [{ model: { ...bpe, end_of_word_suffix: "</w>" } }, /BPE with end_of_word_suffix "<\/w>"/],
     [{ model: { ...bpe, unk_token: "x" } }, /unk_token "x"/],

@@ -16,10 +16,13 @@ export function createVocabulary(config: unknown, from: string): Vocabulary {
   const fields = (config ?? {}) as Fields;
   // Older files leave the type out.
   const type = fields.type ?? (fields.merges !== undefined ? "BPE" : undefined);
+  // Before the vocabulary, which each type writes in its own way.
+  if (type !== "BPE" && type !== "WordLevel") {
+    throw new Error(`the model ${quote(type)}, which is not read here`);
+  }
   const ids = idsOf(fields.vocab);
   const unkToken = typeof fields.unk_token === "string" ? fields.unk_token : undefined;
   if (type === "BPE") return { ids, unkToken, encode: bytePairs(fields, ids, unkToken) };
-  if (type !== "WordLevel") throw new Error(`the model ${quote(type)}, which is not read here`);
   const encode = (word: string): number[] => {
     const id = ids.get(word) ?? ids.get(unkToken ?? word);
     if (id !== undefined) return [id];

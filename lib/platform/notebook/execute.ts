@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { ROOT } from "../cache.ts";
 import { writeWhole } from "../runtime/files.ts";
+import { clean } from "../runtime/quote.ts";
 import { checkNotebooks } from "./check.ts";
 import { Kernel, KernelError, type Message, type Reply } from "./kernel.ts";
 import {
@@ -192,7 +193,7 @@ class Collector {
       text = text.slice(0, at);
     }
     if (!text) return;
-    if (name === "stderr") this.onProgress({ type: "warning", text });
+    if (name === "stderr") this.onProgress({ type: "warning", text: plain(text) });
     const last = this.outputs.at(-1);
     if (last?.output_type === "stream" && last.name === name) last.text = joined(last.text) + text;
     else this.outputs.push({ output_type: "stream", name, text });
@@ -226,9 +227,12 @@ function contents(content: Message["content"]): { data: Bundle; metadata: Bundle
 
 const ROOT_URL = pathToFileURL(ROOT).href;
 
-/** Text without colours, and with the project's own paths relative to it: outputs are committed. */
+/**
+ * Text without colours and control characters, since a terminal shows it, and with the project's own
+ * paths relative to it, since outputs are committed.
+ */
 function plain(text: string): string {
-  return stripVTControlCharacters(text).replaceAll(ROOT_URL, "").replaceAll(ROOT, "");
+  return clean(stripVTControlCharacters(text)).replaceAll(ROOT_URL, "").replaceAll(ROOT, "");
 }
 
 async function errorText(

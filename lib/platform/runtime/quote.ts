@@ -1,3 +1,5 @@
+/** Texts out of files, as messages show them. */
+
 /** So much of a value is shown at most. */
 const LONGEST = 80;
 const MOST_PARTS = 40;
@@ -16,4 +18,14 @@ export function quote(value: unknown): string {
     return Object.fromEntries(Object.entries(part).slice(0, MOST_PARTS));
   }) ?? "none";
   return text.length > LONGEST ? `${text.slice(0, LONGEST - 3)}...` : text;
+}
+
+/**
+ * `text` with what no document may hold (control characters, half surrogates) or what turns the text
+ * after it round (bidirectional embeddings, overrides and isolates) shown as U+FFFD.
+ */
+export function clean(text: string): string {
+  // deno-lint-ignore no-control-regex
+  const unfit = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
+  return text.replaceAll(unfit, "\ufffd").toWellFormed();
 }
