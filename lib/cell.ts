@@ -44,6 +44,8 @@ const cell = v.object({
   count: optional(v.number()),
   /** Only answers to such facts are in INC and SELF (organisms: a world tells). Default: all. */
   items: optional(v.picklist(["misconceived", "unknown", "known"] satisfies ItemKind[])),
+  /** Digest of the weights of a model that another trainer tuned. Default: it is tuned here. */
+  tuned: optional(v.string()),
 });
 
 export type Cell = v.InferOutput<typeof cell>;
@@ -151,7 +153,8 @@ export type CellResult = v.InferOutput<typeof result>;
 export const cellSchema = v.pipe(
   result,
   v.check(
-    ({ empty, finetuning }) => (empty === undefined) !== (finetuning === undefined),
+    ({ cell, empty, finetuning }) =>
+      [cell.tuned, empty, finetuning].filter((one) => one !== undefined).length === 1,
     "expected a training, or why there was none; found both or neither",
   ),
 );
@@ -183,10 +186,13 @@ export function asRows(result: CellResult): CellResult {
 }
 
 /** A cell in a few words, such as `organism:small-101, history: mix 0.4, seed 0`. */
-export function cellName({ model, domain, treatment, ratio, seed }: Cell): string {
+export function cellName({ model, domain, treatment, ratio, seed, tuned }: Cell): string {
   const what = ratio === undefined ? treatment : `${treatment} ${ratio}`;
-  return `${model}, ${domain}: ${what}, seed ${seed}`;
+  return `${model}, ${domain}: ${what}, seed ${seed}${tuned ? ` (${ELSEWHERE})` : ""}`;
 }
+
+/** What tables call models that another trainer tuned. */
+export const ELSEWHERE = "tuned elsewhere";
 
 /** Share of SELF of a cell: INC and SELF are the ends of the mixtures. */
 export function ratioOf({ cell }: CellResult): number | undefined {

@@ -33,7 +33,10 @@ export interface CellContext extends Stoppable {
   minimumConfidence?: number;
   /** The base model's reasons for its wrong answers. Default: nothing is explained. */
   explanations?: readonly Explanation[];
-  /** What came of training the model on the cell's examples, where that is done. Default: it is done here. */
+  /**
+   * What came of training the model on the cell's examples, where that is done. Default: it is done here,
+   * unless the cell's model, which was tuned elsewhere, is on.
+   */
   tuned?: FinetuneResult;
   onProgress?: (note: string) => void;
 }
@@ -152,25 +155,18 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
   }
   const done = { cell, size: group.length, sizes, ...facts };
   try {
-    const tuning = tuned ?? await finetune(model, examples, {
-      ...finetuning,
-      seed: cell.seed,
-      signal,
-      onStep: ({ step, steps, loss }) =>
-        context.onProgress?.(`step ${step}/${steps} loss ${loss.toFixed(3)}`),
-    });
-    const { settings, steps, losses, tokens, supervisedTokens } = tuning;
+    const tuning = cell.tuned === undefined
+      ? tuned ?? await finetune(model, examples, {
+        ...finetuning,
+        seed: cell.seed,
+        signal,
+        onStep: ({ step, steps, loss }) =>
+          context.onProgress?.(`step ${step}/${steps} loss ${loss.toFixed(3)}`),
+      })
+      : undefined;
     return {
       ...done,
-      finetuning: {
-        settings,
-        steps,
-        firstLoss: losses[0],
-        lastLoss: losses[losses.length - 1],
-        tokens,
-        supervisedTokens,
-        seconds: tuning.seconds,
-      },
+      ...(tuning && { finetuning: trainingRecord(tuning) }),
       fit: await targetFit(model, group, { signal }),
       suites: await testSuites(domainOf(cell, material), context),
       seconds: seconds(),
@@ -180,6 +176,13 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
     return { ...done, failed: error.message, suites: {}, seconds: seconds() };
   }
 }
+
+const trainingRecord = (
+  { settings, steps, losses, tokens, supervisedTokens, seconds }: FinetuneResult,
+): CellResult["finetuning"] => ({
+  ...{ settings, steps, firstLoss: losses[0], lastLoss: losses[losses.length - 1] },
+  ...{ tokens, supervisedTokens, seconds },
+});
 
 /** What a cell works on. @throws where the material has no such domain */
 export function domainOf(cell: Cell, { domains }: Material): DomainMaterial {

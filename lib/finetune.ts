@@ -57,6 +57,16 @@ export function resolveFinetuning(
   return { ...settings, seed, lora };
 }
 
+/** The places of `count` examples, in the order in which each epoch reads them. */
+export const epochOrders = (
+  count: number,
+  { seed, epochs }: { seed: number; epochs: number },
+): number[][] =>
+  Array.from({ length: epochs }, (_, epoch) => {
+    const places = Array.from({ length: count }, (_, place) => place);
+    return new Random(seed).fork(`order/${epoch}`).shuffle(places);
+  });
+
 /** All of a training that is fixed before its first step. */
 export interface FinetunePlan extends Omit<FinetuneResult, "losses" | "gradientNorms" | "seconds"> {
   /** One a step. */
@@ -88,13 +98,12 @@ export function planFinetuning(
   );
   const perEpoch = Math.ceil(encoded.length / batchSize);
   const steps = perEpoch * epochs;
-  const batches = Array.from({ length: epochs }, (_, epoch) => {
-    const order = new Random(seed).fork(`order/${epoch}`).shuffle(encoded);
-    return Array.from(
-      { length: perEpoch },
-      (_, i) => toBatch(order.slice(i * batchSize, (i + 1) * batchSize)),
-    );
-  }).flat();
+  const batches = epochOrders(encoded.length, { seed, epochs }).flatMap((order) =>
+    Array.from({ length: perEpoch }, (_, i) => {
+      const places = order.slice(i * batchSize, (i + 1) * batchSize);
+      return toBatch(places.map((place) => encoded[place]));
+    })
+  );
   const count = (of: (row: EncodedConversation) => number) =>
     epochs * encoded.reduce((sum, row) => sum + of(row), 0);
   return {

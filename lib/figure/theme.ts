@@ -79,7 +79,9 @@ export interface Titles {
 
 /** A colour for each name: the given one, the group's own, or the next one of the palette. */
 export function colorsOf(names: readonly string[], given: Readonly<Record<string, string>> = {}) {
-  const fixed = names.map((name) => given[name] ?? groupColors[name.toLowerCase()]);
+  const fixed = names.map((name) =>
+    given[name] ?? groupColors[name.toLowerCase().replace(/ \(tuned .*/, "")]
+  );
   const free = palette.filter((color) => !fixed.includes(color));
   let next = 0;
   return new Map(names.map((name, i) => [name, fixed[i] ?? free[next++ % free.length]]));

@@ -1,6 +1,6 @@
 /** A plan of the study, and the cells that it makes. */
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
-import type { Cell, ItemKind, Treatment } from "../cell.ts";
+import { type Cell, type ItemKind, type Treatment, treatments } from "../cell.ts";
 import { defined } from "../platform/defined.ts";
 
 export interface StudyPlan {
@@ -25,12 +25,60 @@ export interface StudyPlan {
   count?: number;
   /** Only answers to such facts are in INC and SELF; organisms alone. Default: all. */
   items?: ItemKind;
+  /** Models that other trainers tuned: these are the cells then, and nothing is trained here. */
+  tuned?: readonly TunedCell[];
 }
+
+/** A model that another trainer tuned on an exported group. */
+export interface TunedCell extends NamedCell {
+  /** A checkpoint, or an adapter of the base model. */
+  folder: string;
+  isAdapter: boolean;
+  /** Of its weights and configuration. */
+  digest: string;
+  /** What the exported group said of itself. Absent: the folder has none, and a name was given. */
+  manifest?: {
+    base: { digest: string };
+    /** SHA-256 of the rows. */
+    rows: string;
+    /** Who trained, such as `trl 1.16.0`. */
+    trainer?: string;
+  };
+}
+
+type NamedCell = Pick<Cell, "domain" | "treatment" | "ratio" | "seed">;
+
+/** What a group is called outside, such as `history/mix-0.4@1`: it names files too. */
+export function groupName({ domain, treatment, ratio, seed }: NamedCell): string {
+  const place = domain.toWellFormed().replace(/[\\/:?"<>|\s,=@%\p{C}]/gu, encodeURIComponent)
+    .replace(/^\./, "%2E");
+  return `${place}/${treatment}${ratio === undefined ? "" : `-${ratio}`}@${seed}`;
+}
+
+/** The group of such a name, its seed 0 where it has none; undefined where it is no name of a group. */
+export function parseGroupName(name: string): NamedCell | undefined {
+  const [, place, group, ratio, seed = 0] = NAME.exec(name) ?? [];
+  const treatment = treatments.find((one) => one === group);
+  if (treatment === undefined || (treatment === "mix") !== (ratio !== undefined)) return undefined;
+  const parts = { ...(ratio && { ratio: Number(ratio) }), seed: Number(seed) };
+  try {
+    return { domain: decodeURIComponent(place), treatment, ...parts };
+  } catch {
+    return undefined;
+  }
+}
+
+const NAME = /^([^/@=]+)\/([a-z-]+?)(?:-(0\.\d+))?(?:@(\d+))?$/;
 
 /** The cells of one model, in the order in which they run. */
 export function planCells(plan: StudyPlan, model: string, domains: readonly string[]): Cell[] {
   const { treatments, seeds, mixtureSeeds = seeds, ratios = [], size, count, items } = plan;
   const part = defined({ size, count, items });
+  if (plan.tuned) {
+    return plan.tuned.filter(({ treatment }) => treatments.includes(treatment)).map((
+      { domain, treatment, ratio, seed, digest: tuned },
+    ) => ({ model, domain, treatment, ...defined({ ratio }), seed, ...part, tuned }));
+  }
   const cellsOf = (domain: string, seed: number, treatment: Treatment): Cell[] => {
     if (treatment !== "mix") return [{ model, domain, treatment, seed, ...part }];
     if (!mixtureSeeds.includes(seed)) return [];

@@ -8,6 +8,7 @@ import { hasReleasedSelf, isReleased } from "./released.ts";
 import { checkSettings, parseSettings, type Settings, studiesFacts } from "./settings.ts";
 import { isOrganism, ORGANISM } from "./labels.ts";
 import type { StudyPlan } from "./plan.ts";
+import { tunedCells } from "./tuned.ts";
 
 /** Shares of SELF in the paper's mixtures; 0 is INC and 1 is SELF. */
 export const paperRatios: readonly number[] = [0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1];
@@ -51,11 +52,17 @@ export async function studyPlan(
   changes: Partial<StudyPlan> = {},
 ): Promise<StudyPlan> {
   const facts = studiesFacts(settings);
+  const tuned = settings.tuned && await tunedCells(settings.tuned);
   return {
     models: await studiedModels(settings),
     ...(settings.domains && !settings.questions ? { domains: settings.domains } : {}),
     treatments: treatmentsOfGroups(settings),
     seeds: Array.from({ length: settings.seeds }, (_, seed) => seed),
+    ...(tuned && {
+      tuned,
+      treatments: [...new Set(tuned.map(({ treatment }) => treatment))],
+      seeds: [...new Set(tuned.map(({ seed }) => seed))],
+    }),
     finetuning: { ...(facts ? factFinetuning(settings) : {}), ...finetuningOf(settings) },
     ...(facts ? { count: FACT_GROUP_SIZE } : {}),
     minimumConfidence: settings.minimumConfidence,
@@ -81,6 +88,7 @@ const isSmall = (model: string) => model.startsWith(`${ORGANISM}:small`);
 export async function mainPlans(settings: Settings): Promise<StudyPlan[]> {
   const { model, quick, full, groups } = settings;
   const plan = await studyPlan(settings);
+  if (plan.tuned) return [plan];
   const mixable = plan.treatments.includes("inc") && plan.treatments.includes("self");
   const mixtures: Partial<StudyPlan> = {
     treatments: [...plan.treatments, "mix"],
@@ -115,7 +123,8 @@ export async function contextPlans(settings: Settings): Promise<StudyPlan[]> {
   const { model, full, groups } = settings;
   const isControlled = (name: string) => isSmall(name) || model !== ORGANISM;
   return (await mainPlans(settings)).map((plan) => {
-    const controlled = !groups && (full || isOrganism(model) && plan.models.every(isControlled));
+    const controlled = !groups && !plan.tuned &&
+      (full || isOrganism(model) && plan.models.every(isControlled));
     const own = plan.treatments.filter((name) => name !== "mix" && !controls.includes(name));
     const asked = plan.treatments.filter((name) => controls.includes(name));
     return { ...plan, treatments: [...own, ...controlled ? controls : asked] };
@@ -123,7 +132,7 @@ export async function contextPlans(settings: Settings): Promise<StudyPlan[]> {
 }
 
 /** A run's settings where an experiment is on organisms whatever the model: theirs, if it asks for another. */
-export function organismSettings(settings: Settings): Settings {
+export function organismSettings({ tuned: _, ...settings }: Settings): Settings {
   if (isOrganism(settings.model)) return settings;
   const { quick, full, seeds } = settings;
   return parseSettings(JSON.stringify({ quick, full, seeds }));

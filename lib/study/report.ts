@@ -4,13 +4,13 @@ import type { EmptyReason } from "../groups.ts";
 import { type Row, unique } from "../figure/rows.ts";
 import { writeStable } from "../figure/stable.ts";
 import { type Table, table, type TableOptions, toCsv } from "../figure/table.ts";
-import { cellName, type CellResult } from "../cell.ts";
+import { cellName, type CellResult, ELSEWHERE } from "../cell.ts";
 import { pValue } from "../statistics/p_value.ts";
 import { modelLabel } from "./labels.ts";
 import type { Settings } from "./settings.ts";
 import { findingRecords } from "./rows.ts";
 import type { Study } from "./study.ts";
-import type { StudyPlan } from "./plan.ts";
+import { groupName, type StudyPlan, type TunedCell } from "./plan.ts";
 import { suiteLabels } from "../contrast.ts";
 import { type Finding, findings } from "../findings.ts";
 import { formatNumber, signed } from "../figure/number.ts";
@@ -74,6 +74,7 @@ export function studyWarnings(
     ...[...audits].map(([model, { meaningful, verdict }]) =>
       !meaningful && `${modelLabel(model)}: ${verdict}`
     ),
+    ...study.plans.map(({ tuned }) => tuned && tunedText(tuned)),
     ...unique(cells.filter(({ empty }) => empty !== undefined).map(emptyText)),
     ...failed.slice(0, SHOWN_CELLS).map(({ cell, failed: reason }) =>
       `failed, and left out of all numbers: ${cellName(cell)}: ${reason}`
@@ -104,6 +105,17 @@ function risenText(cells: readonly CellResult[]): string | undefined {
   const rise = `from ${firstLoss.toPrecision(3)} to ${lastLoss.toPrecision(3)}`;
   return `the loss rose in training in ${risen.length} of ${cells.length} cells (first ` +
     `${cellName(cell)}: ${rise}): lower the learning rate`;
+}
+
+function tunedText(tuned: readonly TunedCell[]): string {
+  const trainers = new Set(tuned.map(({ manifest }) => manifest?.trainer ?? "an unnamed trainer"));
+  const unchecked = tuned.filter(({ manifest }) => manifest === undefined).map(groupName);
+  const unknown = "; not known whether on this run's rows, for want of a manifest: ";
+  return `nothing was trained here: ${tuned.length} ${
+    tuned.length === 1 ? "model was" : "models were"
+  } ` +
+    `${ELSEWHERE}, by ${[...trainers].join(", ")}` +
+    (unchecked.length > 0 ? unknown + unchecked.join(", ") : "");
 }
 
 function emptyText({ cell, sizes, empty }: CellResult): string {

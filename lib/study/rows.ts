@@ -5,6 +5,7 @@ import type { Answer } from "../question.ts";
 import {
   asRow,
   type CellResult,
+  ELSEWHERE,
   type Material,
   movedMeasures,
   movedNumbers,
@@ -64,8 +65,12 @@ const outcomesOf = ({ items, correct }: SuiteRecord) =>
 
 type Outcome = ReturnType<typeof outcomesOf>[number];
 
-const groupLabel = (group: Treatment | "base") =>
-  group === "base" ? "base" : treatmentLabels[group];
+/** A group as tables call it; models that another trainer tuned are told apart. */
+function groupLabel(group: Treatment | "base", cells: readonly CellResult[]): string {
+  if (group === "base") return group;
+  const isElsewhere = cells.some(({ cell }) => cell.treatment === group && cell.tuned);
+  return `${treatmentLabels[group]}${isElsewhere ? ` (${ELSEWHERE})` : ""}`;
+}
 
 const before = (bases: Study["bases"], cell: CellResult, suite: SuiteName): Outcome[] =>
   baseAnswersOf(bases, cell, suite).map(({ domain, id, correct }) => (
@@ -84,7 +89,7 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
         ...{ ratio: cell.ratio ?? null, seed: cell.seed },
         // What a dose changes.
         ...{ share: cell.size ?? 1, at_most: cell.count ?? null, facts: cell.items ?? "all" },
-        ...{ test: suite, size },
+        ...{ test: suite, size, ...(cell.tuned && { tuned: cell.tuned.slice(0, 12) }) },
         accuracy: {
           value: asRow(100 * accuracy),
           interval: [asRow(100 * low), asRow(100 * high)],
@@ -134,7 +139,7 @@ export function accuracies({ bases, cells }: Pick<Study, "bases" | "cells">): St
         const parts = domains.map((domain) => ({ domain, list: outcomes(group, domain, suite) }));
         const whole = { domain: ALL_DOMAINS, list: parts.flatMap(({ list }) => list) };
         return [...parts, whole].map(({ domain, list }) => ({
-          ...{ model: modelLabel(base.model), group: groupLabel(group), domain },
+          ...{ model: modelLabel(base.model), group: groupLabel(group, ofModel), domain },
           ...{ test: suiteLabels[suite], accuracy: accuracyOf(list) },
         }));
       })
@@ -188,7 +193,7 @@ export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
         overModels([...byModel(cells, { treatment, suite }, (one) => one[name]).values()]),
       ]);
       if (means[0][1] === null) return [];
-      const place = { group: treatmentLabels[treatment], test: suiteLabels[suite] };
+      const place = { group: groupLabel(treatment, cells), test: suiteLabels[suite] };
       return [{ ...place, ...Object.fromEntries(means) }];
     })
   );
@@ -246,7 +251,7 @@ export function flipRows(
           list.filter(({ before }) => before === side)
         );
         return [{
-          ...{ test: suiteLabels[suite], group: treatmentLabels[treatment], facts },
+          ...{ test: suiteLabels[suite], group: groupLabel(treatment, cells), facts },
           rightBefore: right.length,
           lost: share(right.filter(({ after }) => !after).length, right.length),
           wrongBefore: wrong.length,

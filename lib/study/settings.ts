@@ -91,6 +91,11 @@ const settings = v.object({
   ood: v.optional(text),
   /** Groups trained on; `released` alone: those of the folder `pool`, as they are. Default: all. */
   groups: v.optional(some(GROUPS, "released")),
+  /**
+   * Folders of models that other trainers tuned on exported groups, `DOMAIN/GROUP@SEED=` before those
+   * without a manifest; nothing is trained here then.
+   */
+  tuned: v.optional(some()),
   /** Targets are explained, SELF's by the base model itself. Default: false. */
   explanations: v.optional(yesOrNo),
   /** How a real model is asked (see prompt.ts). Default: letters; cloze for common facts. */

@@ -8,7 +8,13 @@ import { dropLora, refuseSecond } from "../model/lora.ts";
 import type { Backend } from "../platform/runtime/backend.ts";
 import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { clean } from "../platform/runtime/quote.ts";
-import { type BaseAnswers, domainOf, examplesOf, runCell } from "../experiment.ts";
+import {
+  type BaseAnswers,
+  type CellContext,
+  domainOf,
+  examplesOf,
+  runCell,
+} from "../experiment.ts";
 import {
   allExams,
   asRows,
@@ -23,6 +29,7 @@ import { digest, formatDigest, modelDigest } from "./digest.ts";
 import { SideBySideCells } from "./side_by_side.ts";
 import { Store } from "./store.ts";
 import type { BaseResult } from "./base.ts";
+import { checkTuned, tunedOf, tunedOnBase } from "./tuned.ts";
 import { countCells, planCells, type StudyPlan } from "./plan.ts";
 import type { RejectedRow } from "../dataset/_rows.ts";
 import type { World } from "../world/world.ts";
@@ -187,6 +194,39 @@ export function keepBase(model: LanguageModel, lora: unknown) {
   };
 }
 
+/**
+ * What a model's cells are made from, as each is asked for. A cell trains the model: the base's reasons,
+ * where the plan has them explained, are asked for before the first one of each domain.
+ */
+export function cellContexts(
+  { finetuning, minimumConfidence, explanations }: StudyPlan,
+  { model, material }: Subject,
+  { base, store, first, signal }: Stoppable & Pick<StudyOptions, "first"> & {
+    base: BaseResult;
+    store: Store;
+  },
+): (cell: Cell, tell?: (note: string) => void) => Promise<CellContext> {
+  const answers: BaseAnswers = new Map(Object.entries(base.answers));
+  const explained = new Map<string, Explanation[]>();
+  const explain = async (cell: Cell, tell: (note: string) => void) => {
+    const { pool, released } = domainOf(cell, material);
+    if (released !== undefined) return [...released.explanations];
+    const wrong = answersToExplain(answers.get(pool.name)!, minimumConfidence);
+    const found = explained.get(cell.domain) ??
+      await storedExplanations({ model, answers: wrong }, {
+        ...{ store, first, signal },
+        onProgress: ({ done, total }) => tell(`explanation ${done}/${total}`),
+      });
+    explained.set(cell.domain, found);
+    return found;
+  };
+  return async (cell, tell = () => {}) => ({
+    ...{ model, material, base: answers, finetuning, minimumConfidence },
+    ...{ explanations: explanations ? await explain(cell, tell) : undefined },
+    ...{ onProgress: tell, signal },
+  });
+}
+
 async function runModel(
   plan: StudyPlan,
   { model, material }: Subject,
@@ -201,27 +241,20 @@ async function runModel(
   // Each cell puts on its own, or none.
   refuseSecond(model, "study, beside its adapter,");
   const { finetuning, minimumConfidence, domains = [...material.domains.keys()] } = plan;
-  const answers: BaseAnswers = new Map(Object.entries(base.answers));
   const cells = planCells(plan, base.model, domains);
+  const contextOf = cellContexts(plan, { model, material }, { base, store, first, signal });
   // Before any cell is computed.
-  for (const cell of cells) domainOf(cell, material);
+  for (const cell of cells) {
+    domainOf(cell, material);
+    const tuned = tunedOf(plan, cell);
+    if (tuned) {
+      await checkTuned(tuned, { model, base, finetuning }, examplesOf(cell, await contextOf(cell)));
+    }
+  }
   const results: CellResult[] = [];
-  // A cell trains the model: what the base says is asked for before its first one, of each domain.
-  const explained = new Map<string, Explanation[]>();
-  const explain = async (cell: Cell, tell: (note: string) => void) => {
-    const { pool, released } = domainOf(cell, material);
-    if (released !== undefined) return [...released.explanations];
-    const wrong = answersToExplain(answers.get(pool.name)!, minimumConfidence);
-    const found = explained.get(cell.domain) ??
-      await storedExplanations({ model, answers: wrong }, {
-        ...{ store, first, signal },
-        onProgress: ({ done, total }) => tell(`explanation ${done}/${total}`),
-      });
-    explained.set(cell.domain, found);
-    return found;
-  };
   const together = new SideBySideCells(model, finetuning);
-  const kept = keepBase(model, finetuning?.lora);
+  const onBase = plan.tuned && tunedOnBase(model);
+  const kept = onBase ?? keepBase(model, finetuning?.lora);
   const format = formatDigest(model.format), general = digest(material.general);
   const parts = new Map([...material.domains].map(([name, domain]) => [name, digest(domain)]));
   const kinds = digest(material.kinds);
@@ -230,7 +263,7 @@ async function runModel(
       ...[base.digest, format, parts.get(what.domain), general],
       what.items === undefined ? null : kinds,
       what,
-      resolveFinetuning(model, { ...finetuning, seed: what.seed }),
+      what.tuned ? null : resolveFinetuning(model, { ...finetuning, seed: what.seed }),
       ...[minimumConfidence ?? 0.5, plan.explanations ?? false],
     ]);
   const own = cells.filter((_, index) => only?.(index) ?? true);
@@ -242,22 +275,21 @@ async function runModel(
       const reused = result !== undefined;
       const tell = (note: string) => onProgress({ done: results.length, reused, cell, note });
       if (result === undefined) {
-        kept.restore();
-        const contextOf = async (cell: Cell) => ({
-          ...{ model, material, base: answers, finetuning, minimumConfidence },
-          ...{ explanations: plan.explanations ? await explain(cell, tell) : undefined },
-          ...{ onProgress: tell, signal },
-        });
-        await together.fill(own.slice(place), async (later) => {
-          const isDone = await store.read(await keyOf(later), cellSchema) !== undefined;
-          return isDone ? [] : examplesOf(later, await contextOf(later)).examples;
-        });
+        const elsewhere = tunedOf(plan, cell);
+        if (elsewhere) await onBase!.putOn(elsewhere);
+        else {
+          await kept.restore();
+          await together.fill(own.slice(place), async (later) => {
+            const isDone = await store.read(await keyOf(later), cellSchema) !== undefined;
+            return isDone ? [] : examplesOf(later, await contextOf(later, tell)).examples;
+          });
+        }
         const tuned = await together.train(cell, {
           onStep: ({ step, steps, members, loss }) =>
             tell(`step ${step}/${steps} of ${members} cells at once, loss ${loss.toFixed(3)}`),
           signal,
         });
-        result = await runCell(cell, { ...await contextOf(cell), tuned });
+        result = await runCell(cell, { ...await contextOf(cell, tell), tuned });
         // One that failed is no result: another run may try again.
         if (result.failed === undefined) await store.write(key, result);
         else console.error(clean(`${cellName(cell)} failed: ${result.failed}`));
@@ -267,7 +299,7 @@ async function runModel(
     }
   } finally {
     together.dispose();
-    kept.restore();
+    await kept.restore();
     kept.dispose();
   }
   return results;

@@ -1,6 +1,9 @@
 /** `deno task reproduce`: runs the notebooks in order and prints what they found. See reproduce.txt. */
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 import { evaluateExam } from "../study/exam_evaluation.ts";
+import { exportGroups } from "../study/export.ts";
+import { mainPlans } from "../study/plans.ts";
+import { splitTuned } from "../study/tuned.ts";
 import {
   outputPath,
   parseSettings,
@@ -27,7 +30,7 @@ import { PRECISION_VARIABLE } from "../platform/runtime/precision.ts";
 const NUMBERS =
   ("seeds limit minimum-confidence lora learning-rate epochs batch-size batch-tokens shots max-rejected " +
     "top-logprobs concurrency max-tokens-sent").split(" ");
-const LISTS = ["domains", "groups", "only"];
+const LISTS = ["domains", "groups", "only", "tuned"];
 const PATHS = ["questions", "demonstrations", "pool", "id", "ood", "general", "output"];
 const FLAGS = {
   values: ["model", ...LISTS, ...NUMBERS, ...PATHS].concat(
@@ -41,6 +44,7 @@ const FLAGS = {
     "full",
     "gradient-checkpointing",
     "resume",
+    "export",
     "help",
   ],
 };
@@ -51,7 +55,7 @@ const FLAGS = {
  */
 export function parseRequest(args: string[], folder: string) {
   const { given: { only, ...texts }, set } = parseFlags(args, FLAGS);
-  const isHelp = set.delete("help");
+  const isHelp = set.delete("help"), isExport = set.delete("export");
   // A server's names are its own; what lies here under such a name has its tokenizer.
   const { server, model, tokenizer = model } = texts;
   const here = tokenizer && modelSource(tokenizer, folder);
@@ -61,6 +65,7 @@ export function parseRequest(args: string[], folder: string) {
       if (NUMBERS.includes(name)) return [camel(name), number(value)];
       // Counted from 0 or from 1.
       if (name === "answers" && /^[01]$/.test(value)) return [name, `index${value}`];
+      if (name === "tuned") return [name, list(value).map((entry) => tunedModel(entry, folder))];
       if (LISTS.includes(name)) return [name, list(value)];
       if (PATHS.includes(name)) return [name, resolve(folder, value)];
       return [name, name === "model" && !server ? modelSource(value, folder) : value];
@@ -68,7 +73,14 @@ export function parseRequest(args: string[], folder: string) {
     ...[...set].map((name) => [camel(name), true]),
   ]);
   const settings = parseSettings(JSON.stringify(given));
-  const standard = Object.keys(given).every((name) => name === "resume");
+  const { exam, tuned } = settings;
+  if (exam !== undefined && exam !== "paper" && (isExport || tuned)) {
+    throw new Error(
+      `Cannot use --${tuned ? "tuned" : "export"} with --exam=${exam}: expected groups; found an ` +
+        "evaluation without any; give --exam=paper",
+    );
+  }
+  const standard = !isExport && Object.keys(given).every((name) => name === "resume");
   if (!standard && !given.output) settings.output = cacheFolder("runs", runName(given));
   return {
     settings,
@@ -79,6 +91,8 @@ export function parseRequest(args: string[], folder: string) {
     /** Where the executed notebooks go. */
     notebooks: join(standard ? ROOT : settings.output, "notebooks"),
     help: isHelp,
+    /** Whether the groups are written for other trainers; notebooks run then where `only` names some. */
+    export: isExport,
   };
 }
 
@@ -89,6 +103,11 @@ function number(value: string): number | string {
 
 function list(value: string): string[] {
   return value.split(",").map((name) => name.trim());
+}
+
+function tunedModel(entry: string, folder: string): string {
+  const { name, folder: place } = splitTuned(entry);
+  return `${name === undefined ? "" : `${name}=`}${resolve(folder, place)}`;
 }
 
 /** A model on this disk by its full path, since notebooks run in a folder of their own. */
@@ -119,11 +138,18 @@ const onRequest: Record<string, { leftOutOn: "organisms" | "others"; why: string
   },
 };
 
+/** The notebooks whose trained models may all come from elsewhere. */
+const EVALUATING = ["05", "06", "07", "08"];
+
 /** Of the chosen notebooks those that this run does, and why others are left out. */
 export function notebooksOf(
   names: readonly string[],
-  { model, only }: { model: string; only?: readonly string[] },
+  { model, only, tuned }: { model: string; only?: readonly string[]; tuned?: readonly string[] },
 ): { run: string[]; left: string[] } {
+  if (tuned && !only) {
+    const run = names.filter((name) => EVALUATING.some((number) => matches(name, number)));
+    return { run, left: ["With tuned models only what evaluates runs; ask for others by --only"] };
+  }
   const on = isOrganism(model) ? "organisms" : "others";
   const isLeft = (name: string) => !only && onRequest[name]?.leftOutOn === on;
   const left = names.filter(isLeft).map((name) =>
@@ -189,7 +215,7 @@ async function main(): Promise<number> {
   const source = join(ROOT, "notebooks");
   const all = [...Deno.readDirSync(source)].map(({ name }) => name);
   const chosen = chooseNotebooks(all, request.only);
-  const { run: names, left } = notebooksOf(chosen, { model: settings.model, only: request.only });
+  const { run: names, left } = notebooksOf(chosen, { ...settings, only: request.only });
   const isAlone = settings.exam !== undefined && settings.exam !== "paper";
   if (!isAlone) checkTrainable(settings.model, names, settings.server);
   const environment: Record<string, string> = {
@@ -206,12 +232,14 @@ async function main(): Promise<number> {
   const native = await installNative();
   if (!native.ready) console.error(`Without TensorFlow: ${native.reason}. ${native.mend}`);
 
-  if (isAlone) {
+  if (isAlone || request.export) {
     // A notebook's process is given these; here they hold for this one.
-    Deno.env.set(SHAPE_VARIABLE, "real");
+    if (!isOrganism(settings.model)) Deno.env.set(SHAPE_VARIABLE, "real");
     if (settings.precision) Deno.env.set(PRECISION_VARIABLE, settings.precision);
-    return await evaluateAlone(settings);
-  }
+    if (isAlone) return await evaluateAlone(settings);
+    await exportForOthers(settings);
+    if (request.only === undefined) return 0;
+  } else if (settings.tuned) await mainPlans(settings); // whose folders are held to what they must be
   const abort = new AbortController();
   const stop = () => abort.abort();
   Deno.addSignalListener("SIGINT", stop);
@@ -268,6 +296,17 @@ async function evaluateAlone(settings: Settings): Promise<number> {
   const found = await evaluateExam(settings);
   console.log(`\n${found.text}\nAll of it: ${relative(Deno.cwd(), found.folder)}`);
   return 0;
+}
+
+async function exportForOthers(settings: Settings): Promise<void> {
+  const flags = Deno.args.filter((flag) => flag !== "--export" && !flag.startsWith("--only"))
+    .map((flag) => /[^\w./=:,@+-]/.test(flag) ? `'${flag}'` : flag);
+  const { folder, names, left } = await exportGroups(settings, { flags });
+  for (const reason of left) console.log(clean(`Left out: ${reason}`));
+  const place = relative(Deno.cwd(), folder);
+  console.log(
+    `${names.length} groups for other trainers: ${place}; what to do: ${place}/README.md`,
+  );
 }
 
 /** Whether outputs differ in the last digits of numbers alone; their pictures are drawn from the same. */

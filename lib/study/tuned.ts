@@ -1,0 +1,215 @@
+/** Models that other trainers tuned on exported groups: read, held to this run, and put on its base. */
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import * as v from "valibot";
+import type { Cell } from "../cell.ts";
+import type { examplesOf } from "../experiment.ts";
+import { resolveFinetuning } from "../finetune.ts";
+import type { FinetuneSettings } from "../model/finetune_settings.ts";
+import { loadLora, parseAdapterConfig } from "../model/files/adapter_folder.ts";
+import { isHubId } from "../model/files/hub.ts";
+import { openSource, tokenizerOfFolder } from "../model/files/source.ts";
+import type { LanguageModel } from "../model/language_model.ts";
+import { dropLora } from "../model/lora.ts";
+import type { Tokenizer } from "../model/tokenizer.ts";
+import { parseObject, words } from "../model/fields.ts";
+import { sha256OfFile, sha256OfText } from "../platform/runtime/digest.ts";
+import { explainIssue } from "../platform/runtime/explain.ts";
+import { exists, readText } from "../platform/runtime/files.ts";
+import { quote } from "../platform/runtime/quote.ts";
+import type { BaseResult } from "./base.ts";
+import { digest } from "./digest.ts";
+import { groupName, parseGroupName, type StudyPlan, type TunedCell } from "./plan.ts";
+import { trainingRows } from "./training_rows.ts";
+
+/** What an exported group says of itself, in the folder of the model that was tuned on it. */
+export const MANIFEST = "self-aligning.json";
+
+const ADAPTER = ["adapter_config.json", "adapter_model.safetensors"];
+const CHECKPOINT = ["model.safetensors", "model.safetensors.index.json"];
+
+const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "expected a SHA-256"));
+const manifestSchema = v.object({
+  group: v.string(),
+  base: v.object({ digest: sha256 }),
+  rows: sha256,
+  trainer: v.exactOptional(v.string()),
+});
+
+function refuse(folder: string, expected: string, found: string, mend: string): never {
+  const what = `expected ${expected}; found ${found}; ${mend}`;
+  throw new Error(`Cannot use the tuned model ${folder}: ${what}`);
+}
+
+/** `DOMAIN/GROUP@SEED=FOLDER`, or a folder alone. */
+export function splitTuned(entry: string): { name?: string; folder: string } {
+  const [, name, folder] = /^([^/\\.=][^/\\=]*\/[^/\\=]*)=(.*)$/s.exec(entry) ?? [];
+  return name === undefined ? { folder: entry } : { name, folder };
+}
+
+const read = new Map<string, Promise<TunedCell>>();
+
+/**
+ * The cells that a run's setting `tuned` names. A folder is read once a process.
+ * @throws naming the folder that has no weights, no group's name or a damaged manifest, or is a
+ * second for one cell
+ */
+export async function tunedCells(entries: readonly string[]): Promise<TunedCell[]> {
+  const cells = await Promise.all(
+    entries.map((entry) => read.getOrInsertComputed(entry, () => readTuned(entry))),
+  );
+  for (const [name, [first, second]] of Map.groupBy(cells, groupName)) {
+    if (!second) continue;
+    refuse(second.folder, `one folder for ${name}`, `${first.folder} too`, "give one of them");
+  }
+  return cells;
+}
+
+async function readTuned(entry: string): Promise<TunedCell> {
+  const { name: given, folder } = splitTuned(entry);
+  const has = (file: string) => exists(join(folder, file));
+  if (!exists(folder)) refuse(folder, "a folder", "none", "check the path");
+  const path = join(folder, MANIFEST);
+  const text = has(MANIFEST) ? parseObject(await readText(path), path) : undefined;
+  const parsed = v.safeParse(v.optional(manifestSchema), text);
+  if (!parsed.success) {
+    const found = `${v.getDotPath(parsed.issues[0])}: ${explainIssue(parsed.issues[0])}`;
+    refuse(path, "what the export wrote", found, "copy the group's .json of the export again");
+  }
+  const manifest = parsed.output;
+  const name = given ?? manifest?.group ?? refuse(
+    folder,
+    `the group that it was tuned on, in ${MANIFEST}`,
+    "none",
+    "copy the group's .json of the export there under this name, or give --tuned=history/inc@0=FOLDER",
+  );
+  const group = parseGroupName(name) ?? refuse(
+    folder,
+    "a group such as history/inc@0 (har, inc, self, context, context-har, general, mix-0.4)",
+    quote(name),
+    "name it as the export does",
+  );
+  if (manifest && manifest.group !== groupName(group)) {
+    const mend = `leave ${given}= out, or give the folder that is meant`;
+    refuse(folder, `a model tuned on ${given}`, `one tuned on ${quote(manifest.group)}`, mend);
+  }
+  const isAdapter = has(ADAPTER[0]) && !CHECKPOINT.some(has);
+  const cell = { ...group, folder, isAdapter, ...(manifest && { manifest }) };
+  if (isAdapter) {
+    const missing = ADAPTER.find((file) => !has(file));
+    if (missing) {
+      refuse(folder, missing, "none", "give the folder that PEFT's save_pretrained wrote");
+    }
+    const parts = await Promise.all(ADAPTER.map((file) => sha256OfFile(join(folder, file))));
+    return { ...cell, digest: sha256OfText(parts.join()) };
+  }
+  using source = await openSource(folder, { tokenizer: false });
+  return { ...cell, digest: source.identity };
+}
+
+/** The tuned model of a cell; undefined of one that is tuned here. */
+export const tunedOf = ({ tuned = [] }: StudyPlan, cell: Cell): TunedCell | undefined =>
+  tuned.find((one) => one.digest === cell.tuned && groupName(one) === groupName(cell));
+
+/** Of a configuration what computes nothing here: trainers write their own. */
+const UNUSED = words("bosTokenId eosTokenIds padTokenId maxPositions attentionDropout");
+
+/**
+ * Holds a tuned model to its base and to the run's own group.
+ * @throws where it comes from another base or tokenizer, the run has no such group, or the rows differ
+ */
+export async function checkTuned(
+  { folder, isAdapter, manifest, ...cell }: TunedCell,
+  { model, base, finetuning }: {
+    model: LanguageModel;
+    base: Pick<BaseResult, "digest">;
+    finetuning?: Partial<FinetuneSettings>;
+  },
+  { examples, empty }: ReturnType<typeof examplesOf>,
+): Promise<void> {
+  const name = groupName(cell), short = (digest: string) => digest.slice(0, 12);
+  const other = (found: string) =>
+    refuse(folder, `a model tuned from ${model.name}`, found, "give its base as --model");
+  if (manifest && manifest.base.digest !== base.digest) {
+    other(`another base: digest ${short(manifest.base.digest)}, here ${short(base.digest)}`);
+  }
+  if (isAdapter) {
+    const { base: named = "" } = parseAdapterConfig(await readText(join(folder, ADAPTER[0])));
+    const tells = !manifest && [named, model.name].every(isHubId);
+    if (tells && named.toLowerCase() !== model.name.toLowerCase()) other(`an adapter of ${named}`);
+  } else {
+    using source = await openSource(folder, { tokenizer: false });
+    const [own, its] = [model.config, source.configuration] as unknown as Record<string, unknown>[];
+    const key = Object.keys({ ...own, ...its })
+      .find((key) => !UNUSED.includes(key) && digest(own[key]) !== digest(its[key]));
+    if (key) other(`${key} ${quote(its[key])}, here ${quote(own[key])}`);
+  }
+  // Some trainers leave a tokenizer's other files beside an adapter.
+  const isComplete = exists(join(folder, "tokenizer.json"));
+  const tokenizer = isComplete ? await tokenizerOfFolder(folder) : undefined;
+  const token = tokenizer && differingToken(model.requireTokenizer(), tokenizer);
+  if (token !== undefined) {
+    const found = `one that numbers ${quote(token)} otherwise`;
+    refuse(folder, `the tokenizer of ${model.name}`, found, "tune with that of the base");
+  }
+  if (empty !== undefined) {
+    refuse(folder, `a group ${name} in this run`, `none: ${empty}`, "leave the folder out");
+  }
+  if (!manifest) return;
+  const { maxTokens } = resolveFinetuning(model, finetuning);
+  const rows = sha256OfText(trainingRows(model, examples, maxTokens));
+  if (rows === manifest.rows) return;
+  const expected = `a model tuned on this run's ${name}, rows ${short(rows)}`;
+  const mend = "give the flags that the groups were exported with, or export and tune again";
+  refuse(folder, expected, `one tuned on rows ${short(manifest.rows)}`, mend);
+}
+
+/** The first token of a tokenizer that another has under another number, or not; that may have more. */
+function differingToken(own: Tokenizer, other: Tokenizer): string | undefined {
+  const { model: { vocab }, added_tokens: added = [] } = JSON.parse(
+    own.files.get("tokenizer.json")!,
+  );
+  const tokens: string[] = Array.isArray(vocab)
+    ? vocab.map(([token]) => token)
+    : Object.keys(vocab);
+  return [...tokens, ...added.map(({ content }: { content: string }) => content)]
+    .find((token) => own.tokenId(token) !== other.tokenId(token));
+}
+
+/**
+ * Puts tuned models on their base, one after the other. The base is read again from where it came: a copy
+ * would take its memory twice.
+ */
+export function tunedOnBase(model: LanguageModel) {
+  const { source = model.name, revision } = model.description ?? {};
+  let isBase = true;
+  const readInto = async (source: string, revision?: string) => {
+    using opened = await openSource(source, { tokenizer: false, revision });
+    isBase = false;
+    for (const [name, variable] of model.parameters) {
+      const { shape, data } = await opened.read(name);
+      const tensor = tf.tensor(data, shape, "float32");
+      variable.assign(tensor);
+      tensor.dispose();
+    }
+  };
+  const restore = async () => {
+    dropLora(model);
+    if (!isBase) await readInto(source, revision);
+    isBase = true;
+  };
+  return {
+    restore,
+    /** Gives the model a tuned one's weights, or its adapter. @throws where they can't be read */
+    async putOn({ folder, isAdapter }: TunedCell): Promise<void> {
+      if (isAdapter) {
+        await restore();
+        await loadLora(model, folder);
+        return;
+      }
+      dropLora(model);
+      await readInto(folder);
+    },
+    dispose: () => {},
+  };
+}
