@@ -313,7 +313,7 @@ test("installNative() called by two processes at once installs once", async (sta
 });
 
 test("installNative() lays the CUDA libraries beside where a GPU is seen", async (stage) => {
-  await stage.program("nvidia-smi", 'echo "GPU 0: Some Card (UUID: GPU-1)"');
+  await stage.program("nvidia-smi", 'echo "Some Card, 580.65, 80 GiB, 9.0"');
   const { state } = await stage.install({}, { CUDA_VISIBLE_DEVICES: "0" });
   assertReady(state);
   assert.equal(state.kind, "cuda");
@@ -322,7 +322,7 @@ test("installNative() lays the CUDA libraries beside where a GPU is seen", async
 
 test("installNative() keeps to the processor's build when the GPU's cannot be had", async (stage) => {
   assertReady((await stage.install()).state);
-  await stage.program("nvidia-smi", 'echo "GPU 0: Some Card (UUID: GPU-1)"');
+  await stage.program("nvidia-smi", 'echo "Some Card, 580.65, 80 GiB, 9.0"');
   const { state, told } = await stage.install({}, {
     CUDA_VISIBLE_DEVICES: "0",
     SELF_ALIGNING_OFFLINE: "1",
