@@ -8,6 +8,7 @@ import { APIConnectionError, APIConnectionTimeoutError, APIError, OpenAI } from 
 import pLimit from "p-limit";
 import * as v from "valibot";
 import { cacheFolder } from "../../platform/cache.ts";
+import { webAddress } from "../../platform/runtime/address.ts";
 import { sha256OfText } from "../../platform/runtime/digest.ts";
 import { writeWhole } from "../../platform/runtime/files.ts";
 import { valuesOf } from "../../platform/runtime/settled.ts";
@@ -244,20 +245,14 @@ export class Server {
   }
 }
 
+/** With the path that servers mostly have, where none is given. */
 function addressOf(text: string): string {
-  const address = URL.canParse(text) ? new URL(text) : undefined;
-  const isWeb = /^https?:$/.test(address?.protocol ?? "");
-  if (!address || !isWeb || address.username || address.password) {
-    const found = address?.password || address?.username
-      ? "one with a name or a password in it"
-      : quote(text.replace(/[^/]*@/, "...@"));
-    throw new Error(
-      `Cannot use the server: expected an address such as http://127.0.0.1:8000/v1; found ${found}; ` +
-        "a key goes into OPENAI_API_KEY",
-    );
-  }
-  const path = address.pathname.replace(/\/+$/, "");
-  return address.origin + (path === "" ? "/v1" : path);
+  const address = webAddress(text, {
+    action: "use the server",
+    expected: "an address such as http://127.0.0.1:8000/v1",
+    advice: "a key goes into OPENAI_API_KEY",
+  });
+  return address === new URL(address).origin ? `${address}/v1` : address;
 }
 
 /** The key of the environment belongs to OPENAI_BASE_URL's origin where that is set. */
