@@ -14,13 +14,12 @@ import { LanguageModel } from "../model/language_model.ts";
 import {
   embeddingScale,
   exportParameters,
-  initialParameters,
   organismConfiguration,
-  parameterCount,
   type ParameterData,
   pretrainingRate,
   pretrainingSteps,
 } from "../world/pretraining.ts";
+import { initialParameters, parameterCount } from "./initial.ts";
 import { measureLetterGate, scoreHeldOut } from "../world/gate.ts";
 import type {
   HeldOutOptions,
