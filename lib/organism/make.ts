@@ -190,9 +190,7 @@ export async function makeOrganism(
 async function roundWeights(model: LanguageModel): Promise<void> {
   for (const variable of model.parameters.values()) {
     const halves = bfloat16FromFloats(await variable.data() as Float32Array);
-    const rounded = tf.tensor(floatsFromBfloat16(halves), variable.shape);
-    variable.assign(rounded);
-    rounded.dispose();
+    tf.tidy(() => variable.assign(tf.tensor(floatsFromBfloat16(halves), variable.shape)));
   }
 }
 
