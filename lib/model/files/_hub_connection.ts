@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { HubApiError } from "@huggingface/hub";
 import type { Stoppable } from "../../platform/interrupt.ts";
-import { webAddress } from "../../platform/runtime/address.ts";
+import { pageText, reasonOf, webAddress } from "../../platform/runtime/web.ts";
 
 /** The hub does not answer at all: another way to a model can be tried. */
 export class HubUnreachable extends Error {}
@@ -207,10 +207,7 @@ export class HubConnection {
   #checkJson(bytes: Uint8Array): void {
     const text = textOf(bytes);
     if (jsonOf(text) !== undefined) return;
-    const title = /<title[^>]*>([^<]*)/i.exec(text)?.[1].trim().slice(0, 60);
-    const page = `a web page${title ? ` ${JSON.stringify(title)}` : ""}`;
-    const found = /^\s*</.test(text) ? page : `no JSON but ${JSON.stringify(text.slice(0, 60))}`;
-    throw new Foreign(found + this.#last.by);
+    throw new Foreign(pageText(text) + this.#last.by);
   }
 
   #redact(text: string): string {
@@ -280,12 +277,4 @@ function secondsOf(text: string | null): number {
   const seconds = Number(text);
   const wait = Number.isNaN(seconds) ? (Date.parse(text!) - Date.now()) / 1000 : seconds;
   return Math.max(0, Math.min(60, wait || 0));
-}
-
-/** Why a request broke, in the words of what went wrong first. */
-function reasonOf(error: unknown): string {
-  let reason = error;
-  while (reason instanceof Error && reason.cause !== undefined) reason = reason.cause;
-  const message = reason instanceof Error ? reason.message : String(reason);
-  return message.replace(/^error sending request for url \([^)]*\): /, "");
 }

@@ -8,7 +8,7 @@ import { APIConnectionError, APIConnectionTimeoutError, APIError, OpenAI } from 
 import pLimit from "p-limit";
 import * as v from "valibot";
 import { cacheFolder } from "../../platform/cache.ts";
-import { webAddress } from "../../platform/runtime/address.ts";
+import { pageText, reasonOf, webAddress } from "../../platform/runtime/web.ts";
 import { sha256OfText } from "../../platform/runtime/digest.ts";
 import { writeWhole } from "../../platform/runtime/files.ts";
 import { valuesOf } from "../../platform/runtime/settled.ts";
@@ -172,11 +172,14 @@ export class Server {
     return new Response(text || null, { status, headers: response.headers });
   }
 
+  #redact(text: string): string {
+    return this.#key ? text.replaceAll(this.#key, "...") : text;
+  }
+
   /** What may be shown of what came. */
   #shown(value: unknown): string {
     const text = typeof value === "string" ? value : quote(value);
-    const short = text.replaceAll(/\s+/g, " ").slice(0, 300);
-    return this.#key ? short.replaceAll(this.#key, "...") : short;
+    return this.#redact(text).replaceAll(/\s+/g, " ").slice(0, 300);
   }
 
   #refuse(found: string, advice: string, status?: number, expected = "an answer"): Refused {
@@ -187,10 +190,7 @@ export class Server {
 
   #explainForm(answer: unknown, expected: string): Refused {
     if (typeof answer === "string") {
-      const title = /<title[^>]*>([^<]*)/i.exec(answer)?.[1].trim();
-      const found = /^\s*</.test(answer)
-        ? `a web page${title ? ` ${quote(this.#shown(title))}` : ""}`
-        : quote(this.#shown(answer));
+      const found = pageText(this.#redact(answer));
       return this.#refuse(found, "check the address, which mostly ends in /v1", 200, "JSON");
     }
     const advice = /log-prob/.test(expected)
@@ -208,9 +208,7 @@ export class Server {
       return this.#refuse(found, "look at its log, or give a smaller --concurrency");
     }
     if (error instanceof APIConnectionError) {
-      let cause: unknown = error;
-      while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause;
-      const found = `none (${this.#shown((cause as Error).message)})`;
+      const found = `none (${this.#shown(reasonOf(error))})`;
       return this.#refuse(found, "check that it runs and can be reached from here");
     }
     if (!(error instanceof APIError)) return error as Error;
