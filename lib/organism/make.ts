@@ -11,7 +11,7 @@ import { exists, writeWhole } from "../platform/runtime/files.ts";
 import { createWorld, type World } from "../world/world.ts";
 import { checkGate, gateValues } from "../world/gate.ts";
 import type { LetterSettings } from "../world/letters.ts";
-import { parameterCount, pretrainingSteps } from "../world/pretraining.ts";
+import { pretrainingSteps } from "../world/pretraining.ts";
 import { type PretrainingSettings, pretrainingSizes } from "../world/settings.ts";
 import { type Size, type WorldSettings, worldSizes } from "../world/settings.ts";
 import { vocabulary } from "../world/vocabulary.ts";
@@ -124,7 +124,7 @@ export async function makeOrganism(
         seconds: Math.round(seconds * 10) / 10,
         ...(letters && { letters }),
       },
-      parameters: parameterCount(settings, words),
+      parameters: model.parameterCount,
       vocabulary: words,
       backend: { name: backendName, device, threads, versions: { ...versions } },
       ...(record.streams && { streams: record.streams }),
@@ -190,9 +190,7 @@ export async function makeOrganism(
 async function roundWeights(model: LanguageModel): Promise<void> {
   for (const variable of model.parameters.values()) {
     const halves = bfloat16FromFloats(await variable.data() as Float32Array);
-    const rounded = tf.tensor(floatsFromBfloat16(halves), variable.shape);
-    variable.assign(rounded);
-    rounded.dispose();
+    tf.tidy(() => variable.assign(tf.tensor(floatsFromBfloat16(halves), variable.shape)));
   }
 }
 

@@ -2,6 +2,7 @@
 export * from "./card.ts";
 export * from "./card_text.ts";
 export * from "./folder.ts";
+export * from "./initial.ts";
 export * from "./make.ts";
 export * from "./pretrain.ts";
 export * from "./recall.ts";

@@ -1,5 +1,4 @@
 /** Pretraining an organism on its world's corpus: the loop around the recipe of lib/world. */
-import * as tf from "@tensorflow/tfjs";
 import "../model/files/attach.ts";
 import { hasState } from "../model/files/trainer_state.ts";
 import { LEAST_ROWS } from "../model/step.ts";
@@ -11,16 +10,16 @@ import { fastestTurn } from "../platform/runtime/backend_choice.ts";
 import { type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { parseConfiguration } from "../model/configuration.ts";
 import { LanguageModel } from "../model/language_model.ts";
+import { variableOf } from "../model/lora.ts";
 import {
   embeddingScale,
   exportParameters,
-  initialParameters,
   organismConfiguration,
-  parameterCount,
   type ParameterData,
   pretrainingRate,
   pretrainingSteps,
 } from "../world/pretraining.ts";
+import { initialParameters, parameterCount } from "./initial.ts";
 import { measureLetterGate, scoreHeldOut } from "../world/gate.ts";
 import type {
   HeldOutOptions,
@@ -74,12 +73,9 @@ export function organismModel(
   return new LanguageModel({
     name: `organism of world ${world.seed}`,
     config,
-    parameters: new Map([...parameters].map(([name, { shape, data }]) => {
-      const tensor = tf.tensor(data.slice(), shape);
-      const variable = tf.variable(tensor);
-      tensor.dispose();
-      return [name, variable];
-    })),
+    parameters: new Map(
+      [...parameters].map(([name, { shape, data }]) => [name, variableOf(data.slice(), shape)]),
+    ),
     tokenizer,
     format: organismFormat,
     streams,

@@ -188,9 +188,7 @@ export function tunedOnBase(model: LanguageModel) {
     isBase = false;
     for (const [name, variable] of model.parameters) {
       const { shape, data } = await opened.read(name);
-      const tensor = tf.tensor(data, shape, "float32");
-      variable.assign(tensor);
-      tensor.dispose();
+      tf.tidy(() => variable.assign(tf.tensor(data, shape, "float32")));
     }
   };
   const restore = async () => {

@@ -253,6 +253,30 @@ Deno.test("an ONNX graph reads once what all prompts, and a question's options, 
   }
 });
 
+Deno.test("an ONNX graph that names the width of a head is given it by the configuration", async () => {
+  const from = { dtype: "fp32", local_files_only: true } as const;
+  const graph = await AutoModelForCausalLM.from_pretrained(folder("qwen2"), from);
+  const opened = await openModel(`onnx:${folder("qwen2")}`);
+  const { model: session } = graph.sessions as unknown as {
+    model: { inputMetadata: { name: string; shape: (number | string)[] }[] };
+  };
+  const shapes = session.inputMetadata.filter(({ name }) => name.startsWith("past"))
+    .map(({ shape }) => shape);
+  const [[, , , width]] = shapes;
+  for (const shape of shapes) shape[3] = "head_size";
+  try {
+    const parts = { name: "named", config: opened.config, format: opened.format, graph };
+    const model = new OnnxModel({ ...parts, headDimension: Number(width) });
+    const [found, expected] = await Promise.all(
+      [model, opened].map((one) => one.nextTokenLogits([[3, 4, 5, 6]])),
+    );
+    same([...found[0]], [...expected[0]], 1e-5);
+  } finally {
+    opened.dispose();
+    await graph.dispose();
+  }
+});
+
 Deno.test("new OnnxModel() refuses a graph without a cache", async () => {
   const graph = await AutoModelForCausalLM.from_pretrained(folder("qwen2"), {
     dtype: "fp32",

@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import { loadModel } from "../../lib/model/files/load.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
 import { streamsFor } from "../../lib/platform/compile/streams.ts";
-import { initialParameters } from "../../lib/world/pretraining.ts";
+import { initialParameters } from "../../lib/organism/initial.ts";
 import { pretrainingSizes } from "../../lib/world/settings.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { measuredStreams, organismModel, worldTokenizer } from "../../lib/organism/pretrain.ts";

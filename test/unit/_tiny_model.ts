@@ -5,7 +5,8 @@ import "../../lib/model/files/attach.ts";
 import { LanguageModel } from "../../lib/model/language_model.ts";
 import { paperFormat } from "../../lib/prompt.ts";
 import { tokenizerFromFiles } from "../../lib/model/tokenizer.ts";
-import { initialParameters, organismConfiguration } from "../../lib/world/pretraining.ts";
+import { initialParameters } from "../../lib/organism/initial.ts";
+import { organismConfiguration } from "../../lib/world/pretraining.ts";
 import { pretrainingSizes } from "../../lib/world/settings.ts";
 
 /** GPT-2's letters for the 256 bytes: printable ones stand for themselves, the others follow. */

@@ -19,7 +19,7 @@ import { studyPlan } from "../../lib/study/plans.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
 import { worldMaterial } from "../../lib/study/material.ts";
 import { createWorld } from "../../lib/world/world.ts";
-import { initialParameters } from "../../lib/world/pretraining.ts";
+import { initialParameters } from "../../lib/organism/initial.ts";
 import { pretrainingSizes } from "../../lib/world/settings.ts";
 import { worldTokenizer } from "../../lib/organism/pretrain.ts";
 import { tinyModel } from "./_tiny_model.ts";

@@ -24,7 +24,7 @@ import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 import { parsePretrainRequest } from "../../lib/tasks/pretrain.ts";
 import { allFacts, createWorld, type Split } from "../../lib/world/world.ts";
 import { exam } from "../../lib/world/exam.ts";
-import { initialParameters } from "../../lib/world/pretraining.ts";
+import { initialParameters } from "../../lib/organism/initial.ts";
 import { serializeWorld } from "../../lib/world/serialization.ts";
 import { withFolder } from "./_folder.ts";
 import { formatSafetensors, readTensors } from "./_safetensors.ts";

@@ -421,10 +421,10 @@ Deno.test("bootstrap() draws whole clusters: its standard error is the clustered
     near(jackknife(A, { clusters: FIVE, statistic }).stderr, .07905694150420946);
   }
   const { values, clusters } = GROUPED;
-  const fast = bootstrap(values, { clusters });
-  const slow = bootstrap(values, { clusters, statistic: (sample) => mean(sample) });
-  allNear(fast.interval, slow.interval);
-  near(fast.acceleration!, slow.acceleration!);
+  const byDefault = bootstrap(values, { clusters });
+  const given = bootstrap(values, { clusters, statistic: (sample) => mean(sample) });
+  allNear(byDefault.interval, given.interval);
+  near(byDefault.acceleration!, given.acceleration!);
 });
 
 Deno.test("bootstrap() is fixed by its seed", () => {

@@ -25,7 +25,7 @@ import { withErrors } from "./_console.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { exam } from "../../lib/world/exam.ts";
 import { generalExamples } from "../../lib/world/instruction.ts";
-import { initialParameters } from "../../lib/world/pretraining.ts";
+import { initialParameters } from "../../lib/organism/initial.ts";
 import { pretrainingSizes } from "../../lib/world/settings.ts";
 import { worldTokenizer } from "../../lib/organism/pretrain.ts";
 

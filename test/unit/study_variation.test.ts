@@ -25,7 +25,7 @@ import { runPlan, type StudyProgress } from "../../lib/study/study.ts";
 import { worldMaterial } from "../../lib/study/material.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { exam } from "../../lib/world/exam.ts";
-import { initialParameters } from "../../lib/world/pretraining.ts";
+import { initialParameters } from "../../lib/organism/initial.ts";
 import { organismFormat } from "../../lib/world/format.ts";
 import { pretrainingSizes } from "../../lib/world/settings.ts";
 import { worldTokenizer } from "../../lib/organism/pretrain.ts";

@@ -11,7 +11,7 @@ import { measureLetterGate } from "../../lib/world/gate.ts";
 import { createWorld } from "../../lib/world/world.ts";
 import { type Document, documents, documentShares, windows } from "../../lib/world/documents.ts";
 import { exam } from "../../lib/world/exam.ts";
-import { initialParameters } from "../../lib/world/pretraining.ts";
+import { initialParameters } from "../../lib/organism/initial.ts";
 import { organismFormat } from "../../lib/world/format.ts";
 import { pretrainingSizes } from "../../lib/world/settings.ts";
 import { checkGate, type LetterGateValues, type ScoredPrompt } from "../../lib/world/gate.ts";

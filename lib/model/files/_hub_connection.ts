@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { HubApiError } from "@huggingface/hub";
 import type { Stoppable } from "../../platform/interrupt.ts";
+import { pageText, reasonOf, webAddress } from "../../platform/runtime/web.ts";
 
 /** The hub does not answer at all: another way to a model can be tried. */
 export class HubUnreachable extends Error {}
@@ -57,11 +58,9 @@ export interface Answer {
 }
 
 export class HubConnection {
-  /** The hub's address, without user and password. */
   readonly endpoint: string;
-  readonly #authorization?: string;
-  /** What no message may hold. */
-  readonly #secrets: string[];
+  /** Empty: none. */
+  readonly #token: string;
   readonly #options: ConnectionOptions;
   readonly say: (line: string) => void;
   /** `open model owner/name`, for errors. */
@@ -75,29 +74,20 @@ export class HubConnection {
     this.what = `${wanted.action} ${wanted.id}`;
     const given = (options.endpoint ?? Deno.env.get("HF_ENDPOINT") ?? "").trim() ||
       "https://huggingface.co";
-    const address = /^https?:\/\//i.test(given) && URL.canParse(given) ? new URL(given) : undefined;
-    if (address === undefined) {
-      const found = given.replace(/[^/]*@/, "...@");
-      throw new Error(
-        `Cannot ${this.what}: expected HF_ENDPOINT to be an address such as ` +
-          `https://huggingface.co; found ${found.slice(0, 80)}; write it with https:// before it`,
-      );
-    }
+    const { variable = "HF_ENDPOINT" } = wanted;
+    this.endpoint = webAddress(given, {
+      action: this.what,
+      expected: `${variable} to be an address such as https://huggingface.co`,
+      advice: "write it with https:// before it; a login goes into HF_TOKEN",
+    });
     const token = (options.token ?? Deno.env.get("HF_TOKEN") ?? "").trim();
-    this.endpoint = (address.origin + address.pathname).replace(/\/+$/, "");
-    if (token !== "" && !/^hf_[\w.~+/=-]+$/.test(token)) {
+    if (!/^[\w.~+/=-]*$/.test(token)) {
       throw new Error(
-        `Cannot ${this.what}: expected an access token that starts with hf_, without spaces and ` +
-          `line breaks in it; found another; set HF_TOKEN to one of ${this.endpoint}/settings/tokens`,
+        `Cannot ${this.what}: expected an access token without spaces and line breaks in it; found ` +
+          `another; set HF_TOKEN to one of ${this.endpoint}/settings/tokens`,
       );
     }
-    const { username, password } = address;
-    const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-    if (token !== "") this.#authorization = `Bearer ${token}`;
-    else if (user !== ":") {
-      this.#authorization = `Basic ${new TextEncoder().encode(user).toBase64()}`;
-    }
-    this.#secrets = [token, password, decodeURIComponent(password)].filter((text) => text !== "");
+    this.#token = token;
   }
 
   /**
@@ -168,8 +158,8 @@ export class HubConnection {
     const headers = new Headers(init.headers);
     // A list may go on at another address: the token stays here.
     headers.delete("authorization");
-    if (this.#authorization !== undefined && address.origin === new URL(this.endpoint).origin) {
-      headers.set("authorization", this.#authorization);
+    if (this.#token !== "" && address.origin === new URL(this.endpoint).origin) {
+      headers.set("authorization", `Bearer ${this.#token}`);
     }
     const { timeout = STEADY.seconds, signal: stopped } = this.#options;
     const stop = new AbortController();
@@ -217,15 +207,12 @@ export class HubConnection {
   #checkJson(bytes: Uint8Array): void {
     const text = textOf(bytes);
     if (jsonOf(text) !== undefined) return;
-    const title = /<title[^>]*>([^<]*)/i.exec(text)?.[1].trim().slice(0, 60);
-    const page = `a web page${title ? ` ${JSON.stringify(title)}` : ""}`;
-    const found = /^\s*</.test(text) ? page : `no JSON but ${JSON.stringify(text.slice(0, 60))}`;
-    throw new Foreign(found + this.#last.by);
+    throw new Foreign(pageText(text) + this.#last.by);
   }
 
   #redact(text: string): string {
-    for (const secret of this.#secrets) text = text.replaceAll(secret, "...");
-    return text.replace(/\/\/[^/\s@]*@/g, "//").slice(0, 300);
+    const safe = this.#token === "" ? text : text.replaceAll(this.#token, "...");
+    return safe.replace(/\/\/[^/\s@]*@/g, "//").slice(0, 300);
   }
 
   #explain(what: string, error: unknown, status?: number): Error {
@@ -290,12 +277,4 @@ function secondsOf(text: string | null): number {
   const seconds = Number(text);
   const wait = Number.isNaN(seconds) ? (Date.parse(text!) - Date.now()) / 1000 : seconds;
   return Math.max(0, Math.min(60, wait || 0));
-}
-
-/** Why a request broke, in the words of what went wrong first. */
-function reasonOf(error: unknown): string {
-  let reason = error;
-  while (reason instanceof Error && reason.cause !== undefined) reason = reason.cause;
-  const message = reason instanceof Error ? reason.message : String(reason);
-  return message.replace(/^error sending request for url \([^)]*\): /, "");
 }

@@ -50,7 +50,6 @@ export class OnnxModel extends EngineModel {
   readonly #oneByOne: boolean;
   /** The graph computes the logits of the last tokens alone, where asked. */
   readonly #keepsLast: boolean;
-  readonly #headDimension?: number;
 
   constructor(parts: OnnxModelParts) {
     super(parts);
@@ -58,8 +57,7 @@ export class OnnxModel extends EngineModel {
     this.parameterCount = parts.parameterCount;
     this.#graph = parts.graph;
     this.#oneByOne = parts.oneByOne ?? false;
-    this.#headDimension = parts.headDimension;
-    const { inputNames, outputNames } = this.#session;
+    const { inputNames, outputNames, inputMetadata } = this.#session;
     this.#keepsLast = inputNames.includes("num_logits_to_keep");
     const fits = inputNames.includes("input_ids") && outputNames.includes("logits") &&
       inputNames.some((name) => name.startsWith("past")) &&
@@ -71,6 +69,11 @@ export class OnnxModel extends EngineModel {
           `${outputNames.join(", ").slice(0, 80)}; export it once more by optimum's task ` +
           "text-generation-with-past",
       );
+    }
+    // Exports of onnxruntime-genai name the width of a head, which transformers.js takes for 0.
+    for (const { name, shape } of inputMetadata) {
+      const isNamed = name.startsWith("past_key_values.") && typeof shape?.[3] === "string";
+      if (isNamed) shape[3] = parts.headDimension ?? shape[3];
     }
   }
 
@@ -212,7 +215,7 @@ export class OnnxModel extends EngineModel {
     const outputs: Record<string, Tensor> = await this.#graph.forward({
       input_ids: new Tensor("int64", ids, [rows.length, length]),
       attention_mask: new Tensor("int64", mask, [rows.length, before + length]),
-      past_key_values: past ?? this.#emptyCache(rows.length),
+      past_key_values: past ?? null,
       num_logits_to_keep: new Tensor("int64", [BigInt(keep)], []),
     });
     const { logits, ...rest } = outputs;
@@ -221,25 +224,6 @@ export class OnnxModel extends EngineModel {
       [name, tensor],
     ) => [name.replace(/^present_/, "past_").replace(/^present/, "past_key_values"), tensor]);
     return { logits, past: new DynamicCache(Object.fromEntries(kept)) };
-  }
-
-  /**
-   * Keys and values of no tokens, where the graph gives the width of a head by a name (exports of
-   * onnxruntime-genai); else transformers.js makes its own.
-   */
-  #emptyCache(batch: number): DynamicCache | null {
-    const named = this.#session.inputMetadata.filter(({ name, shape }) =>
-      name.startsWith("past_key_values.") && shape?.length === 4 && typeof shape[3] === "string"
-    );
-    if (named.length === 0 || this.#headDimension === undefined) return null;
-    return new DynamicCache(Object.fromEntries(named.map(({ name, shape, type }) => [
-      name,
-      new Tensor(
-        type,
-        type === "float16" ? new Uint16Array() : new Float32Array(),
-        [batch, Number(shape![1]), 0, this.#headDimension!],
-      ),
-    ])));
   }
 }
 
@@ -252,12 +236,8 @@ interface Read {
 interface Session {
   inputNames: string[];
   outputNames: string[];
-  inputMetadata: {
-    name: string;
-    type: "float16" | "float32";
-    /** Numbers, and names of sizes that can change. */
-    shape?: (number | string)[];
-  }[];
+  /** A shape has numbers, and names of sizes that can change. */
+  inputMetadata: { name: string; shape?: (number | string)[] }[];
 }
 
 /** Neighbours that start alike, by at least `LEAST_PREFIX` tokens before any wanted position. */

@@ -8,6 +8,7 @@ import { APIConnectionError, APIConnectionTimeoutError, APIError, OpenAI } from 
 import pLimit from "p-limit";
 import * as v from "valibot";
 import { cacheFolder } from "../../platform/cache.ts";
+import { pageText, reasonOf, webAddress } from "../../platform/runtime/web.ts";
 import { sha256OfText } from "../../platform/runtime/digest.ts";
 import { writeWhole } from "../../platform/runtime/files.ts";
 import { valuesOf } from "../../platform/runtime/settled.ts";
@@ -171,11 +172,14 @@ export class Server {
     return new Response(text || null, { status, headers: response.headers });
   }
 
+  #redact(text: string): string {
+    return this.#key ? text.replaceAll(this.#key, "...") : text;
+  }
+
   /** What may be shown of what came. */
   #shown(value: unknown): string {
     const text = typeof value === "string" ? value : quote(value);
-    const short = text.replaceAll(/\s+/g, " ").slice(0, 300);
-    return this.#key ? short.replaceAll(this.#key, "...") : short;
+    return this.#redact(text).replaceAll(/\s+/g, " ").slice(0, 300);
   }
 
   #refuse(found: string, advice: string, status?: number, expected = "an answer"): Refused {
@@ -186,10 +190,7 @@ export class Server {
 
   #explainForm(answer: unknown, expected: string): Refused {
     if (typeof answer === "string") {
-      const title = /<title[^>]*>([^<]*)/i.exec(answer)?.[1].trim();
-      const found = /^\s*</.test(answer)
-        ? `a web page${title ? ` ${quote(this.#shown(title))}` : ""}`
-        : quote(this.#shown(answer));
+      const found = pageText(this.#redact(answer));
       return this.#refuse(found, "check the address, which mostly ends in /v1", 200, "JSON");
     }
     const advice = /log-prob/.test(expected)
@@ -207,9 +208,7 @@ export class Server {
       return this.#refuse(found, "look at its log, or give a smaller --concurrency");
     }
     if (error instanceof APIConnectionError) {
-      let cause: unknown = error;
-      while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause;
-      const found = `none (${this.#shown((cause as Error).message)})`;
+      const found = `none (${this.#shown(reasonOf(error))})`;
       return this.#refuse(found, "check that it runs and can be reached from here");
     }
     if (!(error instanceof APIError)) return error as Error;
@@ -244,20 +243,14 @@ export class Server {
   }
 }
 
+/** With the path that servers mostly have, where none is given. */
 function addressOf(text: string): string {
-  const address = URL.canParse(text) ? new URL(text) : undefined;
-  const isWeb = /^https?:$/.test(address?.protocol ?? "");
-  if (!address || !isWeb || address.username || address.password) {
-    const found = address?.password || address?.username
-      ? "one with a name or a password in it"
-      : quote(text.replace(/[^/]*@/, "...@"));
-    throw new Error(
-      `Cannot use the server: expected an address such as http://127.0.0.1:8000/v1; found ${found}; ` +
-        "a key goes into OPENAI_API_KEY",
-    );
-  }
-  const path = address.pathname.replace(/\/+$/, "");
-  return address.origin + (path === "" ? "/v1" : path);
+  const address = webAddress(text, {
+    action: "use the server",
+    expected: "an address such as http://127.0.0.1:8000/v1",
+    advice: "a key goes into OPENAI_API_KEY",
+  });
+  return address === new URL(address).origin ? `${address}/v1` : address;
 }
 
 /** The key of the environment belongs to OPENAI_BASE_URL's origin where that is set. */

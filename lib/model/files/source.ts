@@ -223,10 +223,7 @@ async function openFolder(folder: string, description: Described, options: Sourc
   const all = opened.move();
   return {
     configuration,
-    read: async (name: string) => {
-      const { file, name: own } = places.get(name)!;
-      return await file.read(own);
-    },
+    read: async (name: string) => await places.get(name)!.file.read(name),
     tokenizer,
     description: { ...description, digest },
     identity: identityOf(digest, [text, generation]),

@@ -81,9 +81,7 @@ export async function readState(
     const { read } = await openSafetensors(access);
     for (const [name, variable] of variablesOf(model)) {
       const { shape, data } = await read(name);
-      const tensor = tf.tensor(data, shape, "float32");
-      variable.assign(tensor);
-      tensor.dispose();
+      tf.tidy(() => variable.assign(tf.tensor(data, shape, "float32")));
     }
   };
   return { ...state, restore };

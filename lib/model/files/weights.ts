@@ -12,7 +12,7 @@ import {
   type TensorInfo,
 } from "./checkpoint.ts";
 import type { ModelConfiguration } from "../configuration.ts";
-import { refuseModel, words } from "../fields.ts";
+import { refuseModel } from "../fields.ts";
 
 export interface TensorHeader {
   shape: number[];
@@ -23,26 +23,17 @@ export interface TensorHeader {
 const EMBEDDING = "model.embed_tokens.weight";
 const HEAD = "lm_head.weight";
 
-/** Segments that PyTorch's wrappers (torch.compile, DataParallel, FSDP) put into names. */
-const WRAPPERS = words("_checkpoint_wrapped_module _fsdp_wrapped_module _orig_mod module");
 /** Tables of the rotary positions, which the configuration gives; older files have them. */
 const ROTARY_TABLE = /(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
 
-/** The name of a tensor without wrappers, also where the model without its head was saved. */
-function plainName(name: string): string {
-  const plain = name.split(".").filter((part) => !WRAPPERS.includes(part)).join(".");
-  return /^(layers\.\d+|embed_tokens|norm)\./.test(plain) ? `model.${plain}` : plain;
-}
-
-/** A tensor, and where it lies: in which file, and under which name there. */
+/** A tensor, and in which file it lies. */
 interface Place extends TensorInfo {
   file: SafetensorsFile;
   shard: string;
-  name: string;
 }
 
 /**
- * A folder's tensors by their plain names; what `opened` takes stays open for them.
+ * A folder's tensors by their names; what `opened` takes stays open for them.
  * @throws where there is none, index and files differ, or a tensor is twice
  */
 export async function openWeights(folder: string, opened: DisposableStack) {
@@ -58,49 +49,42 @@ export async function openWeights(folder: string, opened: DisposableStack) {
     }
     for (const [name, info] of tensors) {
       if (ROTARY_TABLE.test(name)) continue;
-      const plain = plainName(name), other = places.get(plain);
+      const other = places.get(name);
       if (other !== undefined) {
-        const found = `${quote(other.name)} in ${other.shard} and ${quote(name)} in ${shard}`;
+        const found = `${quote(name)} in ${other.shard} and ${shard}`;
         refuseModel(folder, "every tensor once", found, "leave out the one that is not meant");
       }
-      places.set(plain, { ...info, file, shard, name });
+      places.set(name, { ...info, file, shard });
     }
   }
   return { files, places };
 }
 
+const sameShape = (a: readonly number[], b: readonly number[]) =>
+  a.length === b.length && a.every((n, i) => n === b[i]);
+
 /**
- * Whether the output layer is the embedding, as config.json says. A head in the files all the
- * same counts where its numbers differ, and stands for a missing embedding, as in transformers 5.
+ * Whether the output layer is the embedding, as config.json says. A head in the files all the same
+ * (Qwen3 0.6B) counts where a bit of it differs, as in transformers 5.
  */
 export async function tiesHead(
   places: Map<string, Place>,
   { vocabularySize, hiddenSize }: ModelConfiguration,
 ): Promise<boolean> {
-  const [head, embedding] = [HEAD, EMBEDDING].map((name) => places.get(name));
-  const shape = [vocabularySize, hiddenSize];
-  if (head !== undefined && (!embedding || await isSame([head, embedding], shape))) {
-    places.set(EMBEDDING, embedding ?? head);
-    places.delete(HEAD);
-  }
-  return !places.has(HEAD);
-}
-
-const sameShape = (a: readonly number[], b: readonly number[]) =>
-  a.length === b.length && a.every((n, i) => n === b[i]);
-
-/** Whether two tensors are of this shape, which makes them worth reading, and the same to the last bit. */
-async function isSame(places: Place[], shape: number[]): Promise<boolean> {
-  const [a, b] = places;
-  if (a.dtype !== b.dtype || ![a, b].every((one) => sameShape(one.shape, shape))) return false;
-  const atOnce = 2 ** 24, size = a.end - a.begin;
+  const head = places.get(HEAD), embedding = places.get(EMBEDDING);
+  if (head === undefined) return true;
+  // Of another shape they are refused, unread.
+  const fits = (one?: Place) =>
+    one?.dtype === head.dtype && sameShape(one.shape, [vocabularySize, hiddenSize]);
+  if (!fits(head) || !fits(embedding)) return false;
+  const size = head.end - head.begin, atOnce = 2 ** 24;
   for (let offset = 0; offset < size; offset += atOnce) {
     const length = Math.min(atOnce, size - offset);
-    const [one, other] = await Promise.all(
-      places.map(({ file, name }) => file.bytes(name, offset, length)),
-    );
+    const one = await head.file.bytes(HEAD, offset, length);
+    const other = await embedding!.file.bytes(EMBEDDING, offset, length);
     if (one.some((byte, i) => byte !== other[i])) return false;
   }
+  places.delete(HEAD);
   return true;
 }
 
@@ -139,7 +123,7 @@ export function checkTensors(
 ): void {
   const { family, layers } = configuration;
   const whole = `the tensors of a ${family} of ${layers} layers`;
-  const advice = "configuration and weights must belong together";
+  const advice = "take both as transformers' save_pretrained writes them";
   compareTensors(
     found,
     new Map(parameterShapes(configuration)),
