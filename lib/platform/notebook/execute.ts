@@ -245,7 +245,7 @@ async function errorText(
   if (trace) return trace.includes(plain(evalue)) ? trace : `${name}\n${trace}`;
   // The kernel says nothing of a cell that it can't compile; the type checker does.
   const here = new RegExp(`: cell ${cell}, (line \\d+: [^]*)`);
-  const problems = (await checkNotebooks([path], { only: ["types"] }))
+  const problems = (await checkNotebooks([path]))
     .flatMap((problem) => here.exec(problem)?.[1] ?? []);
   return problems.length ? problems.join("\n") : `${name}; run \`deno task check\` for more`;
 }
