@@ -118,10 +118,8 @@ export function boundedText(answers: readonly Answer[]): string | undefined {
     "they have at most their probability, and the chosen one at least its own." +
     (none.length === 0
       ? ""
-      : ` Of ${
-        names.join(", ")
-      }${rest} no letter is: they count as answered by A, with no more than ` +
-        "chance. A larger --top-logprobs finds more.");
+      : ` Of ${names.join(", ")}${rest} no letter is: they count as answered by A, with no more ` +
+        "than chance. A larger --top-logprobs finds more.");
 }
 
 /** A share of `n`, from 0 to 1, with Wilson's 95% interval. */

@@ -163,9 +163,8 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
   const normalization = own === "letters" ? "none" : options.normalization ?? "none";
   if (stop.length < 2) {
     throw new Error(
-      `Cannot make the paper's prompts: expected stop to be an end token's text; found ${
-        JSON.stringify(stop)
-      }; give e.g. </s>`,
+      "Cannot make the paper's prompts: expected stop to be an end token's text; found " +
+        `${JSON.stringify(stop)}; give e.g. </s>`,
     );
   }
 

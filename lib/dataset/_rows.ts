@@ -137,11 +137,10 @@ export function parseCsv(text: string): CsvRow[] {
     delimiter: delimiterOf(text),
     step: ({ data, errors, meta }) => {
       const blank = data.length === 1 && data[0].trim() === "";
-      const fault = errors[0]
-        ? `${
+      const fault = errors[0] &&
+        `${
           errors[0].message
-        }; if a quote is never closed, all that follows it was read as one cell`
-        : undefined;
+        }; if a quote is never closed, all that follows it was read as one cell`;
       if (!blank || fault) rows.push({ cells: data, line, ...(fault ? { fault } : {}) });
       for (; cursor < meta.cursor; cursor++) if (text[cursor] === "\n") line++;
     },

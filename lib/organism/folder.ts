@@ -86,10 +86,9 @@ async function toBfloat16(folder: string, { parameters }: LanguageModel): Promis
 export async function refuseExisting(folder: string): Promise<void> {
   const found = await Deno.lstat(folder).catch(() => undefined);
   if (found === undefined) return;
+  const kind = found.isDirectory ? "folder" : "file", mend = "choose another name, or replace it";
   throw new Error(
-    `Cannot write the organism ${folder}: expected nothing there; found ${
-      found.isDirectory ? "a folder" : "a file"
-    }; choose another name, or replace it (--force)`,
+    `Cannot write the organism ${folder}: expected nothing there; found a ${kind}; ${mend} (--force)`,
   );
 }
 

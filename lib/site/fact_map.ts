@@ -87,10 +87,9 @@ export function drawMap(host: HTMLElement, visit: Visit, run?: Run): void {
     const text = asked.some(({ after }) => after)
       ? `lost ${lost} of ${right}, gained ${gained} of ${wrong}`
       : `right ${right} of ${asked.length}`;
+    const marks = asked.map(mark);
     return html`<td data-status=${status}><span class="count ${lost ? "hurt" : ""}">${text}</span>
-      <div class="marks" role="group" aria-label="${name}, ${status}: ${text}">${
-      asked.map(mark)
-    }</div></td>`;
+      <div class="marks" role="group" aria-label="${name}, ${status}: ${text}">${marks}</div></td>`;
   };
   const row = (test: SuiteName) => {
     const { before, after } = visit.answers(test, run), name = suiteLabels[test];

@@ -111,10 +111,8 @@ function tunedText(tuned: readonly TunedCell[]): string {
   const trainers = new Set(tuned.map(({ manifest }) => manifest?.trainer ?? "an unnamed trainer"));
   const unchecked = tuned.filter(({ manifest }) => manifest === undefined).map(groupName);
   const unknown = "; not known whether on this run's rows, for want of a manifest: ";
-  return `nothing was trained here: ${tuned.length} ${
-    tuned.length === 1 ? "model was" : "models were"
-  } ` +
-    `${ELSEWHERE}, by ${[...trainers].join(", ")}` +
+  const models = tuned.length === 1 ? "1 model was" : `${tuned.length} models were`;
+  return `nothing was trained here: ${models} ${ELSEWHERE}, by ${[...trainers].join(", ")}` +
     (unchecked.length > 0 ? unknown + unchecked.join(", ") : "");
 }
 

@@ -132,9 +132,8 @@ async function best(options: BackendOptions): Promise<Backend> {
       if (native) {
         const mend = native.mend ? ` To mend it: ${native.mend}` : "";
         (options.progress ?? console.error)(
-          `Native TensorFlow is not used: ${native.reason}. Going on with ${name}: ${
-            costs[name]
-          }.${mend}`,
+          `Native TensorFlow is not used: ${native.reason}. ` +
+            `Going on with ${name}: ${costs[name]}.${mend}`,
         );
       }
       return backend;
