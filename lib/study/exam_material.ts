@@ -2,7 +2,8 @@
  * The paper's own setting as material: pools, demonstrations and HOMO from Xiezhi (history, engineering,
  * jurisprudence) and MedMCQA (medicine), ID and OOD from MMLU, general instructions of alpaca-gpt4.
  */
-import { allExams, type DomainMaterial, type Exam, type Material } from "../cell.ts";
+import type { DomainMaterial, Exam, Material } from "../cell.ts";
+import { allExams, questionCount } from "../cell.ts";
 import {
   type DataCard,
   dataCard,
@@ -132,23 +133,21 @@ async function read(
   return { material, rejected: [...rejected, ...bad], leaked: settings.keepLeaks ? 0 : leaked };
 }
 
-const count = (exams: readonly Exam[] = []) =>
-  exams.reduce((sum, { questions }) => sum + questions.length, 0);
-
 /** What is asked before anything is trained, and what of the method can't be had. */
 function materialText(material: Material, { explanations, teacher }: Settings): string {
   const targets = explanations
     ? ", and HAR's and INC's targets are bare where SELF's are explained"
     : "";
   const lines = [...material.domains].map(([domain, { pool, suites: { homo, id, ood } }]) => {
-    const tests = `HOMO ${count(homo)}, ID ${count(id)}, OOD ${count(ood)}`;
+    const [n, near, far] = [homo, id, ood].map(questionCount);
+    const tests = `HOMO ${n}, ID ${near}, OOD ${far}`;
     const bare = pool.questions.filter((one) => !one.explanation && !one.context).length;
     return `${domain}: pool ${pool.questions.length}, ${tests}` +
       (bare === 0 ? "" : `; ${bare} of ` +
         `the pool have neither explanation nor context, so that CON is left out${targets}` +
         (teacher ? "" : "; --teacher=MODEL asks a model for them"));
   });
-  const all = count(allExams(material));
+  const all = questionCount(allExams(material));
   return [...lines, `The base model is asked ${all} questions once; each fine-tuned one its tests`]
     .join("\n");
 }

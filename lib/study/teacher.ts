@@ -80,10 +80,8 @@ export async function explainPool(
   if (reasons.length > most * bare.length) {
     const found = `${reasons.length} of ${bare.length} (${Object.keys(setAside).join(", ")})`;
     throw new Error(
-      `Cannot use the explanations of ${server.what}: expected at most ${
-        100 * most
-      }% that explain ` +
-        `nothing; found ${found}; take another teacher, or a larger --max-rejected`,
+      `Cannot use the explanations of ${server.what}: expected at most ${100 * most}% that ` +
+        `explain nothing; found ${found}; take another teacher, or a larger --max-rejected`,
     );
   }
   const explained = questions.flatMap((one) => {
