@@ -123,11 +123,7 @@ export function boundedText(answers: readonly Answer[]): string | undefined {
 }
 
 /** A share of `n`, from 0 to 1, with Wilson's 95% interval. */
-export interface Share {
-  value: number;
-  interval: Interval;
-  n: number;
-}
+export type Share = { value: number; interval: Interval; n: number };
 
 /** The share of answers, or of other items, that `fits`. Of none: NaN, anywhere from 0 to 1. */
 export function shareOf<Item = Answer>(

@@ -32,11 +32,7 @@ export const suiteLabels: Readonly<Record<SuiteName, string>> = {
 };
 
 /** Which numbers of a cell are meant. */
-export interface Selection {
-  treatment: Treatment;
-  ratio?: number;
-  suite: SuiteName;
-}
+export type Selection = { treatment: Treatment; ratio?: number; suite: SuiteName };
 
 /** The tested cells of a selection. */
 export function select(cells: readonly CellResult[], { treatment, ratio, suite }: Selection) {

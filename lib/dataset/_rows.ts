@@ -14,11 +14,7 @@ export interface RejectedRow {
 }
 
 /** A row as a file holds it: `value`, or `fault` when it can't be read at all. */
-export interface SourceRow {
-  line: number;
-  value?: unknown;
-  fault?: string;
-}
+export type SourceRow = { line: number; value?: unknown; fault?: string };
 
 /** Thrown inside a check; its message is a rejected row's reason. */
 export class RowFault extends Error {}
@@ -113,11 +109,7 @@ function message(error: unknown): string {
 }
 
 /** One row of CSV: its cells, its 1-based first line and, when its quoting is broken, what is wrong. */
-export interface CsvRow {
-  cells: string[];
-  line: number;
-  fault?: string;
-}
+export type CsvRow = { cells: string[]; line: number; fault?: string };
 
 /** What parts the cells: a first line without a comma has Excel's semicolons, or tabs. */
 function delimiterOf(text: string): string {

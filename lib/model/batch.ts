@@ -11,10 +11,7 @@ export const LOGITS_AT_ONCE = 2 ** 24;
 export const TEXTS_A_ROW = 2;
 
 /** Token ids and labels of one step; `labels[i][t]` is what stands at position t (shifted inside). */
-export interface Batch {
-  inputIds: number[][];
-  labels: number[][];
-}
+export type Batch = { inputIds: number[][]; labels: number[][] };
 
 /** `n` rounded up by less than one in `parts`, a power of two, so that near sizes share a graph. */
 export function roundSize(n: number, parts = 4): number {

@@ -69,10 +69,7 @@ const ropeFields = new Set([
   ),
 ]);
 
-interface Rope {
-  theta: number;
-  scaling?: RopeScaling;
-}
+type Rope = { theta: number; scaling?: RopeScaling };
 
 /** Both published forms: `rope_parameters` (newer), `rope_theta` with `rope_scaling` (older). */
 function parseRope(reader: FieldReader, maxPositions: number): Rope {

@@ -145,10 +145,7 @@ export function attend(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: tf.
 }
 
 /** Keys and values [K, P, D] of tokens that stand before every row. */
-export interface PrefixKeys {
-  keys: tf.Tensor3D;
-  values: tf.Tensor3D;
-}
+export type PrefixKeys = { keys: tf.Tensor3D; values: tf.Tensor3D };
 
 /** Of layers whose keys and values come by turns. */
 export const prefixKeys = (tensors: tf.Tensor[]): PrefixKeys[] =>

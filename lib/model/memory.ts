@@ -64,11 +64,7 @@ const FRAGMENTS = 1.2;
 
 const sizeOf = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 
-interface Sizes {
-  all: number;
-  largest: number;
-  name: string;
-}
+type Sizes = { all: number; largest: number; name: string };
 
 function sizes(configuration: ModelConfiguration): Sizes {
   let [all, largest, name] = [0, 0, ""];

@@ -23,11 +23,7 @@ export { letterFolder, letterNames, organismNames };
 /** The splits that are asked as exams; the facts of `mc` are part of the training. */
 const EXAM_SPLITS: readonly Split[] = ["dev", "train", "homo", "id"];
 
-export interface Organism {
-  model: LanguageModel;
-  world: World;
-  card: OrganismCard;
-}
+export type Organism = { model: LanguageModel; world: World; card: OrganismCard };
 
 /**
  * Writes an organism's folder, whole or not at all.

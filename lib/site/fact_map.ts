@@ -9,11 +9,7 @@ import { type Run, testTexts } from "./record.ts";
 import type { Visit } from "./visit.ts";
 
 /** One question's answers; `after` from the first epoch on. */
-interface Asked {
-  fact: Fact;
-  before: Answer;
-  after?: Answer;
-}
+type Asked = { fact: Fact; before: Answer; after?: Answer };
 
 /** What became of a question. Marks differ in shape, not in colour alone; each fits -5 to 5. */
 const FATES = {

@@ -23,10 +23,7 @@ import { holmOf } from "../findings.ts";
 import { treatmentsOf } from "./rows.ts";
 
 /** What was tuned, and what it was before. */
-interface Tuned {
-  bases: readonly BaseResult[];
-  cells: readonly CellResult[];
-}
+type Tuned = { bases: readonly BaseResult[]; cells: readonly CellResult[] };
 
 const finite = (value: number | undefined) => Number.isFinite(value) ? value! : null;
 

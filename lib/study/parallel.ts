@@ -31,12 +31,7 @@ interface Task {
 }
 
 /** Cells of one model and plan, by their place: from `from` on, before `to` where it is given. */
-interface Share {
-  plan: number;
-  model: string;
-  from: number;
-  to?: number;
-}
+type Share = { plan: number; model: string; from: number; to?: number };
 
 /**
  * Deals the cells out to those who ask for some. Who has a model open gets its cells as long as there are

@@ -45,10 +45,7 @@ const kindOf = ({ steps, length, trainer }: FinetunePlan) =>
 const rowsOf = ({ batches }: FinetunePlan) =>
   Math.max(...batches.map(({ inputIds }) => inputIds.length));
 
-interface Trained {
-  weights: Map<string, tf.Tensor>;
-  result: FinetuneResult;
-}
+type Trained = { weights: Map<string, tf.Tensor>; result: FinetuneResult };
 
 /** Trains a model's cells in groups, as each is asked for; those that can't be are left to be trained alone. */
 export class SideBySideCells {

@@ -59,12 +59,7 @@ export interface StudyOptions extends Stoppable {
 }
 
 /** How far the exams are: `done` with its part of the present one; `found` were stored. */
-export interface AskProgress {
-  done: number;
-  found: number;
-  total: number;
-  exam: string;
-}
+export type AskProgress = { done: number; found: number; total: number; exam: string };
 
 export interface StudyProgress {
   done: number;
@@ -76,10 +71,7 @@ export interface StudyProgress {
 }
 
 /** What came of one plan. */
-export interface StudyResult {
-  bases: BaseResult[];
-  cells: CellResult[];
-}
+export type StudyResult = { bases: BaseResult[]; cells: CellResult[] };
 
 /** Results of several plans, e.g. of small and of large models, as one. */
 export interface Study extends StudyResult {

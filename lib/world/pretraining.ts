@@ -12,10 +12,7 @@ import type { LetterSettings } from "./letters.ts";
 import { checkPretrainingSettings, type PretrainingSettings } from "./settings.ts";
 
 /** A tensor's numbers, row-major; a weight is [out, in]. */
-export interface ParameterData {
-  shape: number[];
-  data: Float32Array;
-}
+export type ParameterData = { shape: number[]; data: Float32Array };
 
 const EMBEDDING = "model.embed_tokens.weight", FINAL_NORM = "model.norm.weight";
 

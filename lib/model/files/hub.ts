@@ -20,10 +20,7 @@ export interface HubOptions extends RepositoryOptions {
   tokenizerOnly?: boolean;
 }
 
-export interface HubModel {
-  folder: string;
-  revision: string;
-}
+export type HubModel = { folder: string; revision: string };
 
 const indexName = "model.safetensors.index.json";
 const smallFiles = ["config.json", "generation_config.json", ...tokenizerFileNames];

@@ -12,10 +12,7 @@ export class Blocked extends Error {
   }
 }
 
-export interface Python {
-  pip: string[];
-  python: string[];
-}
+export type Python = { pip: string[]; python: string[] };
 
 /** A Python with pip, or uv, which brings both; undefined when there is neither. */
 export async function findPip(): Promise<Python | undefined> {
