@@ -119,10 +119,7 @@ export function tokenizerFromFiles(
   }
   const fieldsOf = (name: string) => parseObject(files.get(name) ?? "{}", `${name} of ${from}`);
   const json = fieldsOf("tokenizer.json");
-  const config = {
-    ...fieldsOf("special_tokens_map.json"),
-    ...fieldsOf("tokenizer_config.json"),
-  };
+  const config = { ...fieldsOf("special_tokens_map.json"), ...fieldsOf("tokenizer_config.json") };
   let stages: ReturnType<typeof createStages>;
   try {
     stages = createStages(json, config, from);

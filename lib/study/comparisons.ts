@@ -28,11 +28,7 @@ type Tuned = { bases: readonly BaseResult[]; cells: readonly CellResult[] };
 const finite = (value: number | undefined) => Number.isFinite(value) ? value! : null;
 
 /** A difference on one test, points; null where nothing can be tested. */
-function differenceRow(
-  comparison: string,
-  suite: SuiteName,
-  { over, ...estimate }: Contrast,
-) {
+function differenceRow(comparison: string, suite: SuiteName, { over, ...estimate }: Contrast) {
   const { n } = estimate, difference = plainEstimate(estimate)!, test = suiteLabels[suite];
   const tested = { detectable: finite(estimate.detectable), p: finite(estimate.p) };
   return { comparison, test, difference, n, over, ...tested };

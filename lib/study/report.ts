@@ -37,9 +37,7 @@ export function claimable(found: readonly Finding[], audits: Audits): Finding[] 
 }
 
 /** All that the rule reads: its twelve hypotheses, and the two findings of the mixtures on each test. */
-export function allFindings(
-  study: Pick<Study, "bases" | "cells"> & { audits: Audits },
-): Finding[] {
+export function allFindings(study: Pick<Study, "bases" | "cells"> & { audits: Audits }): Finding[] {
   const { cells, audits } = study;
   const found = [...findings(cells), ...middleRatioFindings(cells), ...mixtureKlFindings(study)];
   return claimable(found, audits);

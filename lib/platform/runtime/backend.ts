@@ -256,9 +256,7 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
 
   async webgpu({ forced, ...options }) {
     const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-    if (!adapter) {
-      throw new Blocked("Deno finds no graphics card with a Vulkan or Metal driver");
-    }
+    if (!adapter) throw new Blocked("Deno finds no graphics card with a Vulkan or Metal driver");
     const { description, vendor, isFallbackAdapter } = adapter.info;
     const device = description || vendor || "unknown graphics card";
     const emulated = isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(device);
