@@ -1,6 +1,4 @@
-/**
- * Rows of a text in JSONL, JSON or CSV, with their lines; what can't be read is kept as a fault.
- */
+/** Rows of a text in JSONL, JSON or CSV, with their lines; what can't be read is kept as a fault. */
 // @ts-types="npm:@types/papaparse@5.5.2"
 import Papa from "papaparse";
 import { quote } from "../platform/runtime/quote.ts";

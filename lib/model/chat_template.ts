@@ -1,8 +1,7 @@
 /**
- * A model's own chat template, rendered by @huggingface/jinja as transformers' apply_chat_template
- * does. It is rendered once with marks in place of the words, which a text may hold twice, and what
- * it puts around them is kept. Filled with the words, that must give its own rendering to the
- * character.
+ * A model's own chat template, rendered by @huggingface/jinja as transformers' apply_chat_template does.
+ * It is rendered once with marks in place of the words, which a text may hold twice, and what it puts
+ * around them is kept. Filled with the words, that must give its own rendering to the character.
  */
 import { compileTemplate, strip } from "./_jinja.ts";
 import { type Fields, pairs } from "./fields.ts";

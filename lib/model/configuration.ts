@@ -232,8 +232,7 @@ function checkForeign(
 
 /**
  * Reads config.json, as text or parsed.
- * @throws on an unknown family, and naming a field that is missing, impossible, or not computed
- * here
+ * @throws on an unknown family, and naming a field that is missing, impossible, or not computed here
  */
 export function parseConfiguration(
   config: string | Record<string, unknown>,

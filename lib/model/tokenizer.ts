@@ -93,8 +93,7 @@ function createStages(json: Fields, config: Fields, from: string) {
 }
 
 /**
- * A tokenizer from its files, by file name, without their truncation and padding, as in
- * transformers.
+ * A tokenizer from its files, by file name, without their truncation and padding, as in transformers.
  * @throws when tokenizer.json is missing, can't be used or has what is not read here, by name
  */
 export function tokenizerFromFiles(

@@ -32,8 +32,7 @@ import { requireStorage } from "./storage.ts";
 
 /**
  * Mean cross-entropy (nats) over the labels other than -100, shifted as in transformers, and its
- * gradients, keyed and laid out as the checkpoint's tensors; of an adapter alone, as PEFT names
- * them.
+ * gradients, keyed and laid out as the checkpoint's tensors; of an adapter alone, as PEFT names them.
  */
 export async function lossAndGradients(
   model: LanguageModel,
@@ -275,9 +274,8 @@ export class Trainer {
   }
 
   /**
-   * The trainer that a folder keeps, what it trains put into `model`: the steps that follow are
-   * those that would have followed. Given `options` are compared; `factor`, a function, must be
-   * given again.
+   * The trainer that a folder keeps, what it trains put into `model`: the steps that follow are those
+   * that would have followed. Given `options` are compared; `factor`, a function, must be given again.
    * @throws if the folder keeps another model's state, or options differ; nothing has changed then
    */
   static async resume(

@@ -54,8 +54,7 @@ export async function readFiles(settings: Settings) {
 }
 
 /**
- * Questions by flag. Files of one kind in one folder are one exam, which tells how answers are
- * written.
+ * Questions by flag. Files of one kind in one folder are one exam, which tells how answers are written.
  */
 async function readExams(
   paths: Readonly<Record<string, string | undefined>>,

@@ -118,8 +118,7 @@ export async function saveLora(model: LanguageModel, folder: string): Promise<vo
 
 /**
  * Puts an adapter that PEFT or `saveLora` wrote on a model.
- * @throws, without one on, if there is none, it doesn't fit, or another base's norms are noted in
- * it
+ * @throws, without one on, if there is none, it doesn't fit, or another base's norms are noted in it
  */
 export async function loadLora(model: LanguageModel, folder: string): Promise<Adapter> {
   refuseSecond(model, "load an adapter onto");

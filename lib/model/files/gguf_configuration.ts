@@ -28,8 +28,7 @@ const NEUTRAL: [names: string[], values: unknown[]][] = [
 
 /**
  * Reads the configuration from a GGUF file's metadata.
- * @throws on another architecture, and naming a key that is missing, impossible, or not computed
- * here
+ * @throws on another architecture, and naming a key that is missing, impossible, or not computed here
  */
 export function configurationFromGguf(
   metadata: Record<string, unknown>,
