@@ -8,12 +8,8 @@ import { type Answer, optionLetter } from "./question.ts";
 import type { Interval } from "./statistics/_check.ts";
 import { pValue } from "./statistics/p_value.ts";
 import { wilsonInterval } from "./statistics/proportion.ts";
-import {
-  type CalibrationBin,
-  calibrationBins,
-  type CalibrationOptions,
-  expectedCalibrationError,
-} from "./statistics/calibration.ts";
+import type { CalibrationBin, CalibrationOptions } from "./statistics/calibration.ts";
+import { calibrationBins, expectedCalibrationError } from "./statistics/calibration.ts";
 import { entropy } from "./statistics/divergence.ts";
 import { mean } from "./statistics/mean.ts";
 

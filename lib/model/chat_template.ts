@@ -8,13 +8,8 @@ import { type Fields, pairs } from "./fields.ts";
 import { quote } from "../platform/runtime/quote.ts";
 import { contentOf, specialNames } from "./tokenizer/added.ts";
 import type { Message } from "../question.ts";
-import {
-  checkTurns,
-  createPaperFormat,
-  type PaperFormatOptions,
-  type PromptFormat,
-  type TrainingText,
-} from "../prompt.ts";
+import type { PaperFormatOptions, PromptFormat, TrainingText } from "../prompt.ts";
+import { checkTurns, createPaperFormat } from "../prompt.ts";
 
 export interface ChatTemplate {
   /** What the template puts around the words of one exchange: fixes a study's texts. */

@@ -6,26 +6,18 @@ import { look, type Stoppable } from "../platform/interrupt.ts";
 import { NotFiniteError } from "../statistics/not_finite.ts";
 import type { ForwardOptions } from "./architecture.ts";
 import { type Adapter, describeAdapter, type LoraOptions, loraOptions } from "./adapter.ts";
-import {
-  type Batch,
-  Batching,
-  batchTensors,
-  checkBatch,
-  type WeightedBatch,
-  weightOf,
-} from "./batch.ts";
+import type { Batch, WeightedBatch } from "./batch.ts";
+import { Batching, batchTensors, checkBatch, weightOf } from "./batch.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { dropLora, trainableLora } from "./lora.ts";
 import { checkTrainingRoom, roomChecker } from "./room.ts";
+import type { ResolvedOptions, StepResult, TrainerOptions } from "./trainer_options.ts";
 import {
   decayedOf,
   firstMoment,
   learningRateAt,
-  type ResolvedOptions,
   resolveOptions,
   secondMoment,
-  type StepResult,
-  type TrainerOptions,
 } from "./trainer_options.ts";
 import { gradientsOf, stepRates, update } from "./step.ts";
 import { requireStorage } from "./storage.ts";

@@ -6,16 +6,15 @@ import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { mean } from "../statistics/mean.ts";
 import type { CellResult, SuiteRecord, Treatment } from "../cell.ts";
 import { baseAnswersOf, type BaseResult } from "./base.ts";
+import type { Contrast, Selection } from "../contrast.ts";
 import {
   byModel,
-  type Contrast,
   contrast,
   contrastOf,
   overModels,
   overQuestions,
   plainEstimate,
   select,
-  type Selection,
   suiteLabels,
   treatmentLabels,
 } from "../contrast.ts";

@@ -4,13 +4,8 @@
  */
 import type { DomainMaterial, Exam, Material } from "../cell.ts";
 import { allExams, questionCount } from "../cell.ts";
-import {
-  type DataCard,
-  dataCard,
-  type ExplanationOrigin,
-  type LeakRow,
-  writeDataCard,
-} from "../exam/card.ts";
+import type { DataCard, ExplanationOrigin, LeakRow } from "../exam/card.ts";
+import { dataCard, writeDataCard } from "../exam/card.ts";
 import { type GetOptions } from "../exam/get.ts";
 import { readGeneralData, readParts } from "../exam/read.ts";
 import { type ExamSplit, mmluSuites, paperSplits } from "../dataset/exams.ts";

@@ -7,14 +7,8 @@ import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
 import { type Ask, runChildren, serveChild } from "./_child.ts";
 import { openSubject, studiedDomains } from "./subjects.ts";
 import type { Settings } from "./settings.ts";
-import {
-  cellsInAll,
-  runPlan,
-  type StudyOptions,
-  type StudyProgress,
-  studyWork,
-  type Subject,
-} from "./study.ts";
+import type { StudyOptions, StudyProgress, Subject } from "./study.ts";
+import { cellsInAll, runPlan, studyWork } from "./study.ts";
 import { countCells, type StudyPlan } from "./plan.ts";
 import { number, object } from "valibot";
 import { organismCard } from "../organism/folder.ts";

@@ -1,15 +1,7 @@
 /** The rows of the study's tables: points (0 to 100), KL and entropy in nats, null without a result. */
 import type { Answer } from "../question.ts";
-import {
-  asRow,
-  type CellResult,
-  ELSEWHERE,
-  type Material,
-  movedMeasures,
-  movedNumbers,
-  type SuiteRecord,
-  type Treatment,
-} from "../cell.ts";
+import type { CellResult, Material, SuiteRecord, Treatment } from "../cell.ts";
+import { asRow, ELSEWHERE, movedMeasures, movedNumbers } from "../cell.ts";
 import {
   byModel,
   contrast,

@@ -4,13 +4,8 @@ import { evaluateExam } from "../study/exam_evaluation.ts";
 import { exportGroups } from "../study/export.ts";
 import { mainPlans } from "../study/plans.ts";
 import { splitTuned } from "../study/tuned.ts";
-import {
-  outputPath,
-  parseSettings,
-  runName,
-  type Settings,
-  SETTINGS_VARIABLE,
-} from "../study/settings.ts";
+import type { Settings } from "../study/settings.ts";
+import { outputPath, parseSettings, runName, SETTINGS_VARIABLE } from "../study/settings.ts";
 import { clean } from "../platform/runtime/quote.ts";
 import { agree } from "../figure/stable.ts";
 import { isOnnx, ONNX } from "../model/files/source.ts";

@@ -15,12 +15,8 @@ import { exists, writeWhole } from "../../platform/runtime/files.ts";
 import { wholeFrom } from "../../platform/runtime/explain.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
-import {
-  firstMoment,
-  secondMoment,
-  type TrainerOptions,
-  type TrainerState,
-} from "../trainer_options.ts";
+import type { TrainerOptions, TrainerState } from "../trainer_options.ts";
+import { firstMoment, secondMoment } from "../trainer_options.ts";
 
 const STATE_FILE = "trainer.safetensors";
 const FORMAT = "trainer/1";

@@ -10,16 +10,8 @@ import { writeWhole } from "../runtime/files.ts";
 import { clean } from "../runtime/quote.ts";
 import { checkNotebooks } from "./check.ts";
 import { Kernel, KernelError, type Message, type Reply } from "./kernel.ts";
-import {
-  type Bundle,
-  codeCells,
-  formatNotebook,
-  joined,
-  lines,
-  type Notebook,
-  type Output,
-  readNotebook,
-} from "./notebook.ts";
+import type { Bundle, Notebook, Output } from "./notebook.ts";
+import { codeCells, formatNotebook, joined, lines, readNotebook } from "./notebook.ts";
 
 /** What happens during a run, for those who watch. */
 export type Progress =
