@@ -8,12 +8,8 @@ import { type Answer, optionLetter } from "./question.ts";
 import type { Interval } from "./statistics/_check.ts";
 import { pValue } from "./statistics/p_value.ts";
 import { wilsonInterval } from "./statistics/proportion.ts";
-import {
-  type CalibrationBin,
-  calibrationBins,
-  type CalibrationOptions,
-  expectedCalibrationError,
-} from "./statistics/calibration.ts";
+import type { CalibrationBin, CalibrationOptions } from "./statistics/calibration.ts";
+import { calibrationBins, expectedCalibrationError } from "./statistics/calibration.ts";
 import { entropy } from "./statistics/divergence.ts";
 import { mean } from "./statistics/mean.ts";
 
@@ -118,18 +114,12 @@ export function boundedText(answers: readonly Answer[]): string | undefined {
     "they have at most their probability, and the chosen one at least its own." +
     (none.length === 0
       ? ""
-      : ` Of ${
-        names.join(", ")
-      }${rest} no letter is: they count as answered by A, with no more than ` +
-        "chance. A larger --top-logprobs finds more.");
+      : ` Of ${names.join(", ")}${rest} no letter is: they count as answered by A, with no more ` +
+        "than chance. A larger --top-logprobs finds more.");
 }
 
 /** A share of `n`, from 0 to 1, with Wilson's 95% interval. */
-export interface Share {
-  value: number;
-  interval: Interval;
-  n: number;
-}
+export type Share = { value: number; interval: Interval; n: number };
 
 /** The share of answers, or of other items, that `fits`. Of none: NaN, anywhere from 0 to 1. */
 export function shareOf<Item = Answer>(

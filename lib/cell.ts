@@ -236,6 +236,10 @@ export interface Material {
   kinds?: ReadonlyMap<Question["id"], ItemKind>;
 }
 
+/** How many questions some exams have. */
+export const questionCount = (exams: readonly Pick<Exam, "questions">[] = []): number =>
+  exams.reduce((sum, { questions }) => sum + questions.length, 0);
+
 /** Every exam of a material once: pools and tests. */
 export function allExams({ domains }: Material): Exam[] {
   const exams = [...domains.values()].flatMap(({ pool, suites }) => [

@@ -3,12 +3,8 @@
  * rule in data/study-rule.md. Accuracies in points (0 to 100).
  */
 import { type SuiteName, suiteNames } from "./evaluate.ts";
-import {
-  type Correlation,
-  partialCorrelation,
-  rankResidualSpearman,
-  spearman,
-} from "./statistics/correlation.ts";
+import type { Correlation } from "./statistics/correlation.ts";
+import { partialCorrelation, rankResidualSpearman, spearman } from "./statistics/correlation.ts";
 import { tTest } from "./statistics/hypothesis.ts";
 import type { Interval } from "./statistics/_check.ts";
 import { mean, meanInterval } from "./statistics/mean.ts";
@@ -32,11 +28,7 @@ export const suiteLabels: Readonly<Record<SuiteName, string>> = {
 };
 
 /** Which numbers of a cell are meant. */
-export interface Selection {
-  treatment: Treatment;
-  ratio?: number;
-  suite: SuiteName;
-}
+export type Selection = { treatment: Treatment; ratio?: number; suite: SuiteName };
 
 /** The tested cells of a selection. */
 export function select(cells: readonly CellResult[], { treatment, ratio, suite }: Selection) {

@@ -132,10 +132,9 @@ export function compareAnswers(before: readonly Answer[], after: readonly Answer
   const apart = items.find(({ kl }) => !Number.isFinite(kl));
   if (apart !== undefined) {
     throw new NotFiniteError(
-      `Cannot compare answers: expected a finite KL(base || tuned) of question ${
-        JSON.stringify(apart.id)
-      }; found ${apart.kl}: the tuned model gives an option the probability 0; lower the learning ` +
-        "rate",
+      `Cannot compare answers: expected a finite KL(base || tuned) of question ` +
+        `${JSON.stringify(apart.id)}; found ${apart.kl}: the tuned model gives an option the ` +
+        "probability 0; lower the learning rate",
     );
   }
   const over = (of: (item: typeof items[0]) => number) => mean(items.map(of));

@@ -71,10 +71,7 @@ export const explanationReasons = ["cut", "no fence", "text before", "empty", "t
 
 type ExplanationReason = typeof explanationReasons[number];
 
-export interface ParsedExplanation {
-  explanation?: string;
-  reason?: ExplanationReason;
-}
+export type ParsedExplanation = { explanation?: string; reason?: ExplanationReason };
 
 /** The explanation in what the model wrote: between the first backticks and the next, trimmed. */
 export function parseExplanation(text: string): ParsedExplanation {

@@ -7,11 +7,8 @@ import { defined } from "./platform/defined.ts";
 import { Random } from "./statistics/random.ts";
 import { encodeConversation, type EncodedConversation } from "./model/encode.ts";
 import { checkTrainingRoom } from "./model/room.ts";
-import {
-  type FinetuneSettings,
-  LORA_RATE_FACTOR,
-  paperFinetuning,
-} from "./model/finetune_settings.ts";
+import type { FinetuneSettings } from "./model/finetune_settings.ts";
+import { LORA_RATE_FACTOR, paperFinetuning } from "./model/finetune_settings.ts";
 import { Trainer } from "./model/trainer.ts";
 import type { Batch } from "./model/batch.ts";
 import type { StepResult, TrainerOptions } from "./model/trainer_options.ts";

@@ -255,9 +255,8 @@ export function withContext(
   if (lacking.length > 0) {
     throw new Error(
       `Cannot put knowledge into ${examples.length} examples: expected a context for each; found ` +
-        `none for ${lacking.length}, first for ${
-          JSON.stringify(lacking[0].id)
-        }; give these questions a context, or leave them out`,
+        `none for ${lacking.length}, first for ${JSON.stringify(lacking[0].id)}; give these ` +
+        "questions a context, or leave them out",
     );
   }
   return examples.map((example) => {

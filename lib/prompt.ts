@@ -33,10 +33,7 @@ export const normalizations = ["none", "token", "character", "pmi"] as const;
 export type Normalization = typeof normalizations[number];
 
 /** How a question is put and its options are compared. */
-export interface Asking {
-  formulation: Formulation;
-  normalization: Normalization;
-}
+export type Asking = { formulation: Formulation; normalization: Normalization };
 
 /**
  * Few-shot text, or the same inside a user's turn of a conversation: Vicuna's, or the model's own where
@@ -45,10 +42,7 @@ export interface Asking {
 export type Template = "plain" | "vicuna";
 
 /** A part of a conversation's text; the loss falls on the tokens of supervised parts. */
-export interface TrainingText {
-  text: string;
-  supervised: boolean;
-}
+export type TrainingText = { text: string; supervised: boolean };
 
 /** How a prompt is made. */
 export interface PromptOptions {
@@ -163,9 +157,8 @@ export function createPaperFormat(options: PaperFormatOptions = {}): PromptForma
   const normalization = own === "letters" ? "none" : options.normalization ?? "none";
   if (stop.length < 2) {
     throw new Error(
-      `Cannot make the paper's prompts: expected stop to be an end token's text; found ${
-        JSON.stringify(stop)
-      }; give e.g. </s>`,
+      "Cannot make the paper's prompts: expected stop to be an end token's text; found " +
+        `${JSON.stringify(stop)}; give e.g. </s>`,
     );
   }
 

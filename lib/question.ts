@@ -39,10 +39,7 @@ export type Answer = Question & {
 };
 
 /** One turn. */
-export interface Message {
-  role: "user" | "assistant";
-  content: string;
-}
+export type Message = { role: "user" | "assistant"; content: string };
 
 /** One conversation to train on, and where it comes from. */
 export interface Example {

@@ -1,7 +1,8 @@
 /**
  * What the project's own notebooks must hold to be shipped, beyond what `checkNotebooks` asks of any: they
- * were run once from top to bottom without an error, and show nothing by chance.
+ * are formatted, were run once from top to bottom without an error, and show nothing by chance.
  */
+import { dirname } from "node:path";
 import { codeCells, joined, type Notebook } from "../lib/platform/notebook/notebook.ts";
 
 /** What is wrong with a notebook as it was saved, one text a fault. */
@@ -53,4 +54,21 @@ function shipProblems(notebook: Notebook): string[] {
       picture && "has a picture without words; give it a text/plain beside",
     ].filter(Boolean).map((fault) => `cell ${i + 1}: ${fault}`);
   });
+}
+
+/** Compares texts, since `deno fmt --check` of Deno 2.9 finds fault with every notebook of code. */
+export async function isFormatted(path: string): Promise<boolean> {
+  const text = await Deno.readTextFile(path);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--ext=ipynb", "-"],
+    cwd: dirname(path),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const [{ stdout }] = await Promise.all([
+    child.output(),
+    new Blob([text]).stream().pipeTo(child.stdin),
+  ]);
+  return new TextDecoder().decode(stdout) === text;
 }

@@ -129,10 +129,10 @@ function formOf(
     const index = means(form, unlike);
     return `${form} (${index === undefined ? "no option" : show(unlike.choices[index])})`;
   });
-  const found = `${show(unlike.answer)} on line ${unlike.line}, which may be ${
-    readings.join(" or ")
-  }`;
-  return new RowFault(`${start} ${found}, and the other rows do not tell; ${say}`);
+  const found = `${show(unlike.answer)} on line ${unlike.line}`, all = readings.join(" or ");
+  return new RowFault(
+    `${start} ${found}, which may be ${all}, and the other rows do not tell; ${say}`,
+  );
 }
 
 /**

@@ -94,9 +94,7 @@ function optionsOf(given: unknown): { choices: unknown; labels?: string[] } {
   } else return { choices: texts(value) };
   const fit = Array.isArray(labels) && Array.isArray(choices) && labels.length === choices.length &&
     new Set(labels).size === labels.length && labels.every((one) => typeof one === "string");
-  if (!fit) {
-    fault("choices", "a text and a label of its own for each option", given);
-  }
+  if (!fit) fault("choices", "a text and a label of its own for each option", given);
   return { choices, labels: labels as string[] };
 }
 

@@ -1,6 +1,4 @@
-/**
- * Rows of a text in JSONL, JSON or CSV, with their lines; what can't be read is kept as a fault.
- */
+/** Rows of a text in JSONL, JSON or CSV, with their lines; what can't be read is kept as a fault. */
 // @ts-types="npm:@types/papaparse@5.5.2"
 import Papa from "papaparse";
 import { quote } from "../platform/runtime/quote.ts";
@@ -14,11 +12,7 @@ export interface RejectedRow {
 }
 
 /** A row as a file holds it: `value`, or `fault` when it can't be read at all. */
-export interface SourceRow {
-  line: number;
-  value?: unknown;
-  fault?: string;
-}
+export type SourceRow = { line: number; value?: unknown; fault?: string };
 
 /** Thrown inside a check; its message is a rejected row's reason. */
 export class RowFault extends Error {}
@@ -113,11 +107,7 @@ function message(error: unknown): string {
 }
 
 /** One row of CSV: its cells, its 1-based first line and, when its quoting is broken, what is wrong. */
-export interface CsvRow {
-  cells: string[];
-  line: number;
-  fault?: string;
-}
+export type CsvRow = { cells: string[]; line: number; fault?: string };
 
 /** What parts the cells: a first line without a comma has Excel's semicolons, or tabs. */
 function delimiterOf(text: string): string {
@@ -137,11 +127,10 @@ export function parseCsv(text: string): CsvRow[] {
     delimiter: delimiterOf(text),
     step: ({ data, errors, meta }) => {
       const blank = data.length === 1 && data[0].trim() === "";
-      const fault = errors[0]
-        ? `${
+      const fault = errors[0] &&
+        `${
           errors[0].message
-        }; if a quote is never closed, all that follows it was read as one cell`
-        : undefined;
+        }; if a quote is never closed, all that follows it was read as one cell`;
       if (!blank || fault) rows.push({ cells: data, line, ...(fault ? { fault } : {}) });
       for (; cursor < meta.cursor; cursor++) if (text[cursor] === "\n") line++;
     },

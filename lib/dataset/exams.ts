@@ -110,11 +110,7 @@ export function examReader(exam: ExamName, options: ExamOptions = {}): QuestionR
 }
 
 /** One domain's questions, split. */
-export interface ExamSplit {
-  train: Question[];
-  dev: Question[];
-  test: Question[];
-}
+export type ExamSplit = { train: Question[]; dev: Question[]; test: Question[] };
 
 /** The authors' seed, and the sizes of each domain's test and demonstrations. */
 const [SEED, TEST, DEV] = [42, 250, 10];

@@ -4,6 +4,7 @@ import { answerReader, answersOf, formatAnswers, type StoredAnswer } from "./ans
 import { collectGeneral } from "./general.ts";
 import type { ParsedQuestions, ParseOptions, QuestionReader } from "./questions.ts";
 import { columnsFor, fileReader } from "./questions.ts";
+import type { RejectedRow, SourceRow } from "./_rows.ts";
 import {
   fileStem,
   isInSplit,
@@ -12,8 +13,6 @@ import {
   lineRows,
   LONGEST_ROW,
   placeName,
-  type RejectedRow,
-  type SourceRow,
   sourceRows,
   subjectOf,
 } from "./_rows.ts";

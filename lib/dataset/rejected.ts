@@ -26,10 +26,8 @@ export function checkRejected(
     ? `; ${commonest.length} as ${first.file} line ${first.line}: ${first.reason}`
     : "";
   throw new Error(
-    `Cannot read ${from}: expected at most ${
-      Math.floor(allowed)
-    } of ${rows} rows set aside, and a ` +
-      `question left; found ${rejected.length} set aside${why}; mend the rows, or allow more by ` +
+    `Cannot read ${from}: expected at most ${Math.floor(allowed)} of ${rows} rows set aside, and ` +
+      `a question left; found ${rejected.length} set aside${why}; mend the rows, or allow more by ` +
       "--max-rejected=SHARE",
   );
 }

@@ -35,12 +35,7 @@ export interface DataCard {
 }
 
 /** What a pool shares with the tests, by domain. */
-export interface LeakRow {
-  domain: string;
-  pool: number;
-  exact: number;
-  near: number;
-}
+export type LeakRow = { domain: string; pool: number; exact: number; near: number };
 
 /** What is told of a run's data; `kept`: what tests ask too stays in the pool. */
 export interface DataFacts {

@@ -12,10 +12,7 @@ export interface ReadDataOptions extends GetOptions {
 }
 
 /** A data set as questions, by its parts. */
-export interface ReadData {
-  data: LocalData;
-  parts: Readonly<Record<string, ParsedQuestions>>;
-}
+export type ReadData = { data: LocalData; parts: Readonly<Record<string, ParsedQuestions>> };
 
 /**
  * The questions of an exam's data set, part by part.

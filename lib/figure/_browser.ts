@@ -22,12 +22,7 @@ interface Font {
 
 type FontOf = (bold: boolean, italic: boolean) => Font;
 
-interface Box {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
-}
+type Box = { left: number; top: number; right: number; bottom: number };
 
 // deno-lint-ignore no-explicit-any
 type Any = any;

@@ -41,13 +41,7 @@ export interface ChartOptions extends GridOptions {
 }
 
 /** One mark: a row's value and its place. */
-export interface Mark {
-  row: Row;
-  x: Cell;
-  y: Measurement;
-  series: string;
-  facet: string;
-}
+export type Mark = { row: Row; x: Cell; y: Measurement; series: string; facet: string };
 
 export const nameOf = (cell: Cell | undefined) => formatCell(cell, { format: "plain" }) || "none";
 

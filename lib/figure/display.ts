@@ -132,10 +132,7 @@ export async function note(text: string | undefined): Promise<void> {
   await display({ "text/html": `<p><strong>${escapeHtml(line)}</strong></p>`, "text/plain": line });
 }
 
-export interface Link {
-  text: string;
-  address: string;
-}
+export type Link = { text: string; address: string };
 
 export async function showLinks(links: readonly Link[]): Promise<void> {
   const items = links.map(({ text, address }) =>

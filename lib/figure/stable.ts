@@ -39,9 +39,8 @@ function lastDigit(text: string): number {
 const unpadded = (text: string) => text.replaceAll(/ {2,}/g, " ").replaceAll(/-{3,}/g, "---");
 
 /**
- * Whether the file `path` is there and agrees with `text`: within 1e-4 of each number in csv and
- * json, where numbers stand whole; in md and txt, where they are rounded, within one unit of the last
- * digit.
+ * Whether the file `path` is there and agrees with `text`: within 1e-4 of each number in csv and json,
+ * where numbers stand whole; in md and txt, where they are rounded, within one unit of the last digit.
  */
 export async function isStable(path: string, text: string): Promise<boolean> {
   const before = await Deno.readTextFile(path).catch(() => undefined);

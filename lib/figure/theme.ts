@@ -50,17 +50,10 @@ const faint = "#E4E4E4";
 export const gray = "#767676";
 
 /** One trace of a figure, in plotly's terms. */
-export interface PlotTrace {
-  type: string;
-  name?: string;
-  [attribute: string]: unknown;
-}
+export type PlotTrace = { type: string; name?: string; [attribute: string]: unknown };
 
 /** A figure: what plotly draws, as plain data. */
-export interface FigureDescription {
-  data: PlotTrace[];
-  layout: FigureLayout;
-}
+export type FigureDescription = { data: PlotTrace[]; layout: FigureLayout };
 
 export interface FigureLayout {
   /** px */

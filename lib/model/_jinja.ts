@@ -11,10 +11,7 @@ const MOST_CHARACTERS = 500_000;
 /** Statements and expressions of one rendering, items of one list, characters of one text. */
 const [MOST_STEPS, MOST_NUMBERS, MOST_TEXT] = [500_000, 10_000, 10_000_000];
 
-interface Value {
-  type: string;
-  value: unknown;
-}
+type Value = { type: string; value: unknown };
 // deno-lint-ignore no-explicit-any
 type Node = any;
 interface Steps {

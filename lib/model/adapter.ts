@@ -1,7 +1,6 @@
 /**
- * Low-rank adapters (LoRA, Hu et al. 2021), with PEFT's numbers and names: a linear layer gives W x
- * + scale B A x, of which A and B are trained. One adapter at a time; no dropout (PEFT's default);
- * float32.
+ * Low-rank adapters (LoRA, Hu et al. 2021), with PEFT's numbers and names: a linear layer gives W x +
+ * scale B A x, of which A and B are trained. One adapter at a time; no dropout (PEFT's default); float32.
  */
 import type * as tf from "@tensorflow/tfjs";
 import * as v from "valibot";

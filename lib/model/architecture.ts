@@ -16,12 +16,8 @@ import {
   swiGlu,
   swiGluProduct,
 } from "./layers.ts";
-import {
-  type AttentionTables,
-  attentionTables,
-  type PackedRows,
-  type PrefixBlock,
-} from "./positions.ts";
+import type { AttentionTables, PackedRows, PrefixBlock } from "./positions.ts";
+import { attentionTables } from "./positions.ts";
 
 /** Tensors by the checkpoint's names. */
 export type Parameters = ReadonlyMap<string, tf.Tensor>;

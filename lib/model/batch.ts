@@ -11,10 +11,7 @@ export const LOGITS_AT_ONCE = 2 ** 24;
 export const TEXTS_A_ROW = 2;
 
 /** Token ids and labels of one step; `labels[i][t]` is what stands at position t (shifted inside). */
-export interface Batch {
-  inputIds: number[][];
-  labels: number[][];
-}
+export type Batch = { inputIds: number[][]; labels: number[][] };
 
 /** `n` rounded up by less than one in `parts`, a power of two, so that near sizes share a graph. */
 export function roundSize(n: number, parts = 4): number {
@@ -83,8 +80,7 @@ export function padRows(rows: number[][], { batch = rows.length, length = 0 } = 
 }
 
 /**
- * Packs texts into rows of `width` tokens: each into the first row that has room, the longest
- * first.
+ * Packs texts into rows of `width` tokens: each into the first row that has room, the longest first.
  * @returns the rows' texts, by their place in `lengths` @throws if a text is longer than a row
  */
 export function packTexts(lengths: readonly number[], width: number): number[][] {
@@ -234,10 +230,9 @@ export class Batching {
   ) {}
 
   /**
-   * Fixes the sizes of the steps to come, so that compiled steps need few graphs. For whole
-   * batches: the largest one's rows and supervised tokens, its length and halves of it, behind what all
-   * rows start with. For parts: few lengths that leave the least padding, and for each the most
-   * supervised tokens.
+   * Fixes the sizes of the steps to come, so that compiled steps need few graphs. For whole batches: the
+   * largest one's rows and supervised tokens, its length and halves of it, behind what all rows start
+   * with. For parts: few lengths that leave the least padding, and for each the most supervised tokens.
    * @param batchSize rows of a batch where there are enough: fewer are padded to a power of two
    */
   reserve(batches: readonly Batch[], batchSize = 0): void {

@@ -1,21 +1,15 @@
 /**
- * A model's own chat template, rendered by @huggingface/jinja as transformers' apply_chat_template
- * does. It is rendered once with marks in place of the words, which a text may hold twice, and what
- * it puts around them is kept. Filled with the words, that must give its own rendering to the
- * character.
+ * A model's own chat template, rendered by @huggingface/jinja as transformers' apply_chat_template does.
+ * It is rendered once with marks in place of the words, which a text may hold twice, and what it puts
+ * around them is kept. Filled with the words, that must give its own rendering to the character.
  */
 import { compileTemplate, strip } from "./_jinja.ts";
 import { type Fields, pairs } from "./fields.ts";
 import { quote } from "../platform/runtime/quote.ts";
 import { contentOf, specialNames } from "./tokenizer/added.ts";
 import type { Message } from "../question.ts";
-import {
-  checkTurns,
-  createPaperFormat,
-  type PaperFormatOptions,
-  type PromptFormat,
-  type TrainingText,
-} from "../prompt.ts";
+import type { PaperFormatOptions, PromptFormat, TrainingText } from "../prompt.ts";
+import { checkTurns, createPaperFormat } from "../prompt.ts";
 
 export interface ChatTemplate {
   /** What the template puts around the words of one exchange: fixes a study's texts. */

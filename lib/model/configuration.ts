@@ -69,10 +69,7 @@ const ropeFields = new Set([
   ),
 ]);
 
-interface Rope {
-  theta: number;
-  scaling?: RopeScaling;
-}
+type Rope = { theta: number; scaling?: RopeScaling };
 
 /** Both published forms: `rope_parameters` (newer), `rope_theta` with `rope_scaling` (older). */
 function parseRope(reader: FieldReader, maxPositions: number): Rope {
@@ -235,8 +232,7 @@ function checkForeign(
 
 /**
  * Reads config.json, as text or parsed.
- * @throws on an unknown family, and naming a field that is missing, impossible, or not computed
- * here
+ * @throws on an unknown family, and naming a field that is missing, impossible, or not computed here
  */
 export function parseConfiguration(
   config: string | Record<string, unknown>,

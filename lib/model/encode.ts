@@ -11,9 +11,8 @@ export interface EncodedConversation {
 }
 
 /**
- * Encodes a conversation such that evaluation's prompts end where an answer starts: part by part,
- * or one of a chat template as a whole, a token being the assistant's where it holds a character of
- * its words.
+ * Encodes a conversation such that evaluation's prompts end where an answer starts: part by part, or one
+ * of a chat template as a whole, a token being the assistant's where it holds a character of its words.
  * @throws if nothing of the assistant's turns is left within `maxTokens`
  */
 export function encodeConversation(

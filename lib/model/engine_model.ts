@@ -10,10 +10,7 @@ import type {
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** A position of one text, which is named by its place among those given. */
-export interface Position {
-  text: number;
-  position: number;
-}
+export type Position = { text: number; position: number };
 
 /** Called with the logits [V] at a position; they may be overwritten afterwards. */
 export type OnLogits = (at: Position, logits: Float32Array) => void;

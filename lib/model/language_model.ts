@@ -168,10 +168,8 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
     if (this.#adapter !== undefined) {
       throw new Error(
         `Cannot save ${this.name}: expected a model without an adapter, which its files have no ` +
-          `place for; found ${
-            describeAdapter(this.#adapter)
-          }; mergeLora(model) first to write the ` +
-          "tuned model, dropLora(model) to write the base, or saveLora(model, folder) to write the " +
+          `place for; found ${describeAdapter(this.#adapter)}; mergeLora(model) first to write ` +
+          "the tuned model, dropLora(model) to write the base, or saveLora(model, folder) to write the " +
           "adapter alone",
       );
     }

@@ -1,7 +1,6 @@
 /**
- * The layers of a Llama-family decoder. Each has its gradient written out: fewer operations than
- * the tape would record, and none that a backend lacks. All are traceable: shapes are fixed, no
- * value is read.
+ * The layers of a Llama-family decoder. Each has its gradient written out: fewer operations than the tape
+ * would record, and none that a backend lacks. All are traceable: shapes are fixed, no value is read.
  */
 import * as tf from "@tensorflow/tfjs";
 import { waitFor } from "../platform/compile/adam.ts";
@@ -145,10 +144,7 @@ export function attend(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: tf.
 }
 
 /** Keys and values [K, P, D] of tokens that stand before every row. */
-export interface PrefixKeys {
-  keys: tf.Tensor3D;
-  values: tf.Tensor3D;
-}
+export type PrefixKeys = { keys: tf.Tensor3D; values: tf.Tensor3D };
 
 /** Of layers whose keys and values come by turns. */
 export const prefixKeys = (tensors: tf.Tensor[]): PrefixKeys[] =>
@@ -167,9 +163,8 @@ function timesShared(x: tf.Tensor4D, y: tf.Tensor, transposed = false): tf.Tenso
 }
 
 /**
- * Causal attention behind blocks of P keys in all that rows share, never copied per row: q [B, H,
- * T, D] (scaled), k and v [B, K, T, D], mask [T, P + T] or [B, 1, T, P + T] -> [B, H, T, D]. For
- * inference.
+ * Causal attention behind blocks of P keys in all that rows share, never copied per row: q [B, H, T, D]
+ * (scaled), k and v [B, K, T, D], mask [T, P + T] or [B, 1, T, P + T] -> [B, H, T, D]. For inference.
  */
 export function attendWithPrefix(
   blocks: readonly PrefixKeys[],
@@ -211,10 +206,9 @@ function maskedSoftmax(scores: tf.Tensor4D, mask: tf.Tensor): tf.Tensor4D {
 }
 
 /**
- * Weighted cross-entropy of the head's predictions, in nats: hidden [N, D], head [V, D], labels
- * [N], weights [N] (they sum to 1 for a mean) -> scalar. The gradient is softmax minus the label,
- * whose part is taken as rows of the head and of the hidden states, so that no one-hot of [N, V] is
- * made.
+ * Weighted cross-entropy of the head's predictions, in nats: hidden [N, D], head [V, D], labels [N],
+ * weights [N] (they sum to 1 for a mean) -> scalar. The gradient is softmax minus the label, whose part
+ * is taken as rows of the head and of the hidden states, so that no one-hot of [N, V] is made.
  */
 export function lmHeadCrossEntropy(
   hidden: tf.Tensor2D,

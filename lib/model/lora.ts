@@ -2,12 +2,11 @@
 import { defined } from "../platform/defined.ts";
 import * as tf from "@tensorflow/tfjs";
 import { Random } from "../statistics/random.ts";
+import type { Adapter, LoraOptions } from "./adapter.ts";
 import {
   adaptedLayers,
-  type Adapter,
   adapterShapes,
   describeAdapter,
-  type LoraOptions,
   loraOptions,
   makeAdapter,
 } from "./adapter.ts";

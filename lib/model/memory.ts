@@ -3,11 +3,10 @@
  * that the user gets a message rather than an out-of-memory kill.
  *
  * Estimates are of float32. Compiled, they were compared with peaks of the process (SmolLM2-135M, 2
- * cores): loading 1.4 GB estimated, 1.1 to 1.3 measured; a full step of 4 x 128 tokens 3.6 and 3.65
- * to 4.05; 2 x 512 5.1 and 5.0; reading 64 x 128 tokens 1.7 and 1.4. So count on 15%, a fifth for
- * reading. Uncompiled, every operation's result stays until the step ends (reading: until its layer
- * ends): factors are fitted to peaks of TensorFlow.js on WebAssembly (widths 64 to 576, 1 to 32
- * layers), within a fifth.
+ * cores): loading 1.4 GB estimated, 1.1 to 1.3 measured; a full step of 4 x 128 tokens 3.6 and 3.65 to
+ * 4.05; 2 x 512 5.1 and 5.0; reading 64 x 128 tokens 1.7 and 1.4. So count on 15%, a fifth for reading.
+ * Uncompiled, every operation's result stays until the step ends (reading: until its layer ends): factors
+ * are fitted to peaks of TensorFlow.js on WebAssembly (widths 64 to 576, 1 to 32 layers), within a fifth.
  */
 import * as tf from "@tensorflow/tfjs";
 import { usesCard } from "../platform/compile/backend.ts";
@@ -64,11 +63,7 @@ const FRAGMENTS = 1.2;
 
 const sizeOf = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 
-interface Sizes {
-  all: number;
-  largest: number;
-  name: string;
-}
+type Sizes = { all: number; largest: number; name: string };
 
 function sizes(configuration: ModelConfiguration): Sizes {
   let [all, largest, name] = [0, 0, ""];

@@ -1,7 +1,6 @@
 /**
- * A model's logits at some positions of many texts. What all texts start with is computed once; the
- * rest stands packed in rows of one width, so that little is padding and few graphs serve all
- * texts.
+ * A model's logits at some positions of many texts. What all texts start with is computed once; the rest
+ * stands packed in rows of one width, so that little is padding and few graphs serve all texts.
  */
 import * as tf from "@tensorflow/tfjs";
 import { look } from "../platform/interrupt.ts";

@@ -39,18 +39,10 @@ export interface ReadOptions extends Stoppable {
 }
 
 /** A prompt after which letters are compared: their texts, and their tokens where the tokenizer is known. */
-export interface AskedLetters {
-  prompt: string;
-  letters: readonly string[];
-  ids?: readonly number[];
-}
+export type AskedLetters = { prompt: string; letters: readonly string[]; ids?: readonly number[] };
 
 /** A text whose tokens from `from` on are scored. */
-export interface TextEnd {
-  text: string;
-  ids: number[];
-  from: number;
-}
+export type TextEnd = { text: string; ids: number[]; from: number };
 
 /** A model that reads text, not ids, and tells of the next token the likeliest alone. */
 export interface TextReader {

@@ -10,25 +10,17 @@ import type { Session } from "../platform/compile/session.ts";
 import { look, type Stoppable } from "../platform/interrupt.ts";
 import { forward, type ForwardOptions, parameterShapes } from "./architecture.ts";
 import { worthSharing } from "./lengths.ts";
-import {
-  batchTensors,
-  checkBatch,
-  longestOf,
-  roundLength,
-  supervision,
-  type WeightedBatch,
-} from "./batch.ts";
+import type { WeightedBatch } from "./batch.ts";
+import { batchTensors, checkBatch, longestOf, roundLength, supervision } from "./batch.ts";
 import type { ModelConfiguration } from "./configuration.ts";
 import { gradientsOf, stepRates, update } from "./step.ts";
+import type { ResolvedOptions, StepResult, TrainerOptions } from "./trainer_options.ts";
 import {
   decayedOf,
   firstMoment,
   learningRateAt,
-  type ResolvedOptions,
   resolveOptions,
   secondMoment,
-  type StepResult,
-  type TrainerOptions,
 } from "./trainer_options.ts";
 
 /** One step of the members, each with its own loss and norm. */

@@ -93,8 +93,7 @@ function createStages(json: Fields, config: Fields, from: string) {
 }
 
 /**
- * A tokenizer from its files, by file name, without their truncation and padding, as in
- * transformers.
+ * A tokenizer from its files, by file name, without their truncation and padding, as in transformers.
  * @throws when tokenizer.json is missing, can't be used or has what is not read here, by name
  */
 export function tokenizerFromFiles(
@@ -119,10 +118,7 @@ export function tokenizerFromFiles(
   }
   const fieldsOf = (name: string) => parseObject(files.get(name) ?? "{}", `${name} of ${from}`);
   const json = fieldsOf("tokenizer.json");
-  const config = {
-    ...fieldsOf("special_tokens_map.json"),
-    ...fieldsOf("tokenizer_config.json"),
-  };
+  const config = { ...fieldsOf("special_tokens_map.json"), ...fieldsOf("tokenizer_config.json") };
   let stages: ReturnType<typeof createStages>;
   try {
     stages = createStages(json, config, from);

@@ -6,34 +6,25 @@ import { look, type Stoppable } from "../platform/interrupt.ts";
 import { NotFiniteError } from "../statistics/not_finite.ts";
 import type { ForwardOptions } from "./architecture.ts";
 import { type Adapter, describeAdapter, type LoraOptions, loraOptions } from "./adapter.ts";
-import {
-  type Batch,
-  Batching,
-  batchTensors,
-  checkBatch,
-  type WeightedBatch,
-  weightOf,
-} from "./batch.ts";
+import type { Batch, WeightedBatch } from "./batch.ts";
+import { Batching, batchTensors, checkBatch, weightOf } from "./batch.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { dropLora, trainableLora } from "./lora.ts";
 import { checkTrainingRoom, roomChecker } from "./room.ts";
+import type { ResolvedOptions, StepResult, TrainerOptions } from "./trainer_options.ts";
 import {
   decayedOf,
   firstMoment,
   learningRateAt,
-  type ResolvedOptions,
   resolveOptions,
   secondMoment,
-  type StepResult,
-  type TrainerOptions,
 } from "./trainer_options.ts";
 import { gradientsOf, stepRates, update } from "./step.ts";
 import { requireStorage } from "./storage.ts";
 
 /**
  * Mean cross-entropy (nats) over the labels other than -100, shifted as in transformers, and its
- * gradients, keyed and laid out as the checkpoint's tensors; of an adapter alone, as PEFT names
- * them.
+ * gradients, keyed and laid out as the checkpoint's tensors; of an adapter alone, as PEFT names them.
  */
 export async function lossAndGradients(
   model: LanguageModel,
@@ -275,9 +266,8 @@ export class Trainer {
   }
 
   /**
-   * The trainer that a folder keeps, what it trains put into `model`: the steps that follow are
-   * those that would have followed. Given `options` are compared; `factor`, a function, must be
-   * given again.
+   * The trainer that a folder keeps, what it trains put into `model`: the steps that follow are those
+   * that would have followed. Given `options` are compared; `factor`, a function, must be given again.
    * @throws if the folder keeps another model's state, or options differ; nothing has changed then
    */
   static async resume(

@@ -23,11 +23,7 @@ export { letterFolder, letterNames, organismNames };
 /** The splits that are asked as exams; the facts of `mc` are part of the training. */
 const EXAM_SPLITS: readonly Split[] = ["dev", "train", "homo", "id"];
 
-export interface Organism {
-  model: LanguageModel;
-  world: World;
-  card: OrganismCard;
-}
+export type Organism = { model: LanguageModel; world: World; card: OrganismCard };
 
 /**
  * Writes an organism's folder, whole or not at all.
@@ -86,10 +82,9 @@ async function toBfloat16(folder: string, { parameters }: LanguageModel): Promis
 export async function refuseExisting(folder: string): Promise<void> {
   const found = await Deno.lstat(folder).catch(() => undefined);
   if (found === undefined) return;
+  const kind = found.isDirectory ? "folder" : "file", mend = "choose another name, or replace it";
   throw new Error(
-    `Cannot write the organism ${folder}: expected nothing there; found ${
-      found.isDirectory ? "a folder" : "a file"
-    }; choose another name, or replace it (--force)`,
+    `Cannot write the organism ${folder}: expected nothing there; found a ${kind}; ${mend} (--force)`,
   );
 }
 

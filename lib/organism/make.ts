@@ -17,13 +17,8 @@ import { type Size, type WorldSettings, worldSizes } from "../world/settings.ts"
 import { vocabulary } from "../world/vocabulary.ts";
 import type { GatePoint, OrganismCard } from "./card.ts";
 import { CARD_FORMAT, differences, knowledgeOf, lossCurve, RECIPE, sampleAnswers } from "./card.ts";
-import {
-  heldOutScores,
-  letterGateOf,
-  measuredStreams,
-  pretrain,
-  type PretrainOptions,
-} from "./pretrain.ts";
+import type { PretrainOptions } from "./pretrain.ts";
+import { heldOutScores, letterGateOf, measuredStreams, pretrain } from "./pretrain.ts";
 
 export interface OrganismPlan {
   name: string;

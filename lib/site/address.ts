@@ -52,10 +52,7 @@ export type FollowedKind = "trained" | Status;
 /** The question ids that are followed. Absent: the page's own choice. */
 export type Followed = Partial<Record<FollowedKind, string>>;
 
-export interface PageState {
-  settings: RunSettings;
-  followed: Followed;
-}
+export type PageState = { settings: RunSettings; followed: Followed };
 
 /** The address's query; what is as by default is left out. */
 export function formatAddress({ settings, followed }: PageState): string {

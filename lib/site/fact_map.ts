@@ -9,11 +9,7 @@ import { type Run, testTexts } from "./record.ts";
 import type { Visit } from "./visit.ts";
 
 /** One question's answers; `after` from the first epoch on. */
-interface Asked {
-  fact: Fact;
-  before: Answer;
-  after?: Answer;
-}
+type Asked = { fact: Fact; before: Answer; after?: Answer };
 
 /** What became of a question. Marks differ in shape, not in colour alone; each fits -5 to 5. */
 const FATES = {
@@ -87,10 +83,9 @@ export function drawMap(host: HTMLElement, visit: Visit, run?: Run): void {
     const text = asked.some(({ after }) => after)
       ? `lost ${lost} of ${right}, gained ${gained} of ${wrong}`
       : `right ${right} of ${asked.length}`;
+    const marks = asked.map(mark);
     return html`<td data-status=${status}><span class="count ${lost ? "hurt" : ""}">${text}</span>
-      <div class="marks" role="group" aria-label="${name}, ${status}: ${text}">${
-      asked.map(mark)
-    }</div></td>`;
+      <div class="marks" role="group" aria-label="${name}, ${status}: ${text}">${marks}</div></td>`;
   };
   const row = (test: SuiteName) => {
     const { before, after } = visit.answers(test, run), name = suiteLabels[test];

@@ -50,16 +50,14 @@ export function notebookPage(notebook: Notebook, name: string) {
     }
     const html = data["text/html"];
     if (html === undefined) return pre(text);
-    return `<div class="output" tabindex="0" role="region" aria-label="Result">${
-      cleaned(textOf(html))
-    }</div>`;
+    const region = `<div class="output" tabindex="0" role="region" aria-label="Result">`;
+    return `${region}${cleaned(textOf(html))}</div>`;
   };
   const cell = (cell: Notebook["cells"][number]): string => {
     const source = textOf(cell.source);
     if (cell.cell_type !== "code") return withAnchors(markdown.render(source), name, sections);
-    const code = `<details class="code"><summary>Code</summary><pre tabindex="0"><code>${
-      escapeXml(source)
-    }</code></pre></details>`;
+    const text = `<pre tabindex="0"><code>${escapeXml(source)}</code></pre>`;
+    const code = `<details class="code"><summary>Code</summary>${text}</details>`;
     return code + cell.outputs.map(output).join("\n");
   };
   const body = notebook.cells.map(cell).join("\n");

@@ -230,9 +230,8 @@ export class Visit {
 
   #inWords(run: Run): string {
     return this.scores(run).map(({ accuracy, baseAccuracy, n }, i) => {
-      return `${suiteLabels[suiteNames[i]]} ${percent(baseAccuracy)} to ${
-        percent(accuracy!)
-      } of ${n}`;
+      const change = `${percent(baseAccuracy)} to ${percent(accuracy!)}`;
+      return `${suiteLabels[suiteNames[i]]} ${change} of ${n}`;
     }).join(", ");
   }
 

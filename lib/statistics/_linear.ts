@@ -25,9 +25,8 @@ export function correlationCoefficient(x: Float64Array, y: Float64Array): number
 }
 
 /**
- * What ordinary least squares on the controls and a constant leave of each column, and the
- * controls' rank (one that others explain adds nothing). A column that they explain wholly (to 10
- * digits) is zeros.
+ * What ordinary least squares on the controls and a constant leave of each column, and the controls' rank
+ * (one that others explain adds nothing). A column that they explain wholly (to 10 digits) is zeros.
  */
 export function residuals(columns: readonly Float64Array[], controls: readonly Float64Array[]) {
   const basis: Float64Array[] = [];

@@ -8,9 +8,7 @@ import { clusterIds, fail, finite, integer, openShare, sameLength } from "./_che
 import { normalCumulative, normalQuantile } from "./_distribution.ts";
 import { Random } from "./random.ts";
 
-/**
- * A number from a sample and its paired columns, which are reused; NaN: "undefined on this sample".
- */
+/** A number from a sample and its paired columns, which are reused; NaN: "undefined on this sample". */
 export type Statistic = (sample: Float64Array, ...paired: Float64Array[]) => number;
 
 export interface ResampleOptions {

@@ -1,9 +1,8 @@
 /**
- * Correlations, plain and with controls. Choices: p by Student's t with n - 2 - k degrees of
- * freedom and the interval by Fisher's z with n - k - 3, for ranks as for values (k = rank of the
- * controls). Undefined (a constant side, a side that the controls explain wholly): r, p and
- * interval NaN. No degree of freedom: p NaN. n - k < 4: the interval is [-1, 1], for nothing is
- * known.
+ * Correlations, plain and with controls. Choices: p by Student's t with n - 2 - k degrees of freedom and
+ * the interval by Fisher's z with n - k - 3, for ranks as for values (k = rank of the controls).
+ * Undefined (a constant side, a side that the controls explain wholly): r, p and interval NaN. No degree
+ * of freedom: p NaN. n - k < 4: the interval is [-1, 1], for nothing is known.
  */
 import type { ConfidenceOptions, Interval, Values } from "./_check.ts";
 import { atLeast, fail, finite, finitePair, integer, openShare } from "./_check.ts";

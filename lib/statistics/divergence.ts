@@ -28,9 +28,7 @@ function divergence(p: Float64Array, q: Float64Array): number {
   return Math.max(0, sum);
 }
 
-/**
- * KL(p || q) in nats: base model first, tuned second (Ren et al. 2024). Infinity where q = 0 < p
- */
+/** KL(p || q) in nats: base model first, tuned second (Ren et al. 2024). Infinity where q = 0 < p */
 export function klDivergence(p: Values, q: Values): number {
   return divergence(...pairOf("compute a KL divergence", p, q));
 }

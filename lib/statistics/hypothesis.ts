@@ -127,9 +127,7 @@ export function pairedPermutationTest(
     if (exact && words.length) words[0] = pattern;
     else random.fill(words);
     let flipped = 0;
-    for (let i = 0; i < units.length; i++) {
-      flipped += units[i] * ((words[i >> 5] >>> (i & 31)) & 1);
-    }
+    for (let i = 0; i < units.length; i++) flipped += units[i] * ((words[i >> 5] >>> (i & 31)) & 1);
     if (Math.abs(observed - 2 * flipped) >= Math.abs(observed) - tolerance) hits++;
   }
   return { difference, p: exact ? hits / patterns : (hits + 1) / (patterns + 1), exact, patterns };

@@ -1,7 +1,6 @@
 /**
- * Seeded randomness, passed as an argument wherever something is drawn. Own code because it must
- * give the same numbers in every engine, for named streams: sfc32, seeded by a hash (cyrb128) of
- * seed and name.
+ * Seeded randomness, passed as an argument wherever something is drawn. Own code because it must give the
+ * same numbers in every engine, for named streams: sfc32, seeded by a hash (cyrb128) of seed and name.
  */
 
 function hash(text: string): [number, number, number, number] {

@@ -47,9 +47,8 @@ export function rankData(values: Values, options: RankOptions = {}): number[] {
 }
 
 /**
- * Consistency of knowledge before and after fine-tuning (Ren et al. 2024): Pearson correlation of
- * the dense descending ranks of one item's option probabilities. In [-1, 1]; 0 where it is
- * undefined.
+ * Consistency of knowledge before and after fine-tuning (Ren et al. 2024): Pearson correlation of the
+ * dense descending ranks of one item's option probabilities. In [-1, 1]; 0 where it is undefined.
  */
 export function rankConsistency(before: Values, after: Values): number {
   const [p, q] = finitePair("compare the ranks of options", before, after);

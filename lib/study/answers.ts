@@ -112,10 +112,7 @@ export async function storedScores(
 const SEED = 0;
 
 /** The answers that SELF may teach with an explanation: wrong beliefs with a gold text beside them. */
-export function answersToExplain(
-  answers: readonly Answer[],
-  minimumConfidence = 0.5,
-): Answer[] {
+export function answersToExplain(answers: readonly Answer[], minimumConfidence = 0.5): Answer[] {
   return answers.filter(({ correct, explanation, predictedProbability }) =>
     !correct && explanation && predictedProbability > minimumConfidence
   );

@@ -6,16 +6,15 @@ import { type SuiteName, suiteNames } from "../evaluate.ts";
 import { mean } from "../statistics/mean.ts";
 import type { CellResult, SuiteRecord, Treatment } from "../cell.ts";
 import { baseAnswersOf, type BaseResult } from "./base.ts";
+import type { Contrast, Selection } from "../contrast.ts";
 import {
   byModel,
-  type Contrast,
   contrast,
   contrastOf,
   overModels,
   overQuestions,
   plainEstimate,
   select,
-  type Selection,
   suiteLabels,
   treatmentLabels,
 } from "../contrast.ts";
@@ -23,19 +22,12 @@ import { holmOf } from "../findings.ts";
 import { treatmentsOf } from "./rows.ts";
 
 /** What was tuned, and what it was before. */
-interface Tuned {
-  bases: readonly BaseResult[];
-  cells: readonly CellResult[];
-}
+type Tuned = { bases: readonly BaseResult[]; cells: readonly CellResult[] };
 
 const finite = (value: number | undefined) => Number.isFinite(value) ? value! : null;
 
 /** A difference on one test, points; null where nothing can be tested. */
-function differenceRow(
-  comparison: string,
-  suite: SuiteName,
-  { over, ...estimate }: Contrast,
-) {
+function differenceRow(comparison: string, suite: SuiteName, { over, ...estimate }: Contrast) {
   const { n } = estimate, difference = plainEstimate(estimate)!, test = suiteLabels[suite];
   const tested = { detectable: finite(estimate.detectable), p: finite(estimate.p) };
   return { comparison, test, difference, n, over, ...tested };

@@ -1,12 +1,10 @@
 /** How consistency with the base goes with accuracy, as rows; and one question that shows what is meant. */
+import type { ConsistencyMeasure, CorrelationKind, Estimate } from "../contrast.ts";
 import {
-  type ConsistencyMeasure,
   consistencyMeasures,
   consistencyPoints,
-  type CorrelationKind,
   correlationKinds,
   correlationsByModel,
-  type Estimate,
   pairsOf,
   pooledCorrelation,
   suiteLabels,

@@ -1,5 +1,5 @@
 /** Before a long study starts: how long it will take, and whether memory and disk have room for it. */
-import { allExams, type Exam, type Material } from "../cell.ts";
+import { allExams, type Exam, type Material, questionCount } from "../cell.ts";
 import { resolveFinetuning } from "../finetune.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
@@ -97,10 +97,9 @@ export async function estimateText(
     `About ${say(base)} to ask the base model, and ${say(tested)} to test each fine-tuned ` +
     `one; training reads ${epochs} times what a group holds, at about a third of that pace`,
   ];
-  const questions = (exams: readonly Exam[]) => sum(exams.map(({ questions }) => questions.length));
   const domains = [...material.domains.keys()], plans = await mainPlans(settings);
   const cells = sum(plans.map((plan) => countCells({ ...plan, domains })));
-  const bytes = RESULT_BYTES * (questions(asked) + cells * mean(tests.map(questions)));
+  const bytes = RESULT_BYTES * (questionCount(asked) + cells * mean(tests.map(questionCount)));
   const folder = storePath(), room = roomAt(folder) ?? Infinity;
   lines.push(`Results of ${cells} fine-tuned models take about ${formatBytes(bytes)} in ${folder}`);
   if (room < bytes) {

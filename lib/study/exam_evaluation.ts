@@ -78,9 +78,7 @@ export function evaluationRows(exam: Exam, answers: readonly Answer[]): Evaluati
   return Object.entries(levels).flatMap(([level, namesOf]) => {
     const groups = new Map<string, Answer[]>();
     for (const answer of answers) {
-      for (const name of namesOf(answer)) {
-        if (name) groups.getOrInsert(name, []).push(answer);
-      }
+      for (const name of namesOf(answer)) if (name) groups.getOrInsert(name, []).push(answer);
     }
     return [...groups].sort(([a], [b]) => a < b ? -1 : 1).map(([name, some]) => {
       const { n, accuracy: value, interval } = scoreAnswers(some);
@@ -97,9 +95,7 @@ export function evaluationRows(exam: Exam, answers: readonly Answer[]): Evaluati
  * @returns the table above the subjects, as Markdown, and the folder
  * @throws naming the model, source or setting that can't be used
  */
-export async function evaluateExam(
-  settings: Settings,
-): Promise<{ text: string; folder: string }> {
+export async function evaluateExam(settings: Settings): Promise<{ text: string; folder: string }> {
   const exam = settings.exam as Exam, { shots = 5 } = settings;
   const parts = await examParts(exam, settings);
   const kept = new Set(limited(parts.flatMap(({ questions }) => questions), settings.limit));

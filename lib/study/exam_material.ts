@@ -2,14 +2,10 @@
  * The paper's own setting as material: pools, demonstrations and HOMO from Xiezhi (history, engineering,
  * jurisprudence) and MedMCQA (medicine), ID and OOD from MMLU, general instructions of alpaca-gpt4.
  */
-import { allExams, type DomainMaterial, type Exam, type Material } from "../cell.ts";
-import {
-  type DataCard,
-  dataCard,
-  type ExplanationOrigin,
-  type LeakRow,
-  writeDataCard,
-} from "../exam/card.ts";
+import type { DomainMaterial, Exam, Material } from "../cell.ts";
+import { allExams, questionCount } from "../cell.ts";
+import type { DataCard, ExplanationOrigin, LeakRow } from "../exam/card.ts";
+import { dataCard, writeDataCard } from "../exam/card.ts";
 import { type GetOptions } from "../exam/get.ts";
 import { readGeneralData, readParts } from "../exam/read.ts";
 import { type ExamSplit, mmluSuites, paperSplits } from "../dataset/exams.ts";
@@ -132,23 +128,21 @@ async function read(
   return { material, rejected: [...rejected, ...bad], leaked: settings.keepLeaks ? 0 : leaked };
 }
 
-const count = (exams: readonly Exam[] = []) =>
-  exams.reduce((sum, { questions }) => sum + questions.length, 0);
-
 /** What is asked before anything is trained, and what of the method can't be had. */
 function materialText(material: Material, { explanations, teacher }: Settings): string {
   const targets = explanations
     ? ", and HAR's and INC's targets are bare where SELF's are explained"
     : "";
   const lines = [...material.domains].map(([domain, { pool, suites: { homo, id, ood } }]) => {
-    const tests = `HOMO ${count(homo)}, ID ${count(id)}, OOD ${count(ood)}`;
+    const [n, near, far] = [homo, id, ood].map(questionCount);
+    const tests = `HOMO ${n}, ID ${near}, OOD ${far}`;
     const bare = pool.questions.filter((one) => !one.explanation && !one.context).length;
     return `${domain}: pool ${pool.questions.length}, ${tests}` +
       (bare === 0 ? "" : `; ${bare} of ` +
         `the pool have neither explanation nor context, so that CON is left out${targets}` +
         (teacher ? "" : "; --teacher=MODEL asks a model for them"));
   });
-  const all = count(allExams(material));
+  const all = questionCount(allExams(material));
   return [...lines, `The base model is asked ${all} questions once; each fine-tuned one its tests`]
     .join("\n");
 }

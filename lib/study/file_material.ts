@@ -124,11 +124,7 @@ export function limited(questions: readonly Question[], limit = Infinity): reado
 }
 
 /** "history/ood 20 of 120 questions (4 of 4 subjects)". */
-function limitText(
-  name: string,
-  kept: readonly Question[],
-  all: readonly Question[],
-): string {
+function limitText(name: string, kept: readonly Question[], all: readonly Question[]): string {
   const [some, whole] = [kept, all].map((list) => new Set(list.map(subjectOf)).size);
   return `${name} ${kept.length} of ${all.length} questions (${some} of ${whole} subjects)`;
 }

@@ -15,6 +15,9 @@ function refuse(model: string, problem: string): never {
   throw new Error(`Cannot study ${model}: expected ${problem}`);
 }
 
+const asideText = ([bad, ...more]: readonly RejectedRow[]) =>
+  bad ? `, ${more.length + 1} rows set aside, line ${bad.line}: ${bad.reason}` : "";
+
 /**
  * What the files hold; `id` and `ood` are empty where the settings name none.
  * @throws naming the file or setting that is missing, or what a file holds instead of questions
@@ -51,8 +54,7 @@ export async function readFiles(settings: Settings) {
 }
 
 /**
- * Questions by flag. Files of one kind in one folder are one exam, which tells how answers are
- * written.
+ * Questions by flag. Files of one kind in one folder are one exam, which tells how answers are written.
  */
 async function readExams(
   paths: Readonly<Record<string, string | undefined>>,
@@ -89,14 +91,13 @@ async function readExams(
       const isOpen = `${path} leaves open how answers are written`;
       if (exams[flag].answers) console.error(`${isOpen}; ${reading}`);
     }
-    const { questions, rejected: [bad, ...more] } = exams[flag];
+    const { questions, rejected } = exams[flag];
     if (questions.length > 0) {
       checkRejected(exams[flag], { from: path, most: maxRejected });
       continue;
     }
-    const rows = bad ? `, ${more.length + 1} rows set aside, line ${bad.line}: ${bad.reason}` : "";
     const mend = `give --${flag}=FILE with a question in each line`;
-    refuse(model, `questions in ${path}; found none${rows}; ${mend}`);
+    refuse(model, `questions in ${path}; found none${asideText(rejected)}; ${mend}`);
   }
   return exams;
 }
@@ -138,9 +139,8 @@ export async function readGeneral(
     "(ShareGPT) or messages";
   const { examples, rejected } = await readInstructions(path);
   if (examples.length > 0) return { general: examples, rejected };
-  const [bad] = rejected;
-  const rows = bad ? `, ${rejected.length} rows set aside, line ${bad.line}: ${bad.reason}` : "";
+  const found = `none${asideText(rejected)}`;
   throw new Error(
-    `Cannot read general instructions from ${path}: expected some; found none${rows}; ${mend}`,
+    `Cannot read general instructions from ${path}: expected some; found ${found}; ${mend}`,
   );
 }

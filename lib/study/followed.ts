@@ -16,10 +16,7 @@ import { factsById } from "../world/exam.ts";
 import type { Fact, World } from "../world/world.ts";
 
 /** One followed question, and the base's belief about it. */
-export interface Followed {
-  kind: string;
-  answer: Answer;
-}
+export type Followed = { kind: string; answer: Answer };
 
 /**
  * Of each kind of fact the first of a pool that a group (seed 0) trains on: a known one of HAR, a

@@ -15,14 +15,13 @@ import { unique } from "../figure/rows.ts";
 import { ALL_DOMAINS, ALL_MODELS, type StudyRow } from "./rows.ts";
 import type { Study } from "./study.ts";
 import { baseAnswersOf } from "./base.ts";
+import type { Estimate, Selection } from "../contrast.ts";
 import {
   contrast,
-  type Estimate,
   estimateOf,
   mixedCells,
   overModels,
   plainEstimate,
-  type Selection,
   suiteLabels,
 } from "../contrast.ts";
 import { type Finding, holmOf, type Verdict, verdictOf } from "../findings.ts";

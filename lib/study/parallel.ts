@@ -7,14 +7,8 @@ import { openBackend, processesAtOnce } from "../platform/runtime/backend.ts";
 import { type Ask, runChildren, serveChild } from "./_child.ts";
 import { openSubject, studiedDomains } from "./subjects.ts";
 import type { Settings } from "./settings.ts";
-import {
-  cellsInAll,
-  runPlan,
-  type StudyOptions,
-  type StudyProgress,
-  studyWork,
-  type Subject,
-} from "./study.ts";
+import type { StudyOptions, StudyProgress, Subject } from "./study.ts";
+import { cellsInAll, runPlan, studyWork } from "./study.ts";
 import { countCells, type StudyPlan } from "./plan.ts";
 import { number, object } from "valibot";
 import { organismCard } from "../organism/folder.ts";
@@ -31,12 +25,7 @@ interface Task {
 }
 
 /** Cells of one model and plan, by their place: from `from` on, before `to` where it is given. */
-interface Share {
-  plan: number;
-  model: string;
-  from: number;
-  to?: number;
-}
+type Share = { plan: number; model: string; from: number; to?: number };
 
 /**
  * Deals the cells out to those who ask for some. Who has a model open gets its cells as long as there are

@@ -66,9 +66,7 @@ export async function missingModel({ model }: Settings): Promise<string | undefi
 }
 
 /** How a table is laid out, and the figure that is drawn of its rows. */
-export interface BesideOptions extends TableOptions {
-  draw?: (rows: readonly Row[]) => FigureDescription;
-}
+type BesideOptions = TableOptions & { draw?: (rows: readonly Row[]) => FigureDescription };
 
 /** `showBeside` for one notebook's tables, with a figure of this run's rows or the shipped ones. */
 export function besideShipped({ show }: Pick<Notebook, "show">, name: string) {

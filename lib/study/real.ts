@@ -1,7 +1,7 @@
 /** A real model looked at closely. Shares in percent, differences in points. */
 import { type Answer, answerFrom } from "../question.ts";
 import { reliabilityOf, shareOf } from "../audit.ts";
-import type { Material } from "../cell.ts";
+import { type Material, questionCount } from "../cell.ts";
 import { suiteLabels } from "../contrast.ts";
 import { suiteNames } from "../evaluate.ts";
 import { findings } from "../findings.ts";
@@ -23,15 +23,14 @@ import { type Settings, storePath } from "./settings.ts";
 import { Store } from "./store.ts";
 import { openProbed } from "./subjects.ts";
 
-const count = (exams: readonly { questions: readonly unknown[] }[] = []) =>
-  exams.reduce((sum, { questions }) => sum + questions.length, 0);
-
 /** How many questions each domain has: its pool and its tests. */
 export function questionCounts({ domains }: Material) {
   return [...domains].map(([domain, { pool, suites }]) => ({
     domain,
-    pool: count([pool]),
-    ...Object.fromEntries(suiteNames.map((suite) => [suiteLabels[suite], count(suites[suite])])),
+    pool: pool.questions.length,
+    ...Object.fromEntries(
+      suiteNames.map((suite) => [suiteLabels[suite], questionCount(suites[suite])]),
+    ),
   }));
 }
 

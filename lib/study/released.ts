@@ -1,12 +1,7 @@
 /** The authors' released groups, trained on as they are; what is not by the method is refused. */
 import { join } from "node:path";
-import {
-  type AuditedGroups,
-  auditGroups,
-  type GroupFinding,
-  parseReleased,
-  type ReleasedAnswer,
-} from "../dataset/released.ts";
+import type { AuditedGroups, GroupFinding, ReleasedAnswer } from "../dataset/released.ts";
+import { auditGroups, parseReleased } from "../dataset/released.ts";
 import { type Explanation, parseExplanation } from "../explanation.ts";
 import { defined } from "../platform/defined.ts";
 import { exists, readText } from "../platform/runtime/files.ts";

@@ -37,9 +37,7 @@ export function claimable(found: readonly Finding[], audits: Audits): Finding[] 
 }
 
 /** All that the rule reads: its twelve hypotheses, and the two findings of the mixtures on each test. */
-export function allFindings(
-  study: Pick<Study, "bases" | "cells"> & { audits: Audits },
-): Finding[] {
+export function allFindings(study: Pick<Study, "bases" | "cells"> & { audits: Audits }): Finding[] {
   const { cells, audits } = study;
   const found = [...findings(cells), ...middleRatioFindings(cells), ...mixtureKlFindings(study)];
   return claimable(found, audits);
@@ -111,10 +109,8 @@ function tunedText(tuned: readonly TunedCell[]): string {
   const trainers = new Set(tuned.map(({ manifest }) => manifest?.trainer ?? "an unnamed trainer"));
   const unchecked = tuned.filter(({ manifest }) => manifest === undefined).map(groupName);
   const unknown = "; not known whether on this run's rows, for want of a manifest: ";
-  return `nothing was trained here: ${tuned.length} ${
-    tuned.length === 1 ? "model was" : "models were"
-  } ` +
-    `${ELSEWHERE}, by ${[...trainers].join(", ")}` +
+  const models = tuned.length === 1 ? "1 model was" : `${tuned.length} models were`;
+  return `nothing was trained here: ${models} ${ELSEWHERE}, by ${[...trainers].join(", ")}` +
     (unchecked.length > 0 ? unknown + unchecked.join(", ") : "");
 }
 

@@ -1,17 +1,7 @@
-/**
- * The rows of the study's tables: points (0 to 100), KL and entropy in nats, null without a result.
- */
+/** The rows of the study's tables: points (0 to 100), KL and entropy in nats, null without a result. */
 import type { Answer } from "../question.ts";
-import {
-  asRow,
-  type CellResult,
-  ELSEWHERE,
-  type Material,
-  movedMeasures,
-  movedNumbers,
-  type SuiteRecord,
-  type Treatment,
-} from "../cell.ts";
+import type { CellResult, Material, SuiteRecord, Treatment } from "../cell.ts";
+import { asRow, ELSEWHERE, movedMeasures, movedNumbers } from "../cell.ts";
 import {
   byModel,
   contrast,
@@ -181,9 +171,8 @@ export function contrasts({ cells }: Pick<Study, "cells">): StudyRow[] {
 }
 
 /**
- * How far each group moved the models: KL and entropies in nats, rank consistency, cosine
- * similarity; means over the models with a t-interval, of one model its mean over domains and
- * seeds.
+ * How far each group moved the models: KL and entropies in nats, rank consistency, cosine similarity;
+ * means over the models with a t-interval, of one model its mean over domains and seeds.
  */
 export function movement({ cells }: Pick<Study, "cells">): StudyRow[] {
   return treatmentsOf(cells).flatMap((treatment) =>

@@ -326,13 +326,8 @@ export function isPublished(run: Pick<Settings, "output">): boolean {
 export function runName({ resume: _, output: __, ...given }: Record<string, unknown>): string {
   const sorted = JSON.stringify(Object.entries(given).sort(([a], [b]) => a < b ? -1 : 1));
   const hash = sha256OfText(sorted).slice(0, 6);
-  const words = [
-    given.quick && "quick",
-    given.full && "full",
-    given.exam,
-    given.model,
-    given.domains,
-  ].flat()
+  const { quick, full, exam, model, domains } = given;
+  const words = [quick && "quick", full && "full", exam, model, domains].flat()
     .filter((word) => typeof word === "string")
     .map((word) => basename(word).replace(/[^\w.-]+/g, "-"));
   return [...words, hash].join("-").slice(-80);

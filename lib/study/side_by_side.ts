@@ -3,12 +3,8 @@
  * is the launching of its operations there, which is paid once for all of them. They are tested one by one.
  */
 import * as tf from "@tensorflow/tfjs";
-import {
-  type FinetunePlan,
-  type FinetuneResult,
-  finetuneResult,
-  planFinetuning,
-} from "../finetune.ts";
+import type { FinetunePlan, FinetuneResult } from "../finetune.ts";
+import { finetuneResult, planFinetuning } from "../finetune.ts";
 import type { Cell } from "../cell.ts";
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
 import type { LanguageModel } from "../model/language_model.ts";
@@ -45,10 +41,7 @@ const kindOf = ({ steps, length, trainer }: FinetunePlan) =>
 const rowsOf = ({ batches }: FinetunePlan) =>
   Math.max(...batches.map(({ inputIds }) => inputIds.length));
 
-interface Trained {
-  weights: Map<string, tf.Tensor>;
-  result: FinetuneResult;
-}
+type Trained = { weights: Map<string, tf.Tensor>; result: FinetuneResult };
 
 /** Trains a model's cells in groups, as each is asked for; those that can't be are left to be trained alone. */
 export class SideBySideCells {

@@ -1,7 +1,6 @@
 /**
- * Results on disk: one file a cell, under a name that everything fixes which a result depends on.
- * What is read is held to its name, its digest and its record's shape; what fails is computed
- * again.
+ * Results on disk: one file a cell, under a name that everything fixes which a result depends on. What is
+ * read is held to its name, its digest and its record's shape; what fails is computed again.
  */
 import { join } from "node:path";
 import { type GenericSchema, getDotPath, safeParse } from "valibot";

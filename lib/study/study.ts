@@ -8,22 +8,10 @@ import { dropLora, refuseSecond } from "../model/lora.ts";
 import type { Backend } from "../platform/runtime/backend.ts";
 import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
 import { clean } from "../platform/runtime/quote.ts";
-import {
-  type BaseAnswers,
-  type CellContext,
-  domainOf,
-  examplesOf,
-  runCell,
-} from "../experiment.ts";
-import {
-  allExams,
-  asRows,
-  type Cell,
-  cellName,
-  type CellResult,
-  cellSchema,
-  type Material,
-} from "../cell.ts";
+import type { BaseAnswers, CellContext } from "../experiment.ts";
+import { domainOf, examplesOf, runCell } from "../experiment.ts";
+import type { Cell, CellResult, Material } from "../cell.ts";
+import { allExams, asRows, cellName, cellSchema } from "../cell.ts";
 import { answersToExplain, meeting, storedAnswers, storedExplanations } from "./answers.ts";
 import { digest, formatDigest, modelDigest } from "./digest.ts";
 import { SideBySideCells } from "./side_by_side.ts";
@@ -59,12 +47,7 @@ export interface StudyOptions extends Stoppable {
 }
 
 /** How far the exams are: `done` with its part of the present one; `found` were stored. */
-export interface AskProgress {
-  done: number;
-  found: number;
-  total: number;
-  exam: string;
-}
+export type AskProgress = { done: number; found: number; total: number; exam: string };
 
 export interface StudyProgress {
   done: number;
@@ -76,10 +59,7 @@ export interface StudyProgress {
 }
 
 /** What came of one plan. */
-export interface StudyResult {
-  bases: BaseResult[];
-  cells: CellResult[];
-}
+export type StudyResult = { bases: BaseResult[]; cells: CellResult[] };
 
 /** Results of several plans, e.g. of small and of large models, as one. */
 export interface Study extends StudyResult {

@@ -78,14 +78,10 @@ export async function explainPool(
     [...Map.groupBy(reasons, (reason) => reason)].map(([reason, all]) => [reason, all.length]),
   );
   if (reasons.length > most * bare.length) {
+    const found = `${reasons.length} of ${bare.length} (${Object.keys(setAside).join(", ")})`;
     throw new Error(
-      `Cannot use the explanations of ${server.what}: expected at most ${
-        100 * most
-      }% that explain ` +
-        `nothing; found ${reasons.length} of ${bare.length} (${
-          [...new Set(reasons)].join(", ")
-        }); ` +
-        "take another teacher, or a larger --max-rejected",
+      `Cannot use the explanations of ${server.what}: expected at most ${100 * most}% that ` +
+        `explain nothing; found ${found}; take another teacher, or a larger --max-rejected`,
     );
   }
   const explained = questions.flatMap((one) => {

@@ -10,11 +10,8 @@ import { probe } from "../probe.ts";
 import { finetune, type FinetuneResult, resolveFinetuning } from "../finetune.ts";
 import { constructGroups, withContext, withGeneral } from "../groups.ts";
 import type { EncodedConversation } from "../model/encode.ts";
-import {
-  type FinetuneSettings,
-  organismFinetuning,
-  paperFinetuning,
-} from "../model/finetune_settings.ts";
+import type { FinetuneSettings } from "../model/finetune_settings.ts";
+import { organismFinetuning, paperFinetuning } from "../model/finetune_settings.ts";
 import type { LanguageModel } from "../model/language_model.ts";
 import { scheduleFactor } from "../model/trainer_options.ts";
 import type { Tokenizer } from "../model/tokenizer.ts";

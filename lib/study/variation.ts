@@ -11,13 +11,8 @@
  * ```
  */
 import type { CellResult, ItemKind, Treatment } from "../cell.ts";
-import {
-  contrast,
-  type Estimate,
-  plainEstimate,
-  suiteLabels,
-  treatmentLabels,
-} from "../contrast.ts";
+import type { Estimate } from "../contrast.ts";
+import { contrast, plainEstimate, suiteLabels, treatmentLabels } from "../contrast.ts";
 import { suiteNames } from "../evaluate.ts";
 import { ruleContrasts } from "../findings.ts";
 import { formatPlain } from "../figure/number.ts";

@@ -10,6 +10,7 @@ import { writeWhole } from "../platform/runtime/files.ts";
 import { installKernelspec } from "../platform/notebook/kernelspec.ts";
 import { installNative } from "../platform/native/native.ts";
 import { pythonEnvironment } from "../platform/native/python.ts";
+import { runTask } from "./command_line.ts";
 import { resetNotebooks } from "./reset.ts";
 
 /** plotly brings the extension that draws its figures in JupyterLab. */
@@ -52,10 +53,10 @@ const STYLE = `.jp-RenderedPlotly { overflow-x: auto; }
 /** No question about news over the notebook, and none asked of another host. */
 const SETTINGS = { "@jupyterlab/apputils-extension:notification": { fetchNews: "false" } };
 
-try {
+await runTask(async () => {
   if (Deno.args.includes("--reset")) {
     console.log(await resetNotebooks(ROOT));
-    Deno.exit(0);
+    return 0;
   }
   const python = await pythonEnvironment({ packages: PACKAGES });
   const native = await installNative();
@@ -64,11 +65,8 @@ try {
   await writeWhole(join(SHARE, "custom", "custom.css"), STYLE);
   const overrides = join(SHARE, "labconfig", "default_setting_overrides.json");
   await writeWhole(overrides, `${JSON.stringify(SETTINGS)}\n`);
-  Deno.exit(await serve(python));
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  Deno.exit(1);
-}
+  return await serve(python);
+});
 
 async function serve(python: string): Promise<number> {
   const server = new Deno.Command(python, {

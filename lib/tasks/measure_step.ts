@@ -10,12 +10,8 @@ import { parameterShapes } from "../model/architecture.ts";
 import { parseConfiguration } from "../model/configuration.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import { paperFormat } from "../prompt.ts";
-import {
-  type Candidate,
-  STEP_LINE,
-  type StepShape,
-  TESTS,
-} from "../platform/runtime/backend_choice.ts";
+import type { Candidate, StepShape } from "../platform/runtime/backend_choice.ts";
+import { STEP_LINE, TESTS } from "../platform/runtime/backend_choice.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import { usesCard } from "../platform/compile/backend.ts";
 

@@ -8,13 +8,12 @@ import { letterFolder, letterNames, organismFolder, organismNames } from "../mod
 import { refuseExisting, writeOrganism, writeReadme } from "../organism/folder.ts";
 import { makeOrganism, type OrganismPlan, planKey, planSettings } from "../organism/make.ts";
 import { checkLetterSettings, plainLetters } from "../world/letters.ts";
+import type { Size, WorldSettings } from "../world/settings.ts";
 import {
   checkPretrainingSettings,
   checkWorldSettings,
   pretrainingSizes,
-  type Size,
   withChatShare,
-  type WorldSettings,
   worldSizes,
 } from "../world/settings.ts";
 import { cacheFolder } from "../platform/cache.ts";

@@ -4,13 +4,8 @@ import { evaluateExam } from "../study/exam_evaluation.ts";
 import { exportGroups } from "../study/export.ts";
 import { mainPlans } from "../study/plans.ts";
 import { splitTuned } from "../study/tuned.ts";
-import {
-  outputPath,
-  parseSettings,
-  runName,
-  type Settings,
-  SETTINGS_VARIABLE,
-} from "../study/settings.ts";
+import type { Settings } from "../study/settings.ts";
+import { outputPath, parseSettings, runName, SETTINGS_VARIABLE } from "../study/settings.ts";
 import { clean } from "../platform/runtime/quote.ts";
 import { agree } from "../figure/stable.ts";
 import { isOnnx, ONNX } from "../model/files/source.ts";
@@ -37,16 +32,9 @@ const FLAGS = {
     ["exam", "language", "columns", "formulation", "normalization", "template", "answers"],
     ["precision", "server", "tokenizer", "teacher"],
   ),
-  switches: [
-    "explanations",
-    "keep-leaks",
-    "quick",
-    "full",
-    "gradient-checkpointing",
-    "resume",
-    "export",
-    "help",
-  ],
+  switches: "explanations keep-leaks quick full gradient-checkpointing resume export help".split(
+    " ",
+  ),
 };
 
 /**
@@ -236,7 +224,12 @@ async function main(): Promise<number> {
     // A notebook's process is given these; here they hold for this one.
     if (!isOrganism(settings.model)) Deno.env.set(SHAPE_VARIABLE, "real");
     if (settings.precision) Deno.env.set(PRECISION_VARIABLE, settings.precision);
-    if (isAlone) return await evaluateAlone(settings);
+    if (isAlone) {
+      // An exam alone needs no notebook: its tables are printed, and kept in the run's folder.
+      const found = await evaluateExam(settings);
+      console.log(`\n${found.text}\nAll of it: ${relative(Deno.cwd(), found.folder)}`);
+      return 0;
+    }
     await exportForOthers(settings);
     if (request.only === undefined) return 0;
   } else if (settings.tuned) await mainPlans(settings); // whose folders are held to what they must be
@@ -288,13 +281,6 @@ async function main(): Promise<number> {
     // A terminal shows what markdown escapes.
     console.log(`\n${text.replaceAll(/\\(\W)/g, "$1").replaceAll("&lt;", "<")}`);
   }
-  return 0;
-}
-
-/** An exam alone needs no notebook: its tables are printed, and kept in the run's folder. */
-async function evaluateAlone(settings: Settings): Promise<number> {
-  const found = await evaluateExam(settings);
-  console.log(`\n${found.text}\nAll of it: ${relative(Deno.cwd(), found.folder)}`);
   return 0;
 }
 

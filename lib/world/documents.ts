@@ -232,10 +232,7 @@ function createAuthor(world: World, random: Random, letters: DocumentOptions["le
 }
 
 /** A piece of the corpus; `weights[i]` is the loss weight of predicting `ids[i]`. */
-export interface Window {
-  ids: Int32Array;
-  weights: Float32Array;
-}
+export type Window = { ids: Int32Array; weights: Float32Array };
 
 export interface WindowOptions extends DocumentOptions {
   /** Tokens in a window. Default 128. */

@@ -1,9 +1,8 @@
 /**
- * The texts of a world: how a fact is stated and asked, and the two forms of prompt that a model
- * which grew up in it understands, the exam and the chat.
- * The answer is the option's VALUE: at this size the look-up from a value to its letter forms late
- * or never without help (letters.ts), so `hybrid` (options listed, their texts scored) is what an
- * organism is probed with.
+ * The texts of a world: how a fact is stated and asked, and the two forms of prompt that a model which
+ * grew up in it understands, the exam and the chat. The answer is the option's VALUE: at this size the
+ * look-up from a value to its letter forms late or never without help (letters.ts), so `hybrid` (options
+ * listed, their texts scored) is what an organism is probed with.
  */
 import { checkTurns, type Formulation, type PromptFormat } from "../prompt.ts";
 import type { Question } from "../question.ts";

@@ -35,10 +35,7 @@ export interface LetterGateValues extends GateValues {
 }
 
 /** A prompt, and what may follow it: one token an option. */
-export interface ScoredPrompt {
-  text: string;
-  options: string[];
-}
+export type ScoredPrompt = { text: string; options: string[] };
 
 /** For each prompt the probabilities of its options: a softmax over their logits alone. */
 export type ScoreOptions = (prompts: ScoredPrompt[]) => Promise<number[][]>;

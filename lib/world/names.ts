@@ -4,9 +4,8 @@
  * data/world/names.json has the parts. Its neutral words occur in no fact; its blocked stems and names
  * are real words, people or places, or would be read as such.
  *
- * Every verb has the same form in the present and in the past (set, put, cast, let, ...), because
- * the same single token stands in "E VERB V ." and in "which one does E VERB ?", and both have to
- * be English.
+ * Every verb has the same form in the present and in the past (set, put, cast, let, ...), because the
+ * same single token stands in "E VERB V ." and in "which one does E VERB ?", and both have to be English.
  */
 import names from "../../data/world/names.json" with { type: "json" };
 import type { Random } from "../statistics/random.ts";

@@ -10,10 +10,7 @@ import files from "../../data/world/model.json" with { type: "json" };
 import type { PretrainingSettings } from "./settings.ts";
 
 /** A tensor's numbers, row-major; a weight is [out, in]. */
-export interface ParameterData {
-  shape: number[];
-  data: Float32Array;
-}
+export type ParameterData = { shape: number[]; data: Float32Array };
 
 const EMBEDDING = "model.embed_tokens.weight", FINAL_NORM = "model.norm.weight";
 

@@ -13,11 +13,7 @@ export type Status = "known" | "misconceived" | "unknown";
 export type Split = "dev" | "mc" | "train" | "homo" | "id";
 
 /** One relation of a domain: "the NOUN of E is V ." and "E VERB V ." */
-export interface Relation {
-  noun: string;
-  verb: string;
-  values: string[];
-}
+export type Relation = { noun: string; verb: string; values: string[] };
 
 /** One fact: of this entity and relation, `gold` is true. */
 export interface Fact {
@@ -38,12 +34,7 @@ export interface Fact {
   frequency: number;
 }
 
-export interface Domain {
-  name: string;
-  entities: string[];
-  relations: Relation[];
-  facts: Fact[];
-}
+export type Domain = { name: string; entities: string[]; relations: Relation[]; facts: Fact[] };
 
 export interface World {
   seed: number | string;

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { checkNotebooks } from "../../lib/platform/notebook/check.ts";
 import { codeCells, readNotebook } from "../../lib/platform/notebook/notebook.ts";
-import { shippedProblems } from "../shipped.ts";
+import { isFormatted, shippedProblems } from "../shipped.ts";
 import { temporaryFolder } from "./_notebook.ts";
 
-async function problems(cells: string[], only?: ("types" | "lint" | "format")[]) {
+async function problems(cells: string[], commands?: string[][]) {
   await using folder = await temporaryFolder();
   await Deno.writeTextFile(join(folder.path, "deno.json"), "{}");
   await Deno.mkdir(join(folder.path, "notebooks"));
   await Deno.writeTextFile(join(folder.path, "near.ts"), "export const near: number = 42;");
   const path = await folder.notebook(cells, "notebooks/a.ipynb");
-  return (await checkNotebooks([path], { only })).map((problem) =>
+  return (await checkNotebooks([path], commands)).map((problem) =>
     problem.replace(/^.*?notebooks\/a\.ipynb/, "a.ipynb")
   );
 }
@@ -22,31 +22,35 @@ Deno.test("checkNotebooks() finds nothing in a sound notebook", async () => {
     `[1, 2].map((n) => n * twice);`,
     `await Deno.jupyter.display({ "text/plain": "shown" }, { raw: true });`,
   ];
-  assert.deepEqual(await problems(cells), []);
+  assert.deepEqual(await problems(cells, [["check"], ["lint", "--compact"]]), []);
 });
 
 Deno.test("checkNotebooks() places type errors of several cells by cell and line", async () => {
   const found = await problems([
     `import { near } from "../near.ts";\nconst text: string = near;`,
     `text.length;\n\ntext.size;`,
-  ], ["types"]);
+  ]);
   assert.equal(found.length, 2, found.join("\n"));
   assert.match(found[0], /^a\.ipynb: cell 1, line 2: TS2322.*'number'.*'string'/);
   assert.match(found[1], /^a\.ipynb: cell 2, line 3: TS2339.*'size'/);
 });
 
 Deno.test("checkNotebooks() places a syntax error and a missing module", async () => {
-  const [syntax] = await problems(["1;", "const a = 1;\nconst b = ;"], ["types"]);
+  const [syntax] = await problems(["1;", "const a = 1;\nconst b = ;"]);
   assert.match(syntax, /^a\.ipynb: cell 2, line 2: SyntaxError/);
-  const [missing] = await problems(["1;", `import { x } from "./gone.ts";\nx;`], ["types"]);
+  const [missing] = await problems(["1;", `import { x } from "./gone.ts";\nx;`]);
   assert.match(missing, /^a\.ipynb: cell 2, line 1: .*gone\.ts/);
 });
 
-Deno.test("checkNotebooks() reports lint and format", async () => {
-  const found = (await problems(["let a = 1;\na"]))
-    .join("\n");
+Deno.test("checkNotebooks() reports lint", async () => {
+  const [found] = await problems(["let a = 1;\na"], [["lint", "--compact"]]);
   assert.match(found, /cell 1, line 1: .*\(prefer-const\)/);
-  assert.match(found, /not formatted; run deno fmt/);
+});
+
+Deno.test("isFormatted() tells a notebook as deno fmt writes it from another", async () => {
+  await using folder = await temporaryFolder();
+  assert.equal(await isFormatted(await folder.notebook(["let a = 1;\na"])), false);
+  assert.equal(await isFormatted(await folder.notebook(["const a = 1;"])), true);
 });
 
 Deno.test("checkNotebooks() names a file that is no notebook", async () => {

@@ -45,17 +45,10 @@ export interface ConnectionOptions extends Stoppable {
 }
 
 /** What a question to the hub is asked with: the address, and a fetch that knows the token. */
-export interface Access {
-  hubUrl: string;
-  fetch: typeof fetch;
-}
+export type Access = { hubUrl: string; fetch: typeof fetch };
 
 /** An answer whose bytes come one after the other; each must come in time. */
-export interface Answer {
-  status: number;
-  headers: Headers;
-  chunks: AsyncIterable<Uint8Array>;
-}
+export type Answer = { status: number; headers: Headers; chunks: AsyncIterable<Uint8Array> };
 
 export class HubConnection {
   readonly endpoint: string;

@@ -8,15 +8,8 @@ import { openSafetensors } from "./checkpoint.ts";
 import { compareTensors } from "./weights.ts";
 import { safetensorsPieces } from "./checkpoint_writer.ts";
 import type { LanguageModel } from "../language_model.ts";
-import {
-  type Adapter,
-  adapterShapes,
-  loraOptions,
-  type LoraShape,
-  type LoraTarget,
-  loraTargets,
-  makeAdapter,
-} from "../adapter.ts";
+import type { Adapter, LoraShape, LoraTarget } from "../adapter.ts";
+import { adapterShapes, loraOptions, loraTargets, makeAdapter } from "../adapter.ts";
 import { refuseSecond, requireAdapter, variableOf } from "../lora.ts";
 import type { TensorModel } from "../readable_model.ts";
 
@@ -118,8 +111,7 @@ export async function saveLora(model: LanguageModel, folder: string): Promise<vo
 
 /**
  * Puts an adapter that PEFT or `saveLora` wrote on a model.
- * @throws, without one on, if there is none, it doesn't fit, or another base's norms are noted in
- * it
+ * @throws, without one on, if there is none, it doesn't fit, or another base's norms are noted in it
  */
 export async function loadLora(model: LanguageModel, folder: string): Promise<Adapter> {
   refuseSecond(model, "load an adapter onto");

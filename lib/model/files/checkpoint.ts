@@ -28,12 +28,7 @@ export interface Tensor {
 }
 
 /** Where a tensor lies; `begin` and `end` count from the first byte after the header. */
-export interface TensorInfo {
-  dtype: string;
-  shape: number[];
-  begin: number;
-  end: number;
-}
+export type TensorInfo = { dtype: string; shape: number[]; begin: number; end: number };
 
 export interface SafetensorsHeader {
   tensors: Map<string, TensorInfo>;

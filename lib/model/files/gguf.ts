@@ -16,13 +16,7 @@ export interface GgufFile {
   read(name: string): Promise<Tensor>;
 }
 
-interface Part {
-  name: string;
-  format: string;
-  shape: number[];
-  begin: number;
-  bytes: number;
-}
+type Part = { name: string; format: string; shape: number[]; begin: number; bytes: number };
 
 /** Hugging Face's names by llama.cpp's, of a layer's parts and of what stands outside of layers. */
 const layerNames = pairs(`

@@ -1,12 +1,6 @@
 /** What a model is made of, read from a GGUF file's metadata as llama.cpp reads it. */
-import {
-  checkSizes,
-  type Family,
-  llama3Factors,
-  type ModelConfiguration,
-  MOST_LAYERS,
-  type RopeScaling,
-} from "../configuration.ts";
+import type { Family, ModelConfiguration, RopeScaling } from "../configuration.ts";
+import { checkSizes, llama3Factors, MOST_LAYERS } from "../configuration.ts";
 import { FieldReader, refuseFile, words } from "../fields.ts";
 
 /** Attention and rotary keys that are read below, or change no number of these architectures. */
@@ -28,8 +22,7 @@ const NEUTRAL: [names: string[], values: unknown[]][] = [
 
 /**
  * Reads the configuration from a GGUF file's metadata.
- * @throws on another architecture, and naming a key that is missing, impossible, or not computed
- * here
+ * @throws on another architecture, and naming a key that is missing, impossible, or not computed here
  */
 export function configurationFromGguf(
   metadata: Record<string, unknown>,

@@ -20,17 +20,13 @@ export interface HubOptions extends RepositoryOptions {
   tokenizerOnly?: boolean;
 }
 
-export interface HubModel {
-  folder: string;
-  revision: string;
-}
+export type HubModel = { folder: string; revision: string };
 
 const indexName = "model.safetensors.index.json";
 const smallFiles = ["config.json", "generation_config.json", ...tokenizerFileNames];
 
 /**
- * The folder of a hub model's files at one commit; what is missing is downloaded and its digest
- * checked.
+ * The folder of a hub model's files at one commit; what is missing is downloaded and its digest checked.
  * @throws `HubUnreachable` without an answer, else naming what failed and what to do
  */
 export async function downloadModel(id: string, options: HubOptions): Promise<HubModel> {

@@ -7,13 +7,8 @@ import { DynamicCache, type PreTrainedModel, Tensor } from "@huggingface/transfo
 import { look } from "../../platform/interrupt.ts";
 import { Random } from "../../statistics/random.ts";
 import { checkRows } from "../batch.ts";
-import {
-  EngineModel,
-  type EngineModelParts,
-  type OnLogits,
-  type Position,
-  type ReadLogits,
-} from "../engine_model.ts";
+import type { EngineModelParts, OnLogits, Position, ReadLogits } from "../engine_model.ts";
+import { EngineModel } from "../engine_model.ts";
 import { checkPrompt, sample } from "../generate.ts";
 import type { GenerateOptions, ReadableConfiguration, ReadOptions } from "../readable_model.ts";
 

@@ -42,8 +42,7 @@ export type OpenedGraph =
 
 /**
  * Opens `onnx:FOLDER` or `onnx:ID`; of a hub model that graph alone is downloaded.
- * @throws naming the kind of numbers, the file or the configuration that is missing or can't be
- * used
+ * @throws naming the kind of numbers, the file or the configuration that is missing or can't be used
  */
 export async function openOnnx(source: string, options: SourceOptions = {}): Promise<OpenedGraph> {
   const { where, dtype } = parseSource(source);

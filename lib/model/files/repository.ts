@@ -50,11 +50,7 @@ export class HubRepository {
   readonly hub: HubConnection;
 
   /** @throws where name, revision, address or token have another form, before anything is asked */
-  constructor(
-    readonly id: string,
-    readonly kind: keyof typeof KINDS,
-    options: RepositoryOptions,
-  ) {
+  constructor(readonly id: string, readonly kind: keyof typeof KINDS, options: RepositoryOptions) {
     const { action, page, otherwise } = KINDS[kind];
     this.revision = options.revision ?? "main";
     const wanted = { action, id, page: page + id, revision: this.revision, otherwise };

@@ -5,12 +5,8 @@ import { sha256OfFile, sha256OfText } from "../../platform/runtime/digest.ts";
 import { exists, readText } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
-import {
-  type Tokenizer,
-  tokenizerFileNames,
-  tokenizerFromFiles,
-  tokenizerFromGguf,
-} from "../tokenizer.ts";
+import type { Tokenizer } from "../tokenizer.ts";
+import { tokenizerFileNames, tokenizerFromFiles, tokenizerFromGguf } from "../tokenizer.ts";
 import type { Tensor } from "./checkpoint.ts";
 import { type ModelConfiguration, parseConfiguration } from "../configuration.ts";
 import { refuseModel } from "../fields.ts";

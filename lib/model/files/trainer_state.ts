@@ -1,7 +1,6 @@
 /**
- * A trainer's state on disk. It is one safetensors file, for a file can be written whole: what is
- * trained as `model/NAME`, moments as `adam/first/NAME` and `adam/second/NAME`, all else as JSON in
- * its notes.
+ * A trainer's state on disk. It is one safetensors file, for a file can be written whole: what is trained
+ * as `model/NAME`, moments as `adam/first/NAME` and `adam/second/NAME`, all else as JSON in its notes.
  */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -16,12 +15,8 @@ import { exists, writeWhole } from "../../platform/runtime/files.ts";
 import { wholeFrom } from "../../platform/runtime/explain.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
-import {
-  firstMoment,
-  secondMoment,
-  type TrainerOptions,
-  type TrainerState,
-} from "../trainer_options.ts";
+import type { TrainerOptions, TrainerState } from "../trainer_options.ts";
+import { firstMoment, secondMoment } from "../trainer_options.ts";
 
 const STATE_FILE = "trainer.safetensors";
 const FORMAT = "trainer/1";
@@ -44,8 +39,7 @@ const variablesOf = ({ trained, state }: TensorModel): [string, tf.Variable][] =
 ];
 
 /**
- * Reads what a folder keeps; `restore` brings its numbers into the model, whose state has the
- * moments.
+ * Reads what a folder keeps; `restore` brings its numbers into the model, whose state has the moments.
  * @throws naming the first difference from the model or from `expected`
  */
 export async function readState(

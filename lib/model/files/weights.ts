@@ -4,13 +4,8 @@ import { readText } from "../../platform/runtime/files.ts";
 import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
 import { parameterShapes } from "../architecture.ts";
-import {
-  openSafetensors,
-  parseIndex,
-  readableTypes,
-  type SafetensorsFile,
-  type TensorInfo,
-} from "./checkpoint.ts";
+import type { SafetensorsFile, TensorInfo } from "./checkpoint.ts";
+import { openSafetensors, parseIndex, readableTypes } from "./checkpoint.ts";
 import type { ModelConfiguration } from "../configuration.ts";
 import { refuseModel } from "../fields.ts";
 

@@ -122,9 +122,7 @@ export function onlyIf(condition: tf.Scalar, change: () => void): void {
 
 /** variable += value; in a graph without a copy of the variable. */
 export function addTo(variable: tf.Variable, value: tf.Tensor): void {
-  if (!activeTrace?.inPlace) {
-    return tf.tidy(() => variable.assign(tf.add(variable, value)));
-  }
+  if (!activeTrace?.inPlace) return tf.tidy(() => variable.assign(tf.add(variable, value)));
   activeTrace.changeInPlace("AssignAddVariableOp", {
     changed: [variable],
     inputs: [value],

@@ -9,11 +9,7 @@ import type { TensorMetadata, TFJSBinding } from "@tensorflow/tfjs-node-gpu/dist
 export type Handle = TensorMetadata;
 
 /** An attribute of an operation as tfjs-node's kernels pass it. */
-export interface Attribute {
-  name: string;
-  type: number | AttributeKind;
-  value: unknown;
-}
+export type Attribute = { name: string; type: number | AttributeKind; value: unknown };
 
 /** What the backend keeps for a data id. `values` are those not yet sent to TensorFlow. */
 export interface TensorData {

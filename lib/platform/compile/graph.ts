@@ -36,11 +36,7 @@ export interface GraphNode {
   attributes: Attribute[];
 }
 
-export interface ConstantValue {
-  dtype: number;
-  shape: number[];
-  values: tf.TypedArray;
-}
+export type ConstantValue = { dtype: number; shape: number[]; values: tf.TypedArray };
 
 /** A function that nodes of a graph call: its own nodes take `input0`, .. as inputs. */
 export interface GraphFunction {

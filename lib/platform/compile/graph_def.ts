@@ -1,12 +1,7 @@
 /** Sessions of TensorFlow as the addon has them: graphs are added to one as serialized GraphDefs. */
 import { createRequire } from "node:module";
-import {
-  type Attribute,
-  type AttributeKind,
-  type Handle,
-  nodeBackend,
-  typeOfKind,
-} from "./backend.ts";
+import type { Attribute, AttributeKind, Handle } from "./backend.ts";
+import { nodeBackend, typeOfKind } from "./backend.ts";
 import type { ConstantValue, Graph, GraphFunction, GraphNode } from "./graph.ts";
 
 /** A constant that large is a mistake. */

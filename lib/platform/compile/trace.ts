@@ -12,14 +12,8 @@ import { attribute, dataTypes, nodeBackend, typed } from "./backend.ts";
 import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
 import { HeldVariables } from "./held.ts";
 import { NodeList } from "./nodes.ts";
-import {
-  addForMembers,
-  inferShapes,
-  MemberNodes,
-  ofMatMul,
-  type Operand,
-  type Shaped,
-} from "./operations.ts";
+import type { Operand, Shaped } from "./operations.ts";
+import { addForMembers, inferShapes, MemberNodes, ofMatMul } from "./operations.ts";
 
 export interface TraceOptions {
   inputs: Specification[];

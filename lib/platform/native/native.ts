@@ -16,14 +16,8 @@ import { run, toolCommand } from "./_command.ts";
 import { ADDON, addonDigest, compileAddon } from "./_addon.ts";
 import { Blocked, fetchWheel, findPip, megabytes, steps } from "./_wheels.ts";
 import { nvidiaCard } from "./nvidia.ts";
-import {
-  DENO_COMMAND,
-  INSTALL_COMMAND,
-  NATIVE_PLATFORMS,
-  type NativeKind,
-  type NativePlatform,
-  TENSORFLOW_VERSION,
-} from "./pinned.ts";
+import type { NativeKind, NativePlatform } from "./pinned.ts";
+import { DENO_COMMAND, INSTALL_COMMAND, NATIVE_PLATFORMS, TENSORFLOW_VERSION } from "./pinned.ts";
 
 export type NativeState =
   | { ready: true; kind: NativeKind; folder: string; addon: string }

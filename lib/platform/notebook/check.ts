@@ -16,32 +16,20 @@ interface JoinedNotebook {
   origins: { cell: number; line: number }[];
 }
 
-const CHECKS = ["types", "lint", "format"] as const;
-
 /**
- * Checks notebooks: that they are such, and their cells' types, lint and format.
+ * Checks the cells of notebooks by commands of Deno, by default their types.
  * @returns what is wrong, as `notebooks/03.ipynb: cell 4, line 2: message` as far as it is known
  */
-export async function checkNotebooks(
-  paths: string[],
-  { only = CHECKS }: { only?: readonly typeof CHECKS[number][] } = {},
-): Promise<string[]> {
-  const problems: string[] = [];
-  const modules: JoinedNotebook[] = [];
+export async function checkNotebooks(paths: string[], commands = [["check"]]): Promise<string[]> {
+  const problems: string[] = [], modules: JoinedNotebook[] = [];
   for (const path of paths) {
-    const say = (message: string) => problems.push(`${placeOf(path)}: ${message}`);
     try {
-      const notebook = await readNotebook(path);
-      if (only.includes("format") && !await isFormatted(path)) {
-        say(`not formatted; run deno fmt ${placeOf(path)}`);
-      }
-      modules.push(await joinCells(path, notebook));
+      modules.push(await joinCells(path, await readNotebook(path)));
     } catch (error) {
-      say((error as Error).message);
+      problems.push(`${placeOf(path)}: ${(error as Error).message}`);
     }
   }
-  if (only.includes("types")) problems.push(...await checkModules(["check"], modules));
-  if (only.includes("lint")) problems.push(...await checkModules(["lint", "--compact"], modules));
+  for (const command of commands) problems.push(...await checkModules(command, modules));
   return problems;
 }
 
@@ -109,23 +97,6 @@ async function checkModules(command: string[], modules: JoinedNotebook[]): Promi
       return `${placeOf(found.notebook)}: cell ${origin.cell}, line ${origin.line}: ${message}`;
     });
   return problems.length ? problems : [`${placeOf(modules[0].notebook)}: ${output.trim()}`];
-}
-
-/** Compares texts, since `deno fmt --check` of Deno 2.9 finds fault with every notebook of code. */
-async function isFormatted(path: string): Promise<boolean> {
-  const text = await Deno.readTextFile(path);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--ext=ipynb", "-"],
-    cwd: projectOf(path),
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
-  const [{ stdout }] = await Promise.all([
-    child.output(),
-    new Blob([text]).stream().pipeTo(child.stdin),
-  ]);
-  return new TextDecoder().decode(stdout) === text;
 }
 
 /** A relative path as an import specifier. */

@@ -10,16 +10,8 @@ import { writeWhole } from "../runtime/files.ts";
 import { clean } from "../runtime/quote.ts";
 import { checkNotebooks } from "./check.ts";
 import { Kernel, KernelError, type Message, type Reply } from "./kernel.ts";
-import {
-  type Bundle,
-  codeCells,
-  formatNotebook,
-  joined,
-  lines,
-  type Notebook,
-  type Output,
-  readNotebook,
-} from "./notebook.ts";
+import type { Bundle, Notebook, Output } from "./notebook.ts";
+import { codeCells, formatNotebook, joined, lines, readNotebook } from "./notebook.ts";
 
 /** What happens during a run, for those who watch. */
 export type Progress =
@@ -245,7 +237,7 @@ async function errorText(
   if (trace) return trace.includes(plain(evalue)) ? trace : `${name}\n${trace}`;
   // The kernel says nothing of a cell that it can't compile; the type checker does.
   const here = new RegExp(`: cell ${cell}, (line \\d+: [^]*)`);
-  const problems = (await checkNotebooks([path], { only: ["types"] }))
+  const problems = (await checkNotebooks([path]))
     .flatMap((problem) => here.exec(problem)?.[1] ?? []);
   return problems.length ? problems.join("\n") : `${name}; run \`deno task check\` for more`;
 }

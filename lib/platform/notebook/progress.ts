@@ -5,10 +5,7 @@
 import type { Progress } from "./execute.ts";
 
 /** Where lines go; `width` is undefined where nothing can be written over (a file, a pipe). */
-export interface Screen {
-  write: (text: string) => void;
-  width?: number;
-}
+export type Screen = { write: (text: string) => void; width?: number };
 
 /** How often a live display is shown where it can't be written over. */
 const LIVE_SECONDS = 10;

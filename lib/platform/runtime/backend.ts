@@ -63,12 +63,11 @@ export interface BackendOptions {
 }
 
 /**
- * Opens a backend and makes it the one that `@tensorflow/tfjs` computes with. Each must first give
- * a known product, known gradients and a known training step; one that fails is passed over.
- * `name` asks for one; without it `SELF_ALIGNING_BACKEND` does; without both the open backend
- * stays, or the best that works is opened: TensorFlow first; its card or its processor, WebGPU or
- * WebAssembly by a measured step. `tensorflow` asked for takes the card unless it is hidden
- * (`CUDA_VISIBLE_DEVICES=-1`).
+ * Opens a backend and makes it the one that `@tensorflow/tfjs` computes with. Each must first give a
+ * known product, known gradients and a known training step; one that fails is passed over. `name` asks
+ * for one; without it `SELF_ALIGNING_BACKEND` does; without both the open backend stays, or the best that
+ * works is opened: TensorFlow first; its card or its processor, WebGPU or WebAssembly by a measured step.
+ * `tensorflow` asked for takes the card unless it is hidden (`CUDA_VISIBLE_DEVICES=-1`).
  * @throws when the backend asked for is unknown or does not work here, or `SELF_ALIGNING_PRECISION` is
  *   not what it computes in.
  */
@@ -132,9 +131,8 @@ async function best(options: BackendOptions): Promise<Backend> {
       if (native) {
         const mend = native.mend ? ` To mend it: ${native.mend}` : "";
         (options.progress ?? console.error)(
-          `Native TensorFlow is not used: ${native.reason}. Going on with ${name}: ${
-            costs[name]
-          }.${mend}`,
+          `Native TensorFlow is not used: ${native.reason}. ` +
+            `Going on with ${name}: ${costs[name]}.${mend}`,
         );
       }
       return backend;
@@ -257,9 +255,7 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
 
   async webgpu({ forced, ...options }) {
     const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-    if (!adapter) {
-      throw new Blocked("Deno finds no graphics card with a Vulkan or Metal driver");
-    }
+    if (!adapter) throw new Blocked("Deno finds no graphics card with a Vulkan or Metal driver");
     const { description, vendor, isFallbackAdapter } = adapter.info;
     const device = description || vendor || "unknown graphics card";
     const emulated = isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(device);

@@ -12,10 +12,7 @@ import { run } from "../native/_command.ts";
 import { ROOT } from "../cache.ts";
 import { sha256OfFile, sha256OfText } from "./digest.ts";
 
-interface ModuleInfo {
-  specifier: string;
-  dependencies?: { code?: { specifier?: string } }[];
-}
+type ModuleInfo = { specifier: string; dependencies?: { code?: { specifier?: string } }[] };
 
 const known = new Map<string, Promise<string>>();
 

@@ -3,11 +3,11 @@
  * of the structure. All is checked, also after a failure.
  */
 import { join } from "node:path";
-import { ROOT } from "../platform/cache.ts";
-import { checkNotebooks } from "../platform/notebook/check.ts";
-import { readNotebook } from "../platform/notebook/notebook.ts";
-import { measure, measuresText } from "../../test/measures.ts";
-import { shippedProblems } from "../../test/shipped.ts";
+import { ROOT } from "../lib/platform/cache.ts";
+import { checkNotebooks } from "../lib/platform/notebook/check.ts";
+import { readNotebook } from "../lib/platform/notebook/notebook.ts";
+import { measure, measuresText } from "./measures.ts";
+import { isFormatted, shippedProblems } from "./shipped.ts";
 
 Deno.chdir(ROOT);
 const failed: string[] = [];
@@ -33,8 +33,9 @@ await step("notebooks", async () => {
   const names = [...Deno.readDirSync("notebooks")].map(({ name }) => name);
   const paths = names.filter((name) => name.endsWith(".ipynb")).sort()
     .map((name) => join("notebooks", name));
-  const problems = await checkNotebooks(paths);
+  const problems = await checkNotebooks(paths, [["check"], ["lint", "--compact"]]);
   for (const path of paths) {
+    if (!await isFormatted(path)) problems.push(`${path}: not formatted; run deno fmt ${path}`);
     const shipped = await readNotebook(path).then(shippedProblems, () => []); // told already
     problems.push(...shipped.map((problem) => `${path}: ${problem}`));
   }
