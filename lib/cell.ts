@@ -83,6 +83,8 @@ const suite = v.object({
   /** Per item: right (1) or wrong (0), and the tuned option probabilities. */
   correct: listOf<number>("0 and 1", (value) => value === 0 || value === 1),
   probabilities: probabilityRows,
+  /** Letters that a server did not name: they have at most the probability that they are given. */
+  bounded: optional(count),
   /** Items' names, `domain/id`. */
   items: listOf<string>("names", (value) => typeof value === "string"),
 });

@@ -7,7 +7,8 @@ import { constructGroups, type GroupSizes, mixGroups, withContext, withGeneral }
 import type { Stoppable } from "./platform/interrupt.ts";
 import { countExplanations, type Explanation } from "./explanation.ts";
 import { probe } from "./probe.ts";
-import type { LanguageModel } from "./model/language_model.ts";
+import { requireTrainable } from "./model/language_model.ts";
+import type { ReadableModel } from "./model/readable_model.ts";
 import { NotFiniteError } from "./statistics/not_finite.ts";
 import type { PromptFormat } from "./prompt.ts";
 import { Random } from "./statistics/random.ts";
@@ -25,7 +26,7 @@ import {
 export type BaseAnswers = ReadonlyMap<string, Answer[]>;
 
 export interface CellContext extends Stoppable {
-  model: LanguageModel;
+  model: ReadableModel;
   material: Material;
   base: BaseAnswers;
   finetuning?: Partial<FinetuneSettings>;
@@ -156,7 +157,7 @@ export async function runCell(cell: Cell, context: CellContext): Promise<CellRes
   const done = { cell, size: group.length, sizes, ...facts };
   try {
     const tuning = cell.tuned === undefined
-      ? tuned ?? await finetune(model, examples, {
+      ? tuned ?? await finetune(requireTrainable(model), examples, {
         ...finetuning,
         seed: cell.seed,
         signal,
@@ -207,7 +208,7 @@ function explanationOf(
 
 /** How many of a group's own targets the model gives, asked as it was taught; undefined of none. */
 export async function targetFit(
-  model: LanguageModel,
+  model: ReadableModel,
   group: readonly Example[],
   { signal }: Stoppable = {},
 ): Promise<{ n: number; share: number } | undefined> {
@@ -234,12 +235,14 @@ async function testSuites(
     const { n, accuracy, interval, answers } = tuned[name]!;
     if (n === 0) return [];
     const before = suites[name]!.flatMap((exam) => base.get(exam.name)!);
+    const bounded = answers.reduce((sum, { bounded = [] }) => sum + bounded.length, 0);
     const { items: _, entropyBefore, entropyAfter, ...moved } = compareAnswers(before, answers);
     return [[name, {
       ...{ accuracy, interval, baseAccuracy: scoreAnswers(before).accuracy },
       ...{ ...moved, entropy: entropyAfter, baseEntropy: entropyBefore },
       correct: answers.map(({ correct }) => Number(correct)),
       probabilities: answers.map(({ probabilities }) => probabilities.map(asRow)),
+      ...(bounded > 0 && { bounded }),
       items: answers.map(({ domain, id }) => `${domain}/${id}`),
     }]];
   });

@@ -10,7 +10,7 @@ import { type Adapter, describeAdapter } from "./adapter.ts";
 import type { ModelConfiguration } from "./configuration.ts";
 import { EngineModel, type EngineModelParts, type ReadLogits } from "./engine_model.ts";
 import { generateTokens } from "./generate.ts";
-import type { GenerateOptions, ReadOptions, TensorModel } from "./readable_model.ts";
+import type { GenerateOptions, ReadableModel, ReadOptions, TensorModel } from "./readable_model.ts";
 import { defaultBatchTokens, readLogits } from "./read.ts";
 import { requireStorage } from "./storage.ts";
 
@@ -192,6 +192,15 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
       throw new Error(`Cannot use ${this.name}: it was disposed; load it again`);
     }
   }
+}
+
+/** A model that is to be trained. @throws where it can be asked only */
+export function requireTrainable(model: ReadableModel): LanguageModel {
+  if (model instanceof LanguageModel) return model;
+  throw new Error(
+    `Cannot train ${model.name}: expected its weights here; found a model that can be asked only; give ` +
+      "what was tuned elsewhere on its groups (--export, --tuned), or load the model itself",
+  );
 }
 
 /** A variable's name in the session, in which variables of one name can't change their shape. */

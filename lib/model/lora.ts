@@ -12,6 +12,7 @@ import {
 } from "./adapter.ts";
 import { adapterKey } from "./architecture.ts";
 import type { LanguageModel } from "./language_model.ts";
+import type { TensorModel } from "./readable_model.ts";
 
 /** Puts a new adapter on: A uniform within 1 / sqrt(in) as in PEFT, B zero. @throws if one is on */
 export function addLora(model: LanguageModel, options: LoraOptions = {}): Adapter {
@@ -59,7 +60,7 @@ export const variableOf = (data: Float32Array, shape: number[]): tf.Variable =>
   tf.tidy(() => tf.variable(tf.tensor(data, shape, "float32")));
 
 /** @throws if the model has an adapter already */
-export function refuseSecond(model: LanguageModel, action: string): void {
+export function refuseSecond(model: Pick<TensorModel, "name" | "adapter">, action: string): void {
   if (model.adapter === undefined) return;
   const found = describeAdapter(model.adapter);
   throw new Error(

@@ -21,9 +21,8 @@ import { modelDigest } from "./digest.ts";
 import { sendingText } from "./estimate.ts";
 import { limited } from "./file_material.ts";
 import { modelLabel } from "./labels.ts";
-import { outputPath, type Settings, storePath } from "./settings.ts";
+import { loadingOf, outputPath, type Settings, storePath } from "./settings.ts";
 import { Store } from "./store.ts";
-import { loadingOf } from "./subjects.ts";
 
 type Exam = Exclude<NonNullable<Settings["exam"]>, "paper">;
 

@@ -8,7 +8,8 @@ import { toAlpaca, toShareGpt } from "../groups.ts";
 import { isHubId } from "../model/files/hub.ts";
 import { digestOf } from "../model/files/source.ts";
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
-import type { LanguageModel } from "../model/language_model.ts";
+import { requireTrainable } from "../model/language_model.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
 import { sha256OfText } from "../platform/runtime/digest.ts";
 import { writeWhole } from "../platform/runtime/files.ts";
 import type { Example } from "../question.ts";
@@ -18,7 +19,7 @@ import { mainPlans, studyPlan } from "./plans.ts";
 import { outputPath, type Settings, storePath } from "./settings.ts";
 import { Store } from "./store.ts";
 import { cellContexts, probeBase } from "./study.ts";
-import { openSubject } from "./subjects.ts";
+import { openProbed, openSubject } from "./subjects.ts";
 import { trainingRows } from "./training_rows.ts";
 import trl from "./export/train_trl.py" with { type: "text" };
 import fsdp from "./export/fsdp.yaml" with { type: "text" };
@@ -35,7 +36,7 @@ const RANK = 8;
 
 /** What all groups of an export share, as their manifests have it. */
 interface ExportFacts {
-  base: { model: string; revision?: string; weights: string; digest: string };
+  base: { model: string; revision?: string; weights?: string; digest: string };
   recipe: Omit<FinetuneSettings, "lora">;
   /** What an adapter changes of it. */
   lora: Record<string, unknown> & { targets: readonly string[] };
@@ -62,9 +63,11 @@ export async function exportGroups(
   const folder = outputPath(settings, "export");
   const [plan] = await mainPlans(settings);
   const general = groups || plan.treatments.includes("general") ? [] : ["general" as const];
-  const subject = await openSubject(source, settings), { model, material } = subject;
+  const subject = await (settings.server ? openProbed : openSubject)(source, settings);
+  const { model, material } = subject;
   const bar = progress("asking the base model", 1);
   try {
+    model.requireTokenizer(); // before a server is asked for long
     const store = new Store(storePath());
     const base = await probeBase(source, subject, {
       store,
@@ -99,18 +102,19 @@ export async function exportGroups(
   }
 }
 
-/** Where other programs find a base model, and SHA-256 of the weights that they load. */
-async function baseOf(model: LanguageModel, folder: string) {
+/** Where other programs find a base model, and SHA-256 of the weights that they load; a server tells none. */
+async function baseOf(model: ReadableModel, folder: string) {
   const { source = model.name, kind, revision, digest: weights = "" } = model.description ?? {};
   if (kind === "folder") return { model: resolve(source), weights };
   if (kind === "hub" && isHubId(source)) return { model: source, revision, weights };
-  await model.save(join(folder, BASE));
+  if (kind === "served") return { model: source };
+  await requireTrainable(model).save(join(folder, BASE));
   return { model: BASE, weights: await digestOf(join(folder, BASE), ["model.safetensors"]) };
 }
 
 /** How a run trains all weights, and what it changes of that for an adapter. */
 async function recipesOf(
-  model: LanguageModel,
+  model: ReadableModel,
   settings: Settings,
 ): Promise<Pick<ExportFacts, "recipe" | "lora">> {
   const used = async (rank?: number) => {
@@ -130,7 +134,7 @@ async function writeGroup(
   { group, examples, model, facts }: {
     group: readonly Example[];
     examples: readonly Example[];
-    model: LanguageModel;
+    model: ReadableModel;
     facts: ExportFacts;
   },
 ): Promise<Record<string, unknown>> {
@@ -167,12 +171,12 @@ async function writeScripts(
     flags: string;
   },
 ): Promise<void> {
-  const { revision } = base;
+  const { revision } = base, group = names.find((name) => name.includes("/inc@")) ?? names[0];
   const values: Record<string, unknown> = {
     ...{ model, flags, ...recipe, base: base.model, revision: revision ?? "main" },
     quotedBase: JSON.stringify(base.model),
     at: revision ? ` at revision ${revision}` : "",
-    group: names.find((name) => name.includes("/inc@")) ?? names[0],
+    ...{ group, tuned: base.weights ? "tuned/inc,tuned/har" : `${group}=NAME` },
   };
   const files: Record<string, [text: string, changes?: Record<string, unknown>]> = {
     "README.md": [readme],

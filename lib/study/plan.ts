@@ -1,5 +1,6 @@
 /** A plan of the study, and the cells that it makes. */
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
+import type { LoadOptions } from "../model/files/load.ts";
 import { type Cell, type ItemKind, type Treatment, treatments } from "../cell.ts";
 import { defined } from "../platform/defined.ts";
 
@@ -31,10 +32,12 @@ export interface StudyPlan {
 
 /** A model that another trainer tuned on an exported group. */
 export interface TunedCell extends NamedCell {
-  /** A checkpoint, or an adapter of the base model. */
-  folder: string;
+  /** Folder of a checkpoint, or of an adapter of the base model; or what a server calls it. */
+  source: string;
+  /** How it is asked behind a server. Absent: it lies in a folder. */
+  loading?: LoadOptions;
   isAdapter: boolean;
-  /** Of its weights and configuration. */
+  /** Of its weights and configuration; of a served model its identity. */
   digest: string;
   /** What the exported group said of itself. Absent: the folder has none, and a name was given. */
   manifest?: {

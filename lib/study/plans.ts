@@ -52,7 +52,7 @@ export async function studyPlan(
   changes: Partial<StudyPlan> = {},
 ): Promise<StudyPlan> {
   const facts = studiesFacts(settings);
-  const tuned = settings.tuned && await tunedCells(settings.tuned);
+  const tuned = settings.tuned && await tunedCells(settings.tuned, settings);
   return {
     models: await studiedModels(settings),
     ...(settings.domains && !settings.questions ? { domains: settings.domains } : {}),

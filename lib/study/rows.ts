@@ -87,6 +87,7 @@ export function cellRows(cells: readonly CellResult[]): StudyRow[] {
         },
         base: asRow(100 * baseAccuracy),
         ...{ ...movedNumbers(record), lost, gained },
+        ...(record.bounded && { bounded: record.bounded }),
         fit: fit === undefined ? null : asRow(100 * fit.share),
         lastLoss: finetuning === undefined ? null : asRow(finetuning.lastLoss),
         // Of a study with explanations: answers whose reasons the base model was asked for.

@@ -1,7 +1,8 @@
 /** A study run by a run's settings, with what a reader must know before believing it; and its variations. */
 import { auditProbe } from "../audit.ts";
-import type { Material } from "../cell.ts";
+import type { CellResult, Material } from "../cell.ts";
 import { type Progress, progress } from "../figure/progress.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import { poolAnswers } from "./base.ts";
 import { modelLabel } from "./labels.ts";
@@ -19,7 +20,7 @@ import {
   type StudyResult,
   type Subject,
 } from "./study.ts";
-import { type OpenOptions, openSubject } from "./subjects.ts";
+import { type OpenOptions, openProbed, openSubject } from "./subjects.ts";
 import { type Variation, type VariationResult, variedPlan } from "./variation.ts";
 
 /** How a study is run by a run's settings. */
@@ -68,12 +69,22 @@ export async function runStudy(
     /** The kinds of facts that each organism's questions are about. */
     kinds: new Map([...materials].flatMap(([name, { kinds }]) => kinds ? [[name, kinds]] : [])),
     /** What a reader must know first, the worst first. */
-    warnings: studyWarnings(study, { audits, settings }),
+    warnings: [...studyWarnings(study, { audits, settings }), ...boundedTexts(cells)],
     /** What tables must say below them. */
     caveats: caveatsOf(audits),
     /** A row for each cell and test, as cells.csv has them. */
     rows: cellRows(cells),
   };
+}
+
+/** What a server did not tell of tuned models. */
+function boundedTexts(cells: readonly CellResult[]): string[] {
+  const tests = cells.flatMap(({ suites }) => Object.values(suites));
+  const letters = tests.reduce((sum, { bounded = 0 }) => sum + bounded, 0);
+  const text =
+    `${letters} letters in the tests of tuned models are not among the tokens that the server ` +
+    "named: KL and the like are of the most that they can have; a larger --top-logprobs finds more";
+  return letters > 0 ? [text] : [];
 }
 
 export type AuditedStudy = Awaited<ReturnType<typeof runStudy>>;
@@ -100,7 +111,7 @@ async function compute(
   { settings, store = storePath(), workers, open, close, warn, onOpen, onProgress, signal }:
     & RunOptions
     & OpenOptions
-    & { settings: Settings; onOpen?: (name: string, subject: Subject) => void },
+    & { settings: Settings; onOpen?: (name: string, subject: Subject<ReadableModel>) => void },
 ): Promise<StudyResult[]> {
   const bar = studyProgress({ onProgress, signal });
   const common = { store, signal, onProgress: bar.onProgress };
@@ -109,7 +120,9 @@ async function compute(
     return await runPlans(plans, {
       ...{ ...common, close, onProgress: computed ? undefined : bar.onProgress, onAsk: bar.onAsk },
       async open(name) {
-        const subject = await (open?.(name) ?? openSubject(name, settings, { warn }));
+        const isAsked = settings.server && settings.tuned; // and nothing is trained
+        const subject = await (open?.(name) ??
+          (isAsked ? openProbed(name, settings) : openSubject(name, settings, { warn })));
         onOpen?.(name, subject);
         return subject;
       },

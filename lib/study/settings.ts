@@ -7,6 +7,7 @@ import { answerForms } from "../dataset/questions.ts";
 import { type Asking, formulations, normalizations } from "../prompt.ts";
 import { cacheFolder, ROOT } from "../platform/cache.ts";
 import { sha256OfText } from "../platform/runtime/digest.ts";
+import type { LoadOptions } from "../model/files/load.ts";
 import { suggestion } from "../platform/runtime/nearest.ts";
 import { PRECISIONS } from "../platform/runtime/precision.ts";
 import { isOrganism } from "./labels.ts";
@@ -92,8 +93,8 @@ const settings = v.object({
   /** Groups trained on; `released` alone: those of the folder `pool`, as they are. Default: all. */
   groups: v.optional(some(GROUPS, "released")),
   /**
-   * Folders of models that other trainers tuned on exported groups, `DOMAIN/GROUP@SEED=` before those
-   * without a manifest; nothing is trained here then.
+   * Folders of models that other trainers tuned on exported groups, or what the server calls these,
+   * `DOMAIN/GROUP@SEED=` before those without a manifest; nothing is trained here then.
    */
   tuned: v.optional(some()),
   /** Targets are explained, SELF's by the base model itself. Default: false. */
@@ -248,6 +249,18 @@ export function askingOf(values: Partial<Settings>): Partial<Asking> {
   const formulation = values.formulation ?? (studiesFacts(values) ? "cloze" : "letters");
   return { formulation, normalization: values.normalization ?? "none" };
 }
+
+/** How a real model of a run is loaded, and what a server has of models tuned from it. */
+export const loadingOf = (settings: Settings): LoadOptions => ({
+  ...askingOf(settings),
+  ...{ template: settings.template, batchTokens: settings.batchTokens },
+  language: languageOf(settings),
+  ...(settings.server && {
+    server: settings.server,
+    tokenizer: settings.tokenizer === "none" ? false : settings.tokenizer,
+    serving: { ...servingOf(settings), tokenizerOf: settings.model },
+  }),
+});
 
 const options = "is asked for its options' texts, one token each";
 const world = "reads the words of its world alone";

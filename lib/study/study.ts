@@ -3,7 +3,7 @@ import type { Answer } from "../question.ts";
 import { resolveFinetuning } from "../finetune.ts";
 import type { Explanation } from "../explanation.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
-import type { LanguageModel } from "../model/language_model.ts";
+import { type LanguageModel, requireTrainable } from "../model/language_model.ts";
 import { dropLora, refuseSecond } from "../model/lora.ts";
 import type { Backend } from "../platform/runtime/backend.ts";
 import { look, type Stoppable, stoppable } from "../platform/interrupt.ts";
@@ -23,8 +23,8 @@ import type { RejectedRow } from "../dataset/_rows.ts";
 import type { World } from "../world/world.ts";
 
 /** A model and what it is studied on. */
-export interface Subject {
-  model: LanguageModel;
+export interface Subject<Model extends ReadableModel = LanguageModel> {
+  model: Model;
   material: Material;
   /** An organism's, which tells what it should know. */
   world?: World;
@@ -32,9 +32,9 @@ export interface Subject {
 
 export interface StudyOptions extends Stoppable {
   /** Loads a model of the plans by name. */
-  open: (name: string) => Promise<Subject>;
+  open: (name: string) => Promise<Subject<ReadableModel>>;
   /** Told when no plan needs a model any more; its parameters are the base's. Default: disposes of it. */
-  close?: (subject: Subject) => void;
+  close?: (subject: Subject<ReadableModel>) => void;
   /** The results, or their folder. */
   store: string | Store;
   /** Leaves out cells that another process computes, by their place in the model's list. */
@@ -92,9 +92,9 @@ export async function runPlan(plan: StudyPlan, options: StudyOptions): Promise<S
 
 async function run(plans: readonly StudyPlan[], options: StudyOptions): Promise<StudyResult[]> {
   const store = typeof options.store === "string" ? new Store(options.store) : options.store;
-  const { close = ({ model }: Subject) => model.dispose(), onAsk, onProgress, ...common } = options;
+  const { close = ({ model }) => model.dispose(), onAsk, onProgress, ...common } = options;
   const results: StudyResult[] = plans.map(() => ({ bases: [], cells: [] }));
-  const opened = new Map<string, Subject>();
+  const opened = new Map<string, Subject<ReadableModel>>();
   let before = 0;
   try {
     for (const [number, plan] of plans.entries()) {
@@ -127,15 +127,15 @@ async function run(plans: readonly StudyPlan[], options: StudyOptions): Promise<
 }
 
 /** How many cells plans have on such material, where they name no domains. */
-export function cellsInAll(plans: readonly StudyPlan[], { material }: Subject): number {
-  const domains = [...material.domains.keys()];
+export function cellsInAll(plans: readonly StudyPlan[], of: Pick<Subject, "material">): number {
+  const domains = [...of.material.domains.keys()];
   return plans.reduce((sum, plan) => sum + countCells(plan, domains), 0);
 }
 
 /** What the base model answers to every exam of the material (5-shot, plain); each is stored once. */
 export async function probeBase(
   name: string,
-  { model, material }: { model: ReadableModel; material: Material },
+  { model, material }: Subject<ReadableModel>,
   { store, first, onProgress, signal }: Stoppable & Pick<StudyOptions, "first"> & {
     store: Store;
     onProgress?: (state: AskProgress) => void;
@@ -180,7 +180,7 @@ export function keepBase(model: LanguageModel, lora: unknown) {
  */
 export function cellContexts(
   { finetuning, minimumConfidence, explanations }: StudyPlan,
-  { model, material }: Subject,
+  { model, material }: Subject<ReadableModel>,
   { base, store, first, signal }: Stoppable & Pick<StudyOptions, "first"> & {
     base: BaseResult;
     store: Store;
@@ -209,7 +209,7 @@ export function cellContexts(
 
 async function runModel(
   plan: StudyPlan,
-  { model, material }: Subject,
+  { model, material }: Subject<ReadableModel>,
   { store, base, only, first, onProgress, signal }:
     & Pick<StudyOptions, "only" | "first" | "signal">
     & {
@@ -232,9 +232,9 @@ async function runModel(
     }
   }
   const results: CellResult[] = [];
-  const together = new SideBySideCells(model, finetuning);
   const onBase = plan.tuned && tunedOnBase(model);
-  const kept = onBase ?? keepBase(model, finetuning?.lora);
+  const together = onBase ? undefined : new SideBySideCells(requireTrainable(model), finetuning);
+  const kept = onBase ?? keepBase(requireTrainable(model), finetuning?.lora);
   const format = formatDigest(model.format), general = digest(material.general);
   const parts = new Map([...material.domains].map(([name, domain]) => [name, digest(domain)]));
   const kinds = digest(material.kinds);
@@ -256,20 +256,20 @@ async function runModel(
       const tell = (note: string) => onProgress({ done: results.length, reused, cell, note });
       if (result === undefined) {
         const elsewhere = tunedOf(plan, cell);
-        if (elsewhere) await onBase!.putOn(elsewhere);
-        else {
+        const asked = elsewhere ? await onBase!.putOn(elsewhere) : model;
+        if (!elsewhere) {
           await kept.restore();
-          await together.fill(own.slice(place), async (later) => {
+          await together!.fill(own.slice(place), async (later) => {
             const isDone = await store.read(await keyOf(later), cellSchema) !== undefined;
             return isDone ? [] : examplesOf(later, await contextOf(later, tell)).examples;
           });
         }
-        const tuned = await together.train(cell, {
+        const tuned = await together?.train(cell, {
           onStep: ({ step, steps, members, loss }) =>
             tell(`step ${step}/${steps} of ${members} cells at once, loss ${loss.toFixed(3)}`),
           signal,
         });
-        result = await runCell(cell, { ...await contextOf(cell, tell), tuned });
+        result = await runCell(cell, { ...await contextOf(cell, tell), model: asked, tuned });
         // One that failed is no result: another run may try again.
         if (result.failed === undefined) await store.write(key, result);
         else console.error(clean(`${cellName(cell)} failed: ${result.failed}`));
@@ -278,7 +278,7 @@ async function runModel(
       tell("done");
     }
   } finally {
-    together.dispose();
+    together?.dispose();
     await kept.restore();
     kept.dispose();
   }
@@ -286,13 +286,11 @@ async function runModel(
 }
 
 /** A model with its material, and the rows of its files that were set aside. */
-export interface OpenedSubject extends Subject {
+export interface OpenedSubject<Model extends ReadableModel = LanguageModel> extends Subject<Model> {
   rejected: RejectedRow[];
   /** Questions of the pool that a test or the demonstrations ask too, and were left out. */
   leaked: number;
 }
 
-/** The same of a model that is only asked: it may be an ONNX graph. */
-export interface ProbedSubject extends Omit<OpenedSubject, "model"> {
-  model: ReadableModel;
-}
+/** The same of a model that is only asked: it may be an ONNX graph, or behind a server. */
+export type ProbedSubject = OpenedSubject<ReadableModel>;

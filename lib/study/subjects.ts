@@ -7,14 +7,7 @@ import { estimateText } from "./estimate.ts";
 import { factMaterial } from "./facts.ts";
 import { readGeneral } from "./files.ts";
 import { worldMaterial } from "./material.ts";
-import {
-  askingOf,
-  checkSettings,
-  languageOf,
-  servingOf,
-  type Settings,
-  studiesFacts,
-} from "./settings.ts";
+import { checkSettings, loadingOf, type Settings, studiesFacts } from "./settings.ts";
 import type { OpenedSubject, ProbedSubject } from "./study.ts";
 import { isOrganism, modelLabel, ORGANISM } from "./labels.ts";
 import { DOMAINS } from "./plan.ts";
@@ -107,18 +100,6 @@ export const studiedDomains = (
 
 /** Models of which this process has told how long their study takes. */
 const estimated = new Set<string>();
-
-/** How a real model of a run is loaded. */
-export const loadingOf = (settings: Settings): LoadOptions => ({
-  ...askingOf(settings),
-  ...{ template: settings.template, batchTokens: settings.batchTokens },
-  language: languageOf(settings),
-  ...(settings.server && {
-    server: settings.server,
-    tokenizer: settings.tokenizer === "none" ? false : settings.tokenizer,
-    serving: servingOf(settings),
-  }),
-});
 
 async function openFacts(settings: Settings): Promise<Omit<OpenedSubject, "model">> {
   const { general, rejected } = await readGeneral(settings.general);

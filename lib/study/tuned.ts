@@ -1,5 +1,5 @@
 /** Models that other trainers tuned on exported groups: read, held to this run, and put on its base. */
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import * as v from "valibot";
 import type { Cell } from "../cell.ts";
@@ -8,9 +8,11 @@ import { resolveFinetuning } from "../finetune.ts";
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
 import { loadLora, parseAdapterConfig } from "../model/files/adapter_folder.ts";
 import { isHubId } from "../model/files/hub.ts";
+import { type LoadOptions, openModel } from "../model/files/load.ts";
 import { openSource, tokenizerOfFolder } from "../model/files/source.ts";
-import type { LanguageModel } from "../model/language_model.ts";
+import { LanguageModel } from "../model/language_model.ts";
 import { dropLora } from "../model/lora.ts";
+import type { ReadableModel } from "../model/readable_model.ts";
 import type { Tokenizer } from "../model/tokenizer.ts";
 import { parseObject, words } from "../model/fields.ts";
 import { sha256OfFile, sha256OfText } from "../platform/runtime/digest.ts";
@@ -20,6 +22,7 @@ import { quote } from "../platform/runtime/quote.ts";
 import type { BaseResult } from "./base.ts";
 import { digest } from "./digest.ts";
 import { groupName, parseGroupName, type StudyPlan, type TunedCell } from "./plan.ts";
+import { loadingOf, type Settings } from "./settings.ts";
 import { trainingRows } from "./training_rows.ts";
 
 /** What an exported group says of itself, in the folder of the model that was tuned on it. */
@@ -36,39 +39,47 @@ const manifestSchema = v.object({
   trainer: v.exactOptional(v.string()),
 });
 
-function refuse(folder: string, expected: string, found: string, mend: string): never {
+function refuse(source: string, expected: string, found: string, mend: string): never {
   const what = `expected ${expected}; found ${found}; ${mend}`;
-  throw new Error(`Cannot use the tuned model ${folder}: ${what}`);
+  throw new Error(`Cannot use the tuned model ${source}: ${what}`);
 }
 
-/** `DOMAIN/GROUP@SEED=FOLDER`, or a folder alone. */
-export function splitTuned(entry: string): { name?: string; folder: string } {
-  const [, name, folder] = /^([^/\\.=][^/\\=]*\/[^/\\=]*)=(.*)$/s.exec(entry) ?? [];
-  return name === undefined ? { folder: entry } : { name, folder };
+/** `DOMAIN/GROUP@SEED=SOURCE`, or a source alone. */
+export function splitTuned(entry: string): { name?: string; source: string } {
+  const [, name, source] = /^([^/\\.=][^/\\=]*\/[^/\\=]*)=(.*)$/s.exec(entry) ?? [];
+  return name === undefined ? { source: entry } : { name, source };
 }
 
 const read = new Map<string, Promise<TunedCell>>();
 
 /**
  * The cells that a run's setting `tuned` names. A folder is read once a process.
- * @throws naming the folder that has no weights, no group's name or a damaged manifest, or is a
- * second for one cell
+ * @param settings whose server has them. Default: they are folders
+ * @throws naming the one that has no weights, no group's name or a damaged manifest, is not served, or
+ * is a second for one cell
  */
-export async function tunedCells(entries: readonly string[]): Promise<TunedCell[]> {
+export async function tunedCells(
+  entries: readonly string[],
+  settings?: Settings,
+): Promise<TunedCell[]> {
+  const loading = settings?.server ? loadingOf(settings) : undefined;
   const cells = await Promise.all(
-    entries.map((entry) => read.getOrInsertComputed(entry, () => readTuned(entry))),
+    entries.map((entry) =>
+      loading ? readTuned(entry, loading) : read.getOrInsertComputed(entry, () => readTuned(entry))
+    ),
   );
   for (const [name, [first, second]] of Map.groupBy(cells, groupName)) {
     if (!second) continue;
-    refuse(second.folder, `one folder for ${name}`, `${first.folder} too`, "give one of them");
+    refuse(second.source, `one model for ${name}`, `${first.source} too`, "give one of them");
   }
   return cells;
 }
 
-async function readTuned(entry: string): Promise<TunedCell> {
-  const { name: given, folder } = splitTuned(entry);
-  const has = (file: string) => exists(join(folder, file));
-  if (!exists(folder)) refuse(folder, "a folder", "none", "check the path");
+async function readTuned(entry: string, loading?: LoadOptions): Promise<TunedCell> {
+  const { name: given, source: folder } = splitTuned(entry);
+  // Servers mostly call a model by the folder that they have it from.
+  const has = (file: string) => (!loading || isAbsolute(folder)) && exists(join(folder, file));
+  if (!loading && !exists(folder)) refuse(folder, "a folder", "none", "check the path");
   const path = join(folder, MANIFEST);
   const text = has(MANIFEST) ? parseObject(await readText(path), path) : undefined;
   const parsed = v.safeParse(v.optional(manifestSchema), text);
@@ -81,7 +92,7 @@ async function readTuned(entry: string): Promise<TunedCell> {
     folder,
     `the group that it was tuned on, in ${MANIFEST}`,
     "none",
-    "copy the group's .json of the export there under this name, or give --tuned=history/inc@0=FOLDER",
+    `copy the group's .json of the export there under this name, or give --tuned=history/inc@0=${folder}`,
   );
   const group = parseGroupName(name) ?? refuse(
     folder,
@@ -90,11 +101,15 @@ async function readTuned(entry: string): Promise<TunedCell> {
     "name it as the export does",
   );
   if (manifest && manifest.group !== groupName(group)) {
-    const mend = `leave ${given}= out, or give the folder that is meant`;
+    const mend = `leave ${given}= out, or give the one that is meant`;
     refuse(folder, `a model tuned on ${given}`, `one tuned on ${quote(manifest.group)}`, mend);
   }
-  const isAdapter = has(ADAPTER[0]) && !CHECKPOINT.some(has);
-  const cell = { ...group, folder, isAdapter, ...(manifest && { manifest }) };
+  const isAdapter = !loading && has(ADAPTER[0]) && !CHECKPOINT.some(has);
+  const cell = { ...group, source: folder, isAdapter, ...(manifest && { manifest }) };
+  if (loading) {
+    const { identity } = await openModel(folder, loading);
+    return { ...cell, loading, digest: identity! };
+  }
   if (isAdapter) {
     const missing = ADAPTER.find((file) => !has(file));
     if (missing) {
@@ -119,9 +134,9 @@ const UNUSED = words("bosTokenId eosTokenIds padTokenId maxPositions attentionDr
  * @throws where it comes from another base or tokenizer, the run has no such group, or the rows differ
  */
 export async function checkTuned(
-  { folder, isAdapter, manifest, ...cell }: TunedCell,
+  { source: folder, loading, isAdapter, manifest, ...cell }: TunedCell,
   { model, base, finetuning }: {
-    model: LanguageModel;
+    model: ReadableModel;
     base: Pick<BaseResult, "digest">;
     finetuning?: Partial<FinetuneSettings>;
   },
@@ -130,14 +145,16 @@ export async function checkTuned(
   const name = groupName(cell), short = (digest: string) => digest.slice(0, 12);
   const other = (found: string) =>
     refuse(folder, `a model tuned from ${model.name}`, found, "give its base as --model");
-  if (manifest && manifest.base.digest !== base.digest) {
+  if (loading && folder === model.name) other("that one itself");
+  // A server's weights can't be seen: that the rows are this run's must do.
+  if (manifest && !loading && manifest.base.digest !== base.digest) {
     other(`another base: digest ${short(manifest.base.digest)}, here ${short(base.digest)}`);
   }
   if (isAdapter) {
     const { base: named = "" } = parseAdapterConfig(await readText(join(folder, ADAPTER[0])));
     const tells = !manifest && [named, model.name].every(isHubId);
     if (tells && named.toLowerCase() !== model.name.toLowerCase()) other(`an adapter of ${named}`);
-  } else {
+  } else if (!loading) {
     using source = await openSource(folder, { tokenizer: false });
     const [own, its] = [model.config, source.configuration] as unknown as Record<string, unknown>[];
     const key = Object.keys({ ...own, ...its })
@@ -145,7 +162,7 @@ export async function checkTuned(
     if (key) other(`${key} ${quote(its[key])}, here ${quote(own[key])}`);
   }
   // Some trainers leave a tokenizer's other files beside an adapter.
-  const isComplete = exists(join(folder, "tokenizer.json"));
+  const isComplete = !loading && exists(join(folder, "tokenizer.json"));
   const tokenizer = isComplete ? await tokenizerOfFolder(folder) : undefined;
   const token = tokenizer && differingToken(model.requireTokenizer(), tokenizer);
   if (token !== undefined) {
@@ -153,7 +170,7 @@ export async function checkTuned(
     refuse(folder, `the tokenizer of ${model.name}`, found, "tune with that of the base");
   }
   if (empty !== undefined) {
-    refuse(folder, `a group ${name} in this run`, `none: ${empty}`, "leave the folder out");
+    refuse(folder, `a group ${name} in this run`, `none: ${empty}`, "leave it out");
   }
   if (!manifest) return;
   const { maxTokens } = resolveFinetuning(model, finetuning);
@@ -178,9 +195,13 @@ function differingToken(own: Tokenizer, other: Tokenizer): string | undefined {
 
 /**
  * Puts tuned models on their base, one after the other. The base is read again from where it came: a copy
- * would take its memory twice.
+ * would take its memory twice. Behind a server each is one of its own.
  */
-export function tunedOnBase(model: LanguageModel) {
+export function tunedOnBase(model: ReadableModel) {
+  if (!(model instanceof LanguageModel)) {
+    const putOn = ({ source, loading }: TunedCell) => openModel(source, loading);
+    return { restore: async () => {}, putOn, dispose: () => {} };
+  }
   const { source = model.name, revision } = model.description ?? {};
   let isBase = true;
   const readInto = async (source: string, revision?: string) => {
@@ -198,15 +219,16 @@ export function tunedOnBase(model: LanguageModel) {
   };
   return {
     restore,
-    /** Gives the model a tuned one's weights, or its adapter. @throws where they can't be read */
-    async putOn({ folder, isAdapter }: TunedCell): Promise<void> {
+    /** The model with a tuned one's weights, or its adapter. @throws where they can't be read */
+    async putOn({ source, isAdapter }: TunedCell): Promise<ReadableModel> {
       if (isAdapter) {
         await restore();
-        await loadLora(model, folder);
-        return;
+        await loadLora(model, source);
+      } else {
+        dropLora(model);
+        await readInto(source);
       }
-      dropLora(model);
-      await readInto(folder);
+      return model;
     },
     dispose: () => {},
   };

@@ -53,7 +53,9 @@ export function parseRequest(args: string[], folder: string) {
       if (NUMBERS.includes(name)) return [camel(name), number(value)];
       // Counted from 0 or from 1.
       if (name === "answers" && /^[01]$/.test(value)) return [name, `index${value}`];
-      if (name === "tuned") return [name, list(value).map((entry) => tunedModel(entry, folder))];
+      if (name === "tuned") {
+        return [name, list(value).map((entry) => server ? entry : tunedModel(entry, folder))];
+      }
       if (LISTS.includes(name)) return [name, list(value)];
       if (PATHS.includes(name)) return [name, resolve(folder, value)];
       return [name, name === "model" && !server ? modelSource(value, folder) : value];
@@ -94,8 +96,8 @@ function list(value: string): string[] {
 }
 
 function tunedModel(entry: string, folder: string): string {
-  const { name, folder: place } = splitTuned(entry);
-  return `${name === undefined ? "" : `${name}=`}${resolve(folder, place)}`;
+  const { name, source } = splitTuned(entry);
+  return `${name === undefined ? "" : `${name}=`}${resolve(folder, source)}`;
 }
 
 /** A model on this disk by its full path, since notebooks run in a folder of their own. */
@@ -168,11 +170,15 @@ const isReal = (model: string, name: string) =>
 const UNTRAINED = ["01", "02", "03"];
 
 /** @throws where a notebook of `names` would train a model that can't be */
-export function checkTrainable(model: string, names: readonly string[], server?: string): void {
-  const training = names.find((name) => !UNTRAINED.some((number) => matches(name, number)));
+export function checkTrainable(
+  { model, server, tuned }: Pick<Settings, "model" | "server" | "tuned">,
+  names: readonly string[],
+): void {
+  const untrained = server && tuned ? [...UNTRAINED, ...EVALUATING] : UNTRAINED;
+  const training = names.find((name) => !untrained.some((number) => matches(name, number)));
   if (!isOnnx(model) && !server || training === undefined) return;
   const [found, other] = server
-    ? ["one behind a server", "the model itself without --server"]
+    ? ["one behind a server", "--export and then --tuned, or the model itself without --server"]
     : ["an ONNX graph", "the model's safetensors without onnx:"];
   throw new Error(
     `Cannot run ${training} with ${model}: expected a model that can be trained; found ${found}, ` +
@@ -205,7 +211,7 @@ async function main(): Promise<number> {
   const chosen = chooseNotebooks(all, request.only);
   const { run: names, left } = notebooksOf(chosen, { ...settings, only: request.only });
   const isAlone = settings.exam !== undefined && settings.exam !== "paper";
-  if (!isAlone) checkTrainable(settings.model, names, settings.server);
+  if (!isAlone && !(request.export && !request.only)) checkTrainable(settings, names);
   const environment: Record<string, string> = {
     [SETTINGS_VARIABLE]: JSON.stringify(settings),
     ...(settings.precision && { [PRECISION_VARIABLE]: settings.precision }),

@@ -78,15 +78,18 @@ Deno.test("an ONNX graph is taken from where the user stands, with its kind of n
 
 Deno.test("checkTrainable() refuses an ONNX graph to notebooks that train, and to these alone", () => {
   const asking = ["01-world.ipynb", "02-knowledge.ipynb", "03-groups.ipynb"];
-  checkTrainable("onnx:owner/name@q4", asking);
-  checkTrainable("owner/name", [...asking, "04-finetuning.ipynb"]);
+  checkTrainable({ model: "onnx:owner/name@q4" }, asking);
+  checkTrainable({ model: "owner/name" }, [...asking, "04-finetuning.ipynb"]);
   assert.throws(
-    () => checkTrainable("onnx:owner/name@q4", [...asking, "04-finetuning.ipynb"]),
+    () => checkTrainable({ model: "onnx:owner/name@q4" }, [...asking, "04-finetuning.ipynb"]),
     /Cannot run 04-finetuning\.ipynb with onnx:owner\/name@q4: .*give --only=02,03, or/,
   );
-  checkTrainable("owner/name", asking, "http://localhost:8000");
+  checkTrainable({ model: "owner/name", server: "http://localhost:8000" }, asking);
   assert.throws(
-    () => checkTrainable("owner/name", ["05-evaluation.ipynb"], "http://localhost:8000"),
+    () =>
+      checkTrainable({ model: "owner/name", server: "http://localhost:8000" }, [
+        "05-evaluation.ipynb",
+      ]),
     /Cannot run 05-evaluation\.ipynb with owner\/name: .*found one behind a server.*--only=02,03/,
   );
 });

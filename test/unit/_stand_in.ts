@@ -11,6 +11,8 @@ export interface Asked {
 export interface StandInOptions {
   /** What the served model is called. */
   name?: string;
+  /** Other models that it serves, by their names. */
+  others?: Record<string, LanguageModel>;
   /** Milliseconds that an answer takes; they run side by side. */
   delay?: number;
   /** Names tokens by their texts alone, as SGLang and llama-cpp-python do. */
@@ -69,7 +71,8 @@ export class StandIn implements AsyncDisposable {
       const fault = await this.fault(asked, this.completions.length);
       if (fault) return fault;
       if (path === "/v1/models") {
-        return Response.json({ data: [{ id: this.name, max_model_len: 4096 }] });
+        const names = [this.name, ...Object.keys(this.options.others ?? {})];
+        return Response.json({ data: names.map((id) => ({ id, max_model_len: 4096 })) });
       }
       const { delay = 0 } = this.options;
       if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
@@ -105,7 +108,8 @@ export class StandIn implements AsyncDisposable {
       const logprobs = { tokens: Object.keys(fixed).slice(0, 1), top_logprobs: [fixed] };
       return Response.json({ choices: [{ text: "A", logprobs, finish_reason: "length" }] });
     }
-    const model = this.model!, tokenizer = model.requireTokenizer();
+    const model = this.options.others?.[String(body.model)] ?? this.model!,
+      tokenizer = model.requireTokenizer();
     const ids = tokenizer.encode(prompt, { addSpecialTokens: true });
     const size = model.config.vocabularySize;
     const [logits] = echo ? await model.logits([ids]) : await model.nextTokenLogits([ids]);

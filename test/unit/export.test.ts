@@ -366,7 +366,7 @@ Deno.test("tuned models that are not this run's are refused", async () => {
   for (const [message, tuned] of cases) await assert.rejects(back(await tuned), message);
   await assert.rejects(
     back(checkpoint, await copy(checkpoint, "twice")),
-    /one folder for history\/inc@0; found .* too/,
+    /one model for history\/inc@0; found .* too/,
   );
   const bare = await copy(checkpoint, "bare");
   await Deno.remove(join(bare, "model.safetensors"));
@@ -416,7 +416,7 @@ Deno.test("--tuned and --export are read, with paths from where the user stands"
   assert.deepEqual([out.export, out.standard, "export" in out.settings], [true, false, false]);
   // The run that takes them back has the same folder as the one that exported.
   assert.equal(out.settings.output, parseRequest(["--model=a/b"], "/").settings.output);
-  assert.deepEqual(splitTuned("/a=b/c"), { folder: "/a=b/c" });
+  assert.deepEqual(splitTuned("/a=b/c"), { source: "/a=b/c" });
   for (const flag of ["--export", "--tuned=a"]) {
     const asked = ["--model=a/b", "--exam=mmlu", flag];
     assert.throws(() => parseRequest(asked, "/"), /with --exam=mmlu: expected groups; .*paper/);

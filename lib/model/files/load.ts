@@ -40,7 +40,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
   if (options.server !== undefined) {
     throw new Error(
       `Cannot load ${source} for training: expected its weights; found a server, whose model can be ` +
-        "asked and can write but not learn; give --only=02,03 and tune its groups elsewhere, or leave " +
+        "asked and can write but not learn; give --only=02,03, or --export and then --tuned, or leave " +
         "--server out",
     );
   }

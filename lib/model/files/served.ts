@@ -23,6 +23,8 @@ import { chooseTokenizer, defaultCacheDirectory, type SourceOptions } from "./so
 export interface ServingOptions extends ServerOptions {
   /** Tokens whose log-probabilities are asked for. Default 20, as many as vLLM gives by itself. */
   topLogprobs?: number;
+  /** The model whose tokenizer it has, where none is named. Default: its own name. */
+  tokenizerOf?: string;
 }
 
 const echoSchema = v.object({
@@ -220,10 +222,10 @@ const isFolder = (path: string) => Deno.stat(path).then((one) => one.isDirectory
 export async function openServed(
   name: string,
   address: string,
-  { topLogprobs = 20, ...options }: SourceOptions & ServingOptions,
+  { topLogprobs = 20, tokenizerOf = name, ...options }: SourceOptions & ServingOptions,
 ): Promise<Omit<ServedModelParts, "format"> & Required<Pick<ServedModelParts, "description">>> {
   const { signal, onProgress = console.error, answersDirectory = cacheFolder("served") } = options;
-  const tokenizer = await servedTokenizer(name, options);
+  const tokenizer = await servedTokenizer(tokenizerOf, options);
   const server = new Server(address, name, options);
   const about = await server.about();
   const tokens = guessTokens(SAMPLE), how = { top: topLogprobs, ids: !!tokenizer, fresh: true };

@@ -100,7 +100,7 @@ export class Server {
     const names = all.slice(0, 8).map(({ id }) => quote(id)).join(", ");
     throw new Error(
       `Cannot ask ${this.what}: expected a model that is served there; found ${names}; give one of these ` +
-        "by --model (its tokenizer by --tokenizer)",
+        "by --model or --tuned (its tokenizer by --tokenizer)",
     );
   }
 
