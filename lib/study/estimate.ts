@@ -67,7 +67,13 @@ export async function estimateText(
   material: Material,
   settings: Settings,
 ): Promise<string> {
-  if (model.byText) return sendingText(model, allExams(material), settings);
+  if (model.byText) {
+    const [{ tuned = [] }] = await mainPlans(settings);
+    const tests = tuned.flatMap(({ domain }) =>
+      Object.values(material.domains.get(domain)?.suites ?? {}).flat()
+    ).map((test) => ({ ...test, demonstrations: [] }));
+    return sendingText(model, [...allExams(material), ...tests], settings);
+  }
   const { format, tokenizer } = model, { formulation } = format;
   let longest = 0;
   const sizeOf = (exam: Exam) => {

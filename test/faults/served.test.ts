@@ -8,6 +8,10 @@ import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { probe } from "../../lib/probe.ts";
 import type { Question } from "../../lib/question.ts";
+import { exportGroups } from "../../lib/study/export.ts";
+import { mainPlans } from "../../lib/study/plans.ts";
+import { runStudy } from "../../lib/study/run.ts";
+import { parseSettings, type Settings } from "../../lib/study/settings.ts";
 import { explainPool, readTeacher } from "../../lib/study/teacher.ts";
 import { withVariables } from "../unit/_environment.ts";
 import { withFolder } from "../unit/_folder.ts";
@@ -506,3 +510,122 @@ served("explainPool() asks for what is missing, once, and leaves out what was se
     await assert.rejects(explainPool(pool, strict), /1 of 15 .*empty/);
   });
 });
+
+/** Settings of a run on common facts, of which a few questions are asked. */
+const factsOf = ({ server, folder }: Setting, changes: Partial<Settings> = {}) =>
+  parseSettings(JSON.stringify({
+    ...{ model: server.name, server: server.address, tokenizer: folder, topLogprobs: 257 },
+    ...{ formulation: "letters", domains: ["geography"], limit: 8, minimumConfidence: 0 },
+    ...{ output: join(folder, "..", "run"), ...changes },
+  }));
+
+const study = async (settings: Settings) =>
+  await runStudy(await mainPlans(settings), { settings, onProgress: () => {} });
+
+served(
+  "tuned models that a server does not have, or were tuned on other rows, are refused",
+  {},
+  async (setting) => {
+    const { server, folder, own } = setting, checkpoint = join(folder, "..", "checkpoint");
+    const tuned = tinyModel({ seed: 4 });
+    await tuned.save(checkpoint);
+    server.options.others = { inc: tuned, [checkpoint]: tuned };
+    const back = (...tuned: string[]) => study(factsOf(setting, { tuned }));
+    await assert.rejects(
+      back("geography/inc=gone"),
+      /Cannot ask gone at .*served there; found "small", "inc", .*; give one of these by --model or --tuned/,
+    );
+    await assert.rejects(
+      back("geography/inc=small"),
+      /Cannot use the tuned model small: expected a model tuned from small; found that one itself/,
+    );
+    await assert.rejects(back("inc"), /the tuned model inc: .*--tuned=history\/inc@0=inc$/);
+    await assert.rejects(
+      back("geography/inc=inc", `geography/inc=${checkpoint}`),
+      /expected one model for geography\/inc@0; found inc too/,
+    );
+    await assert.rejects(
+      back("chess/inc=inc"),
+      /Cannot run inc in chess: expected one of geography/,
+    );
+    const { folder: exported } = await exportGroups(factsOf(setting));
+    const manifest = await Deno.readTextFile(join(exported, "geography", "inc@0.json"));
+    const write = (text: string) =>
+      Deno.writeTextFile(join(checkpoint, "self-aligning.json"), text);
+    await write(JSON.stringify({ ...JSON.parse(manifest), rows: "0".repeat(64) }));
+    await assert.rejects(
+      back(checkpoint),
+      /this run's geography\/inc@0, rows \w+; found .* rows 000000/,
+    );
+    await write(manifest);
+    const { cells, warnings } = await back(checkpoint);
+    assert.deepEqual([cells.length, cells[0].cell.treatment], [1, "inc"]);
+    assert.doesNotMatch(warnings.join(), /not known/);
+    const again = await back("geography/inc=inc");
+    assert.deepEqual(again.cells[0].suites, cells[0].suites);
+    assert.notEqual(again.cells[0].cell.tuned, cells[0].cell.tuned);
+    assert.match(again.warnings.join(), /not known .*geography\/inc@0/);
+    // What the store has is not asked again, but for the samples.
+    const count = server.completions.length;
+    await back("geography/inc=inc");
+    assert.ok(
+      server.completions.slice(count).every(({ body }) =>
+        body.prompt === "The capital of France is"
+      ),
+    );
+    // Another model behind the name is another cell.
+    server.options.others.inc = own;
+    const other = await back("geography/inc=inc");
+    assert.notEqual(other.cells[0].cell.tuned, again.cells[0].cell.tuned);
+    assert.notDeepEqual(other.cells[0].suites, again.cells[0].suites);
+    await assert.rejects(
+      study(factsOf(setting)),
+      /Cannot load small for training: .*--export and then --tuned/,
+    );
+    tuned.dispose();
+  },
+);
+
+served(
+  "a server that is down when tuned models are asked for can be up later",
+  {},
+  async (setting) => {
+    const { server, own } = setting, settings = factsOf(setting, { tuned: ["geography/inc=inc"] });
+    server.options.others = { inc: own };
+    server.fault = () => new Response("no", { status: 403 });
+    await assert.rejects(mainPlans(settings), /Cannot ask inc at .*status 403/);
+    server.fault = () => undefined;
+    assert.equal((await mainPlans(settings))[0].tuned!.length, 1);
+  },
+);
+
+served("letters of a tuned model that are not named are counted and told", {}, async (setting) => {
+  const { server } = setting, tuned = tinyModel({ seed: 4 });
+  server.options.others = { inc: tuned };
+  const run = { tuned: ["geography/inc=inc"] };
+  const whole = await study(factsOf(setting, run));
+  assert.ok(whole.rows.every((row) => !("bounded" in row)));
+  assert.doesNotMatch(whole.warnings.join(), /letters in the tests/);
+  const { cells, rows, warnings } = await study(factsOf(setting, { ...run, topLogprobs: 60 }));
+  const letters = Object.values(cells[0].suites).reduce((sum, { bounded = 0 }) => sum + bounded, 0);
+  assert.ok(letters > 0);
+  assert.equal(rows.reduce((sum, { bounded = 0 }) => sum + Number(bounded), 0), letters);
+  assert.match(
+    warnings.join(),
+    new RegExp(`${letters} letters in the tests of tuned models are not`),
+  );
+  tuned.dispose();
+});
+
+served(
+  "groups are not exported without the tokenizer, before anything is asked",
+  {},
+  async (setting) => {
+    const { server } = setting;
+    await assert.rejects(
+      exportGroups(factsOf(setting, { tokenizer: "none" })),
+      /Cannot tell tokens of small: expected its tokenizer; found none; give --tokenizer=FOLDER/,
+    );
+    assert.equal(server.completions.length, 1);
+  },
+);

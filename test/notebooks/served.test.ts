@@ -124,3 +124,71 @@ Deno.test("--server gives an exam's answers, also after a kill, and groups with 
   assert.ok(hub.asked.every(({ authorization }) => authorization === null));
   own.dispose();
 });
+
+Deno.test("a served model's groups are exported, and what the server has of models tuned on them joins the tables", async () => {
+  await using folder = await temporaryFolder();
+  const place = (...names: string[]) => join(folder.path, ...names);
+  const [tiny, checkpoint] = [place("tiny"), place("checkpoint")];
+  await openBackend();
+  const own = tinyModel(), tuned = tinyModel({ seed: 4 });
+  await own.save(tiny);
+  await tuned.save(checkpoint);
+  await using hub = await paperHub();
+  await using server = new StandIn(own, { others: { "lora-1": tuned } });
+  const env = {
+    ...{ SELF_ALIGNING_CACHE: place("cache"), OPENAI_API_KEY: KEY },
+    ...{ HF_ENDPOINT: hub.endpoint, GITHUB_ENDPOINT: hub.endpoint },
+  };
+  const paper = ["--exam=paper", "--domains=history", "--limit=12", "--minimum-confidence=0"];
+  const served = [`--server=${server.address}`, `--model=${server.name}`, `--tokenizer=${tiny}`];
+  const run = async (name: string, ...args: string[]) => {
+    const line = [...paper, "--seeds=1", ...args, `--output=${place(name)}`];
+    const { code, out, error } = await ended(reproduce(line, env));
+    assert.equal(code, 0, error);
+    return out + error;
+  };
+  const ask = [...served, "--top-logprobs=257"];
+
+  const said = await run("served", ...ask, "--export");
+  assert.match(said, /^4 groups for other trainers: .*export; what to do: .*README\.md$/m);
+  await run("own", `--model=${tiny}`, "--export");
+  const manifestOf = async (name: string, group: string) =>
+    JSON.parse(await Deno.readTextFile(place(name, "export", `${group}.json`)));
+  for (const group of ["history/har@0", "history/inc@0", "history/self@0", "history/general@0"]) {
+    const [theirs, ours] = [await manifestOf("served", group), await manifestOf("own", group)];
+    // Its weights were never seen, and its name is all that others find it by.
+    assert.deepEqual(Object.keys(theirs.base), ["model", "digest"]);
+    assert.equal(theirs.base.model, "small");
+    const { base: _, ...same } = theirs, { base: __, ...expected } = ours;
+    assert.deepEqual(same, expected);
+  }
+  const readme = await Deno.readTextFile(place("served", "export", "README.md"));
+  assert.ok(readme.includes(`--server=${server.address}`));
+  assert.match(readme, /--tuned=history\/inc@0=NAME$/m);
+
+  const rowsOf = async (name: string) => {
+    const text = await Deno.readTextFile(place(name, "05-evaluation", "cells.csv"));
+    return text.trimEnd().split("\n").slice(1).map((line) => line.split(","));
+  };
+  const evaluated = await run("back", ...ask, "--tuned=history/inc@0=lora-1");
+  for (const number of ["05", "06", "07", "08"]) {
+    assert.match(evaluated, new RegExp(`^${number}-[a-z]+\\.ipynb: \\d+ s$`, "m"));
+  }
+  // The base's pool and tests, and its own tests.
+  assert.match(evaluated, /About 84 requests and \d+ thousand tokens to send/);
+  assert.match(evaluated, /1 model was tuned elsewhere, .*; not known whether .*: history\/inc@0/);
+  await run("here", `--model=${tiny}`, `--tuned=history/inc@0=${checkpoint}`, "--only=05");
+  const [theirs, ours] = [await rowsOf("back"), await rowsOf("here")];
+  assert.equal(theirs.length, 3);
+  for (const [i, row] of theirs.entries()) {
+    for (const [k, value] of row.entries()) {
+      const expected = ours[i][k],
+        isSame = value === expected ||
+          value !== "" && Math.abs(Number(value) - Number(expected)) < 1e-5;
+      // Its name, and what its weights' digest is here.
+      if (k > 0 && k !== 10) assert.ok(isSame, `${value}, expected ${expected}`);
+    }
+  }
+  own.dispose();
+  tuned.dispose();
+});

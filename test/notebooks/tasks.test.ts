@@ -92,6 +92,14 @@ Deno.test("checkTrainable() refuses an ONNX graph to notebooks that train, and t
       ]),
     /Cannot run 05-evaluation\.ipynb with owner\/name: .*found one behind a server.*--only=02,03/,
   );
+  const tuned = { model: "owner/name", server: "http://localhost:8000", tuned: ["history/inc=x"] };
+  checkTrainable(tuned, [...asking, "05-evaluation.ipynb", "08-consistency.ipynb"]);
+  assert.throws(() => checkTrainable(tuned, ["04-finetuning.ipynb"]), /one behind a server/);
+  assert.throws(
+    () =>
+      checkTrainable({ ...tuned, server: undefined, model: "onnx:a/b" }, ["05-evaluation.ipynb"]),
+    /an ONNX graph/,
+  );
 });
 
 Deno.test("parseRequest() writes in place with the defaults alone", () => {

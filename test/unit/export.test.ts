@@ -412,6 +412,9 @@ Deno.test("--tuned and --export are read, with paths from where the user stands"
     "/home/user/a/b=c",
   ]);
   assert.deepEqual([isExport, standard], [false, false]);
+  // A server's names are its own.
+  const names = ["--model=a/b", "--server=http://localhost:8000", "--tuned=history/inc@0=a/c,/q"];
+  assert.deepEqual(parseRequest(names, "/home").settings.tuned, ["history/inc@0=a/c", "/q"]);
   const out = parseRequest(["--model=a/b", "--export"], "/home/user");
   assert.deepEqual([out.export, out.standard, "export" in out.settings], [true, false, false]);
   // The run that takes them back has the same folder as the one that exported.
