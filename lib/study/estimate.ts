@@ -69,9 +69,10 @@ export async function estimateText(
 ): Promise<string> {
   if (model.byText) {
     const [{ tuned = [] }] = await mainPlans(settings);
-    const tests = tuned.flatMap(({ domain }) =>
-      Object.values(material.domains.get(domain)?.suites ?? {}).flat()
-    ).map((test) => ({ ...test, demonstrations: [] }));
+    const tests = tuned.map(({ domain }) => material.domains.get(domain)?.suites ?? {})
+      .flatMap((suites) =>
+        Object.values(suites).flat().map((test) => ({ ...test, demonstrations: [] }))
+      );
     return sendingText(model, [...allExams(material), ...tests], settings);
   }
   const { format, tokenizer } = model, { formulation } = format;

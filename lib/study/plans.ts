@@ -5,7 +5,13 @@ import { organismNames } from "../model/files/source.ts";
 import { defined } from "../platform/defined.ts";
 import { FACT_GROUP_SIZE, factFinetuning } from "./facts.ts";
 import { hasReleasedSelf, isReleased } from "./released.ts";
-import { checkSettings, parseSettings, type Settings, studiesFacts } from "./settings.ts";
+import {
+  checkSettings,
+  loadingOf,
+  parseSettings,
+  type Settings,
+  studiesFacts,
+} from "./settings.ts";
 import { isOrganism, ORGANISM } from "./labels.ts";
 import type { StudyPlan } from "./plan.ts";
 import { tunedCells } from "./tuned.ts";
@@ -52,7 +58,8 @@ export async function studyPlan(
   changes: Partial<StudyPlan> = {},
 ): Promise<StudyPlan> {
   const facts = studiesFacts(settings);
-  const tuned = settings.tuned && await tunedCells(settings.tuned, settings);
+  const loading = settings.server ? loadingOf(settings) : undefined;
+  const tuned = settings.tuned && await tunedCells(settings.tuned, loading);
   return {
     models: await studiedModels(settings),
     ...(settings.domains && !settings.questions ? { domains: settings.domains } : {}),

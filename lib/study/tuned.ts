@@ -22,7 +22,6 @@ import { quote } from "../platform/runtime/quote.ts";
 import type { BaseResult } from "./base.ts";
 import { digest } from "./digest.ts";
 import { groupName, parseGroupName, type StudyPlan, type TunedCell } from "./plan.ts";
-import { loadingOf, type Settings } from "./settings.ts";
 import { trainingRows } from "./training_rows.ts";
 
 /** What an exported group says of itself, in the folder of the model that was tuned on it. */
@@ -54,15 +53,11 @@ const read = new Map<string, Promise<TunedCell>>();
 
 /**
  * The cells that a run's setting `tuned` names. A folder is read once a process.
- * @param settings whose server has them. Default: they are folders
+ * @param loading how a server is asked for them. Default: they are folders
  * @throws naming the one that has no weights, no group's name or a damaged manifest, is not served, or
  * is a second for one cell
  */
-export async function tunedCells(
-  entries: readonly string[],
-  settings?: Settings,
-): Promise<TunedCell[]> {
-  const loading = settings?.server ? loadingOf(settings) : undefined;
+export async function tunedCells(entries: readonly string[], loading?: LoadOptions) {
   const cells = await Promise.all(
     entries.map((entry) =>
       loading ? readTuned(entry, loading) : read.getOrInsertComputed(entry, () => readTuned(entry))

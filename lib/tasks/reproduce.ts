@@ -53,8 +53,8 @@ export function parseRequest(args: string[], folder: string) {
       if (NUMBERS.includes(name)) return [camel(name), number(value)];
       // Counted from 0 or from 1.
       if (name === "answers" && /^[01]$/.test(value)) return [name, `index${value}`];
-      if (name === "tuned") {
-        return [name, list(value).map((entry) => server ? entry : tunedModel(entry, folder))];
+      if (name === "tuned" && !server) {
+        return [name, list(value).map((entry) => tunedModel(entry, folder))];
       }
       if (LISTS.includes(name)) return [name, list(value)];
       if (PATHS.includes(name)) return [name, resolve(folder, value)];
