@@ -12,14 +12,8 @@ import { organismSettings } from "./plans.ts";
 import { caveatsOf, studyWarnings } from "./report.ts";
 import { cellRows } from "./rows.ts";
 import { checkSettings, parseSettings, type Settings, storePath } from "./settings.ts";
-import {
-  runPlans,
-  type Study,
-  type StudyOptions,
-  type StudyProgress,
-  type StudyResult,
-  type Subject,
-} from "./study.ts";
+import type { Study, StudyOptions, StudyProgress, StudyResult, Subject } from "./study.ts";
+import { runPlans } from "./study.ts";
 import { type OpenOptions, openProbed, openSubject } from "./subjects.ts";
 import { type Variation, type VariationResult, variedPlan } from "./variation.ts";
 
