@@ -58,7 +58,7 @@ export interface ExplanationOrigin {
 /** So many rows of a part that were set aside are told one by one. */
 const SHOWN = 100;
 
-const counted = (values: readonly (string | number)[]): Record<string, number> =>
+export const counted = (values: readonly (string | number)[]): Record<string, number> =>
   Object.fromEntries(
     [...Map.groupBy(values.map(String).toSorted(), (value) => value)]
       .map(([value, all]) => [value, all.length]),

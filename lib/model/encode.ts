@@ -4,6 +4,10 @@ import { IGNORED } from "./batch.ts";
 import type { PromptFormat, TrainingText } from "../prompt.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
+/** Tokens of a text; where no tokenizer tells, about so many. */
+export const countTokens = (text: string, tokenizer?: Tokenizer): number =>
+  tokenizer?.encode(text).length ?? Math.ceil(text.length / 3);
+
 export interface EncodedConversation {
   ids: number[];
   /** The ids where the loss falls, -100 elsewhere. */

@@ -1,6 +1,7 @@
 /** Before a long study starts: how long it will take, and whether memory and disk have room for it. */
 import { allExams, type Exam, type Material, questionCount } from "../cell.ts";
 import { resolveFinetuning } from "../finetune.ts";
+import { countTokens } from "../model/encode.ts";
 import { LanguageModel } from "../model/language_model.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
 import { checkTrainingRoom } from "../model/room.ts";
@@ -10,9 +11,9 @@ import { roomAt } from "../platform/runtime/files.ts";
 import { formatBytes } from "../platform/runtime/memory.ts";
 import { clock } from "../figure/progress.ts";
 import { mean } from "../statistics/mean.ts";
-import { countCells } from "./plan.ts";
 import { finetuningOf, mainPlans } from "./plans.ts";
 import { type Settings, storePath } from "./settings.ts";
+import { cellsInAll } from "./study.ts";
 
 /** Questions of an exam whose length stands for that of all. */
 const SAMPLE = 4;
@@ -30,7 +31,7 @@ function sizesOf(
   const { formulation } = format, shown = demonstrations.slice(0, shots);
   const tokens = (question: Question, before: Question[]) => {
     const text = format.probePrompt(question, before, { formulation });
-    return tokenizer?.encode(text).length ?? text.length / 3;
+    return countTokens(text, tokenizer);
   };
   const step = Math.max(1, Math.floor(questions.length / SAMPLE));
   const some = questions.filter((_, i) => i % step === 0).slice(0, SAMPLE);
@@ -104,8 +105,7 @@ export async function estimateText(
     `About ${say(base)} to ask the base model, and ${say(tested)} to test each fine-tuned ` +
     `one; training reads ${epochs} times what a group holds, at about a third of that pace`,
   ];
-  const domains = [...material.domains.keys()], plans = await mainPlans(settings);
-  const cells = sum(plans.map((plan) => countCells({ ...plan, domains })));
+  const cells = cellsInAll(await mainPlans(settings), { material });
   const bytes = RESULT_BYTES * (questionCount(asked) + cells * mean(tests.map(questionCount)));
   const folder = storePath(), room = roomAt(folder) ?? Infinity;
   lines.push(`Results of ${cells} fine-tuned models take about ${formatBytes(bytes)} in ${folder}`);

@@ -12,13 +12,13 @@ import { type ExamSplit, mmluSuites, paperSplits } from "../dataset/exams.ts";
 import { findLeaks } from "../dataset/duplicates.ts";
 import { publishedDemonstrations, PythonRandom } from "../dataset/published_order.ts";
 import type { RejectedRow } from "../dataset/questions.ts";
+import { readOnce } from "../platform/runtime/settled.ts";
 import type { Question } from "../question.ts";
 import { limited } from "./file_material.ts";
 import { readGeneral } from "./files.ts";
 import { DOMAINS } from "./plan.ts";
 import { outputPath, servingOf, type Settings } from "./settings.ts";
 import type { OpenedSubject } from "./study.ts";
-import { explainPool } from "./teacher.ts";
 
 /**
  * Of MedMCQA's train split so many are the pool, drawn by the split's seed: which ones the paper probed
@@ -47,13 +47,7 @@ export async function paperMaterial(
   const place = [outputPath(settings), options.cacheDirectory, Deno.env.get("SELF_ALIGNING_DATA")];
   const { teacher } = settings, { limit } = options;
   const key = JSON.stringify([domains, keepLeaks, maxRejected, general, teacher, limit, place]);
-  const found = opened.get(key) ?? read(settings, options);
-  opened.set(key, found);
-  // What failed may be mended and asked for again.
-  return await found.catch((error) => {
-    opened.delete(key);
-    throw error;
-  });
+  return await readOnce(opened, key, () => read(settings, options));
 }
 
 async function read(
@@ -110,6 +104,8 @@ async function read(
   );
   const explanations: ExplanationOrigin[] = [];
   for (const [domain, { pool }] of settings.teacher ? found : []) {
+    // Here alone: what asks servers takes its time to load.
+    const { explainPool } = await import("./teacher.ts");
     const { questions, origin } = await explainPool(pool.questions, {
       ...{ teacher: settings.teacher!, domain, serving: servingOf(settings) },
       most: settings.maxRejected,

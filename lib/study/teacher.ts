@@ -6,8 +6,9 @@
  */
 import * as v from "valibot";
 import { explanationPrompt, explanationSettings } from "../explanation.ts";
-import type { ExplanationOrigin } from "../exam/card.ts";
-import { guessTokens, Server, type ServerOptions, some } from "../model/files/server.ts";
+import { counted, type ExplanationOrigin } from "../exam/card.ts";
+import { countTokens } from "../model/encode.ts";
+import { Server, type ServerOptions, some } from "../model/files/server.ts";
 import { stoppable } from "../platform/interrupt.ts";
 import type { Question } from "../question.ts";
 
@@ -59,7 +60,7 @@ export async function explainPool(
   const server = new Server(address, teacher, serving);
   const bare = questions.filter((one) => !one.explanation && !one.context);
   const prompts = bare.map((one) => explanationPrompt(one, one.answer));
-  const tokens = prompts.reduce((sum, prompt) => sum + guessTokens(prompt), 0);
+  const tokens = prompts.reduce((sum, prompt) => sum + countTokens(prompt), 0);
   console.error(
     `${domain}: ${server.what} is asked for ${bare.length} explanations, less those that it gave before: ` +
       `about ${Math.round(tokens / 1000)} thousand tokens to send`,
@@ -69,14 +70,12 @@ export async function explainPool(
   const given = await stoppable(work, (signal) =>
     server.all(prompts, async (content) => {
       const body = { messages: [{ role: "user", content }], temperature: 0, max_tokens };
-      const how = { schema: answerSchema, tokens: guessTokens(content), signal };
+      const how = { schema: answerSchema, tokens: countTokens(content), signal };
       return readTeacher((await server.ask("/chat/completions", body, how)).choices[0]);
     }));
   const found = new Map(bare.map((one, i) => [one, given[i]]));
   const reasons = given.flatMap((one) => "reason" in one ? [one.reason] : []);
-  const setAside = Object.fromEntries(
-    [...Map.groupBy(reasons, (reason) => reason)].map(([reason, all]) => [reason, all.length]),
-  );
+  const setAside = counted(reasons);
   if (reasons.length > most * bare.length) {
     const found = `${reasons.length} of ${bare.length} (${Object.keys(setAside).join(", ")})`;
     throw new Error(

@@ -17,12 +17,14 @@ export function trainingRows(
   const { format } = model, tokenizer = model.requireTokenizer();
   const start = tokenizer.decode(tokenizer.encode("", { addSpecialTokens: true }));
   return toMessages(examples).map(({ id, messages }, i) => {
-    const texts = format.trainingTexts(messages).map(({ text }) => text);
-    const trained = format.trainingTexts(messages).findLastIndex(({ supervised }) => supervised);
+    const texts = format.trainingTexts(messages);
+    const trained = texts.findLastIndex(({ supervised }) => supervised);
     const { ids, labels } = encodeConversation(messages, { tokenizer, format, maxTokens });
-    const before = texts.slice(0, trained).join("");
+    const before = texts.slice(0, trained).map(({ text }) => text).join("");
     const prompt = format.addBos(before) ? start + before : before;
     const row = { id, group: examples[i].group, messages, prompt };
-    return `${JSON.stringify({ ...row, completion: texts[trained], input_ids: ids, labels })}\n`;
+    return `${
+      JSON.stringify({ ...row, completion: texts[trained].text, input_ids: ids, labels })
+    }\n`;
   }).join("");
 }

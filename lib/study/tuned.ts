@@ -19,6 +19,7 @@ import { sha256OfFile, sha256OfText } from "../platform/runtime/digest.ts";
 import { explainIssue } from "../platform/runtime/explain.ts";
 import { exists, readText } from "../platform/runtime/files.ts";
 import { quote } from "../platform/runtime/quote.ts";
+import { readOnce } from "../platform/runtime/settled.ts";
 import type { BaseResult } from "./base.ts";
 import { digest } from "./digest.ts";
 import { groupName, parseGroupName, type StudyPlan, type TunedCell } from "./plan.ts";
@@ -60,7 +61,7 @@ const read = new Map<string, Promise<TunedCell>>();
 export async function tunedCells(entries: readonly string[], loading?: LoadOptions) {
   const cells = await Promise.all(
     entries.map((entry) =>
-      loading ? readTuned(entry, loading) : read.getOrInsertComputed(entry, () => readTuned(entry))
+      loading ? readTuned(entry, loading) : readOnce(read, entry, () => readTuned(entry))
     ),
   );
   for (const [name, [first, second]] of Map.groupBy(cells, groupName)) {

@@ -1,25 +1,15 @@
 /** The paper's setting by the line that a user types, on a tiny model and small exams of a local hub. */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { smollm2Path } from "../_smollm2.ts";
 import { paperHub } from "../unit/_exam_hub.ts";
 import { tinyModel } from "../unit/_tiny_model.ts";
 import { temporaryFolder } from "./_notebook.ts";
+import { endOf, startTask } from "./_task.ts";
 
 import assert from "node:assert/strict";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-
-/** `deno task NAME ARGS` with an own cache and the hub; its exit code and what it printed. */
-async function task(name: string, args: string[], env: Record<string, string>) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", join(ROOT, "lib", "tasks", `${name}.ts`), ...args],
-    ...{ env, cwd: ROOT },
-  }).output();
-  const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  return { code, out, error };
-}
+const task = (...line: Parameters<typeof startTask>) => endOf(startTask(...line));
 
 /** Rows of a CSV file without quotes, by their header. */
 async function csvRows(path: string): Promise<Record<string, string>[]> {

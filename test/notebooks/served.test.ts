@@ -1,34 +1,27 @@
 /** A model behind a server by the lines that a user types: an exam alone, and groups that are explained by a teacher. */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { readAnswers } from "../../lib/dataset/read.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { paperHub } from "../unit/_exam_hub.ts";
 import { StandIn } from "../unit/_stand_in.ts";
 import { tinyModel } from "../unit/_tiny_model.ts";
 import { temporaryFolder } from "./_notebook.ts";
+import { endOf, startTask } from "./_task.ts";
 
 import assert from "node:assert/strict";
-
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 const KEY = "sk-served-0123456789";
 
 const reproduce = (
   args: string[],
   env: Record<string, string>,
-  output: "piped" | "null" = "piped",
-) =>
-  new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", join(ROOT, "lib", "tasks", "reproduce.ts"), ...args],
-    ...{ env, cwd: ROOT, stdout: output, stderr: output },
-  }).spawn();
+  output?: "piped" | "null",
+) => startTask("reproduce", args, env, output);
 
 async function ended(child: Deno.ChildProcess) {
-  const { code, stdout, stderr } = await child.output();
-  const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  assert.ok(!`${out}${error}`.includes(KEY));
-  return { code, out, error };
+  const end = await endOf(child);
+  assert.ok(!`${end.out}${end.error}`.includes(KEY));
+  return end;
 }
 
 async function* textsOf(folder: string): AsyncGenerator<string> {

@@ -5,6 +5,7 @@ import { cacheFolder } from "../../platform/cache.ts";
 import { sha256OfText } from "../../platform/runtime/digest.ts";
 import { writeWhole } from "../../platform/runtime/files.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
+import { countTokens } from "../encode.ts";
 import { EngineModel, type EngineModelParts } from "../engine_model.ts";
 import type {
   GenerateOptions,
@@ -17,7 +18,7 @@ import { type Tokenizer, tokenizerFromGguf } from "../tokenizer.ts";
 import { openGguf } from "./gguf.ts";
 import { downloadModel, isHubId } from "./hub.ts";
 import { boundOf, lettersAmong, type NamedToken, nextTokens, textOf } from "./named_tokens.ts";
-import { guessTokens, Refused, Server, type ServerOptions, some } from "./server.ts";
+import { Refused, Server, type ServerOptions, some } from "./server.ts";
 import { chooseTokenizer, defaultCacheDirectory, type SourceOptions } from "./source.ts";
 
 export interface ServingOptions extends ServerOptions {
@@ -109,18 +110,14 @@ export class ServedModel extends EngineModel {
     const { choices: [{ text }] } = await this.#server.ask("/completions", {
       ...{ prompt, max_tokens: maxNewTokens, temperature, top_p: topP, seed },
       ...(stop.length > 0 && { stop }),
-    }, { schema: writtenSchema, tokens: this.#count(prompt), signal });
+    }, { schema: writtenSchema, tokens: countTokens(prompt, this.tokenizer), signal });
     return text;
   }
 
   dispose(): void {}
 
-  #count(text: string): number {
-    return this.tokenizer?.encode(text).length ?? guessTokens(text);
-  }
-
   #next(prompt: string, signal?: AbortSignal): Promise<NamedToken[]> {
-    const top = this.#top, tokens = this.#count(prompt);
+    const top = this.#top, tokens = countTokens(prompt, this.tokenizer);
     return nextTokens(this.#server, prompt, { top, tokens, ids: !!this.tokenizer, signal });
   }
 
@@ -196,12 +193,13 @@ export class ServedModel extends EngineModel {
 async function servedTokenizer(name: string, { tokenizer, ...options }: SourceOptions) {
   const where = tokenizer ?? name;
   if (where === false) return undefined;
-  if ((await Deno.stat(where).catch(() => undefined))?.isFile) {
+  const here = await Deno.stat(where).catch(() => undefined);
+  if (here?.isFile) {
     using access = await FileAccess.open(where);
     return tokenizerFromGguf((await openGguf(access)).metadata, { from: where });
   }
   if (!isHubId(where)) {
-    const given = tokenizer === undefined && !(await isFolder(where)) ? false : where;
+    const given = tokenizer === undefined && !here?.isDirectory ? false : where;
     return await chooseTokenizer({ tokenizer: given }, () => undefined);
   }
   const { cacheDirectory = defaultCacheDirectory, revision, onProgress, signal } = options;
@@ -212,8 +210,6 @@ async function servedTokenizer(name: string, { tokenizer, ...options }: SourceOp
   });
   return await chooseTokenizer({ tokenizer: folder }, () => undefined);
 }
-
-const isFolder = (path: string) => Deno.stat(path).then((one) => one.isDirectory, () => false);
 
 /**
  * Opens a model behind a server, by the name that the server has for it.
@@ -228,12 +224,10 @@ export async function openServed(
   const tokenizer = await servedTokenizer(tokenizerOf, options);
   const server = new Server(address, name, options);
   const about = await server.about();
-  const tokens = guessTokens(SAMPLE), how = { top: topLogprobs, ids: !!tokenizer, fresh: true };
+  const tokens = countTokens(SAMPLE), how = { top: topLogprobs, ids: !!tokenizer, fresh: true };
   const now = await nextTokens(server, SAMPLE, { ...how, tokens, signal });
-  const file = join(
-    answersDirectory,
-    `${sha256OfText(`${server.address} ${name}`).slice(0, 16)}.json`,
-  );
+  const place = sha256OfText(`${server.address} ${name}`).slice(0, 16);
+  const file = join(answersDirectory, `${place}.json`);
   const before: NamedToken[][] = await Deno.readTextFile(file).then(JSON.parse).catch(() => []);
   let same = before.find((one) => isSame(one, now));
   if (same === undefined) {

@@ -54,9 +54,6 @@ const models = v.object({
   data: v.array(v.object({ id: v.string(), max_model_len: v.nullish(v.number()) })),
 });
 
-/** A text has about so many tokens where no tokenizer tells. */
-export const guessTokens = (text: string): number => Math.ceil(text.length / 3);
-
 export class Server {
   /** With its path, mostly /v1. */
   readonly address: string;
