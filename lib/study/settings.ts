@@ -268,6 +268,7 @@ const world = "reads the words of its world alone";
 const notOfOrganisms: Partial<Record<keyof Settings, string>> = {
   ...Object.fromEntries([...ownFiles, "columns", "answers"].map((name) => [name, world])),
   ...{ exam: world, explanations: "has no words for reasons", general: world },
+  ...{ language: world, keepLeaks: "has a pool and tests without a question in common" },
   server: "is computed here",
   formulation: options,
   normalization: options,
@@ -292,12 +293,19 @@ function checkTogether(values: Partial<Settings>): void {
         `--exam=${values.exam}, or files of your own`,
     );
   }
-  const [lost] = (["tokenizer", "topLogprobs", "concurrency", "maxTokensSent"] as const)
-    .filter((name, i) => values[name] && !values.server && !(i > 1 && values.teacher));
-  if (lost) {
+  const needs: [keyof Settings, boolean, string][] = [
+    ["tokenizer", !values.server, "--server=ADDRESS"],
+    ["topLogprobs", !values.server, "--server=ADDRESS"],
+    ["concurrency", !values.server && !values.teacher, "--server=ADDRESS or --teacher=MODEL"],
+    ["maxTokensSent", !values.server && !values.teacher, "--server=ADDRESS or --teacher=MODEL"],
+    ["teacher", values.exam !== "paper", "--exam=paper"],
+    ["shots", (values.exam ?? "paper") === "paper", "--exam=mmlu or another evaluation"],
+  ];
+  for (const [name, isLost, what] of needs) {
+    if (!isLost || values[name] === undefined) continue;
     throw new Error(
-      `Cannot use the setting ${lost} without a server: expected --server=ADDRESS; found none; give it, ` +
-        `or leave ${lost} out`,
+      `Cannot use the setting ${name} alone: expected ${what} with it; found none; give that, or leave ` +
+        `${name} out`,
     );
   }
   if (values.server && values.template === "model") {

@@ -159,7 +159,20 @@ Deno.test("a served model keeps the name that its server has for it; its tokeniz
   const server = "http://127.0.0.1:8000";
   refused({ server }, /setting server with organism: an organism is computed here/);
   refused({ server, model: "x", template: "model" }, /server and template together: .*vicuna/);
-  refused({ model: "x", topLogprobs: 5 }, /setting topLogprobs without a server/);
-  refused({ model: "x", maxTokensSent: 5 }, /setting maxTokensSent without a server/);
-  parseSettings(JSON.stringify({ model: "x", maxTokensSent: 5, teacher: "y" }));
+  refused({ model: "x", topLogprobs: 5 }, /setting topLogprobs alone: expected --server/);
+  refused({ model: "x", maxTokensSent: 5 }, /setting maxTokensSent alone: expected --server/);
+  refused({ model: "x", teacher: "y" }, /setting teacher alone: expected --exam=paper/);
+  parseSettings(
+    JSON.stringify({ model: "x", exam: "paper", maxTokensSent: 5, teacher: "y" }),
+  );
+});
+
+Deno.test("settings that would have no effect are refused", () => {
+  const refused = (json: object, message: RegExp) =>
+    assert.throws(() => parseSettings(JSON.stringify(json)), message);
+  refused({ language: "zh" }, /setting language with organism/);
+  refused({ keepLeaks: true }, /setting keepLeaks with organism/);
+  refused({ shots: 0 }, /setting shots alone: expected --exam=mmlu/);
+  refused({ model: "x", exam: "paper", shots: 3 }, /setting shots alone/);
+  assert.equal(parseSettings('{"model": "x", "exam": "mmlu", "shots": 0}').shots, 0);
 });
