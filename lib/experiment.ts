@@ -3,7 +3,14 @@ import type { Answer, Example } from "./question.ts";
 import { compareAnswers, evaluate, scoreAnswers, type SuiteName, suiteNames } from "./evaluate.ts";
 import { finetune, type FinetuneResult } from "./finetune.ts";
 import type { FinetuneSettings } from "./model/finetune_settings.ts";
-import { constructGroups, type GroupSizes, mixGroups, withContext, withGeneral } from "./groups.ts";
+import {
+  constructGroups,
+  drawGeneral,
+  type GroupSizes,
+  mixGroups,
+  withContext,
+  withGeneral,
+} from "./groups.ts";
 import type { Stoppable } from "./platform/interrupt.ts";
 import { countExplanations, type Explanation } from "./explanation.ts";
 import { probe } from "./probe.ts";
@@ -93,11 +100,8 @@ export function cellExamples(
   );
   if (treatment === "general") {
     // As many examples as the other treatments have, all of them general.
-    const examples = new Random(seed).fork("general only").shuffle(general).slice(
-      0,
-      2 * inc.length,
-    );
-    return { group: [], examples, sizes };
+    const random = new Random(seed).fork("general only");
+    return { group: [], examples: drawGeneral(general, 2 * inc.length, random), sizes };
   }
   if (treatment === "context" || treatment === "context-har") {
     const asked = treatment === "context" ? inc : har;

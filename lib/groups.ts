@@ -272,23 +272,25 @@ export function withContext(
   });
 }
 
-/**
- * Examples and as many general instructions, drawn without repetition, in random order. Throws when
- * there are fewer instructions than examples.
- */
+/** So many general instructions, drawn without repetition. @throws where there are fewer */
+export function drawGeneral(general: readonly Example[], count: number, random: Random): Example[] {
+  if (general.length < count) {
+    throw new Error(
+      `Cannot mix in general instructions: expected at least ${count}; found ` +
+        `${general.length}; give more, or make them with generalInstructions`,
+    );
+  }
+  return random.shuffle(general).slice(0, count);
+}
+
+/** Examples and as many general instructions (see `drawGeneral`), in random order. */
 export function withGeneral(
   examples: readonly Example[],
   general: readonly Example[],
   seed: number | string,
 ): Example[] {
-  if (general.length < examples.length) {
-    throw new Error(
-      `Cannot mix in general instructions: expected at least ${examples.length}; found ` +
-        `${general.length}; give more, or make them with generalInstructions`,
-    );
-  }
   const random = new Random(seed).fork("general");
-  return random.shuffle([...examples, ...random.shuffle(general).slice(0, examples.length)]);
+  return random.shuffle([...examples, ...drawGeneral(general, examples.length, random)]);
 }
 
 /** Rows of chat messages, as transformers and TRL read them. */

@@ -66,6 +66,14 @@ Deno.test("cellExamples() cuts a group to its size, a smaller one within a large
   assert.equal(ids({ count: 7 }).length, 7);
   assert.equal(ids({ count: 70 }).length, 30);
   const { examples } = cellExamples({ ...cell, treatment: "general", size: 0.25 }, parts);
+  assert.throws(
+    () =>
+      cellExamples({ ...cell, treatment: "general", size: 0.25 }, {
+        ...parts,
+        general: parts.general.slice(0, 15), // enough to mix into a group of 8
+      }),
+    /expected at least 16; found 15; give more/,
+  );
   assert.equal(examples.length, 16);
   for (const wrong of [{ size: 0 }, { size: 1.1 }, { size: NaN }, { count: 0 }]) {
     assert.throws(() => ids(wrong), /Cannot cut a group: expected a size above 0/);
