@@ -6,7 +6,7 @@ import type { EmptyReason, GroupSizes } from "./groups.ts";
 import type { Explanation } from "./explanation.ts";
 import { formulations, normalizations } from "./prompt.ts";
 import { share, wholeFrom } from "./platform/runtime/explain.ts";
-import type { Answer, Example, Question } from "./question.ts";
+import { type Answer, type Example, probabilityFault, type Question } from "./question.ts";
 import type { Status } from "./world/world.ts";
 
 /**
@@ -54,15 +54,10 @@ export type Cell = v.InferOutput<typeof cell>;
 const listOf = <T>(what: string, fits: (value: unknown) => boolean) =>
   v.custom<T[]>((list) => Array.isArray(list) && list.every(fits), `expected a list of ${what}`);
 
-/** Rounded to six digits in cells. */
-const SUM_TOLERANCE = 1e-4;
-
 /** Option probabilities, a row a question. */
 export const probabilityRows = listOf<number[]>(
   "rows of probabilities that sum to 1",
-  (row) =>
-    Array.isArray(row) && row.every((p) => typeof p === "number" && p >= 0 && p <= 1) &&
-    Math.abs(row.reduce((a, b) => a + b, 0) - 1) < SUM_TOLERANCE,
+  (row) => Array.isArray(row) && probabilityFault(row, row.length) === undefined,
 );
 
 const suite = v.object({

@@ -3,6 +3,7 @@
  * that trains on it. How files hold them is in dataset/.
  */
 import { quote } from "./platform/runtime/quote.ts";
+import { SUM_TOLERANCE } from "./statistics/_check.ts";
 import { NotFiniteError } from "./statistics/not_finite.ts";
 
 /** One multiple-choice question of an exam. */
@@ -25,7 +26,7 @@ export interface Question {
 
 /** A question and a model's belief about it (paper, section 3: parameter knowledge). */
 export type Answer = Question & {
-  /** Over the options, summing to one. */
+  /** Over the options, summing to one as nearly as the file or the model's precision has it. */
   probabilities: number[];
   /** Index of the most probable option; the first one of equals. */
   predicted: number;
@@ -72,9 +73,6 @@ export function optionLetter(index: number): string {
 export function domainName(domain: string): string {
   return /^medmcqa(-|$)/.test(domain) ? "medicine" : domain;
 }
-
-/** How far the probabilities' sum may be from one: half-precision softmaxes are off by 1e-3. */
-const SUM_TOLERANCE = 2e-3;
 
 /** What is wrong with the probabilities of a question with so many options; undefined where nothing is. */
 export function probabilityFault(

@@ -13,6 +13,9 @@ export interface ConfidenceOptions {
   confidence?: number;
 }
 
+/** How far a sum of probabilities may be from 1: softmaxes in half precision are off by 1e-3. */
+export const SUM_TOLERANCE = 2e-3;
+
 export function fail(action: string, expected: string, found: string, next: string): never {
   throw new RangeError(`Cannot ${action}: expected ${expected}; found ${found}; ${next}`);
 }

@@ -1,15 +1,16 @@
 /**
  * How far two distributions over the same options are apart, in nats. Probabilities are checked
- * (not negative, sum within 1e-3 of 1) and divided by their sum.
+ * (not negative, a sum of 1 within `SUM_TOLERANCE`) and divided by their sum.
  */
-import { fail, finite, sameLength, type Values } from "./_check.ts";
+import { fail, finite, sameLength, SUM_TOLERANCE, type Values } from "./_check.ts";
 
 function distribution(action: string, values: Values): Float64Array {
   const p = finite(action, values, "probabilities"), bad = p.findIndex((value) => value < 0);
   if (bad >= 0) fail(action, "none below 0", `${p[bad]} at index ${bad}`, "apply softmax");
   const sum = p.reduce((total, value) => total + value, 0);
-  if (Math.abs(sum - 1) > 1e-3) {
-    fail(action, "probabilities that sum to 1 (within 0.001)", `a sum of ${sum}`, "normalize them");
+  if (Math.abs(sum - 1) > SUM_TOLERANCE) {
+    const expected = `probabilities that sum to 1 (within ${SUM_TOLERANCE})`;
+    fail(action, expected, `a sum of ${sum}`, "normalize them");
   }
   return p.map((value) => value / sum);
 }

@@ -1,8 +1,11 @@
 import { parseAnswers } from "./_row_texts.ts";
 import assert from "node:assert/strict";
+import * as v from "valibot";
 import { type Answer, answerFrom, type Question } from "../../lib/question.ts";
 import { answerOf, formatAnswers } from "../../lib/dataset/answers.ts";
-import { auditProbe } from "../../lib/audit.ts";
+import { auditProbe, beliefOf } from "../../lib/audit.ts";
+import { probabilityRows } from "../../lib/cell.ts";
+import { compareAnswers } from "../../lib/evaluate.ts";
 import { Random } from "../../lib/statistics/random.ts";
 
 const question: Question = {
@@ -32,6 +35,14 @@ Deno.test("answerFrom() throws for what is no distribution, naming question and 
   assert.throws(() => answerFrom(question, [-0.1, 0.5, 0.5, 0.1]), /probs\[0\].*-0\.1/);
   assert.throws(() => answerFrom(question, [0.5, 0.5, 0.5, 0]), /a sum of 1; found 1\.5/);
   assert.throws(() => answerFrom(question, [0.5, 0.5]), /expected 4 numbers.*found 2/);
+  assert.throws(() => answerFrom(question, [0.703, 0.3, 0, 0]), /a sum of 1; found 1\.003/);
+});
+
+Deno.test("what counts as an answer's probabilities is measured and stored as such", () => {
+  const answer = answerFrom(question, [0.7015, 0.3, 0, 0]);
+  assert.ok(Math.abs(beliefOf([answer]).entropy - 0.610483) < 1e-6); // of .70045 and .29955
+  assert.equal(compareAnswers([answer], [answer]).kl, 0);
+  assert.ok(v.is(probabilityRows, [answer.probabilities]));
 });
 
 const row = {
