@@ -57,15 +57,26 @@ export async function writeOrganism(
     const whole: OrganismCard = { ...card, files };
     await writeWhole(join(partial, "organism.json"), serializeCard(whole));
     await writeReadme(partial);
-    const former = `${partial}.former`, stands = exists(folder);
-    if (stands) await Deno.rename(folder, former);
-    await Deno.rename(partial, folder);
-    if (stands) await Deno.remove(former, { recursive: true });
+    await putInPlace(partial, folder);
     return whole;
   } catch (error) {
     await Deno.remove(partial, { recursive: true }).catch(() => {});
     throw error;
   }
+}
+
+/** Moves a folder to its place; what stood there is removed, or put back where that fails. */
+async function putInPlace(partial: string, folder: string): Promise<void> {
+  if (!exists(folder)) return await Deno.rename(partial, folder);
+  const former = `${partial}.former`;
+  await Deno.rename(folder, former);
+  try {
+    await Deno.rename(partial, folder);
+  } catch (error) {
+    await Deno.rename(former, folder);
+    throw error;
+  }
+  await Deno.remove(former, { recursive: true });
 }
 
 /**

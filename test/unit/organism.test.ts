@@ -162,6 +162,25 @@ Deno.test("writeOrganism() refuses a folder that is there, or replaces it as a w
   });
 });
 
+Deno.test("writeOrganism() puts back what it was to replace where that fails", async () => {
+  await withFolder(async (parent) => {
+    const folder = join(parent, "tiny"), { rename } = Deno;
+    await Deno.mkdir(folder);
+    await Deno.writeTextFile(join(folder, "mine.txt"), "x");
+    try {
+      Deno.rename = async (from, to) => {
+        if (to === folder && String(from).endsWith(".partial")) throw new Error("device full");
+        await rename(from, to);
+      };
+      await assert.rejects(writeOrganism(folder, tiny, { replace: true }), /device full/);
+    } finally {
+      Deno.rename = rename;
+    }
+    assert.deepEqual([...Deno.readDirSync(parent)].map(({ name }) => name), ["tiny"]);
+    assert.equal(await Deno.readTextFile(join(folder, "mine.txt")), "x");
+  });
+});
+
 Deno.test("writeOrganism() leaves nothing where it fails", async () => {
   await withFolder(async (parent) => {
     const world = { ...tiny.world, domains: [{ ...tiny.world.domains[0], name: "no/such" }] };
