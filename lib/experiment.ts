@@ -7,6 +7,7 @@ import {
   constructGroups,
   drawGeneral,
   type GroupSizes,
+  knowledgeFor,
   mixGroups,
   withContext,
   withGeneral,
@@ -105,7 +106,7 @@ export function cellExamples(
   }
   if (treatment === "context" || treatment === "context-har") {
     const asked = treatment === "context" ? inc : har;
-    const lacking = asked.filter(({ question }) => !question!.context && !question!.explanation);
+    const lacking = asked.filter(({ question }) => !knowledgeFor(question!));
     if (lacking.length > 0) {
       return nothing(
         `${lacking.length} of ${asked.length} questions have neither context nor explanation.`,

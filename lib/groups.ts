@@ -241,17 +241,20 @@ export function mixGroups(
   return inc.map((example, i) => drawn.has(i) ? own.get(key(example))! : example);
 }
 
+/** What a question's query may be given to know: its context, else its explanation; blank is none. */
+export const knowledgeFor = ({ context, explanation }: Question): string | undefined =>
+  [context, explanation].find((text) => text?.trim());
+
 /**
- * The same examples with the knowledge in the query, before the question (paper, section 4.3: CON): its
- * context, else its explanation; targets stay. Examples without a question (general instructions) are left as they are. Throws when
- * a question has no context: a group with and without would show neither.
+ * The same examples with the knowledge in the query, before the question (paper, section 4.3: CON);
+ * targets stay. Examples without a question (general instructions) are left as they are. Throws when a
+ * question has none: a group with and without would show neither.
  */
 export function withContext(
   examples: readonly Example[],
   { format = paperFormat }: { format?: PromptFormat } = {},
 ): Example[] {
-  const find = ({ context, explanation }: Question) => context ?? explanation;
-  const lacking = examples.filter(({ question }) => question && !find(question)?.trim());
+  const lacking = examples.filter(({ question }) => question && !knowledgeFor(question));
   if (lacking.length > 0) {
     throw new Error(
       `Cannot put knowledge into ${examples.length} examples: expected a context for each; found ` +
@@ -261,7 +264,7 @@ export function withContext(
   }
   return examples.map((example) => {
     if (!example.question) return example;
-    const question = { ...example.question, context: find(example.question)! };
+    const question = { ...example.question, context: knowledgeFor(example.question) };
     const [, ...rest] = example.messages;
     return {
       ...example,

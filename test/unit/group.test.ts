@@ -200,6 +200,12 @@ Deno.test("withContext() puts the knowledge before the question and keeps the ta
     inc.map((one) => ({ ...one, question: { ...one.question!, context, explanation: undefined } }));
   const [other] = withContext(give("about 5"));
   assert.ok(other.messages[0].content.includes("\n\nabout 5\n\nQuestion 5?"));
+  // An empty context is none, for whoever asks.
+  const [blank] = inc.map((one) => ({ ...one, question: { ...one.question!, context: " " } }));
+  const [explained] = withContext([blank]);
+  assert.ok(
+    explained.messages[0].content.includes(`\n\n${blank.question.explanation}\n\nQuestion 5?`),
+  );
   const general = generalInstructions({ seed: 1, count: 2 });
   assert.deepEqual(withContext(general), general);
   assert.throws(

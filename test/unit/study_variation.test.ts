@@ -80,6 +80,12 @@ Deno.test("cellExamples() cuts a group to its size, a smaller one within a large
   }
 });
 
+Deno.test("cellExamples() has no group with context where all that is given is blank", () => {
+  const blank = answers.map((answer) => ({ ...answer, context: " ", explanation: "" }));
+  const found = cellExamples({ ...cell, treatment: "context" }, { ...parts, answers: blank });
+  assert.match(found.empty!, /^30 of 30 questions have neither context nor explanation/);
+});
+
 Deno.test("cellExamples() takes wrong answers about facts of one kind, and right ones of any", () => {
   const statuses = (found: (string | number)[]) =>
     new Set(found.map((id) => material.kinds!.get(id)));
