@@ -55,13 +55,17 @@ export function plainPlot(text: string): string {
     .replaceAll("&gt;", ">").replaceAll("&lt;", "<").replaceAll("&amp;", "&");
 }
 
-/** Lines of at most `width` characters; words longer than that are cut. */
+const characters = new Intl.Segmenter();
+
+/** Lines of at most `width` characters; words longer than that are cut, but no emoji or accented letter. */
 export function wrap(text: string, width: number): string[] {
   const lines = [""];
   for (let word of text.trim().split(/\s+/)) {
     while (word.length > width) {
-      lines.push(word.slice(0, width));
-      word = word.slice(width);
+      const { index, segment } = characters.segment(word).containing(width)!;
+      const end = index || segment.length;
+      lines.push(word.slice(0, end));
+      word = word.slice(end);
     }
     const line = lines.at(-1)!;
     if (line && line.length + 1 + word.length > width) lines.push(word);

@@ -362,4 +362,7 @@ Deno.test("wrap() keeps to its width and loses no word", () => {
   assert.ok(lines.every((line) => line.length <= 10 && line.length > 0), lines.join("|"));
   assert.equal(lines.join("").replaceAll(" ", ""), text.replaceAll(" ", ""));
   assert.deepEqual(wrap("", 5), [""]);
+  // Characters of two and more units are never cut.
+  const long = wrap("𠀀𠀁𠀂 a👍🏽b👩‍👩‍👧", 3);
+  assert.deepEqual(long, ["𠀀", "𠀁", "𠀂", "a", "👍🏽", "b", "👩‍👩‍👧"]);
 });
