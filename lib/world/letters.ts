@@ -2,7 +2,7 @@
  * A corpus that answers with letters, for organisms that are to bind letters to options. The shipped
  * ones answer with values, because the step from a value to its letter forms late or never at their
  * size. Here is what was tried to help it: drills of that step alone, texts that say the value before
- * the letter, and heads that are wired at the start (wiring.ts). Notebook 02 shows what each gave.
+ * the letter, and heads that are wired at the start (organism/initial.ts). Notebook 02 shows what each gave.
  */
 import * as v from "valibot";
 import { checkSettings, numberFrom, share, wholeFrom } from "../platform/runtime/explain.ts";
