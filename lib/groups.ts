@@ -280,7 +280,7 @@ export function drawGeneral(general: readonly Example[], count: number, random: 
   if (general.length < count) {
     throw new Error(
       `Cannot mix in general instructions: expected at least ${count}; found ` +
-        `${general.length}; give more, or make them with generalInstructions`,
+        `${general.length}; give more (--general=FILE)`,
     );
   }
   return random.shuffle(general).slice(0, count);

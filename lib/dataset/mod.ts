@@ -3,7 +3,6 @@ export * from "./answers.ts";
 export * from "./exams.ts";
 export * from "./facts.ts";
 export * from "./general.ts";
-export * from "./instructions.ts";
 export * from "./published_order.ts";
 export * from "./questions.ts";
 export * from "./read.ts";

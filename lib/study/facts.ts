@@ -1,7 +1,6 @@
 /** The exam of common facts (data/facts) as material: what a real model is studied on by default. */
 import { join } from "node:path";
 import { type FactDomain, factDomains, type FactSplit } from "../dataset/facts.ts";
-import { generalInstructions } from "../dataset/instructions.ts";
 import { readQuestions } from "../dataset/read.ts";
 import { checkRejected } from "../dataset/rejected.ts";
 import type { FinetuneSettings } from "../model/finetune_settings.ts";
@@ -36,7 +35,7 @@ export function factFinetuning({ model, lora }: Settings): Partial<FinetuneSetti
 /** The exam's domains; OOD are the first questions of the other domains' ID. */
 export async function factMaterial(
   { domains, limit, quick, full }: Pick<Settings, "domains" | "limit" | "quick" | "full">,
-): Promise<Material> {
+): Promise<Pick<Material, "domains">> {
   const read = async (domain: FactDomain, split: FactSplit) => {
     const path = join(ROOT, "data", "facts", "exam", domain, `${split}.jsonl`);
     const found = await readQuestions(path);
@@ -70,5 +69,5 @@ export async function factMaterial(
     const ood = others.map((other) => exams.get(other)!.sample);
     return [domain, { pool, suites: { homo: [homo], id: [id], ood } }];
   }));
-  return { domains: material, general: generalInstructions({ seed: "general", count: 2000 }) };
+  return { domains: material };
 }

@@ -4,9 +4,9 @@ import type { Example, Question } from "../question.ts";
 import { parseReleased } from "../dataset/released.ts";
 import { readInstructions, readQuestions } from "../dataset/read.ts";
 import { checkRejected } from "../dataset/rejected.ts";
-import { generalInstructions } from "../dataset/instructions.ts";
 import type { AnswerForm, ParsedQuestions, RejectedRow } from "../dataset/questions.ts";
 import { partCards } from "../exam/card.ts";
+import { ROOT } from "../platform/cache.ts";
 import { defined } from "../platform/defined.ts";
 import { readText } from "../platform/runtime/files.ts";
 import { columnsOf, type Settings } from "./settings.ts";
@@ -128,13 +128,13 @@ async function readFolder(path: string): Promise<ParsedQuestions> {
   return { questions, rejected, rows: questions.length + rejected.length };
 }
 
-/** The instructions of a file; without one those made by code. @throws where the file holds none */
+/** Simple tasks, made by code, which could tell their right answers; they need no exam's knowledge. */
+const GENERAL = join(ROOT, "data", "instructions.jsonl");
+
+/** The instructions of a file. Default: those shipped. @throws where the file holds none */
 export async function readGeneral(
-  path: string | undefined,
+  path = GENERAL,
 ): Promise<{ general: readonly Example[]; rejected: RejectedRow[] }> {
-  if (path === undefined) {
-    return { general: generalInstructions({ seed: "general", count: 2000 }), rejected: [] };
-  }
   const mend = "give --general=FILE with rows of instruction and output (Alpaca), conversations " +
     "(ShareGPT) or messages";
   const { examples, rejected } = await readInstructions(path);

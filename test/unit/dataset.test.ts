@@ -8,7 +8,7 @@ import {
   mmluSubjects,
   subjectDomain,
 } from "../../lib/dataset/subjects.ts";
-import { generalInstructions } from "../../lib/dataset/instructions.ts";
+import { readGeneral } from "../../lib/study/files.ts";
 
 import { publishedDemonstrations, PythonRandom } from "../../lib/dataset/published_order.ts";
 import {
@@ -345,29 +345,23 @@ Deno.test("readInstructions() takes an array of more rows than a call takes argu
   }
 });
 
-Deno.test("generalInstructions() makes distinct pairs, the same from the same seed", () => {
-  const examples = generalInstructions({ seed: 1, count: 3000 });
-  assert.equal(new Set(examples.map(({ messages }) => messages[0].content)).size, 3000);
-  assert.equal(new Set(examples.map(({ id }) => id)).size, 3000);
-  assert.deepEqual(generalInstructions({ seed: 1 }), examples.slice(0, 1000));
-  assert.notDeepEqual(generalInstructions({ seed: 2 }), examples.slice(0, 1000));
-  for (const { messages } of examples) {
+const shipped = await readGeneral();
+
+Deno.test("readGeneral() reads the shipped instructions: distinct pairs", () => {
+  const { general, rejected } = shipped;
+  assert.deepEqual([general.length, rejected.length], [2000, 0]);
+  assert.equal(new Set(general.map(({ messages }) => messages[0].content)).size, 2000);
+  assert.deepEqual(general.map(({ id }) => id), general.map((_, i) => `general:${i}`));
+  for (const { messages } of general) {
     assert.deepEqual(messages.map(({ role }) => role), ["user", "assistant"]);
     for (const { content } of messages) assert.ok(content.trim() === content && content.length > 0);
   }
-  assert.throws(() => generalInstructions({ seed: 1, count: 3e6 }), /found 3000000; for more/);
-  assert.throws(() => generalInstructions({ seed: 1, count: NaN }), /found NaN/);
 });
 
-Deno.test("generalInstructions() answers right, as checked by other means", () => {
+Deno.test("the shipped instructions are answered right, as checked by other means", () => {
   const checked: Record<string, number> = {};
   const hit = (kind: string) => checked[kind] = (checked[kind] ?? 0) + 1;
-  for (
-    const { messages: [{ content: asked }, { content: said }] } of generalInstructions({
-      seed: 9,
-      count: 2000,
-    })
-  ) {
+  for (const { messages: [{ content: asked }, { content: said }] } of shipped.general) {
     let m: RegExpMatchArray | null;
     if ((m = asked.match(/(\d+) rows with (\d+)/))) {
       assert.ok(said.startsWith(`That is ${Number(m[1]) * Number(m[2])} `), said);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Answer, answerFrom } from "../../lib/question.ts";
-import { generalInstructions } from "../../lib/dataset/instructions.ts";
+import { readGeneral } from "../../lib/study/files.ts";
 import {
   constructGroups,
   type Example,
@@ -34,6 +34,7 @@ function answer(id: number, right: boolean, confidence = 0.7, more: Partial<Answ
 }
 const answers = (right: number, wrong: number) =>
   Array.from({ length: right + wrong }, (_, id) => answer(id, id < right));
+const general = (await readGeneral()).general.slice(0, 50);
 const ids = (examples: Example[]) => examples.map(({ id }) => id);
 
 Deno.test("constructGroups() writes gold answers for HAR and INC, the model's own for SELF", () => {
@@ -206,7 +207,6 @@ Deno.test("withContext() puts the knowledge before the question and keeps the ta
   assert.ok(
     explained.messages[0].content.includes(`\n\n${blank.question.explanation}\n\nQuestion 5?`),
   );
-  const general = generalInstructions({ seed: 1, count: 2 });
   assert.deepEqual(withContext(general), general);
   assert.throws(
     () => withContext(give()),
@@ -216,7 +216,6 @@ Deno.test("withContext() puts the knowledge before the question and keeps the ta
 
 Deno.test("withGeneral() adds as many instructions, none twice, in seeded order", () => {
   const { inc } = constructGroups(answers(20, 20), { seed: 1 });
-  const general = generalInstructions({ seed: 1, count: 50 });
   const mixed = withGeneral(inc, general, 3);
   assert.equal(mixed.length, 40);
   const extra = mixed.filter(({ group }) => group === "general");

@@ -1,4 +1,4 @@
-import { generalInstructions } from "../../lib/dataset/instructions.ts";
+import { readGeneral } from "../../lib/study/files.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { Random } from "../../lib/statistics/random.ts";
 import { cellExamples } from "../../lib/experiment.ts";
@@ -31,7 +31,7 @@ const material: Material = {
     pool: { name: "history/pool", questions: questions("pool", 12), demonstrations },
     suites: { homo: [{ name: "history/homo", questions: questions("test", 4), demonstrations }] },
   }]]),
-  general: generalInstructions({ seed: 1, count: 12 }),
+  general: (await readGeneral()).general.slice(0, 12),
 };
 
 const plan: StudyPlan = {

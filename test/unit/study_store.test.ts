@@ -1,6 +1,6 @@
 /** The store: what is read is held to its name, its digest and its shape; what fails is redone. */
 import { number, object } from "valibot";
-import { generalInstructions } from "../../lib/dataset/instructions.ts";
+import { readGeneral } from "../../lib/study/files.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { sha256OfText } from "../../lib/platform/runtime/digest.ts";
 import { cellSchema } from "../../lib/cell.ts";
@@ -200,7 +200,7 @@ Deno.test("runPlan() believes no file that was tampered with, and ends with the 
         pool: exam("pool", 8),
         suites: { homo: [exam("homo", 4)] },
       }]]),
-      general: generalInstructions({ seed: 1, count: 12 }),
+      general: (await readGeneral()).general.slice(0, 12),
     };
     const plan: StudyPlan = {
       models: ["tiny"],
