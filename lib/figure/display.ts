@@ -5,7 +5,7 @@
  * template "lab", so the words follow in a display of their own; others take them from the metadata.
  * (A picture in HTML could have one, but plotly's extension would add a second copy to the file.)
  */
-import { extname, join } from "node:path";
+import { join } from "node:path";
 import { kernel } from "../platform/jupyter.ts";
 import { clean } from "../platform/runtime/quote.ts";
 import { escapeHtml, oneLine } from "./_text.ts";
@@ -57,7 +57,7 @@ export interface Place {
  */
 export async function show(item: Showable | null | undefined, place?: Place): Promise<void> {
   if (typeof item === "string" && item.trim() !== "") {
-    if (place) await writeStable(join(place.folder, textName(place.name)), item);
+    if (place) await writeStable(join(place.folder, fileName(place.name)), item);
     return await display({ "text/plain": clean(item) });
   }
   const made = typeof item === "string" || item === null || item === undefined
@@ -70,10 +70,10 @@ export async function show(item: Showable | null | undefined, place?: Place): Pr
   if (made === undefined || isEmpty(made)) return await note(leftOut(made, place));
   if (isTable(made)) {
     const whole = isFrame(item) ? table(rowsOf(item)) : made;
-    if (place) await saveTable(place.folder, stem(place.name), whole);
+    if (place) await saveTable(place.folder, place.name, whole);
     return await display(await mimeBundle(made));
   }
-  if (place) await saveFigure(place.folder, stem(place.name), made);
+  if (place) await saveFigure(place.folder, place.name, made);
   if (!kernel()) return console.log(describeFigure(made)); // no picture for nobody
   await display(await mimeBundle(made), pictureMetadata(made));
   await showWords(made);
@@ -99,7 +99,7 @@ function isEmpty(item: Table | FigureDescription): boolean {
   if (isTable(item)) return item.rows.length === 0;
   const some = (value: unknown): boolean =>
     Array.isArray(value) ? value.some(some) : typeof value === "number";
-  return !item.data.some(({ y, z, x, values }) => some(z ?? y ?? values ?? x));
+  return !item.data.some(({ x, y, z }) => some(z ?? y ?? x));
 }
 
 function leftOut(item: Table | FigureDescription | undefined, place: Place | undefined): string {
@@ -108,21 +108,6 @@ function leftOut(item: Table | FigureDescription | undefined, place: Place | und
   const what = !item ? "nothing to show" : isTable(item) ? "no rows for it" : "no values to draw";
   const end = /[.?!]$/.test(which ?? "") ? "" : ".";
   return `Left out${which ? `: ${which}` : ""}${end} This run has ${what}.`;
-}
-
-const endings = [".csv", ".md", ".svg", ".png", ".json"];
-
-function stem(name: string): string {
-  if (!endings.includes(extname(name))) return name;
-  throw new Error(
-    `Cannot save ${name}: expected a name without an ending, for a table is saved as csv and md, a ` +
-      `figure as svg, png and json; give ${name.slice(0, -extname(name).length)}`,
-  );
-}
-
-function textName(name: string): string {
-  if (extname(name)) return fileName(name);
-  throw new Error(`Cannot save the text ${name}: expected a name with an ending; give ${name}.txt`);
 }
 
 /** Shows one sentence that must not be overlooked, in bold; undefined shows nothing. */

@@ -11,30 +11,8 @@ import { isStable, writeStable } from "./stable.ts";
 import { type Table, toCsv, toMarkdown } from "./table.ts";
 import type { FigureDescription } from "./theme.ts";
 
-// What this folder's plots are made of, and was seen to be drawn whole; other kinds are refused.
-const drawable = ["bar", "heatmap", "scatter"];
-
-/** @throws where a static picture of `figure` would be empty or need a browser */
-function assertDrawable(figure: FigureDescription): void {
-  for (const { type = "scatter" } of figure.data) {
-    if (drawable.includes(type)) continue;
-    const kinds = drawable.join(", ");
-    throw new Error(
-      `Cannot draw a ${type} trace to a file: expected one of ${kinds}; use one of those kinds, or ` +
-        "plotly in a browser",
-    );
-  }
-  if (figure.layout.images?.length) {
-    throw new Error(
-      `Cannot draw a layout with images to a file: expected none, found ` +
-        `${figure.layout.images.length}; leave layout.images out`,
-    );
-  }
-}
-
-/** The figure as an svg document. @throws on kinds of trace that need a browser */
+/** The figure as an svg document. */
 export async function toSvg(figure: FigureDescription): Promise<string> {
-  assertDrawable(figure);
   const { openBrowser } = await import("./_browser.ts");
   const svg = await (await openBrowser()).draw(figure.data, figure.layout);
   const title = `<title>${escapeXml(titleOf(figure).title)}</title>`;
@@ -81,7 +59,6 @@ export async function saveFigure(folder: string, name: string, figure: FigureDes
   const path = join(folder, fileName(name));
   const rounded = roundNumbers(figure);
   const [svg, png, json] = ["svg", "png", "json"].map((kind) => `${path}.${kind}`);
-  assertDrawable(rounded);
   const text = JSON.stringify(rounded) + "\n";
   if (await isStable(json, text) && exists(svg) && exists(png)) return [svg, png, json];
   const picture = await toSvg(rounded);

@@ -1,6 +1,7 @@
 /** Tokens as a strip of boxes: which the loss falls on, and at which position each of them is said. */
 import { escapePlot } from "./_text.ts";
-import { type FigureDescription, heading, ink, layoutOf, type Titles } from "./theme.ts";
+import type { FigureDescription, PlotTrace, Titles } from "./theme.ts";
+import { heading, ink, layoutOf } from "./theme.ts";
 
 /** One token of a row that is read. */
 export interface StripToken {
@@ -73,7 +74,7 @@ export function tokenStrip(
     yaxis: { visible: false, range: [y, 0], fixedrange: true },
   });
   // The boxes are annotations; a figure without a trace counts as empty.
-  const data = [{
+  const data: PlotTrace[] = [{
     ...{ type: "scatter", mode: "markers", marker: { opacity: 0 }, hoverinfo: "skip" },
     ...{ x: places.map(({ x }) => x), y: places.map(({ y }) => y) },
   }];

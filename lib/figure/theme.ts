@@ -49,8 +49,12 @@ const faint = "#E4E4E4";
 /** What is drawn behind the data, to compare with. */
 export const gray = "#767676";
 
-/** One trace of a figure, in plotly's terms. */
-export type PlotTrace = { type: string; name?: string; [attribute: string]: unknown };
+/** One trace of a figure, in plotly's terms; of the kinds that are drawn whole without a browser. */
+export type PlotTrace = {
+  type: "bar" | "heatmap" | "scatter";
+  name?: string;
+  [attribute: string]: unknown;
+};
 
 /** A figure: what plotly draws, as plain data. */
 export type FigureDescription = { data: PlotTrace[]; layout: FigureLayout };

@@ -160,20 +160,6 @@ Deno.test("a name with markup is shown as it is, and the svg holds no element of
   assert.equal(document.querySelector("title")!.textContent, evil);
 });
 
-Deno.test("toSvg() refuses 3-D, WebGL, map and image traces by their name", async () => {
-  const refused = ["box", "scatter3d", "surface", "mesh3d", "scattergl", "scatterpolargl", "splom"]
-    .concat("parcoords", "choropleth", "scattergeo", "scattermap", "densitymapbox", "image");
-  for (const type of refused) {
-    const figure = { data: [{ type }], layout: { width: 300, height: 200 } };
-    const message = new RegExp(`Cannot draw a ${type} trace to a file: expected one of bar, heat`);
-    await assert.rejects(() => toSvg(figure), message);
-    await assert.rejects(() => saveFigure("never/made", "x", figure), message);
-  }
-  await assert.rejects(() => Deno.stat("never"), Deno.errors.NotFound);
-  const layout = { width: 300, height: 200, images: [{ source: "http://x.y/z.png" }] };
-  await assert.rejects(() => toSvg({ data: [], layout }), /a layout with images/);
-});
-
 Deno.test("a heat map's cells have the colours of their values", async () => {
   const cells = [-1, 0, 1].map((value) => ({ row: "r", column: `c${value}`, value }));
   const drawn = heatmap(cells, { x: "column", y: "row", diverging: true });

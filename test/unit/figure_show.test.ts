@@ -87,10 +87,9 @@ Deno.test("an empty item is left out by its name, without files", async () => {
   });
 });
 
-Deno.test("show() refuses names that would not be those of the files", async () => {
+Deno.test("show() refuses names that lead out of the folder", async () => {
   await inFolder(async (folder) => {
-    await assert.rejects(() => show(rows, { folder, name: "a.csv" }), /without an ending.*give a$/);
-    await assert.rejects(() => show("text", { folder, name: "a" }), /an ending; give a\.txt/);
+    await assert.rejects(() => show(rows, { folder, name: "../a" }), /expected a file name/);
     await assert.rejects(() => show("text", { folder, name: "../a.txt" }), /expected a file name/);
     assert.deepEqual(filesOf(folder), []);
   });
