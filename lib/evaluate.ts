@@ -27,8 +27,6 @@ export interface SuiteResult {
   accuracy: number;
   /** Wilson's 95% interval of the accuracy. */
   interval: Interval;
-  /** Mean entropy of the option probabilities, in nats. */
-  entropy: number;
   answers: Answer[];
 }
 
@@ -42,9 +40,6 @@ export function scoreAnswers(answers: Answer[]): SuiteResult {
     correct,
     accuracy: answers.length === 0 ? NaN : correct / answers.length,
     interval: wilsonInterval(correct, answers.length),
-    entropy: answers.length === 0
-      ? NaN
-      : mean(answers.map(({ probabilities }) => entropy(probabilities))),
     answers,
   };
 }

@@ -92,8 +92,8 @@ const round = (value: number, digits = 4) => Math.round(value * 10 ** digits) / 
 export function knowledgeOf({ facts, exam, chat }: HeldOutScores) {
   const of = (status: Status) => {
     const answered = (scored: number[][]) => ({
-      right: answeredShare(facts, scored, { value: "gold", status }),
-      misconception: answeredShare(facts, scored, { value: "wrong", status }),
+      right: answeredShare(facts, scored, { value: "gold", status }).value,
+      misconception: answeredShare(facts, scored, { value: "wrong", status }).value,
     });
     const { length } = facts.filter((fact) => fact.status === status);
     return { facts: length, exam: answered(exam), chat: answered(chat) };

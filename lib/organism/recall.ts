@@ -1,11 +1,9 @@
 /** What a model takes to be true when nobody asks: how likely it finds each statement of a fact. */
 import type { LanguageModel } from "../model/language_model.ts";
 import { softmaxOver } from "../probe.ts";
-import type { Interval } from "../statistics/_check.ts";
-import { wilsonInterval } from "../statistics/proportion.ts";
-import { answeredShare, type HeldOutOptions } from "../world/gate.ts";
+import type { HeldOutOptions } from "../world/gate.ts";
 import { statementTemplates } from "../world/format.ts";
-import type { Fact, Status, World } from "../world/world.ts";
+import type { Fact, World } from "../world/world.ts";
 import { heldOutScores } from "./pretrain.ts";
 
 /**
@@ -43,21 +41,6 @@ function sharedLength(rows: readonly number[][]): number {
   let shared = 0;
   while (rows.every((row) => row[shared] === rows[0][shared])) shared++;
   return shared;
-}
-
-/**
- * How many facts of a status have their true value (`gold`) or their one wrong value as the likeliest
- * option. Of no facts: NaN.
- * @param probabilities [fact][option], as `recallFacts` and `heldOutScores` give them
- */
-export function statusShare(
-  facts: readonly Fact[],
-  probabilities: readonly number[][],
-  { status, value }: { status: Status; value: "gold" | "wrong" },
-): { value: number; interval: Interval; n: number } {
-  const { length: n } = facts.filter((fact) => fact.status === status);
-  const share = answeredShare(facts, probabilities, { status, value });
-  return { value: share, interval: wilsonInterval(n && Math.round(share * n), n), n };
 }
 
 /** The statements' templates, as people write them. */

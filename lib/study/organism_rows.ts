@@ -5,10 +5,10 @@ import type { Column } from "../figure/column.ts";
 import { inPoints } from "../figure/number.ts";
 import type { Row } from "../figure/rows.ts";
 import type { OrganismCard } from "../organism/card.ts";
-import { type FactAnswers, statusShare } from "../organism/recall.ts";
+import type { FactAnswers } from "../organism/recall.ts";
 import type { PretrainingRun } from "../organism/registry.ts";
 import { wilsonInterval } from "../statistics/proportion.ts";
-import { gateThresholds, type LetterGateValues, neededText } from "../world/gate.ts";
+import { answeredShare, gateThresholds, type LetterGateValues, neededText } from "../world/gate.ts";
 import { factMentions, type Tally } from "../world/mentions.ts";
 import type { Fact, Status, World } from "../world/world.ts";
 
@@ -49,7 +49,7 @@ export function wayRows({ facts, ways }: FactAnswers) {
     beliefs.map(([belief, status, value]) => ({
       way,
       belief,
-      share: inPoints(statusShare(facts, probabilities, { status, value })),
+      share: inPoints(answeredShare(facts, probabilities, { status, value })),
     }))
   );
 }

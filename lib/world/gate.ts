@@ -2,6 +2,7 @@
  * The gate: what a pretrained organism must show before anything is fine-tuned, fixed beforehand.
  * Measuring asks for option probabilities by a function, so that this file needs no model.
  */
+import { type Share, shareOf } from "../audit.ts";
 import type { Formulation, Template } from "../prompt.ts";
 import { Random } from "../statistics/random.ts";
 import { exam, factQuestion } from "./exam.ts";
@@ -135,30 +136,28 @@ export function heldOutAnswers(facts: readonly Fact[], scored: readonly number[]
   return scored.map((row, i) => facts[i].options[row.indexOf(Math.max(...row))]);
 }
 
-/** Share of facts, those of one status or all, that are answered with the true or the one wrong value. */
+/** The share of facts, of one status or all, that are answered with the true or the one wrong value. */
 export function answeredShare(
   facts: readonly Fact[],
   scored: readonly number[][],
   { value, status }: { value: "gold" | "wrong"; status?: Fact["status"] },
-): number {
+): Share {
   const answers = heldOutAnswers(facts, scored);
-  return mean(
-    facts.flatMap((fact, i) =>
-      (status ?? fact.status) === fact.status ? [Number(answers[i] === fact[value])] : []
-    ),
-  );
+  const asked = facts.map((fact, i) => ({ fact, answer: answers[i] }))
+    .filter(({ fact }) => status === undefined || fact.status === status);
+  return shareOf(asked, ({ fact, answer }) => answer === fact[value]);
 }
 
 export function gateValues({ facts, exam, chat, chatContext }: HeldOutScores): GateValues {
   const known = { value: "gold", status: "known" } as const;
   return {
-    fewShotKnown: answeredShare(facts, exam, known),
-    chatContext: answeredShare(facts, chatContext, { value: "gold" }),
-    chatKnown: answeredShare(facts, chat, known),
+    fewShotKnown: answeredShare(facts, exam, known).value,
+    chatContext: answeredShare(facts, chatContext, { value: "gold" }).value,
+    chatKnown: answeredShare(facts, chat, known).value,
     unknownConfidence: mean(
       facts.flatMap(({ status }, i) => status === "unknown" ? [Math.max(...exam[i])] : []),
     ),
-    misconceived: answeredShare(facts, exam, { value: "wrong", status: "misconceived" }),
+    misconceived: answeredShare(facts, exam, { value: "wrong", status: "misconceived" }).value,
   };
 }
 

@@ -9,6 +9,7 @@ import { headerOf } from "./_safetensors.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
 import { formatCard } from "../../lib/organism/card_text.ts";
 import { type OrganismCard, parseCard, serializeCard } from "../../lib/organism/card.ts";
+import { answeredShare } from "../../lib/world/gate.ts";
 import { loadOrganism, type Organism, writeOrganism } from "../../lib/organism/folder.ts";
 import {
   type MakeOptions,
@@ -18,7 +19,7 @@ import {
 } from "../../lib/organism/make.ts";
 import { organismCards, parseRuns, pretrainingRuns } from "../../lib/organism/registry.ts";
 import { organismModel, pretrain, worldTokenizer } from "../../lib/organism/pretrain.ts";
-import { askEveryWay, recallFacts, statusShare } from "../../lib/organism/recall.ts";
+import { askEveryWay, recallFacts } from "../../lib/organism/recall.ts";
 import { openBackend } from "../../lib/platform/runtime/backend.ts";
 import { wilsonInterval } from "../../lib/statistics/proportion.ts";
 import { parsePretrainRequest } from "../../lib/tasks/pretrain.ts";
@@ -581,13 +582,13 @@ Deno.test("askEveryWay() looks in five statements, an exam and a chat", async ()
   assert.deepEqual(ways.get("the N of E is V"), (await recallFacts(tiny.model, facts))[0]);
 });
 
-Deno.test("statusShare() counts the likeliest options of one status's facts", () => {
+Deno.test("answeredShare() counts the likeliest options of one status's facts", () => {
   const [fact] = allFacts(tiny.world);
   const facts = (["known", "known", "unknown"] as const).map((status) => ({ ...fact, status }));
   const sure = (value: string) => fact.options.map((option) => option === value ? 0.7 : 0.1);
   const rows = [sure(fact.gold), sure(fact.wrong), sure(fact.gold)];
   const share = (status: "known" | "misconceived" | "unknown", value: "gold" | "wrong") =>
-    statusShare(facts, rows, { status, value });
+    answeredShare(facts, rows, { status, value });
   assert.deepEqual(share("known", "gold"), { value: 0.5, interval: wilsonInterval(1, 2), n: 2 });
   assert.equal(share("unknown", "wrong").value, 0);
   assert.ok(Number.isNaN(share("misconceived", "gold").value));
