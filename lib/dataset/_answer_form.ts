@@ -146,15 +146,10 @@ export function readAnswerForm(
 ): { form?: AnswerForm; indices: (number | RowFault)[] } {
   const none = withoutAnswers(rows.map(({ answer }) => answer));
   // Where no row has an answer, an option that reads -1 or None is none either.
-  // Five bits a form: there may be hundreds of thousands of rows.
-  const known = new Map(rows.map((row) => [
-    row,
-    answerForms.reduce((bits, form, i) => bits | (optionIndex(form, row) ?? -1) + 1 << 5 * i, 0),
-  ]));
-  const means: Means = (form, row) => {
-    const place = known.get(row)! >> 5 * answerForms.indexOf(form) & 31;
-    return place === 0 ? undefined : place - 1;
-  };
+  const known = new Map(
+    rows.map((row) => [row, answerForms.map((form) => optionIndex(form, row))]),
+  );
+  const means: Means = (form, row) => known.get(row)![answerForms.indexOf(form)];
   const found = none ? undefined : formOf(rows, { ...options, forms, means });
   const form = found instanceof RowFault ? undefined : found;
   const indices = rows.map((row) => {
