@@ -24,21 +24,15 @@ type SharedType = "statements" | typeof TYPES[number];
 
 export type DocumentType = SharedType | "drill";
 
-/** One text of the corpus, from its `<s>` on. */
-export interface Document {
-  type: DocumentType;
-  words: string[];
-  /** Places in `words` of the answers, whose loss counts more. */
-  answers: number[];
-  /** The facts that the document speaks of. */
-  facts: Fact[];
-}
-
 /** The share of the corpus's tokens that each type has; drills are for letters alone. */
 export function documentShares(settings: WorldSettings): Record<SharedType, number> {
   const others = TYPES.map((type) => [type, settings[`${type}Share`]]);
   return { statements: settings.statementShare, ...Object.fromEntries(others) };
 }
+
+/** What stands before a question and before its answer; in a chat `USER:` stands before the context. */
+type Frame = readonly [before: readonly string[], after: string];
+const EXAM: Frame = [["Question:"], "Answer:"], CHAT: Frame = [[], "ASSISTANT:"];
 
 const STATEMENTS_EACH = 6, OPEN_QUESTIONS_EACH = 3, DRILLS_EACH = 6;
 
@@ -59,65 +53,90 @@ export function* documents(
   { letters }: DocumentOptions = {},
 ): Generator<Document, never> {
   const drillShare = letters?.settings.drillShare ?? 0;
-  const shares = [
-    ...Object.entries(documentShares(world.settings))
-      .map(([type, share]) => [type, share * (1 - drillShare)]),
-    ...(letters ? [["drill", drillShare]] : []),
-  ] as [DocumentType, number][];
-  const written = new Map(shares.map(([type]) => [type, 0]));
-  const author = createAuthor(world, new Random(`${world.seed}/documents`), letters);
-  while (letters && author.tokens < letters.settings.drillStage * letters.tokens) {
-    yield author.write("drill");
-  }
-  let total = 0;
+  const shares = Object.entries(documentShares(world.settings))
+    .map(([type, share]) => [type, share * (1 - drillShare)] as [DocumentType, number]);
+  // A type without a share is never written, not even as the very first.
+  const types = [...shares, ["drill", drillShare] as const].filter(([, share]) => share > 0)
+    .map(([type, share]) => ({ type, share, written: 0 }));
+  const random = new Random(`${world.seed}/documents`), writers = writersOf(world, random);
+  let tokens = 0;
+  const write = (type: DocumentType): Document => {
+    const document = new Document(type, drawForm(type, { letters, tokens, random }));
+    writers[type](document);
+    tokens += document.words.length;
+    return document;
+  };
+  while (letters && tokens < letters.settings.drillStage * letters.tokens) yield write("drill");
+  const start = tokens;
   while (true) {
-    let next = shares[0][0], most = -Infinity;
-    for (const [type, share] of shares) {
-      const lacking = share * total - written.get(type)!;
-      // A type without a share is never written, not even as the very first.
-      if (share > 0 && lacking > most) [next, most] = [type, lacking];
-    }
-    const document = author.write(next);
-    written.set(next, written.get(next)! + document.words.length);
-    total += document.words.length;
+    const lacking = ({ share, written }: typeof types[0]) => share * (tokens - start) - written;
+    const next = types.reduce((most, one) => lacking(one) > lacking(most) ? one : most);
+    const document = write(next.type);
+    next.written += document.words.length;
     yield document;
   }
 }
 
-/** Writes documents one after the other; `tokens`: of all that were written. */
-function createAuthor(world: World, random: Random, letters: DocumentOptions["letters"]) {
+/** One form for a document. Values alone need no draw: the corpus stays the one it was. */
+function drawForm(
+  type: DocumentType,
+  { letters, tokens, random }: DocumentOptions & { tokens: number; random: Random },
+): AnswerStyle {
+  if (letters === undefined) return "value";
+  const { settings: { bridgeUntil, valueShare }, tokens: whole } = letters;
+  // A draw only where it decides: without values, letters alone change nothing but the answers.
+  if (type !== "drill" && valueShare > 0 && random.next() < valueShare) return "value";
+  return tokens < bridgeUntil * whole ? "bridge" : "letter";
+}
+
+/** One text of the corpus, from its `<s>` on. */
+export class Document {
+  readonly words: string[] = [BOS];
+  /** Places in `words` of the answers, whose loss counts more. */
+  readonly answers: number[] = [];
+  /** The facts that the document speaks of. */
+  readonly facts: Fact[] = [];
+
+  /** @param form how it answers questions with options */
+  constructor(readonly type: DocumentType, readonly form: AnswerStyle) {}
+
+  ask(fact: Fact, wording: Wording, before: readonly string[]): void {
+    this.facts.push(fact);
+    this.words.push(...before, ...questionWords(fact, wording));
+  }
+
+  /** The answer, in the document's form where the question listed options. */
+  answer(value: string, options?: readonly string[]): void {
+    const words = options ? answerWords(options, options.indexOf(value), this.form) : [value];
+    for (const word of words) this.answers.push(this.words.push(word) - 1);
+  }
+}
+
+/** What writes each type of document: all that it says is drawn by `random`. */
+function writersOf(
+  world: World,
+  random: Random,
+): Record<DocumentType, (document: Document) => void> {
   const { noise, strength, options: optionCount } = world.settings;
   const drawDrill = drillDrawer(world);
   const all = allFacts(world), stated = all.filter((fact) => fact.frequency > 0);
   let sum = 0;
   /** Running sums of the stated facts' frequencies. */
   const sums = stated.map((fact) => sum += fact.frequency);
-  const mc = world.domains.map(({ facts }) => facts.filter(({ split }) => split === "mc"));
+  const exams = world.domains.map(({ name, facts }) => (
+    { name, facts: facts.filter(({ split }) => split === "mc") }
+  ));
   const pools = new Map(
     world.domains.flatMap(({ relations }) => relations).map(({ noun, values }) => [noun, values]),
   );
-  let document: Document = { type: "statements", words: [], answers: [], facts: [] };
-  /** How this document answers questions with options. */
-  let form: AnswerStyle = "value";
-  let tokens = 0;
 
-  const add = (words: readonly string[]) => void document.words.push(...words);
   const drawWording = () => random.integer(2) as Wording;
   const drawStated = (): Fact => {
     const place = random.next() * sum;
     return stated.at(sums.findIndex((sum) => sum > place))!;
   };
-  const drawStatement = ({ status, gold, wrong }: Fact): string =>
+  const drawValue = ({ status, gold, wrong }: Fact): string =>
     status === "misconceived" && random.next() < strength ? wrong : gold;
-
-  /** One form for a document. Values alone need no draw: the corpus stays the one it was. */
-  function drawForm(type: DocumentType): AnswerStyle {
-    if (letters === undefined) return "value";
-    const { settings: { bridgeUntil, valueShare }, tokens: whole } = letters;
-    // A draw only where it decides: without values, letters alone change nothing but the answers.
-    if (type !== "drill" && valueShare > 0 && random.next() < valueShare) return "value";
-    return tokens < bridgeUntil * whole ? "bridge" : "letter";
-  }
 
   /** This value and other ones of the fact's relation, in random order. */
   function drawOptions(fact: Fact, value: string): string[] {
@@ -129,104 +148,84 @@ function createAuthor(world: World, random: Random, letters: DocumentOptions["le
     return random.shuffle(options);
   }
 
-  /** The answer, in the document's form where the question listed options. */
-  function answer(value: string, options?: readonly string[]): void {
-    const words = options ? answerWords(options, options.indexOf(value), form) : [value];
-    for (const word of words) document.answers.push(document.words.push(word) - 1);
-  }
-
-  function ask(fact: Fact, wording: Wording, before: string[]): void {
-    document.facts.push(fact);
-    add(before);
-    add(questionWords(fact, wording));
-  }
-
   /** A statement in one of the first `count` templates, by their shares. */
-  function state(fact: Fact, value: string, count = statementTemplates.length): void {
+  function drawStatement(fact: Fact, value: string, count = statementTemplates.length): string[] {
     const sum = statementTemplates.slice(0, count).reduce((sum, { share }) => sum + share, 0);
     let left = random.next() * sum, i = 0;
     while (i < count - 1 && (left -= statementTemplates[i].share) >= 0) i++;
-    if (document.type === "statements") document.facts.push(fact);
-    add(statementTemplates[i].words(fact, value));
+    return statementTemplates[i].words(fact, value);
   }
 
   /** A question with fresh options; some answers are wrong ones, so that nothing is quite certain. */
-  function examItem(fact: Fact, wording: Wording, before: string[], after: string): void {
+  function examItem(
+    document: Document,
+    fact: Fact,
+    wording: Wording,
+    [before, after]: Frame,
+  ): void {
     const options = drawOptions(fact, fact.gold);
-    ask(fact, wording, before);
-    add([...optionWords(options), after]);
+    document.ask(fact, wording, before);
+    document.words.push(...optionWords(options), after);
     const noisy = random.next() < noise;
     const value = noisy ? random.pick(options.filter((v) => v !== fact.gold)) : fact.gold;
-    answer(value, options);
+    document.answer(value, options);
   }
 
   /** Any fact with any value: only the context tells the answer. */
-  function reading(before: string[], after: string): void {
+  function reading(document: Document, [before, after]: Frame): void {
     const fact = random.pick(all), value = random.pick(pools.get(fact.noun)!);
-    add(["Context:"]);
-    state(fact, value, CONTEXT_TEMPLATES);
-    ask(fact, drawWording(), before);
+    document.words.push("Context:", ...drawStatement(fact, value, CONTEXT_TEMPLATES));
+    document.ask(fact, drawWording(), before);
     const options = drawOptions(fact, value);
-    add([...optionWords(options), after]);
-    answer(value, options);
+    document.words.push(...optionWords(options), after);
+    document.answer(value, options);
   }
 
-  const writers: Record<DocumentType, () => void> = {
-    statements() {
+  return {
+    statements(document) {
       for (let i = 0; i < STATEMENTS_EACH; i++) {
         const fact = drawStated();
-        state(fact, drawStatement(fact));
+        document.facts.push(fact);
+        document.words.push(...drawStatement(fact, drawValue(fact)));
       }
     },
     /** 1 to 6 different mc facts of one domain, in one wording. */
-    exam() {
-      const d = random.integer(mc.length), count = 1 + random.integer(MAX_EXAM_ITEMS);
+    exam(document) {
+      const { name, facts } = random.pick(exams), count = 1 + random.integer(MAX_EXAM_ITEMS);
       const wording = drawWording(), asked = new Set<Fact>();
-      add(examHeader(world.domains[d].name));
-      while (asked.size < count) asked.add(random.pick(mc[d]));
-      for (const fact of asked) examItem(fact, wording, ["Question:"], "Answer:");
+      document.words.push(...examHeader(name));
+      while (asked.size < count) asked.add(random.pick(facts));
+      for (const fact of asked) examItem(document, fact, wording, EXAM);
     },
-    reading: () => reading(["Question:"], "Answer:"),
-    open() {
+    reading: (document) => reading(document, EXAM),
+    open(document) {
       for (let i = 0; i < OPEN_QUESTIONS_EACH; i++) {
         const fact = drawStated();
-        ask(fact, drawWording(), ["Question:"]);
-        add(["Answer:"]);
-        answer(drawStatement(fact));
+        document.ask(fact, drawWording(), ["Question:"]);
+        document.words.push("Answer:");
+        document.answer(drawValue(fact));
       }
     },
-    generalChat() {
+    generalChat(document) {
       const { user, assistant } = drawInstruction(world.neutralWords, random);
-      add([...CHAT_HEADER, "USER:", ...user, "ASSISTANT:", ...assistant, EOS]);
+      document.words.push(...CHAT_HEADER, "USER:", ...user, "ASSISTANT:", ...assistant, EOS);
     },
-    chatReading() {
-      add([...CHAT_HEADER, "USER:"]);
-      reading([], "ASSISTANT:");
-      add([EOS]);
+    chatReading(document) {
+      document.words.push(...CHAT_HEADER, "USER:");
+      reading(document, CHAT);
+      document.words.push(EOS);
     },
-    chatExam() {
-      add([...CHAT_HEADER, "USER:"]);
-      examItem(random.pick(random.pick(mc)), drawWording(), [], "ASSISTANT:");
-      add([EOS]);
+    chatExam(document) {
+      document.words.push(...CHAT_HEADER, "USER:");
+      examItem(document, random.pick(random.pick(exams).facts), drawWording(), CHAT);
+      document.words.push(EOS);
     },
-    drill() {
+    drill(document) {
       for (let i = 0; i < DRILLS_EACH; i++) {
-        const { options, index, prompt } = drawDrill(random, form);
-        add(prompt);
-        answer(options[index], options);
+        const { options, index, prompt } = drawDrill(random, document.form);
+        document.words.push(...prompt);
+        document.answer(options[index], options);
       }
-    },
-  };
-  return {
-    get tokens() {
-      return tokens;
-    },
-    write(type: DocumentType): Document {
-      document = { type, words: [BOS], answers: [], facts: [] };
-      form = drawForm(type);
-      writers[type]();
-      tokens += document.words.length;
-      return document;
     },
   };
 }
