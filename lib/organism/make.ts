@@ -66,6 +66,15 @@ export function planSettings({ size, worldSettings, pretraining }: OrganismPlan)
   return { world, pretraining: training };
 }
 
+/** What is kept of a pretraining beside the trainer's state. */
+interface Progress {
+  key: string;
+  losses: number[];
+  gate: GatePoint[];
+  seconds: number;
+  streams?: number;
+}
+
 /**
  * Makes an organism: its world, its model, and its card (without files, which are not written here).
  * @throws where settings can't work, or where `folder` keeps the state of other settings
@@ -81,29 +90,30 @@ export async function makeOrganism(
   const steps = pretrainingSteps(settings);
   const { name: backendName, device, threads, versions } = await openBackend();
 
-  // What is kept beside the trainer's state.
-  const key = await planKey(plan);
-  const state = { losses: [] as number[], gate: [] as GatePoint[], seconds: 0 };
-  const record: typeof state & { key: string; streams?: number } = { key, ...state };
-  const path = folder && join(folder, "record.json");
-  let spentBefore = 0, started = performance.now();
-  const spent = () => spentBefore + (performance.now() - started) / 1000;
+  const key = await planKey(plan), path = folder && join(folder, "record.json");
+  const kept: Progress | undefined = path && exists(path)
+    ? JSON.parse(await Deno.readTextFile(path))
+    : undefined;
+  // A run that goes on rounds as it began.
+  const streams = kept?.key === key ? kept.streams : await measuredStreams(world, settings);
+  const progress: Progress = { key, losses: [], gate: [], seconds: 0, streams };
+  let started = performance.now();
+  const secondsSoFar = () => progress.seconds + (performance.now() - started) / 1000;
   const look = async (step: number, model: LanguageModel) => {
     const tokens = step * settings.batch * settings.window;
     if (letters) await roundWeights(model);
     const values = letters
       ? await letterGateOf(world, model, { limit })
       : gateValues(await heldOutScores(world, model, { limit }));
-    record.gate.push({ step, tokens, ...values });
+    progress.gate.push({ step, tokens, ...values });
   };
   const made = async (step: number, model: LanguageModel): Promise<MadeOrganism> => {
-    const seconds = spent();
+    const seconds = secondsSoFar();
     if (letters) await roundWeights(model);
     const scores = await heldOutScores(world, model, {
       formulation: letters ? "letters" : "hybrid",
     });
     const values = letters ? await letterGateOf(world, model) : gateValues(scores);
-    const { length: words } = vocabulary(world);
     const card: MadeOrganism["card"] = {
       format: CARD_FORMAT,
       name,
@@ -120,12 +130,12 @@ export async function makeOrganism(
         ...(letters && { letters }),
       },
       parameters: model.parameterCount,
-      vocabulary: words,
+      vocabulary: vocabulary(world).length,
       backend: { name: backendName, device, threads, versions: { ...versions } },
-      ...(record.streams && { streams: record.streams }),
+      ...(streams && { streams }),
       gate: { passed: checkGate(values).passed, facts: scores.facts.length, values },
       knowledge: knowledgeOf(scores),
-      curve: { loss: lossCurve(record.losses), every: 50, gate: [...record.gate], limit },
+      curve: { loss: lossCurve(progress.losses), every: 50, gate: [...progress.gate], limit },
       samples: sampleAnswers(scores),
       license: "MIT",
     };
@@ -134,19 +144,8 @@ export async function makeOrganism(
   const [looks, keeps] = [LOOKS, checkpoints].map((shares) =>
     shares.map((share) => Math.round(share * steps)).filter((step) => step < steps)
   );
-  const kept: typeof record | undefined = path && exists(path)
-    ? JSON.parse(await Deno.readTextFile(path))
-    : undefined;
-  // A run that goes on rounds as it began.
-  record.streams = kept?.key === key ? kept.streams : await measuredStreams(world, settings);
   const model = await pretrain(world, {
-    settings,
-    streams: record.streams,
-    seed,
-    letters,
-    folder,
-    saveEvery,
-    signal,
+    ...{ settings, streams, seed, letters, folder, saveEvery, signal },
     checkpoints: [...looks, ...keeps],
     async onCheckpoint(step, model) {
       if (looks.includes(step)) await look(step, model);
@@ -154,27 +153,26 @@ export async function makeOrganism(
     },
     onResume(step) {
       if (step > 0) {
-        if (kept?.key !== record.key || kept.losses.length < step) {
+        if (kept?.key !== key || kept.losses.length < step) {
           throw new Error(
-            `Cannot go on from ${folder}: expected the record of ${step} steps of ${record.key}; ` +
+            `Cannot go on from ${folder}: expected the record of ${step} steps of ${key}; ` +
               `found ${kept ? `${kept.losses.length} steps of ${kept.key}` : "none"}; remove it`,
           );
         }
         // The record is written before the state: what it has of later steps comes again.
-        record.losses = kept.losses.slice(0, step);
-        record.gate = kept.gate.filter((point) => point.step <= step);
-        spentBefore = kept.seconds;
+        progress.losses = kept.losses.slice(0, step);
+        progress.gate = kept.gate.filter((point) => point.step <= step);
+        progress.seconds = kept.seconds;
       }
       started = performance.now();
       options.onStart?.(step, steps);
     },
     async onStep({ step, loss }) {
-      record.losses.push(loss);
-      await options.onStep?.({ step, steps, loss, gate: record.gate.at(-1) });
+      progress.losses.push(loss);
+      await options.onStep?.({ step, steps, loss, gate: progress.gate.at(-1) });
     },
     async onSave() {
-      record.seconds = spent();
-      await writeWhole(path!, JSON.stringify(record));
+      await writeWhole(path!, JSON.stringify({ ...progress, seconds: secondsSoFar() }));
     },
   });
   await look(steps, model);
