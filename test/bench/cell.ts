@@ -60,8 +60,8 @@ const shapes: string[] = [];
 if (model.session !== undefined) {
   const { session } = model, add = session.add.bind(session), call = session.call.bind(session);
   const fresh = new Set<unknown>();
-  session.add = (run, inputs) => {
-    const start = now(), graph = add(run, inputs);
+  session.add = (run, inputs, runs) => {
+    const start = now(), graph = add(run, inputs, runs);
     made.graphs++;
     made.tracing += (now() - start) / 1000;
     shapes.push(inputs.map(({ shape }) => `[${shape}]`).slice(0, 5).join(" "));

@@ -2,7 +2,8 @@
  * Where a training step's time goes, by TensorFlow's own trace:
  * `deno run -A test/bench/trace.ts [SHAPE...]`.
  *
- *   SHAPE          of test/bench/training.ts; default: organism-16x36, smollm2-4x128
+ *   SHAPE          of test/bench/training.ts, or organism-17x18, a cell's; default: organism-16x36,
+ *                  smollm2-4x128
  *   --threads=2,1  threads of one operation; a table for each
  *   --runs=20      steps that are timed; half of them traced after
  *   --keep=FOLDER  where the graph and its inputs are kept; default: a folder that is removed
@@ -187,6 +188,12 @@ async function replay(folder: string, threads: number, runs: number): Promise<Tr
   return JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!);
 }
 
+/** A step of a cell of the study: sixteen conversations behind what they all start with, in a row of its own. */
+const CELL: Shape = {
+  ...{ ...SHAPES[0], name: "organism-17x18" },
+  ...{ rows: 17, length: 18, supervised: 4 },
+};
+
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -200,9 +207,9 @@ async function main() {
   const runs = Number(values.runs);
   await openBackend("tensorflow");
   for (const name of names) {
-    const shape = SHAPES.find((one) => one.name === name);
+    const shapes = [...SHAPES, CELL], shape = shapes.find((one) => one.name === name);
     if (shape === undefined) {
-      const known = SHAPES.map(({ name }) => name).join(", ");
+      const known = shapes.map(({ name }) => name).join(", ");
       throw new Error(`Cannot trace ${name}: expected one of ${known}`);
     }
     const folder = values.keep === undefined
