@@ -113,11 +113,6 @@ export function tokenizerFromFiles(
   for (const [token, id] of ids) tokens[id] = token;
   const special = new Set(added.filter((token) => token.special).map(({ id }) => id));
   const idOf = (content: unknown) => typeof content === "string" ? ids.get(content) : undefined;
-  const last = (values: Iterable<number>) => {
-    let size = 0;
-    for (const id of values) size = Math.max(size, id + 1);
-    return size;
-  };
   return {
     encode: (text, { addSpecialTokens = false } = {}) => {
       const found = encode(text.toWellFormed());
@@ -130,8 +125,8 @@ export function tokenizerFromFiles(
       return known.length === 0 ? "" : stages.decode(known.map((id) => tokens[id]));
     },
     tokenId: (token) => ids.get(token),
-    vocabularySize: last(ids.values()),
-    ordinarySize: last(stages.ids.values()),
+    vocabularySize: tokens.length,
+    ordinarySize: stages.ids.values().reduce((size, id) => Math.max(size, id + 1), 0),
     bosTokenId: idOf(contentOf(config.bos_token)),
     eosTokenId: idOf(contentOf(config.eos_token)),
     padTokenId: idOf(contentOf(config.pad_token)),

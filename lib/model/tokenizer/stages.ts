@@ -86,7 +86,7 @@ function readModel(config: unknown) {
   }
   const ids = new Map<string, number>(), taken = new Set<number>();
   for (const [token, id] of Object.entries((fields.vocab ?? {}) as Record<string, number>)) {
-    if (!Number.isInteger(id) || id < 0 || id > 0xffffffff || taken.has(id)) {
+    if (!Number.isInteger(id) || id < 0 || id >= 0xffffffff || taken.has(id)) {
       throw new Error(`the id ${quote(id)} of token ${quote(token)}, which is none or another's`);
     }
     ids.set(token, id);
