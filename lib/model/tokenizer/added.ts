@@ -1,6 +1,6 @@
 /** Tokens that are found in a text as they are, before it is cut into words: <s>, <|im_end|>, ... */
 import { quote } from "../../platform/runtime/quote.ts";
-import type { Fields } from "../fields.ts";
+import type { Fields } from "./parts.ts";
 import type { Stages } from "./stages.ts";
 
 export interface AddedToken {

@@ -1,8 +1,7 @@
 /** A GGUF file's tokenizer as the tokenizer.json it was made from, with llama.cpp's defaults. */
 import data from "../../../data/tokenizers.json" with { type: "json" };
 import { quote } from "../../platform/runtime/quote.ts";
-import type { Fields } from "../fields.ts";
-import { isolate } from "./parts.ts";
+import { type Fields, isolate } from "./parts.ts";
 
 /** How a text is cut, what is done to it first, and what holds where the file says nothing else. */
 interface PreTokenizer {

@@ -5,7 +5,8 @@
  */
 import data from "../../../data/tokenizers.json" with { type: "json" };
 import { quote } from "../../platform/runtime/quote.ts";
-import type { Fields } from "../fields.ts";
+
+export type Fields = Record<string, unknown>;
 
 /** What cuts texts into words of a known pattern. */
 export const isolate = (Regex: string): Fields => ({

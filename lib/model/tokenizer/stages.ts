@@ -7,8 +7,7 @@ import {
   Tokenizer,
 } from "@huggingface/tokenizers";
 import { quote } from "../../platform/runtime/quote.ts";
-import type { Fields } from "../fields.ts";
-import { readParts } from "./parts.ts";
+import { type Fields, readParts } from "./parts.ts";
 
 export interface Stages {
   /** Ids of the model's tokens, without those added later. */
