@@ -393,6 +393,7 @@ Deno.test("tokenizerFromFiles() refuses by name what is not read here and what c
     ["pre_tokenizer", { ...regex(patterns.gpt2).pre_tokenizer, invert: true }],
     ["pre_tokenizer", { ...regex("").pre_tokenizer, pattern: { String: "l" } }],
     ["decoder", { type: "WordPiece" }],
+    ["decoder", { type: "ByteLevel", more: true }],
     ["decoder", { type: "Metaspace", replacement: "▁", prepend_scheme: "first", split: true }],
     ["decoder", { type: "Replace", pattern: { String: "▁" }, content: " $&" }],
     ["decoder", { type: "Strip", content: " ", start: 1, stop: 1 }],

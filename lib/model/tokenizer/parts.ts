@@ -68,12 +68,19 @@ const readings: Record<"normalizer" | "pre_tokenizer" | "decoder", Reading[]> = 
 /** What older files leave out. */
 const usual: Fields = { ByteLevel: { add_prefix_space: true, use_regex: true } };
 
-/** A part in one way of writing, without what decides neither ids nor texts. */
-function written(kind: string, part: Fields): string {
-  const { trim_offsets: _, ...own } = { ...usual[String(part.type)] as Fields, ...part };
-  const shown = kind === "decoder" && part.type === "ByteLevel" ? { type: part.type } : own;
-  return JSON.stringify(Object.entries(shown).sort());
-}
+/** What decides neither ids nor texts. */
+const idle = {
+  normalizer: [] as string[],
+  pre_tokenizer: ["trim_offsets"],
+  decoder: ["add_prefix_space", "trim_offsets", "use_regex"],
+};
+
+/** A part in one way of writing. */
+const written = (kind: keyof typeof readings, part: Fields): string =>
+  JSON.stringify(
+    Object.entries({ ...usual[String(part.type)] as Fields, ...part })
+      .filter(([name]) => !idle[kind].includes(name)).sort(),
+  );
 
 /** A part's own parts one after another: a Sequence has several under the name `list`, null none. */
 export function partsOf(config: unknown, list: string): Fields[] {

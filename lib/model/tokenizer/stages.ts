@@ -29,7 +29,7 @@ export function createStages(json: Fields, from: string): Stages {
   if (normalizers.some(({ type }) => type === "Prepend") && cuts.length > 0) {
     throw new Error("the normalizer Prepend before a pre-tokenizer");
   }
-  const { ids, unkToken, drops, fields } = readModel(json.model);
+  const { ids, unkToken, known, fields } = readModel(json.model);
   const { normalizer, pre_tokenizer, decoder, model } = new Tokenizer({
     normalizer: { type: "Sequence", normalizers },
     pre_tokenizer: { type: "Sequence", pretokenizers: cuts },
@@ -42,10 +42,6 @@ export function createStages(json: Fields, from: string): Stages {
   for (const step of steps) {
     if (step instanceof ByteFallbackDecoder) step.text_decoder = new ByteRunDecoder();
   }
-  const known = (word: string): string =>
-    !drops || fields.ignore_merges === true && ids.has(word)
-      ? word
-      : Array.from(word).filter((letter) => ids.has(letter)).join("");
   const idOf = (token: string): number => {
     const id = ids.get(token) ?? ids.get(unkToken ?? token);
     if (id !== undefined) return id;
@@ -91,10 +87,14 @@ function readModel(config: unknown) {
     ids.set(token, id);
     taken.add(id);
   }
-  const unkToken = typeof fields.unk_token === "string" ? fields.unk_token : undefined;
-  // Letters that are unknown are left out before pairs are merged, where the package does it behind.
+  const unkToken = (fields.unk_token || undefined) as string | undefined;
   const drops = fields.type === "BPE" && unkToken === undefined;
-  if (fields.type === "WordLevel") return { ids, unkToken, drops, fields };
+  // Letters that nothing stands for are left out before pairs are merged; the package does it later.
+  const known = (word: string): string =>
+    !drops || fields.ignore_merges === true && ids.has(word)
+      ? word
+      : Array.from(word).filter((letter) => ids.has(letter)).join("");
+  if (fields.type === "WordLevel") return { ids, unkToken, known, fields };
   // Tokens drawn by chance, and marks of CLIP and BERT.
   for (const name of ["dropout", "continuing_subword_prefix", "end_of_word_suffix"]) {
     if (fields[name]) throw new Error(`BPE with ${name} ${quote(fields[name])}`);
@@ -109,7 +109,7 @@ function readModel(config: unknown) {
     }
     throw new Error(`the merge ${quote(merge)}, which is not two tokens that make a third`);
   });
-  return { ids, unkToken, drops, fields };
+  return { ids, unkToken, known, fields };
 }
 
 /** The text of a run of byte tokens, byte order marks kept; each of a run that is none becomes U+FFFD. */
