@@ -27,6 +27,16 @@ const unfolded = (regex: string): string =>
     "(?:'[sS\u017f]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])",
   );
 
+const repeat = String.raw`[*+?]|\{\d+(?:,\d*)?\}`;
+const letter = String.raw`\\[pP]\{\w+\}|\\[rntsS]|\\[^\w]`;
+/** What the package reads as Rust does; no group repeats, which could take years. */
+const common = new RegExp(
+  String
+    .raw`^(?:(?:${letter}|\[\^?(?:${letter}|(?!&&)[^\\[\]])+\]|[^\\[\](){}.*+?^$|])(?:${repeat})?|` +
+    String.raw`\((?:\?(?::|=|!|<=|<!))?|\)\??|\|)*$`,
+  "u",
+);
+
 type Reading = readonly [part: Fields, ...asRead: Fields[]];
 
 /** Each part that is read and, where they differ, the package's parts that do what it says. */
@@ -44,10 +54,6 @@ const readings: Record<"normalizer" | "pre_tokenizer" | "decoder", Reading[]> = 
     [{ type: "Digits", individual_digits: true }, isolate("\\p{N}")],
     [{ type: "Digits", individual_digits: false }, isolate("\\p{N}+")],
     [{ type: "WhitespaceSplit" }, { ...isolate("\\s"), behavior: "Removed" }],
-    ...Object.values(data.patterns).map((regex): Reading => [
-      isolate(regex),
-      isolate(unfolded(regex)),
-    ]),
     ...["always", "first", "never"].flatMap((prepend_scheme): Reading[] => {
       const marked = { type: "Metaspace", replacement: "▁", prepend_scheme };
       return [
@@ -82,6 +88,8 @@ const written = (kind: keyof typeof readings, part: Fields): string =>
       .filter(([name]) => !idle[kind].includes(name)).sort(),
   );
 
+const regexOf = ({ pattern }: Fields) => String((pattern as Fields | undefined)?.Regex ?? "");
+
 /** A part's own parts one after another: a Sequence has several under the name `list`, null none. */
 export function partsOf(config: unknown, list: string): Fields[] {
   if (config === null || config === undefined) return [];
@@ -101,7 +109,8 @@ export function readParts(json: Fields, kind: keyof typeof readings): Fields[] {
   const alone = parts.find(({ type }) => type === single);
   if (alone && parts.length > 1) refuse(alone, " beside others");
   return parts.flatMap((part) => {
-    const name = written(kind, part);
+    const name = written(kind, part), source = regexOf(part), regex = unfolded(source);
+    if (name === written(kind, isolate(source)) && common.test(regex)) return [isolate(regex)];
     const reading = readings[kind].find(([known]) => written(kind, known) === name) ??
       refuse(part, ", which is not read here");
     return reading.length > 1 ? reading.slice(1) : [part];
