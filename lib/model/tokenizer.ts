@@ -1,14 +1,13 @@
 /**
- * Text to token ids and back, with the ids that the tokenizers library in Rust gives.
- * @huggingface/tokenizers merges pairs; where it cuts texts otherwise than Rust, that is done in
- * tokenizer/. Read is what the model families here have, and refused by name what they have not.
+ * Text to token ids and back by @huggingface/tokenizers, with the ids that the tokenizers library in
+ * Rust gives. Read is what the model families here have, and refused by name what they have not.
  */
+import { quote } from "../platform/runtime/quote.ts";
 import { type Fields, parseObject, words } from "./fields.ts";
-import { addedTokens, contentOf, createSections } from "./tokenizer/added.ts";
-import { createDecoder } from "./tokenizer/decoder.ts";
+import { addedTokens, contentOf, createEncoder } from "./tokenizer/added.ts";
 import { filesFromGguf } from "./tokenizer/gguf.ts";
-import { createVocabulary } from "./tokenizer/vocabulary.ts";
-import { createNormalizer, createPreTokenizer } from "./tokenizer/words.ts";
+import { partsOf } from "./tokenizer/parts.ts";
+import { createStages } from "./tokenizer/stages.ts";
 
 export interface Tokenizer {
   /**
@@ -42,53 +41,36 @@ export const tokenizerFileNames = words(`
 const MOST_CHARACTERS = 100_000_000;
 
 /** The ids that a post-processor puts before a text. What stands behind one is none of a prompt. */
-function startOf(postProcessor: unknown): number[] {
-  if (postProcessor === null || postProcessor === undefined) return [];
-  const fields = postProcessor as Fields;
-  switch (fields.type) {
-    case "ByteLevel":
-      return [];
-    case "Sequence":
-      // Each processor works on what the one before it made.
-      return (fields.processors as unknown[]).toReversed().flatMap(startOf);
-    case "TemplateProcessing": {
-      const parts = fields.single as { SpecialToken?: Fields; Sequence?: Fields }[];
-      const text = parts.findIndex(({ Sequence }) => Sequence?.id === "A");
-      if (text < 0 || parts.filter(({ Sequence }) => Sequence !== undefined).length > 1) {
-        throw new Error(`the template ${JSON.stringify(parts).slice(0, 80)}`);
-      }
-      const special = fields.special_tokens as Record<string, { ids: number[] }>;
-      return parts.slice(0, text).flatMap(({ SpecialToken }) =>
-        special[String(SpecialToken?.id)].ids
-      );
-    }
-    default:
-      throw new Error(`the post-processor ${fields.type}, which is not read here`);
+function startOf({ type, single, special_tokens }: Fields): number[] {
+  if (type === "ByteLevel") return [];
+  if (type !== "TemplateProcessing") {
+    throw new Error(`the post-processor ${quote(type)}, which is not read here`);
   }
+  const parts = single as { SpecialToken?: Fields; Sequence?: Fields }[];
+  const text = parts.findIndex(({ Sequence }) => Sequence?.id === "A");
+  if (text < 0 || parts.filter(({ Sequence }) => Sequence !== undefined).length > 1) {
+    throw new Error(`the template ${quote(parts)}`);
+  }
+  const special = special_tokens as Record<string, { ids: number[] }>;
+  return parts.slice(0, text).flatMap(({ SpecialToken }) => special[String(SpecialToken?.id)].ids);
 }
 
 /** Everything between a text and its ids, as the files say it. @throws naming what is not read here */
-function createStages(json: Fields, config: Fields, from: string) {
-  const [before, words] = [json.normalizer, json.pre_tokenizer].map((part) => JSON.stringify(part));
-  if (before?.includes('"Prepend"') && words?.includes('"first"')) {
-    throw new Error("the normalizer Prepend before a Metaspace that starts the first word alone");
-  }
+function readFiles(json: Fields, config: Fields, from: string) {
   // GPT-2's class alone takes it from tokenizer_config.json.
   const { type, add_prefix_space: own = true } = (json.pre_tokenizer ?? {}) as Fields;
   const { tokenizer_class, add_prefix_space: asked = own } = config;
   if (type === "ByteLevel" && asked !== own && /^GPT2Tokenizer/.test(String(tokenizer_class))) {
     throw new Error(`add_prefix_space ${asked} in tokenizer_config.json, and ${own} here`);
   }
-  const model = createVocabulary(json.model, from);
-  const normalize = createNormalizer(json.normalizer);
-  const added = addedTokens(json, config, model.ids);
+  const stages = createStages(json, from);
+  const added = addedTokens(json, config, stages.ids);
   return {
-    model,
+    stages,
     added,
-    sections: createSections(added, normalize),
-    words: createPreTokenizer(json.pre_tokenizer),
-    start: startOf(json.post_processor),
-    decode: createDecoder(json.decoder),
+    encode: createEncoder(added, stages),
+    // Each processor works on what the one before it made.
+    start: partsOf(json.post_processor, "processors").toReversed().flatMap(startOf),
   };
 }
 
@@ -119,46 +101,36 @@ export function tokenizerFromFiles(
   const fieldsOf = (name: string) => parseObject(files.get(name) ?? "{}", `${name} of ${from}`);
   const json = fieldsOf("tokenizer.json");
   const config = { ...fieldsOf("special_tokens_map.json"), ...fieldsOf("tokenizer_config.json") };
-  let stages: ReturnType<typeof createStages>;
+  let read: ReturnType<typeof readFiles>;
   try {
-    stages = createStages(json, config, from);
+    read = readFiles(json, config, from);
   } catch (error) {
     return refuse((error as Error).message);
   }
-  const { model, added, sections, words, start, decode } = stages;
-  const ids = new Map([...model.ids, ...added.map(({ content, id }) => [content, id] as const)]);
+  const { stages, added, encode, start } = read;
+  const ids = new Map([...stages.ids, ...added.map(({ content, id }) => [content, id] as const)]);
   const tokens: string[] = [];
   for (const [token, id] of ids) tokens[id] = token;
   const special = new Set(added.filter((token) => token.special).map(({ id }) => id));
   const idOf = (content: unknown) => typeof content === "string" ? ids.get(content) : undefined;
-  const last = (values: Iterable<number>) => {
-    let size = 0;
-    for (const id of values) size = Math.max(size, id + 1);
-    return size;
-  };
   return {
     encode: (text, { addSpecialTokens = false } = {}) => {
-      const found = sections(text.toWellFormed()).flatMap((section) =>
-        section.token !== undefined
-          ? [section.token.id]
-          : words(section.text === "" ? [] : [section.text], section.first)
-            .flatMap((word) => word === "" ? [] : model.encode(word))
-      );
+      const found = encode(text.toWellFormed());
       return addSpecialTokens ? [...start, ...found] : found;
     },
     decode: (ids, { skipSpecialTokens = false } = {}) => {
       const known = ids.filter((id) =>
         tokens[id] !== undefined && !(skipSpecialTokens && special.has(id))
       );
-      return known.length === 0 ? "" : decode(known.map((id) => tokens[id]));
+      return known.length === 0 ? "" : stages.decode(known.map((id) => tokens[id]));
     },
     tokenId: (token) => ids.get(token),
-    vocabularySize: last(ids.values()),
-    ordinarySize: last(model.ids.values()),
+    vocabularySize: tokens.length,
+    ordinarySize: stages.ids.values().reduce((size, id) => Math.max(size, id + 1), 0),
     bosTokenId: idOf(contentOf(config.bos_token)),
     eosTokenId: idOf(contentOf(config.eos_token)),
     padTokenId: idOf(contentOf(config.pad_token)),
-    unkTokenId: idOf(contentOf(config.unk_token) ?? model.unkToken),
+    unkTokenId: idOf(contentOf(config.unk_token) ?? stages.unkToken),
     files,
   };
 }

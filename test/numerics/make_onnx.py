@@ -27,17 +27,20 @@ WORDS = (
     "red green blue white black sun moon sea sky one two three four five six seven eight nine ten "
     "day night water fire year city king war history engineering"
 ).split()
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 SPACES = [" ", "\n", " \n\n", "\n\n"]
+STARTS = "The Please Question Answer A B C D E USER".split()
 
 
 def write_tokenizer(folder):
-    words = list(dict.fromkeys(WORDS))[: 94 - len(SPACES)]
-    names = ["<unk>", "<s>", "</s>", *SPACES, *words]
+    # A space belongs to the word that it stands before, as in GPT-2.
+    words = [*STARTS, *(f" {word}" if word.isalpha() else word for word in dict.fromkeys(WORDS))]
+    names = ["<unk>", "<s>", "</s>", *SPACES, *words[: 94 - len(SPACES)]]
     special = [
         dict(id=i, content=names[i], special=True, single_word=False, lstrip=False, rstrip=False,
              normalized=False) for i in range(3)
     ]
-    pieces = dict(type="Split", pattern=dict(Regex=r"[\p{L}\p{N}_]+|\s+|[^\p{L}\p{N}_\s]"), behavior="Isolated", invert=False)
+    pieces = dict(type="Split", pattern=dict(Regex=GPT2), behavior="Isolated", invert=False)
     (folder / "tokenizer.json").write_text(json.dumps(dict(
         version="1.0", truncation=None, padding=None, added_tokens=special, normalizer=None,
         pre_tokenizer=pieces, post_processor=None, decoder=dict(type="Fuse"),

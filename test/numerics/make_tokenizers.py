@@ -40,6 +40,13 @@ LLAMA3 = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 QWEN2 = LLAMA3.replace("{1,3}", "")
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+# Mistral's since Nemo.
+TEKKEN = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{UPPER}+{LOWER}*"
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 SPECIAL = ["<unk>", "<s>", "</s>", "<|end|>"]
 
 
@@ -188,53 +195,53 @@ def part_words():
 
 
 def parts():
-    split = lambda regex, behavior, invert=False: {
-        "type": "Split", "pattern": {"Regex": regex}, "behavior": behavior, "invert": invert}
+    split = lambda regex: {
+        "type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": False}
     metaspace = lambda scheme, split: {
         "type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": split}
     all_of = lambda *parts: {"type": "Sequence", "pretokenizers": list(parts)}
+    digits = lambda alone: {"type": "Digits", "individual_digits": alone}
     words = {"type": "WhitespaceSplit"}
+    bytes_ = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
     pre_tokenizers = [
         *[metaspace(scheme, cut) for scheme in ["always", "first", "never"] for cut in [True, False]],
-        {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-        *[split("-", behavior) for behavior in
-          ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext"]],
-        {"type": "Split", "pattern": {"String": "l"}, "behavior": "MergedWithNext", "invert": False},
-        split(r"\p{L}+", "Removed", True), split(r"\p{L}+", "MergedWithPrevious", True),
-        # A flag for one group, spaces, a class with an escape, what must not follow.
-        split(r"(?i:'s|'m|'ll)|[^\r\n\p{L}\p{N}\-]?\p{L}+|\p{N}{1,2}|\s+(?!\S)|\s", "Isolated"), words,
-        all_of({"type": "Digits", "individual_digits": True}, split(r"\S+", "Removed", True)),
-        all_of({"type": "Digits", "individual_digits": False}, words),
+        bytes_,
+        *[split(regex) for regex in [LLAMA3, QWEN2, GPT2, TEKKEN]], words,
+        all_of(digits(True), words), all_of(digits(False), words),
     ]
-    normalizers = [
-        {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Prepend", "prepend": "▁"}]},
-        {"type": "NFD"}, {"type": "NFKC"}, {"type": "NFKD"},
-        {"type": "Replace", "pattern": {"String": "a"}, "content": "$"},
-    ]
+    normalizers = [{"type": "NFC"}, {"type": "NFD"}, {"type": "NFKC"}, {"type": "NFKD"}]
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+    prepend = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, replace]}
     token = lambda content, **flags: {
         "content": content, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
         "special": False, **flags}
     added = [
-        [token("<x>", lstrip=True), token("<y>", rstrip=True)],
-        [token("<x>", lstrip=True, rstrip=True), token("a")],
-        [token("<x>", normalized=True)],
-        [token("<x> c"), token("<x>"), token("  ", lstrip=True)],
+        [token("<x>"), token("a")],
+        [token("<x>", normalized=True), token("\ufb01", normalized=True)],
+        [token("<x> c"), token("<x>"), token("  "), token("> c<y", normalized=True)],
     ]
-    decoder_list = [
-        {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": True},
-        {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": True},
-        {"type": "Sequence", "decoders": [
-            {"type": "Replace", "pattern": {"String": "▁"}, "content": " $&"}, {"type": "ByteFallback"},
-            {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+    # Marks of SentencePiece's normalizer, and the first word's alone, beside tokens that are normalized.
+    marked = [
+        {"normalizer": prepend},
+        {"pre_tokenizer": metaspace("first", False)},
+        {"normalizer": replace, "pre_tokenizer": metaspace("first", False)},
     ]
-    replace = {"type": "Replace", "pattern": {"String": "X"}, "content": "x"}
+    decoder = {"type": "Sequence", "decoders": [
+        {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"},
+        {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}
     return [
         *[("words", {"pre_tokenizer": part}) for part in pre_tokenizers],
         *[("words", {"normalizer": part, "pre_tokenizer": words}) for part in normalizers],
-        *[("words", {"added_tokens": tokens, "normalizer": replace, "pre_tokenizer": words}) for tokens in added],
+        *[("words", {"added_tokens": tokens, "normalizer": {"type": "NFKC"}, "pre_tokenizer": words})
+          for tokens in added],
         *[(model, {"pre_tokenizer": metaspace("first", True)}) for model in
           ["bpe", "bpe-fused", "bpe-dropping", "bpe-bytes"]],
-        *[("bpe-bytes", {"decoder": part}) for part in decoder_list],
+        *[("bpe-bytes", {**part, "added_tokens": [token("<x>", normalized=True), token("d", normalized=True)]})
+          for part in marked],
+        ("bpe-bytes", {"decoder": decoder}),
+        # Letters that stand for bytes and others, in tokens of the vocabulary and added ones.
+        ("bpe-bytes", {"decoder": bytes_, "added_tokens": [
+            token("\u00e9"), token("\u4e2d"), token("<\u0120>")]}),
     ]
 
 
@@ -245,19 +252,23 @@ def write_parts():
         size = len(models_[model]["vocab"])
         own = [{"id": i, "content": content, "single_word": False, "lstrip": False, "rstrip": False,
                 "normalized": False, "special": True} for content, i in SPECIAL_IDS]
-        known = set(models_[model]["vocab"]) if model == "words" else set()
+        known = models_[model]["vocab"]
         more, next_ = [], size
         for fields in part.get("added_tokens", []):
             in_vocabulary = fields["content"] in known
-            more.append({"id": models_[model]["vocab"][fields["content"]] if in_vocabulary else next_, **fields})
+            more.append({"id": known[fields["content"]] if in_vocabulary else next_, **fields})
             next_ += not in_vocabulary
         state = {"normalizer": None, "pre_tokenizer": None, "post_processor": None, "decoder": None,
                  **part, "added_tokens": own + more}
         tokenizer = Tokenizer.from_str(json.dumps({"version": "1.0", "model": models_[model], **state}))
         encoded = [tokenizer.encode(text, add_special_tokens=False).ids for text in PART_TEXTS]
+        # Bytes that begin a letter, end one, are a byte order mark; then all tokens that are none.
+        cut = [[3 + byte for byte in run] for run in (
+            [0xE4, 0xB8], [0xE4, 0xB8, 0xAD], [0xAD, 0x41], [0xEF, 0xBB, 0xBF], [0xF0, 0x9F, 0xC3, 0xA9])]
+        runs = encoded + cut + [list(range(259, size + len(more)))]
         cases.append({
             "model": model, "parts": state, "encoded": encoded,
-            "decoded": [tokenizer.decode(ids, skip_special_tokens=False) for ids in encoded]
+            "decoded": [[ids, tokenizer.decode(ids, skip_special_tokens=False)] for ids in runs]
             if part.get("decoder") else None})
     result = {"texts": PART_TEXTS, "models": models_, "cases": cases}
     (folder / "parts.json").write_text(json.dumps(result, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -207,7 +207,7 @@ Deno.test("an ONNX graph refuses rows it can't read", async () => {
   try {
     await assert.rejects(model.logits([[3, 97]]), /token ids from 0 to 96 in row 0; found 97/);
     await assert.rejects(model.nextTokenLogits([[3], []]), /expected tokens in row 1/);
-    const long: Question = { ...asked[0], question: "sun ".repeat(80) };
+    const long: Question = { ...asked[0], question: "sun ".repeat(160) };
     await assert.rejects(probe(model, [long]), /at most 128 tokens; found \d+; show fewer/);
   } finally {
     model.dispose();

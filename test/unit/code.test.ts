@@ -14,7 +14,8 @@ async function withCopy(
 ): Promise<void> {
   await withFolder(async (folder) => {
     const root = await Deno.realPath(folder);
-    const data = ["data/native-tensorflow.json", "data/subjects.json", "data/world"];
+    const data = ["native-tensorflow.json", "subjects.json", "tokenizers.json", "world"]
+      .map((name) => `data/${name}`);
     for (const name of ["lib", ...data, "deno.json", ".deno.lock", "README.md"]) {
       cpSync(join(ROOT, name), join(root, name), { recursive: true });
     }

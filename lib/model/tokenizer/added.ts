@@ -1,25 +1,14 @@
 /** Tokens that are found in a text as they are, before it is cut into words: <s>, <|im_end|>, ... */
 import { quote } from "../../platform/runtime/quote.ts";
-import type { Fields } from "./words.ts";
+import type { Fields } from "./parts.ts";
+import type { Stages } from "./stages.ts";
 
 export interface AddedToken {
   id: number;
   content: string;
   special: boolean;
-  /** Takes the spaces before it along. */
-  lstrip: boolean;
-  /** Takes the spaces behind it along. */
-  rstrip: boolean;
   /** Looked for in the normalized text. */
   normalized: boolean;
-}
-
-/** A token that was found, or a text that holds none. */
-export interface Section {
-  text: string;
-  /** Nothing of the whole text stands before it. */
-  first: boolean;
-  token?: AddedToken;
 }
 
 /** Names of special tokens in tokenizer_config.json. */
@@ -45,7 +34,8 @@ export function addedTokens(
   let next = ids.size;
   const add = (fields: Fields, given?: unknown) => {
     const content = fields.content;
-    if (typeof content !== "string" || content === "" || fields.single_word === true) {
+    const asked = ["single_word", "lstrip", "rstrip"].some((name) => fields[name] === true);
+    if (typeof content !== "string" || content === "" || asked) {
       throw new Error(`the added token ${quote(fields)}`);
     }
     const known = found.get(content)?.id ?? ids.get(content);
@@ -63,8 +53,6 @@ export function addedTokens(
       id,
       content,
       special,
-      lstrip: fields.lstrip === true,
-      rstrip: fields.rstrip === true,
       normalized: typeof fields.normalized === "boolean" ? fields.normalized : !special,
     });
   };
@@ -92,52 +80,29 @@ export function addedTokens(
   return [...found.values()];
 }
 
-/** Cuts a text at added tokens: the leftmost, of several there the longest. */
-function finder(tokens: readonly (AddedToken & { text: string })[]) {
-  const byText = new Map(tokens.map((token) => [token.text, token]));
-  if (byText.has("")) {
-    throw new Error(
-      `the added token ${quote(byText.get("")!.content)}, of which normalizing leaves nothing`,
-    );
-  }
-  const texts = [...byText.keys()].sort((a, b) => b.length - a.length);
-  const pattern = new RegExp(texts.map((text) => RegExp.escape(text)).join("|") || "(?!)", "gu");
-  return ({ text, first }: Section): Section[] => {
-    const sections: Section[] = [];
-    let from = 0;
-    const add = (start: number, end: number, token?: AddedToken) =>
-      void sections.push({ token, text: text.slice(start, end), first: first && start === 0 });
-    for (const match of text.matchAll(pattern)) {
-      const token = byText.get(match[0])!;
-      let start = match.index, end = start + match[0].length;
-      const [before, behind] = [text.slice(0, start), text.slice(end)];
-      if (token.lstrip) start = before.replace(/\p{White_Space}+$/u, "").length;
-      if (token.rstrip) end = text.length - behind.replace(/^\p{White_Space}+/u, "").length;
-      start = Math.max(start, from);
-      if (from < start) add(from, start);
-      add(start, end, token);
-      from = Math.max(from, end);
-    }
-    if (from < text.length) add(from, text.length);
-    return sections;
-  };
+/** Cuts a text at tokens' texts: the leftmost, of several there the longest. Every second part is one. */
+function finder(ids: ReadonlyMap<string, number>): (text: string) => string[] {
+  const texts = [...ids.keys()].sort((a, b) => b.length - a.length);
+  const pattern = texts.map((text) => RegExp.escape(text)).join("|") || "(?!)";
+  const regex = new RegExp(`(${pattern})`, "u");
+  return (text) => text.split(regex);
 }
 
-export function createSections(
-  tokens: readonly AddedToken[],
-  normalize: (text: string) => string,
-): (text: string) => Section[] {
-  const find = (isNormalized: boolean, textOf: (content: string) => string) =>
-    finder(
+/** Finds added tokens in texts and gives ids of all; `stages` does the rest of a text. */
+export function createEncoder(tokens: readonly AddedToken[], stages: Stages) {
+  const idsOf = (isNormalized: boolean, textOf: (content: string) => string) =>
+    new Map(
       tokens.filter(({ normalized }) => normalized === isNormalized)
-        .map((token) => ({ ...token, text: textOf(token.content) })),
+        .map(({ content, id }) => [textOf(content), id]),
     );
-  const plain = find(false, (content) => content);
-  const normal = find(true, normalize);
-  return (text) =>
-    plain({ text, first: true }).flatMap((section) =>
-      section.token === undefined
-        ? normal({ ...section, text: normalize(section.text) })
-        : [section]
+  const plain = idsOf(false, (content) => content), normal = idsOf(true, stages.normalize);
+  const cutPlain = finder(plain), cutNormal = finder(normal);
+  return (text: string): number[] =>
+    cutPlain(text).flatMap((part, i) =>
+      i % 2 === 1
+        ? [plain.get(part)!]
+        : cutNormal(stages.normalize(part)).flatMap((piece, k) =>
+          k % 2 === 1 ? [normal.get(piece)!] : stages.encode(piece, i + k === 0)
+        )
     );
 }

@@ -1,42 +1,19 @@
 /** A GGUF file's tokenizer as the tokenizer.json it was made from, with llama.cpp's defaults. */
+import data from "../../../data/tokenizers.json" with { type: "json" };
 import { quote } from "../../platform/runtime/quote.ts";
-import { type Fields, gpt2Words } from "./words.ts";
-
-const isolate = (Regex: string): Fields => ({
-  type: "Split",
-  pattern: { Regex },
-  behavior: "Isolated",
-  invert: false,
-});
-
-/** Llama 3's and Qwen 2's words: any case of 's, line breaks apart, up to `most` digits together. */
-function wordsWithDigits(most: number): string {
-  const digits = most === 1 ? String.raw`\p{N}` : String.raw`\p{N}{1,${most}}`;
-  return String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|` + digits +
-    String.raw`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
-}
+import { type Fields, isolate } from "./parts.ts";
 
 /** How a text is cut, what is done to it first, and what holds where the file says nothing else. */
 interface PreTokenizer {
-  words: Fields[];
+  words: (keyof typeof data.patterns)[];
   normalizer?: Fields;
-  ignoreMerges?: boolean;
+  ignore_merges?: boolean;
   /** Whether texts start with the start token where no add_bos_token says so. */
-  addBos?: boolean;
+  add_bos?: boolean;
 }
 
-const llama3 = { words: [isolate(wordsWithDigits(3))], ignoreMerges: true, addBos: true };
-
 /** Pre-tokenizers by llama.cpp's names (its llama-vocab.cpp). */
-const preTokenizers: Record<string, PreTokenizer> = {
-  llama3,
-  "llama-v3": llama3,
-  "gpt-2": { words: [isolate(gpt2Words)] },
-  smollm: { words: [isolate(String.raw`\p{N}`), isolate(gpt2Words)] },
-  qwen2: { words: [isolate(wordsWithDigits(1))], normalizer: { type: "NFC" } },
-  "llama-bpe": llama3,
-  "deepseek-r1-qwen": { words: [isolate(wordsWithDigits(1))] },
-};
+const preTokenizers = data.gguf as Record<string, PreTokenizer>;
 
 /** GGUF's kinds of tokens that are found in a text before it is cut into words. */
 const [controlToken, userToken] = [3, 4];
@@ -73,7 +50,8 @@ export function filesFromGguf(
   if (typeof pre !== "string" || !Object.hasOwn(preTokenizers, pre)) {
     refuse(`one of ${Object.keys(preTokenizers).join(", ")} in tokenizer.ggml.pre`, pre);
   }
-  const { words, normalizer, ignoreMerges, addBos } = preTokenizers[pre as string];
+  const { words, normalizer, ignore_merges = false, add_bos = false } =
+    preTokenizers[pre as string];
   if (flag("add_space_prefix", false)) {
     refuse("tokenizer.ggml.add_space_prefix to be false, as byte-level BPE has it", true);
   }
@@ -98,7 +76,7 @@ export function filesFromGguf(
       refuse(`tokenizer.ggml.${name}_token_id to be an id below ${tokens.length}`, id);
   };
   const bos = tokenOf("bos");
-  const startsTexts = flag("add_bos_token", addBos ?? false);
+  const startsTexts = flag("add_bos_token", add_bos);
   if (startsTexts && bos === undefined) {
     refuse(`tokenizer.ggml.bos_token_id, since texts of ${pre} start with that token`, undefined);
   }
@@ -107,12 +85,18 @@ export function filesFromGguf(
     version: "1.0",
     added_tokens: added,
     normalizer: normalizer ?? null,
-    pre_tokenizer: { type: "Sequence", pretokenizers: [...words, { ...bytes, use_regex: false }] },
+    pre_tokenizer: {
+      type: "Sequence",
+      pretokenizers: [
+        ...words.map((name) => isolate(data.patterns[name])),
+        { ...bytes, use_regex: false },
+      ],
+    },
     post_processor: startsTexts && bos !== undefined ? startingWith(bos, vocab.get(bos)!) : null,
     decoder: { ...bytes, use_regex: true },
     model: {
       type: "BPE",
-      ignore_merges: ignoreMerges ?? false,
+      ignore_merges,
       vocab: Object.fromEntries(vocab),
       merges: list<string>("merges", "string").map((merge) => merge.split(" ")),
     },
