@@ -3,6 +3,7 @@ import type { PromptFormat } from "../prompt.ts";
 import type {
   GenerateOptions,
   ModelDescription,
+  NextTokenOptions,
   ReadableConfiguration,
   ReadableModel,
   ReadOptions,
@@ -39,11 +40,8 @@ export abstract class EngineModel<C extends ReadableConfiguration = ReadableConf
     this.identity = parts.identity;
   }
 
-  /**
-   * What reads these texts. @throws if they can't be read
-   * @param kept how many rows of logits stay in memory; undefined if all do
-   */
-  protected abstract reader(texts: number[][], options?: ReadOptions, kept?: number): ReadLogits;
+  /** What reads these texts. @throws if they can't be read */
+  protected abstract reader(texts: number[][], options?: ReadOptions): ReadLogits;
 
   /** The tokens that the model writes after `ids`, end tokens too: the caller stops. */
   protected abstract tokens(ids: number[], options: GenerateOptions): AsyncIterable<number>;
@@ -64,17 +62,23 @@ export abstract class EngineModel<C extends ReadableConfiguration = ReadableConf
     return result;
   }
 
-  async nextTokenLogits(texts: number[][], options?: ReadOptions): Promise<Float32Array[]> {
+  async nextTokenLogits(
+    texts: number[][],
+    { tokens, ...options }: NextTokenOptions = {},
+  ): Promise<Float32Array[]> {
     const result: Float32Array[] = new Array(texts.length);
     const positions = texts.map(({ length }, text) => ({ text, position: length - 1 }));
-    const read = this.reader(texts, options, texts.length);
-    await read(positions, ({ text }, logits) => result[text] = logits.slice());
+    await this.reader(texts, options)(positions, ({ text }, logits) => {
+      result[text] = tokens === undefined
+        ? logits.slice()
+        : Float32Array.from(tokens[text], (id) => logits[id]);
+    });
     return result;
   }
 
   /** @throws if a text has no token before its first one to be read */
   async tokenLogProbabilities(texts: number[][], from: number[], options?: ReadOptions) {
-    const read = this.reader(texts, options, 0);
+    const read = this.reader(texts, options);
     texts.forEach(({ length }, i) => {
       if (Number.isInteger(from[i]) && from[i] >= 1 && from[i] <= length) return;
       throw new Error(

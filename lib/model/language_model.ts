@@ -108,9 +108,9 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
     this.session?.free(freed);
   }
 
-  protected reader(texts: number[][], options?: ReadOptions, kept?: number): ReadLogits {
+  protected reader(texts: number[][], options?: ReadOptions): ReadLogits {
     checkRows(texts, this.config.vocabularySize);
-    if (kept !== undefined) this.#checkRoom(texts, options, kept);
+    this.#checkRoom(texts, options);
     return (positions, onLogits) => readLogits(this, texts, { ...options, positions, onLogits });
   }
 
@@ -122,20 +122,16 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
   #checkRoom(
     texts: readonly number[][],
     { batchTokens = this.batchTokens }: ReadOptions = {},
-    kept: number,
   ): void {
     const length = texts.reduce((most, text) => Math.max(most, text.length), 0);
     const all = texts.reduce((total, text) => total + text.length, 0);
     const tokens = Math.min(batchTokens, all);
-    const use = { batchTokens: tokens, length, kept, compiled: this.session !== undefined };
+    const use = { batchTokens: tokens, length, compiled: this.session !== undefined };
+    const fewer = `give fewer tokens at once (--batch-tokens=N, here ${tokens}), `;
     checkMemory(probingMemory(this.config, use), {
       action: `read ${texts.length} texts with ${this.name}`,
       has: ["process", "weights"],
-      mend: [
-        ...tokens > length ? [`give fewer tokens at once (--batch-tokens=N, here ${tokens})`] : [],
-        ...kept > 1 ? ["ask fewer questions at once"] : [],
-        "choose a smaller model",
-      ].join(", "),
+      mend: `${tokens > length ? fewer : ""}choose a smaller model`,
     });
   }
 

@@ -111,10 +111,7 @@ export function loadingMemory(configuration: ModelConfiguration): MemoryEstimate
 /** While it is probed: one layer's activations, uncompiled every layer's output, a block of logits. */
 export function probingMemory(
   configuration: ModelConfiguration,
-  { batchTokens, length, compiled = true, kept = 0 }: MemoryUse & {
-    /** So many rows of logits stay in JavaScript's memory. Default: 0. */
-    kept?: number;
-  },
+  { batchTokens, length, compiled = true }: MemoryUse,
 ): MemoryEstimate {
   const { hiddenSize: d, intermediateSize: f, heads, layers, vocabularySize } = configuration;
   const kv = configuration.keyValueHeads * configuration.headDimension;
@@ -125,7 +122,7 @@ export function probingMemory(
     : layers * d + 16 * d + 9 * kv + 5 * f + 4.3 * heads * width;
   const logits = Math.min(tokens, Math.ceil(LOGITS_AT_ONCE / vocabularySize));
   return sum(
-    { activations: FLOAT * tokens * each, passing: FLOAT * (2 * logits + kept) * vocabularySize },
+    { activations: FLOAT * tokens * each, passing: FLOAT * 2 * logits * vocabularySize },
     sizes(configuration),
     passTensors(configuration, { tokens, length: width, logits }),
   );

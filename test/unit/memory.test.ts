@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { finetune } from "../../lib/finetune.ts";
+import { probe, promptIds, softmaxOver } from "../../lib/probe.ts";
 import { Trainer } from "../../lib/model/trainer.ts";
 import { forward, parameterShapes } from "../../lib/model/architecture.ts";
 import { parseConfiguration } from "../../lib/model/configuration.ts";
@@ -314,7 +315,38 @@ Deno.test("reading names --batch-tokens where fewer tokens at once would help", 
     Object.defineProperty(model, "config", { value: { ...model.config, hiddenSize: 1e12 } });
     await assert.rejects(
       model.nextTokenLogits(Array(300).fill([1, 2, 3])),
-      /Cannot read 300 texts with tiny: .*--batch-tokens=N, here 512\), ask fewer questions at once/,
+      /Cannot read 300 texts with tiny: .*--batch-tokens=N, here 512\), choose a smaller/,
+    );
+  } finally {
+    model.dispose();
+  }
+});
+
+Deno.test("asked by letters, of each question the letters' logits stay and no others", async () => {
+  const model = tinyModel();
+  try {
+    const questions = Array.from({ length: 9 }, (_, i) => ({
+      ...{ id: `${i}`, domain: "d", question: `what is ${i}`, choices: ["a", "b", "c"], answer: 0 },
+    }));
+    let bytes = 0;
+    const asked = Object.create(model, {
+      nextTokenLogits: {
+        value: async (...[rows, how]: Parameters<typeof model.nextTokenLogits>) => {
+          const result = await model.nextTokenLogits(rows, how);
+          bytes += result.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
+          return result;
+        },
+      },
+    }) as LanguageModel;
+    const answers = await probe(asked, questions);
+    assert.equal(bytes, 9 * 3 * 4);
+    // The same to the last bit as out of the whole vocabulary.
+    const how = { template: "plain", formulation: "letters", context: false } as const;
+    const rows = questions.map((one) => promptIds(model, model.format.probePrompt(one, [], how)));
+    const whole = await model.nextTokenLogits(rows);
+    const letters = ["A", "B", "C"].map((letter) => model.requireTokenizer().encode(letter)[0]);
+    answers.forEach(({ probabilities }, i) =>
+      assert.deepEqual(probabilities, softmaxOver(whole[i], letters))
     );
   } finally {
     model.dispose();

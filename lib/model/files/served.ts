@@ -9,6 +9,7 @@ import { countTokens } from "../encode.ts";
 import { EngineModel, type EngineModelParts } from "../engine_model.ts";
 import type {
   GenerateOptions,
+  NextTokenOptions,
   ReadableConfiguration,
   ReadOptions,
   TextEnd,
@@ -91,16 +92,18 @@ export class ServedModel extends EngineModel {
   }
 
   /** Log-probabilities in the logits' place; tokens that are not named have the most that they can have. */
-  override async nextTokenLogits(texts: number[][], how: ReadOptions = {}) {
+  override async nextTokenLogits(texts: number[][], { tokens, ...how }: NextTokenOptions = {}) {
     const tokenizer = this.requireTokenizer();
-    return await this.#server.all(texts, async (ids) => {
+    const every = Array.from({ length: tokenizer.vocabularySize }, (_, id) => id);
+    const asked = texts.map((ids, i) => ({ ids, wanted: tokens?.[i] ?? every }));
+    return await this.#server.all(asked, async ({ ids, wanted }) => {
       const text = tokenizer.decode(ids, { skipSpecialTokens: true });
       const named = await this.#next(text, how.signal);
       const byText = new Map(named.map(({ id, ...one }) => [id ?? one.text, one.logProbability]));
       const bound = boundOf(named);
       return Float32Array.from(
-        { length: tokenizer.vocabularySize },
-        (_, id) => byText.get(id) ?? byText.get(textOf(id, tokenizer)) ?? bound,
+        wanted,
+        (id) => byText.get(id) ?? byText.get(textOf(id, tokenizer)) ?? bound,
       );
     }, how);
   }
