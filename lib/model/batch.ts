@@ -1,5 +1,6 @@
 /** Rows of token ids as tensors: padded on the right, sizes rounded so that few shapes occur. */
 import * as tf from "@tensorflow/tfjs";
+import type { ModelConfiguration } from "./configuration.ts";
 import { chooseLengths, worthSharing } from "./lengths.ts";
 
 /** A label that carries no loss, as in transformers. */
@@ -38,10 +39,21 @@ export function checkRows(inputIds: number[][], vocabularySize: number): void {
 
 /**
  * A card does not check the ids that it is sent.
- * @throws as `checkRows`, and where labels don't fit the rows' tokens, `IGNORED` or the vocabulary
+ * @throws as `checkRows`, where a row has more tokens than the model positions, and where labels don't fit
+ * the rows' tokens, `IGNORED` or the vocabulary
  */
-export function checkBatch({ inputIds, labels }: Batch, vocabularySize: number): void {
+export function checkBatch(
+  { inputIds, labels }: Batch,
+  { vocabularySize, maxPositions }: Pick<ModelConfiguration, "vocabularySize" | "maxPositions">,
+): void {
   checkRows(inputIds, vocabularySize);
+  const long = inputIds.findIndex(({ length }) => length > maxPositions);
+  if (long >= 0) {
+    throw new Error(
+      `Cannot train on row ${long}: expected at most ${maxPositions} tokens, the model's positions; ` +
+        `found ${inputIds[long].length}; cut the row, or choose a model of more positions`,
+    );
+  }
   if (labels.length !== inputIds.length) {
     throw new Error(
       `Cannot train on the batch: expected labels for ${inputIds.length} rows; found ` +

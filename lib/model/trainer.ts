@@ -30,7 +30,7 @@ export async function lossAndGradients(
   model: LanguageModel,
   batch: Batch,
 ): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
-  checkBatch(batch, model.config.vocabularySize);
+  checkBatch(batch, model.config);
   const names = [...model.trained.keys()];
   const run = model.compiled("gradients", (...inputs) => {
     const { loss, gradients } = gradientsOf(model, inputs);
@@ -102,7 +102,7 @@ export class Trainer {
         `Cannot train on: expected ${expected}; found ${found}; make another trainer`,
       );
     }
-    checkBatch(batch, this.model.config.vocabularySize);
+    checkBatch(batch, this.model.config);
     const learningRate = learningRateAt(this.steps, this.options);
     const rates = stepRates(learningRate, this.steps + 1, this.options);
     this.#checkRoom(batch);
