@@ -22,7 +22,10 @@ export interface ServerOptions {
   attempts?: number;
   /** Seconds that one attempt may take. Default 600. */
   timeout?: number;
-  /** Tokens of prompts that this process may send, to all servers together. Default: no limit. */
+  /**
+   * Tokens of prompts that this process may have answered, by all servers together; a request that failed
+   * doesn't count. Default: no limit.
+   */
   maxTokensSent?: number;
   /** Bearer token. Default: OPENAI_API_KEY, unless OPENAI_BASE_URL says that it belongs to another origin. */
   key?: string;
@@ -44,7 +47,7 @@ export class Refused extends Error {
   }
 }
 
-/** Tokens of prompts that this process sent. */
+/** Tokens of prompts that this process sent, and that were answered or are under way. */
 let sent = 0;
 
 /** A list that is not empty. */
@@ -124,6 +127,7 @@ export class Server {
     }
     sent += tokens;
     const answer = await this.#client.post(path, { body: asked, signal }).catch((error) => {
+      sent -= tokens;
       signal?.throwIfAborted();
       throw this.#explain(error);
     });
