@@ -30,11 +30,9 @@ export interface MemoryEstimate {
   /** Passing needs: tensors while they are read and clipped. */
   passing: number;
   total: number;
-  /** The largest tensor; on WebGPU a buffer must hold it. Not part of the total. */
-  largest: { name: string; bytes: number };
 }
 
-type MemoryParts = Omit<MemoryEstimate, "total" | "largest">;
+type MemoryParts = Omit<MemoryEstimate, "total">;
 
 export interface MemoryUse {
   /** Most tokens at once, padding counted. */
@@ -52,8 +50,6 @@ export interface TrainingUse extends MemoryUse {
   lora?: LoraOptions;
   /** The batch's tokens: the gradients of several parts are summed. Default: those of one part. */
   tokens?: number;
-  /** Those of them with loss. Default: 8 a row. */
-  supervised?: number;
 }
 
 const FLOAT = 4;
@@ -63,49 +59,21 @@ const FRAGMENTS = 1.2;
 
 const sizeOf = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 
-type Sizes = { all: number; largest: number; name: string };
-
-function sizes(configuration: ModelConfiguration): Sizes {
-  let [all, largest, name] = [0, 0, ""];
-  for (const [tensor, shape] of parameterShapes(configuration)) {
-    const size = sizeOf(shape);
-    all += size;
-    if (size > largest) [largest, name] = [size, tensor];
-  }
-  return { all, largest, name };
+/** Bytes of all weights, and of the largest tensor. */
+function weightBytes(configuration: ModelConfiguration): { all: number; largest: number } {
+  const sizes = parameterShapes(configuration).map(([, shape]) => FLOAT * sizeOf(shape));
+  return { all: sizes.reduce((a, b) => a + b, 0), largest: Math.max(...sizes) };
 }
 
-/** @param others sizes of tensors other than the weights, by name */
-function sum(parts: Partial<MemoryParts>, weights: Sizes, others: Record<string, number> = {}) {
-  const all = {
-    ...{ process: PROCESS, weights: FLOAT * weights.all, gradients: 0, moments: 0, activations: 0 },
-    ...{ passing: 0, ...parts },
-  };
-  const [name, size] = Object.entries({ [weights.name]: weights.largest, ...others })
-    .reduce((a, b) => b[1] > a[1] ? b : a);
-  return {
-    ...all,
-    total: Object.values(all).reduce((a, b) => a + b, 0),
-    largest: { name, bytes: FLOAT * size },
-  };
-}
-
-/** Tensors of a pass that grow with its tokens. */
-function passTensors(
-  { heads, intermediateSize, vocabularySize }: ModelConfiguration,
-  { tokens, length, logits }: { tokens: number; length: number; logits: number },
-): Record<string, number> {
-  return {
-    "attention's scores": tokens * heads * length,
-    "the MLP's inner values": tokens * intermediateSize,
-    "the logits": logits * vocabularySize,
-  };
+function sum(parts: Partial<MemoryParts> & Pick<MemoryParts, "weights">): MemoryEstimate {
+  const all = { process: PROCESS, gradients: 0, moments: 0, activations: 0, passing: 0, ...parts };
+  return { ...all, total: Object.values(all).reduce((a, b) => a + b, 0) };
 }
 
 /** While a model is read: its weights, and the largest tensor as it lies in the file and as float32. */
 export function loadingMemory(configuration: ModelConfiguration): MemoryEstimate {
-  const weights = sizes(configuration);
-  return sum({ passing: 2 * FLOAT * weights.largest }, weights);
+  const { all, largest } = weightBytes(configuration);
+  return sum({ weights: all, passing: 2 * largest });
 }
 
 /** While it is probed: one layer's activations, uncompiled every layer's output, a block of logits. */
@@ -121,11 +89,11 @@ export function probingMemory(
     ? 8 * d + 3 * f + 3 * heads * length
     : layers * d + 16 * d + 9 * kv + 5 * f + 4.3 * heads * width;
   const logits = Math.min(tokens, Math.ceil(LOGITS_AT_ONCE / vocabularySize));
-  return sum(
-    { activations: FLOAT * tokens * each, passing: FLOAT * 2 * logits * vocabularySize },
-    sizes(configuration),
-    passTensors(configuration, { tokens, length: width, logits }),
-  );
+  return sum({
+    weights: weightBytes(configuration).all,
+    activations: FLOAT * tokens * each,
+    passing: FLOAT * 2 * logits * vocabularySize,
+  });
 }
 
 /** While it is trained by AdamW. */
@@ -133,13 +101,12 @@ export function trainingMemory(
   configuration: ModelConfiguration,
   { batchTokens, length, gradientCheckpointing = "nothing", lora, ...use }: TrainingUse,
 ): MemoryEstimate {
-  const { compiled = true, tokens: all = batchTokens, supervised } = use;
+  const { compiled = true, tokens: all = batchTokens } = use;
   const { hiddenSize: d, intermediateSize: f, heads, layers } = configuration;
   const kv = configuration.keyValueHeads * configuration.headDimension;
-  const weights = sizes(configuration);
-  const trained = lora && [...adapterShapes(configuration, loraOptions(lora)).values()];
-  const trainedBytes = FLOAT *
-    (trained?.reduce((sum, shape) => sum + sizeOf(shape), 0) ?? weights.all);
+  const { all: weights, largest } = weightBytes(configuration);
+  const adapter = lora && [...adapterShapes(configuration, loraOptions(lora)).values()];
+  const trainedBytes = adapter?.reduce((sum, shape) => sum + FLOAT * sizeOf(shape), 0) ?? weights;
   const tokens = Math.max(length, Math.min(batchTokens, all));
   // Of each token and layer, in floats: what the gradients of the norms, attention and MLP need.
   const adapters = compiled || lora === undefined ? 0 : 6 * (3 * d + 2 * kv + 2 * f);
@@ -153,26 +120,19 @@ export function trainingMemory(
     : [attention + mlp, 0];
   const activations = FLOAT * tokens * (layers * keptPerToken + again);
   // Gradients come as activations go, and clipped ones next to the unclipped: the larger counts.
-  const largest = FLOAT * weights.largest;
   const backward = activations +
     (compiled ? 2 * Math.min(largest, trainedBytes) : trainedBytes + 8 * largest);
   const update = compiled
     ? 2 * trainedBytes
     : 3 * trainedBytes + 12 * Math.min(largest, trainedBytes);
   const peak = (compiled ? FRAGMENTS : 1) * Math.max(backward, update);
-  const logits = supervised === undefined
-    ? 8 * Math.ceil(tokens / length)
-    : Math.ceil(supervised * tokens / all);
-  return sum(
-    {
-      moments: 2 * trainedBytes,
-      gradients: trainedBytes * (all > batchTokens ? 2 : 1),
-      activations,
-      passing: Math.max(0, peak - activations - trainedBytes),
-    },
+  return sum({
     weights,
-    passTensors(configuration, { tokens, length, logits }),
-  );
+    moments: 2 * trainedBytes,
+    gradients: trainedBytes * (all > batchTokens ? 2 : 1),
+    activations,
+    passing: Math.max(0, peak - activations - trainedBytes),
+  });
 }
 
 /** WebAssembly addresses 4 GiB. */
@@ -183,7 +143,7 @@ export type Has = readonly (keyof MemoryParts)[];
 
 /** What an estimate asks for beyond what is there, in bytes by part, largest first. */
 export function neededMemory(
-  { total: _, largest: __, ...parts }: MemoryEstimate,
+  { total: _, ...parts }: MemoryEstimate,
   has: Has = ["process"],
 ): [string, number][] {
   return Object.entries(parts)
@@ -192,8 +152,8 @@ export function neededMemory(
 }
 
 /**
- * Compares an estimate with what is free: this machine's memory, what is left of WebAssembly's 4
- * GiB, or on WebGPU the size of its buffers (a card's free memory is not known).
+ * Compares an estimate with what is free: this machine's memory, or what is left of WebAssembly's 4 GiB.
+ * A card's free memory is not known: by CUDA or WebGPU, the call that had no room fails.
  * @throws if there is too little (see `requireMemory`), with the estimate
  */
 export function checkMemory(
@@ -202,7 +162,6 @@ export function checkMemory(
     & { action: string; mend: string; has?: Has }
     & Parameters<typeof requireMemory>[1],
 ): void {
-  if (tf.getBackend() === "webgpu") return checkBuffers(estimate.largest, { action, mend });
   if (usesCard()) return;
   const needed = neededMemory(estimate, has);
   const need = {
@@ -219,16 +178,4 @@ export function checkMemory(
     });
   }
   requireMemory(need, options);
-}
-
-/** @throws if a tensor is larger than a buffer of the graphics card may be */
-function checkBuffers(
-  { name, bytes }: MemoryEstimate["largest"],
-  { action, mend }: { action: string; mend: string },
-): void {
-  const { limits } = (tf.backend() as unknown as { device: GPUDevice }).device;
-  const limit = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
-  requireMemory({ action, mend, bytes, parts: `${name} alone`, kind: "in one buffer" }, {
-    free: { bytes: limit, by: "a buffer on this graphics card by WebGPU" },
-  });
 }

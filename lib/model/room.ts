@@ -52,12 +52,11 @@ export function roomChecker(
   options: Pick<TrainingRoom, "batchTokens" | "gradientCheckpointing" | "lora">,
 ): (batch: Batch) => void {
   let largest = 0;
-  return ({ inputIds, labels }) => {
+  return ({ inputIds }) => {
     const length = inputIds.reduce((most, row) => Math.max(most, row.length), 0);
     const tokens = inputIds.length * length;
     if (tokens <= largest || largest > 0 && model.session !== undefined) return;
-    const supervised = labels.flat().filter((label) => label >= 0).length;
-    checkTrainingRoom(model, { ...options, tokens, length, supervised }, {
+    checkTrainingRoom(model, { ...options, tokens, length }, {
       action: `train ${model.name} on ${inputIds.length} x ${length} tokens`,
       has: ["process", "weights", "moments"],
     });

@@ -57,10 +57,8 @@ Deno.test("trainingMemory() falls with fewer tokens, recomputing and adapters, a
   const use = { batchTokens: 8192, length: 512 };
   const whole = trainingMemory(smollm2, use);
   assert.equal(whole.moments, 2 * whole.weights);
-  const { total, largest, ...parts } = whole;
+  const { total, ...parts } = whole;
   assert.equal(total, Object.values(parts).reduce((a, b) => a + b, 0));
-  // 8,192 tokens, 9 heads, 512 positions
-  assert.deepEqual(largest, { name: "attention's scores", bytes: 4 * 8192 * 9 * 512 });
   const less = [
     trainingMemory(smollm2, { ...use, batchTokens: 2048 }),
     trainingMemory(smollm2, { ...use, gradientCheckpointing: "layer" }),
@@ -350,32 +348,6 @@ Deno.test("asked by letters, of each question the letters' logits stay and no ot
     );
   } finally {
     model.dispose();
-  }
-});
-
-Deno.test("a tensor larger than a buffer of the graphics card is refused by name", async () => {
-  const before = tf.getBackend() as BackendName;
-  const limits = { maxStorageBufferBindingSize: 2 ** 27, maxBufferSize: 2 ** 28 };
-  const card = { device: { limits }, dispose() {} };
-  tf.registerBackend("webgpu", () => card as unknown as tf.KernelBackend);
-  await tf.setBackend("webgpu");
-  try {
-    const options = { action: "load x", mend: "choose a smaller model" };
-    const llama = { ...smollm2, vocabularySize: 128_256, hiddenSize: 2048 };
-    assert.throws(
-      () => checkMemory(loadingMemory(llama), options),
-      /^Error: Cannot load x: expected 1\.1 GB in one buffer \(model\.embed_tokens\.weight alone\); found 135 MB a buffer on this graphics card by WebGPU; choose a smaller model/,
-    );
-    const use = { batchTokens: 4096, length: 1024 };
-    assert.throws(
-      () => checkMemory(trainingMemory(smollm2, use), options),
-      /expected 151 MB in one buffer \(attention's scores alone\)/, // 4 x 4,096 x 9 x 1,024
-    );
-    checkMemory(loadingMemory(smollm2), options);
-    checkMemory(trainingMemory(smollm2, { ...use, length: 512 }), options);
-  } finally {
-    await tf.setBackend(before);
-    tf.removeBackend("webgpu");
   }
 });
 
