@@ -1,6 +1,5 @@
 /** Whether a training has room, checked before it starts. */
 import type { LanguageModel } from "./language_model.ts";
-import type { Batch } from "./batch.ts";
 import { checkMemory, type Has, neededMemory, trainingMemory, type TrainingUse } from "./memory.ts";
 import { formatBytes } from "../platform/runtime/memory.ts";
 
@@ -44,22 +43,4 @@ export function checkTrainingRoom(
     has,
     mend: `${helpful.length > 0 ? `try ${helpful.join(", ")}, or ` : ""}choose a smaller model`,
   });
-}
-
-/** Checks batches as they come; compiled, the first alone: later ones find its memory held. */
-export function roomChecker(
-  model: LanguageModel,
-  options: Pick<TrainingRoom, "batchTokens" | "gradientCheckpointing" | "lora">,
-): (batch: Batch) => void {
-  let largest = 0;
-  return ({ inputIds }) => {
-    const length = inputIds.reduce((most, row) => Math.max(most, row.length), 0);
-    const tokens = inputIds.length * length;
-    if (tokens <= largest || largest > 0 && model.session !== undefined) return;
-    checkTrainingRoom(model, { ...options, tokens, length }, {
-      action: `train ${model.name} on ${inputIds.length} x ${length} tokens`,
-      has: ["process", "weights", "moments"],
-    });
-    largest = tokens;
-  };
 }

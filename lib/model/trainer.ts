@@ -7,10 +7,10 @@ import { NotFiniteError } from "../statistics/not_finite.ts";
 import type { ForwardOptions } from "./architecture.ts";
 import { type Adapter, describeAdapter, type LoraOptions, loraOptions } from "./adapter.ts";
 import type { Batch, WeightedBatch } from "./batch.ts";
-import { Batching, batchTensors, checkBatch, weightOf } from "./batch.ts";
+import { Batching, batchTensors, checkBatch, longestOf, weightOf } from "./batch.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { dropLora, trainableLora } from "./lora.ts";
-import { checkTrainingRoom, roomChecker } from "./room.ts";
+import { checkTrainingRoom } from "./room.ts";
 import type { ResolvedOptions, StepResult, TrainerOptions } from "./trainer_options.ts";
 import {
   decayedOf,
@@ -51,7 +51,7 @@ export class Trainer {
   readonly options: ResolvedOptions;
   steps = 0;
   readonly #batching: Batching;
-  readonly #checkRoom: (batch: Batch) => void;
+  #hasRoom = false;
   readonly #adapter?: Adapter;
 
   /** @throws if an option does not fit, or the model has an adapter that `lora` does not ask for */
@@ -72,7 +72,6 @@ export class Trainer {
     // Chains of rows, each computed by itself, have no row in common.
     const window = (session?.streams ?? 1) > 1 ? 0 : config.slidingWindow;
     this.#batching = new Batching(this.options.batchTokens, session !== undefined, window);
-    this.#checkRoom = roomChecker(model, this.options);
     this.#adapter = adapterFor(model, this.options.lora);
     if (this.#adapter !== undefined) {
       const { rank, alpha, rankStabilized, targets } = this.#adapter;
@@ -105,7 +104,7 @@ export class Trainer {
     checkBatch(batch, this.model.config);
     const learningRate = learningRateAt(this.steps, this.options);
     const rates = stepRates(learningRate, this.steps + 1, this.options);
-    this.#checkRoom(batch);
+    if (!this.#hasRoom) this.#checkRoom(batch);
     const parts = this.#batching.split(batch);
     try {
       const [loss, gradientNorm] = parts.length === 1
@@ -117,6 +116,16 @@ export class Trainer {
     } finally {
       rates.dispose();
     }
+  }
+
+  /** By the first batch alone: later ones find its memory held. */
+  #checkRoom(batch: Batch): void {
+    const rows = batch.inputIds.length, length = longestOf(batch);
+    checkTrainingRoom(this.model, { ...this.options, tokens: rows * length, length }, {
+      action: `train ${this.model.name} on ${rows} x ${length} tokens`,
+      has: ["process", "weights", "moments"],
+    });
+    this.#hasRoom = true;
   }
 
   async #stepWhole(batch: WeightedBatch, rates: tf.Tensor1D): Promise<[number, number]> {
