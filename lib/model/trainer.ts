@@ -276,21 +276,31 @@ export class Trainer {
 
   /**
    * The trainer that a folder keeps, what it trains put into `model`: the steps that follow are those
-   * that would have followed. Given `options` are compared; `factor`, a function, must be given again.
-   * @throws if the folder keeps another model's state, or options differ; nothing has changed then
+   * that would have followed, by its options. Only `factor`, a function, must be given again if there was one.
+   * @throws if the folder keeps another model's state, or another factor's; nothing has changed then
    */
   static async resume(
     model: LanguageModel,
     folder: string,
-    options: Partial<TrainerOptions> = {},
+    factor?: TrainerOptions["factor"],
   ): Promise<Trainer> {
-    const state = await requireStorage("resume a training").readTrainer(folder, model, options);
+    const state = await requireStorage("resume a training").readTrainer(folder, model);
+    const next = factor?.(state.steps);
+    if (next !== state.factor) {
+      throw new Error(
+        `Cannot go on from ${folder}: expected the factor on the learning rate at step ` +
+          `${state.steps} to be ${state.factor ?? "the schedule's"}; found ${
+            next ?? "none given"
+          }; ` +
+          "give the function that the trainer was made with",
+      );
+    }
     const decayed = new Set(state.decayed);
     const hadAdapter = model.adapter !== undefined;
     const trainer = new Trainer(model, {
       ...state.options,
       ...(state.decayed && { decays: (name: string) => decayed.has(name) }),
-      factor: options.factor,
+      factor,
     });
     try {
       await state.restore();

@@ -516,15 +516,13 @@ Deno.test("Trainer.resume() goes on with an adapter; its file holds no weight of
     assert.equal(kept.size, 3 * 4);
     for (const key of kept.keys()) assert.match(key, /lora_[AB]/);
     await withTiny(async (model) => {
-      const trainer = await Trainer.resume(model, folder, { lora: { rank: 2 } });
+      const trainer = await Trainer.resume(model, folder);
       assert.equal(trainer.steps, 2);
       for (let i = 0; i < 2; i++) await trainer.step(batch);
       assert.deepEqual(adapterValues(model), expected);
     });
     await withTiny(async (model) => {
-      const resume = (lora?: LoraOptions) => Trainer.resume(model, folder, lora && { lora });
-      await assert.rejects(resume({ rank: 4 }), /expected lora .*"rank":4.*found .*"rank":2/);
-      assert.equal(model.adapter, undefined);
+      const resume = () => Trainer.resume(model, folder);
       addLora(model, { rank: 4 });
       await assert.rejects(resume(), /expected LoRA of rank 2.*found\s+LoRA of rank 4/);
       dropLora(model);
