@@ -92,16 +92,12 @@ export function padRows(rows: number[][], { batch = rows.length, length = 0 } = 
 }
 
 /**
- * Packs texts into rows of `width` tokens: each into the first row that has room, the longest first.
- * @returns the rows' texts, by their place in `lengths` @throws if a text is longer than a row
+ * Packs texts into rows of `width` tokens, the longest text's at least: each into the first row that has
+ * room, the longest first.
+ * @returns the rows' texts, by their place in `lengths`
  */
 export function packTexts(lengths: readonly number[], width: number): number[][] {
   const order = lengths.map((_, i) => i).sort((a, b) => lengths[b] - lengths[a]);
-  if (lengths[order[0]] > width) {
-    throw new Error(
-      `Cannot pack texts: expected at most ${width} tokens each; found ${lengths[order[0]]}`,
-    );
-  }
   const rows: number[][] = [], room: number[] = [];
   let first = 0; // rows before it have no room for the shortest text
   const shortest = lengths[order.at(-1)!];

@@ -142,17 +142,11 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
     );
   }
 
-  /** Puts the parameters of a `snapshot` back and takes an adapter off; the snapshot stays usable. */
+  /** Puts the parameters of this model's `snapshot` back and takes an adapter off; the snapshot stays usable. */
   restore(snapshot: ReadonlyMap<string, tf.Tensor>): void {
     this.setAdapter(undefined);
     for (const [name, variable] of this.parameters) {
-      const tensor = snapshot.get(name);
-      if (tensor === undefined) {
-        throw new Error(
-          `Cannot restore ${this.name}: expected ${name} in the snapshot; found none`,
-        );
-      }
-      variable.assign(tensor);
+      variable.assign(snapshot.get(name)!);
     }
   }
 

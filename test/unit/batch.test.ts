@@ -20,10 +20,9 @@ Deno.test("packTexts() puts each text once into a row that has room, and leaves 
   assert.ok(rows.length * 256 < 1.05 * total, `${rows.length} rows of 256 for ${total} tokens`);
 });
 
-Deno.test("packTexts() keeps one text a row where none fit together, and refuses what is too long", () => {
+Deno.test("packTexts() keeps one text a row where none fit together", () => {
   assert.deepEqual(packTexts([9, 10, 8], 10), [[1], [0], [2]]);
   assert.deepEqual(packTexts([4], 4), [[0]]);
-  assert.throws(() => packTexts([3, 5], 4), /expected at most 4 tokens each; found 5/);
 });
 
 /** A model of 257 tokens and 9 positions. */
