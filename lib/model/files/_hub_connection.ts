@@ -228,7 +228,7 @@ export class HubConnection {
       if (!(error instanceof Break)) return new Error(`${start}; found ${message}`);
       return new HubUnreachable(
         `${start}; found no answer (${message}); check the network and ${variable}, or ` +
-          `${otherwise}; a download goes on where it stopped`,
+          `${otherwise}; a file of the hub goes on where it stopped`,
       );
     }
     const page = `${this.endpoint}/${this.wanted.page}`;
@@ -246,7 +246,7 @@ export class HubConnection {
       : status === 416
       ? "the file there is shorter than the hub's list says: run it again later, or ask its owner"
       : status >= 500
-      ? "the hub is in trouble: try again later; the download goes on where it stopped"
+      ? "the server is in trouble: try again later; a file of the hub goes on where it stopped"
       : `check ${variable}`;
     return new Error(`${start}; found status ${status}${this.#last.by} (${message}); ${advice}`);
   }
