@@ -54,6 +54,38 @@ export interface TrainingUse extends MemoryUse {
 
 const FLOAT = 4;
 const PROCESS = 0.6e9;
+
+/** Floats of a token in a layer, as multiples of sizes: the width, keys' width, the MLP's, heads x length. */
+type Multiples = readonly [width: number, keys: number, mlp: number, scores: number];
+
+/**
+ * What a layer holds of each token: at once in reading; for the gradient in training, and of that its input
+ * alone where it is computed again. Compiled, by what a graph must keep; uncompiled, fitted.
+ */
+const HELD = {
+  compiled: {
+    reading: [8, 0, 3, 3],
+    training: [12, 0, 4, 1],
+    input: [1, 0, 0, 0],
+    adapters: [0, 0, 0, 0],
+  },
+  uncompiled: {
+    reading: [16, 9, 5, 4.3],
+    training: [53, 19, 11, 10],
+    input: [10, 0, 0, 0],
+    adapters: [18, 12, 12, 0],
+  },
+} satisfies Record<string, Record<string, Multiples>>;
+
+/** Bytes of `tokens` by such multiples. */
+const tokenBytes = (
+  { hiddenSize, keyValueHeads, headDimension, intermediateSize, heads }: ModelConfiguration,
+  { tokens, length }: { tokens: number; length: number },
+) =>
+([width, keys, mlp, scores]: Multiples): number =>
+  FLOAT * tokens * (width * hiddenSize + keys * keyValueHeads * headDimension +
+    mlp * intermediateSize + scores * heads * length);
+
 /** Backward passes hold pieces besides those that are counted. */
 const FRAGMENTS = 1.2;
 
@@ -81,17 +113,16 @@ export function probingMemory(
   configuration: ModelConfiguration,
   { batchTokens, length, compiled = true }: MemoryUse,
 ): MemoryEstimate {
-  const { hiddenSize: d, intermediateSize: f, heads, layers, vocabularySize } = configuration;
-  const kv = configuration.keyValueHeads * configuration.headDimension;
+  const { hiddenSize, layers, vocabularySize } = configuration;
   const tokens = Math.max(batchTokens, length);
-  const width = Math.min(TEXTS_A_ROW * length, tokens);
-  const each = compiled
-    ? 8 * d + 3 * f + 3 * heads * length
-    : layers * d + 16 * d + 9 * kv + 5 * f + 4.3 * heads * width;
+  const row = compiled ? length : Math.min(TEXTS_A_ROW * length, tokens);
+  const bytes = tokenBytes(configuration, { tokens, length: row });
+  const layer = bytes(HELD[compiled ? "compiled" : "uncompiled"].reading);
+  const outputs = compiled ? 0 : FLOAT * tokens * layers * hiddenSize;
   const logits = Math.min(tokens, Math.ceil(LOGITS_AT_ONCE / vocabularySize));
   return sum({
     weights: weightBytes(configuration).all,
-    activations: FLOAT * tokens * each,
+    activations: layer + outputs,
     passing: FLOAT * 2 * logits * vocabularySize,
   });
 }
@@ -102,23 +133,16 @@ export function trainingMemory(
   { batchTokens, length, gradientCheckpointing = "nothing", lora, ...use }: TrainingUse,
 ): MemoryEstimate {
   const { compiled = true, tokens: all = batchTokens } = use;
-  const { hiddenSize: d, intermediateSize: f, heads, layers } = configuration;
-  const kv = configuration.keyValueHeads * configuration.headDimension;
   const { all: weights, largest } = weightBytes(configuration);
   const adapter = lora && [...adapterShapes(configuration, loraOptions(lora)).values()];
   const trainedBytes = adapter?.reduce((sum, shape) => sum + FLOAT * sizeOf(shape), 0) ?? weights;
   const tokens = Math.max(length, Math.min(batchTokens, all));
-  // Of each token and layer, in floats: what the gradients of the norms, attention and MLP need.
-  const adapters = compiled || lora === undefined ? 0 : 6 * (3 * d + 2 * kv + 2 * f);
-  const attention = compiled
-    ? 12 * d + heads * length
-    : 40 * d + 19 * kv + 10 * heads * length + adapters;
-  const mlp = compiled ? 4 * f : 13 * d + 11 * f;
-  const input = compiled ? d : 10 * d;
-  const [keptPerToken, again] = gradientCheckpointing === "layer"
-    ? [input, attention + mlp]
-    : [attention + mlp, 0];
-  const activations = FLOAT * tokens * (layers * keptPerToken + again);
+  const bytes = tokenBytes(configuration, { tokens, length });
+  const held = HELD[compiled ? "compiled" : "uncompiled"];
+  const layer = bytes(held.training) + (lora ? bytes(held.adapters) : 0);
+  const activations = gradientCheckpointing === "layer"
+    ? configuration.layers * bytes(held.input) + layer
+    : configuration.layers * layer;
   // Gradients come as activations go, and clipped ones next to the unclipped: the larger counts.
   const backward = activations +
     (compiled ? 2 * Math.min(largest, trainedBytes) : trainedBytes + 8 * largest);
