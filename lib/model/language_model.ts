@@ -8,7 +8,7 @@ import { checkRows } from "./batch.ts";
 import { checkMemory, probingMemory } from "./memory.ts";
 import { type Adapter, describeAdapter } from "./adapter.ts";
 import type { ModelConfiguration } from "./configuration.ts";
-import { EngineModel, type EngineModelParts, type ReadLogits } from "./engine_model.ts";
+import { EngineModel, type EngineModelParts, type Reading } from "./engine_model.ts";
 import { generateTokens } from "./generate.ts";
 import type { GenerateOptions, ReadableModel, ReadOptions, TensorModel } from "./readable_model.ts";
 import { defaultBatchTokens, readLogits } from "./read.ts";
@@ -108,10 +108,10 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
     this.session?.free(freed);
   }
 
-  protected reader(texts: number[][], options?: ReadOptions): ReadLogits {
+  protected async read(texts: number[][], reading: Reading): Promise<void> {
     checkRows(texts, this.config.vocabularySize);
-    this.#checkRoom(texts, options);
-    return (positions, onLogits) => readLogits(this, texts, { ...options, positions, onLogits });
+    this.#checkRoom(texts, reading);
+    await readLogits(this, texts, reading);
   }
 
   protected tokens(ids: number[], options: GenerateOptions): AsyncIterable<number> {
@@ -121,7 +121,7 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
   /** @throws if memory is too small to read the texts, with the estimate */
   #checkRoom(
     texts: readonly number[][],
-    { batchTokens = this.batchTokens }: ReadOptions = {},
+    { batchTokens = this.batchTokens }: ReadOptions,
   ): void {
     const length = texts.reduce((most, text) => Math.max(most, text.length), 0);
     const all = texts.reduce((total, text) => total + text.length, 0);

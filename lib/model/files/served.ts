@@ -80,7 +80,7 @@ export class ServedModel extends EngineModel {
   }
 
   /** @throws always: all tokens' logits can't be had; see `byText` */
-  protected reader(): never {
+  protected read(): never {
     throw new Error(
       `Cannot read the logits of ${this.#server.what}: expected a model in this process; found a ` +
         "server, which names the likeliest tokens alone; use probe(), or load the model itself",
@@ -88,7 +88,7 @@ export class ServedModel extends EngineModel {
   }
 
   protected tokens(): never {
-    return this.reader();
+    return this.read();
   }
 
   /** Log-probabilities in the logits' place; tokens that are not named have the most that they can have. */
