@@ -8,7 +8,7 @@ import { APIConnectionError, APIConnectionTimeoutError, APIError, OpenAI } from 
 import pLimit from "p-limit";
 import * as v from "valibot";
 import { cacheFolder } from "../../platform/cache.ts";
-import { pageText, reasonOf, webAddress } from "../../platform/runtime/web.ts";
+import { pageText, reasonOf, shownText, webAddress } from "../../platform/runtime/web.ts";
 import { sha256OfText } from "../../platform/runtime/digest.ts";
 import { writeWhole } from "../../platform/runtime/files.ts";
 import { valuesOf } from "../../platform/runtime/settled.ts";
@@ -173,16 +173,6 @@ export class Server {
     return new Response(text || null, { status, headers: response.headers });
   }
 
-  #redact(text: string): string {
-    return this.#key ? text.replaceAll(this.#key, "...") : text;
-  }
-
-  /** What may be shown of what came. */
-  #shown(value: unknown): string {
-    const text = typeof value === "string" ? value : quote(value);
-    return this.#redact(text).replaceAll(/\s+/g, " ").slice(0, 300);
-  }
-
   #refuse(found: string, advice: string, status?: number, expected = "an answer"): Refused {
     const kept = this.#kept > 0 ? `; ${this.#kept} answers of this run are kept` : "";
     const text = `Cannot ask ${this.what}: expected ${expected}; found ${found}; ${advice}${kept}`;
@@ -191,7 +181,7 @@ export class Server {
 
   #explainForm(answer: unknown, expected: string): Refused {
     if (typeof answer === "string") {
-      const found = pageText(this.#redact(answer));
+      const found = pageText(shownText(answer, this.#key, Infinity));
       return this.#refuse(found, "check the address, which mostly ends in /v1", 200, "JSON");
     }
     const advice = /log-prob/.test(expected)
@@ -199,7 +189,7 @@ export class Server {
         "server: vLLM, SGLang or llama.cpp's"
       : "check the address and the server's version";
     const { choices } = (answer ?? {}) as { choices?: unknown };
-    return this.#refuse(this.#shown(choices ?? answer), advice, 200, expected);
+    return this.#refuse(shownText(quote(choices ?? answer), this.#key), advice, 200, expected);
   }
 
   #explain(error: unknown): Error {
@@ -209,19 +199,19 @@ export class Server {
       return this.#refuse(found, "look at its log, or give a smaller --concurrency");
     }
     if (error instanceof APIConnectionError) {
-      const found = `none (${this.#shown(reasonOf(error))})`;
+      const found = `none (${shownText(reasonOf(error), this.#key)})`;
       return this.#refuse(found, "check that it runs and can be reached from here");
     }
     if (!(error instanceof APIError)) return error as Error;
     const { status, headers } = error;
-    const said = this.#shown(error.message.replace(/^\d+ /, ""));
+    const said = shownText(error.message.replace(/^\d+ /, ""), this.#key);
     const found = `status ${status} (${said})`;
     if (status >= 300 && status < 400) {
       const to = headers?.get("location") ?? "";
       const base = URL.canParse(to, this.address) ? new URL(to, this.address) : undefined;
       const place = base ? base.origin + base.pathname : "nowhere";
       const advice = "redirects are not followed, with a key or without: give the address itself";
-      return this.#refuse(`a redirect to ${this.#shown(place)}`, advice, status);
+      return this.#refuse(`a redirect to ${shownText(place, this.#key)}`, advice, status);
     }
     if (status === 401 || status === 403) {
       const set = this.#key ? "check OPENAI_API_KEY" : "set OPENAI_API_KEY to the server's key";
