@@ -218,6 +218,10 @@ export function weightOf({ labels, weights }: WeightedBatch): number {
   return total;
 }
 
+/**
+ * The sizes that batches are padded to: each is a graph, and padding is work. Whole batches take those of the
+ * largest so far, or of all to come where they are reserved; parts of cut ones those of their kind.
+ */
 export class Batching {
   /** Rows and supervised tokens that whole batches are padded to. */
   largest = { rows: 0, supervised: 0 };
@@ -238,9 +242,9 @@ export class Batching {
   ) {}
 
   /**
-   * Fixes the sizes of the steps to come, so that compiled steps need few graphs. For whole batches: the
-   * largest one's rows and supervised tokens, its length and halves of it, behind what all rows start
-   * with. For parts: few lengths that leave the least padding, and for each the most supervised tokens.
+   * Fixes the sizes of the steps to come. For whole batches: the largest one's rows and supervised tokens,
+   * its length and halves of it, behind what all rows start with. For parts: few lengths that leave the least
+   * padding, and for each the most supervised tokens.
    * @param batchSize rows of a batch where there are enough: fewer are padded to a power of two
    */
   reserve(batches: readonly Batch[], batchSize = 0): void {
