@@ -99,12 +99,12 @@ class Writer {
   constructor(readonly hub: HubConnection, readonly target: Target) {}
 
   async write(bytes: Uint8Array): Promise<void> {
-    const { file, path, name, size = Infinity } = this.target, at = this.done;
+    const { file, path, name, size } = this.target, at = this.done;
     // What was written stays, so that the download goes on there once there is room.
-    const missing = size < Infinity ? size - at : bytes.length;
-    await writeAt(file, bytes, { path, at, missing });
+    await writeAt(file, bytes, { path, at, missing: size && size - at });
     this.done += bytes.length;
-    if (size > RANGE && (this.done === size || Date.now() - this.#said >= 5000)) this.say(name);
+    const isDue = this.done === size || Date.now() - this.#said >= 5000;
+    if (isDue && !(size! <= RANGE)) this.say(name);
   }
 
   async cut(size: number): Promise<void> {

@@ -130,11 +130,11 @@ async function fetchAll(
   const required = (path: string) => byPath.get(path) ?? refuseWithout(path, all, { id, graph });
   const shared = join(sharedFolder(id), "snapshots", commit);
   const linked = async (paths: string[]) => {
-    const files = paths.map(required);
+    const files = paths.map(required), found: string[] = [];
     for (const { path, size } of graph === undefined ? files : []) {
-      const isTaken = await linkFile(join(shared, path), join(folder, path), size);
-      if (isTaken) repository.hub.say(`${path} of ${id}: found in ${shared}`);
+      if (await linkFile(join(shared, path), join(folder, path), size)) found.push(path);
     }
+    if (found.length > 0) repository.hub.say(`${id}: ${found.join(", ")} found in ${shared}`);
     return files;
   };
   const fetchFiles = async (paths: string[]) =>
