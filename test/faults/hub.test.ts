@@ -521,7 +521,10 @@ hubTest("downloadModel() waits as long as a 429 says", tiny, async (hub, downloa
 });
 
 for (
-  const [status, message] of [[429, /wait some minutes/], [500, /the server is in trouble/]] as const
+  const [status, message] of [[429, /wait some minutes/], [
+    500,
+    /the server is in trouble/,
+  ]] as const
 ) {
   hubTest(`downloadModel() gives up on ${status} after some tries`, tiny, async (hub, download) => {
     hub.storeFault = () => new Response("", { status });
