@@ -652,9 +652,7 @@ hubTest(
         : undefined;
     await assert.rejects(
       download(),
-      new RegExp(
-        `expected ${listed.length + 1} bytes of model\\.safetensors; found ${listed.length}`,
-      ),
+      /model\.safetensors .*found no answer \(0 bytes came instead of 1\)/,
     );
   },
 );

@@ -1,6 +1,6 @@
 /** A file that grows by a download: what has come stays where it breaks, and the next one goes on there. */
 import { writeAt } from "../../platform/runtime/files.ts";
-import { type Answer, Break, type HubConnection } from "./_hub_connection.ts";
+import { Break, type HubConnection } from "./_hub_connection.ts";
 
 /** Bytes asked for at once; a file of no more comes without a word. */
 const RANGE = 8 * 1024 * 1024;
@@ -28,50 +28,39 @@ export async function grow(
   if (size > RANGE && writer.done < size) writer.say(`Downloading ${name} of ${hub.wanted.id}`);
   while (writer.done < size) {
     const end = Math.min(writer.done + RANGE, size);
-    await hub.ask(name, () => appendRange(hub, address, writer, end));
+    await hub.ask(name, () => appendRange(hub, address, writer, { end, size }));
   }
 }
 
 /** Appends the bytes up to `end`, but for what an attempt before has brought. */
-async function appendRange(hub: HubConnection, address: string, writer: Writer, end: number) {
-  const { name, size } = writer.target, before = writer.done;
+async function appendRange(
+  hub: HubConnection,
+  address: string,
+  writer: Writer,
+  { end, size }: { end: number; size: number },
+): Promise<void> {
+  const before = writer.done;
   if (before >= end) return;
-  const answer = await hub.range(address, before, end);
+  const { status, headers, chunks } = await hub.range(address, before, end);
   // Where something between drops the range, all of it comes: what is there is passed over.
-  const { isAll, start, told } = contentOf(answer, before);
-  const last = isAll ? size! : end, isHere = isAll || start === before;
-  const fits = told === undefined || told === size;
+  const isAll = status === 200, last = isAll ? size : end;
+  const [, from = before] = /^bytes (\d+)-/.exec(headers.get("content-range") ?? "") ?? [];
+  const start = isAll ? 0 : Number(from), isHere = isAll || start === before;
   let at = start, head: Uint8Array | undefined;
-  for await (const chunk of answer.chunks) {
+  for await (const chunk of chunks) {
     head ??= chunk;
-    if (!fits || !isHere) break; // which closes the connection
     at += chunk.length;
-    if (at > writer.done && at <= last) {
-      await writer.write(chunk.subarray(chunk.length - (at - writer.done)));
-    }
+    if (!isHere || at > last) break; // which closes the connection
+    if (at > writer.done) await writer.write(chunk.subarray(chunk.length - (at - writer.done)));
   }
   if (isHere && at === last) return;
-  const foreign = hub.foreign(answer.headers, head);
-  if (foreign !== undefined) {
-    await writer.cut(before);
-    throw foreign;
-  }
-  if (!isHere) throw new Break(`bytes from ${start} on came instead of those from ${before}`);
-  if (fits) throw new Break(`${at - start} bytes came instead of ${last - start}`);
-  // A range says what the file has become; a whole answer may be something between here and the hub.
-  if (isAll) throw new Break(`${told} bytes came instead of ${size}`);
-  const expected = `expected ${size} bytes of ${name}; found ${told}`;
-  throw new Error(`Cannot ${hub.what}: ${expected}; run it again`);
-}
-
-/** Which bytes an answer brings: whether all, from where on, and of how many, as far as it says so. */
-function contentOf({ status, headers }: Answer, asked: number) {
-  const isAll = status === 200;
-  const range = headers.get("content-range") ?? "";
-  const [, from = asked, all] = /^bytes (\d+)-\d+(?:\/(\d+))?/.exec(range) ?? [];
-  const length = headers.has("content-encoding") ? undefined : headers.get("content-length");
-  const told = (isAll ? length : all) ?? undefined;
-  return { isAll, start: isAll ? 0 : Number(from), told: told && Number(told) };
+  const foreign = hub.foreign(headers, head);
+  if (foreign !== undefined) await writer.cut(before);
+  throw foreign ?? new Break(
+    isHere
+      ? `${at - start} bytes came instead of ${last - start}`
+      : `bytes from ${start} on came instead of those from ${before}`,
+  );
 }
 
 /**
