@@ -6,7 +6,7 @@ export function sha256OfText(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-/** Digests of files in the states in which they were hashed. */
+/** Digests of files by all that a write to them changes: the time of modification alone can be set back. */
 const known = new Map<string, string>();
 
 /** Milliseconds within which a file could change twice and keep its times: file systems' clocks are coarse. */
@@ -14,19 +14,15 @@ const UNSETTLED = 3000;
 
 /** The SHA-256 of a file, which may be too large for memory; one that has not changed is read once a process. */
 export async function sha256OfFile(path: string): Promise<string> {
-  const before = await Deno.stat(path), state = stateOf(path, before);
-  const found = known.get(state);
-  if (found !== undefined) return found;
+  const { dev, ino, size, mtime, ctime } = await Deno.stat(path);
+  const isSettled = Date.now() - Math.max(+mtime!, +ctime!) > UNSETTLED;
+  const state = JSON.stringify([path, dev, ino, size, mtime, ctime]);
+  if (known.has(state)) return known.get(state)!;
   using file = await Deno.open(path);
   const digest = await digestOfFile(file);
-  const isSettled = Date.now() - Math.max(+before.mtime!, +before.ctime!) > UNSETTLED;
-  if (isSettled && stateOf(path, await file.stat()) === state) known.set(state, digest);
+  if (isSettled) known.set(state, digest);
   return digest;
 }
-
-/** What any write to a file changes; its time of modification alone can be set back. */
-const stateOf = (path: string, { dev, ino, size, mtime, ctime }: Deno.FileInfo) =>
-  JSON.stringify([path, dev, ino, size, mtime, ctime]);
 
 /** The same of an open one, or what another hash makes of it. */
 export async function digestOfFile(
