@@ -165,14 +165,18 @@ const WASM_HEAP = 2 ** 32;
 /** Parts of an estimate that are there already. */
 export type Has = readonly (keyof MemoryParts)[];
 
-/** What an estimate asks for beyond what is there, in bytes by part, largest first. */
+/** What an estimate asks for beyond what is there: bytes, and in words for what, largest first. */
 export function neededMemory(
   { total: _, ...parts }: MemoryEstimate,
   has: Has = ["process"],
-): [string, number][] {
-  return Object.entries(parts)
+): { bytes: number; parts: string } {
+  const needed = Object.entries(parts)
     .filter(([name, bytes]) => bytes > 0 && !has.some((one) => one === name))
     .sort(([, a], [, b]) => b - a);
+  return {
+    bytes: needed.reduce((sum, [, bytes]) => sum + bytes, 0),
+    parts: needed.map(([name, bytes]) => `${name} ${formatBytes(bytes)}`).join(", "),
+  };
 }
 
 /**
@@ -187,13 +191,7 @@ export function checkMemory(
     & Parameters<typeof requireMemory>[1],
 ): void {
   if (usesCard()) return;
-  const needed = neededMemory(estimate, has);
-  const need = {
-    action,
-    mend,
-    bytes: needed.reduce((sum, [, bytes]) => sum + bytes, 0),
-    parts: needed.map(([name, bytes]) => `${name} ${formatBytes(bytes)}`).join(", "),
-  };
+  const need = { action, mend, ...neededMemory(estimate, has) };
   if (tf.getBackend() === "wasm") {
     const bytes = Math.max(0, WASM_HEAP - tf.memory().numBytes);
     requireMemory({ ...need, mend: `install native TensorFlow (\`deno task doctor\`), ${mend}` }, {

@@ -18,24 +18,18 @@ export function checkTrainingRoom(
   const needed = (changed: Partial<TrainingRoom>) =>
     trainingMemory(model.config, { ...room, compiled, ...changed });
   const estimate = needed({});
-  const bytes = (of: typeof estimate) => neededMemory(of, has).reduce((sum, [, n]) => sum + n, 0);
+  const bytes = (of: typeof estimate) => neededMemory(of, has).bytes;
   const now = Math.min(room.batchTokens, room.tokens);
-  const ways: [string, Partial<TrainingRoom>][] = [];
-  if (now > room.length) {
-    ways.push([
-      `fewer tokens at once (--batch-tokens=${room.length}, here ${now}`,
-      { batchTokens: room.length },
-    ]);
-  }
-  if (room.gradientCheckpointing !== "layer") {
-    ways.push(['--gradient-checkpointing (gradientCheckpointing: "layer"', {
-      gradientCheckpointing: "layer",
-    }]);
-  }
-  if (room.lora === undefined) {
-    ways.push([`adapters (--lora=${LORA_RANK}`, { lora: { rank: LORA_RANK } }]);
-  }
-  const helpful = ways.map(([text, change]) => ({ text, then: bytes(needed(change)) }))
+  const ways: Record<string, Partial<TrainingRoom>> = {
+    [`fewer tokens at once (--batch-tokens=${room.length}, here ${now}`]: {
+      batchTokens: room.length,
+    },
+    '--gradient-checkpointing (gradientCheckpointing: "layer"': { gradientCheckpointing: "layer" },
+    [`adapters (--lora=${LORA_RANK}`]: { lora: { rank: LORA_RANK } },
+  };
+  // What is on already changes nothing.
+  const helpful = Object.entries(ways)
+    .map(([text, change]) => ({ text, then: bytes(needed(change)) }))
     .filter(({ then }) => then < 0.95 * bytes(estimate))
     .map(({ text, then }) => `${text}: ${formatBytes(then)})`);
   checkMemory(estimate, {
