@@ -8,6 +8,7 @@ import { APIConnectionError, APIConnectionTimeoutError, APIError, OpenAI } from 
 import pLimit from "p-limit";
 import * as v from "valibot";
 import { cacheFolder } from "../../platform/cache.ts";
+import { defined } from "../../platform/defined.ts";
 import { pageText, reasonOf, shownText, webAddress } from "../../platform/runtime/web.ts";
 import { sha256OfText } from "../../platform/runtime/digest.ts";
 import { writeWhole } from "../../platform/runtime/files.ts";
@@ -75,7 +76,7 @@ export class Server {
     this.#options = {
       ...{ concurrency: 16, attempts: 8, timeout: 600, maxTokensSent: Infinity },
       answersDirectory: cacheFolder("served"),
-      ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+      ...defined(options),
     };
     const { attempts, concurrency, timeout } = this.#options;
     this.#limit = pLimit(concurrency);
