@@ -102,9 +102,9 @@ export class Trainer {
       );
     }
     checkBatch(batch, this.model.config);
+    if (!this.#hasRoom) this.#checkRoom(batch);
     const learningRate = learningRateAt(this.steps, this.options);
     const rates = stepRates(learningRate, this.steps + 1, this.options);
-    if (!this.#hasRoom) this.#checkRoom(batch);
     const parts = this.#batching.split(batch);
     try {
       const [loss, gradientNorm] = parts.length === 1
@@ -285,14 +285,13 @@ export class Trainer {
     factor?: TrainerOptions["factor"],
   ): Promise<Trainer> {
     const state = await requireStorage("resume a training").readTrainer(folder, model);
-    const next = factor?.(state.steps);
-    if (next !== state.factor) {
+    const given = factor?.(state.steps), { factor: expected = "the schedule's" } = state;
+    if (given !== state.factor) {
       throw new Error(
-        `Cannot go on from ${folder}: expected the factor on the learning rate at step ` +
-          `${state.steps} to be ${state.factor ?? "the schedule's"}; found ${
-            next ?? "none given"
-          }; ` +
-          "give the function that the trainer was made with",
+        `Cannot go on from ${folder}: expected the learning rate's factor at step ${state.steps} to ` +
+          `be ${expected}; found ${
+            given ?? "none"
+          }; give the function that the trainer was made with`,
       );
     }
     const decayed = new Set(state.decayed);

@@ -415,7 +415,7 @@ Deno.test("Trainer.resume() keeps which tensors decay, and asks for the rate's f
     await trainer.save(folder);
     await assert.rejects(
       Trainer.resume(other, folder),
-      /learning rate at step 2 to be 0.33\d+; found none given; give the function/,
+      /learning rate's factor at step 2 to be 0.33\d+; found none; give the function/,
     );
     const wrong = Trainer.resume(other, folder, () => 1);
     await assert.rejects(wrong, /to be 0.33\d+; found 1; give the function/);
