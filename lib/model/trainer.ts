@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { addTo, globalNorm, onlyIf } from "../platform/compile/adam.ts";
 import type { TensorFunction } from "../platform/compile/graph.ts";
 import { look, type Stoppable } from "../platform/interrupt.ts";
+import { quote } from "../platform/runtime/quote.ts";
 import { NotFiniteError } from "../statistics/not_finite.ts";
 import type { ForwardOptions } from "./architecture.ts";
 import { type Adapter, describeAdapter, type LoraOptions, loraOptions } from "./adapter.ts";
@@ -276,22 +277,25 @@ export class Trainer {
 
   /**
    * The trainer that a folder keeps, what it trains put into `model`: the steps that follow are those
-   * that would have followed, by its options. Only `factor`, a function, must be given again if there was one.
-   * @throws if the folder keeps another model's state, or another factor's; nothing has changed then
+   * that would have followed. `factor`, a function, must be given again; other options need not be, and those
+   * that are must be the ones kept. Which tensors decay is kept too.
+   * @throws if the folder keeps another model's state, or another value of an option; nothing has changed then
    */
   static async resume(
     model: LanguageModel,
     folder: string,
-    factor?: TrainerOptions["factor"],
+    options: Partial<Omit<TrainerOptions, "decays">> = {},
   ): Promise<Trainer> {
     const state = await requireStorage("resume a training").readTrainer(folder, model);
-    const given = factor?.(state.steps), { factor: expected = "the schedule's" } = state;
-    if (given !== state.factor) {
+    const kept: Record<string, unknown> = { ...state.options, factor: state.factor };
+    const given = { ...options, factor: options.factor?.(state.steps) };
+    for (const [name, value] of Object.entries(given)) {
+      if (JSON.stringify(value) === JSON.stringify(kept[name])) continue;
       throw new Error(
-        `Cannot go on from ${folder}: expected the learning rate's factor at step ${state.steps} to ` +
-          `be ${expected}; found ${
-            given ?? "none"
-          }; give the function that the trainer was made with`,
+        `Cannot go on from ${folder}: expected ${name} ${
+          quote(value)
+        } at step ${state.steps}; found ` +
+          `${quote(kept[name])}; give the options that the trainer was made with, or start anew`,
       );
     }
     const decayed = new Set(state.decayed);
@@ -299,7 +303,7 @@ export class Trainer {
     const trainer = new Trainer(model, {
       ...state.options,
       ...(state.decayed && { decays: (name: string) => decayed.has(name) }),
-      factor,
+      factor: options.factor,
     });
     try {
       await state.restore();

@@ -175,9 +175,7 @@ export async function pretrain(world: World, options: PretrainOptions): Promise<
   };
   const run = async (signal: AbortSignal | undefined) => {
     const kept = folder !== undefined && hasState(folder);
-    trainer = kept
-      ? await Trainer.resume(model, folder, training.factor)
-      : new Trainer(model, training);
+    trainer = kept ? await Trainer.resume(model, folder, training) : new Trainer(model, training);
     options.onResume?.(trainer.steps);
     const corpus = windows(world, {
       length,

@@ -522,7 +522,9 @@ Deno.test("Trainer.resume() goes on with an adapter; its file holds no weight of
       assert.deepEqual(adapterValues(model), expected);
     });
     await withTiny(async (model) => {
-      const resume = () => Trainer.resume(model, folder);
+      const resume = (lora?: LoraOptions) => Trainer.resume(model, folder, lora && { lora });
+      await assert.rejects(resume({ rank: 4 }), /expected lora .*"rank":4.*found .*"rank":2/);
+      assert.equal(model.adapter, undefined);
       addLora(model, { rank: 4 });
       await assert.rejects(resume(), /expected LoRA of rank 2.*found\s+LoRA of rank 4/);
       dropLora(model);

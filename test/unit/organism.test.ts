@@ -415,11 +415,11 @@ Deno.test("Trainer.resume() keeps which tensors decay, and asks for the rate's f
     await trainer.save(folder);
     await assert.rejects(
       Trainer.resume(other, folder),
-      /learning rate's factor at step 2 to be 0.33\d+; found none; give the function/,
+      /expected factor none at step 2; found 0.33/,
     );
-    const wrong = Trainer.resume(other, folder, () => 1);
-    await assert.rejects(wrong, /to be 0.33\d+; found 1; give the function/);
-    const resumed = await Trainer.resume(other, folder, factor);
+    const wrong = Trainer.resume(other, folder, { factor: () => 1 });
+    await assert.rejects(wrong, /expected factor 1 at step 2; found 0.33/);
+    const resumed = await Trainer.resume(other, folder, { factor });
     assert.deepEqual(
       [...other.parameters.keys()].filter((name) => resumed.options.decays!(name)),
       [...other.parameters.keys()].filter(decays),
@@ -431,7 +431,7 @@ Deno.test("Trainer.resume() keeps which tensors decay, and asks for the rate's f
   });
 });
 
-Deno.test("Trainer.resume() refuses another model, another schedule and broken files, and changes nothing", async () => {
+Deno.test("Trainer.resume() refuses another model, other options and broken files, and changes nothing", async () => {
   await withFolder(async (folder) => {
     const model = fresh(1), other = fresh(2);
     const trainer = new Trainer(model, schedule);
@@ -447,8 +447,12 @@ Deno.test("Trainer.resume() refuses another model, another schedule and broken f
     const shallow = fresh(1, { layers: 1 });
     await assert.rejects(Trainer.resume(shallow, folder), /expected the trained tensors alone/);
     await assert.rejects(
-      Trainer.resume(other, folder, () => 1),
-      /at step 1 to be the schedule's; found 1; give the function/,
+      Trainer.resume(other, folder, { learningRate: 1e-3 }),
+      /expected learningRate 0.001 at step 1; found 0.01; give the options/,
+    );
+    await assert.rejects(
+      Trainer.resume(other, folder, { clipNorm: 2 }),
+      /expected clipNorm 2 at step 1; found 1/,
     );
     const bytes = await Deno.readFile(path);
     await Deno.writeFile(path, bytes.slice(0, -4));
