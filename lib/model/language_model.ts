@@ -119,10 +119,7 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
   }
 
   /** @throws if memory is too small to read the texts, with the estimate */
-  #checkRoom(
-    texts: readonly number[][],
-    { batchTokens = this.batchTokens }: ReadOptions,
-  ): void {
+  #checkRoom(texts: number[][], { batchTokens = this.batchTokens }: ReadOptions): void {
     const length = texts.reduce((most, text) => Math.max(most, text.length), 0);
     const all = texts.reduce((total, text) => total + text.length, 0);
     const tokens = Math.min(batchTokens, all);
@@ -145,9 +142,7 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
   /** Puts the parameters of this model's `snapshot` back and takes an adapter off; the snapshot stays usable. */
   restore(snapshot: ReadonlyMap<string, tf.Tensor>): void {
     this.setAdapter(undefined);
-    for (const [name, variable] of this.parameters) {
-      variable.assign(snapshot.get(name)!);
-    }
+    for (const [name, variable] of this.parameters) variable.assign(snapshot.get(name)!);
   }
 
   /**

@@ -67,15 +67,16 @@ const HELD = {
     reading: [8, 0, 3, 3],
     training: [12, 0, 4, 1],
     input: [1, 0, 0, 0],
-    adapters: [0, 0, 0, 0],
   },
   uncompiled: {
     reading: [16, 9, 5, 4.3],
     training: [53, 19, 11, 10],
     input: [10, 0, 0, 0],
-    adapters: [18, 12, 12, 0],
   },
 } satisfies Record<string, Record<string, Multiples>>;
+
+/** What adapters hold besides, uncompiled. */
+const ADAPTERS: Multiples = [18, 12, 12, 0];
 
 /** Bytes of `tokens` by such multiples. */
 const tokenBytes = (
@@ -139,7 +140,7 @@ export function trainingMemory(
   const tokens = Math.max(length, Math.min(batchTokens, all));
   const bytes = tokenBytes(configuration, { tokens, length });
   const held = HELD[compiled ? "compiled" : "uncompiled"];
-  const layer = bytes(held.training) + (lora ? bytes(held.adapters) : 0);
+  const layer = bytes(held.training) + (lora && !compiled ? bytes(ADAPTERS) : 0);
   const activations = gradientCheckpointing === "layer"
     ? configuration.layers * bytes(held.input) + layer
     : configuration.layers * layer;

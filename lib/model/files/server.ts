@@ -23,10 +23,7 @@ export interface ServerOptions {
   attempts?: number;
   /** Seconds that one attempt may take. Default 600. */
   timeout?: number;
-  /**
-   * Tokens of prompts that this process may have answered, by all servers together; a request that failed
-   * doesn't count. Default: no limit.
-   */
+  /** Tokens of prompts that this process may have answered, by all servers together. Default: no limit. */
   maxTokensSent?: number;
   /** Bearer token. Default: OPENAI_API_KEY, unless OPENAI_BASE_URL says that it belongs to another origin. */
   key?: string;
