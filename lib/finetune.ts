@@ -2,6 +2,7 @@
 import type { Example } from "./question.ts";
 import { type Stoppable, stoppable } from "./platform/interrupt.ts";
 import type { LanguageModel } from "./model/language_model.ts";
+import type { ReadableModel } from "./model/readable_model.ts";
 import { loraOptions } from "./model/adapter.ts";
 import { defined } from "./platform/defined.ts";
 import { Random } from "./statistics/random.ts";
@@ -36,17 +37,18 @@ export interface FinetuneResult {
 
 /** A model's own settings, but for `changes`. With `lora`, its learning rate is ten times that of all weights. */
 function withDefaults(
-  { format }: Pick<LanguageModel, "format">,
+  { format, config }: Pick<ReadableModel, "format" | "config">,
   changes: Partial<FinetuneSettings>,
 ): FinetuneSettings {
   const settings = { ...paperFinetuning, ...format.defaults };
   if (changes.lora !== undefined) settings.learningRate *= LORA_RATE_FACTOR;
-  return { ...settings, ...defined(changes) };
+  Object.assign(settings, defined(changes));
+  return { ...settings, maxTokens: Math.min(settings.maxTokens, config.maxPositions) };
 }
 
 /** Everything that `finetune` takes from its options, its defaults included: equal ones train alike. */
 export function resolveFinetuning(
-  model: Pick<LanguageModel, "format">,
+  model: Pick<ReadableModel, "format" | "config">,
   { seed = 0, onStep: _, signal: __, ...changes }: FinetuneOptions = {},
 ): FinetuneSettings & { seed: number } {
   const settings = withDefaults(model, changes);

@@ -30,10 +30,12 @@ export interface ProbeOptions extends ReadOptions {
 }
 
 /** softmax of some logits among themselves. */
-export function softmaxOver(logits: ArrayLike<number>, ids: readonly number[]): number[] {
-  const chosen = ids.map((id) => logits[id]);
-  const highest = Math.max(...chosen);
-  const exponentials = chosen.map((value) => Math.exp(value - highest));
+export const softmaxOver = (logits: ArrayLike<number>, ids: readonly number[]): number[] =>
+  softmax(ids.map((id) => logits[id]));
+
+function softmax(logits: readonly number[]): number[] {
+  const highest = Math.max(...logits);
+  const exponentials = logits.map((value) => Math.exp(value - highest));
   const total = exponentials.reduce((a, b) => a + b, 0);
   return exponentials.map((value) => value / total);
 }
@@ -90,7 +92,7 @@ export async function probe(
     const found = await reading(model, questions, options, (how) => byText.letters(asked, how));
     return questions.map((question, i) => {
       const { logProbabilities, bounded } = found[i];
-      const answer = answerFrom(question, softmaxOver(logProbabilities, texts[i].map((_, k) => k)));
+      const answer = answerFrom(question, softmax(logProbabilities));
       return bounded.length > 0 ? { ...answer, bounded } : answer;
     });
   }
@@ -106,9 +108,9 @@ export async function probe(
       model,
       questions,
       options,
-      (how) => model.nextTokenLogits(prefixes, how),
+      (how) => model.nextTokenLogits(prefixes, { ...how, tokens: ids }),
     );
-    return questions.map((question, i) => answerFrom(question, softmaxOver(logits[i], ids[i])));
+    return questions.map((question, i) => answerFrom(question, softmax([...logits[i]])));
   }
   const [scores, bare] = await reading(model, questions, options, async (how) => [
     await textScores(model, prompts, texts, how),
@@ -181,7 +183,7 @@ export function optionProbabilities(
     }
     return sum - bare;
   });
-  return softmaxOver(values, values.map((_, i) => i));
+  return softmax(values);
 }
 
 /** The scores of every option's text, with those without the question: for all normalizations at once. */

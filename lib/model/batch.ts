@@ -1,5 +1,6 @@
 /** Rows of token ids as tensors: padded on the right, sizes rounded so that few shapes occur. */
 import * as tf from "@tensorflow/tfjs";
+import type { ModelConfiguration } from "./configuration.ts";
 import { chooseLengths, worthSharing } from "./lengths.ts";
 
 /** A label that carries no loss, as in transformers. */
@@ -38,10 +39,21 @@ export function checkRows(inputIds: number[][], vocabularySize: number): void {
 
 /**
  * A card does not check the ids that it is sent.
- * @throws as `checkRows`, and where labels don't fit the rows' tokens, `IGNORED` or the vocabulary
+ * @throws as `checkRows`, where a row has more tokens than the model positions, and where labels don't fit
+ * the rows' tokens, `IGNORED` or the vocabulary
  */
-export function checkBatch({ inputIds, labels }: Batch, vocabularySize: number): void {
+export function checkBatch(
+  { inputIds, labels }: Batch,
+  { vocabularySize, maxPositions }: Pick<ModelConfiguration, "vocabularySize" | "maxPositions">,
+): void {
   checkRows(inputIds, vocabularySize);
+  const long = inputIds.findIndex(({ length }) => length > maxPositions);
+  if (long >= 0) {
+    throw new Error(
+      `Cannot train on row ${long}: expected at most ${maxPositions} tokens, the model's positions; ` +
+        `found ${inputIds[long].length}; cut the row, or choose a model of more positions`,
+    );
+  }
   if (labels.length !== inputIds.length) {
     throw new Error(
       `Cannot train on the batch: expected labels for ${inputIds.length} rows; found ` +
@@ -80,16 +92,12 @@ export function padRows(rows: number[][], { batch = rows.length, length = 0 } = 
 }
 
 /**
- * Packs texts into rows of `width` tokens: each into the first row that has room, the longest first.
- * @returns the rows' texts, by their place in `lengths` @throws if a text is longer than a row
+ * Packs texts into rows of `width` tokens, the longest text's at least: each into the first row that has
+ * room, the longest first.
+ * @returns the rows' texts, by their place in `lengths`
  */
 export function packTexts(lengths: readonly number[], width: number): number[][] {
   const order = lengths.map((_, i) => i).sort((a, b) => lengths[b] - lengths[a]);
-  if (lengths[order[0]] > width) {
-    throw new Error(
-      `Cannot pack texts: expected at most ${width} tokens each; found ${lengths[order[0]]}`,
-    );
-  }
   const rows: number[][] = [], room: number[] = [];
   let first = 0; // rows before it have no room for the shortest text
   const shortest = lengths[order.at(-1)!];
@@ -210,6 +218,10 @@ export function weightOf({ labels, weights }: WeightedBatch): number {
   return total;
 }
 
+/**
+ * The sizes that batches are padded to: each is a graph, and padding is work. Whole batches take those of the
+ * largest so far, or of all to come where they are reserved; parts of cut ones those of their kind.
+ */
 export class Batching {
   /** Rows and supervised tokens that whole batches are padded to. */
   largest = { rows: 0, supervised: 0 };
@@ -230,9 +242,9 @@ export class Batching {
   ) {}
 
   /**
-   * Fixes the sizes of the steps to come, so that compiled steps need few graphs. For whole batches: the
-   * largest one's rows and supervised tokens, its length and halves of it, behind what all rows start
-   * with. For parts: few lengths that leave the least padding, and for each the most supervised tokens.
+   * Fixes the sizes of the steps to come. For whole batches: the largest one's rows and supervised tokens,
+   * its length and halves of it, behind what all rows start with. For parts: few lengths that leave the least
+   * padding, and for each the most supervised tokens.
    * @param batchSize rows of a batch where there are enough: fewer are padded to a power of two
    */
   reserve(batches: readonly Batch[], batchSize = 0): void {

@@ -3,6 +3,7 @@ import type { PromptFormat } from "../prompt.ts";
 import type {
   GenerateOptions,
   ModelDescription,
+  NextTokenOptions,
   ReadableConfiguration,
   ReadableModel,
   ReadOptions,
@@ -12,11 +13,12 @@ import type { Tokenizer } from "./tokenizer.ts";
 /** A position of one text, which is named by its place among those given. */
 export type Position = { text: number; position: number };
 
-/** Called with the logits [V] at a position; they may be overwritten afterwards. */
-export type OnLogits = (at: Position, logits: Float32Array) => void;
-
-/** Computes the logits at some positions of the texts. */
-export type ReadLogits = (positions: Position[], onLogits: OnLogits) => Promise<void>;
+/** What of some texts is read, and how. */
+export interface Reading extends ReadOptions {
+  positions: readonly Position[];
+  /** Called with the logits [V] at each of the positions; they may be overwritten afterwards. */
+  onLogits: (at: Position, logits: Float32Array) => void;
+}
 
 type Described = "name" | "format" | "tokenizer" | "description" | "identity";
 export type EngineModelParts<C> = Pick<ReadableModel, Described> & { config: C };
@@ -39,11 +41,8 @@ export abstract class EngineModel<C extends ReadableConfiguration = ReadableConf
     this.identity = parts.identity;
   }
 
-  /**
-   * What reads these texts. @throws if they can't be read
-   * @param kept how many rows of logits stay in memory; undefined if all do
-   */
-  protected abstract reader(texts: number[][], options?: ReadOptions, kept?: number): ReadLogits;
+  /** Reads the logits at some positions of the texts. @throws if they can't be read */
+  protected abstract read(texts: number[][], reading: Reading): Promise<void>;
 
   /** The tokens that the model writes after `ids`, end tokens too: the caller stops. */
   protected abstract tokens(ids: number[], options: GenerateOptions): AsyncIterable<number>;
@@ -57,24 +56,31 @@ export abstract class EngineModel<C extends ReadableConfiguration = ReadableConf
   async logits(texts: number[][]): Promise<Float32Array[]> {
     const result: Float32Array[] = [];
     const positions = texts.flatMap((ids, text) => ids.map((_, position) => ({ text, position })));
-    await this.reader(texts)(positions, ({ text, position }, logits) => {
+    const onLogits: Reading["onLogits"] = ({ text, position }, logits) => {
       result[text] ??= new Float32Array(texts[text].length * logits.length);
       result[text].set(logits, position * logits.length);
-    });
+    };
+    await this.read(texts, { positions, onLogits });
     return result;
   }
 
-  async nextTokenLogits(texts: number[][], options?: ReadOptions): Promise<Float32Array[]> {
+  async nextTokenLogits(
+    texts: number[][],
+    { tokens, ...options }: NextTokenOptions = {},
+  ): Promise<Float32Array[]> {
     const result: Float32Array[] = new Array(texts.length);
     const positions = texts.map(({ length }, text) => ({ text, position: length - 1 }));
-    const read = this.reader(texts, options, texts.length);
-    await read(positions, ({ text }, logits) => result[text] = logits.slice());
+    const onLogits: Reading["onLogits"] = ({ text }, logits) => {
+      result[text] = tokens === undefined
+        ? logits.slice()
+        : Float32Array.from(tokens[text], (id) => logits[id]);
+    };
+    await this.read(texts, { ...options, positions, onLogits });
     return result;
   }
 
   /** @throws if a text has no token before its first one to be read */
   async tokenLogProbabilities(texts: number[][], from: number[], options?: ReadOptions) {
-    const read = this.reader(texts, options, 0);
     texts.forEach(({ length }, i) => {
       if (Number.isInteger(from[i]) && from[i] >= 1 && from[i] <= length) return;
       throw new Error(
@@ -86,10 +92,11 @@ export abstract class EngineModel<C extends ReadableConfiguration = ReadableConf
     const positions = texts.flatMap((ids, text) =>
       ids.slice(from[text]).map((_, k) => ({ text, position: from[text] + k - 1 }))
     );
-    await read(positions, ({ text, position }, logits) => {
+    const onLogits: Reading["onLogits"] = ({ text, position }, logits) => {
       const token = texts[text][position + 1];
       result[text][position + 1 - from[text]] = logProbability(logits, token);
-    });
+    };
+    await this.read(texts, { ...options, positions, onLogits });
     return result;
   }
 

@@ -12,7 +12,7 @@ export interface FinetuneSettings
   batchSize: number;
   /** Share of the steps for the warm-up. */
   warmupRatio: number;
-  /** Longer conversations are cut on the right. */
+  /** Longer conversations are cut on the right; at most the model's positions. */
   maxTokens: number;
 }
 

@@ -171,20 +171,22 @@ export function sample(
   logits: Float32Array,
   { temperature, topP, random }: { temperature: number; topP: number; random: Random },
 ): number {
-  let best = 0;
-  for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;
-  if (temperature === 0) return best;
-  const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a]);
-  const weights = order.map((id) => Math.exp((logits[id] - logits[best]) / temperature));
+  const highest = logits.reduce((a, b) => Math.max(a, b));
+  if (temperature === 0) return logits.indexOf(highest);
+  // Numbers alone are sorted by the engine itself; the token is the one that has the number drawn.
+  const sorted = logits.slice().sort().reverse();
+  const weights = Float64Array.from(sorted, (one) => Math.exp((one - highest) / temperature));
   const total = weights.reduce((a, b) => a + b, 0);
   let nucleus = 0, mass = 0;
-  while (nucleus < order.length && (nucleus === 0 || mass < topP * total)) {
+  while (nucleus < weights.length && (nucleus === 0 || mass < topP * total)) {
     mass += weights[nucleus++];
   }
-  let draw = random.next() * mass;
-  for (let i = 0; i < nucleus; i++) {
-    draw -= weights[i];
-    if (draw < 0) return order[i];
+  let place = 0, draw = random.next() * mass - weights[0];
+  while (draw >= 0 && place + 1 < nucleus) draw -= weights[++place];
+  // Of equal ones the first comes first.
+  let token = logits.indexOf(sorted[place]);
+  for (let i = sorted.indexOf(sorted[place]); i < place; i++) {
+    token = logits.indexOf(sorted[place], token + 1);
   }
-  return order[nucleus - 1];
+  return token;
 }

@@ -8,7 +8,7 @@ import { checkRows } from "./batch.ts";
 import { checkMemory, probingMemory } from "./memory.ts";
 import { type Adapter, describeAdapter } from "./adapter.ts";
 import type { ModelConfiguration } from "./configuration.ts";
-import { EngineModel, type EngineModelParts, type ReadLogits } from "./engine_model.ts";
+import { EngineModel, type EngineModelParts, type Reading } from "./engine_model.ts";
 import { generateTokens } from "./generate.ts";
 import type { GenerateOptions, ReadableModel, ReadOptions, TensorModel } from "./readable_model.ts";
 import { defaultBatchTokens, readLogits } from "./read.ts";
@@ -108,10 +108,10 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
     this.session?.free(freed);
   }
 
-  protected reader(texts: number[][], options?: ReadOptions, kept?: number): ReadLogits {
+  protected async read(texts: number[][], reading: Reading): Promise<void> {
     checkRows(texts, this.config.vocabularySize);
-    if (kept !== undefined) this.#checkRoom(texts, options, kept);
-    return (positions, onLogits) => readLogits(this, texts, { ...options, positions, onLogits });
+    this.#checkRoom(texts, reading);
+    await readLogits(this, texts, reading);
   }
 
   protected tokens(ids: number[], options: GenerateOptions): AsyncIterable<number> {
@@ -119,23 +119,16 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
   }
 
   /** @throws if memory is too small to read the texts, with the estimate */
-  #checkRoom(
-    texts: readonly number[][],
-    { batchTokens = this.batchTokens }: ReadOptions = {},
-    kept: number,
-  ): void {
+  #checkRoom(texts: number[][], { batchTokens = this.batchTokens }: ReadOptions): void {
     const length = texts.reduce((most, text) => Math.max(most, text.length), 0);
     const all = texts.reduce((total, text) => total + text.length, 0);
     const tokens = Math.min(batchTokens, all);
-    const use = { batchTokens: tokens, length, kept, compiled: this.session !== undefined };
+    const use = { batchTokens: tokens, length, compiled: this.session !== undefined };
+    const fewer = `give fewer tokens at once (--batch-tokens=N, here ${tokens}), `;
     checkMemory(probingMemory(this.config, use), {
       action: `read ${texts.length} texts with ${this.name}`,
       has: ["process", "weights"],
-      mend: [
-        ...tokens > length ? [`give fewer tokens at once (--batch-tokens=N, here ${tokens})`] : [],
-        ...kept > 1 ? ["ask fewer questions at once"] : [],
-        "choose a smaller model",
-      ].join(", "),
+      mend: `${tokens > length ? fewer : ""}choose a smaller model`,
     });
   }
 
@@ -146,18 +139,10 @@ export class LanguageModel extends EngineModel<ModelConfiguration> implements Te
     );
   }
 
-  /** Puts the parameters of a `snapshot` back and takes an adapter off; the snapshot stays usable. */
+  /** Puts the parameters of this model's `snapshot` back and takes an adapter off; the snapshot stays usable. */
   restore(snapshot: ReadonlyMap<string, tf.Tensor>): void {
     this.setAdapter(undefined);
-    for (const [name, variable] of this.parameters) {
-      const tensor = snapshot.get(name);
-      if (tensor === undefined) {
-        throw new Error(
-          `Cannot restore ${this.name}: expected ${name} in the snapshot; found none`,
-        );
-      }
-      variable.assign(tensor);
-    }
+    for (const [name, variable] of this.parameters) variable.assign(snapshot.get(name)!);
   }
 
   /**

@@ -30,11 +30,9 @@ export interface MemoryEstimate {
   /** Passing needs: tensors while they are read and clipped. */
   passing: number;
   total: number;
-  /** The largest tensor; on WebGPU a buffer must hold it. Not part of the total. */
-  largest: { name: string; bytes: number };
 }
 
-type MemoryParts = Omit<MemoryEstimate, "total" | "largest">;
+type MemoryParts = Omit<MemoryEstimate, "total">;
 
 export interface MemoryUse {
   /** Most tokens at once, padding counted. */
@@ -52,83 +50,82 @@ export interface TrainingUse extends MemoryUse {
   lora?: LoraOptions;
   /** The batch's tokens: the gradients of several parts are summed. Default: those of one part. */
   tokens?: number;
-  /** Those of them with loss. Default: 8 a row. */
-  supervised?: number;
 }
 
 const FLOAT = 4;
 const PROCESS = 0.6e9;
+
+/** Floats of a token in a layer, as multiples of sizes: the width, keys' width, the MLP's, heads x length. */
+type Multiples = readonly [width: number, keys: number, mlp: number, scores: number];
+
+/**
+ * What a layer holds of each token: at once in reading; for the gradient in training, and of that its input
+ * alone where it is computed again. Compiled, by what a graph must keep; uncompiled, fitted.
+ */
+const HELD = {
+  compiled: {
+    reading: [8, 0, 3, 3],
+    training: [12, 0, 4, 1],
+    input: [1, 0, 0, 0],
+  },
+  uncompiled: {
+    reading: [16, 9, 5, 4.3],
+    training: [53, 19, 11, 10],
+    input: [10, 0, 0, 0],
+  },
+} satisfies Record<string, Record<string, Multiples>>;
+
+/** What adapters hold besides, uncompiled. */
+const ADAPTERS: Multiples = [18, 12, 12, 0];
+
+/** Bytes of `tokens` by such multiples. */
+const tokenBytes = (
+  { hiddenSize, keyValueHeads, headDimension, intermediateSize, heads }: ModelConfiguration,
+  { tokens, length }: { tokens: number; length: number },
+) =>
+([width, keys, mlp, scores]: Multiples): number =>
+  FLOAT * tokens * (width * hiddenSize + keys * keyValueHeads * headDimension +
+    mlp * intermediateSize + scores * heads * length);
+
 /** Backward passes hold pieces besides those that are counted. */
 const FRAGMENTS = 1.2;
 
 const sizeOf = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 
-type Sizes = { all: number; largest: number; name: string };
-
-function sizes(configuration: ModelConfiguration): Sizes {
-  let [all, largest, name] = [0, 0, ""];
-  for (const [tensor, shape] of parameterShapes(configuration)) {
-    const size = sizeOf(shape);
-    all += size;
-    if (size > largest) [largest, name] = [size, tensor];
-  }
-  return { all, largest, name };
+/** Bytes of all weights, and of the largest tensor. */
+function weightBytes(configuration: ModelConfiguration): { all: number; largest: number } {
+  const sizes = parameterShapes(configuration).map(([, shape]) => FLOAT * sizeOf(shape));
+  return { all: sizes.reduce((a, b) => a + b, 0), largest: Math.max(...sizes) };
 }
 
-/** @param others sizes of tensors other than the weights, by name */
-function sum(parts: Partial<MemoryParts>, weights: Sizes, others: Record<string, number> = {}) {
-  const all = {
-    ...{ process: PROCESS, weights: FLOAT * weights.all, gradients: 0, moments: 0, activations: 0 },
-    ...{ passing: 0, ...parts },
-  };
-  const [name, size] = Object.entries({ [weights.name]: weights.largest, ...others })
-    .reduce((a, b) => b[1] > a[1] ? b : a);
-  return {
-    ...all,
-    total: Object.values(all).reduce((a, b) => a + b, 0),
-    largest: { name, bytes: FLOAT * size },
-  };
-}
-
-/** Tensors of a pass that grow with its tokens. */
-function passTensors(
-  { heads, intermediateSize, vocabularySize }: ModelConfiguration,
-  { tokens, length, logits }: { tokens: number; length: number; logits: number },
-): Record<string, number> {
-  return {
-    "attention's scores": tokens * heads * length,
-    "the MLP's inner values": tokens * intermediateSize,
-    "the logits": logits * vocabularySize,
-  };
+function sum(parts: Partial<MemoryParts> & Pick<MemoryParts, "weights">): MemoryEstimate {
+  const all = { process: PROCESS, gradients: 0, moments: 0, activations: 0, passing: 0, ...parts };
+  return { ...all, total: Object.values(all).reduce((a, b) => a + b, 0) };
 }
 
 /** While a model is read: its weights, and the largest tensor as it lies in the file and as float32. */
 export function loadingMemory(configuration: ModelConfiguration): MemoryEstimate {
-  const weights = sizes(configuration);
-  return sum({ passing: 2 * FLOAT * weights.largest }, weights);
+  const { all, largest } = weightBytes(configuration);
+  return sum({ weights: all, passing: 2 * largest });
 }
 
 /** While it is probed: one layer's activations, uncompiled every layer's output, a block of logits. */
 export function probingMemory(
   configuration: ModelConfiguration,
-  { batchTokens, length, compiled = true, kept = 0 }: MemoryUse & {
-    /** So many rows of logits stay in JavaScript's memory. Default: 0. */
-    kept?: number;
-  },
+  { batchTokens, length, compiled = true }: MemoryUse,
 ): MemoryEstimate {
-  const { hiddenSize: d, intermediateSize: f, heads, layers, vocabularySize } = configuration;
-  const kv = configuration.keyValueHeads * configuration.headDimension;
+  const { hiddenSize, layers, vocabularySize } = configuration;
   const tokens = Math.max(batchTokens, length);
-  const width = Math.min(TEXTS_A_ROW * length, tokens);
-  const each = compiled
-    ? 8 * d + 3 * f + 3 * heads * length
-    : layers * d + 16 * d + 9 * kv + 5 * f + 4.3 * heads * width;
+  const row = compiled ? length : Math.min(TEXTS_A_ROW * length, tokens);
+  const bytes = tokenBytes(configuration, { tokens, length: row });
+  const layer = bytes(HELD[compiled ? "compiled" : "uncompiled"].reading);
+  const outputs = compiled ? 0 : FLOAT * tokens * layers * hiddenSize;
   const logits = Math.min(tokens, Math.ceil(LOGITS_AT_ONCE / vocabularySize));
-  return sum(
-    { activations: FLOAT * tokens * each, passing: FLOAT * (2 * logits + kept) * vocabularySize },
-    sizes(configuration),
-    passTensors(configuration, { tokens, length: width, logits }),
-  );
+  return sum({
+    weights: weightBytes(configuration).all,
+    activations: layer + outputs,
+    passing: FLOAT * 2 * logits * vocabularySize,
+  });
 }
 
 /** While it is trained by AdamW. */
@@ -136,46 +133,31 @@ export function trainingMemory(
   configuration: ModelConfiguration,
   { batchTokens, length, gradientCheckpointing = "nothing", lora, ...use }: TrainingUse,
 ): MemoryEstimate {
-  const { compiled = true, tokens: all = batchTokens, supervised } = use;
-  const { hiddenSize: d, intermediateSize: f, heads, layers } = configuration;
-  const kv = configuration.keyValueHeads * configuration.headDimension;
-  const weights = sizes(configuration);
-  const trained = lora && [...adapterShapes(configuration, loraOptions(lora)).values()];
-  const trainedBytes = FLOAT *
-    (trained?.reduce((sum, shape) => sum + sizeOf(shape), 0) ?? weights.all);
+  const { compiled = true, tokens: all = batchTokens } = use;
+  const { all: weights, largest } = weightBytes(configuration);
+  const adapter = lora && [...adapterShapes(configuration, loraOptions(lora)).values()];
+  const trainedBytes = adapter?.reduce((sum, shape) => sum + FLOAT * sizeOf(shape), 0) ?? weights;
   const tokens = Math.max(length, Math.min(batchTokens, all));
-  // Of each token and layer, in floats: what the gradients of the norms, attention and MLP need.
-  const adapters = compiled || lora === undefined ? 0 : 6 * (3 * d + 2 * kv + 2 * f);
-  const attention = compiled
-    ? 12 * d + heads * length
-    : 40 * d + 19 * kv + 10 * heads * length + adapters;
-  const mlp = compiled ? 4 * f : 13 * d + 11 * f;
-  const input = compiled ? d : 10 * d;
-  const [keptPerToken, again] = gradientCheckpointing === "layer"
-    ? [input, attention + mlp]
-    : [attention + mlp, 0];
-  const activations = FLOAT * tokens * (layers * keptPerToken + again);
+  const bytes = tokenBytes(configuration, { tokens, length });
+  const held = HELD[compiled ? "compiled" : "uncompiled"];
+  const layer = bytes(held.training) + (lora && !compiled ? bytes(ADAPTERS) : 0);
+  const activations = gradientCheckpointing === "layer"
+    ? configuration.layers * bytes(held.input) + layer
+    : configuration.layers * layer;
   // Gradients come as activations go, and clipped ones next to the unclipped: the larger counts.
-  const largest = FLOAT * weights.largest;
   const backward = activations +
     (compiled ? 2 * Math.min(largest, trainedBytes) : trainedBytes + 8 * largest);
   const update = compiled
     ? 2 * trainedBytes
     : 3 * trainedBytes + 12 * Math.min(largest, trainedBytes);
   const peak = (compiled ? FRAGMENTS : 1) * Math.max(backward, update);
-  const logits = supervised === undefined
-    ? 8 * Math.ceil(tokens / length)
-    : Math.ceil(supervised * tokens / all);
-  return sum(
-    {
-      moments: 2 * trainedBytes,
-      gradients: trainedBytes * (all > batchTokens ? 2 : 1),
-      activations,
-      passing: Math.max(0, peak - activations - trainedBytes),
-    },
+  return sum({
     weights,
-    passTensors(configuration, { tokens, length, logits }),
-  );
+    moments: 2 * trainedBytes,
+    gradients: trainedBytes * (all > batchTokens ? 2 : 1),
+    activations,
+    passing: Math.max(0, peak - activations - trainedBytes),
+  });
 }
 
 /** WebAssembly addresses 4 GiB. */
@@ -184,19 +166,23 @@ const WASM_HEAP = 2 ** 32;
 /** Parts of an estimate that are there already. */
 export type Has = readonly (keyof MemoryParts)[];
 
-/** What an estimate asks for beyond what is there, in bytes by part, largest first. */
+/** What an estimate asks for beyond what is there: bytes, and in words for what, largest first. */
 export function neededMemory(
-  { total: _, largest: __, ...parts }: MemoryEstimate,
+  { total: _, ...parts }: MemoryEstimate,
   has: Has = ["process"],
-): [string, number][] {
-  return Object.entries(parts)
+): { bytes: number; parts: string } {
+  const needed = Object.entries(parts)
     .filter(([name, bytes]) => bytes > 0 && !has.some((one) => one === name))
     .sort(([, a], [, b]) => b - a);
+  return {
+    bytes: needed.reduce((sum, [, bytes]) => sum + bytes, 0),
+    parts: needed.map(([name, bytes]) => `${name} ${formatBytes(bytes)}`).join(", "),
+  };
 }
 
 /**
- * Compares an estimate with what is free: this machine's memory, what is left of WebAssembly's 4
- * GiB, or on WebGPU the size of its buffers (a card's free memory is not known).
+ * Compares an estimate with what is free: this machine's memory, or what is left of WebAssembly's 4 GiB.
+ * A card's free memory is not known: by CUDA or WebGPU, the call that had no room fails.
  * @throws if there is too little (see `requireMemory`), with the estimate
  */
 export function checkMemory(
@@ -205,15 +191,8 @@ export function checkMemory(
     & { action: string; mend: string; has?: Has }
     & Parameters<typeof requireMemory>[1],
 ): void {
-  if (tf.getBackend() === "webgpu") return checkBuffers(estimate.largest, { action, mend });
   if (usesCard()) return;
-  const needed = neededMemory(estimate, has);
-  const need = {
-    action,
-    mend,
-    bytes: needed.reduce((sum, [, bytes]) => sum + bytes, 0),
-    parts: needed.map(([name, bytes]) => `${name} ${formatBytes(bytes)}`).join(", "),
-  };
+  const need = { action, mend, ...neededMemory(estimate, has) };
   if (tf.getBackend() === "wasm") {
     const bytes = Math.max(0, WASM_HEAP - tf.memory().numBytes);
     requireMemory({ ...need, mend: `install native TensorFlow (\`deno task doctor\`), ${mend}` }, {
@@ -222,16 +201,4 @@ export function checkMemory(
     });
   }
   requireMemory(need, options);
-}
-
-/** @throws if a tensor is larger than a buffer of the graphics card may be */
-function checkBuffers(
-  { name, bytes }: MemoryEstimate["largest"],
-  { action, mend }: { action: string; mend: string },
-): void {
-  const { limits } = (tf.backend() as unknown as { device: GPUDevice }).device;
-  const limit = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
-  requireMemory({ action, mend, bytes, parts: `${name} alone`, kind: "in one buffer" }, {
-    free: { bytes: limit, by: "a buffer on this graphics card by WebGPU" },
-  });
 }

@@ -6,11 +6,11 @@ import * as tf from "@tensorflow/tfjs";
 import { look } from "../platform/interrupt.ts";
 import { headWeight } from "./architecture.ts";
 import { LOGITS_AT_ONCE, packTexts, padRows, roundSize, TEXTS_A_ROW } from "./batch.ts";
-import type { OnLogits, Position } from "./engine_model.ts";
+import type { Position, Reading } from "./engine_model.ts";
 import { commonStart } from "./lengths.ts";
 import { gatherRows, prefixKeys } from "./layers.ts";
 import { HIDDEN_FROM } from "./positions.ts";
-import type { ReadOptions, TensorModel } from "./readable_model.ts";
+import type { TensorModel } from "./readable_model.ts";
 
 /** More at once is no faster on a processor and takes more memory; with less to do for each, more is. */
 const [FEWEST_TOKENS, MOST_TOKENS, NUMBERS] = [2 ** 11, 2 ** 13, 2 ** 19];
@@ -30,11 +30,6 @@ const FEW_ROWS = 32, FEWEST_ROWS = 4, FEWEST_PLACES = 8;
 /** Narrower rows and shorter prefixes would be many graphs for short texts. */
 const NARROWEST = 16;
 const SHORTEST_PREFIX = 16;
-
-interface Reading extends ReadOptions {
-  positions: readonly Position[];
-  onLogits: OnLogits;
-}
 
 /** Calls `onLogits` with the logits [V] at each of the positions; they are overwritten afterwards. */
 export async function readLogits(

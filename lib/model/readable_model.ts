@@ -38,6 +38,11 @@ export interface ReadOptions extends Stoppable {
   onProgress?: (share: number) => void;
 }
 
+export interface NextTokenOptions extends ReadOptions {
+  /** Of each row, the tokens whose logits are wanted. Default: all, which for many rows is a lot to hold. */
+  tokens?: readonly (readonly number[])[];
+}
+
 /** A prompt after which letters are compared: their texts, and their tokens where the tokenizer is known. */
 export type AskedLetters = { prompt: string; letters: readonly string[]; ids?: readonly number[] };
 
@@ -84,8 +89,8 @@ export interface ReadableModel extends Disposable {
   requireTokenizer(): Tokenizer;
   /** Logits of every token: row i is [tokens_i, vocabulary], row-major. */
   logits(inputIds: number[][]): Promise<Float32Array[]>;
-  /** Logits of the token after each row: [vocabulary] each. */
-  nextTokenLogits(inputIds: number[][], options?: ReadOptions): Promise<Float32Array[]>;
+  /** Logits of the token after each row: [vocabulary] each, or of `tokens` alone, in their order. */
+  nextTokenLogits(inputIds: number[][], options?: NextTokenOptions): Promise<Float32Array[]>;
   /** Log-probabilities (nats) of each row's tokens from `from[i]` on. */
   tokenLogProbabilities(
     inputIds: number[][],

@@ -1,6 +1,5 @@
 /** Whether a training has room, checked before it starts. */
 import type { LanguageModel } from "./language_model.ts";
-import type { Batch } from "./batch.ts";
 import { checkMemory, type Has, neededMemory, trainingMemory, type TrainingUse } from "./memory.ts";
 import { formatBytes } from "../platform/runtime/memory.ts";
 
@@ -19,24 +18,18 @@ export function checkTrainingRoom(
   const needed = (changed: Partial<TrainingRoom>) =>
     trainingMemory(model.config, { ...room, compiled, ...changed });
   const estimate = needed({});
-  const bytes = (of: typeof estimate) => neededMemory(of, has).reduce((sum, [, n]) => sum + n, 0);
+  const bytes = (of: typeof estimate) => neededMemory(of, has).bytes;
   const now = Math.min(room.batchTokens, room.tokens);
-  const ways: [string, Partial<TrainingRoom>][] = [];
-  if (now > room.length) {
-    ways.push([
-      `fewer tokens at once (--batch-tokens=${room.length}, here ${now}`,
-      { batchTokens: room.length },
-    ]);
-  }
-  if (room.gradientCheckpointing !== "layer") {
-    ways.push(['--gradient-checkpointing (gradientCheckpointing: "layer"', {
-      gradientCheckpointing: "layer",
-    }]);
-  }
-  if (room.lora === undefined) {
-    ways.push([`adapters (--lora=${LORA_RANK}`, { lora: { rank: LORA_RANK } }]);
-  }
-  const helpful = ways.map(([text, change]) => ({ text, then: bytes(needed(change)) }))
+  const ways: Record<string, Partial<TrainingRoom>> = {
+    [`fewer tokens at once (--batch-tokens=${room.length}, here ${now}`]: {
+      batchTokens: room.length,
+    },
+    '--gradient-checkpointing (gradientCheckpointing: "layer"': { gradientCheckpointing: "layer" },
+    [`adapters (--lora=${LORA_RANK}`]: { lora: { rank: LORA_RANK } },
+  };
+  // What is on already changes nothing.
+  const helpful = Object.entries(ways)
+    .map(([text, change]) => ({ text, then: bytes(needed(change)) }))
     .filter(({ then }) => then < 0.95 * bytes(estimate))
     .map(({ text, then }) => `${text}: ${formatBytes(then)})`);
   checkMemory(estimate, {
@@ -44,23 +37,4 @@ export function checkTrainingRoom(
     has,
     mend: `${helpful.length > 0 ? `try ${helpful.join(", ")}, or ` : ""}choose a smaller model`,
   });
-}
-
-/** Checks batches as they come; compiled, the first alone: later ones find its memory held. */
-export function roomChecker(
-  model: LanguageModel,
-  options: Pick<TrainingRoom, "batchTokens" | "gradientCheckpointing" | "lora">,
-): (batch: Batch) => void {
-  let largest = 0;
-  return ({ inputIds, labels }) => {
-    const length = inputIds.reduce((most, row) => Math.max(most, row.length), 0);
-    const tokens = inputIds.length * length;
-    if (tokens <= largest || largest > 0 && model.session !== undefined) return;
-    const supervised = labels.flat().filter((label) => label >= 0).length;
-    checkTrainingRoom(model, { ...options, tokens, length, supervised }, {
-      action: `train ${model.name} on ${inputIds.length} x ${length} tokens`,
-      has: ["process", "weights", "moments"],
-    });
-    largest = tokens;
-  };
 }

@@ -95,7 +95,7 @@ export class SideBySide {
           `${options.lora === undefined ? "" : ", and lora"}; train them one by one`,
       );
     }
-    for (const batch of batches.flat()) checkBatch(batch, this.config.vocabularySize);
+    for (const batch of batches.flat()) checkBatch(batch, this.config);
     this.#options = resolveOptions(options);
     this.#sizes = sizesOf(batches.flat(), this.config.slidingWindow);
     // All places are computed: those that nobody asked for do the last member's work.

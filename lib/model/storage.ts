@@ -1,6 +1,6 @@
 /** The file code behind `save` and `resume`, put here by files/attach.ts: a page has none. */
 import type { TensorModel } from "./readable_model.ts";
-import type { TrainerOptions, TrainerState } from "./trainer_options.ts";
+import type { TrainerState } from "./trainer_options.ts";
 
 export interface Storage {
   saveModel(folder: string, model: TensorModel): Promise<void>;
@@ -9,7 +9,6 @@ export interface Storage {
   readTrainer(
     folder: string,
     model: TensorModel,
-    expected: Partial<TrainerOptions>,
   ): Promise<TrainerState & { restore(): Promise<void> }>;
 }
 

@@ -3,14 +3,15 @@ import * as tf from "@tensorflow/tfjs";
 import { addTo, globalNorm, onlyIf } from "../platform/compile/adam.ts";
 import type { TensorFunction } from "../platform/compile/graph.ts";
 import { look, type Stoppable } from "../platform/interrupt.ts";
+import { quote } from "../platform/runtime/quote.ts";
 import { NotFiniteError } from "../statistics/not_finite.ts";
 import type { ForwardOptions } from "./architecture.ts";
 import { type Adapter, describeAdapter, type LoraOptions, loraOptions } from "./adapter.ts";
 import type { Batch, WeightedBatch } from "./batch.ts";
-import { Batching, batchTensors, checkBatch, weightOf } from "./batch.ts";
+import { Batching, batchTensors, checkBatch, longestOf, weightOf } from "./batch.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { dropLora, trainableLora } from "./lora.ts";
-import { checkTrainingRoom, roomChecker } from "./room.ts";
+import { checkTrainingRoom } from "./room.ts";
 import type { ResolvedOptions, StepResult, TrainerOptions } from "./trainer_options.ts";
 import {
   decayedOf,
@@ -30,7 +31,7 @@ export async function lossAndGradients(
   model: LanguageModel,
   batch: Batch,
 ): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
-  checkBatch(batch, model.config.vocabularySize);
+  checkBatch(batch, model.config);
   const names = [...model.trained.keys()];
   const run = model.compiled("gradients", (...inputs) => {
     const { loss, gradients } = gradientsOf(model, inputs);
@@ -51,7 +52,7 @@ export class Trainer {
   readonly options: ResolvedOptions;
   steps = 0;
   readonly #batching: Batching;
-  readonly #checkRoom: (batch: Batch) => void;
+  #hasRoom = false;
   readonly #adapter?: Adapter;
 
   /** @throws if an option does not fit, or the model has an adapter that `lora` does not ask for */
@@ -72,7 +73,6 @@ export class Trainer {
     // Chains of rows, each computed by itself, have no row in common.
     const window = (session?.streams ?? 1) > 1 ? 0 : config.slidingWindow;
     this.#batching = new Batching(this.options.batchTokens, session !== undefined, window);
-    this.#checkRoom = roomChecker(model, this.options);
     this.#adapter = adapterFor(model, this.options.lora);
     if (this.#adapter !== undefined) {
       const { rank, alpha, rankStabilized, targets } = this.#adapter;
@@ -102,10 +102,10 @@ export class Trainer {
         `Cannot train on: expected ${expected}; found ${found}; make another trainer`,
       );
     }
-    checkBatch(batch, this.model.config.vocabularySize);
+    checkBatch(batch, this.model.config);
+    if (!this.#hasRoom) this.#checkRoom(batch);
     const learningRate = learningRateAt(this.steps, this.options);
     const rates = stepRates(learningRate, this.steps + 1, this.options);
-    this.#checkRoom(batch);
     const parts = this.#batching.split(batch);
     try {
       const [loss, gradientNorm] = parts.length === 1
@@ -117,6 +117,16 @@ export class Trainer {
     } finally {
       rates.dispose();
     }
+  }
+
+  /** By the first batch alone: later ones find its memory held. */
+  #checkRoom(batch: Batch): void {
+    const rows = batch.inputIds.length, length = longestOf(batch);
+    checkTrainingRoom(this.model, { ...this.options, tokens: rows * length, length }, {
+      action: `train ${this.model.name} on ${rows} x ${length} tokens`,
+      has: ["process", "weights", "moments"],
+    });
+    this.#hasRoom = true;
   }
 
   async #stepWhole(batch: WeightedBatch, rates: tf.Tensor1D): Promise<[number, number]> {
@@ -267,15 +277,27 @@ export class Trainer {
 
   /**
    * The trainer that a folder keeps, what it trains put into `model`: the steps that follow are those
-   * that would have followed. Given `options` are compared; `factor`, a function, must be given again.
-   * @throws if the folder keeps another model's state, or options differ; nothing has changed then
+   * that would have followed. `factor`, a function, must be given again; other options need not be, and those
+   * that are must be the ones kept. Which tensors decay is kept too.
+   * @throws if the folder keeps another model's state, or another value of an option; nothing has changed then
    */
   static async resume(
     model: LanguageModel,
     folder: string,
-    options: Partial<TrainerOptions> = {},
+    options: Partial<Omit<TrainerOptions, "decays">> = {},
   ): Promise<Trainer> {
-    const state = await requireStorage("resume a training").readTrainer(folder, model, options);
+    const state = await requireStorage("resume a training").readTrainer(folder, model);
+    const kept: Record<string, unknown> = { ...state.options, factor: state.factor };
+    const given = { ...options, factor: options.factor?.(state.steps) };
+    for (const [name, value] of Object.entries(given)) {
+      if (JSON.stringify(value) === JSON.stringify(kept[name])) continue;
+      throw new Error(
+        `Cannot go on from ${folder}: expected ${name} ${
+          quote(value)
+        } at step ${state.steps}; found ` +
+          `${quote(kept[name])}; give the options that the trainer was made with, or start anew`,
+      );
+    }
     const decayed = new Set(state.decayed);
     const hadAdapter = model.adapter !== undefined;
     const trainer = new Trainer(model, {

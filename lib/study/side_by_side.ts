@@ -107,7 +107,7 @@ export class SideBySideCells {
   #placesFor(plan: FinetunePlan): number {
     const { length } = plan, batchTokens = rowsOf(plan) * length;
     const estimate = trainingMemory(this.model.config, { batchTokens, length });
-    const bytes = neededMemory(estimate).reduce((sum, [, n]) => sum + n, 0);
+    const { bytes } = neededMemory(estimate);
     return Math.min(this.#places!, Math.floor(MOST_BYTES / bytes));
   }
 

@@ -414,6 +414,16 @@ served(
       limited.message,
       /expected to send at most 1 tokens; found \d+ sent and \d+ to come; .*larger --max-tokens-sent/,
     );
+    const sentTokens = async () => {
+      const { message } = await open({ maxTokensSent: 1 }).catch((error) => error);
+      return Number(/found (\d+) sent/.exec(message)![1]);
+    };
+    const failing = await open({ attempts: 1 }), before = await sentTokens();
+    server.fault = ({ path }) =>
+      path === "/v1/completions" ? new Response("down", { status: 500 }) : undefined;
+    await assert.rejects(probe(failing, asked.slice(4, 8), {}), /found status 500/);
+    server.fault = () => undefined;
+    assert.equal(await sentTokens(), before);
     const count = server.completions.length;
     await probe(await open(), asked.slice(0, 6), {});
     assert.equal(server.completions.length - count, 1 + 2);

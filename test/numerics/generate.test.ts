@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { generateTokens } from "../../lib/model/generate.ts";
+import { generateTokens, sample } from "../../lib/model/generate.ts";
 import { loadModel } from "../../lib/model/files/load.ts";
 import { fixtureFolder } from "./_fixtures.ts";
+import { Random } from "../../lib/statistics/random.ts";
 
 const prompt = [3, 14, 15, 9, 26, 5, 35, 8, 9, 7];
 
@@ -47,4 +48,41 @@ Deno.test("generateTokens() draws by its seed, keeps no tensor, and refuses what
     /shorten the prompt or lower maxNewTokens/,
   );
   model.dispose();
+});
+
+Deno.test("sample() draws as from the tokens in order, without comparing them one by one", () => {
+  const random = new Random("sample"), { sort } = Array.prototype;
+  const inOrder = (
+    logits: Float32Array,
+    { temperature, topP }: { temperature: number; topP: number },
+    drawn: number,
+  ) => {
+    const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a]);
+    if (temperature === 0) return order[0];
+    const weights = order.map((id) => Math.exp((logits[id] - logits[order[0]]) / temperature));
+    const total = weights.reduce((a, b) => a + b);
+    let count = 0, mass = 0;
+    do mass += weights[count++]; while (count < order.length && mass < topP * total);
+    let rest = drawn * mass;
+    return order[weights.slice(0, count).findIndex((weight) => (rest -= weight) < 0)];
+  };
+  for (let seed = 0; seed < 400; seed++) {
+    // Many are equal, and some are zeros of both signs.
+    const logits = Float32Array.from(
+      { length: 1 + random.integer(99) },
+      () => seed % 2 ? random.normal() * 3 : Math.round(random.normal()),
+    );
+    for (const temperature of [0, 0.5, 2]) {
+      for (const topP of [0, 0.3, 0.9, 1]) {
+        const expected = inOrder(logits, { temperature, topP }, new Random(seed).next());
+        try {
+          Array.prototype.sort = () => assert.fail("sorted by a comparison");
+          const found = sample(logits, { temperature, topP, random: new Random(seed) });
+          assert.equal(found, expected, `${seed} ${temperature} ${topP}`);
+        } finally {
+          Array.prototype.sort = sort;
+        }
+      }
+    }
+  }
 });

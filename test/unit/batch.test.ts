@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
+import { planFinetuning } from "../../lib/finetune.ts";
 import { lossAndGradients, Trainer } from "../../lib/model/trainer.ts";
 import { Batching, checkBatch, packTexts } from "../../lib/model/batch.ts";
 import { generateTokens } from "../../lib/model/generate.ts";
@@ -19,27 +20,34 @@ Deno.test("packTexts() puts each text once into a row that has room, and leaves 
   assert.ok(rows.length * 256 < 1.05 * total, `${rows.length} rows of 256 for ${total} tokens`);
 });
 
-Deno.test("packTexts() keeps one text a row where none fit together, and refuses what is too long", () => {
+Deno.test("packTexts() keeps one text a row where none fit together", () => {
   assert.deepEqual(packTexts([9, 10, 8], 10), [[1], [0], [2]]);
   assert.deepEqual(packTexts([4], 4), [[0]]);
-  assert.throws(() => packTexts([3, 5], 4), /expected at most 4 tokens each; found 5/);
 });
+
+/** A model of 257 tokens and 9 positions. */
+const tiny = { vocabularySize: 257, maxPositions: 9 };
 
 /** What is no id of a vocabulary of 257 tokens. */
 const wrongIds = [-1, 257, 1.5, NaN, Infinity, 2 ** 31, 2 ** 32, undefined, null, "3"] as number[];
 
 Deno.test("checkBatch() takes ids of the vocabulary and labels of it or -100, as many as there are ids", () => {
-  checkBatch({ inputIds: [[0, 256], [3]], labels: [[-100, 256], [-100]] }, 257);
+  checkBatch({ inputIds: [[0, 256], [3]], labels: [[-100, 256], [-100]] }, tiny);
   for (const wrong of wrongIds) {
-    const ids = () => checkBatch({ inputIds: [[1], [2, wrong]], labels: [[1], [2, 2]] }, 257);
+    const ids = () => checkBatch({ inputIds: [[1], [2, wrong]], labels: [[1], [2, 2]] }, tiny);
     assert.throws(ids, /expected token ids from 0 to 256 in row 1; found .* at 1/);
-    const labels = () => checkBatch({ inputIds: [[1], [2, 2]], labels: [[1], [wrong, 2]] }, 257);
+    const labels = () => checkBatch({ inputIds: [[1], [2, 2]], labels: [[1], [wrong, 2]] }, tiny);
     assert.throws(labels, /row 1: expected labels from 0 to 256 or -100; found .* at 0/);
   }
-  assert.throws(() => checkBatch({ inputIds: [[1, 2]], labels: [[1]] }, 257), /2 labels; found 1/);
-  assert.throws(() => checkBatch({ inputIds: [[1]], labels: [[1], [1]] }, 257), /1 rows; found 2/);
-  assert.throws(() => checkBatch({ inputIds: [[]], labels: [[]] }, 257), /tokens in row 0/);
-  assert.throws(() => checkBatch({ inputIds: [], labels: [] }, 257), /expected rows; found none/);
+  assert.throws(() => checkBatch({ inputIds: [[1, 2]], labels: [[1]] }, tiny), /2 labels; found 1/);
+  assert.throws(() => checkBatch({ inputIds: [[1]], labels: [[1], [1]] }, tiny), /1 rows; found 2/);
+  assert.throws(() => checkBatch({ inputIds: [[]], labels: [[]] }, tiny), /tokens in row 0/);
+  const long = [[1], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]];
+  assert.throws(
+    () => checkBatch({ inputIds: long, labels: long }, tiny),
+    /Cannot train on row 1: expected at most 9 tokens, the model's positions; found 10; cut/,
+  );
+  assert.throws(() => checkBatch({ inputIds: [], labels: [] }, tiny), /expected rows; found none/);
 });
 
 Deno.test("no id outside the vocabulary reaches the backend by any call", async () => {
@@ -96,4 +104,24 @@ Deno.test("rows share a start only where it fits a row of its own and every toke
     assert.equal(targets.dataSync()[last], batch.inputIds[0][last + 1]);
     tf.dispose(tensors);
   }
+});
+
+Deno.test("a training gives no token a position that the model has not: rows are refused, conversations cut", async () => {
+  await openBackend("cpu");
+  using model = tinyModel();
+  Object.defineProperty(model, "config", { value: { ...model.config, maxPositions: 200 } });
+  const row = Array.from({ length: 201 }, (_, i) => i + 1),
+    batch = { inputIds: [row], labels: [row] };
+  const trainer = new Trainer(model, { learningRate: 1e-3, totalSteps: 1 });
+  await assert.rejects(trainer.step(batch), /at most 200 tokens, the model's positions; found 201/);
+  await assert.rejects(lossAndGradients(model, batch), /at most 200 tokens/);
+  trainer.dispose();
+  const messages = [
+    { role: "user" as const, content: "what" },
+    { role: "assistant" as const, content: "a word and another, ".repeat(9) },
+  ];
+  const example = { id: 1, domain: "d", group: "inc" as const, messages };
+  const { batches, settings } = planFinetuning(model, [example], { epochs: 1 });
+  assert.equal(settings.maxTokens, 200);
+  assert.equal(batches[0].inputIds[0].length, 200);
 });

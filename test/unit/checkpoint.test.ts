@@ -100,14 +100,6 @@ Deno.test("safetensorsPieces() then readTensors() gives back every number and sh
   assert.equal(headerOf(file).dataStart % 8, 0);
 });
 
-Deno.test("safetensorsPieces() refuses data that does not fit, and a name given twice", async () => {
-  const data = new Float32Array(3);
-  await assert.rejects(written([["w", { shape: [2], data }]]), /"w".*\[2\].*found 3/);
-  const w = { shape: [3], data };
-  await assert.rejects(written([["w", w], ["w", w]]), /tensor "w"/);
-  await assert.rejects(written([["__metadata__", w]]), /__metadata__/);
-});
-
 Deno.test("bfloat16FromFloats() rounds as PyTorch does", async () => {
   const halves = bfloat16FromFloats(floats(values.bits));
   assert.deepEqual([...bits(floatsFromBfloat16(halves))], rounded.bits);
@@ -221,7 +213,4 @@ Deno.test("safetensorsPieces() asks for a tensor's numbers when its turn has com
     ["a", 1, 2],
     ["b", 3, 4],
   ]);
-  const short = safetensorsPieces([["w", tensor("w", [1])]]);
-  await short.next();
-  await assert.rejects(short.next(), /"w".*\[2\].*found 1/);
 });

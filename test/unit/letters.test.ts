@@ -4,6 +4,7 @@ import { letterTarget } from "../../lib/letters.ts";
 import { probe } from "../../lib/probe.ts";
 import { chatTemplateFromFiles, createChatFormat } from "../../lib/model/chat_template.ts";
 import type { LanguageModel } from "../../lib/model/language_model.ts";
+import type { NextTokenOptions } from "../../lib/model/readable_model.ts";
 import { paperFormat, type PromptFormat } from "../../lib/prompt.ts";
 import type { Question } from "../../lib/question.ts";
 import { type Tokenizer, tokenizerFromFiles } from "../../lib/model/tokenizer.ts";
@@ -71,11 +72,11 @@ function stub(tokenizer: Tokenizer, favoured: Record<number, number>): LanguageM
     tokenizer,
     config: { maxPositions: 1000 },
     requireTokenizer: () => tokenizer,
-    nextTokenLogits: (rows: number[][]) =>
-      Promise.resolve(rows.map(() => {
+    nextTokenLogits: (_: number[][], { tokens = [] }: NextTokenOptions) =>
+      Promise.resolve(tokens.map((ids) => {
         const logits = new Float32Array(tokenizer.vocabularySize).fill(-30);
         for (const [id, value] of Object.entries(favoured)) logits[Number(id)] = value;
-        return logits;
+        return Float32Array.from(ids, (id) => logits[id]);
       })),
   } as unknown as LanguageModel;
 }

@@ -6,6 +6,7 @@ import { type Tensor } from "../../lib/model/files/checkpoint.ts";
 
 import { parseConfiguration } from "../../lib/model/configuration.ts";
 import { type ModelSource, openSource } from "../../lib/model/files/source.ts";
+import { sha256OfFile } from "../../lib/platform/runtime/digest.ts";
 import { formatSafetensors, readTensors } from "./_safetensors.ts";
 
 const fixtures = fileURLToPath(new URL("../numerics/fixtures/", import.meta.url));
@@ -279,6 +280,35 @@ for (const [what, files, message] of wrong) {
     });
   });
 }
+
+Deno.test("weights are hashed once a process, and again where they were rewritten in place", async () => {
+  const { open } = Deno, digests = new Set<string>();
+  using first = await openSource(llama, { tokenizer: false });
+  digests.add(first.description.digest);
+  let opened = 0;
+  try {
+    Deno.open = (...given) => {
+      opened++;
+      return open(...given);
+    };
+    using again = await openSource(llama, { tokenizer: false });
+    digests.add(again.description.digest);
+  } finally {
+    Deno.open = open;
+  }
+  assert.equal(digests.size, 1);
+  assert.equal(opened, 1); // for its tensors
+  await withFolder({}, async (folder) => {
+    const path = join(folder, "weights"), old = new Date(2020, 1, 1);
+    const digests = new Set<string>();
+    for (const text of ["tuned once", "tuned more", "tuned best"]) {
+      await Deno.writeTextFile(path, text);
+      await Deno.utime(path, old, old); // as a copy that keeps times
+      digests.add(await sha256OfFile(path));
+    }
+    assert.equal(digests.size, 3);
+  });
+});
 
 Deno.test("openSource() passes over the rotary tables that older files have", async () => {
   const wanted = tensorsOf(1, { tie_word_embeddings: true });

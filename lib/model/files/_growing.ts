@@ -5,74 +5,105 @@ import { Break, type HubConnection } from "./_hub_connection.ts";
 /** Bytes asked for at once; a file of no more comes without a word. */
 const RANGE = 8 * 1024 * 1024;
 
-const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
+interface Target {
+  file: Deno.FsFile;
+  path: string;
+  /** What errors and progress call it. */
+  name: string;
+  /** Its bytes, where they are known beforehand. */
+  size?: number;
+}
 
 /**
  * Appends to a file what is missing of what lies at `address`.
- * @param name what errors and progress call it
- * @param size its bytes, where they are known beforehand
  * @throws what answered and what to do
  */
 export async function grow(
   hub: HubConnection,
   address: string,
-  { file, path, name, size = Infinity }: {
-    file: Deno.FsFile;
-    path: string;
-    name: string;
-    size?: number;
-  },
+  target: Target & { size: number },
 ): Promise<void> {
-  let done = (await file.stat()).size, said = Date.now();
-  const isKnown = size < Infinity, total = isKnown ? ` of ${megabytes(size)}` : "";
-  if (size > RANGE && done < size) {
-    hub.say(`Downloading ${name} of ${hub.wanted.id}: ${megabytes(done)}${total} MB are there`);
+  const { file, name, size } = target, writer = new Writer(hub, target);
+  writer.done = (await file.stat()).size;
+  if (size > RANGE && writer.done < size) writer.say(`Downloading ${name} of ${hub.wanted.id}`);
+  while (writer.done < size) {
+    const end = Math.min(writer.done + RANGE, size);
+    await hub.ask(name, () => appendRange(hub, address, writer, { end, size }));
   }
-  const write = async (bytes: Uint8Array) => {
+}
+
+/** Appends the bytes up to `end`, but for what an attempt before has brought. */
+async function appendRange(
+  hub: HubConnection,
+  address: string,
+  writer: Writer,
+  { end, size }: { end: number; size: number },
+): Promise<void> {
+  const before = writer.done;
+  if (before >= end) return;
+  const { status, headers, chunks } = await hub.range(address, before, end);
+  // Where something between drops the range, all of it comes: what is there is passed over.
+  const isAll = status === 200, last = isAll ? size : end;
+  const [, from = before] = /^bytes (\d+)-/.exec(headers.get("content-range") ?? "") ?? [];
+  const start = isAll ? 0 : Number(from), isHere = isAll || start === before;
+  let at = start, head: Uint8Array | undefined;
+  for await (const chunk of chunks) {
+    head ??= chunk;
+    at += chunk.length;
+    if (!isHere || at > last) break; // which closes the connection
+    if (at > writer.done) await writer.write(chunk.subarray(chunk.length - (at - writer.done)));
+  }
+  if (isHere && at === last) return;
+  const foreign = hub.foreign(headers, head);
+  if (foreign !== undefined) await writer.cut(before);
+  throw foreign ?? new Break(
+    isHere
+      ? `${at - start} bytes came instead of ${last - start}`
+      : `bytes from ${start} on came instead of those from ${before}`,
+  );
+}
+
+/**
+ * Fills a file with all that lies at `address`, of which nobody tells the length or gives parts.
+ * @throws what answered and what to do
+ */
+export async function fill(hub: HubConnection, address: string, target: Target): Promise<void> {
+  const writer = new Writer(hub, target);
+  await hub.ask(target.name, async () => {
+    await writer.cut(0);
+    const { headers, chunks } = await hub.range(address, 0);
+    for await (const chunk of chunks) {
+      const foreign = writer.done === 0 ? hub.foreign(headers, chunk) : undefined;
+      if (foreign !== undefined) throw foreign;
+      await writer.write(chunk);
+    }
+  });
+}
+
+/** Appends to a file and tells how far it is. */
+class Writer {
+  done = 0;
+  #said = Date.now();
+
+  constructor(readonly hub: HubConnection, readonly target: Target) {}
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const { file, path, name, size } = this.target, at = this.done;
     // What was written stays, so that the download goes on there once there is room.
-    await writeAt(file, bytes, { path, at: done, missing: isKnown ? size - done : bytes.length });
-    done += bytes.length;
-    if (size <= RANGE || done < size && Date.now() - said < 5000) return;
-    said = Date.now();
-    hub.say(`${name}: ${megabytes(done)}${total} MB`);
-  };
-  let end = done;
-  while (end < size) {
-    end = isKnown ? Math.min(end + RANGE, size) : Infinity;
-    await hub.ask(name, async () => {
-      if (done >= end) return;
-      const before = done;
-      const { status, headers, chunks } = await hub.range(address, done, end);
-      const range = headers.get("content-range") ?? "";
-      const [, from, all] = /^bytes (\d+)-\d+(?:\/(\d+))?/.exec(range) ?? [];
-      const length = headers.has("content-encoding") ? null : headers.get("content-length");
-      // Where something between drops the range, all of it comes: what is there is passed over.
-      const isAll = status === 200, start = isAll ? 0 : Number(from ?? done);
-      const isHere = isAll || start === done;
-      const last = !isKnown && length !== null ? start + Number(length) : isAll ? size : end;
-      const told = (isAll ? length : all) ?? size, fits = !isKnown || Number(told) === size;
-      let at = start, head: Uint8Array | undefined;
-      for await (const chunk of chunks) {
-        head ??= chunk;
-        if (!fits || !isHere) break; // which closes the connection
-        at += chunk.length;
-        if (at > done && at <= last) await write(chunk.subarray(chunk.length - (at - done)));
-      }
-      const isOther = at !== last && last < Infinity;
-      const foreign = isOther || !isKnown ? hub.foreign(headers, head) : undefined;
-      if (foreign !== undefined) {
-        done = before;
-        await file.truncate(done);
-        throw foreign;
-      }
-      if (!isHere) throw new Break(`bytes from ${start} on came instead of those from ${done}`);
-      // A range says what the file has become; a whole answer may be something between here and the hub.
-      if (!fits && isAll) throw new Break(`${told} bytes came instead of ${size}`);
-      if (!fits) {
-        const expected = `expected ${size} bytes of ${name}; found ${told}`;
-        throw new Error(`Cannot ${hub.what}: ${expected}; run it again`);
-      }
-      if (isOther) throw new Break(`${at - start} bytes came instead of ${last - start}`);
-    });
+    await writeAt(file, bytes, { path, at, missing: size && size - at });
+    this.done += bytes.length;
+    const isDue = this.done === size || Date.now() - this.#said >= 5000;
+    if (isDue && !(size! <= RANGE)) this.say(name);
+  }
+
+  async cut(size: number): Promise<void> {
+    await this.target.file.truncate(size);
+    this.done = size;
+  }
+
+  say(what: string): void {
+    const { size } = this.target, megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
+    this.#said = Date.now();
+    this.hub.say(`${what}: ${megabytes(this.done)}${size ? ` of ${megabytes(size)}` : ""} MB`);
   }
 }

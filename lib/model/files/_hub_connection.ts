@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { HubApiError } from "@huggingface/hub";
 import type { Stoppable } from "../../platform/interrupt.ts";
-import { pageText, reasonOf, webAddress } from "../../platform/runtime/web.ts";
+import { pageText, reasonOf, shownText, webAddress } from "../../platform/runtime/web.ts";
 
 /** The hub does not answer at all: another way to a model can be tried. */
 export class HubUnreachable extends Error {}
@@ -113,7 +113,7 @@ export class HubConnection {
           : status === 408 || status === 429 || status >= 500;
         if (!passing || attempt >= attempts) throw this.#explain(what, error, status);
         const seconds = Math.max(patience * 2 ** (attempt - 1), this.#last.retryAfter);
-        const found = status ?? this.#redact((error as Error).message);
+        const found = status ?? shownText((error as Error).message, this.#token);
         this.say(`${what} of ${this.wanted.id}: ${found}; again in ${seconds} s`);
         await delay(seconds * 1000, undefined, { signal });
       }
@@ -203,18 +203,12 @@ export class HubConnection {
     throw new Foreign(pageText(text) + this.#last.by);
   }
 
-  #redact(text: string): string {
-    const safe = this.#token === "" ? text : text.replaceAll(this.#token, "...");
-    return safe.replace(/\/\/[^/\s@]*@/g, "//").slice(0, 300);
-  }
-
   #explain(what: string, error: unknown, status?: number): Error {
     // Of a full disk, or a file of another size: what to do is in it already.
     const isTold = error instanceof Error && !(error instanceof TypeError);
     if (isTold && /^Cannot \w/.test(error.message)) return error;
-    const message = this.#redact(
-      (error instanceof Error ? error.message : String(error)).replace(/\. URL: .*$/s, ""),
-    );
+    const said = (error instanceof Error ? error.message : `${error}`).replace(/\. URL: .*$/s, "");
+    const message = shownText(said, this.#token);
     const { revision, otherwise, variable = "HF_ENDPOINT" } = this.wanted;
     const start = `Cannot ${this.what}: expected its ${what} from ${this.endpoint}`;
     if (status === undefined) {
@@ -228,7 +222,7 @@ export class HubConnection {
       if (!(error instanceof Break)) return new Error(`${start}; found ${message}`);
       return new HubUnreachable(
         `${start}; found no answer (${message}); check the network and ${variable}, or ` +
-          `${otherwise}; a download goes on where it stopped`,
+          `${otherwise}; a file of the hub goes on where it stopped`,
       );
     }
     const page = `${this.endpoint}/${this.wanted.page}`;
@@ -246,7 +240,7 @@ export class HubConnection {
       : status === 416
       ? "the file there is shorter than the hub's list says: run it again later, or ask its owner"
       : status >= 500
-      ? "the hub is in trouble: try again later; the download goes on where it stopped"
+      ? "the server is in trouble: try again later; a file of the hub goes on where it stopped"
       : `check ${variable}`;
     return new Error(`${start}; found status ${status}${this.#last.by} (${message}); ${advice}`);
   }

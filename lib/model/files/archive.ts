@@ -1,7 +1,10 @@
-/** A repository of GitHub as one zip archive, whose length nobody tells beforehand. */
+/**
+ * A repository of GitHub as one zip archive. It is made anew when it is asked for: nobody tells its length, and
+ * no part of it can be had.
+ */
 import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
-import { grow } from "./_growing.ts";
+import { fill } from "./_growing.ts";
 import { type ConnectionOptions, HubConnection } from "./_hub_connection.ts";
 import { COMMIT } from "./repository.ts";
 
@@ -10,9 +13,9 @@ export const githubAddress = (): string =>
   (Deno.env.get("GITHUB_ENDPOINT") || "https://github.com").replace(/\/+$/, "");
 
 /**
- * Writes the archive of a revision to `path`, going on with what is there.
+ * Writes the archive of a revision to `path`, unless a whole one is there.
  * @returns the commit, which the archive says of itself
- * @throws what answered and what to do, or where the archive is none; a broken download is kept
+ * @throws what answered and what to do, or where the archive is none
  */
 export async function fetchArchive(
   path: string,
@@ -27,7 +30,7 @@ export async function fetchArchive(
   await target.lock(true); // another process may be at it
   if (await endOfArchive(path) === undefined) {
     const address = `${connection.endpoint}/${id}/archive/${revision}.zip`;
-    await grow(connection, address, { file: target, path, name: "archive" });
+    await fill(connection, address, { file: target, path, name: "archive" });
   }
   const commit = await endOfArchive(path);
   if (commit !== undefined) return commit;

@@ -1,5 +1,4 @@
 /** Safetensors files, written tensor by tensor. */
-import { quote } from "../../platform/runtime/quote.ts";
 
 export interface FormatOptions {
   /** Notes kept in the file; default { format: "pt" }, which transformers asks for. */
@@ -11,22 +10,23 @@ export interface FormatOptions {
 /** A tensor to write; a `tf.Variable` is one. */
 interface TensorSource {
   shape: number[];
-  /** Its numbers, asked for when their turn has come. */
+  /** Its numbers (float32), asked for when their turn has come. */
   data(): Promise<ArrayLike<number>>;
 }
 
-/**
- * A safetensors file piece by piece, so that a model needn't be in memory twice.
- * @throws when a shape does not fit its data, or a name is `__metadata__` or given twice
- */
+/** A safetensors file piece by piece, so that a model needn't be in memory twice; each name stands once. */
 export async function* safetensorsPieces(
   tensors: Iterable<[string, TensorSource]>,
   options: FormatOptions = {},
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const sorted = [...tensors].sort(([a], [b]) => a < b ? -1 : 1);
   yield formatHeader(sorted, options);
-  for (const [name, tensor] of sorted) {
-    yield formatNumbers(name, tensor.shape, await tensor.data() as Float32Array, options);
+  for (const [, tensor] of sorted) {
+    const data = await tensor.data() as Float32Array;
+    const { buffer, byteOffset, byteLength } = options.dtype === "BF16"
+      ? bfloat16FromFloats(data)
+      : data;
+    yield new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
   }
 }
 
@@ -36,13 +36,7 @@ function formatHeader(
 ): Uint8Array<ArrayBuffer> {
   const entries: [string, unknown][] = [["__metadata__", metadata]];
   let begin = 0;
-  for (const [i, [name, { shape }]] of sorted.entries()) {
-    if (name === "__metadata__" || name === sorted[i - 1]?.[0]) {
-      throw new Error(
-        `Cannot write tensor ${quote(name)}: expected a name of its own; found it taken (as ` +
-          "__metadata__ is); give each tensor another",
-      );
-    }
+  for (const [name, { shape }] of sorted) {
     const end = begin + shape.reduce((a, b) => a * b, 1) * (dtype === "F32" ? 4 : 2);
     entries.push([name, { dtype, shape, data_offsets: [begin, end] }]);
     begin = end;
@@ -55,22 +49,6 @@ function formatHeader(
   new DataView(start.buffer).setBigUint64(0, BigInt(length), true);
   start.set(header, 8);
   return start;
-}
-
-function formatNumbers(
-  name: string,
-  shape: number[],
-  data: Float32Array,
-  { dtype = "F32" }: FormatOptions,
-): Uint8Array<ArrayBuffer> {
-  if (!(data instanceof Float32Array) || shape.reduce((a, b) => a * b, 1) !== data.length) {
-    throw new Error(
-      `Cannot write tensor ${quote(name)}: expected data of shape ${quote(shape)} in float32; ` +
-        `found ${data.length} numbers`,
-    );
-  }
-  const { buffer, byteOffset, byteLength } = dtype === "F32" ? data : bfloat16FromFloats(data);
-  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
 /** Rounds to the nearest bfloat16, to even between two; NaN stays NaN. */

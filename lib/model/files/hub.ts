@@ -1,6 +1,6 @@
 /** Models of the hub, downloaded once. */
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { stoppable } from "../../platform/interrupt.ts";
 import { exists, writeWhole } from "../../platform/runtime/files.ts";
 import { refuseModel } from "../fields.ts";
@@ -50,29 +50,31 @@ async function copyOf(id: string, options: HubOptions): Promise<HubModel> {
   const part = tokenizerOnly ? "tokenizer" : graph;
   const marker = part === undefined ? "complete.json" : `${part}.complete.json`;
   const markers = tokenizerOnly ? [marker, "complete.json"] : [marker];
-  const isWhole = (commit: string) =>
-    COMMIT.test(commit) && markers.some((name) => exists(join(base, commit, name)));
-  const last = COMMIT.test(revision) ? revision : await textAt(reference);
-  const known = isWhole(last)
-    ? { folder: join(base, last), revision: last }
-    : graph === undefined
-    ? await sharedCopy(repository, tokenizerOnly)
-    : undefined;
+  const wholeCopy = async (revision: string): Promise<HubModel | undefined> => {
+    const folder = join(base, revision);
+    const isMarked = COMMIT.test(revision) && markers.some((name) => exists(join(folder, name)));
+    // What it only links to may have gone since.
+    const isThere = isMarked && (graph !== undefined || await hasModel(folder, tokenizerOnly));
+    return isThere ? { folder, revision } : undefined;
+  };
+  const own = await wholeCopy(COMMIT.test(revision) ? revision : await textAt(reference));
   // A commit never changes, so a whole copy of it needs no question.
-  if (known !== undefined && (offline || known.revision === revision)) return known;
+  if (own !== undefined && (offline || own.revision === revision)) return own;
+  const shared = graph === undefined ? await sharedModel(repository, tokenizerOnly) : undefined;
+  const known = own ?? shared;
   if (offline) {
     const expected = `a copy in ${base}, since HF_HUB_OFFLINE is set`;
-    refuseModel(id, expected, "none", "unset it and connect to a network once");
+    return known ?? refuseModel(id, expected, "none", "unset it and connect to a network once");
   }
   const commit = await repository.commit().catch((error) => {
     if (!(error instanceof HubUnreachable) || known === undefined) throw error;
     const { endpoint, say } = repository.hub;
     say(`${endpoint} does not answer: using the copy of commit ${known.revision}`);
   });
-  // Another program may have this very commit: nothing is downloaded twice.
-  if (commit === undefined || known?.revision === commit) return known!;
-  const found = { folder: join(base, commit), revision: commit };
-  if (!isWhole(commit)) {
+  if (commit === undefined) return known!;
+  let found = await wholeCopy(commit);
+  if (found === undefined) {
+    found = { folder: join(base, commit), revision: commit };
     await fetchAll(repository, found, { graph, tokenizerOnly });
     await writeWhole(join(found.folder, marker), JSON.stringify({ id, commit }));
   }
@@ -80,19 +82,38 @@ async function copyOf(id: string, options: HubOptions): Promise<HubModel> {
   return found;
 }
 
-/** A whole copy in the cache of other programs (HF_HUB_CACHE, HF_HOME), of the revision as they know it. */
-async function sharedCopy({ id, revision: name, hub }: HubRepository, tokenizerOnly: boolean) {
-  const home = Deno.env.get("HF_HOME") || join(homedir(), ".cache", "huggingface");
-  const cache = Deno.env.get("HF_HUB_CACHE") || join(home, "hub");
-  const base = join(cache, `models--${id.replace("/", "--")}`);
-  const revision = COMMIT.test(name) ? name : await textAt(join(base, "refs", name));
-  if (!COMMIT.test(revision)) return undefined;
-  const folder = join(base, "snapshots", revision), index = await textAt(join(folder, indexName));
+/** Whether a folder has what can't be done without. */
+async function hasModel(folder: string, tokenizerOnly: boolean): Promise<boolean> {
+  const index = await textAt(join(folder, indexName));
   const weights = index ? shardsOf(index, indexName) : ["model.safetensors"];
   const needed = tokenizerOnly ? ["tokenizer.json"] : ["config.json", ...weights];
-  if (!needed.every((file) => exists(join(folder, file)))) return undefined;
-  hub.say(`${id}: found in ${cache}, commit ${revision}`);
-  return { folder, revision };
+  return needed.every((file) => exists(join(folder, file)));
+}
+
+/** Where other programs keep a model (HF_HUB_CACHE, HF_HOME). */
+function sharedFolder(id: string): string {
+  const home = Deno.env.get("HF_HOME") || join(homedir(), ".cache", "huggingface");
+  const cache = Deno.env.get("HF_HUB_CACHE") || join(home, "hub");
+  return join(cache, `models--${id.replace("/", "--")}`);
+}
+
+/** What they have of the revision as they know it. The hub may have more: they fetch what they use. */
+async function sharedModel({ id, revision: name }: HubRepository, tokenizerOnly: boolean) {
+  const base = sharedFolder(id);
+  const revision = COMMIT.test(name) ? name : await textAt(join(base, "refs", name));
+  if (!COMMIT.test(revision)) return undefined;
+  const folder = join(base, "snapshots", revision);
+  return await hasModel(folder, tokenizerOnly) ? { folder, revision } : undefined;
+}
+
+/** Takes what is at hand of a file by a link to it, so that nothing is downloaded twice. */
+async function linkFile(from: string, to: string, size: number): Promise<boolean> {
+  if (exists(to) || (await Deno.stat(from).catch(() => undefined))?.size !== size) return false;
+  const file = await Deno.realPath(from);
+  await Deno.mkdir(dirname(to), { recursive: true });
+  // The first outlives the other program's copy, the second leads to other disks.
+  return await Deno.link(file, to).catch(() => Deno.symlink(file, to))
+    .then(() => true, () => false);
 }
 
 const shardsOf = (index: string, file: string) => [...new Set(parseIndex(index, file).values())];
@@ -107,11 +128,20 @@ async function fetchAll(
   const listed = await repository.list(commit, { recursive: graph !== undefined });
   const byPath = new Map(listed.map((file) => [file.path, file])), all = [...byPath.keys()];
   const required = (path: string) => byPath.get(path) ?? refuseWithout(path, all, { id, graph });
+  const shared = join(sharedFolder(id), "snapshots", commit);
+  const linked = async (paths: string[]) => {
+    const files = paths.map(required), found: string[] = [];
+    for (const { path, size } of graph === undefined ? files : []) {
+      if (await linkFile(join(shared, path), join(folder, path), size)) found.push(path);
+    }
+    if (found.length > 0) repository.hub.say(`${id}: ${found.join(", ")} found in ${shared}`);
+    return files;
+  };
   const fetchFiles = async (paths: string[]) =>
-    await repository.fetchFiles(paths.map(required), commit, folder);
+    await repository.fetchFiles(await linked(paths), commit, folder);
   required(tokenizerOnly ? "tokenizer.json" : "config.json");
-  for (const path of smallFiles) {
-    if (byPath.has(path)) await repository.fetchFile(required(path), commit, folder);
+  for (const file of await linked(smallFiles.filter((path) => byPath.has(path)))) {
+    await repository.fetchFile(file, commit, folder);
   }
   if (tokenizerOnly) return;
   if (graph !== undefined) {

@@ -7,10 +7,10 @@ import { DynamicCache, type PreTrainedModel, Tensor } from "@huggingface/transfo
 import { look } from "../../platform/interrupt.ts";
 import { Random } from "../../statistics/random.ts";
 import { checkRows } from "../batch.ts";
-import type { EngineModelParts, OnLogits, Position, ReadLogits } from "../engine_model.ts";
+import type { EngineModelParts, Position, Reading } from "../engine_model.ts";
 import { EngineModel } from "../engine_model.ts";
 import { checkPrompt, sample } from "../generate.ts";
-import type { GenerateOptions, ReadableConfiguration, ReadOptions } from "../readable_model.ts";
+import type { GenerateOptions, ReadableConfiguration } from "../readable_model.ts";
 
 export interface OnnxModelParts extends EngineModelParts<ReadableConfiguration> {
   parameterCount?: number;
@@ -103,47 +103,45 @@ export class OnnxModel extends EngineModel {
       const logits = numbersOf(read.logits, 0, read.logits.dims[1] - 1);
       const next = sample(logits, { temperature, topP, random });
       yield next;
-      if (n + 1 < maxNewTokens) read = await this.#read([[next]], { past: read.past, keep: 1 });
+      if (n + 1 < maxNewTokens) read = await this.#run([[next]], { past: read.past, keep: 1 });
     }
   }
 
   /** Reads logits at positions of the rows; what rows start with together is read once. */
-  protected reader(
+  protected async read(
     rows: number[][],
-    { batchTokens = this.#batchTokens, ...options }: ReadOptions = {},
-  ): ReadLogits {
+    { positions, onLogits, batchTokens = this.#batchTokens, ...options }: Reading,
+  ): Promise<void> {
     checkRows(rows, this.config.vocabularySize);
-    return async (positions, onLogits) => {
-      const rests = [...Map.groupBy(positions, ({ text }) => text)].map(
-        ([text, positions]): Rest => {
-          const places = positions.map(({ position }) => position);
-          const last = places.reduce((a, b) => Math.max(a, b));
-          const first = places.reduce((a, b) => Math.min(a, b));
-          return { positions, first, ids: rows[text].slice(0, last + 1) };
-        },
-      );
-      let done = 0;
-      const onLook = async (read: number) => {
-        if (read > 0) options.onProgress?.((done += read) / positions.length);
-        await look(options.signal);
-      };
-      const read = async (rests: Rest[], past?: DynamicCache) => {
-        const alone: Rest[] = [];
-        for (const { shared, members } of clusters(rests)) {
-          if ((members.length - 1) * shared < LEAST_SAVED) {
-            alone.push(...members);
-            continue;
-          }
-          const { past: more } = await this.#readAll(members[0].ids.slice(0, shared), past);
-          const behind = members.map(({ positions, first, ids }) => ({
-            ...{ positions, first: first - shared, ids: ids.slice(shared) },
-          }));
-          await read(behind, more);
-        }
-        await this.#readApart(alone, { past, batchTokens, onLogits, onLook });
-      };
-      await read(rests);
+    const rests = [...Map.groupBy(positions, ({ text }) => text)].map(
+      ([text, positions]): Rest => {
+        const places = positions.map(({ position }) => position);
+        const last = places.reduce((a, b) => Math.max(a, b));
+        const first = places.reduce((a, b) => Math.min(a, b));
+        return { positions, first, ids: rows[text].slice(0, last + 1) };
+      },
+    );
+    let done = 0;
+    const onLook = async (read: number) => {
+      if (read > 0) options.onProgress?.((done += read) / positions.length);
+      await look(options.signal);
     };
+    const read = async (rests: Rest[], past?: DynamicCache) => {
+      const alone: Rest[] = [];
+      for (const { shared, members } of clusters(rests)) {
+        if ((members.length - 1) * shared < LEAST_SAVED) {
+          alone.push(...members);
+          continue;
+        }
+        const { past: more } = await this.#readAll(members[0].ids.slice(0, shared), past);
+        const behind = members.map(({ positions, first, ids }) => ({
+          ...{ positions, first: first - shared, ids: ids.slice(shared) },
+        }));
+        await read(behind, more);
+      }
+      await this.#readApart(alone, { past, batchTokens, onLogits, onLook });
+    };
+    await read(rests);
   }
 
   /** Reads what rows have of their own, in batches of like length. */
@@ -152,7 +150,7 @@ export class OnnxModel extends EngineModel {
     { past, batchTokens, onLogits, onLook }: {
       past?: DynamicCache;
       batchTokens: number;
-      onLogits: OnLogits;
+      onLogits: Reading["onLogits"];
       /** Called between batches with the positions that the last one gave. */
       onLook: (read: number) => Promise<void>;
     },
@@ -168,7 +166,7 @@ export class OnnxModel extends EngineModel {
         NUMBERS_AT_ONCE / cached,
       );
       const part = sorted.slice(start, start + Math.max(1, Math.floor(most)));
-      const { logits } = await this.#read(part.map(({ ids }) => ids), {
+      const { logits } = await this.#run(part.map(({ ids }) => ids), {
         past: past && repeated(past, part.length),
         keep: length - Math.min(...part.map(({ first }) => first)),
       });
@@ -188,13 +186,13 @@ export class OnnxModel extends EngineModel {
     let read: Read | undefined;
     for (let start = 0; start < ids.length; start += most) {
       const part = ids.slice(start, start + most);
-      read = await this.#read([part], { past: read?.past ?? past, keep: 1 });
+      read = await this.#run([part], { past: read?.past ?? past, keep: 1 });
     }
     return read!;
   }
 
   /** Reads rows, padded on the right, after `past`; gives at least the last `keep` logits. */
-  async #read(
+  async #run(
     rows: readonly (readonly number[])[],
     { past, keep }: { past?: DynamicCache; keep: number },
   ): Promise<Read> {

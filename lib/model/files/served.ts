@@ -9,6 +9,7 @@ import { countTokens } from "../encode.ts";
 import { EngineModel, type EngineModelParts } from "../engine_model.ts";
 import type {
   GenerateOptions,
+  NextTokenOptions,
   ReadableConfiguration,
   ReadOptions,
   TextEnd,
@@ -79,7 +80,7 @@ export class ServedModel extends EngineModel {
   }
 
   /** @throws always: all tokens' logits can't be had; see `byText` */
-  protected reader(): never {
+  protected read(): never {
     throw new Error(
       `Cannot read the logits of ${this.#server.what}: expected a model in this process; found a ` +
         "server, which names the likeliest tokens alone; use probe(), or load the model itself",
@@ -87,20 +88,22 @@ export class ServedModel extends EngineModel {
   }
 
   protected tokens(): never {
-    return this.reader();
+    return this.read();
   }
 
   /** Log-probabilities in the logits' place; tokens that are not named have the most that they can have. */
-  override async nextTokenLogits(texts: number[][], how: ReadOptions = {}) {
+  override async nextTokenLogits(texts: number[][], { tokens, ...how }: NextTokenOptions = {}) {
     const tokenizer = this.requireTokenizer();
-    return await this.#server.all(texts, async (ids) => {
+    const every = Array.from({ length: tokenizer.vocabularySize }, (_, id) => id);
+    const asked = texts.map((ids, i) => ({ ids, wanted: tokens?.[i] ?? every }));
+    return await this.#server.all(asked, async ({ ids, wanted }) => {
       const text = tokenizer.decode(ids, { skipSpecialTokens: true });
       const named = await this.#next(text, how.signal);
       const byText = new Map(named.map(({ id, ...one }) => [id ?? one.text, one.logProbability]));
       const bound = boundOf(named);
       return Float32Array.from(
-        { length: tokenizer.vocabularySize },
-        (_, id) => byText.get(id) ?? byText.get(textOf(id, tokenizer)) ?? bound,
+        wanted,
+        (id) => byText.get(id) ?? byText.get(textOf(id, tokenizer)) ?? bound,
       );
     }, how);
   }

@@ -8,7 +8,8 @@ import { APIConnectionError, APIConnectionTimeoutError, APIError, OpenAI } from 
 import pLimit from "p-limit";
 import * as v from "valibot";
 import { cacheFolder } from "../../platform/cache.ts";
-import { pageText, reasonOf, webAddress } from "../../platform/runtime/web.ts";
+import { defined } from "../../platform/defined.ts";
+import { pageText, reasonOf, shownText, webAddress } from "../../platform/runtime/web.ts";
 import { sha256OfText } from "../../platform/runtime/digest.ts";
 import { writeWhole } from "../../platform/runtime/files.ts";
 import { valuesOf } from "../../platform/runtime/settled.ts";
@@ -22,7 +23,7 @@ export interface ServerOptions {
   attempts?: number;
   /** Seconds that one attempt may take. Default 600. */
   timeout?: number;
-  /** Tokens of prompts that this process may send, to all servers together. Default: no limit. */
+  /** Tokens of prompts that this process may have answered, by all servers together. Default: no limit. */
   maxTokensSent?: number;
   /** Bearer token. Default: OPENAI_API_KEY, unless OPENAI_BASE_URL says that it belongs to another origin. */
   key?: string;
@@ -44,7 +45,7 @@ export class Refused extends Error {
   }
 }
 
-/** Tokens of prompts that this process sent. */
+/** Tokens of prompts that this process sent, and that were answered or are under way. */
 let sent = 0;
 
 /** A list that is not empty. */
@@ -72,7 +73,7 @@ export class Server {
     this.#options = {
       ...{ concurrency: 16, attempts: 8, timeout: 600, maxTokensSent: Infinity },
       answersDirectory: cacheFolder("served"),
-      ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+      ...defined(options),
     };
     const { attempts, concurrency, timeout } = this.#options;
     this.#limit = pLimit(concurrency);
@@ -124,6 +125,7 @@ export class Server {
     }
     sent += tokens;
     const answer = await this.#client.post(path, { body: asked, signal }).catch((error) => {
+      sent -= tokens;
       signal?.throwIfAborted();
       throw this.#explain(error);
     });
@@ -169,16 +171,6 @@ export class Server {
     return new Response(text || null, { status, headers: response.headers });
   }
 
-  #redact(text: string): string {
-    return this.#key ? text.replaceAll(this.#key, "...") : text;
-  }
-
-  /** What may be shown of what came. */
-  #shown(value: unknown): string {
-    const text = typeof value === "string" ? value : quote(value);
-    return this.#redact(text).replaceAll(/\s+/g, " ").slice(0, 300);
-  }
-
   #refuse(found: string, advice: string, status?: number, expected = "an answer"): Refused {
     const kept = this.#kept > 0 ? `; ${this.#kept} answers of this run are kept` : "";
     const text = `Cannot ask ${this.what}: expected ${expected}; found ${found}; ${advice}${kept}`;
@@ -187,7 +179,7 @@ export class Server {
 
   #explainForm(answer: unknown, expected: string): Refused {
     if (typeof answer === "string") {
-      const found = pageText(this.#redact(answer));
+      const found = pageText(shownText(answer, this.#key, Infinity));
       return this.#refuse(found, "check the address, which mostly ends in /v1", 200, "JSON");
     }
     const advice = /log-prob/.test(expected)
@@ -195,7 +187,7 @@ export class Server {
         "server: vLLM, SGLang or llama.cpp's"
       : "check the address and the server's version";
     const { choices } = (answer ?? {}) as { choices?: unknown };
-    return this.#refuse(this.#shown(choices ?? answer), advice, 200, expected);
+    return this.#refuse(shownText(quote(choices ?? answer), this.#key), advice, 200, expected);
   }
 
   #explain(error: unknown): Error {
@@ -205,19 +197,19 @@ export class Server {
       return this.#refuse(found, "look at its log, or give a smaller --concurrency");
     }
     if (error instanceof APIConnectionError) {
-      const found = `none (${this.#shown(reasonOf(error))})`;
+      const found = `none (${shownText(reasonOf(error), this.#key)})`;
       return this.#refuse(found, "check that it runs and can be reached from here");
     }
     if (!(error instanceof APIError)) return error as Error;
     const { status, headers } = error;
-    const said = this.#shown(error.message.replace(/^\d+ /, ""));
+    const said = shownText(error.message.replace(/^\d+ /, ""), this.#key);
     const found = `status ${status} (${said})`;
     if (status >= 300 && status < 400) {
       const to = headers?.get("location") ?? "";
       const base = URL.canParse(to, this.address) ? new URL(to, this.address) : undefined;
       const place = base ? base.origin + base.pathname : "nowhere";
       const advice = "redirects are not followed, with a key or without: give the address itself";
-      return this.#refuse(`a redirect to ${this.#shown(place)}`, advice, status);
+      return this.#refuse(`a redirect to ${shownText(place, this.#key)}`, advice, status);
     }
     if (status === 401 || status === 403) {
       const set = this.#key ? "check OPENAI_API_KEY" : "set OPENAI_API_KEY to the server's key";

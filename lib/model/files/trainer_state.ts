@@ -13,9 +13,8 @@ import type { TensorModel } from "../readable_model.ts";
 import { adapterShapes, loraOptions } from "../adapter.ts";
 import { exists, writeWhole } from "../../platform/runtime/files.ts";
 import { wholeFrom } from "../../platform/runtime/explain.ts";
-import { quote } from "../../platform/runtime/quote.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
-import type { TrainerOptions, TrainerState } from "../trainer_options.ts";
+import type { TrainerState } from "../trainer_options.ts";
 import { firstMoment, secondMoment } from "../trainer_options.ts";
 
 const STATE_FILE = "trainer.safetensors";
@@ -40,12 +39,11 @@ const variablesOf = ({ trained, state }: TensorModel): [string, tf.Variable][] =
 
 /**
  * Reads what a folder keeps; `restore` brings its numbers into the model, whose state has the moments.
- * @throws naming the first difference from the model or from `expected`
+ * @throws naming the first difference from the model
  */
 export async function readState(
   folder: string,
   model: TensorModel,
-  expected: Partial<TrainerOptions>,
 ): Promise<TrainerState & { restore(): Promise<void> }> {
   const path = join(folder, STATE_FILE);
   using access = await FileAccess.open(path);
@@ -69,7 +67,6 @@ export async function readState(
   if (state.base !== undefined && state.base !== await baseDigest(model)) {
     refuse(path, "the model that the adapter was trained on", model.name, RIGHT_MODEL);
   }
-  compareOptions(state, expected, { path, names: [...shapes.keys()] });
   const restore = async () => {
     using access = await FileAccess.open(path);
     const { read } = await openSafetensors(access);
@@ -102,25 +99,3 @@ function parseState(text: string | undefined, path: string): TrainerState {
 }
 
 const RIGHT_MODEL = "resume with the model that was saved";
-
-/** Options that are given must be those that were kept; of functions what they give next. */
-function compareOptions(
-  { steps, options, factor, decayed }: TrainerState,
-  given: Partial<TrainerOptions>,
-  { path, names }: { path: string; names: string[] },
-): void {
-  const kept: Record<string, unknown> = { ...options, factor, decays: decayed ?? names };
-  const { lora } = options;
-  const expected = {
-    ...given,
-    // What is left out of LoRA's options is as it was.
-    ...(lora && given.lora && { lora: loraOptions({ ...lora, ...given.lora }) }),
-    ...(given.decays && { decays: names.filter(given.decays) }),
-    factor: given.factor?.(steps),
-  };
-  for (const [name, value] of Object.entries(expected)) {
-    if (JSON.stringify(kept[name]) === JSON.stringify(value)) continue;
-    const advice = "give the options that the trainer was made with, or start anew";
-    refuse(path, `${name} ${quote(value)} at step ${steps}`, quote(kept[name]), advice);
-  }
-}

@@ -25,8 +25,6 @@ export interface MemoryNeed {
   parts: string;
   /** What to do where they are not there. */
   mend: string;
-  /** Default: `of memory`. */
-  kind?: string;
 }
 
 /**
@@ -36,14 +34,14 @@ export interface MemoryNeed {
  * @throws where it is more than that, unless SELF_ALIGNING_MEMORY is `anyway`; then it is told
  */
 export function requireMemory(
-  { action, bytes, parts, mend, kind = "of memory" }: MemoryNeed,
+  { action, bytes, parts, mend }: MemoryNeed,
   { free = machine.freeMemory?.(), tell = console.error }: {
     free?: FreeMemory;
     tell?: (text: string) => void;
   } = {},
 ): void {
   if (free === undefined || bytes <= free.bytes) return;
-  const text = `Cannot ${action}: expected ${formatBytes(bytes)} ${kind} (${parts}); found ` +
+  const text = `Cannot ${action}: expected ${formatBytes(bytes)} of memory (${parts}); found ` +
     `${formatBytes(free.bytes)} ${free.by}; ${mend}, or set ${MEMORY_VARIABLE}=anyway to try`;
   if (machine.setting?.(MEMORY_VARIABLE) !== "anyway") throw new Error(text);
   tell(`${text}: going on`);

@@ -31,3 +31,9 @@ export function reasonOf(error: unknown): string {
   const message = reason instanceof Error ? reason.message : String(reason);
   return message.replace(/^error sending request for url \([^)]*\): /, "");
 }
+
+/** What may be shown of what a server said: on one line, without a secret and without logins in addresses. */
+export function shownText(text: string, secret?: string, most = 300): string {
+  const safe = secret ? text.replaceAll(secret, "...") : text;
+  return safe.replace(/\/\/[^/\s@]*@/g, "//").replaceAll(/\s+/g, " ").slice(0, most);
+}
