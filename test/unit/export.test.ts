@@ -248,6 +248,24 @@ Deno.test("a tuned checkpoint gives the numbers of the cell that is tuned here, 
   assert.deepEqual(again.cells, there.cells);
 });
 
+Deno.test("a folder that is tuned into again is another model, hashed where its files changed alone", async () => {
+  const folder = await tuneTo(join(scratch, "again")), path = join(folder, "model.safetensors");
+  const digestNow = async () => (await tunedCells([folder]))[0].digest;
+  const [plan] = await mainPlans(settings({ tuned: [folder] })), first = await digestNow();
+  const bytes = await Deno.readFile(path), { mtime } = await Deno.stat(path);
+  bytes[bytes.length - 1] ^= 1;
+  await Deno.writeFile(path, bytes);
+  await Deno.utime(path, mtime!, mtime!);
+  assert.equal(await digestNow(), first);
+  await Deno.utime(path, mtime!, new Date(Number(mtime) + 5000));
+  assert.notEqual(await digestNow(), first);
+  // A plan of before does not store the new model's numbers under the old one's name.
+  await assert.rejects(
+    runStudy(plan, { settings: settings({ tuned: [folder] }), store: join(scratch, "stale") }),
+    /Cannot use the tuned model .*another one there since; make the plan again/,
+  );
+});
+
 Deno.test("a tuned adapter is put on the base, and taken off", async () => {
   const name = `history/self@0=${adapter}`;
   await Deno.remove(join(adapter, MANIFEST));
