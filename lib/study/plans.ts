@@ -62,7 +62,7 @@ export async function studyPlan(
   const tuned = settings.tuned && await tunedCells(settings.tuned, loading);
   return {
     models: await studiedModels(settings),
-    ...(settings.domains && !settings.questions ? { domains: settings.domains } : {}),
+    ...(settings.domains ? { domains: settings.domains } : {}),
     treatments: treatmentsOfGroups(settings),
     seeds: Array.from({ length: settings.seeds }, (_, seed) => seed),
     ...(tuned && {

@@ -63,11 +63,10 @@ export function parseRequest(args: string[], folder: string) {
     ...[...set].map((name) => [camel(name), true]),
   ]);
   const settings = parseSettings(JSON.stringify(given));
-  const { exam, tuned } = settings;
-  if (exam !== undefined && exam !== "paper" && (isExport || tuned)) {
+  const { exam = "paper" } = settings;
+  if (isExport && exam !== "paper") {
     throw new Error(
-      `Cannot use --${tuned ? "tuned" : "export"} with --exam=${exam}: expected groups; found an ` +
-        "evaluation without any; give --exam=paper",
+      `Cannot use --export with --exam=${exam}: an evaluation has no groups; give --exam=paper`,
     );
   }
   const standard = !isExport && Object.keys(given).every((name) => name === "resume");

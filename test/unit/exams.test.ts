@@ -109,7 +109,7 @@ Deno.test("--exam needs a model that reads words, and no files beside it", () =>
   );
   assert.throws(
     () => request("--exam=paper", "--model=a/b", "--questions=q.jsonl"),
-    /exam and questions together: .*give --exam=paper, or files of your own/,
+    /setting exam with questions: .*one source.*leave --exam out/,
   );
   assert.throws(() => request("--exam=pape", "--model=a/b"), /exam: expected one of paper, xiezhi/);
   assert.throws(
@@ -124,7 +124,9 @@ Deno.test("--exam needs a model that reads words, and no files beside it", () =>
   const { formulation, seeds, exam } = request("--exam=paper", "--model=a/b");
   assert.deepEqual([formulation, seeds, exam], ["letters", 3, "paper"]);
   assert.deepEqual(
-    ["0", "1", "text"].map((form) => request("--model=a/b", `--answers=${form}`).answers),
+    ["0", "1", "text"].map((form) =>
+      request("--model=a/b", "--questions=q.csv", `--answers=${form}`).answers
+    ),
     ["index0", "index1", "text"],
   );
 });
