@@ -55,6 +55,8 @@ export interface StudyProgress {
   /** Whether the cell was found finished. */
   reused: boolean;
   cell: Cell;
+  /** Its name in the store. */
+  key: string;
   note: string;
 }
 
@@ -253,7 +255,7 @@ async function runModel(
       const key = await keyOf(cell);
       let result = await store.read(key, cellSchema);
       const reused = result !== undefined;
-      const tell = (note: string) => onProgress({ done: results.length, reused, cell, note });
+      const tell = (note: string) => onProgress({ done: results.length, reused, cell, key, note });
       if (result === undefined) {
         const elsewhere = tunedOf(plan, cell);
         const asked = elsewhere ? await onBase!.putOn(elsewhere) : model;
