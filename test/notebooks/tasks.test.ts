@@ -131,7 +131,7 @@ Deno.test("parseRequest() refuses what it does not know, by name", () => {
   refuses(["--seeds="], /no value in --seeds=/);
   refuses(["--seeds"], /'--seeds <value>' argument missing/);
   refuses(["--quick=no"], /'--quick' does not take an argument/);
-  refuses(["--quick", "--full"], /quick and full together/);
+  refuses(["--quick", "--full"], /setting full with quick/);
   refuses(["--learning-rate=-1"], /learningRate: expected a number above 0/);
   refuses(["--domains=history,chess"], /domains: expected one or more of history.*chess/);
   refuses(["--groups=har,,inc"], /groups: expected/);

@@ -11,8 +11,6 @@ import {
   groupEffects,
   groupSizeSweep,
   learningRateSweep,
-  rangeOf,
-  variationLabel,
   type VariationResult,
   variationRows,
   variationTable,
@@ -223,14 +221,6 @@ Deno.test("variationRows() of several models are over them, and are shown and co
     ...[...varied, "test", "items", "empty", "fit"],
     ...["INC - base", "HAR - INC"],
   ]);
-  assert.equal(variationLabel(last, varied), "learning rate 0.001, epochs 3");
-  const [range] = rangeOf(rows, { name: "rates", varied, measure: "HAR - INC" });
-  near([(range.smallest as { value: number }).value], [0]);
-  assert.deepEqual([range.smallestAt, range.greatestAt], [
-    "learning rate 1e-4, epochs 1",
-    "learning rate 0.001, epochs 3",
-  ]);
-  assert.deepEqual(rangeOf([], { name: "rates", varied, measure: "HAR - INC" }), []);
 });
 
 Deno.test("groupEffects() and factKindContrasts() compare groups and kinds of facts", () => {
