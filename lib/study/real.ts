@@ -1,5 +1,5 @@
 /** A real model looked at closely. Shares in percent, differences in points. */
-import { type Answer, answerFrom } from "../question.ts";
+import { type Answer, answerFrom, type Question } from "../question.ts";
 import { reliabilityOf, shareOf } from "../audit.ts";
 import { type Material, questionCount } from "../cell.ts";
 import { suiteLabels } from "../contrast.ts";
@@ -8,7 +8,7 @@ import { findings } from "../findings.ts";
 import { inPoints, type Measurement, signed } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
-import { optionProbabilities } from "../probe.ts";
+import { optionProbabilities, type OptionScore } from "../probe.ts";
 import { type Formulation, formulations, type Normalization, normalizations } from "../prompt.ts";
 import { pValue } from "../statistics/p_value.ts";
 import { Random } from "../statistics/random.ts";
@@ -47,66 +47,36 @@ export function firstQuestions({ domains }: Material) {
   );
 }
 
-/** Opens a base model once more and asks it something of each domain; its bar is called `label`. */
-async function askDomains<T>(
-  { name, material: { domains } }: ProbedBase,
-  { settings, label, ask }: {
-    settings: Settings;
-    label: string;
-    ask: (model: ReadableModel, domain: string, store: Store) => Promise<T[]>;
-  },
-): Promise<T[]> {
-  using model = (await openProbed(name, settings)).model;
-  const store = new Store(storePath()), bar = progress(label, domains.size);
-  const all: T[] = [];
-  for (const [i, domain] of [...domains.keys()].entries()) {
-    bar.update(i, domain);
-    all.push(...await ask(model, domain, store));
-  }
-  bar.update(domains.size, "");
-  await bar.finish();
-  return all;
-}
-
-/** What a base model answers to HOMO of each domain, by letters and in the form of the study. */
-export async function homoByForm(base: ProbedBase, settings: Settings) {
-  const { format: { formulation }, material } = base;
-  return await askDomains(base, {
-    ...{ settings, label: "asking for letters" },
-    async ask(model, domain, store) {
-      const [exam] = material.domains.get(domain)!.suites.homo!;
-      const answers = await storedAnswers({ model, exam, formulation: "letters" }, { store });
-      const own = { form: `${formulation}`, domain, answers: base.base.answers[exam.name] };
-      return [{ form: "letters", domain, answers }, own];
-    },
-  });
-}
-
 /**
- * A model's answers to the HOMO exams, five examples shown.
+ * A model's answers to the HOMO exams by each formulation, five examples shown.
+ * @param formulations default: all that it can be asked by
  * @param limit at most so many questions of an exam
  */
 export async function askFormulations(
   model: ReadableModel,
   { domains }: Material,
-  { limit }: { limit?: number } = {},
+  { limit, formulations: asked = formulations }: {
+    limit?: number;
+    formulations?: readonly Formulation[];
+  } = {},
 ): Promise<Map<Formulation, Answer[]>> {
   const exams = [...domains.values()].flatMap(({ suites }) => suites.homo ?? []);
   const store = new Store(storePath()), digest = await modelDigest(model);
   const answers = new Map<Formulation, Answer[]>();
   const scoresTexts = await model.byText?.scoresTexts() ?? true;
-  const ways = scoresTexts ? formulations : ["letters" as const];
+  const ways = scoresTexts ? [...new Set(asked)] : ["letters" as const];
   if (!scoresTexts) {
     console.error(`${model.name} is asked for letters alone: its server scores no options' texts`);
   }
-  const bar = progress("asking in three ways", ways.length * exams.length);
+  const bar = progress(`asking by ${ways.join(", ")}`, ways.length * exams.length);
   let done = 0;
   for (const { questions, demonstrations } of exams) {
     const exam = { questions: questions.slice(0, limit), demonstrations };
     for (const formulation of ways) {
       const onProgress = (share: number) => bar.update(done + share, formulation);
-      const asked = { model, digest, exam, formulation };
-      const given = await storedAnswers(asked, { store, onProgress });
+      const given = await storedAnswers({ model, digest, exam, formulation }, {
+        ...{ store, onProgress },
+      });
       answers.getOrInsert(formulation, []).push(...given);
       bar.update(++done, formulation);
     }
@@ -124,15 +94,18 @@ export async function answersByNormalization(
   settings: Settings,
 ): Promise<Map<Normalization, Answer[]>> {
   if (base.format.formulation === "letters") return new Map();
-  const scored = await askDomains(base, {
-    ...{ settings, label: "scoring options" },
-    async ask(model, domain, store) {
-      const { pool } = base.material.domains.get(domain)!;
-      const questions = new Random("normalization").shuffle(pool.questions).slice(0, SAMPLE);
-      const scores = await storedScores({ model, exam: { ...pool, questions } }, { store });
-      return questions.map((question, i) => ({ question, scores: scores[i] }));
-    },
-  });
+  const { name, material: { domains } } = base;
+  using model = (await openProbed(name, settings)).model;
+  const store = new Store(storePath()), bar = progress("scoring options", domains.size);
+  const scored: { question: Question; scores: OptionScore[] }[] = [];
+  for (const [i, [domain, { pool }]] of [...domains].entries()) {
+    bar.update(i, domain);
+    const questions = new Random("normalization").shuffle(pool.questions).slice(0, SAMPLE);
+    const scores = await storedScores({ model, exam: { ...pool, questions } }, { store });
+    scored.push(...questions.map((question, i) => ({ question, scores: scores[i] })));
+  }
+  bar.update(domains.size, "");
+  await bar.finish();
   const answersBy = (normalization: Normalization) =>
     scored.map(({ question, scores }) =>
       answerFrom(question, optionProbabilities(scores, normalization))
