@@ -176,8 +176,6 @@ export async function basePlan(run: Settings): Promise<StudyPlan> {
 
 /** The plans of a run, by what they answer. */
 export const plans = {
-  /** One plan: every group, no mixtures. */
-  single: studyPlan,
   main: mainPlans,
   mixtures: mixturePlans,
   context: contextPlans,

@@ -331,7 +331,7 @@ Deno.test("studyPlan() says what the settings say, and changes win", async () =>
   assert.equal(changed.explanations, undefined);
   // One's own questions bring their domain: the material has no other.
   const own = await studyPlan(
-    parseSettings('{"model": "a/b", "questions": "q.jsonl", "domains": ["chess"]}'),
+    parseSettings('{"model": "a/b", "questions": "q.jsonl"}'),
   );
   assert.equal(own.domains, undefined);
   const explained = await studyPlan(parseSettings('{"model": "a/b", "explanations": true}'));

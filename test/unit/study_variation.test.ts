@@ -1,4 +1,4 @@
-import { joined, runVariations } from "../../lib/study/run.ts";
+import { runVariations } from "../../lib/study/run.ts";
 import type { Measurement } from "../../lib/figure/number.ts";
 import { answerFrom } from "../../lib/question.ts";
 import { organismModel } from "../../lib/organism/pretrain.ts";
@@ -151,13 +151,6 @@ Deno.test("a variation of other base models has these models", () => {
   const changed = variedPlan({ ...plan, finetuning: { epochs: 2 } }, variation);
   assert.deepEqual([changed.models, changed.count], [["x", "y"], 5]);
   assert.equal("bases" in changed, false);
-  // What differs in models alone is computed together.
-  const groups = joined([
-    variedPlan(plan, variation),
-    variedPlan(plan, { bases: { models: ["y", "z"], columns } }),
-    variedPlan(plan, { count: 5 }),
-  ]);
-  assert.deepEqual(groups.map(({ models }) => models), [["x", "y", "m"], ["y", "z"]]);
 });
 
 /** A base of which `right` of 20 answers are right. */
