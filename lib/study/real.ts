@@ -4,17 +4,14 @@ import { reliabilityOf, shareOf } from "../audit.ts";
 import { type Material, questionCount } from "../cell.ts";
 import { suiteLabels } from "../contrast.ts";
 import { suiteNames } from "../evaluate.ts";
-import { findings } from "../findings.ts";
-import { inPoints, type Measurement, signed } from "../figure/number.ts";
+import { inPoints } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
 import { optionProbabilities, type OptionScore } from "../probe.ts";
 import { type Formulation, formulations, type Normalization, normalizations } from "../prompt.ts";
-import { pValue } from "../statistics/p_value.ts";
 import { Random } from "../statistics/random.ts";
 import { storedAnswers, storedScores } from "./answers.ts";
 import type { ProbedBase } from "./bases.ts";
-import { againstBase } from "./comparisons.ts";
 import { modelDigest } from "./digest.ts";
 import { unique } from "../figure/rows.ts";
 import { accuracies, ALL_DOMAINS, contrasts, type StudyRow } from "./rows.ts";
@@ -159,39 +156,4 @@ export function contrastsByDomain({ cells }: Pick<AuditedStudy, "cells">): Study
     ...domains.flatMap((name) => of(name, cells.filter(({ cell }) => cell.domain === name))),
     ...(domains.length > 1 ? of(ALL_DOMAINS, cells) : []),
   ];
-}
-
-/**
- * One model's study in sentences: the differences from INC, corrected together, then each group
- * beside its base. Nothing is said of groups that mean nothing.
- */
-export function outcomeText(study: AuditedStudy): string {
-  const { warnings, caveats } = study;
-  if (caveats.length > 0) return [...warnings, `Nothing is read: ${caveats[0]}.`, ""].join("\n");
-  const found = findings(study.cells);
-  const nothing = "Nothing could be compared: no two groups were trained on.";
-  if (found.length === 0) return [...warnings, nothing, ""].join("\n");
-  const isShown = ({ correctedP }: { correctedP?: number | null }) => (correctedP ?? 1) < 0.05;
-  const pointsOf = ({ value, interval }: Measurement) =>
-    signed({ value, interval }).replace(/^\S+/, "$& points");
-  const sentences = found.map(({ hypothesis, suite, estimate, correctedP }) => {
-    const is = isShown({ correctedP })
-      ? `is more than chance and ${estimate.value > 0 ? "as" : "against what"} the paper found`
-      : "can't be told from no difference";
-    return `${hypothesis} on ${suiteLabels[suite]}: ${pointsOf(estimate)} over ${estimate.n} ` +
-      `questions ${is} (${pValue(correctedP, "Holm p")}).`;
-  });
-  const fromBase = againstBase(study).map((one) =>
-    `${one.comparison} on ${one.test}: ${pointsOf(one.difference)}` +
-    `${isShown(one) ? ", more than chance" : ", can't be told from no change"}.`
-  );
-  const shown = found.filter(isShown);
-  const agreeing = shown.filter(({ estimate }) => estimate.value > 0).length;
-  const above = found.filter(({ estimate }) => estimate.value > 0).length;
-  const rest = found.length - shown.length;
-  const sum =
-    `Of ${found.length} differences from INC ${agreeing} are more than chance in the paper's ` +
-    `direction, ${shown.length - agreeing} against it; ${rest} can't be told from none. ` +
-    `${above} of ${found.length} are above 0.`;
-  return [...warnings, sum, ...sentences, "", "Against the base:", ...fromBase, ""].join("\n");
 }
