@@ -37,28 +37,26 @@ export function dealCells(
   plans: readonly StudyPlan[],
   { costs, of }: { costs: ReadonlyMap<string, number>; of: number },
 ): (open: string | null) => Share | null {
-  const models = [...new Set(plans.flatMap((plan) => plan.models))].map((model) => ({
-    model,
-    taken: false,
-    parts: plans.flatMap((plan, number) =>
-      plan.models.includes(model)
-        ? [{ plan: number, from: 0, count: countCells({ ...plan, models: [model] }) }]
-        : []
-    ),
-  }));
-  const left = ({ model, parts }: typeof models[number]) =>
-    costs.get(model)! * parts.reduce((sum, { from, count }) => sum + count - from, 0);
+  const rest = plans.flatMap(({ models, ...plan }, number) =>
+    [...new Set(models)].map((model) => (
+      { plan: number, model, from: 0, count: countCells({ ...plan, models: [model] }) }
+    ))
+  );
+  const taken = new Set<string>();
+  const leftOf = (model: string) =>
+    rest.reduce((sum, one) => sum + (one.model === model ? one.count - one.from : 0), 0);
+  const costOf = (model: string) => costs.get(model)! * leftOf(model);
   return (open) => {
-    const some = models.filter(({ parts }) => parts.length > 0).sort((a, b) => left(b) - left(a));
-    const next = some.find(({ model }) => model === open) ?? some.find(({ taken }) => !taken) ??
-      some[0];
-    if (next === undefined) return null;
-    next.taken = true;
-    const { model, parts: [part] } = next;
-    const { plan, from, count } = part;
+    const models = [...new Set(rest.map(({ model }) => model))]
+      .sort((a, b) => costOf(b) - costOf(a));
+    const own = models.find((model) => model === open);
+    const model = own ?? models.find((model) => !taken.has(model)) ?? models[0];
+    if (model === undefined) return null;
+    taken.add(model);
+    const part = rest.find((one) => one.model === model)!, { plan, from, count } = part;
     part.from += Math.ceil((count - from) / (2 * of));
     if (part.from < count) return { plan, model, from, to: part.from };
-    next.parts.shift();
+    rest.splice(rest.indexOf(part), 1);
     return { plan, model, from };
   };
 }

@@ -214,10 +214,13 @@ function differingToken(own: Tokenizer, other: Tokenizer): string | undefined {
  * Puts tuned models on their base, one after the other. The base is read again from where it came: a copy
  * would take its memory twice. Behind a server each is one of its own.
  */
-export function tunedOnBase(model: ReadableModel) {
+export function tunedOnBase(plan: StudyPlan, model: ReadableModel) {
   if (!(model instanceof LanguageModel)) {
-    const putOn = ({ source, loading }: TunedCell) => openModel(source, loading);
-    return { restore: async () => {}, putOn, dispose: () => {} };
+    const ready = async (cell: Cell) => {
+      const { source, loading } = tunedOf(plan, cell)!;
+      return { model: await openModel(source, loading) };
+    };
+    return { restore: async () => {}, ready, dispose: () => {} };
   }
   const { source = model.name, revision } = model.description ?? {};
   let isBase = true;
@@ -237,7 +240,8 @@ export function tunedOnBase(model: ReadableModel) {
   return {
     restore,
     /** The model with a tuned one's weights, or its adapter. @throws where they can't be read */
-    async putOn({ source, isAdapter }: TunedCell): Promise<ReadableModel> {
+    async ready(cell: Cell): Promise<{ model: ReadableModel }> {
+      const { source, isAdapter } = tunedOf(plan, cell)!;
       if (isAdapter) {
         await restore();
         await loadLora(model, source);
@@ -245,7 +249,7 @@ export function tunedOnBase(model: ReadableModel) {
         dropLora(model);
         await readInto(source);
       }
-      return model;
+      return { model };
     },
     dispose: () => {},
   };

@@ -407,8 +407,10 @@ Deno.test("an adapter that names another base of a hub is refused where no manif
     );
     const { checkTuned } = await import("../../lib/study/tuned.ts");
     const named = Object.create(model, { name: { value: "a/model" } });
-    const [cell] = await tunedCells([`history/inc=${adapter}`]);
-    const check = () => checkTuned(cell, { model: named, base }, { examples, sizes, group });
+    const check = async () => {
+      const [cell] = await tunedCells([`history/inc=${adapter}`]);
+      await checkTuned(cell, { model: named, base }, { examples, sizes, group });
+    };
     await assert.rejects(check, /tuned from a\/model; found an adapter of a\/other/);
     assert.equal(run.model, "organism:small-101");
     await Deno.writeTextFile(path, text);
