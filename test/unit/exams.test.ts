@@ -235,7 +235,7 @@ Deno.test("files of one's own: columns by name, CSV, JSON and Parquet, and no fo
       ...{ q: question, gold: answer + 1, first: a, second: b, third: c, fourth: d, answer: "no" },
     }));
     const map = "question:q,answer:gold,A:first,B:second,C:third,D:fourth";
-    const columns = columnsOf(request("--model=a/b", `--columns=${map}`));
+    const columns = columnsOf(request("--model=a/b", "--questions=q.csv", `--columns=${map}`));
     const header = Object.keys(rows[0]);
     const csv = [header, ...rows.map((row) => Object.values(row))].map((row) => row.join(",")).join(
       "\n",
