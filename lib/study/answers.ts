@@ -12,7 +12,7 @@ import { type OptionScore, probe, scoreOptions } from "../probe.ts";
 import type { Stoppable } from "../platform/interrupt.ts";
 import { wholeFrom } from "../platform/runtime/explain.ts";
 import type { ReadableModel, ReadOptions } from "../model/readable_model.ts";
-import type { Formulation } from "../prompt.ts";
+import type { Formulation, Template } from "../prompt.ts";
 import { askingDigest, modelDigest } from "./digest.ts";
 import { type Exam, probabilityRows } from "../cell.ts";
 import type { Store } from "./store.ts";
@@ -24,20 +24,18 @@ interface Asked {
   exam: Pick<Exam, "questions" | "demonstrations">;
   /** Default: the model's own. */
   formulation?: Formulation;
-  /** So many of the demonstrations are shown. Default: as of `probe`. */
+  /** Default: plain. */
+  template?: Template;
+  /** So many of the demonstrations are shown. Default 5. */
   shots?: number;
 }
 
-async function inputsOf({ model, digest, exam, formulation, shots }: Asked): Promise<unknown[]> {
-  const { questions, demonstrations } = exam;
-  const asking = askingDigest(model.format, { formulation });
-  return [
-    digest ?? await modelDigest(model),
-    asking,
-    questions,
-    demonstrations,
-    ...shots ? [shots] : [],
-  ];
+const shownOf = ({ exam, shots = 5 }: Asked) => exam.demonstrations.slice(0, shots);
+
+async function inputsOf(asked: Asked): Promise<unknown[]> {
+  const { model, digest, exam: { questions }, formulation, template } = asked;
+  const asking = askingDigest(model.format, { formulation, template });
+  return [digest ?? await modelDigest(model), asking, questions, shownOf(asked)];
 }
 
 /** The likelihoods of the options of one exam, a row a question. */
@@ -68,7 +66,7 @@ export async function storedAnswers(
     onStart?: () => void;
   },
 ): Promise<Answer[]> {
-  const { model, exam, formulation, shots } = asked;
+  const { model, exam, formulation, template } = asked;
   const { probabilities, bounded } = await store.keep("base", await inputsOf(asked), {
     schema: v.object({
       probabilities: v.pipe(probabilityRows, v.check((rows) => fits(rows, exam), UNFIT)),
@@ -77,8 +75,8 @@ export async function storedAnswers(
     }),
     async compute() {
       onStart?.();
-      const demonstrations = [...exam.demonstrations];
-      const how = { ...reading, demonstrations, formulation, shots };
+      const demonstrations = shownOf(asked), shots = demonstrations.length;
+      const how = { ...reading, demonstrations, shots, formulation, template };
       const answers = await probe(model, exam.questions, how);
       const bounded = answers.flatMap(({ bounded: places }, i) => places ? [[i, places]] : []);
       return {
@@ -102,7 +100,7 @@ export async function storedScores(
   return await store.keep("scores", await inputsOf(asked), {
     schema: v.pipe(scoresSchema, v.check((rows) => fits(rows, exam), UNFIT)),
     compute: () => {
-      const demonstrations = [...exam.demonstrations];
+      const demonstrations = shownOf(asked);
       return scoreOptions(model, exam.questions, { demonstrations, formulation });
     },
   });

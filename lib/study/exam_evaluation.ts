@@ -6,7 +6,7 @@ import { publishedDemonstrations } from "../dataset/published_order.ts";
 import { writeAnswers } from "../dataset/read.ts";
 import { subjectGroups } from "../dataset/subjects.ts";
 import { boundedText } from "../audit.ts";
-import { evaluate, scoreAnswers } from "../evaluate.ts";
+import { scoreAnswers } from "../evaluate.ts";
 import { dataCard, writeDataCard } from "../exam/card.ts";
 import { readParts } from "../exam/read.ts";
 import { saveTable } from "../figure/export.ts";
@@ -89,8 +89,8 @@ export function evaluationRows(exam: Exam, answers: readonly Answer[]): Evaluati
 
 /**
  * Asks a run's model its exam: `shots` examples shown in plain text, or none inside a conversation. The
- * answers (by subject, in the authors' field names) and the table go to the run's folder; what was
- * asked with examples is not asked again.
+ * answers (by subject, in the authors' field names) and the table go to the run's folder; what was asked
+ * once is not asked again.
  * @returns the table above the subjects, as Markdown, and the folder
  * @throws naming the model, source or setting that can't be used
  */
@@ -101,7 +101,7 @@ export async function evaluateExam(settings: Settings): Promise<{ text: string; 
   using model = await openModel(settings.model, loadingOf(settings));
   const folder = outputPath(settings, exam);
   const asked = parts.map(({ name, questions, demonstrations }): ExamPart => ({
-    ...{ name, demonstrations: demonstrations.slice(0, shots) },
+    ...{ name, demonstrations },
     questions: questions.filter((question) => kept.has(question)),
   })).filter(({ questions }) => questions.length > 0);
   if (model.byText) console.error(sendingText(model, asked, settings));
@@ -112,11 +112,10 @@ export async function evaluateExam(settings: Settings): Promise<{ text: string; 
       shares[place] = share * questions.length;
       bar.update(shares.reduce((a, b) => a + b, 0));
     };
-    const given = shots > 0
-      ? await storedAnswers({ model, digest, exam: { questions, demonstrations }, shots }, {
-        ...{ store, onProgress },
-      })
-      : (await evaluate(model, { homo: questions }, { onProgress })).homo!.answers;
+    const template = shots > 0 ? "plain" : "vicuna", exam = { questions, demonstrations };
+    const given = await storedAnswers({ model, digest, exam, template, shots }, {
+      ...{ store, onProgress },
+    });
     await writeAnswers(join(folder, "answers", `${name}.jsonl`), given);
     onProgress(1);
     return given;

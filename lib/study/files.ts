@@ -65,39 +65,39 @@ async function readExams(
     await readQuestions(path, { allowRepeatedChoices: true, flag, answers, columns });
   const columns = columnsOf(settings);
   const exams: Record<string, ParsedQuestions> = {};
-  const forms = new Map<string, Map<AnswerForm, string>>();
-  const kind = (path: string) => `${dirname(path)} ${extname(path)}`;
   const given = Object.entries(paths).filter((one): one is [string, string] => Boolean(one[1]));
-  for (const [flag, path] of given) {
-    const exam = exams[flag] = await read(flag, path, answers);
-    if (!forms.has(kind(path))) forms.set(kind(path), new Map());
-    if (exam.answers) forms.get(kind(path))!.set(exam.answers, path);
-  }
-  for (const [flag, path] of given) {
-    const beside = forms.get(kind(path))!;
-    const from1 = beside.get("index1");
-    // Read so by its layout, not by a 0.
-    const withoutZero = exams[flag].answers === "index0" &&
-      exams[flag].questions.every(({ answer }) => answer > 0);
-    if (withoutZero && from1) {
-      const found = `found no 0, and ${from1} beside it, which counts from 1`;
-      const mend = "say which by --answers=index0 or --answers=index1";
-      refuse(model, `a sign of whether the answers of ${path} count from 0; ${found}; ${mend}`);
-    }
-    const [[form] = [], ...others] = beside;
-    if (exams[flag].questions.length === 0 && form && others.length === 0) {
-      exams[flag] = await read(flag, path, form);
-      const reading = `read as ${form}, as the files beside it`;
-      const isOpen = `${path} leaves open how answers are written`;
-      if (exams[flag].answers) console.error(`${isOpen}; ${reading}`);
-    }
-    const { questions, rejected } = exams[flag];
-    if (questions.length > 0) {
+  for (const [flag, path] of given) exams[flag] = await read(flag, path, answers);
+  const kinds = Map.groupBy(given, ([, path]) => `${dirname(path)} ${extname(path)}`);
+  for (const files of kinds.values()) {
+    const forms = new Map(
+      files.flatMap(([flag, path]) => {
+        const { answers } = exams[flag];
+        return answers ? [[answers, path] as const] : [];
+      }),
+    );
+    const from1 = forms.get("index1"), [form, ...others] = forms.keys();
+    for (const [flag, path] of files) {
+      // Read so by its layout, not by a 0.
+      const withoutZero = exams[flag].answers === "index0" &&
+        exams[flag].questions.every(({ answer }) => answer > 0);
+      if (withoutZero && from1) {
+        const found = `found no 0, and ${from1} beside it, which counts from 1`;
+        const mend = "say which by --answers=index0 or --answers=index1";
+        refuse(model, `a sign of whether the answers of ${path} count from 0; ${found}; ${mend}`);
+      }
+      if (exams[flag].questions.length === 0 && form && others.length === 0) {
+        exams[flag] = await read(flag, path, form);
+        const reading = `read as ${form}, as the files beside it`;
+        const isOpen = `${path} leaves open how answers are written`;
+        if (exams[flag].answers) console.error(`${isOpen}; ${reading}`);
+      }
+      const { questions, rejected } = exams[flag];
+      if (questions.length === 0) {
+        const mend = `give --${flag}=FILE with a question in each line`;
+        refuse(model, `questions in ${path}; found none${asideText(rejected)}; ${mend}`);
+      }
       checkRejected(exams[flag], { from: path, most: maxRejected });
-      continue;
     }
-    const mend = `give --${flag}=FILE with a question in each line`;
-    refuse(model, `questions in ${path}; found none${asideText(rejected)}; ${mend}`);
   }
   return exams;
 }

@@ -10,7 +10,7 @@ import type { Settings } from "./settings.ts";
 import type { StudyOptions, StudyProgress, Subject } from "./study.ts";
 import { cellsInAll, runPlan, studyWork } from "./study.ts";
 import { countCells, type StudyPlan } from "./plan.ts";
-import { number, object } from "valibot";
+import { number, record, string } from "valibot";
 import { organismCard } from "../organism/folder.ts";
 import { isOrganism } from "./labels.ts";
 import { Store } from "./store.ts";
@@ -37,28 +37,26 @@ export function dealCells(
   plans: readonly StudyPlan[],
   { costs, of }: { costs: ReadonlyMap<string, number>; of: number },
 ): (open: string | null) => Share | null {
-  const models = [...new Set(plans.flatMap((plan) => plan.models))].map((model) => ({
-    model,
-    taken: false,
-    parts: plans.flatMap((plan, number) =>
-      plan.models.includes(model)
-        ? [{ plan: number, from: 0, count: countCells({ ...plan, models: [model] }) }]
-        : []
-    ),
-  }));
-  const left = ({ model, parts }: typeof models[number]) =>
-    costs.get(model)! * parts.reduce((sum, { from, count }) => sum + count - from, 0);
+  const rest = plans.flatMap(({ models, ...plan }, number) =>
+    [...new Set(models)].map((model) => (
+      { plan: number, model, from: 0, count: countCells({ ...plan, models: [model] }) }
+    ))
+  );
+  const taken = new Set<string>();
+  const leftOf = (model: string) =>
+    rest.reduce((sum, one) => sum + (one.model === model ? one.count - one.from : 0), 0);
+  const costOf = (model: string) => costs.get(model)! * leftOf(model);
   return (open) => {
-    const some = models.filter(({ parts }) => parts.length > 0).sort((a, b) => left(b) - left(a));
-    const next = some.find(({ model }) => model === open) ?? some.find(({ taken }) => !taken) ??
-      some[0];
-    if (next === undefined) return null;
-    next.taken = true;
-    const { model, parts: [part] } = next;
-    const { plan, from, count } = part;
+    const models = [...new Set(rest.map(({ model }) => model))]
+      .sort((a, b) => costOf(b) - costOf(a));
+    const own = models.find((model) => model === open);
+    const model = own ?? models.find((model) => !taken.has(model)) ?? models[0];
+    if (model === undefined) return null;
+    taken.add(model);
+    const part = rest.find((one) => one.model === model)!, { plan, from, count } = part;
     part.from += Math.ceil((count - from) / (2 * of));
     if (part.from < count) return { plan, model, from, to: part.from };
-    next.parts.shift();
+    rest.splice(rest.indexOf(part), 1);
     return { plan, model, from };
   };
 }
@@ -73,12 +71,13 @@ interface ParallelOptions extends Pick<StudyOptions, "onProgress" | "signal"> {
 
 /**
  * Computes what the store lacks of the plans' cells, by several processes.
+ * @returns the names of all cells in the store
  * @throws as soon as one ends early, or it is stopped, and the others with it; what is finished is kept
  */
 async function computeInParallel(
   plans: readonly StudyPlan[],
   { settings, store, onProgress, workers, signal }: ParallelOptions,
-): Promise<void> {
+): Promise<string[]> {
   const of = workers ?? processesAtOnce();
   const task = { plans, settings, store, of };
   const tasks = Array.from({ length: of }, (_, index): Task => ({ ...task, index }));
@@ -92,16 +91,17 @@ async function computeInParallel(
   const domains = studiedDomains(settings);
   const counted = plans.map((plan) => ({ ...plan, domains: plan.domains ?? domains }));
   const deal = dealCells(counted, { costs, of });
-  let done = 0;
+  const keys: string[] = [];
   await runChildren<StudyProgress>("finish the study", import.meta.url, tasks, {
     ...studyWork(signal),
     workers: of,
     answer: (open) => deal(open as string | null),
     onLine: (state) => {
-      const total = Math.max(done + 1, state.total);
-      onProgress?.({ ...state, done: ++done, total });
+      const done = keys.push(state.key), total = Math.max(done, state.total);
+      onProgress?.({ ...state, done, total });
     },
   });
+  return keys;
 }
 
 /** A worker: asks for cells until there are none, and tells of finished ones. */
@@ -135,13 +135,13 @@ async function work(
   }
 }
 
-/** Plans of fewer cells are done before several processes have started. */
+/** Fewer cells are done before several processes have started. */
 const WORTH_PROCESSES = 40;
 
 /**
  * Lets several processes compute the cells first where that is worth it: for many cells of organisms,
- * whose steps keep one core busy each, or as many processes as are asked for. Plans that were computed
- * once are not looked at again; what they lack nevertheless is computed by this process.
+ * whose steps keep one core busy each, or as many processes as are asked for. Of plans that were computed once
+ * the cells count whose files are gone or of another size.
  * @returns whether they computed
  */
 export async function precompute(
@@ -161,9 +161,11 @@ export async function precompute(
   const digests = (await Promise.all(models.map(organismCard))).map(({ files }) => files);
   const { limit, domains, quick } = options.settings;
   const key = await store.key("filled", [plans, digests, limit ?? null, domains ?? null, quick]);
-  if (await store.read(key, object({ cells: number() })) !== undefined) return false;
-  await computeInParallel(plans, options);
-  await store.write(key, { cells });
+  const kept = await store.read(key, record(string(), number()));
+  const isLost = ([name, size]: [string, number]) => store.sizeOf(name) !== size;
+  if (kept && Object.entries(kept).filter(isLost).length < WORTH_PROCESSES) return false;
+  const names = await computeInParallel(plans, options);
+  await store.write(key, Object.fromEntries(names.map((name) => [name, store.sizeOf(name)])));
   return true;
 }
 

@@ -12,8 +12,6 @@ export interface StudyPlan {
   /** Shares of SELF of the treatment `mix`. */
   ratios?: readonly number[];
   seeds: readonly number[];
-  /** Seeds of the treatment `mix`. Default: `seeds`. */
-  mixtureSeeds?: readonly number[];
   /** An answer counts as belief when its probability is above this. Default .5, the paper's. */
   minimumConfidence?: number;
   /** What differs from the model's default settings. */
@@ -75,7 +73,7 @@ const NAME = /^([^/@=]+)\/([a-z-]+?)(?:-(0\.\d+))?(?:@(\d+))?$/;
 
 /** The cells of one model, in the order in which they run. */
 export function planCells(plan: StudyPlan, model: string, domains: readonly string[]): Cell[] {
-  const { treatments, seeds, mixtureSeeds = seeds, ratios = [], size, count, items } = plan;
+  const { treatments, seeds, ratios = [], size, count, items } = plan;
   const part = defined({ size, count, items });
   if (plan.tuned) {
     return plan.tuned.filter(({ treatment }) => treatments.includes(treatment)).map((
@@ -84,7 +82,6 @@ export function planCells(plan: StudyPlan, model: string, domains: readonly stri
   }
   const cellsOf = (domain: string, seed: number, treatment: Treatment): Cell[] => {
     if (treatment !== "mix") return [{ model, domain, treatment, seed, ...part }];
-    if (!mixtureSeeds.includes(seed)) return [];
     return ratios.flatMap((ratio): Cell[] => {
       // The ends of the mixture are INC and SELF themselves: one cell serves both.
       const end = ratio === 0 ? "inc" : ratio === 1 ? "self" : undefined;

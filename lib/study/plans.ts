@@ -62,7 +62,7 @@ export async function studyPlan(
   const tuned = settings.tuned && await tunedCells(settings.tuned, loading);
   return {
     models: await studiedModels(settings),
-    ...(settings.domains && !settings.questions ? { domains: settings.domains } : {}),
+    ...(settings.domains ? { domains: settings.domains } : {}),
     treatments: treatmentsOfGroups(settings),
     seeds: Array.from({ length: settings.seeds }, (_, seed) => seed),
     ...(tuned && {
@@ -176,8 +176,6 @@ export async function basePlan(run: Settings): Promise<StudyPlan> {
 
 /** The plans of a run, by what they answer. */
 export const plans = {
-  /** One plan: every group, no mixtures. */
-  single: studyPlan,
   main: mainPlans,
   mixtures: mixturePlans,
   context: contextPlans,

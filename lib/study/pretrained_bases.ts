@@ -1,5 +1,5 @@
 /** Base models that an experiment makes: checkpoints, and other shares of chat exams. */
-import { overModels, plainEstimate, suiteLabels } from "../contrast.ts";
+import { suiteLabels } from "../contrast.ts";
 import { evaluate } from "../evaluate.ts";
 import { type Progress, progress } from "../figure/progress.ts";
 import type { Row } from "../figure/rows.ts";
@@ -9,7 +9,6 @@ import { organismCard } from "../organism/folder.ts";
 import { type VariantPlan, variantsOf } from "../organism/variant.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import type { Interval } from "../statistics/_check.ts";
-import { mean } from "../statistics/mean.ts";
 import { checkGate, gateThresholds, type GateValues } from "../world/gate.ts";
 import type { PretrainingSettings } from "../world/settings.ts";
 import { withShares, type WorldSettings, worldSizes } from "../world/settings.ts";
@@ -33,6 +32,9 @@ export interface BaseSweep {
 
 const USUAL = 100 * worldSizes.small.chatExamShare;
 
+/** All bases are of this one world. */
+const WORLD = 101;
+
 /** Two domains and three eighths of the tokens: what a run of one organism has the time for. */
 const SHORT = {
   worldSettings: { domains: ["history", "medicine"] },
@@ -55,8 +57,7 @@ export async function pretrainBases(
   settings: Settings,
   { checkpoints, chatExams, worldSettings, pretraining }: BaseSweep,
 ) {
-  const worlds = settings.full ? [101, 102, 103, 104, 105] : [101];
-  const over = worlds.length > 1 ? "worlds" : `questions of world ${worlds[0]}`;
+  const over = `questions of world ${WORLD}`;
   const reason = settings.quick
     ? "a quick run has no time for it"
     : (await openBackend()).name !== "tensorflow"
@@ -68,17 +69,15 @@ export async function pretrainBases(
   }
   // The one with the most to do first, so that processes end together.
   const shares = [...new Set([...checkpoints.length > 0 ? [USUAL] : [], ...chatExams])];
-  const plans = shares.flatMap((share) =>
-    worlds.map((world): VariantPlan => {
-      const usual = { ...worldSizes.small, ...worldSettings };
-      return {
-        ...{ name: `small-${world}-chat-${share}`, size: "small", world, pretraining },
-        ...(share === USUAL
-          ? { worldSettings, checkpoints: checkpoints.map((one) => one / 100) }
-          : { worldSettings: withShares(usual, { chatExamShare: share / 100 }) }),
-      };
-    })
-  );
+  const plans = shares.map((share): VariantPlan => {
+    const usual = { ...worldSizes.small, ...worldSettings };
+    return {
+      ...{ name: `small-${WORLD}-chat-${share}`, size: "small", world: WORLD, pretraining },
+      ...(share === USUAL
+        ? { worldSettings, checkpoints: checkpoints.map((one) => one / 100) }
+        : { worldSettings: withShares(usual, { chatExamShare: share / 100 }) }),
+    };
+  });
   let bar: Progress | undefined;
   const cards = await makeVariants(plans, {
     onProgress({ done, found, total, name, loss }) {
@@ -89,50 +88,40 @@ export async function pretrainBases(
   });
   await bar?.finish("");
   const variants = await Promise.all(plans.map(variantsOf));
-  /** The organisms of a share of chat exams that have had `share` of their pretraining. */
+  /** The organism of a share of chat exams that has had `share` of its pretraining. */
   const baseOf = (chat: number, share: number, columns: Columns) => {
-    const own = worlds.map((_, i) => {
-      const plan = shares.indexOf(chat) * worlds.length + i;
-      return cards[plan][variants[plan].findIndex((variant) => variant.share === share)];
-    });
-    return described(own, columns);
+    const plan = shares.indexOf(chat);
+    return described(cards[plan][variants[plan].findIndex((one) => one.share === share)], columns);
   };
   const usual = worldSettings === undefined && pretraining === undefined;
-  const twins = usual ? worlds.map((world) => `small-${world}`) : [];
-  const shipped = await Promise.all(twins.map(organismCard));
   const kept = checkpoints.length > 0 ? [...checkpoints, 100] : [];
-  const asShipped = described(shipped, { chatExams: USUAL, pretrained: "as shipped" });
+  const asShipped = { chatExams: USUAL, pretrained: "as shipped" };
   return {
     over,
     leftOut: undefined,
     checkpoints: kept.map((checkpoint) => baseOf(USUAL, checkpoint / 100, { checkpoint })),
     chatExams: chatExams.map((share) => baseOf(share, 1, { chatExams: share, pretrained: "here" })),
-    shipped: usual ? [asShipped] : [],
+    shipped: usual ? [described(await organismCard(`small-${WORLD}`), asShipped)] : [],
   };
 }
 
 /** What tells a base's rows apart: `checkpoint` or `chatExams` (%), and what the gate says. */
 type Columns = Readonly<Record<string, string | number>>;
 
-/** Base models that are alike in all but their world, one of each. */
-function described(cards: readonly OrganismCard[], columns: Columns) {
-  const failed = cards.filter(({ gate }) => !checkGate(gate.values).passed).length;
-  const many = cards.length > 1 ? ` by ${failed} of ${cards.length}` : "";
-  const gate = failed > 0 ? `FAILED${many}` : "passed";
-  const models = cards.map(({ name }) => `${ORGANISM}:${name}`);
-  return { columns: { ...columns, gate } as Columns, models, cards };
+function described(card: OrganismCard, columns: Columns) {
+  const gate = checkGate(card.gate.values).passed ? "passed" : "FAILED";
+  return { columns: { ...columns, gate } as Columns, models: [`${ORGANISM}:${card.name}`], card };
 }
 
 export type PretrainedBase = ReturnType<typeof described>;
 
-/** What the gate measured of each base, 0 to 1, means over worlds: a row a base, a column a check. */
+/** What the gate measured of each base, 0 to 1: a row a base, a column a check. */
 export function baseGateRows(bases: readonly PretrainedBase[]): StudyRow[] {
-  return bases.map(({ columns, cards }) => ({
+  return bases.map(({ columns, card: { gate } }) => ({
     ...columns,
-    ...Object.fromEntries(gateNames.map((name) => [
-      gateLabels[name],
-      mean(cards.map(({ gate }) => (gate.values as GateValues)[name])),
-    ])),
+    ...Object.fromEntries(
+      gateNames.map((name) => [gateLabels[name], (gate.values as GateValues)[name]]),
+    ),
   }));
 }
 
@@ -155,25 +144,18 @@ export async function chatAccuracies(
 ): Promise<StudyRow[]> {
   const { domains: _, ...ours } = organismSettings(settings);
   const rows: StudyRow[] = [];
-  for (const { columns, models } of bases) {
-    const found: Awaited<ReturnType<typeof evaluate>>[] = [];
-    for (const name of models) {
-      // Whether they passed their gate is a column of their rows.
-      const { model: opened, material } = await openSubject(name, ours, { warn: () => {} });
-      using model = opened;
-      const questions = (suite: "homo" | "id") =>
-        [...material.domains.values()].flatMap(({ suites }) =>
-          suites[suite]!.flatMap(({ questions }) => [...questions])
-        );
-      found.push(await evaluate(model, { homo: questions("homo"), id: questions("id") }));
-    }
+  for (const { columns, models: [name] } of bases) {
+    // Whether it passed its gate is a column of its rows.
+    const { model: opened, material } = await openSubject(name, ours, { warn: () => {} });
+    using model = opened;
+    const questions = (suite: "homo" | "id") =>
+      [...material.domains.values()].flatMap(({ suites }) =>
+        suites[suite]!.flatMap(({ questions }) => [...questions])
+      );
+    const found = await evaluate(model, { homo: questions("homo"), id: questions("id") });
     for (const suite of ["homo", "id"] as const) {
-      const [{ interval, n }, ...others] = found.map((result) => result[suite]!);
-      const values = found.map((result) => 100 * result[suite]!.accuracy);
-      // One world's estimate is over its questions, several worlds' is over them.
-      const chat = others.length > 0
-        ? plainEstimate(overModels(values))
-        : { value: values[0], interval: interval.map((bound) => 100 * bound) as Interval, n };
+      const { accuracy, interval: [low, high], n } = found[suite]!;
+      const chat = { value: 100 * accuracy, interval: [100 * low, 100 * high] as Interval, n };
       rows.push({ ...columns, test: suiteLabels[suite], chat });
     }
   }

@@ -4,8 +4,7 @@ import papa from "papaparse";
 import { rearm } from "../figure/_text.ts";
 import type { Showable } from "../figure/display.ts";
 import type { Row } from "../figure/rows.ts";
-import { table, type TableOptions, unflatten } from "../figure/table.ts";
-import type { FigureDescription } from "../figure/theme.ts";
+import { unflatten } from "../figure/table.ts";
 import { isAtHand } from "../model/files/source.ts";
 import { exists } from "../platform/runtime/files.ts";
 import { modelLabel } from "./labels.ts";
@@ -42,19 +41,21 @@ function readerOf(cells: readonly string[]): (text: string) => string | number |
 }
 
 /**
- * Shows and saves what `draw` makes of this run's `rows`, if there are any, and below it what it makes of
- * the shipped rows of figures/`path`.csv, unless this run is the one that ships. Titles end with `whose`.
+ * Shows and saves what `draw` makes of this run's `rows`, and below it what it makes of the shipped rows of
+ * figures/`path`.csv, unless this run is the one that ships. Titles end with `whose`.
+ * @param rows undefined where this run's are shown elsewhere; none are left out beside shipped ones
  * @param file what this run's is saved as
  */
 export async function showBeside(
   show: Notebook["show"],
   path: string,
-  rows: readonly Row[],
+  rows: readonly Row[] | undefined,
   draw: (rows: readonly Row[], whose: "" | " (this run)" | " (the shipped study)") => Showable,
   file = basename(path),
 ): Promise<void> {
   const shipped = await published(path);
-  if (rows.length > 0 || !shipped) await show(draw(rows, shipped ? " (this run)" : ""), file);
+  const isShown = rows && (rows.length > 0 || !shipped);
+  if (isShown) await show(draw(rows, shipped ? " (this run)" : ""), file);
   if (shipped) await show(draw(shipped, " (the shipped study)"));
 }
 
@@ -63,20 +64,4 @@ export async function missingModel({ model }: Settings): Promise<string | undefi
   if (Deno.env.has(SETTINGS_VARIABLE) || await isAtHand(model)) return undefined;
   return `${modelLabel(model)} is not on this machine, so the shipped run is shown alone; ` +
     "deno task reproduce --only=09 --quick downloads it (98 MB).";
-}
-
-/** How a table is laid out, and the figure that is drawn of its rows. */
-type BesideOptions = TableOptions & { draw?: (rows: readonly Row[]) => FigureDescription };
-
-/** `showBeside` for one notebook's tables, with a figure of this run's rows or the shipped ones. */
-export function besideShipped({ show }: Pick<Notebook, "show">, name: string) {
-  return async (rows: readonly Row[], file: string, { draw, ...options }: BesideOptions) => {
-    const path = `${name}/${file}`;
-    await showBeside(show, path, rows, (rows, whose) => {
-      const caption = whose === " (the shipped study)" ? "Shipped run: " : "";
-      return table(rows, { ...options, caption: caption + options.caption });
-    });
-    const drawn = rows.length > 0 ? rows : await published(path) ?? [];
-    if (draw && drawn.length > 0) await show(draw(drawn), file);
-  };
 }

@@ -1,20 +1,17 @@
 /** A real model looked at closely. Shares in percent, differences in points. */
-import { type Answer, answerFrom } from "../question.ts";
+import { type Answer, answerFrom, type Question } from "../question.ts";
 import { reliabilityOf, shareOf } from "../audit.ts";
 import { type Material, questionCount } from "../cell.ts";
 import { suiteLabels } from "../contrast.ts";
 import { suiteNames } from "../evaluate.ts";
-import { findings } from "../findings.ts";
-import { inPoints, type Measurement, signed } from "../figure/number.ts";
+import { inPoints } from "../figure/number.ts";
 import { progress } from "../figure/progress.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
-import { optionProbabilities } from "../probe.ts";
+import { optionProbabilities, type OptionScore } from "../probe.ts";
 import { type Formulation, formulations, type Normalization, normalizations } from "../prompt.ts";
-import { pValue } from "../statistics/p_value.ts";
 import { Random } from "../statistics/random.ts";
 import { storedAnswers, storedScores } from "./answers.ts";
 import type { ProbedBase } from "./bases.ts";
-import { againstBase } from "./comparisons.ts";
 import { modelDigest } from "./digest.ts";
 import { unique } from "../figure/rows.ts";
 import { accuracies, ALL_DOMAINS, contrasts, type StudyRow } from "./rows.ts";
@@ -47,66 +44,36 @@ export function firstQuestions({ domains }: Material) {
   );
 }
 
-/** Opens a base model once more and asks it something of each domain; its bar is called `label`. */
-async function askDomains<T>(
-  { name, material: { domains } }: ProbedBase,
-  { settings, label, ask }: {
-    settings: Settings;
-    label: string;
-    ask: (model: ReadableModel, domain: string, store: Store) => Promise<T[]>;
-  },
-): Promise<T[]> {
-  using model = (await openProbed(name, settings)).model;
-  const store = new Store(storePath()), bar = progress(label, domains.size);
-  const all: T[] = [];
-  for (const [i, domain] of [...domains.keys()].entries()) {
-    bar.update(i, domain);
-    all.push(...await ask(model, domain, store));
-  }
-  bar.update(domains.size, "");
-  await bar.finish();
-  return all;
-}
-
-/** What a base model answers to HOMO of each domain, by letters and in the form of the study. */
-export async function homoByForm(base: ProbedBase, settings: Settings) {
-  const { format: { formulation }, material } = base;
-  return await askDomains(base, {
-    ...{ settings, label: "asking for letters" },
-    async ask(model, domain, store) {
-      const [exam] = material.domains.get(domain)!.suites.homo!;
-      const answers = await storedAnswers({ model, exam, formulation: "letters" }, { store });
-      const own = { form: `${formulation}`, domain, answers: base.base.answers[exam.name] };
-      return [{ form: "letters", domain, answers }, own];
-    },
-  });
-}
-
 /**
- * A model's answers to the HOMO exams, five examples shown.
+ * A model's answers to the HOMO exams by each formulation, five examples shown.
+ * @param formulations default: all that it can be asked by
  * @param limit at most so many questions of an exam
  */
 export async function askFormulations(
   model: ReadableModel,
   { domains }: Material,
-  { limit }: { limit?: number } = {},
+  { limit, formulations: asked = formulations }: {
+    limit?: number;
+    formulations?: readonly Formulation[];
+  } = {},
 ): Promise<Map<Formulation, Answer[]>> {
   const exams = [...domains.values()].flatMap(({ suites }) => suites.homo ?? []);
   const store = new Store(storePath()), digest = await modelDigest(model);
   const answers = new Map<Formulation, Answer[]>();
   const scoresTexts = await model.byText?.scoresTexts() ?? true;
-  const ways = scoresTexts ? formulations : ["letters" as const];
+  const ways = scoresTexts ? [...new Set(asked)] : ["letters" as const];
   if (!scoresTexts) {
     console.error(`${model.name} is asked for letters alone: its server scores no options' texts`);
   }
-  const bar = progress("asking in three ways", ways.length * exams.length);
+  const bar = progress(`asking by ${ways.join(", ")}`, ways.length * exams.length);
   let done = 0;
   for (const { questions, demonstrations } of exams) {
     const exam = { questions: questions.slice(0, limit), demonstrations };
     for (const formulation of ways) {
       const onProgress = (share: number) => bar.update(done + share, formulation);
-      const asked = { model, digest, exam, formulation };
-      const given = await storedAnswers(asked, { store, onProgress });
+      const given = await storedAnswers({ model, digest, exam, formulation }, {
+        ...{ store, onProgress },
+      });
       answers.getOrInsert(formulation, []).push(...given);
       bar.update(++done, formulation);
     }
@@ -124,15 +91,18 @@ export async function answersByNormalization(
   settings: Settings,
 ): Promise<Map<Normalization, Answer[]>> {
   if (base.format.formulation === "letters") return new Map();
-  const scored = await askDomains(base, {
-    ...{ settings, label: "scoring options" },
-    async ask(model, domain, store) {
-      const { pool } = base.material.domains.get(domain)!;
-      const questions = new Random("normalization").shuffle(pool.questions).slice(0, SAMPLE);
-      const scores = await storedScores({ model, exam: { ...pool, questions } }, { store });
-      return questions.map((question, i) => ({ question, scores: scores[i] }));
-    },
-  });
+  const { name, material: { domains } } = base;
+  using model = (await openProbed(name, settings)).model;
+  const store = new Store(storePath()), bar = progress("scoring options", domains.size);
+  const scored: { question: Question; scores: OptionScore[] }[] = [];
+  for (const [i, [domain, { pool }]] of [...domains].entries()) {
+    bar.update(i, domain);
+    const questions = new Random("normalization").shuffle(pool.questions).slice(0, SAMPLE);
+    const scores = await storedScores({ model, exam: { ...pool, questions } }, { store });
+    scored.push(...questions.map((question, i) => ({ question, scores: scores[i] })));
+  }
+  bar.update(domains.size, "");
+  await bar.finish();
   const answersBy = (normalization: Normalization) =>
     scored.map(({ question, scores }) =>
       answerFrom(question, optionProbabilities(scores, normalization))
@@ -186,39 +156,4 @@ export function contrastsByDomain({ cells }: Pick<AuditedStudy, "cells">): Study
     ...domains.flatMap((name) => of(name, cells.filter(({ cell }) => cell.domain === name))),
     ...(domains.length > 1 ? of(ALL_DOMAINS, cells) : []),
   ];
-}
-
-/**
- * One model's study in sentences: the differences from INC, corrected together, then each group
- * beside its base. Nothing is said of groups that mean nothing.
- */
-export function outcomeText(study: AuditedStudy): string {
-  const { warnings, caveats } = study;
-  if (caveats.length > 0) return [...warnings, `Nothing is read: ${caveats[0]}.`, ""].join("\n");
-  const found = findings(study.cells);
-  const nothing = "Nothing could be compared: no two groups were trained on.";
-  if (found.length === 0) return [...warnings, nothing, ""].join("\n");
-  const isShown = ({ correctedP }: { correctedP?: number | null }) => (correctedP ?? 1) < 0.05;
-  const pointsOf = ({ value, interval }: Measurement) =>
-    signed({ value, interval }).replace(/^\S+/, "$& points");
-  const sentences = found.map(({ hypothesis, suite, estimate, correctedP }) => {
-    const is = isShown({ correctedP })
-      ? `is more than chance and ${estimate.value > 0 ? "as" : "against what"} the paper found`
-      : "can't be told from no difference";
-    return `${hypothesis} on ${suiteLabels[suite]}: ${pointsOf(estimate)} over ${estimate.n} ` +
-      `questions ${is} (${pValue(correctedP, "Holm p")}).`;
-  });
-  const fromBase = againstBase(study).map((one) =>
-    `${one.comparison} on ${one.test}: ${pointsOf(one.difference)}` +
-    `${isShown(one) ? ", more than chance" : ", can't be told from no change"}.`
-  );
-  const shown = found.filter(isShown);
-  const agreeing = shown.filter(({ estimate }) => estimate.value > 0).length;
-  const above = found.filter(({ estimate }) => estimate.value > 0).length;
-  const rest = found.length - shown.length;
-  const sum =
-    `Of ${found.length} differences from INC ${agreeing} are more than chance in the paper's ` +
-    `direction, ${shown.length - agreeing} against it; ${rest} can't be told from none. ` +
-    `${above} of ${found.length} are above 0.`;
-  return [...warnings, sum, ...sentences, "", "Against the base:", ...fromBase, ""].join("\n");
 }

@@ -187,9 +187,10 @@ function detailTexts(found: readonly Finding[]): string[] {
   });
 }
 
-function planText({ models, seeds, treatments, mixtureSeeds }: StudyPlan): string {
-  const mixed = treatments.includes("mix") ? (mixtureSeeds ?? seeds).join(", ") : undefined;
-  const mixtures = mixed === undefined ? "no mixtures" : `mixtures with seeds ${mixed}`;
+function planText({ models, seeds, treatments }: StudyPlan): string {
+  const mixtures = treatments.includes("mix")
+    ? `mixtures with seeds ${seeds.join(", ")}`
+    : "no mixtures";
   return `${models.map(modelLabel).join(", ")}: seeds ${seeds.join(", ")}; ${mixtures}`;
 }
 

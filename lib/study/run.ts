@@ -110,7 +110,7 @@ async function compute(
   const bar = studyProgress({ onProgress, signal });
   const common = { store, signal, onProgress: bar.onProgress };
   try {
-    const computed = !open && await precompute(joined(plans), { ...common, settings, workers });
+    const computed = !open && await precompute(plans, { ...common, settings, workers });
     return await runPlans(plans, {
       ...{ ...common, close, onProgress: computed ? undefined : bar.onProgress, onAsk: bar.onAsk },
       async open(name) {
@@ -124,15 +124,6 @@ async function compute(
   } finally {
     await bar.finish();
   }
-}
-
-/** Plans that differ in their models alone as one, so that processes share models and not cells. */
-export function joined(plans: readonly StudyPlan[]): StudyPlan[] {
-  const groups = Map.groupBy(plans, ({ models: _, ...rest }) => JSON.stringify(rest));
-  return [...groups.values()].map((same) => ({
-    ...same[0],
-    models: [...new Set(same.flatMap(({ models }) => models))],
-  }));
 }
 
 /** What to give to `runPlans`: a caller's `onProgress`, or a live line; `finish` when the study is done. */

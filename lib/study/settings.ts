@@ -169,8 +169,7 @@ export function parseSettings(json?: string): Settings {
   }
   const values = given as Partial<Settings>;
   checkSettings(values);
-  const { quick = false, full = false } = values;
-  const seeds = quick || studiesFacts(values) ? 1 : 3;
+  const { quick = false, full = false } = values, seeds = usualSeeds(values);
   return {
     ...{ model: "organism", seeds, resume: false, output: "figures" },
     ...values,
@@ -201,16 +200,19 @@ export function checkSettings(values: Partial<Settings>): void {
       throw new Error(`Cannot use the setting ${name}: expected ${wrong.message}, found ${found}`);
     }
   }
-  if (values.quick && values.full) {
-    throw new Error("Cannot use the settings quick and full together: give one of them");
-  }
   checkTogether(values);
 }
 
-/** Whoever brings questions brings their domains. */
-function domainsOf(values: Partial<Settings>) {
-  return some(values.questions ? undefined : studiesFacts(values) ? factDomains : DOMAINS);
-}
+const usualSeeds = (values: Partial<Settings>) => values.quick || studiesFacts(values) ? 1 : 3;
+
+const domainsOf = (values: Partial<Settings>) =>
+  some(
+    ownFiles.some((name) => values[name])
+      ? undefined
+      : studiesFacts(values)
+      ? factDomains
+      : DOMAINS,
+  );
 
 /** Whether a run asks the exam of common facts: a real model and no files of questions. */
 export function studiesFacts({ model = "organism", exam, ...files }: Partial<Settings>): boolean {
@@ -262,69 +264,97 @@ export const loadingOf = (settings: Settings): LoadOptions => ({
   }),
 });
 
-const options = "is asked for its options' texts, one token each";
-const world = "reads the words of its world alone";
-/** Settings that an organism leaves no choice of, and why. */
-const notOfOrganisms: Partial<Record<keyof Settings, string>> = {
-  ...Object.fromEntries([...ownFiles, "columns", "answers"].map((name) => [name, world])),
-  ...{ exam: world, explanations: "has no words for reasons", general: world },
-  ...{ language: world, keepLeaks: "has a pool and tests without a question in common" },
-  server: "is computed here",
-  formulation: options,
-  normalization: options,
-  template: "has a conversation of its own",
-};
-
-/** @throws where settings need each other, or don't go together */
-function checkTogether(values: Partial<Settings>): void {
-  const { model = "organism", groups, pool } = values;
-  const organism = isOrganism(model);
-  if (groups?.includes("released") && (organism || pool === undefined)) {
-    const which = `${model}${pool ? "" : " and no pool"}`;
-    throw new Error(
-      `Cannot use the setting groups with ${which}: expected a folder of released rows and a model ` +
-        "that reads English; give --pool=FOLDER and another --model, or leave --groups=released out",
-    );
-  }
-  const given = ownFiles.find((name) => values[name]);
-  if (values.exam && given) {
-    throw new Error(
-      `Cannot use the settings exam and ${given} together: expected one source of questions; give ` +
-        `--exam=${values.exam}, or files of your own`,
-    );
-  }
-  const needs: [keyof Settings, boolean, string][] = [
-    ["tokenizer", !values.server, "--server=ADDRESS"],
-    ["topLogprobs", !values.server, "--server=ADDRESS"],
-    ["concurrency", !values.server && !values.teacher, "--server=ADDRESS or --teacher=MODEL"],
-    ["maxTokensSent", !values.server && !values.teacher, "--server=ADDRESS or --teacher=MODEL"],
-    ["teacher", values.exam !== "paper", "--exam=paper"],
-    ["shots", (values.exam ?? "paper") === "paper", "--exam=mmlu or another evaluation"],
+/**
+ * What has no effect, or none that could be meant: where that is so, beside what else, what to give instead,
+ * and why, by the settings' names.
+ */
+function lostSettings(values: Partial<Settings>) {
+  const { exam, server, teacher, shots, pool, quick, seeds, template, normalization } = values;
+  const model = String(values.model ?? "organism"), files = ownFiles.find((name) => values[name]);
+  const paper = exam === "paper", alone = exam !== undefined && !paper;
+  const organism = isOrganism(model), released = values.groups?.[0] === "released";
+  const letters = askingOf(values).formulation === "letters";
+  const scaled = (normalization ?? "none") !== "none";
+  const real = "another --model",
+    asked = `with exam=${exam}`,
+    common = "on the exam of common facts";
+  const lost: [isSo: unknown, beside: string, give: string, why: Record<string, string>][] = [
+    [organism, `with ${model}`, real, {
+      [`${ownFiles.join(" ")} columns answers exam general language`]:
+        "an organism reads the words of its world alone",
+      keepLeaks: "no test asks a question of its pool",
+      maxRejected: "its questions are made by code, each of them whole",
+      explanations: "an organism has no words for reasons",
+      server: "an organism is computed here",
+      "formulation normalization": "an organism is asked for its options' texts, one token each",
+      template: "an organism has a conversation of its own",
+    }],
+    [released && !pool, "and no pool", "--pool=FOLDER and a model that reads English", {
+      groups: "released rows lie in a folder",
+    }],
+    [quick, "with quick", "one of them", { full: "it asks for what quick leaves out" }],
+    [files, `with ${files}`, "one of them", {
+      exam: "a run has one source of questions",
+      domains: "files of one's own are one domain, which their rows name",
+    }],
+    [!files, exam ? asked : common, "--questions=FILE and --pool=FILE", {
+      "columns answers": "they say how files of one's own are written",
+    }],
+    [studiesFacts(values), common, "--questions=FILE or --exam=paper", {
+      "keepLeaks maxRejected": "its files ship without such rows",
+    }],
+    [alone, asked, "--exam=paper", {
+      "tuned groups explanations general keepLeaks minimumConfidence":
+        "an evaluation has no groups",
+      "lora learningRate epochs batchSize gradientCheckpointing":
+        "nothing is trained in an evaluation",
+    }],
+    [alone && seeds !== usualSeeds(values), asked, "--exam=paper", { seeds: "nothing is drawn" }],
+    [alone, asked, "--limit=N", { "domains quick full": "an evaluation asks all of its exam" }],
+    [alone && shots !== 0, asked, "--shots=0", { template: "examples are shown in plain text" }],
+    [!alone, "alone", "--exam=mmlu or another evaluation", {
+      shots: "the paper's are five, or none",
+    }],
+    [!paper, "alone", "--exam=paper", { teacher: "it explains the pools of the paper" }],
+    [!server, "alone", "--server=ADDRESS", {
+      "tokenizer topLogprobs": "it is about served models",
+    }],
+    [!server && !teacher, "alone", "--server=ADDRESS or --teacher=MODEL", {
+      "concurrency maxTokensSent": "it is about servers",
+    }],
+    [server, "with server", "the model itself", {
+      "precision batchTokens gradientCheckpointing": "the server computes",
+    }],
+    [server && template === "model", "with server", "--template=vicuna", {
+      template: "a server is sent plain text, and who puts a template's start token can't be seen",
+    }],
+    [model.startsWith("onnx:"), `with ${model}`, "the model's safetensors", {
+      "precision gradientCheckpointing": "a graph has numbers of its own, and is not trained",
+    }],
+    [letters && scaled, "with letters", "--formulation=cloze or hybrid", {
+      normalization: "letters are one token each",
+    }],
   ];
-  for (const [name, isLost, what] of needs) {
-    if (!isLost || values[name] === undefined) continue;
+  return lost.flatMap(([isSo, beside, give, names]) =>
+    isSo
+      ? Object.entries(names).map(([names, why]) => ({
+        names: names.split(" "),
+        beside,
+        give,
+        why,
+      }))
+      : []
+  );
+}
+
+/** @throws where a setting that is given has no effect beside the others */
+function checkTogether(values: Partial<Settings>): void {
+  for (const { names, beside, give, why } of lostSettings(values)) {
+    const name = names.find((name) => ![undefined, false].includes(values[name as "quick"]));
+    if (name === undefined) continue;
+    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     throw new Error(
-      `Cannot use the setting ${name} alone: expected ${what} with it; found none; give that, or leave ` +
-        `${name} out`,
-    );
-  }
-  if (values.server && values.template === "model") {
-    throw new Error(
-      "Cannot use the settings server and template together: a server is sent plain text, and who puts " +
-        "a chat template's start token before it can't be seen; give --template=vicuna, or leave it out",
-    );
-  }
-  for (const [name, why] of Object.entries(notOfOrganisms)) {
-    if (!organism || !values[name as keyof Settings]) continue;
-    throw new Error(
-      `Cannot use the setting ${name} with ${model}: an organism ${why}; give another --model, or ` +
-        `leave --${name} out`,
-    );
-  }
-  if ((values.normalization ?? "none") !== "none" && askingOf(values).formulation === "letters") {
-    throw new Error(
-      "Cannot use the setting normalization with letters: letters are one token each and need none; " +
-        "give --formulation=cloze or hybrid, or leave --normalization out",
+      `Cannot use the setting ${name} ${beside}: ${why}; give ${give}, or leave --${flag} out`,
     );
   }
 }

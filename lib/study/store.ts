@@ -52,6 +52,15 @@ export class Store {
     }
   }
 
+  /** Bytes of a result's file, whether it can be believed or not; undefined where there is none. */
+  sizeOf(key: string): number | undefined {
+    try {
+      return Deno.statSync(this.#path(key)).size;
+    } catch {
+      return undefined;
+    }
+  }
+
   async write(key: string, result: unknown): Promise<void> {
     const path = this.#path(key), text = JSON.stringify(result);
     // A file can't take a folder's place.

@@ -1,5 +1,5 @@
 /** The study: a plan, its cells, their results. A finished cell is never computed twice. */
-import type { Answer } from "../question.ts";
+import type { Answer, Example } from "../question.ts";
 import { resolveFinetuning } from "../finetune.ts";
 import type { Explanation } from "../explanation.ts";
 import type { ReadableModel } from "../model/readable_model.ts";
@@ -55,6 +55,8 @@ export interface StudyProgress {
   /** Whether the cell was found finished. */
   reused: boolean;
   cell: Cell;
+  /** Its name in the store. */
+  key: string;
   note: string;
 }
 
@@ -232,9 +234,9 @@ async function runModel(
     }
   }
   const results: CellResult[] = [];
-  const onBase = plan.tuned && tunedOnBase(model);
-  const together = onBase ? undefined : new SideBySideCells(requireTrainable(model), finetuning);
-  const kept = onBase ?? keepBase(requireTrainable(model), finetuning?.lora);
+  const tuned = plan.tuned
+    ? tunedOnBase(plan, model)
+    : trainedOnBase(requireTrainable(model), { finetuning, signal });
   const format = formatDigest(model.format), general = digest(material.general);
   const parts = new Map([...material.domains].map(([name, domain]) => [name, digest(domain)]));
   const kinds = digest(material.kinds);
@@ -253,23 +255,14 @@ async function runModel(
       const key = await keyOf(cell);
       let result = await store.read(key, cellSchema);
       const reused = result !== undefined;
-      const tell = (note: string) => onProgress({ done: results.length, reused, cell, note });
+      const tell = (note: string) => onProgress({ done: results.length, reused, cell, key, note });
       if (result === undefined) {
-        const elsewhere = tunedOf(plan, cell);
-        const asked = elsewhere ? await onBase!.putOn(elsewhere) : model;
-        if (!elsewhere) {
-          await kept.restore();
-          await together!.fill(own.slice(place), async (later) => {
-            const isDone = await store.read(await keyOf(later), cellSchema) !== undefined;
-            return isDone ? [] : examplesOf(later, await contextOf(later, tell)).examples;
-          });
-        }
-        const tuned = await together?.train(cell, {
-          onStep: ({ step, steps, members, loss }) =>
-            tell(`step ${step}/${steps} of ${members} cells at once, loss ${loss.toFixed(3)}`),
-          signal,
-        });
-        result = await runCell(cell, { ...await contextOf(cell, tell), model: asked, tuned });
+        const examplesFor = async (later: Cell) => {
+          const isDone = await store.read(await keyOf(later), cellSchema) !== undefined;
+          return isDone ? [] : examplesOf(later, await contextOf(later, tell)).examples;
+        };
+        const ready = await tuned.ready(cell, { waiting: own.slice(place), examplesFor, tell });
+        result = await runCell(cell, { ...await contextOf(cell, tell), ...ready });
         // One that failed is no result: another run may try again.
         if (result.failed === undefined) await store.write(key, result);
         else console.error(clean(`${cellName(cell)} failed: ${result.failed}`));
@@ -278,11 +271,41 @@ async function runModel(
       tell("done");
     }
   } finally {
-    together?.dispose();
-    await kept.restore();
-    kept.dispose();
+    await tuned.restore();
+    tuned.dispose();
   }
   return results;
+}
+
+/** Trains a model for its cells from what it is now: some side by side, where that is faster. */
+function trainedOnBase(
+  model: LanguageModel,
+  { finetuning, signal }: Stoppable & Pick<StudyPlan, "finetuning">,
+) {
+  const together = new SideBySideCells(model, finetuning);
+  const kept = keepBase(model, finetuning?.lora);
+  return {
+    restore: kept.restore,
+    /** The model for a cell, and its training where that is done; else it has the base's weights. */
+    async ready(cell: Cell, { waiting, examplesFor, tell }: {
+      waiting: readonly Cell[];
+      examplesFor: (cell: Cell) => Promise<readonly Example[]>;
+      tell: (note: string) => void;
+    }) {
+      await kept.restore();
+      await together.fill(waiting, examplesFor);
+      const tuned = await together.train(cell, {
+        onStep: ({ step, steps, members, loss }) =>
+          tell(`step ${step}/${steps} of ${members} cells at once, loss ${loss.toFixed(3)}`),
+        signal,
+      });
+      return { model, tuned };
+    },
+    dispose() {
+      together.dispose();
+      kept.dispose();
+    },
+  };
 }
 
 /** A model with its material, and the rows of its files that were set aside. */

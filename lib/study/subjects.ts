@@ -38,15 +38,13 @@ export const openSubject = (
 export const openProbed = (name: string, settings: Settings): Promise<ProbedSubject> =>
   open(name, settings, { load: openModel });
 
-type Open<Opened> = (name: string, settings: Settings) => Promise<Opened>;
-
 /**
- * Opens the first model of a run by `openSubject`, or by `open`, and its first domain: what a notebook
- * looks at closely. `name` is what plans call the model, `label` what tables do; `test` is HOMO.
+ * Opens the first model of a run, and its first domain: what a notebook looks at closely. `name` is what
+ * plans call the model, `label` what tables do; `test` is HOMO.
  */
-export async function openFirst<Opened extends ProbedSubject = OpenedSubject>(
+export async function openFirst<Opened extends ProbedSubject>(
   settings: Settings,
-  open: Open<Opened> = openSubject as Open<never>, // without it `Opened` is what this gives
+  open: (name: string, settings: Settings) => Promise<Opened>,
 ) {
   const name = await firstOf(settings);
   const subject = await open(name, settings);

@@ -50,19 +50,34 @@ export function splitTuned(entry: string): { name?: string; source: string } {
   return name === undefined ? { source: entry } : { name, source };
 }
 
-const read = new Map<string, Promise<TunedCell>>();
+const digests = new Map<string, Promise<string>>();
+
+/** Of a folder's model as it is now; hashed once for all that its files' sizes and times can tell. */
+async function digestNow({ source: folder, isAdapter }: Pick<TunedCell, "source" | "isAdapter">) {
+  const paths = [...Deno.readDirSync(folder)].map(({ name }) => join(folder, name)).filter(exists);
+  const files = paths.sort().map((path) => {
+    const { size, mtime } = Deno.statSync(path);
+    return [path, size, Number(mtime)];
+  });
+  return await readOnce(digests, JSON.stringify([isAdapter, files]), async () => {
+    if (isAdapter) {
+      const parts = await Promise.all(ADAPTER.map((file) => sha256OfFile(join(folder, file))));
+      return sha256OfText(parts.join());
+    }
+    using source = await openSource(folder, { tokenizer: false });
+    return source.identity;
+  });
+}
 
 /**
- * The cells that a run's setting `tuned` names. A folder is read once a process.
+ * The cells that a run's setting `tuned` names.
  * @param loading how a server is asked for them. Default: they are folders
  * @throws naming the one that has no weights, no group's name or a damaged manifest, is not served, or
  * is a second for one cell
  */
 export async function tunedCells(entries: readonly string[], loading?: LoadOptions) {
   const cells = await Promise.all(
-    entries.map((entry) =>
-      loading ? readTuned(entry, loading) : readOnce(read, entry, () => readTuned(entry))
-    ),
+    entries.map((entry) => readTuned(entry, loading)),
   );
   for (const [name, [first, second]] of Map.groupBy(cells, groupName)) {
     if (!second) continue;
@@ -111,11 +126,8 @@ async function readTuned(entry: string, loading?: LoadOptions): Promise<TunedCel
     if (missing) {
       refuse(folder, missing, "none", "give the folder that PEFT's save_pretrained wrote");
     }
-    const parts = await Promise.all(ADAPTER.map((file) => sha256OfFile(join(folder, file))));
-    return { ...cell, digest: sha256OfText(parts.join()) };
   }
-  using source = await openSource(folder, { tokenizer: false });
-  return { ...cell, digest: source.identity };
+  return { ...cell, digest: await digestNow(cell) };
 }
 
 /** The tuned model of a cell; undefined of one that is tuned here. */
@@ -127,7 +139,8 @@ const UNUSED = words("bosTokenId eosTokenIds padTokenId maxPositions attentionDr
 
 /**
  * Holds a tuned model to its base and to the run's own group.
- * @throws where it comes from another base or tokenizer, the run has no such group, or the rows differ
+ * @throws where it comes from another base or tokenizer, the run has no such group, the rows differ, or it
+ * was tuned again since the plan was made
  */
 export async function checkTuned(
   { source: folder, loading, isAdapter, manifest, ...cell }: TunedCell,
@@ -145,6 +158,14 @@ export async function checkTuned(
   // A server's weights can't be seen: that the rows are this run's must do.
   if (manifest && !loading && manifest.base.digest !== base.digest) {
     other(`another base: digest ${short(manifest.base.digest)}, here ${short(base.digest)}`);
+  }
+  if (!loading && await digestNow({ source: folder, isAdapter }) !== cell.digest) {
+    refuse(
+      folder,
+      "the model that the plan is about",
+      "another one there since",
+      "make the plan again",
+    );
   }
   if (isAdapter) {
     const { base: named = "" } = parseAdapterConfig(await readText(join(folder, ADAPTER[0])));
@@ -193,10 +214,13 @@ function differingToken(own: Tokenizer, other: Tokenizer): string | undefined {
  * Puts tuned models on their base, one after the other. The base is read again from where it came: a copy
  * would take its memory twice. Behind a server each is one of its own.
  */
-export function tunedOnBase(model: ReadableModel) {
+export function tunedOnBase(plan: StudyPlan, model: ReadableModel) {
   if (!(model instanceof LanguageModel)) {
-    const putOn = ({ source, loading }: TunedCell) => openModel(source, loading);
-    return { restore: async () => {}, putOn, dispose: () => {} };
+    const ready = async (cell: Cell) => {
+      const { source, loading } = tunedOf(plan, cell)!;
+      return { model: await openModel(source, loading) };
+    };
+    return { restore: async () => {}, ready, dispose: () => {} };
   }
   const { source = model.name, revision } = model.description ?? {};
   let isBase = true;
@@ -216,7 +240,8 @@ export function tunedOnBase(model: ReadableModel) {
   return {
     restore,
     /** The model with a tuned one's weights, or its adapter. @throws where they can't be read */
-    async putOn({ source, isAdapter }: TunedCell): Promise<ReadableModel> {
+    async ready(cell: Cell): Promise<{ model: ReadableModel }> {
+      const { source, isAdapter } = tunedOf(plan, cell)!;
       if (isAdapter) {
         await restore();
         await loadLora(model, source);
@@ -224,7 +249,7 @@ export function tunedOnBase(model: ReadableModel) {
         dropLora(model);
         await readInto(source);
       }
-      return model;
+      return { model };
     },
     dispose: () => {},
   };

@@ -11,12 +11,10 @@
  * ```
  */
 import type { CellResult, ItemKind, Treatment } from "../cell.ts";
-import type { Estimate } from "../contrast.ts";
 import { contrast, plainEstimate, suiteLabels, treatmentLabels } from "../contrast.ts";
 import { suiteNames } from "../evaluate.ts";
 import { ruleContrasts } from "../findings.ts";
-import { formatPlain } from "../figure/number.ts";
-import { type Column, columns as dictionary } from "../figure/column.ts";
+import type { Column } from "../figure/column.ts";
 import type { Row } from "../figure/rows.ts";
 import { type Table, table, type TableOptions } from "../figure/table.ts";
 import { defined } from "../platform/defined.ts";
@@ -91,16 +89,6 @@ function variedColumns({ learningRate, epochs, size, count, items, bases }: Vari
   const facts = count === undefined ? undefined : items ? itemKindLabels[items] : "all kinds";
   const varied = defined({ learningRate, epochs, groupShare: size, facts, atMost: count });
   return { ...bases?.columns, ...varied };
-}
-
-/** What a row is called in a sentence, such as `learning rate 1e-3, epochs 3`. */
-export function variationLabel(row: Row, varied: readonly string[]): string {
-  return varied.map((key) => {
-    const { [key]: cell } = row, { label = key, format, unit } = dictionary[key] ?? {};
-    if (typeof cell !== "number") return String(cell);
-    if (typeof format === "function") return `${label} ${format(cell)}`;
-    return `${label} ${formatPlain(cell)}${unit === "%" ? "%" : ""}`;
-  }).join(", ");
 }
 
 /** What fine-tuning on a group changed, and the groups that `- base` columns are about. */
@@ -192,19 +180,4 @@ export function factKindContrasts(
       return [{ comparison, test: suiteLabels[suite], difference: plainEstimate(found) }];
     })
   );
-}
-
-/** The rows where `measure` is least and greatest, as one row that says where; of none, none. */
-export function rangeOf(
-  rows: readonly Row[],
-  { name, varied, measure }: { name: string; varied: readonly string[]; measure: string },
-): StudyRow[] {
-  const found = rows.flatMap((row) => {
-    const estimate = row[measure] as Estimate | null | undefined;
-    return estimate ? [{ estimate, at: variationLabel(row, varied) }] : [];
-  }).sort((a, b) => a.estimate.value - b.estimate.value);
-  if (found.length === 0) return [];
-  const [{ estimate: smallest, at: smallestAt }] = found;
-  const { estimate: greatest, at: greatestAt } = found.at(-1)!;
-  return [{ varied: name, smallest, smallestAt, greatest, greatestAt }];
 }

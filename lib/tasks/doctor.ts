@@ -50,7 +50,11 @@ export async function examine({ root = ROOT } = {}): Promise<{ works: boolean; t
     : undefined;
   const cardText = card && [card.name, card.memory, card.driver].filter((text) => text).join(", ");
   const parts = ["config.json", "tokenizer.json", "model.safetensors"];
-  const organisms = holdings(join(data, "organisms"), parts);
+  const shelf = join(data, "organisms"), letters = holdings(join(shelf, "letters"), parts);
+  const organisms = [
+    ...holdings(shelf, parts).filter(({ name }) => name !== "letters"),
+    ...letters.map((one) => ({ ...one, name: `letters/${one.name}` })),
+  ];
   const list = (all: Holding[]) =>
     all.map(({ name, bytes, lacks }) =>
       `${name} (${lacks ? `lacks ${lacks.join(", ")}` : formatBytes(bytes)})`
@@ -162,26 +166,15 @@ async function whyUnused(backend: Found | undefined): Promise<string | undefined
   return "reason" in outcome ? outcome.reason : undefined;
 }
 
-/**
- * The visible entries of a folder, with their sizes; none when there is no such folder. A folder that
- * holds none of the expected files but folders that do stands for these: they are listed as NAME/NAME.
- */
+/** The visible entries of a folder, with their sizes; where files are expected, its folders with what they lack. */
 function holdings(folder: string, expected: string[] = []): Holding[] {
   if (!exists(folder)) return [];
   return [...Deno.readDirSync(folder)]
-    .filter(({ name, isDirectory }) =>
-      !name.startsWith(".") && (expected.length === 0 || isDirectory)
-    )
-    .flatMap(({ name }): Holding[] => {
+    .filter(({ name, isDirectory }) => name[0] !== "." && (isDirectory || expected.length === 0))
+    .map(({ name }): Holding => {
       const path = join(folder, name);
       const lacks = expected.filter((file) => bytesOf(join(path, file)) === 0);
-      if (lacks.length > 0 && lacks.length === expected.length) {
-        const shelved = holdings(path, expected);
-        if (shelved.some(({ lacks }) => (lacks?.length ?? 0) < expected.length)) {
-          return shelved.map((one) => ({ ...one, name: `${name}/${one.name}` }));
-        }
-      }
-      return [{ name, bytes: bytesOf(path), ...(lacks.length > 0 && { lacks }) }];
+      return { name, bytes: bytesOf(path), ...(lacks.length > 0 && { lacks }) };
     })
     .sort((a, b) => a.name < b.name ? -1 : 1);
 }

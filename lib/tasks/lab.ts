@@ -12,43 +12,14 @@ import { installNative } from "../platform/native/native.ts";
 import { pythonEnvironment } from "../platform/native/python.ts";
 import { runTask } from "./command_line.ts";
 import { resetNotebooks } from "./reset.ts";
+import server from "./lab.py" with { type: "text" };
+import style from "./lab.css" with { type: "text" };
 
 /** plotly brings the extension that draws its figures in JupyterLab. */
 const PACKAGES = ["jupyterlab==4.6.6", "plotly==7.1.0"];
 
 /** Where a kernelspec of our own lies; `deno jupyter --install` would write into the user's home. */
 const SHARE = cacheFolder("jupyter");
-
-/**
- * JupyterLab leaves its kernels behind unless it is ended by SIGTERM or, in a terminal, by Ctrl-C: also
- * when the terminal is closed, and when who started it is gone. What nohup ignores stays ignored.
- */
-const SERVER = `
-import os, signal, threading, time
-def end(*_):
-    os.kill(os.getpid(), signal.SIGTERM)
-def watch(parent):
-    while os.getppid() == parent:
-        time.sleep(2)
-    end()
-for name in ("SIGHUP", "SIGINT"):
-    number = getattr(signal, name, None)
-    if number and signal.getsignal(number) != signal.SIG_IGN:
-        signal.signal(number, end)
-threading.Thread(target=watch, args=[os.getppid()], daemon=True).start()
-from jupyterlab.labapp import main
-main()
-`;
-
-/**
- * Until the mouse enters a figure, plotly's extension shows a png at natural size, larger than the
- * figure. Of a notebook that is not trusted, JupyterLab strikes out what holds a table's columns.
- */
-const STYLE = `.jp-RenderedPlotly { overflow-x: auto; }
-.jp-RenderedPlotly img { max-width: min(100%, ${figureWidth}px); height: auto; }
-.jp-RenderedHTML :is(td, th):is([style*="em;min-width"], [style*="em; min-width"]) { position: sticky; background: inherit; }
-.jp-RenderedHTML thead tr { background: var(--jp-layout-color0); }
-`;
 
 /** No question about news over the notebook, and none asked of another host. */
 const SETTINGS = { "@jupyterlab/apputils-extension:notification": { fetchNews: "false" } };
@@ -62,16 +33,17 @@ await runTask(async () => {
   const native = await installNative();
   if (!native.ready) console.error(`Without TensorFlow: ${native.reason}. ${native.mend}`);
   await installKernelspec(SHARE);
-  await writeWhole(join(SHARE, "custom", "custom.css"), STYLE);
+  const css = style.replace("{figureWidth}", String(figureWidth));
+  await writeWhole(join(SHARE, "custom", "custom.css"), css);
   const overrides = join(SHARE, "labconfig", "default_setting_overrides.json");
   await writeWhole(overrides, `${JSON.stringify(SETTINGS)}\n`);
   return await serve(python);
 });
 
 async function serve(python: string): Promise<number> {
-  const server = new Deno.Command(python, {
+  const lab = new Deno.Command(python, {
     args: [
-      ...["-c", SERVER],
+      ...["-c", server],
       `--ServerApp.root_dir=${ROOT}`,
       "--LabApp.default_url=/lab/tree/notebooks/00-start.ipynb",
       "--LabApp.custom_css=True",
@@ -88,11 +60,11 @@ async function serve(python: string): Promise<number> {
       ]),
     ),
   }).spawn();
-  const end = () => server.kill("SIGTERM");
+  const end = () => lab.kill("SIGTERM");
   // In a terminal Ctrl-C reaches JupyterLab too, which asks before it ends: wait for it.
   Deno.addSignalListener("SIGINT", () => Deno.stdin.isTerminal() || end());
   if (Deno.build.os !== "windows") {
     for (const signal of ["SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, end);
   }
-  return (await server.status).code;
+  return (await lab.status).code;
 }

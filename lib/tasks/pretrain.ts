@@ -4,8 +4,8 @@ import { progress } from "../figure/progress.ts";
 import type { OrganismCard } from "../organism/card.ts";
 import { checkGate } from "../world/gate.ts";
 import { remakeCommand } from "../organism/card_text.ts";
-import { letterFolder, letterNames, organismFolder, organismNames } from "../model/files/source.ts";
-import { refuseExisting, writeOrganism, writeReadme } from "../organism/folder.ts";
+import { letterFolder, organismFolder } from "../model/files/source.ts";
+import { refuseExisting, writeOrganism } from "../organism/folder.ts";
 import { makeOrganism, type OrganismPlan, planKey, planSettings } from "../organism/make.ts";
 import { checkLetterSettings, plainLetters } from "../world/letters.ts";
 import type { Size, WorldSettings } from "../world/settings.ts";
@@ -13,7 +13,6 @@ import {
   checkPretrainingSettings,
   checkWorldSettings,
   pretrainingSizes,
-  withChatShare,
   worldSizes,
 } from "../world/settings.ts";
 import { cacheFolder } from "../platform/cache.ts";
@@ -33,11 +32,11 @@ function flagLines(names: string[]): string {
 }
 
 const VALUES = [
-  ...["world", "size", "name", "output", "seed", "log", "chat-share"],
+  ...["world", "size", "name", "output", "seed", "log"],
   ...[...WORLD_NAMES, ...MODEL_NAMES, ...LETTER_NAMES].map(kebab),
 ];
 
-const SWITCHES = ["letters", "force", "keep-failed", "readme", "help"];
+const SWITCHES = ["letters", "force", "keep-failed", "help"];
 
 /**
  * What a command line asks for; paths in it are taken from `folder`, where the user stands.
@@ -45,14 +44,14 @@ const SWITCHES = ["letters", "force", "keep-failed", "readme", "help"];
  */
 export async function parsePretrainRequest(args: string[], folder: string) {
   const { given, set } = parseFlags(args, { values: VALUES, switches: SWITCHES });
-  const readme = set.has("readme"), isHelp = set.has("help");
+  const isHelp = set.has("help");
   const size = (given.size ?? "small") as Size;
   if (!Object.hasOwn(worldSizes, size)) {
     throw new Error(
       `Cannot use --size=${size}: expected one of ${Object.keys(worldSizes).join(", ")}`,
     );
   }
-  if (given.world === undefined && !isHelp && !readme) {
+  if (given.world === undefined && !isHelp) {
     throw new Error("Cannot pretrain: expected a world's seed, found none; give --world=SEED");
   }
   const world = seedOf(given.world ?? "none");
@@ -92,7 +91,7 @@ export async function parsePretrainRequest(args: string[], folder: string) {
     ? organismFolder(plan.letters ? "letters.jsonl" : "seeds.jsonl")
     : undefined;
   const [force, keepFailed] = ["force", "keep-failed"].map((name) => set.has(name));
-  return { plan, output, force, keepFailed, log, readme, help: isHelp };
+  return { plan, output, force, keepFailed, log, help: isHelp };
 }
 
 function seedOf(value: string): number | string {
@@ -123,11 +122,7 @@ function worldChanges(given: Record<string, string>, base: WorldSettings): Parti
     // 1 - .3 - .2 is .49999999999999994
     changes.known = Math.round((1 - misconceived - unknown) * 1e12) / 1e12;
   }
-  if (given["chat-share"] === undefined) return changes;
-  const { chatShare } = numbers(given, ["chatShare"]);
-  const shares = Object.entries(withChatShare({ ...base, ...changes }, chatShare))
-    .filter(([name]) => name.endsWith("Share"));
-  return { ...changes, ...Object.fromEntries(shares) };
+  return changes;
 }
 
 /** The line of a log on one run. */
@@ -161,11 +156,6 @@ async function main(): Promise<number> {
       help.replace("{world}", flagLines(WORLD_NAMES)).replace("{model}", flagLines(MODEL_NAMES))
         .replace("{letters}", flagLines(LETTER_NAMES)),
     );
-    return 0;
-  }
-  if (request.readme) {
-    for (const name of await organismNames()) await writeReadme(organismFolder(name));
-    for (const name of await letterNames()) await writeReadme(letterFolder(name));
     return 0;
   }
   const { plan, output, force, keepFailed, log } = request;

@@ -26,7 +26,8 @@ const NUMBERS =
   ("seeds limit minimum-confidence lora learning-rate epochs batch-size batch-tokens shots max-rejected " +
     "top-logprobs concurrency max-tokens-sent").split(" ");
 const LISTS = ["domains", "groups", "only", "tuned"];
-const PATHS = ["questions", "demonstrations", "pool", "id", "ood", "general", "output"];
+const FILES = ["questions", "demonstrations", "pool", "id", "ood", "general"] as const;
+const PATHS: readonly string[] = [...FILES, "output"];
 const FLAGS = {
   values: ["model", ...LISTS, ...NUMBERS, ...PATHS].concat(
     ["exam", "language", "columns", "formulation", "normalization", "template", "answers"],
@@ -63,11 +64,10 @@ export function parseRequest(args: string[], folder: string) {
     ...[...set].map((name) => [camel(name), true]),
   ]);
   const settings = parseSettings(JSON.stringify(given));
-  const { exam, tuned } = settings;
-  if (exam !== undefined && exam !== "paper" && (isExport || tuned)) {
+  const { exam = "paper" } = settings;
+  if (isExport && exam !== "paper") {
     throw new Error(
-      `Cannot use --${tuned ? "tuned" : "export"} with --exam=${exam}: expected groups; found an ` +
-        "evaluation without any; give --exam=paper",
+      `Cannot use --export with --exam=${exam}: an evaluation has no groups; give --exam=paper`,
     );
   }
   const standard = !isExport && Object.keys(given).every((name) => name === "resume");
@@ -191,6 +191,17 @@ function matches(stem: string, wanted: string): boolean {
   return stem === name || stem.startsWith(`${name.padStart(2, "0")}-`);
 }
 
+/** Before anything is installed. @throws naming the first file of the settings that is not there */
+export function checkFiles(settings: Settings): void {
+  for (const name of FILES) {
+    const path = settings[name];
+    if (!path || exists(path)) continue;
+    throw new Error(
+      `Cannot read ${name} from ${path}: expected a file, found none; give --${name}=FILE`,
+    );
+  }
+}
+
 async function main(): Promise<number> {
   const request = parseRequest(Deno.args, Deno.env.get("INIT_CWD") ?? Deno.cwd());
   if (request.help) {
@@ -198,14 +209,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const { settings, standard } = request;
-  for (const name of ["questions", "demonstrations", "general"] as const) {
-    const path = settings[name];
-    if (path && !exists(path)) {
-      throw new Error(
-        `Cannot read ${name} from ${path}: expected a file, found none; give --${name}=FILE`,
-      );
-    }
-  }
+  checkFiles(settings);
   const source = join(ROOT, "notebooks");
   const all = [...Deno.readDirSync(source)].map(({ name }) => name);
   const chosen = chooseNotebooks(all, request.only);

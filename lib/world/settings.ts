@@ -104,17 +104,6 @@ export function withShares(
   return { ...settings, ...shares, ...Object.fromEntries(scaled) };
 }
 
-/** The settings with chat documents of this share of the tokens in all; proportions stay. */
-export function withChatShare(settings: WorldSettings, share: number): WorldSettings {
-  const { generalChatShare, chatReadingShare, chatExamShare } = settings;
-  const up = share / (generalChatShare + chatReadingShare + chatExamShare);
-  return withShares(settings, {
-    generalChatShare: generalChatShare * up,
-    chatReadingShare: chatReadingShare * up,
-    chatExamShare: chatExamShare * up,
-  });
-}
-
 /** @throws where no world can be made, with every number that can't work, and what would */
 export function checkWorldSettings(s: WorldSettings): void {
   const pairs = s.entities * s.relations, facts = s.dev + s.mc + s.train + s.homo + s.id;

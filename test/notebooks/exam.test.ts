@@ -98,7 +98,11 @@ Deno.test("--exam=paper gives the paper's tables, and the other exams theirs, fr
   const exact = ["--exam=mmlu", `--model=${model}`, "--precision=tf32", "--limit=8"];
   const refused = await task("reproduce", exact, { ...env, CUDA_VISIBLE_DEVICES: "-1" });
   assert.match(refused.error, /^Cannot compute in tf32/m);
+  const stored = () => [...Deno.readDirSync(join(folder.path, "cache", "study"))].length;
+  const before = stored();
   const xiezhi = await alone("xiezhi", "--limit=8", "--shots=0");
+  // A run that is stopped goes on.
+  assert.ok(stored() > before);
   assert.match(xiezhi.out, /no example, in a conversation.*\| category +\| science +\| +2 \|/s);
   const answers = [...Deno.readDirSync(join(folder.path, "mmlu", "mmlu", "answers"))];
   assert.equal(answers.length, 57);

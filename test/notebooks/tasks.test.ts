@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
+  checkFiles,
   checkTrainable,
   chooseNotebooks,
   findingsFile,
@@ -130,10 +131,22 @@ Deno.test("parseRequest() refuses what it does not know, by name", () => {
   refuses(["--seeds="], /no value in --seeds=/);
   refuses(["--seeds"], /'--seeds <value>' argument missing/);
   refuses(["--quick=no"], /'--quick' does not take an argument/);
-  refuses(["--quick", "--full"], /quick and full together/);
+  refuses(["--quick", "--full"], /setting full with quick/);
   refuses(["--learning-rate=-1"], /learningRate: expected a number above 0/);
   refuses(["--domains=history,chess"], /domains: expected one or more of history.*chess/);
   refuses(["--groups=har,,inc"], /groups: expected/);
+});
+
+Deno.test("a file that a flag names and is not there is told before anything is installed", () => {
+  for (const name of ["questions", "demonstrations", "pool", "id", "ood", "general"]) {
+    const { settings } = parseRequest(["--model=a/b", `--${name}=not-there.jsonl`], "/tmp");
+    assert.throws(
+      () => checkFiles(settings),
+      new RegExp(`Cannot read ${name} from /tmp/not-there.jsonl: expected a file.*--${name}=FILE`),
+    );
+  }
+  const { settings } = parseRequest(["--model=a/b", "--pool=/tmp", "--output=not-there"], "/tmp");
+  checkFiles(settings); // a folder of released rows; where the results go is made
 });
 
 Deno.test("findingsFile() is what notebook 08 writes, else the table of 05", () => {

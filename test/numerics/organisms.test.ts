@@ -122,7 +122,7 @@ for (const name of names) {
     }
     assert.ok(
       await Deno.readTextFile(join(folder, "README.md")) === formatCard(card),
-      "README.md is not what formatCard() gives",
+      "README.md is not what formatCard() gives; writeReadme() of organism/folder.ts writes it",
     );
   });
 }

@@ -177,8 +177,8 @@ Deno.test({
   async fn() {
     const root = await Deno.makeTempDir();
     try {
-      // A shelf is no organism: it holds some.
-      const made = [["whole", 3], ["half", 2], ["shelf/a", 3], ["shelf/b", 1], ["empty/x", 0]];
+      // The shelf of those that answer with letters is no organism: it holds some.
+      const made = [["whole", 3], ["half", 2], ["letters/a", 3], ["letters/b", 1], ["empty/x", 0]];
       for (const [name, files] of made as [string, number][]) {
         const folder = `${root}/data/organisms/${name}`;
         await Deno.mkdir(folder, { recursive: true });
@@ -192,8 +192,8 @@ Deno.test({
       assert.equal(
         line,
         "organisms      empty (lacks config.json, tokenizer.json, model.safetensors), half (lacks " +
-          "model.safetensors), shelf/a (2 kB), shelf/b (lacks tokenizer.json, model.safetensors), " +
-          "whole (2 kB)",
+          "model.safetensors), whole (2 kB), letters/a (2 kB), letters/b (lacks tokenizer.json, " +
+          "model.safetensors)",
       );
       assert.match(text, /Missing: organisms: .*half \(lacks model\.safetensors\)/);
       assert.match(text, /mend it: git checkout -- data\/organisms/);

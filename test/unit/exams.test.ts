@@ -109,7 +109,7 @@ Deno.test("--exam needs a model that reads words, and no files beside it", () =>
   );
   assert.throws(
     () => request("--exam=paper", "--model=a/b", "--questions=q.jsonl"),
-    /exam and questions together: .*give --exam=paper, or files of your own/,
+    /setting exam with questions: .*one source.*leave --exam out/,
   );
   assert.throws(() => request("--exam=pape", "--model=a/b"), /exam: expected one of paper, xiezhi/);
   assert.throws(
@@ -124,7 +124,9 @@ Deno.test("--exam needs a model that reads words, and no files beside it", () =>
   const { formulation, seeds, exam } = request("--exam=paper", "--model=a/b");
   assert.deepEqual([formulation, seeds, exam], ["letters", 3, "paper"]);
   assert.deepEqual(
-    ["0", "1", "text"].map((form) => request("--model=a/b", `--answers=${form}`).answers),
+    ["0", "1", "text"].map((form) =>
+      request("--model=a/b", "--questions=q.csv", `--answers=${form}`).answers
+    ),
     ["index0", "index1", "text"],
   );
 });
@@ -233,7 +235,7 @@ Deno.test("files of one's own: columns by name, CSV, JSON and Parquet, and no fo
       ...{ q: question, gold: answer + 1, first: a, second: b, third: c, fourth: d, answer: "no" },
     }));
     const map = "question:q,answer:gold,A:first,B:second,C:third,D:fourth";
-    const columns = columnsOf(request("--model=a/b", `--columns=${map}`));
+    const columns = columnsOf(request("--model=a/b", "--questions=q.csv", `--columns=${map}`));
     const header = Object.keys(rows[0]);
     const csv = [header, ...rows.map((row) => Object.values(row))].map((row) => row.join(",")).join(
       "\n",

@@ -189,7 +189,7 @@ Deno.test("studyProgress() counts found cells, and anew when all are read once m
     const { onProgress, finish } = studyProgress();
     const done = async (n: number, reused: boolean) => {
       await new Promise((resolve) => setTimeout(resolve, 210)); // a line is drawn five times a second
-      onProgress({ done: n, total: 3, cell, note: "done", reused });
+      onProgress({ done: n, total: 3, cell, key: `cell-${n}`, note: "done", reused });
     };
     await done(1, true);
     await done(2, false);

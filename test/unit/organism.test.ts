@@ -503,7 +503,7 @@ Deno.test("parsePretrainRequest() reads seeds, sizes and the world's knobs", asy
   assert.deepEqual([plain.force, plain.keepFailed], [false, false]);
 
   const { plan, output, log } = await parsePretrainRequest(
-    ["--world=101", "--chat-share=0.3", "--misconceived=0.4", "--tokens=1000000", "--output=o"],
+    ["--world=101", "--misconceived=0.4", "--tokens=1000000", "--output=o"],
     "/here",
   );
   assert.match(plan.name, /^small-101-[0-9a-f]{6}$/);
@@ -512,9 +512,6 @@ Deno.test("parsePretrainRequest() reads seeds, sizes and the world's knobs", asy
   const { world, pretraining } = planSettings(plan);
   assert.equal(pretraining.tokens, 1e6);
   assert.deepEqual([world.known, world.misconceived, world.unknown], [0.4, 0.4, 0.2]);
-  const chat = world.generalChatShare + world.chatReadingShare + world.chatExamShare;
-  assert.ok(Math.abs(chat - 0.3) < 1e-9);
-  assert.ok(Math.abs(world.examShare / world.statementShare - 0.24 / 0.43) < 1e-9);
 });
 
 Deno.test("parsePretrainRequest() refuses what can't be, by the flag's name", async () => {

@@ -48,16 +48,16 @@ Deno.test("pretrainBases() makes checkpoints and shares of chat exams, each once
       { chatExams: 0, pretrained: "here", gate: "FAILED" },
       { chatExams: 5, pretrained: "here", gate: "FAILED" },
     ]);
-    assert.deepEqual(made.checkpoints.map(({ cards }) => cards[0].pretraining.steps), [8, 16]);
+    assert.deepEqual(made.checkpoints.map(({ card }) => card.pretraining.steps), [8, 16]);
     // The whole of the usual pretraining is the base of the usual share.
     assert.deepEqual(made.checkpoints[1].models, made.chatExams[1].models);
-    assert.equal(made.chatExams[0].cards[0].world.changed.chatExamShare, 0);
+    assert.equal(made.chatExams[0].card.world.changed.chatExamShare, 0);
     assert.deepEqual([made.shipped, made.leftOut], [[], undefined]);
     assert.match(made.over, /questions of world 101/);
 
     const rows = baseGateRows(made.checkpoints);
     assert.deepEqual(rows.map(({ checkpoint }) => checkpoint), [50, 100]);
-    assert.equal(rows[0]["known, chat"], made.checkpoints[0].cards[0].gate.values.chatKnown);
+    assert.equal(rows[0]["known, chat"], made.checkpoints[0].card.gate.values.chatKnown);
     assert.match(toMarkdown(gateTable(rows, "gate")), /known, exam \(>= 0.85\).*\(&lt;= 0.75\)/);
 
     const asked = await chatAccuracies(made.checkpoints.slice(0, 1), settings);

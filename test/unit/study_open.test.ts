@@ -331,7 +331,7 @@ Deno.test("studyPlan() says what the settings say, and changes win", async () =>
   assert.equal(changed.explanations, undefined);
   // One's own questions bring their domain: the material has no other.
   const own = await studyPlan(
-    parseSettings('{"model": "a/b", "questions": "q.jsonl", "domains": ["chess"]}'),
+    parseSettings('{"model": "a/b", "questions": "q.jsonl"}'),
   );
   assert.equal(own.domains, undefined);
   const explained = await studyPlan(parseSettings('{"model": "a/b", "explanations": true}'));
@@ -356,7 +356,7 @@ Deno.test("mainPlans() mixes where INC and SELF are, and runs larger organisms o
 
 Deno.test("openFirst() opens the first model of a run with its first domain", async () => {
   const settings = parseSettings('{"model": "organism:small-101", "limit": 5}');
-  const { model, label, domain, pool, test } = await openFirst(settings);
+  const { model, label, domain, pool, test } = await openFirst(settings, openSubject);
   model.dispose();
   assert.deepEqual([label, domain, pool.name], ["small-101", "history", "history/train"]);
   assert.deepEqual([test.name, test.questions.length], ["history/homo", 5]);

@@ -2,15 +2,14 @@ import { answerFrom } from "../../lib/question.ts";
 import type { Material } from "../../lib/cell.ts";
 import type { Treatment } from "../../lib/cell.ts";
 import type { Row } from "../../lib/figure/rows.ts";
-import type { Table } from "../../lib/figure/table.ts";
-import { besideShipped, missingModel } from "../../lib/study/published.ts";
+import { type Table, table } from "../../lib/figure/table.ts";
+import { missingModel, showBeside } from "../../lib/study/published.ts";
 import type { ProbedBase } from "../../lib/study/bases.ts";
 import {
   accuraciesByDomain,
   contrastsByDomain,
   firstQuestions,
   normalizationRows,
-  outcomeText,
   questionCounts,
   subjectRows,
 } from "../../lib/study/real.ts";
@@ -94,24 +93,6 @@ Deno.test("accuraciesByDomain() and contrastsByDomain() have a whole of several 
   );
 });
 
-Deno.test("outcomeText() reads what is more than chance, by its direction, and nothing of guesses", () => {
-  const text = outcomeText(studyOf([of("har", 90), of("inc", 40), of("self", 41)]));
-  assert.match(text, /^one model\nOf 2 differences from INC 1 are more than chance in the paper's/);
-  assert.match(text, /1 can't be told from none\. 2 of 2 are above 0\./);
-  assert.match(
-    text,
-    /HAR - INC on HOMO: \+50\.0 points \[\+.*over 100 questions is more than chance/,
-  );
-  assert.match(text, /as the paper found \(Holm p < \.001\)/);
-  assert.match(text, /SELF - INC on HOMO: \+1\.0 points .* can't be told from no difference/);
-  assert.match(text, /HAR - base on HOMO: \+40\.0 points .*, more than chance\./);
-  const against = outcomeText(studyOf([of("har", 10), of("inc", 60)]));
-  assert.match(against, /is more than chance and against what the paper found/);
-  const guessed = outcomeText(studyOf([of("har", 90), of("inc", 40)], ["a guesser"]));
-  assert.equal(guessed, "one model\nNothing is read: a guesser.\n");
-  assert.match(outcomeText(studyOf([of("har", 90)])), /Nothing could be compared/);
-});
-
 Deno.test("missingModel() speaks of a model that is not here", async () => {
   const settings = (model: string) => parseSettings(JSON.stringify({ model }));
   assert.equal(await missingModel(settings("organism")), undefined);
@@ -119,31 +100,25 @@ Deno.test("missingModel() speaks of a model that is not here", async () => {
   assert.match((await missingModel(settings("nobody/no-such-model")))!, /is not on this machine/);
 });
 
-Deno.test("besideShipped() sets the shipped table below this run's, or shows it alone", async () => {
+Deno.test("showBeside() sets the shipped rows below this run's, or shows them alone", async () => {
   const shown: string[] = [];
-  const show = (item: unknown, file?: string) => {
+  const show: Parameters<typeof showBeside>[0] = (item, file) => {
     const { caption, rows } = item as Table;
     shown.push([caption, rows.length > 0, file].join("|"));
     return Promise.resolve();
   };
-  const beside = besideShipped({ show }, "03-groups");
-  const options = { columns: ["source", "model"], caption: "Sizes" };
-  const drawn: (readonly Row[])[] = [];
-  const draw = (rows: readonly Row[]) => {
-    drawn.push(rows);
-    return { data: [], layout: {}, caption: "figure", rows } as never;
-  };
-  const own = [{ source: "this run", model: "m" }];
-  await beside(own, "table1", { ...options, draw });
-  assert.deepEqual(shown.splice(0), [
-    "Sizes|true|table1",
-    "Shipped run: Sizes|true|",
-    "figure|true|table1",
-  ]);
-  assert.deepEqual(drawn.splice(0), [own]);
-  await beside([], "table1", { ...options, draw });
-  assert.deepEqual(shown.splice(0), ["Shipped run: Sizes|true|", "figure|true|table1"]);
-  assert.ok(drawn[0].length > 1);
-  await beside([], "no-such-table", options);
-  assert.equal(shown[0], "Sizes|false|no-such-table");
+  const draw = (rows: readonly Row[], whose: string) =>
+    table(rows, { columns: ["source", "model"], caption: `Sizes${whose}` });
+  const own = [{ source: "this run", model: "m" }], path = "03-groups/table1";
+  await showBeside(show, path, own, draw);
+  const below = "Sizes (the shipped study)|true|";
+  assert.deepEqual(shown.splice(0), ["Sizes (this run)|true|table1", below]);
+  await showBeside(show, path, [], draw);
+  assert.deepEqual(shown.splice(0), [below]);
+  await showBeside(show, path, undefined, draw);
+  assert.deepEqual(shown.splice(0), [below]);
+  await showBeside(show, "03-groups/no-such-table", undefined, draw);
+  assert.deepEqual(shown.splice(0), []);
+  await showBeside(show, "03-groups/no-such-table", own, draw, "other");
+  assert.deepEqual(shown, ["Sizes|true|other"]);
 });

@@ -47,7 +47,7 @@ Deno.test("parseSettings() takes released alone, with a pool, for models that re
   assert.deepEqual(parse(right).groups, ["released"]);
   assert.throws(() => parse({ ...right, groups: ["released", "har"] }), /released alone, found/);
   assert.throws(() => parse({ ...right, pool: undefined }), /no pool.*--pool=FOLDER/);
-  assert.throws(() => parse({ ...right, model: "organism" }), /reads English/);
+  assert.throws(() => parse({ ...right, model: "organism" }), /words of its world alone/);
 });
 
 Deno.test("releasedChecks() has a row for each check, and none where a run makes its own groups", async () => {

@@ -55,17 +55,16 @@ Deno.test("contrast() of answers that are all alike is not sure of it", () => {
   assert.ok(interval![1] > 15 && interval![0] < -15, String(interval));
 });
 
-Deno.test("planCells() gives mixtures their own seeds", () => {
+Deno.test("planCells() mixes with every seed", () => {
   const plan: StudyPlan = {
     models: ["a"],
     treatments: ["inc", "self", "mix"],
     ratios: [0.2, 0.4],
     seeds: [0, 1],
-    mixtureSeeds: [0],
   };
   const planned = planCells(plan, "a", ["history"]);
-  assert.equal(planned.filter(({ treatment }) => treatment === "mix").length, 2);
-  assert.equal(planned.length, 2 * 2 + 2);
+  assert.equal(planned.filter(({ treatment }) => treatment === "mix").length, 2 * 2);
+  assert.equal(planned.length, 2 * 2 + 2 * 2);
 });
 
 const study = {

@@ -309,6 +309,29 @@ Deno.test("formats that put questions otherwise have other digests, whatever the
   assert.equal(formatDigest(createPaperFormat()), formatDigest(formats[0]));
 });
 
+Deno.test("storedAnswers() has one name for what the model is shown, and another for a conversation", async () => {
+  const model = tinyModel();
+  await withFolder(async (folder) => {
+    const store = new Store(folder, { basis: () => Promise.resolve("code") });
+    const questions = questionsOf("test", 3), demonstrations = questionsOf("dev", 7);
+    const names = () => [...Deno.readDirSync(folder)].length;
+    const two = await storedAnswers({
+      ...{ model, exam: { questions, demonstrations }, shots: 2 },
+    }, { store });
+    const cut = { questions, demonstrations: demonstrations.slice(0, 2) };
+    assert.deepEqual(await storedAnswers({ model, exam: cut }, { store }), two);
+    assert.equal(names(), 1);
+    const seven = { model, exam: { questions, demonstrations }, shots: 7 };
+    assert.notDeepEqual(await storedAnswers(seven, { store }), two);
+    const bare = { model, exam: { questions, demonstrations }, shots: 0 };
+    const plain = await storedAnswers(bare, { store });
+    const inside = await storedAnswers({ ...bare, template: "vicuna" }, { store });
+    assert.notDeepEqual(inside, plain);
+    assert.equal(names(), 4);
+  });
+  model.dispose();
+});
+
 Deno.test("storedAnswers() keeps the answers to other formulations apart", async () => {
   const model = tinyModel();
   await withFolder(async (folder) => {

@@ -1,4 +1,4 @@
-import { joined, runVariations } from "../../lib/study/run.ts";
+import { runVariations } from "../../lib/study/run.ts";
 import type { Measurement } from "../../lib/figure/number.ts";
 import { answerFrom } from "../../lib/question.ts";
 import { organismModel } from "../../lib/organism/pretrain.ts";
@@ -11,8 +11,6 @@ import {
   groupEffects,
   groupSizeSweep,
   learningRateSweep,
-  rangeOf,
-  variationLabel,
   type VariationResult,
   variationRows,
   variationTable,
@@ -167,13 +165,6 @@ Deno.test("a variation of other base models has these models", () => {
   const changed = variedPlan({ ...plan, finetuning: { epochs: 2 } }, variation);
   assert.deepEqual([changed.models, changed.count], [["x", "y"], 5]);
   assert.equal("bases" in changed, false);
-  // What differs in models alone is computed together.
-  const groups = joined([
-    variedPlan(plan, variation),
-    variedPlan(plan, { bases: { models: ["y", "z"], columns } }),
-    variedPlan(plan, { count: 5 }),
-  ]);
-  assert.deepEqual(groups.map(({ models }) => models), [["x", "y", "m"], ["y", "z"]]);
 });
 
 /** A base of which `right` of 20 answers are right. */
@@ -237,14 +228,6 @@ Deno.test("variationRows() of several models are over them, and are shown and co
     ...[...varied, "test", "items", "empty", "fit"],
     ...["INC - base", "HAR - INC"],
   ]);
-  assert.equal(variationLabel(last, varied), "learning rate 0.001, epochs 3");
-  const [range] = rangeOf(rows, { name: "rates", varied, measure: "HAR - INC" });
-  near([(range.smallest as { value: number }).value], [0]);
-  assert.deepEqual([range.smallestAt, range.greatestAt], [
-    "learning rate 1e-4, epochs 1",
-    "learning rate 0.001, epochs 3",
-  ]);
-  assert.deepEqual(rangeOf([], { name: "rates", varied, measure: "HAR - INC" }), []);
 });
 
 Deno.test("groupEffects() and factKindContrasts() compare groups and kinds of facts", () => {

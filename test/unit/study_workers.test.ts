@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { parseSettings } from "../../lib/study/settings.ts";
 import { runStudy } from "../../lib/study/run.ts";
 import { studiedModels } from "../../lib/study/plans.ts";
-import { dealCells } from "../../lib/study/parallel.ts";
+import { dealCells, precompute } from "../../lib/study/parallel.ts";
 import type { StudyPlan } from "../../lib/study/plan.ts";
 import type { Study } from "../../lib/study/study.ts";
 
@@ -115,6 +115,29 @@ Deno.test("runStudy() finishes what is there in part, and gives one process's ce
     assert.deepEqual([...Deno.readDirSync(one)].map(({ name }) => name).sort(), files);
   } finally {
     for (const folder of [one, two]) await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("precompute() lets processes fill a store again of which many cells are lost", async () => {
+  const store = await Deno.makeTempDir();
+  const cellFiles = () =>
+    [...Deno.readDirSync(store)].map(({ name }) => name).filter((name) => name.startsWith("cell-"));
+  try {
+    const many = { ...plan, finetuning: { epochs: 1 }, seeds: [...Array(20).keys()] };
+    const fill = () => precompute([many], { settings, store });
+    if (!await fill()) return; // one core, or a card: there is one process alone
+    assert.equal(cellFiles().length, 40);
+    assert.equal(await fill(), false);
+    const [first, second, ...others] = cellFiles();
+    await Deno.remove(`${store}/${first}`);
+    assert.equal(await fill(), false, "one cell is not worth processes");
+    await Deno.writeTextFile(`${store}/${second}`, "cut");
+    for (const name of others) await Deno.remove(`${store}/${name}`);
+    assert.equal(await fill(), true);
+    assert.equal(cellFiles().length, 40);
+    assert.equal(await fill(), false);
+  } finally {
+    await Deno.remove(store, { recursive: true });
   }
 });
 

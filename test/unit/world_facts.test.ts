@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { allFacts, createWorld } from "../../lib/world/world.ts";
 import {
   checkWorldSettings,
-  withChatShare,
   withShares,
   type WorldSettings,
   worldSizes,
@@ -189,15 +188,6 @@ Deno.test("withShares() gives the rest to the other documents, as they stood to 
       /chatExamShare: expected a number from 0 to 1/,
     );
   }
-});
-
-Deno.test("withChatShare() keeps the sum and the proportions", () => {
-  const settings = withChatShare(worldSizes.small, 0.26);
-  const chat = settings.generalChatShare + settings.chatReadingShare + settings.chatExamShare;
-  assert.ok(Math.abs(chat - 0.26) < 1e-12);
-  assert.ok(Math.abs(settings.chatExamShare / settings.chatReadingShare - 1.25) < 1e-12);
-  assert.ok(Math.abs(settings.statementShare / settings.examShare - 0.43 / 0.24) < 1e-12);
-  createWorld({ seed: 1, settings });
 });
 
 Deno.test("the share of misconceptions is a knob", () => {
