@@ -289,7 +289,7 @@ function lostSettings(values: Partial<Settings>) {
       "formulation normalization": "an organism is asked for its options' texts, one token each",
       template: "an organism has a conversation of its own",
     }],
-    [released && !pool, "and no pool", "--pool=FOLDER and a model that reads English", {
+    [released && !pool, "without a pool", "--pool=FOLDER and a model that reads English", {
       groups: "released rows lie in a folder",
     }],
     [quick, "with quick", "one of them", { full: "it asks for what quick leaves out" }],

@@ -19,7 +19,6 @@ import { sha256OfFile, sha256OfText } from "../platform/runtime/digest.ts";
 import { explainIssue } from "../platform/runtime/explain.ts";
 import { exists, readText } from "../platform/runtime/files.ts";
 import { quote } from "../platform/runtime/quote.ts";
-import { readOnce } from "../platform/runtime/settled.ts";
 import type { BaseResult } from "./base.ts";
 import { digest } from "./digest.ts";
 import { groupName, parseGroupName, type StudyPlan, type TunedCell } from "./plan.ts";
@@ -50,23 +49,14 @@ export function splitTuned(entry: string): { name?: string; source: string } {
   return name === undefined ? { source: entry } : { name, source };
 }
 
-const digests = new Map<string, Promise<string>>();
-
-/** Of a folder's model as it is now; hashed once for all that its files' sizes and times can tell. */
+/** Of a folder's model as it is now; files that have not changed are hashed once a process. */
 async function digestNow({ source: folder, isAdapter }: Pick<TunedCell, "source" | "isAdapter">) {
-  const paths = [...Deno.readDirSync(folder)].map(({ name }) => join(folder, name)).filter(exists);
-  const files = paths.sort().map((path) => {
-    const { size, mtime } = Deno.statSync(path);
-    return [path, size, Number(mtime)];
-  });
-  return await readOnce(digests, JSON.stringify([isAdapter, files]), async () => {
-    if (isAdapter) {
-      const parts = await Promise.all(ADAPTER.map((file) => sha256OfFile(join(folder, file))));
-      return sha256OfText(parts.join());
-    }
-    using source = await openSource(folder, { tokenizer: false });
-    return source.identity;
-  });
+  if (isAdapter) {
+    const parts = await Promise.all(ADAPTER.map((file) => sha256OfFile(join(folder, file))));
+    return sha256OfText(parts.join());
+  }
+  using source = await openSource(folder, { tokenizer: false });
+  return source.identity;
 }
 
 /**
@@ -76,9 +66,7 @@ async function digestNow({ source: folder, isAdapter }: Pick<TunedCell, "source"
  * is a second for one cell
  */
 export async function tunedCells(entries: readonly string[], loading?: LoadOptions) {
-  const cells = await Promise.all(
-    entries.map((entry) => readTuned(entry, loading)),
-  );
+  const cells = await Promise.all(entries.map((entry) => readTuned(entry, loading)));
   for (const [name, [first, second]] of Map.groupBy(cells, groupName)) {
     if (!second) continue;
     refuse(second.source, `one model for ${name}`, `${first.source} too`, "give one of them");

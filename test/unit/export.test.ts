@@ -248,7 +248,7 @@ Deno.test("a tuned checkpoint gives the numbers of the cell that is tuned here, 
   assert.deepEqual(again.cells, there.cells);
 });
 
-Deno.test("a folder that is tuned into again is another model, hashed where its files changed alone", async () => {
+Deno.test("a folder that is tuned into again is another model, whatever its files' times say", async () => {
   const folder = await tuneTo(join(scratch, "again")), path = join(folder, "model.safetensors");
   const digestNow = async () => (await tunedCells([folder]))[0].digest;
   const [plan] = await mainPlans(settings({ tuned: [folder] })), first = await digestNow();
@@ -256,8 +256,6 @@ Deno.test("a folder that is tuned into again is another model, hashed where its 
   bytes[bytes.length - 1] ^= 1;
   await Deno.writeFile(path, bytes);
   await Deno.utime(path, mtime!, mtime!);
-  assert.equal(await digestNow(), first);
-  await Deno.utime(path, mtime!, new Date(Number(mtime) + 5000));
   assert.notEqual(await digestNow(), first);
   // A plan of before does not store the new model's numbers under the old one's name.
   await assert.rejects(
