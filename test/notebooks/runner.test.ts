@@ -176,6 +176,19 @@ Deno.test("executeNotebook() stops with its signal", async () => {
   assert.equal(streamText(error.notebook, 1), "before\n");
 });
 
+Deno.test("executeNotebook() runs no cell where its signal came before, or while the kernel starts", async () => {
+  await using folder = await temporaryFolder();
+  const path = await folder.notebook([`Deno.writeTextFileSync("ran", "");`]);
+  const before = await Deno.readTextFile(path), starting = new AbortController();
+  const run = executeNotebook(path, { signal: starting.signal });
+  setTimeout(() => starting.abort(new Error("stopped early")), 5);
+  await assert.rejects(run, /stopped early/);
+  const signal = AbortSignal.abort(new Error("stopped before"));
+  await assert.rejects(executeNotebook(path, { signal }), /stopped before/);
+  assert.equal(await Deno.readTextFile(path), before);
+  await assert.rejects(Deno.stat(join(folder.path, "ran")), Deno.errors.NotFound);
+});
+
 Deno.test("executeNotebook() fails on a rejection that nobody handles", async () => {
   const error = await failure(["Promise.reject(new RangeError('lost'));\nundefined;"]);
   assert.match(error.reason, /nobody handled: RangeError: lost/);
