@@ -7,9 +7,22 @@ import { codeCells, joined, type Notebook } from "../lib/platform/notebook/noteb
 
 /** What is wrong with a notebook as it was saved, one text a fault. */
 export const shippedProblems = (notebook: Notebook): string[] => [
+  ...formatProblems(notebook),
   ...runProblems(notebook),
   ...shipProblems(notebook),
 ];
+
+/** Whether Jupyter finds its kernel and `deno fmt` its language, and tells its cells apart. */
+function formatProblems({ nbformat_minor, metadata, cells }: Notebook): string[] {
+  const { kernelspec, language_info } = metadata as Record<string, { name?: string } | undefined>;
+  const ids = new Set(cells.map(({ id }) => id).filter((id) => /^[\w-]{1,64}$/.test(id ?? "")));
+  return [
+    nbformat_minor < 5 && "is older than nbformat 4.5; save it from Jupyter",
+    kernelspec?.name !== "deno" && "names no kernel deno; choose it in Jupyter, and save",
+    language_info?.name !== "typescript" && "is not of typescript; save it from Jupyter",
+    ids.size < cells.length && "has a cell without an id of its own; give it one",
+  ].filter((fault) => fault !== false);
+}
 
 /** What is wrong with the outputs that a notebook was saved with: errors, gaps, a mixed order. */
 function runProblems(notebook: Notebook): string[] {

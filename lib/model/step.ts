@@ -1,6 +1,6 @@
 /** One training step as traceable functions: PyTorch's and transformers' to the last term. */
 import * as tf from "@tensorflow/tfjs";
-import { updateAllAdam } from "../platform/compile/adam.ts";
+import { updateAdam } from "../platform/compile/adam.ts";
 import { type ForwardOptions, headWeight } from "./architecture.ts";
 import { gatherRows, lmHeadCrossEntropy } from "./layers.ts";
 import type { TensorModel } from "./readable_model.ts";
@@ -91,10 +91,12 @@ export function update(
     first: model.state.get(firstMoment(name))!,
     second: model.state.get(secondMoment(name))!,
   }));
-  for (const decays of [true, false]) {
-    const chosen = states.map((_, i) => i).filter((i) => decayed[i] === decays);
-    const decay = decays ? tf.mul(learningRate, weightDecay) as tf.Scalar : undefined;
-    const scalars = { learningRate, correction1, correction2, beta1, beta2, epsilon, decay };
-    updateAllAdam(chosen.map((i) => states[i]), chosen.map((i) => gradients[i]), scalars, scale);
-  }
+  const decay = tf.mul(learningRate, weightDecay) as tf.Scalar;
+  const scalars = { learningRate, correction1, correction2, beta1, beta2, epsilon };
+  states.forEach((state, i) =>
+    tf.tidy(() => {
+      const gradient = scale === undefined ? gradients[i] : tf.mul(gradients[i], scale);
+      updateAdam(state, gradient, { ...scalars, decay: decayed[i] ? decay : undefined });
+    })
+  );
 }

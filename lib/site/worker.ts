@@ -9,7 +9,8 @@ const TOKENIZER = ["tokenizer.json", "tokenizer_config.json"];
 class Stopped extends Error {}
 
 let opening: Promise<Subject> | undefined;
-let stopped = false;
+/** Stops what was asked for until it is aborted; what is asked for later has another. */
+let stopping = new AbortController();
 let turn: Promise<void> = Promise.resolve();
 
 const tell = (message: FromWorker) => postMessage(message);
@@ -36,7 +37,7 @@ async function open(message: ToWorker & { type: "open" }): Promise<Subject> {
   return subject;
 }
 
-async function answer(message: ToWorker): Promise<void> {
+async function answer(message: ToWorker, signal: AbortSignal): Promise<void> {
   if (message.type === "open") opening = open(message);
   const subject = await opening!;
   if (message.type === "ask") {
@@ -44,11 +45,10 @@ async function answer(message: ToWorker): Promise<void> {
     const probabilities = await ask(subject, questions);
     tell({ type: "asked", ids: questions.map(({ id }) => String(id)), probabilities });
   } else if (message.type === "train") {
-    stopped = false;
     const result = await train(subject, message.settings, message.followed, async (step) => {
       tell({ type: "step", step });
       await new Promise((done) => setTimeout(done)); // a "stop" may be waiting
-      if (stopped) throw new Stopped();
+      signal.throwIfAborted();
     });
     tell({ type: "done", result });
   }
@@ -56,10 +56,12 @@ async function answer(message: ToWorker): Promise<void> {
 
 addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "stop") {
-    stopped = true;
+    stopping.abort(new Stopped());
+    stopping = new AbortController();
     return;
   }
-  turn = turn.then(() => answer(data)).catch((error) => {
+  const { signal } = stopping;
+  turn = turn.then(() => answer(data, signal)).catch((error) => {
     tell(
       error instanceof Stopped
         ? { type: "stopped" }

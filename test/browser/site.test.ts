@@ -21,7 +21,7 @@ const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/go
 if (!CHROMIUM) console.log("Skipped: no chromium in /usr/bin (apt-get install chromium)");
 
 /** What the page's `explorer` shows of a run. */
-type Explorer = Pick<Visit, "runs" | "opened" | "state">;
+type Explorer = Pick<Visit, "runs" | "opened" | "state" | "update" | "train" | "stop">;
 declare global {
   var explorer: Explorer;
 }
@@ -239,6 +239,18 @@ Deno.test("the site in a browser", only, async (t) => {
       assert.match((await page.textContent("#status"))!, /^Done, SELF.*HOMO \d+\.\d% to \d/);
       assert.ok(await fits(page));
       assert.deepEqual(await seriousFaults(page), []);
+      await page.close();
+    });
+
+    await t.step("Stop ends a training that has not begun yet", async () => {
+      const page = await site.open("explore.html?start=no&epochs=1");
+      await page.waitForFunction(() => {
+        globalThis.explorer?.train(); // waits for the model
+        globalThis.explorer?.stop();
+        return globalThis.explorer !== undefined;
+      });
+      await ended(page);
+      assert.equal((await runsOf(page))[0].state, "stopped");
       await page.close();
     });
 

@@ -181,6 +181,7 @@ test("installNative() fetches, compiles and links once, and is fast afterwards",
   assert.deepEqual(entries(stage.native), ["install.lock", "tensorflow-2.21.0-cpu"]);
   assert.deepEqual(entries(state.folder), ["installed.json", "tensorflow"]);
   assert.deepEqual(entries(join(state.folder, "tensorflow")), [
+    "include",
     "libtensorflow_cc.so.2",
     "libtensorflow_framework.so.2",
     "tfjs_binding.node",
@@ -202,6 +203,7 @@ test("installNative() repairs an installation that was killed", async (stage) =>
     "g++",
     `case "$*" in *" -o "*) echo > ${probe}; exec /bin/sleep 20;; esac`,
   );
+  await Deno.mkdir(join(stage.native, "partial-of-another"), { recursive: true });
   const child = stage.start();
   for (let i = 0; i < 200; i++) {
     if (await Deno.stat(probe).then(() => true, () => false)) break;
@@ -209,12 +211,14 @@ test("installNative() repairs an installation that was killed", async (stage) =>
   }
   child.kill("SIGKILL");
   await child.output();
-  assert.match(entries(stage.native).join(), /partial-/);
+  assert.deepEqual(entries(stage.native), ["install.lock", "tensorflow-2.21.0-cpu"]);
 
+  // The library is there, if not its addon: only that is made again.
   await stage.program("g++", COMPILER);
   const { state } = await stage.install();
   assertReady(state);
-  assert.deepEqual(entries(stage.native), ["install.lock", "tensorflow-2.21.0-cpu"]);
+  assert.equal(await stage.downloads(), 1);
+  assert.deepEqual(entries(state.folder), ["installed.json", "tensorflow"]);
 });
 
 test("installNative() installs again what was damaged", async (stage) => {
@@ -226,7 +230,7 @@ test("installNative() installs again what was damaged", async (stage) => {
   assert.equal(await Deno.readTextFile(library), "framework");
 });
 
-test("installNative() builds anew what another version of the project built", async (stage) => {
+test("installNative() compiles anew what another version of the project compiled", async (stage) => {
   const { state } = await stage.install();
   assertReady(state);
   const path = join(state.folder, "installed.json");
@@ -235,9 +239,28 @@ test("installNative() builds anew what another version of the project built", as
   const { state: offline } = await stage.install({ download: false });
   assertHindered(offline);
   assert.match(offline.reason, /this version of the project.*is not installed in/);
-  assertReady((await stage.install()).state);
-  assert.equal(await stage.downloads(), 2);
+  // What fails to compile leaves all as it was, and is not written half.
+  await stage.program("g++", `${COMPILER.replace("addon", "ad")}; exit 1`);
+  stage.platform.zig.requirement = "ziglang==9.9.9";
+  assertHindered((await stage.install()).state);
+  assert.equal(await Deno.readTextFile(state.addon), "addon\n");
+  assert.deepEqual(entries(state.folder), ["installed.json", "tensorflow"]);
+  const before = await stage.downloads();
+
+  await stage.program("g++", COMPILER.replace("addon", "another"));
+  const { state: again, told } = await stage.install({ retry: true });
+  assertReady(again);
+  assert.doesNotMatch(told.join(), /download/);
+  assert.equal(await stage.downloads(), before);
+  assert.equal(await Deno.readTextFile(state.addon), "another\n");
+  stamp.files["tensorflow/tfjs_binding.node"] = "another\n".length;
   assert.deepEqual(JSON.parse(await Deno.readTextFile(path)), stamp);
+
+  // An installation without headers is fetched again.
+  const { "tensorflow/include/tensorflow/c/c_api.h": _, ...files } = stamp.files;
+  await Deno.writeTextFile(path, JSON.stringify({ ...stamp, files, source: "0" }));
+  assertReady((await stage.install()).state);
+  assert.equal(await stage.downloads(), before + 1);
 });
 
 test("installNative() refuses a wheel whose SHA-256 is not the pinned one", async (stage) => {

@@ -60,6 +60,23 @@ Deno.test("checkNotebooks() names a file that is no notebook", async () => {
   assert.match((await checkNotebooks([path]))[0], /expected JSON/);
 });
 
+Deno.test("shippedProblems() wants nbformat 4.5, the kernel and the language by name, and ids", async () => {
+  await using folder = await temporaryFolder();
+  const notebook = await readNotebook(await folder.notebook(["1;", "2;"]));
+  const { metadata, cells: [first, second] } = notebook;
+  const check = (changes: object) => shippedProblems({ ...notebook, ...changes }).join("\n");
+  assert.equal(check({}), "");
+  assert.match(check({ nbformat_minor: 4 }), /older than nbformat 4\.5/);
+  assert.match(
+    check({ metadata: { ...metadata, kernelspec: { name: "python3" } } }),
+    /no kernel deno/,
+  );
+  assert.match(check({ metadata: { kernelspec: metadata.kernelspec } }), /not of typescript/);
+  for (const id of [first.id, undefined, "a b"]) {
+    assert.match(check({ cells: [first, { ...second, id }] }), /an id of its own/);
+  }
+});
+
 Deno.test("shippedProblems() wants outputs of one whole run fit to be shipped, or none", async () => {
   await using folder = await temporaryFolder();
   const path = await folder.notebook(["1;", "2;"]);

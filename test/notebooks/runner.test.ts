@@ -6,7 +6,7 @@ import {
   NotebookError,
   type Progress,
 } from "../../lib/platform/notebook/execute.ts";
-import { codeCells, notebookProblems, readNotebook } from "../../lib/platform/notebook/notebook.ts";
+import { codeCells, readNotebook } from "../../lib/platform/notebook/notebook.ts";
 import { showProgress } from "../../lib/platform/notebook/progress.ts";
 import { outputsAgree } from "../../lib/tasks/reproduce.ts";
 import { streamText, temporaryFolder } from "./_notebook.ts";
@@ -176,6 +176,19 @@ Deno.test("executeNotebook() stops with its signal", async () => {
   assert.equal(streamText(error.notebook, 1), "before\n");
 });
 
+Deno.test("executeNotebook() runs no cell where its signal came before, or while the kernel starts", async () => {
+  await using folder = await temporaryFolder();
+  const path = await folder.notebook([`Deno.writeTextFileSync("ran", "");`]);
+  const before = await Deno.readTextFile(path), starting = new AbortController();
+  const run = executeNotebook(path, { signal: starting.signal });
+  setTimeout(() => starting.abort(new Error("stopped early")), 5);
+  await assert.rejects(run, /stopped early/);
+  const signal = AbortSignal.abort(new Error("stopped before"));
+  await assert.rejects(executeNotebook(path, { signal }), /stopped before/);
+  assert.equal(await Deno.readTextFile(path), before);
+  await assert.rejects(Deno.stat(join(folder.path, "ran")), Deno.errors.NotFound);
+});
+
 Deno.test("executeNotebook() fails on a rejection that nobody handles", async () => {
   const error = await failure(["Promise.reject(new RangeError('lost'));\nundefined;"]);
   assert.match(error.reason, /nobody handled: RangeError: lost/);
@@ -220,38 +233,33 @@ await executeNotebook(${JSON.stringify(path)});`;
   assert.deepEqual(left.filter((name) => name.startsWith(`kernel-${runner.pid}-`)), []);
 });
 
-Deno.test("notebookProblems() names what nbformat 4.5 forbids", () => {
-  const cell = { cell_type: "code", id: "a", metadata: {}, source: "", execution_count: null };
-  const metadata = { kernelspec: { name: "deno" }, language_info: { name: "typescript" } };
-  const problems = (changes: object, last: object = {}) =>
-    notebookProblems({
-      nbformat: 4,
-      nbformat_minor: 5,
-      metadata,
-      cells: [{ ...cell, outputs: [] }, { ...cell, id: "b", outputs: [], ...last }],
-      ...changes,
-    }).join("\n");
-  assert.equal(problems({}), "");
-  assert.match(problems({ nbformat_minor: 4 }), /nbformat_minor: expected >=5; found 4/);
-  assert.match(
-    problems({ metadata: { kernelspec: { name: "python3" } } }),
-    /metadata\.kernelspec\.name: expected "deno"; found "python3"/,
-  );
-  assert.match(problems({ cells: 3 }), /cells: expected Array; found 3/);
-  assert.match(problems({}, { id: "a" }), /cells: id a is used twice/);
-  assert.match(
-    problems({}, { id: undefined }),
-    /cells\.1\.id: expected 1 to 64 letters, .* found none/,
-  );
-  assert.match(
-    problems({}, { source: 1 }),
-    /cells\.1\.source: expected a text or a list of texts; found 1/,
-  );
-  assert.match(
-    problems({}, { outputs: [{ output_type: "pyout" }] }),
-    /cells\.1\.outputs\.0\.output_type: expected .*"stream".*; found "pyout"/,
-  );
-  assert.match(notebookProblems([])[0], /nbformat: expected /);
+Deno.test("readNotebook() names a file that is no notebook, and what to do", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "a.ipynb"), cell = { cell_type: "code", source: "", outputs: [] };
+  const read = async (text: string) => {
+    await Deno.writeTextFile(path, text);
+    return await readNotebook(path);
+  };
+  const notebook = (changes: object, last: unknown = cell) =>
+    JSON.stringify({ nbformat: 4, nbformat_minor: 5, cells: [cell, last], ...changes });
+  await read(notebook({}));
+  const broken = [
+    ...["{", "null", "3", "[]"],
+    ...[{ nbformat: 3 }, { cells: 3 }, { cells: undefined }].map((change) => notebook(change)),
+    ...[null, {}, { ...cell, source: 1 }, { ...cell, source: ["a", 1] }, {
+      ...cell,
+      outputs: undefined,
+    }].map((last) => notebook({}, last)),
+  ];
+  for (const text of broken) {
+    await assert.rejects(
+      read(text),
+      ({ message }: Error) =>
+        message.startsWith(`Cannot read notebook ${path}: expected `) &&
+        message.endsWith("; correct or remake it"),
+      text,
+    );
+  }
 });
 
 Deno.test("showProgress() gives lines to a file and overwrites them on a terminal", () => {

@@ -184,7 +184,7 @@ async function train(options: Partial<TrainerOptions>): Promise<Map<string, Floa
 }
 
 for (const [kind, options] of Object.entries({ "all weights": {}, "an adapter": { lora: {} } })) {
-  test(`small tensors are updated as one on a card, as each alone: ${kind}`, async () => {
+  test(`a card's clipped steps with decay are a processor's: ${kind}`, async () => {
     const found = await train(options);
     nodeBackend().isUsingGpuDevice = false;
     const expected = await train(options);

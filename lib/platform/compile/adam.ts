@@ -5,7 +5,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { activeTrace } from "./active.ts";
 import { isNative, nodeBackend, typed } from "./backend.ts";
-import { groups, join, part } from "./joined.ts";
 
 export interface AdamState {
   variable: tf.Variable;
@@ -34,76 +33,35 @@ export interface AdamScalars {
 export function updateAdam(
   { variable, first, second }: AdamState,
   gradient: tf.Tensor,
-  scalars: AdamScalars,
+  { learningRate, beta1, beta2, correction1, correction2, epsilon, decay }: AdamScalars,
 ): void {
-  if (activeTrace?.inPlace) {
-    const { beta1, beta2, decay } = scalars, { rate, epsilon } = corrected(scalars);
-    if (decay !== undefined) {
-      activeTrace.changeInPlace("AssignSubVariableOp", {
-        changed: [variable],
-        inputs: [tf.mul(variable, decay)],
-        attributes: [typed("dtype", "float32")],
+  tf.tidy(() => {
+    // The bias correction of both moments, as part of the rate and of epsilon.
+    const root = tf.sqrt(correction2);
+    const rate = tf.div(tf.mul(learningRate, root), correction1), small = tf.mul(epsilon, root);
+    if (activeTrace?.inPlace) {
+      if (decay !== undefined) {
+        activeTrace.changeInPlace("AssignSubVariableOp", {
+          changed: [variable],
+          inputs: [tf.mul(variable, decay)],
+          attributes: [typed("dtype", "float32")],
+        });
+      }
+      const zero = tf.scalar(0); // powers of beta1 and beta2, for the rate is corrected already
+      return activeTrace.changeInPlace("ResourceApplyAdam", {
+        changed: [variable, first, second],
+        inputs: [zero, zero, rate, beta1, beta2, small, gradient],
+        attributes: [typed("T", "float32")],
       });
     }
-    const zero = tf.scalar(0); // powers of beta1 and beta2, for the rate is corrected already
-    return activeTrace.changeInPlace("ResourceApplyAdam", {
-      changed: [variable, first, second],
-      inputs: [zero, zero, rate, beta1, beta2, epsilon, gradient],
-      attributes: [typed("T", "float32")],
-    });
-  }
-  tf.tidy(() => {
-    const next = nextAdam([variable, first, second], gradient, scalars);
-    [variable, first, second].forEach((one, i) => one.assign(next[i]));
+    const m = tf.add(tf.mul(first, beta1), tf.mul(gradient, tf.sub(1, beta1)));
+    const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), tf.sub(1, beta2)));
+    const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(v), small));
+    const kept = decay === undefined ? variable : tf.sub(variable, tf.mul(variable, decay));
+    variable.assign(tf.sub(kept, step));
+    first.assign(m);
+    second.assign(v);
   });
-}
-
-/** Learning rate and epsilon with the moments' bias correction in them. */
-function corrected({ learningRate, correction1, correction2, epsilon }: AdamScalars) {
-  const root = tf.sqrt(correction2);
-  const rate = tf.div(tf.mul(learningRate, root), correction1);
-  return { rate, epsilon: tf.mul(epsilon, root) };
-}
-
-/** Values of a variable and its moments after a step; `updateAdam` in plain operations. */
-function nextAdam(
-  [variable, first, second]: tf.Tensor[],
-  gradient: tf.Tensor,
-  scalars: AdamScalars,
-): tf.Tensor[] {
-  const { beta1, beta2, decay } = scalars, { rate, epsilon } = corrected(scalars);
-  const m = tf.add(tf.mul(first, beta1), tf.mul(gradient, tf.sub(1, beta1)));
-  const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), tf.sub(1, beta2)));
-  const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(v), epsilon));
-  const kept = decay === undefined ? variable : tf.sub(variable, tf.mul(variable, decay));
-  return [tf.sub(kept, step), m, v];
-}
-
-/** `updateAdam` of many variables by their gradients times `scale`; on a card the small ones as one. */
-export function updateAllAdam(
-  states: readonly AdamState[],
-  gradients: readonly tf.Tensor[],
-  scalars: AdamScalars,
-  scale?: tf.Tensor,
-): void {
-  for (const group of groups(gradients)) {
-    tf.tidy(() => {
-      const joined = join(group.map((i) => gradients[i]));
-      const gradient = scale === undefined ? joined : tf.mul(joined, scale);
-      if (group.length === 1) return updateAdam(states[group[0]], gradient, scalars);
-      const kinds = (["variable", "first", "second"] as const)
-        .map((kind) => group.map((i) => states[i][kind]));
-      nextAdam(kinds.map(join), gradient, scalars).forEach((next, kind) =>
-        part(next, kinds[kind]).forEach((value, i) =>
-          activeTrace!.changeInPlace("AssignVariableOp", {
-            changed: [kinds[kind][i]],
-            inputs: [value],
-            attributes: [typed("dtype", "float32")],
-          })
-        )
-      );
-    });
-  }
 }
 
 /**
@@ -143,9 +101,7 @@ export function globalNorm(tensors: tf.Tensor[]): tf.Scalar {
   if (!isNative()) return tf.sqrt(tf.addN(tensors.map((x) => tf.sum(tf.square(x)))));
   const type = typed("T", "float32");
   // Half of the sum of squares, which it doesn't keep.
-  const halves = groups(tensors).map((group) =>
-    nodeBackend().executeSingleOutput("L2Loss", [type], [join(group.map((i) => tensors[i]))])
-  );
+  const halves = tensors.map((x) => nodeBackend().executeSingleOutput("L2Loss", [type], [x]));
   // TensorFlow's optimizer rewrites a long AddN into operations that XLA lacks.
   const half = activeTrace?.inPlace === false ? tf.sum(tf.stack(halves)) : tf.addN(halves);
   return tf.sqrt(tf.mul(half, 2));

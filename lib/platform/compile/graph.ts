@@ -23,9 +23,9 @@ export interface Graph {
   inputs: string[];
   /** Names of the nodes to fetch, in the results' order. */
   outputs: string[];
-  /** Variables that the graph reads, and the nodes that do. */
-  reads: ReadonlyMap<string, string>;
-  changed: Set<string>;
+  /** Variables that the graph reads, and those that it changes. */
+  reads: ReadonlySet<string>;
+  changed: ReadonlySet<string>;
 }
 
 export interface GraphNode {

@@ -106,8 +106,8 @@ const graphMessage = ({ nodes, functions = [] }: GraphParts): Message =>
 /** What a session gets. */
 export type GraphParts = Pick<Graph, "nodes" | "functions">;
 
-/** A new session, without nodes, by its number. @param config a ConfigProto. Default: TensorFlow's own */
-export function newSession(config: Uint8Array = new Uint8Array()): number {
+/** A new session, without nodes, by its number. @param config a ConfigProto */
+export function newSession(config: Uint8Array): number {
   return nodeBackend().binding.newSession(config);
 }
 

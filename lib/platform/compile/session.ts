@@ -1,8 +1,7 @@
 /** Compiled functions over one set of variables. */
 import type * as tf from "@tensorflow/tfjs";
-import { attribute, type Handle, nodeBackend } from "./backend.ts";
-import type { Graph, GraphNode, Specification, TensorFunction } from "./graph.ts";
-import { extendSession, newSession, runSession } from "./graph_def.ts";
+import { nodeBackend } from "./backend.ts";
+import type { Graph, Specification, TensorFunction } from "./graph.ts";
 import { Trace, type TraceOptions } from "./trace.ts";
 import { VariableStore } from "./variables.ts";
 import { asFunction, refuseXla, usesXla } from "./xla.ts";
@@ -11,10 +10,7 @@ import { asFunction, refuseXla, usesXla } from "./xla.ts";
 export interface Compiled extends Graph {
   run: TensorFunction;
   specifications: Specification[];
-  /** The graph's own session, where it reads variables only: they are fed to it. */
-  session?: number;
-  /** Whether XLA compiles it, at its first run. */
-  isWhole?: boolean;
+  /** Whether XLA is to compile it, at its first run. */
   isUntried?: boolean;
   /** The graph that runs in its place, where XLA could not compile it. */
   instead?: Compiled;
@@ -32,9 +28,10 @@ export class Session {
   /** What a function of members sees, of one member's shape. */
   readonly #faces = new Map<string, tf.Variable>();
   readonly #store: VariableStore;
-  readonly #graphs = new Set<Compiled>();
   readonly #byKey = new Map<string, Map<string, Compiled>>();
+  /** Graphs so far, and those that XLA compiles. */
   #count = 0;
+  #whole = 0;
   #disposed = false;
 
   get variables(): ReadonlyMap<string, tf.Variable> {
@@ -66,18 +63,13 @@ export class Session {
   add(run: TensorFunction, inputs: Specification[], runs?: number): Compiled {
     this.#refuseDisposed("compile a function");
     // Graphs of other shapes share the runs, and each has to be compiled.
-    const whole = [...this.#graphs].filter(({ isWhole }) => isWhole).length;
-    const share = runs && runs / (1 + whole);
+    const share = runs && runs / (1 + this.#whole);
     return usesXla(share) && this.#addWhole(run, inputs) || this.#addPlain(run, inputs);
   }
 
   #addPlain(run: TensorFunction, inputs: Specification[]): Compiled {
     const graph = this.#record(run, inputs);
-    this.#graphs.add(graph);
-    if (isReader(graph)) {
-      graph.session = newSession();
-      extendSession(graph.session, { nodes: readerNodes(graph, this.variables) });
-    } else this.#store.load(graph);
+    this.#store.load(graph);
     return graph;
   }
 
@@ -85,14 +77,14 @@ export class Session {
   #addWhole(run: TensorFunction, inputs: Specification[]): Compiled | undefined {
     const recorded = this.#record(run, inputs, { inPlace: false });
     if (recorded.changed.size === 0) return undefined;
-    const graph = { ...recorded, ...asFunction(recorded), isWhole: true, isUntried: true };
+    const graph = { ...recorded, ...asFunction(recorded), isUntried: true };
     try {
       this.#store.load(graph);
     } catch (error) {
       refuseXla(error as Error);
       return undefined;
     }
-    this.#graphs.add(graph);
+    this.#whole++;
     return graph;
   }
 
@@ -104,9 +96,7 @@ export class Session {
     this.#refuseDisposed("run a graph");
     if (graph.instead !== undefined) return this.call(graph.instead, inputs);
     try {
-      const outputs = graph.session === undefined
-        ? this.#store.run(graph, inputs)
-        : this.#read(graph.session, graph, inputs);
+      const outputs = this.#store.run(graph, inputs);
       graph.isUntried = false;
       return outputs.map((handle) => nodeBackend().createOutputTensor(handle));
     } catch (error) {
@@ -135,17 +125,7 @@ export class Session {
 
   dispose(): void {
     this.#store.dispose();
-    for (const { session } of this.#graphs) {
-      if (session !== undefined) nodeBackend().binding.deleteSavedModel(session);
-    }
-    this.#graphs.clear();
     this.#disposed = true;
-  }
-
-  #read(session: number, { reads, inputs: names, outputs }: Graph, inputs: tf.Tensor[]): Handle[] {
-    const variables = this.#store.get(reads.keys());
-    const ids = nodeBackend().getInputTensorIds([...inputs, ...variables]);
-    return runSession(session, { ids, inputs: [...names, ...reads.values()], outputs });
   }
 
   #record(
@@ -194,24 +174,4 @@ export class Session {
     } catch { /* the place is a help only */ }
     return found;
   }
-}
-
-/**
- * Whether a graph gets a session of its own, which is fed the variables: no copy where they lie in the
- * processor's memory. A graphics card would be sent them at every run, so there it joins the variables'
- * session.
- */
-function isReader(graph: Graph): boolean {
-  return graph.changed.size === 0 && !nodeBackend().isUsingGpuDevice;
-}
-
-/** A graph's nodes, but that variables are fed. */
-function readerNodes(graph: Graph, variables: ReadonlyMap<string, tf.Variable>): GraphNode[] {
-  const names = new Map([...graph.reads].map(([variable, node]) => [node, variable]));
-  return graph.nodes.map((node) => {
-    const variable = variables.get(names.get(node.name) ?? "");
-    if (variable === undefined) return node;
-    const attributes = [...node.attributes, attribute("shape", "SHAPE", variable.shape)];
-    return { ...node, operation: "Placeholder", inputs: [], attributes };
-  });
 }

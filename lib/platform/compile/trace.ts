@@ -115,7 +115,7 @@ export class Trace implements ActiveTrace {
       nodes: this.#nodes.list,
       inputs: inputs.map(({ name }) => name),
       outputs,
-      reads: this.#read,
+      reads: new Set(this.#read.keys()),
       changed: new Set(this.#changed.keys()),
     };
   }
@@ -190,7 +190,7 @@ export class Trace implements ActiveTrace {
       const nodes = addForMembers({ ...operation, outputs: shapes }, this.#members!);
       return shapes.map((shape, i) => this.#symbol(nodes[i], shape, true));
     }
-    // A product of two matrices as MatMul, which TensorFlow's optimizer knows how to fuse.
+    // A product of two matrices as MatMul, which TensorFlow's optimizer fuses on a card.
     const isMatMul = name === "BatchMatMulV2" && operands.every(({ shape }) => shape.length === 2);
     const node = this.#nodes.addOnce(
       isMatMul ? "MatMul" : name,

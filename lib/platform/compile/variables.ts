@@ -1,16 +1,16 @@
 /**
  * Variables that live in a TensorFlow session.
  *
- * A session holds every graph that changes them; a new one is added to it. The tf.Variable stays the door
- * for JavaScript: its value is fetched when it is read, and sent when it was assigned; a clone of it shows
- * later values too.
+ * A session holds every graph that reads or changes them; a new one is added to it. The tf.Variable stays
+ * the door for JavaScript: its value is fetched when it is read, and sent when it was assigned; a clone of
+ * it shows later values too.
  */
 import * as tf from "@tensorflow/tfjs";
 import type { Handle, TensorData } from "./backend.ts";
 import { attribute, dataTypes, nodeBackend, typed } from "./backend.ts";
 import type { Graph, GraphNode } from "./graph.ts";
 import { extendSession, newSession, runSession } from "./graph_def.ts";
-import { streamsConfig, streamsFor } from "./streams.ts";
+import { sessionConfig, streamsFor } from "./streams.ts";
 import { handleName } from "./trace.ts";
 
 /** A variable's data on JavaScript's side, fetched from the session only when somebody asks. */
@@ -89,10 +89,10 @@ export class VariableStore {
   /** Makes a graph, and the variables that were bound since the last one, part of the session. */
   load(graph: Graph): void {
     const { nodes, functions, reads, changed } = graph;
-    this.#session ??= newSession(this.streams > 1 ? streamsConfig(this.streams) : undefined);
+    this.#session ??= newSession(sessionConfig(this.streams));
     const bound = [...this.#slots].filter(([name]) => !this.#names.has(name));
     const variables = bound.flatMap(([name, { variable }]) => variableNodes(name, variable));
-    const present = new Set(reads.keys()).union(changed).intersection(this.#names);
+    const present = reads.union(changed).intersection(this.#names);
     const handles = [...present].map(handleName);
     extendSession(this.#session, { nodes: [...variables, ...nodes], functions }, handles);
     for (const [name] of bound) this.#names.add(name);
@@ -100,21 +100,10 @@ export class VariableStore {
 
   /** One run of a graph of the session: its outputs, and its variables changed. */
   run(graph: Graph, inputs: tf.Tensor[]): Handle[] {
-    this.#send([...graph.reads.keys(), ...graph.changed]);
+    this.#send(graph.reads.union(graph.changed));
     // Let go of the values first, or TensorFlow copies what it is about to change.
     for (const name of graph.changed) this.#slots.get(name)!.mirror!.drop();
     return this.#run(nodeBackend().getInputTensorIds(inputs), graph.inputs, graph.outputs);
-  }
-
-  /** The living variables of these names. */
-  get(names: Iterable<string>): tf.Variable[] {
-    return [...names].map((name) => {
-      const { variable } = this.#slots.get(name)!;
-      if (variable.isDisposed) {
-        throw new Error(`Cannot run the graph: the variable ${name} was disposed; bind another`);
-      }
-      return variable;
-    });
   }
 
   /** Ends the session, and with it the values that were not read. */
@@ -146,11 +135,14 @@ export class VariableStore {
   }
 
   /** Brings values into the session where JavaScript has assigned them since. */
-  #send(names: Iterable<string>): void {
-    const assigned = [...new Set(names)].map((name) => this.#slots.get(name)!)
-      .filter(({ variable, dataId }) => variable.dataId !== dataId);
-    const variables = this.get(assigned.map(({ name }) => name));
-    const ids = nodeBackend().getInputTensorIds(variables);
+  #send(names: ReadonlySet<string>): void {
+    const slots = [...names].map((name) => this.#slots.get(name)!);
+    for (const { name, variable } of slots) {
+      if (!variable.isDisposed) continue;
+      throw new Error(`Cannot run the graph: the variable ${name} was disposed; bind another`);
+    }
+    const assigned = slots.filter(({ variable, dataId }) => variable.dataId !== dataId);
+    const ids = nodeBackend().getInputTensorIds(assigned.map(({ variable }) => variable));
     this.#assign(assigned.map(({ name }, i) => [name, ids[i]]));
     for (const slot of assigned) this.#follow(slot);
   }

@@ -31,19 +31,20 @@ export async function findCompiler(scratch: string): Promise<string[] | undefine
 }
 
 /**
- * Compiles the addon of an installation with this machine's compiler, else with one that is downloaded.
- * @param partial the installation, which has the library and its headers
+ * Compiles the addon of an installation with this machine's compiler, else with one that is downloaded; one
+ * that is there stays until the new one is whole.
+ * @param home the installation, which has the library and its headers
  */
 export async function compileAddon(
   python: Python,
   { zig, tags }: NativePlatform,
-  { partial, packageFolder, progress, signal }: Stoppable & {
-    partial: string;
+  { home, packageFolder, progress, signal }: Stoppable & {
+    home: string;
     packageFolder: string;
     progress: (line: string) => void;
   },
 ): Promise<void> {
-  const scratch = join(partial, "compiler");
+  const scratch = join(home, "compiler"), made = join(scratch, basename(ADDON));
   await Deno.mkdir(scratch, { recursive: true });
   const download = async () => {
     progress(`No C++ compiler serves here: downloading one (${megabytes(zig.bytes)})`);
@@ -51,7 +52,7 @@ export async function compileAddon(
     return [join(scratch, "ziglang", "zig"), "c++"];
   };
   const nodeApi = join(dirname(require.resolve("node-api-headers/package.json")), "include");
-  const tensorflow = join(partial, "tensorflow"), mac = Deno.build.os === "darwin";
+  const tensorflow = join(home, "tensorflow"), mac = Deno.build.os === "darwin";
   const libraries = ["cc", "framework"].map((name) =>
     join(tensorflow, `libtensorflow_${name}${mac ? ".2.dylib" : ".so.2"}`)
   );
@@ -60,7 +61,7 @@ export async function compileAddon(
     ...["-I", nodeApi, "-I", join(packageFolder, ".."), "-I", join(packageFolder, "binding")],
     ...["-I", join(tensorflow, "include")],
     ...[join(packageFolder, "binding", "tfjs_backend.cc"), SOURCE],
-    ...["-o", join(partial, ADDON), ...libraries],
+    ...["-o", made, ...libraries],
     // It looks for the library in its own folder.
     ...(mac
       ? ["-Wl,-rpath,@loader_path", "-Wl,-undefined,dynamic_lookup"]
@@ -70,20 +71,24 @@ export async function compileAddon(
   const caches = join(scratch, "zig");
   const env = { ZIG_GLOBAL_CACHE_DIR: caches, ZIG_LOCAL_CACHE_DIR: caches };
   const failures: string[] = [];
-  for (const obtain of [() => findCompiler(scratch), download]) {
-    signal?.throwIfAborted();
-    try {
-      const compiler = await obtain();
-      if (compiler === undefined) continue;
-      const name = basename(compiler[0]);
-      progress(`Compiling the addon with ${name}; up to two minutes`);
-      const { ok, output } = await run([...compiler, ...options], { env, signal });
-      if (ok) return await Deno.remove(scratch, { recursive: true });
-      const errors = output.split("\n").filter((line) => /error/i.test(line)).slice(0, 2);
-      failures.push(`${name} failed: ${errors.join(" / ") || lastLines(output)}`);
-    } catch (error) {
-      failures.push(error instanceof Error ? error.message : String(error));
+  try {
+    for (const obtain of [() => findCompiler(scratch), download]) {
+      signal?.throwIfAborted();
+      try {
+        const compiler = await obtain();
+        if (compiler === undefined) continue;
+        const name = basename(compiler[0]);
+        progress(`Compiling the addon with ${name}; up to two minutes`);
+        const { ok, output } = await run([...compiler, ...options], { env, signal });
+        if (ok) return await Deno.rename(made, join(home, ADDON));
+        const errors = output.split("\n").filter((line) => /error/i.test(line)).slice(0, 2);
+        failures.push(`${name} failed: ${errors.join(" / ") || lastLines(output)}`);
+      } catch (error) {
+        failures.push(error instanceof Error ? error.message : String(error));
+      }
     }
+  } finally {
+    await Deno.remove(scratch, { recursive: true }).catch(() => {});
   }
   throw new Blocked(
     `its addon could not be compiled: ${failures.join("; ")}`,

@@ -30,16 +30,16 @@ export async function findPip(): Promise<Python | undefined> {
 }
 
 /**
- * The files that are unpacked, by how their paths start: the libraries, and of the 13,000 headers those
- * that the addon's two C++ files reach.
+ * The files that are unpacked, by how their paths start: the libraries, and of the 13,000 headers the 14
+ * that the addon's two C++ files reach, and some beside them.
  */
 const UNPACKED = [
   "tensorflow/libtensorflow_cc.",
   "tensorflow/libtensorflow_framework.",
   "tensorflow/include/tensorflow/c/",
-  "tensorflow/include/tensorflow/core/platform/",
-  "tensorflow/include/tsl/platform/",
-  "tensorflow/include/xla/tsl/",
+  "tensorflow/include/tensorflow/core/platform/ctstring",
+  "tensorflow/include/tsl/platform/ctstring",
+  "tensorflow/include/xla/tsl/c/",
   "nvidia/",
   "ziglang/",
 ];

@@ -4,7 +4,7 @@
  * at the root of the repository; the npm package gets a link to the addon, which finds the library
  * beside itself, so that moving the repository or making node_modules anew breaks nothing.
  */
-import { accessSync, constants, readdirSync, statfsSync } from "node:fs";
+import { accessSync, constants, readdirSync, statfsSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
@@ -14,7 +14,7 @@ import { type Stoppable, stoppable } from "../interrupt.ts";
 import { filesBelow } from "./below.ts";
 import { run, toolCommand } from "./_command.ts";
 import { ADDON, addonDigest, compileAddon } from "./_addon.ts";
-import { Blocked, fetchWheel, findPip, megabytes, steps } from "./_wheels.ts";
+import { Blocked, fetchWheel, findPip, megabytes, type Python, steps } from "./_wheels.ts";
 import { nvidiaCard } from "./nvidia.ts";
 import type { NativeKind, NativePlatform } from "./pinned.ts";
 import { DENO_COMMAND, INSTALL_COMMAND, NATIVE_PLATFORMS, TENSORFLOW_VERSION } from "./pinned.ts";
@@ -43,13 +43,15 @@ interface Stamp {
   kind: NativeKind;
   platform: string;
   wheels: string[];
-  /** `addonDigest` of what it was built from. */
-  source: string;
-  /** Sizes of the libraries and the addon, by path. */
+  /** `addonDigest` of what the addon was built from, once it is built. */
+  source?: string;
+  /** Sizes of the libraries, the headers and the addon, by path. */
   files: Record<string, number>;
 }
 
 const STAMP = "installed.json";
+/** One of the headers that the addon needs, which installations of other versions may lack. */
+const HEADER = "tensorflow/include/tensorflow/c/c_api.h";
 const FAILURE_MINUTES = 10;
 const PLATFORM = `${Deno.build.os}-${Deno.build.arch}`;
 
@@ -125,21 +127,15 @@ async function ready(options: Installing): Promise<Ready> {
   }
 }
 
+/** Fetches the libraries where they are not there already, and compiles the addon against them. */
 async function install(
   kind: NativeKind,
   platform: NativePlatform,
   options: Installing,
 ): Promise<Ready> {
   const { progress, signal } = options;
-  const folder = nativeFolder(), plan = platform.kinds[kind]!;
-  const isOffline = !["", "0"].includes(Deno.env.get("SELF_ALIGNING_OFFLINE") ?? "");
-  if (!(options.download ?? !isOffline)) {
-    const why = options.download === false ? "" : " and SELF_ALIGNING_OFFLINE forbids to fetch it";
-    throw new Blocked(
-      `${notInstalled(folder)}${why}`,
-      `${why ? "SELF_ALIGNING_OFFLINE=0 " : ""}${INSTALL_COMMAND}`,
-    );
-  }
+  const folder = nativeFolder(), home = homeOf(folder, kind);
+  refuseOffline(folder, options.download);
   if (!options.retry) recall(folder);
   const python = await findPip();
   if (python === undefined) {
@@ -159,14 +155,6 @@ async function install(
   }
 
   await Deno.mkdir(folder, { recursive: true });
-  const { bavail, bsize } = statfsSync(folder), free = bavail * bsize;
-  if (free < plan.diskBytes) {
-    throw new Blocked(
-      `it needs ${gigabytes(plan.diskBytes)} of disk and ${folder} has ${gigabytes(free)} free`,
-      `free some space, or set SELF_ALIGNING_NATIVE to a folder on a larger disk, then ${INSTALL_COMMAND}`,
-    );
-  }
-
   // The system frees this lock when its holder ends, however it ends: none goes stale.
   using lock = await Deno.open(join(folder, "install.lock"), { write: true, create: true });
   if (!await lock.tryLock(true)) {
@@ -175,50 +163,86 @@ async function install(
   }
   const meanwhile = nativeState();
   if (meanwhile.ready && meanwhile.kind === kind) return meanwhile;
+  let stamp = stampOf(home);
+  const isFetched = stamp !== undefined && HEADER in stamp.files;
+  if (!isFetched) requireRoom(folder, platform.kinds[kind]!.diskBytes);
+  try {
+    if (!isFetched) stamp = await fetchLibraries(home, kind, python, platform, options);
+    await compileAddon(python, platform, { home, packageFolder, progress, signal });
+  } catch (error) {
+    if (error instanceof Blocked) await remember(folder, error);
+    throw error;
+  }
+  const files = { ...stamp!.files, [ADDON]: sizeOf(home, ADDON)! };
+  await writeStamp(home, { ...stamp!, source: addonDigest(), files });
+  await rm(join(folder, "failure.json"), { force: true });
+  progress(`${nameOf(kind)} is installed`);
+  return { ready: true, kind, folder: home, addon: join(home, ADDON) };
+}
+
+/** @throws `Blocked` where nothing may be downloaded */
+function refuseOffline(folder: string, download: boolean | undefined): void {
+  const isOffline = !["", "0"].includes(Deno.env.get("SELF_ALIGNING_OFFLINE") ?? "");
+  if (download ?? !isOffline) return;
+  const why = download === false ? "" : " and SELF_ALIGNING_OFFLINE forbids to fetch it";
+  throw new Blocked(
+    `${notInstalled(folder)}${why}`,
+    `${why ? "SELF_ALIGNING_OFFLINE=0 " : ""}${INSTALL_COMMAND}`,
+  );
+}
+
+/** @throws `Blocked` where a disk has too little room */
+function requireRoom(folder: string, bytes: number): void {
+  const { bavail, bsize } = statfsSync(folder), free = bavail * bsize;
+  if (free >= bytes) return;
+  throw new Blocked(
+    `it needs ${gigabytes(bytes)} of disk and ${folder} has ${gigabytes(free)} free`,
+    `free some space, or set SELF_ALIGNING_NATIVE to a folder on a larger disk, then ${INSTALL_COMMAND}`,
+  );
+}
+
+/** Lays the wheels' libraries and headers into `home`, whole or not at all. */
+async function fetchLibraries(
+  home: string,
+  kind: NativeKind,
+  python: Python,
+  { kinds, tags }: NativePlatform,
+  { progress, signal }: Installing,
+): Promise<Stamp> {
+  const folder = dirname(home), { wheels } = kinds[kind]!, name = nameOf(kind);
   // What killed installations left; a download that still runs into it may keep a little.
   for (const name of readdirSync(folder).filter((name) => name.startsWith("partial-"))) {
     await Deno.remove(join(folder, name), { recursive: true }).catch(() => {});
   }
-
-  const name = `TensorFlow ${TENSORFLOW_VERSION} (${kind})`;
-  const total = plan.wheels.reduce((sum, wheel) => sum + wheel.bytes, 0);
+  const total = wheels.reduce((sum, wheel) => sum + wheel.bytes, 0);
   progress(`Installing ${name} in ${folder}, once: ${megabytes(total)} to download`);
   const partial = join(folder, `partial-${crypto.randomUUID()}`);
   try {
     let before = 0;
     const share = steps((percent) => progress(`${name}: ${percent} % downloaded`));
-    for (const wheel of plan.wheels) {
+    for (const wheel of wheels) {
       await fetchWheel(python, wheel, {
         folder: partial,
-        tags: platform.tags,
+        tags,
         progress: (part) => share((before + part * wheel.bytes) / total),
         signal,
       });
       before += wheel.bytes;
     }
-    await compileAddon(python, platform, { partial, packageFolder, progress, signal });
-    await Deno.remove(join(partial, "tensorflow", "include"), { recursive: true });
     await dropUnused(join(partial, "tensorflow"));
     const stamp: Stamp = {
       version: TENSORFLOW_VERSION,
       kind,
       platform: PLATFORM,
-      wheels: plan.wheels.map(({ requirement, sha256 }) => `${requirement} sha256:${sha256}`),
-      source: addonDigest(),
+      wheels: wheels.map(({ requirement, sha256 }) => `${requirement} sha256:${sha256}`),
       files: Object.fromEntries(
-        [...filesBelow(partial)].filter(([path]) => /\.(so(\.\d+)*|dylib|node)$/.test(path)),
+        [...filesBelow(partial)].filter(([path]) => /\.(so(\.\d+)*|dylib|h)$/.test(path)),
       ),
     };
-    await Deno.writeTextFile(join(partial, STAMP), JSON.stringify(stamp, null, 1) + "\n");
-    const home = homeOf(folder, kind);
+    await writeStamp(partial, stamp);
     await rm(home, { recursive: true, force: true });
     await Deno.rename(partial, home);
-    await rm(join(folder, "failure.json"), { force: true });
-    progress(`${name} is installed`);
-    return { ready: true, kind, folder: home, addon: join(home, ADDON) };
-  } catch (error) {
-    if (error instanceof Blocked) await remember(folder, error);
-    throw error;
+    return stamp;
   } finally {
     await Deno.remove(partial, { recursive: true }).catch(() => {});
   }
@@ -259,16 +283,32 @@ function placeAddon(addon: string, packageFolder = tfjsPackage()): void {
 
 /** Whether an installation is there, complete, and of this version of the project. */
 function isWhole(home: string): boolean {
+  const stamp = stampOf(home);
+  return stamp?.source === addonDigest() && stamp.files[ADDON] === sizeOf(home, ADDON);
+}
+
+/** The stamp of an installation of this TensorFlow that is complete but for the addon, if that. */
+function stampOf(home: string): Stamp | undefined {
+  let stamp: Stamp;
   try {
-    const stamp: Stamp = JSON.parse(Deno.readTextFileSync(join(home, STAMP)));
-    return stamp.version === TENSORFLOW_VERSION && stamp.platform === PLATFORM &&
-      stamp.source === addonDigest() && ADDON in stamp.files &&
-      Object.entries(stamp.files).every(([path, size]) =>
-        Deno.statSync(join(home, path)).size === size
-      );
+    stamp = JSON.parse(Deno.readTextFileSync(join(home, STAMP)));
   } catch {
-    return false;
+    return undefined;
   }
+  const isWhole = stamp.version === TENSORFLOW_VERSION && stamp.platform === PLATFORM &&
+    Object.entries(stamp.files).every(([path, size]) =>
+      path === ADDON || sizeOf(home, path) === size
+    );
+  return isWhole ? stamp : undefined;
+}
+
+const sizeOf = (home: string, path: string): number | undefined =>
+  statSync(join(home, path), { throwIfNoEntry: false })?.size;
+
+async function writeStamp(home: string, stamp: Stamp): Promise<void> {
+  const partial = join(home, `${STAMP}.partial`);
+  await Deno.writeTextFile(partial, JSON.stringify(stamp, null, 1) + "\n");
+  await Deno.rename(partial, join(home, STAMP));
 }
 
 /** Several notebooks in a row need not each wait for a network that is not there. */
@@ -309,5 +349,7 @@ function tfjsPackage(): string {
     throw new Blocked("the npm packages are not installed", `${DENO_COMMAND} install`);
   }
 }
+
+const nameOf = (kind: NativeKind) => `TensorFlow ${TENSORFLOW_VERSION} (${kind})`;
 
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;

@@ -73,7 +73,11 @@ const PRELUDE = `{
   Deno.unrefTimer(Number(setInterval(watch, 2000)));
 }`;
 
-/** Runs a notebook. @throws NotebookError at the first cell that fails, and then writes nothing */
+/**
+ * Runs a notebook.
+ * @throws NotebookError at the first cell that fails, and the signal's reason where it came before all cells;
+ *   nothing is written then
+ */
 export async function executeNotebook(
   path: string,
   options: ExecuteNotebookOptions = {},
@@ -89,6 +93,7 @@ export async function executeNotebook(
   const stop = () => kernel.close();
   signal?.addEventListener("abort", stop);
   try {
+    signal?.throwIfAborted(); // what came earlier calls no listener
     await kernel.execute(PRELUDE);
     let count = 0;
     for (const [i, cell] of cells.entries()) {

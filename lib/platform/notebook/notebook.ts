@@ -1,78 +1,55 @@
-/** The notebook format (nbformat 4.5): what is read, what must hold, and how it is written. */
-import * as v from "valibot";
-import { explainIssue } from "../runtime/explain.ts";
+/** The notebook format (nbformat 4.5): how it is read and written. */
 import { readText } from "../runtime/files.ts";
 
 /** Data by media type; the values of JSON types are objects, all others text. */
 export type Bundle = Record<string, unknown>;
 
-const text = v.union([v.string(), v.array(v.string())], "expected a text or a list of texts");
-const bundle = v.record(v.string(), v.unknown());
-const whole = v.pipe(v.number(), v.integer());
-const shown = { data: bundle, metadata: bundle };
-const named = <Name extends string>(name: Name) => v.looseObject({ name: v.literal(name) });
+type Text = string | string[];
+type Shown = { data: Bundle; metadata: Bundle };
 
-const outputSchema = v.variant("output_type", [
-  v.object({ output_type: v.literal("stream"), name: v.picklist(["stdout", "stderr"]), text }),
-  v.object({ output_type: v.literal("display_data"), ...shown }),
-  v.object({ output_type: v.literal("execute_result"), ...shown, execution_count: whole }),
-  v.object({
-    output_type: v.literal("error"),
-    ename: v.string(),
-    evalue: v.string(),
-    traceback: v.array(v.string()),
-  }),
-]);
+export type Output =
+  | { output_type: "stream"; name: "stdout" | "stderr"; text: Text }
+  | { output_type: "display_data" } & Shown
+  | { output_type: "execute_result"; execution_count: number } & Shown
+  | { output_type: "error"; ename: string; evalue: string; traceback: string[] };
 
-const cell = {
-  id: v.custom<string>(
-    (id) => typeof id === "string" && /^[\w-]{1,64}$/.test(id),
-    "expected 1 to 64 letters, digits, - and _",
-  ),
-  source: text,
-};
-const codeSchema = v.object({
-  cell_type: v.literal("code"),
-  ...cell,
-  metadata: bundle,
-  execution_count: v.nullable(whole),
-  outputs: v.array(outputSchema),
-});
+interface Cell {
+  id: string;
+  metadata: Bundle;
+  source: Text;
+}
 
-/** nbformat 4.5, with the metadata that Jupyter finds the kernel by and `deno fmt` formats cells by. */
-const notebookSchema = v.object({
-  nbformat: v.literal(4),
-  nbformat_minor: v.pipe(v.number(), v.minValue(5)),
-  metadata: v.looseObject({ kernelspec: named("deno"), language_info: named("typescript") }),
-  cells: v.array(v.variant("cell_type", [
-    codeSchema,
-    v.object({ cell_type: v.picklist(["markdown", "raw"]), ...cell, metadata: bundle }),
-  ])),
-});
+export interface CodeCell extends Cell {
+  cell_type: "code";
+  execution_count: number | null;
+  outputs: Output[];
+}
 
-export type Output = v.InferOutput<typeof outputSchema>;
-export type CodeCell = v.InferOutput<typeof codeSchema>;
-export type Notebook = v.InferOutput<typeof notebookSchema>;
+export interface Notebook {
+  nbformat: 4;
+  nbformat_minor: number;
+  metadata: Bundle;
+  cells: (CodeCell | Cell & { cell_type: "markdown" | "raw" })[];
+}
 
-/** Reads a notebook; throws an error that lists all that is wrong with its structure. */
+/** @throws where a file is no notebook, with its path */
 export async function readNotebook(path: string): Promise<Notebook> {
   const text = await readText(path, "read notebook");
-  let notebook: unknown;
+  const refuse = (expected: string) =>
+    new Error(`Cannot read notebook ${path}: expected ${expected}; correct or remake it`);
+  let notebook: Notebook;
   try {
     notebook = JSON.parse(text);
   } catch (error) {
-    const { message } = error as Error;
-    throw new Error(
-      `Cannot read notebook ${path}: expected JSON: ${message}; correct or remake it`,
-    );
+    throw refuse(`JSON: ${(error as Error).message}`);
   }
-  const problems = notebookProblems(notebook);
-  if (problems.length) {
-    throw new Error(
-      `Cannot read notebook ${path}: expected nbformat 4.5:\n  ${problems.join("\n  ")}`,
-    );
+  const isText = (text: unknown) => [text].flat().every((line) => typeof line === "string");
+  const isCell = (cell: Notebook["cells"][number] | null) =>
+    isText(cell?.source) && (cell!.cell_type !== "code" || Array.isArray(cell!.outputs));
+  if (notebook?.nbformat !== 4 || !Array.isArray(notebook.cells) || !notebook.cells.every(isCell)) {
+    throw refuse("nbformat 4, with a source in each cell and outputs in each of code");
   }
-  return notebook as Notebook;
+  return notebook;
 }
 
 /** The code cells in order; "cell 3" in messages is the third of these. */
@@ -81,7 +58,7 @@ export function codeCells(notebook: Notebook): CodeCell[] {
 }
 
 /** A multi-line string of the format, joined. */
-export function joined(text: string | string[]): string {
+export function joined(text: Text): string {
   return typeof text === "string" ? text : text.join("");
 }
 
@@ -97,14 +74,4 @@ export function formatNotebook(notebook: Notebook): string {
     return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1));
   };
   return JSON.stringify(notebook, sorted, 1) + "\n";
-}
-
-/** What is wrong with a notebook's structure, one text a fault; empty when all is well. */
-export function notebookProblems(notebook: unknown): string[] {
-  const { success, output, issues = [] } = v.safeParse(notebookSchema, notebook);
-  const ids = success ? output.cells.map(({ id }) => id) : [];
-  return [
-    ...issues.map((issue) => `${v.getDotPath(issue) ?? "the file"}: ${explainIssue(issue)}`),
-    ...ids.filter((id, i) => ids.indexOf(id) < i).map((id) => `cells: id ${id} is used twice`),
-  ];
 }

@@ -195,44 +195,17 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
     const choice = card && wanted === "float32" && !options.forced
       ? await faster(["cuda", "processor"], [card.name, card.driver, TENSORFLOW_VERSION], options)
       : undefined;
-    if (choice?.candidate === "processor") {
-      Deno.env.set("CUDA_VISIBLE_DEVICES", "-1"); // for this process and those that it starts
-    }
-    // Read when the library loads. Who sets it lower wants to see what is logged.
-    setDefault("TF_CPP_MIN_LOG_LEVEL", "3");
-    const logged = Deno.env.get("TF_CPP_MIN_LOG_LEVEL") !== "3";
-    // Sessions may differ in their threads (see compile/streams.ts).
-    setDefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1");
-    // Several processes can share a card.
-    setDefault("TF_FORCE_GPU_ALLOW_GROWTH", "true");
-    const compiler = join(state.folder, "nvidia", "cuda_nvcc"); // comes with the build for CUDA
-    if (card) {
-      setDefault("XLA_FLAGS", xlaFlags(compiler, wanted === "float32"));
-      setDefault("TF_XLA_FLAGS", xlaCacheFlags(cacheFolder("xla")));
-    }
-    // TensorFlow takes TF32 wherever a card has it, unless CUDA's libraries are told otherwise.
-    if (wanted === "float32") Deno.env.set("NVIDIA_TF32_OVERRIDE", "0");
-    else Deno.env.delete("NVIDIA_TF32_OVERRIDE");
+    const hidesCard = choice?.candidate === "processor";
+    setTensorFlow(wanted, { folder: state.folder, card, hidesCard });
     loadedIn ??= wanted;
-    // tfjs-node calls it; Node 23 and Deno no longer have it (tfjs issue 8609).
-    require("node:util").isNullOrUndefined ??= (value: unknown) => value == null;
-    const loaded = withQuietStderr(() => require("@tensorflow/tfjs-node-gpu"));
-    if ("error" in loaded) {
-      const said = loaded.said.trim().split("\n").at(-1);
-      const message = loaded.error instanceof Error ? loaded.error.message : String(loaded.error);
-      throw new Blocked(
-        `its library cannot be loaded: ${message}${said ? ` (${said})` : ""}`,
-        `rm -rf ${state.folder} && ${INSTALL_COMMAND}`,
-      );
-    }
-    if (logged && loaded.said) console.error(loaded.said);
+    loadTensorFlow(state.folder);
     registerMissingKernels("tensorflow");
     attachSessions((...options) => new Session(...options));
     const { binding, isUsingGpuDevice } = tf.findBackend("tensorflow") as unknown as NodeBackend;
     if (wanted === "tf32" && !isUsingGpuDevice) {
       refuseTf32(`${cardText(card)}, which TensorFlow does not use (${DENO_COMMAND} task doctor)`);
     }
-    if (card && !isUsingGpuDevice && choice?.candidate !== "processor") {
+    if (card && !isUsingGpuDevice && !hidesCard) {
       (options.progress ?? console.error)(
         `TensorFlow computes on the processor and leaves ${card.name} alone; why: ` +
           `${DENO_COMMAND} task doctor`,
@@ -290,6 +263,50 @@ const prepare: Record<BackendName, (options: OpenOptions) => Promise<About>> = {
   },
 };
 
+/** Sets what TensorFlow reads when its library loads, where nobody has set it. */
+function setTensorFlow(
+  precision: Precision,
+  { folder, card, hidesCard }: { folder: string; card?: NvidiaCard; hidesCard: boolean },
+): void {
+  // For this process and those that it starts.
+  if (hidesCard) Deno.env.set("CUDA_VISIBLE_DEVICES", "-1");
+  // TensorFlow takes TF32 wherever a card has it, unless CUDA's libraries are told otherwise.
+  if (precision === "float32") Deno.env.set("NVIDIA_TF32_OVERRIDE", "0");
+  else Deno.env.delete("NVIDIA_TF32_OVERRIDE");
+  const compiler = join(folder, "nvidia", "cuda_nvcc"); // comes with the build for CUDA
+  const defaults = {
+    TF_CPP_MIN_LOG_LEVEL: "3",
+    // Sessions may differ in their threads (see compile/streams.ts).
+    TF_OVERRIDE_GLOBAL_THREADPOOL: "1",
+    // Several processes can share a card.
+    TF_FORCE_GPU_ALLOW_GROWTH: "true",
+    ...(card && {
+      XLA_FLAGS: xlaFlags(compiler, precision === "float32"),
+      TF_XLA_FLAGS: xlaCacheFlags(cacheFolder("xla")),
+    }),
+  };
+  for (const [name, value] of Object.entries(defaults)) {
+    if (!Deno.env.has(name)) Deno.env.set(name, value);
+  }
+}
+
+/** Loads TensorFlow's library with its addon. @throws `Blocked` */
+function loadTensorFlow(folder: string): void {
+  // tfjs-node calls it; Node 23 and Deno no longer have it (tfjs issue 8609).
+  require("node:util").isNullOrUndefined ??= (value: unknown) => value == null;
+  const loaded = withQuietStderr(() => require("@tensorflow/tfjs-node-gpu"));
+  if ("error" in loaded) {
+    const said = loaded.said.trim().split("\n").at(-1);
+    const message = loaded.error instanceof Error ? loaded.error.message : String(loaded.error);
+    throw new Blocked(
+      `its library cannot be loaded: ${message}${said ? ` (${said})` : ""}`,
+      `rm -rf ${folder} && ${INSTALL_COMMAND}`,
+    );
+  }
+  // Who sets the level lower wants to see what is logged.
+  if (Deno.env.get("TF_CPP_MIN_LOG_LEVEL") !== "3" && loaded.said) console.error(loaded.said);
+}
+
 function passedOver(name: BackendName, error: unknown): PassedOver {
   const reason = error instanceof Error ? error.message : String(error);
   return { name, reason, ...(error instanceof Blocked && error.mend && { mend: error.mend }) };
@@ -305,10 +322,6 @@ function whatWorks(): string {
 function loadsMesa(): boolean {
   const maps = "/proc/self/maps";
   return exists(maps) && /libLLVM/.test(Deno.readTextFileSync(maps));
-}
-
-function setDefault(name: string, value: string): void {
-  if (!Deno.env.has(name)) Deno.env.set(name, value);
 }
 
 const require = createRequire(import.meta.url);

@@ -8,7 +8,7 @@ export interface FreeMemory {
 
 /** What can be asked of the machine; free_memory.ts attaches it, a page has none of it. */
 export const machine: {
-  freeMemory?: () => FreeMemory | undefined;
+  freeMemory?: () => FreeMemory;
   /** A variable of the environment. */
   setting?: (name: string) => string | undefined;
 } = {};
