@@ -1,6 +1,7 @@
 /** What a model takes in memory, what is free, and the word beforehand where it is too little. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import process from "node:process";
 import * as tf from "@tensorflow/tfjs";
 import { finetune } from "../../lib/finetune.ts";
 import { probe, promptIds, softmaxOver } from "../../lib/probe.ts";
@@ -136,11 +137,22 @@ Deno.test("an uncompiled pass without gradients holds one layer's inner values a
   assert.ok(two > 128 * 256 * 4 * 2);
 });
 
-Deno.test("freeMemory() is what is left of a container's limit, or free on the machine", () => {
-  const limit = 2 ** 30, { bytes, by } = freeMemory(limit);
+Deno.test("freeMemory() is what is left of a container's limit, or free on the machine", async () => {
+  const limit = 2 ** 30, { bytes, by } = freeMemory(limit, "/none");
   assert.equal(by, "left of this container's limit");
   assert.ok(bytes > 0 && bytes < limit - 2 ** 24, `${bytes}`);
-  assert.deepEqual(freeMemory(1), { bytes: 0, by });
+  assert.deepEqual(freeMemory(1, "/none"), { bytes: 0, by });
+  // Other processes of the container count, and files that can be read again don't.
+  const group = await Deno.makeTempDir(), rss = process.memoryUsage.rss();
+  await Deno.writeTextFile(join(group, "memory.current"), `${rss + 3000}\n`);
+  await Deno.writeTextFile(
+    join(group, "memory.stat"),
+    "anon 5\ninactive_file 700\nactive_file 300\n",
+  );
+  assert.ok(freeMemory(2 * rss, group).bytes <= rss - 2000);
+  await Deno.writeTextFile(join(group, "memory.current"), `${3 * rss}`);
+  assert.equal(freeMemory(2 * rss, group).bytes, 0);
+  await Deno.remove(group, { recursive: true });
   const { total } = Deno.systemMemoryInfo();
   // Control groups without a limit: version 2, version 1.
   for (const none of [0, 2 ** 63]) {
