@@ -47,6 +47,9 @@ TEKKEN = (
     rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{UPPER}+{LOWER}*"
     r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+# OpenAI's since GPT-4o.
+ENDS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+O200K = TEKKEN.replace(f"{LOWER}+|", f"{LOWER}+{ENDS}|").replace(f"{LOWER}*|", f"{LOWER}*{ENDS}|")
 SPECIAL = ["<unk>", "<s>", "</s>", "<|end|>"]
 
 
@@ -177,6 +180,8 @@ def part_models():
         "bpe-fused": bpe(fuse_unk=True),
         "bpe-dropping": bpe(unk_token=None),
         "bpe-bytes": bpe(byte_fallback=True, fuse_unk=True),
+        # As transformers 5 writes Llama's.
+        "bpe-bytes-alone": bpe(byte_fallback=True, fuse_unk=True, unk_token=None),
     }
 
 
@@ -203,10 +208,16 @@ def parts():
     digits = lambda alone: {"type": "Digits", "individual_digits": alone}
     words = {"type": "WhitespaceSplit"}
     bytes_ = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
+    # As the library wrote it in former versions.
+    older = [{"type": "Metaspace", "replacement": "▁", **fields} for fields in [
+        {"add_prefix_space": True}, {"str_rep": "▁", "add_prefix_space": True},
+        {"add_prefix_space": True, "prepend_scheme": "first"},
+        {"add_prefix_space": True, "prepend_scheme": "never"},
+        {"add_prefix_space": False, "prepend_scheme": "never", "split": False}, {"prepend_scheme": "first"}]]
     pre_tokenizers = [
         *[metaspace(scheme, cut) for scheme in ["always", "first", "never"] for cut in [True, False]],
-        bytes_,
-        *[split(regex) for regex in [LLAMA3, QWEN2, GPT2, TEKKEN]], words,
+        *older, bytes_,
+        *[split(regex) for regex in [LLAMA3, QWEN2, GPT2, TEKKEN, O200K]], words,
         all_of(digits(True), words), all_of(digits(False), words),
     ]
     normalizers = [{"type": "NFC"}, {"type": "NFD"}, {"type": "NFKC"}, {"type": "NFKD"}]
@@ -235,7 +246,7 @@ def parts():
         *[("words", {"added_tokens": tokens, "normalizer": {"type": "NFKC"}, "pre_tokenizer": words})
           for tokens in added],
         *[(model, {"pre_tokenizer": metaspace("first", True)}) for model in
-          ["bpe", "bpe-fused", "bpe-dropping", "bpe-bytes"]],
+          ["bpe", "bpe-fused", "bpe-dropping", "bpe-bytes", "bpe-bytes-alone"]],
         *[("bpe-bytes", {**part, "added_tokens": [token("<x>", normalized=True), token("d", normalized=True)]})
           for part in marked],
         ("bpe-bytes", {"decoder": decoder}),

@@ -428,7 +428,6 @@ Deno.test("tokenizerFromFiles() refuses by name what is not read here and what c
     [{ model: { type: "WordPiece", vocab: { a: 0 } } }, /model "WordPiece"/],
     [{ model: { ...bpe, end_of_word_suffix: "</w>" } }, /BPE with end_of_word_suffix "<\/w>"/],
     [{ model: { ...bpe, unk_token: "x" } }, /unk_token "x"/],
-    [{ model: { ...bpe, byte_fallback: true } }, /BPE with unk_token none/],
     [{ added_tokens: [{ ...token, single_word: true }] }, /the added token .*single_word/],
     [{ added_tokens: [{ ...token, lstrip: true }] }, /the added token .*lstrip/],
     [{ added_tokens: [{ ...token, rstrip: true }] }, /the added token .*rstrip/],

@@ -22,7 +22,7 @@ const startingSpace = { type: "Replace", pattern: { Regex: "\\A[^ ]" }, content:
 
 /** A pattern for the package, which knows no case of s and k beyond ASCII. */
 const unfolded = (regex: string): string =>
-  regex.replace(
+  regex.replaceAll(
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)",
     "(?:'[sS\u017f]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])",
   );
@@ -72,7 +72,10 @@ const readings: Record<"normalizer" | "pre_tokenizer" | "decoder", Reading[]> = 
 };
 
 /** What older files leave out. */
-const usual: Fields = { ByteLevel: { add_prefix_space: true, use_regex: true } };
+const usual: Fields = {
+  ByteLevel: { add_prefix_space: true, use_regex: true },
+  Metaspace: { prepend_scheme: "always", split: true },
+};
 
 /** What decides neither ids nor texts. */
 const idle = {
@@ -82,11 +85,16 @@ const idle = {
 };
 
 /** A part in one way of writing. */
-const written = (kind: keyof typeof readings, part: Fields): string =>
-  JSON.stringify(
-    Object.entries({ ...usual[String(part.type)] as Fields, ...part })
+function written(kind: keyof typeof readings, part: Fields): string {
+  const { str_rep: _, add_prefix_space, ...fields } = part;
+  // Metaspace's in older files, where it must not contradict the scheme.
+  const isOld = part.type === "Metaspace" &&
+    (add_prefix_space === true || add_prefix_space === false && part.prepend_scheme === "never");
+  return JSON.stringify(
+    Object.entries({ ...usual[String(part.type)] as Fields, ...isOld ? fields : part })
       .filter(([name]) => !idle[kind].includes(name)).sort(),
   );
+}
 
 const regexOf = ({ pattern }: Fields) => String((pattern as Fields | undefined)?.Regex ?? "");
 

@@ -89,17 +89,21 @@ function readModel(config: unknown) {
   }
   const unkToken = (fields.unk_token || undefined) as string | undefined;
   const drops = fields.type === "BPE" && unkToken === undefined;
+  const encoder = new TextEncoder();
+  const isKnown = (letter: string): boolean =>
+    ids.has(letter) || fields.byte_fallback === true &&
+      Array.from(encoder.encode(letter), byteToken).every((token) => ids.has(token));
   // Letters that nothing stands for are left out before pairs are merged; the package does it later.
   const known = (word: string): string =>
     !drops || fields.ignore_merges === true && ids.has(word)
       ? word
-      : Array.from(word).filter((letter) => ids.has(letter)).join("");
+      : Array.from(word).filter(isKnown).join("");
   if (fields.type === "WordLevel") return { ids, unkToken, known, fields };
   // Tokens drawn by chance, and marks of CLIP and BERT.
   for (const name of ["dropout", "continuing_subword_prefix", "end_of_word_suffix"]) {
     if (fields[name]) throw new Error(`BPE with ${name} ${quote(fields[name])}`);
   }
-  if (drops ? fields.byte_fallback === true : !ids.has(unkToken!)) {
+  if (!drops && !ids.has(unkToken!)) {
     throw new Error(`BPE with unk_token ${quote(unkToken)}`);
   }
   fields.merges = (fields.merges as (string | string[])[]).map((merge) => {
@@ -111,6 +115,8 @@ function readModel(config: unknown) {
   });
   return { ids, unkToken, known, fields };
 }
+
+const byteToken = (byte: number) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
 
 /** The text of a run of byte tokens, byte order marks kept; each of a run that is none becomes U+FFFD. */
 class ByteRunDecoder extends TextDecoder {
