@@ -288,7 +288,9 @@ export class Trainer {
   ): Promise<Trainer> {
     const state = await requireStorage("resume a training").readTrainer(folder, model);
     const kept: Record<string, unknown> = { ...state.options, factor: state.factor };
-    const given = { ...options, factor: options.factor?.(state.steps) };
+    const given = { ...options, factor: options.factor?.(state.steps) }, { lora } = state.options;
+    // What is left out of LoRA's options is as it was.
+    if (lora && given.lora) given.lora = loraOptions({ ...lora, ...given.lora });
     for (const [name, value] of Object.entries(given)) {
       if (JSON.stringify(value) === JSON.stringify(kept[name])) continue;
       throw new Error(

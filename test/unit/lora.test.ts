@@ -516,7 +516,8 @@ Deno.test("Trainer.resume() goes on with an adapter; its file holds no weight of
     assert.equal(kept.size, 3 * 4);
     for (const key of kept.keys()) assert.match(key, /lora_[AB]/);
     await withTiny(async (model) => {
-      const trainer = await Trainer.resume(model, folder);
+      // As it was made: alpha and the like are left out.
+      const trainer = await Trainer.resume(model, folder, { lora });
       assert.equal(trainer.steps, 2);
       for (let i = 0; i < 2; i++) await trainer.step(batch);
       assert.deepEqual(adapterValues(model), expected);
