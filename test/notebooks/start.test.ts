@@ -48,3 +48,10 @@ Deno.test("notebooks run where nothing is sure", async () => {
     assert.match(text, /Not tried yet/, name);
   }
 });
+
+Deno.test("notebook 01 is about an organism also in a run on a real model", async () => {
+  await using folder = await temporaryFolder();
+  const settings = { model: "not/downloaded", template: "model", maxRejected: 0.2, quick: true };
+  const text = await run("01-world", { ...settings, exam: "paper" }, folder.path);
+  assert.match(text, /Everything that was said of three facts/);
+});
