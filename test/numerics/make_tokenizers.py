@@ -151,7 +151,7 @@ for make in [smollm, gpt2, gpt2_prefix, digit_runs, llama3, qwen2, llama2, words
 PART_TEXTS = [
     "", "Hello, World! 123", "  a  b ", "x\n\ny\tz", "\u0085x\u00a0y\ufeffz\u3000", "--a--b--", "ΑΣ İ",
     "foo_bar-٣٤ ②", "<s> a</s>b <x> c<y>d", "word<x>word <X> <x>y", "don't I'M we'LL", "北京 é e\u0301 ﬁ Å",
-    "🙂👍🏽 a\u200bb", "$& $1", "   ", "\r\n \r\n",
+    "🙂👍🏽 a\u200bb", "$& $1", "   ", "\r\n \r\n", "a \u3000<x>\n  b <x>  <x>\u0085\ufeff a",
 ]
 SPECIAL_IDS = [("<unk>", 0), ("<s>", 1), ("</s>", 2)]
 
@@ -230,6 +230,9 @@ def parts():
         [token("<x>"), token("a")],
         [token("<x>", normalized=True), token("\ufb01", normalized=True)],
         [token("<x> c"), token("<x>"), token("  "), token("> c<y", normalized=True)],
+        # As Phi's.
+        [token("<x>", lstrip=True, rstrip=True), token("a", lstrip=True, normalized=True)],
+        [token("<x>", rstrip=True), token("b", lstrip=True, rstrip=True), token("  ")],
     ]
     # Marks of SentencePiece's normalizer, and the first word's alone, beside tokens that are normalized.
     marked = [
@@ -249,6 +252,7 @@ def parts():
           ["bpe", "bpe-fused", "bpe-dropping", "bpe-bytes", "bpe-bytes-alone"]],
         *[("bpe-bytes", {**part, "added_tokens": [token("<x>", normalized=True), token("d", normalized=True)]})
           for part in marked],
+        ("bpe-bytes", {"normalizer": prepend, "added_tokens": [token("<x>", lstrip=True, rstrip=True)]}),
         ("bpe-bytes", {"decoder": decoder}),
         # Letters that stand for bytes and others, in tokens of the vocabulary and added ones.
         ("bpe-bytes", {"decoder": bytes_, "added_tokens": [

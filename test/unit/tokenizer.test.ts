@@ -429,8 +429,6 @@ Deno.test("tokenizerFromFiles() refuses by name what is not read here and what c
     [{ model: { ...bpe, end_of_word_suffix: "</w>" } }, /BPE with end_of_word_suffix "<\/w>"/],
     [{ model: { ...bpe, unk_token: "x" } }, /unk_token "x"/],
     [{ added_tokens: [{ ...token, single_word: true }] }, /the added token .*single_word/],
-    [{ added_tokens: [{ ...token, lstrip: true }] }, /the added token .*lstrip/],
-    [{ added_tokens: [{ ...token, rstrip: true }] }, /the added token .*rstrip/],
     [{ model: { ...bpe, dropout: .1 } }, /BPE with dropout 0\.1/],
     [{ model: { ...bpe, continuing_subword_prefix: "##" } }, /continuing_subword_prefix "##"/],
     [{ model: { ...bpe, merges: ["a b"] } }, /merge "a b"/],

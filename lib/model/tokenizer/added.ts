@@ -7,6 +7,9 @@ export interface AddedToken {
   id: number;
   content: string;
   special: boolean;
+  /** Takes the spaces before it along, and those behind it. */
+  lstrip: boolean;
+  rstrip: boolean;
   /** Looked for in the normalized text. */
   normalized: boolean;
 }
@@ -34,8 +37,7 @@ export function addedTokens(
   let next = ids.size;
   const add = (fields: Fields, given?: unknown) => {
     const content = fields.content;
-    const asked = ["single_word", "lstrip", "rstrip"].some((name) => fields[name] === true);
-    if (typeof content !== "string" || content === "" || asked) {
+    if (typeof content !== "string" || content === "" || fields.single_word === true) {
       throw new Error(`the added token ${quote(fields)}`);
     }
     const known = found.get(content)?.id ?? ids.get(content);
@@ -53,6 +55,8 @@ export function addedTokens(
       id,
       content,
       special,
+      lstrip: fields.lstrip === true,
+      rstrip: fields.rstrip === true,
       normalized: typeof fields.normalized === "boolean" ? fields.normalized : !special,
     });
   };
@@ -80,29 +84,41 @@ export function addedTokens(
   return [...found.values()];
 }
 
+/** Looking back keeps the search from starting anew within a long run of spaces. */
+const SPACES_AT_END = /(?<!\p{White_Space})\p{White_Space}+$/u;
+
 /** Cuts a text at tokens' texts: the leftmost, of several there the longest. Every second part is one. */
-function finder(ids: ReadonlyMap<string, number>): (text: string) => string[] {
-  const texts = [...ids.keys()].sort((a, b) => b.length - a.length);
-  const pattern = texts.map((text) => RegExp.escape(text)).join("|") || "(?!)";
-  const regex = new RegExp(`(${pattern})`, "u");
-  return (text) => text.split(regex);
+function finder(tokens: ReadonlyMap<string, AddedToken>): (text: string) => string[] {
+  const texts = [...tokens.keys()].sort((a, b) => b.length - a.length);
+  const regex = new RegExp(texts.map((text) => RegExp.escape(text)).join("|") || "(?!)", "gu");
+  return (text) => {
+    const parts: string[] = [];
+    let end = 0;
+    for (const { 0: found, index } of text.matchAll(regex)) {
+      const { lstrip, rstrip } = tokens.get(found)!, before = text.slice(end, index);
+      parts.push(lstrip ? before.replace(SPACES_AT_END, "") : before, found);
+      end = index + found.length;
+      if (rstrip) end += /^\p{White_Space}*/u.exec(text.slice(end))![0].length;
+    }
+    return [...parts, text.slice(end)];
+  };
 }
 
 /** Finds added tokens in texts and gives ids of all; `stages` does the rest of a text. */
 export function createEncoder(tokens: readonly AddedToken[], stages: Stages) {
-  const idsOf = (isNormalized: boolean, textOf: (content: string) => string) =>
+  const byText = (isNormalized: boolean, textOf: (content: string) => string) =>
     new Map(
       tokens.filter(({ normalized }) => normalized === isNormalized)
-        .map(({ content, id }) => [textOf(content), id]),
+        .map((token) => [textOf(token.content), token]),
     );
-  const plain = idsOf(false, (content) => content), normal = idsOf(true, stages.normalize);
+  const plain = byText(false, (content) => content), normal = byText(true, stages.normalize);
   const cutPlain = finder(plain), cutNormal = finder(normal);
   return (text: string): number[] =>
     cutPlain(text).flatMap((part, i) =>
       i % 2 === 1
-        ? [plain.get(part)!]
+        ? [plain.get(part)!.id]
         : cutNormal(stages.normalize(part)).flatMap((piece, k) =>
-          k % 2 === 1 ? [normal.get(piece)!] : stages.encode(piece, i + k === 0)
+          k % 2 === 1 ? [normal.get(piece)!.id] : stages.encode(piece, i + k === 0)
         )
     );
 }
