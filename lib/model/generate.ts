@@ -1,6 +1,7 @@
 /** Generation token by token with a KV cache of fixed size, so that one graph serves all steps. */
 import * as tf from "@tensorflow/tfjs";
 import { look } from "../platform/interrupt.ts";
+import { NotFiniteError } from "../statistics/not_finite.ts";
 import { Random } from "../statistics/random.ts";
 import { headWeight } from "./architecture.ts";
 import { checkRows, padRows, roundSize } from "./batch.ts";
@@ -166,12 +167,17 @@ function joinRecent(model: TensorModel) {
   });
 }
 
-/** One token of a distribution: the likeliest, or drawn (temperature, then nucleus). */
+/** One token: the likeliest, or drawn (temperature, then nucleus). @throws where logits are not finite */
 export function sample(
   logits: Float32Array,
   { temperature, topP, random }: { temperature: number; topP: number; random: Random },
 ): number {
   const highest = logits.reduce((a, b) => Math.max(a, b));
+  if (!Number.isFinite(highest)) {
+    throw new NotFiniteError(
+      `Cannot generate: expected finite logits; found ${highest}; load the model in another precision`,
+    );
+  }
   if (temperature === 0) return logits.indexOf(highest);
   // Numbers alone are sorted by the engine itself; the token is the one that has the number drawn.
   const sorted = logits.slice().sort().reverse();

@@ -50,6 +50,18 @@ Deno.test("generateTokens() draws by its seed, keeps no tensor, and refuses what
   model.dispose();
 });
 
+Deno.test("sample() refuses logits that a model has none of, and takes impossible tokens", () => {
+  for (const temperature of [0, 1]) {
+    const from = (...logits: number[]) =>
+      sample(Float32Array.from(logits), { temperature, topP: 1, random: new Random(3) });
+    assert.equal(from(-Infinity, 3, -Infinity), 1);
+    for (const wrong of [NaN, Infinity]) {
+      assert.throws(() => from(1, wrong, 2), /found (NaN|Infinity)/);
+    }
+    assert.throws(() => from(-Infinity, -Infinity), /expected finite logits/);
+  }
+});
+
 Deno.test("sample() draws as from the tokens in order, without comparing them one by one", () => {
   const random = new Random("sample"), { sort } = Array.prototype;
   const inOrder = (
