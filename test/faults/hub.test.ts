@@ -243,6 +243,11 @@ hubTest(
     const fetched = () => hub.asked.filter(({ path }) => path.includes("/resolve/"));
     await withEnvironment({ HF_HOME: join(cache, "home") }, async () => {
       assert.equal(await download({ offline: true }), snapshot);
+      // The hub tells the commit, and then no more.
+      const cut = () => new Response(new ReadableStream({ start: (body) => body.error("cut") }));
+      hub.fault = ({ path }) => path.includes("/tree/") ? cut() : undefined;
+      assert.equal(await download(), snapshot);
+      hub.fault = () => undefined;
       assert.equal(await download(), own);
       assert.deepEqual(fetched(), []);
       for (const name of ["config.json", "model.safetensors"]) {

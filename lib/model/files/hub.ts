@@ -66,20 +66,24 @@ async function copyOf(id: string, options: HubOptions): Promise<HubModel> {
     const expected = `a copy in ${base}, since HF_HUB_OFFLINE is set`;
     return known ?? refuseModel(id, expected, "none", "unset it and connect to a network once");
   }
-  const commit = await repository.commit().catch((error) => {
-    if (!(error instanceof HubUnreachable) || known === undefined) throw error;
+  let commit: string | undefined;
+  try {
+    commit = await repository.commit();
+    let found = await wholeCopy(commit);
+    if (found === undefined) {
+      found = { folder: join(base, commit), revision: commit };
+      await fetchAll(repository, found, { graph, tokenizerOnly });
+      await writeWhole(join(found.folder, marker), JSON.stringify({ id, commit }));
+    }
+    if (commit !== revision) await writeWhole(reference, commit);
+    return found;
+  } catch (error) {
+    const isKnown = known !== undefined && [undefined, known.revision].includes(commit);
+    if (!(error instanceof HubUnreachable) || !isKnown) throw error;
     const { endpoint, say } = repository.hub;
     say(`${endpoint} does not answer: using the copy of commit ${known.revision}`);
-  });
-  if (commit === undefined) return known!;
-  let found = await wholeCopy(commit);
-  if (found === undefined) {
-    found = { folder: join(base, commit), revision: commit };
-    await fetchAll(repository, found, { graph, tokenizerOnly });
-    await writeWhole(join(found.folder, marker), JSON.stringify({ id, commit }));
+    return known;
   }
-  if (commit !== revision) await writeWhole(reference, commit);
-  return found;
 }
 
 /** Whether a folder has what can't be done without. */
