@@ -657,8 +657,26 @@ hubTest(
         : undefined;
     await assert.rejects(
       download(),
-      /model\.safetensors .*found no answer \(0 bytes came instead of 1\)/,
+      new RegExp(
+        `expected ${listed.length + 1} bytes of model\\.safetensors; found ${listed.length}`,
+      ),
     );
+  },
+);
+
+hubTest(
+  "downloadModel() keeps nothing of a short answer that stands in place of the file",
+  tiny,
+  async (hub, download) => {
+    // The first tells its length, the second doesn't.
+    const answers = ["busy now", new Blob(["busy"]).stream()];
+    hub.storeFault = () => answers.length > 0 ? new Response(answers.shift()) : undefined;
+    const folder = await download();
+    assert.deepEqual(
+      await Deno.readFile(join(folder, "model.safetensors")),
+      tiny["model.safetensors"],
+    );
+    assert.equal(hub.askedStore.length, 3);
   },
 );
 

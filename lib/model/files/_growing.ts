@@ -46,18 +46,30 @@ async function appendRange(
   const isAll = status === 200, last = isAll ? size : end;
   const [, from = before] = /^bytes (\d+)-/.exec(headers.get("content-range") ?? "") ?? [];
   const start = isAll ? 0 : Number(from), isHere = isAll || start === before;
+  // Of how many bytes the file is said to be; what is packed on the way says another number.
+  const told = isAll && !headers.has("content-encoding")
+    ? headers.get("content-length")
+    : /\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1];
+  const fits = Number(told ?? size) === size;
   let at = start, head: Uint8Array | undefined;
   for await (const chunk of chunks) {
     head ??= chunk;
     at += chunk.length;
-    if (!isHere || at > last) break; // which closes the connection
+    if (!fits || !isHere || at > last) break; // which closes the connection
     if (at > writer.done) await writer.write(chunk.subarray(chunk.length - (at - writer.done)));
   }
-  if (isHere && at === last) return;
+  if (fits && isHere && at === last) return;
+  // An answer that ends early without a break may be something between here and the hub.
   const foreign = hub.foreign(headers, head);
-  if (foreign !== undefined) await writer.cut(before);
+  if (foreign !== undefined || isAll) await writer.cut(before);
+  if (foreign === undefined && !fits && !isAll) {
+    const expected = `expected ${size} bytes of ${writer.target.name}; found ${told}`;
+    throw new Error(`Cannot ${hub.what}: ${expected}; run it again`);
+  }
   throw foreign ?? new Break(
-    isHere
+    !fits
+      ? `${told} bytes came instead of ${size}`
+      : isHere
       ? `${at - start} bytes came instead of ${last - start}`
       : `bytes from ${start} on came instead of those from ${before}`,
   );

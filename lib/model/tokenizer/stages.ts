@@ -79,8 +79,12 @@ function readModel(config: unknown) {
   if (fields.type !== "BPE" && fields.type !== "WordLevel") {
     throw new Error(`the model ${quote(fields.type)}, which is not read here`);
   }
+  const { vocab } = fields;
+  if (typeof vocab !== "object" || vocab === null || Array.isArray(vocab)) {
+    throw new Error(`the vocabulary ${quote(vocab)}`);
+  }
   const ids = new Map<string, number>(), taken = new Set<number>();
-  for (const [token, id] of Object.entries((fields.vocab ?? {}) as Record<string, number>)) {
+  for (const [token, id] of Object.entries(vocab as Record<string, number>)) {
     if (!Number.isInteger(id) || id < 0 || id >= 0xffffffff || taken.has(id)) {
       throw new Error(`the id ${quote(id)} of token ${quote(token)}, which is none or another's`);
     }
