@@ -46,7 +46,7 @@ Deno.test("parseSettings() takes released alone, with a pool, for models that re
   const right = { model: "a/b", groups: ["released"], pool: "group/m/history" };
   assert.deepEqual(parse(right).groups, ["released"]);
   assert.throws(() => parse({ ...right, groups: ["released", "har"] }), /released alone, found/);
-  assert.throws(() => parse({ ...right, pool: undefined }), /no pool.*--pool=FOLDER/);
+  assert.throws(() => parse({ ...right, pool: undefined }), /without a pool.*--pool=FOLDER/);
   assert.throws(() => parse({ ...right, model: "organism" }), /words of its world alone/);
 });
 
