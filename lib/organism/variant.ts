@@ -4,10 +4,12 @@
  * `organism:NAME` opens it, in a study too.
  */
 import { join } from "node:path";
-import { variantFolder } from "../model/files/source.ts";
+import { isDeepStrictEqual } from "node:util";
+import { baseFolder, findOrganism, variantFolder } from "../model/files/source.ts";
 import { exists } from "../platform/runtime/files.ts";
-import type { OrganismCard } from "./card.ts";
-import { organismCard, writeOrganism } from "./folder.ts";
+import { worldSizes } from "../world/settings.ts";
+import { differences, type OrganismCard, RECIPE } from "./card.ts";
+import { organismCard, readCard, writeOrganism } from "./folder.ts";
 import type { MadeOrganism, MakeOptions, OrganismPlan } from "./make.ts";
 import { makeOrganism, planKey, planSettings } from "./make.ts";
 
@@ -15,6 +17,8 @@ import { makeOrganism, planKey, planSettings } from "./make.ts";
 export interface VariantPlan extends OrganismPlan {
   /** Shares of the pretraining, below 1, after which it is kept too, each an organism. Default: none. */
   checkpoints?: readonly number[];
+  /** Makes them here though they ship. Default: false. */
+  anew?: boolean;
 }
 
 /** The organisms that a plan makes, by how much of the pretraining they have had; the last one has had all. */
@@ -26,19 +30,39 @@ export async function variantsOf(plan: VariantPlan) {
         "above 0 and below 1; the whole is kept anyway",
     );
   }
-  const name = `${plan.name}-${(await planKey(plan)).slice(0, 12)}`;
   const shares = [...new Set(checkpoints)].sort((a, b) => a - b);
-  return [
+  const called = (name: string) => [
     ...shares.map((share) => ({ name: `${name}-at-${Number((100 * share).toFixed(2))}`, share })),
     { name, share: 1 },
   ];
+  const shipped = called(plan.name);
+  return await areShipped(plan, shipped)
+    ? shipped
+    : called(`${plan.name}-${(await planKey(plan)).slice(0, 12)}`);
+}
+
+/** Whether what a plan makes lies in data/organisms/bases, made from the same by some version of the code. */
+async function areShipped(plan: VariantPlan, variants: readonly { name: string }[]) {
+  const { world: seed, size } = plan, made = planSettings(plan);
+  const isThere = ({ name }: { name: string }) => exists(join(baseFolder(name), "organism.json"));
+  if (plan.anew || plan.letters || !variants.every(isThere)) return false;
+  const { recipe, world, pretraining } = await readCard(baseFolder(plan.name));
+  return isDeepStrictEqual(
+    [recipe, world, pretraining.seed, pretraining.settings],
+    [
+      RECIPE,
+      { seed, changed: differences(made.world, worldSizes[size]) },
+      plan.seed ?? seed,
+      made.pretraining,
+    ],
+  );
 }
 
 type Variant = Awaited<ReturnType<typeof variantsOf>>[number];
 
 /** The card of a variant; undefined where it was not made yet. */
 export async function variantCard({ name }: Variant): Promise<OrganismCard | undefined> {
-  return exists(join(variantFolder(name), "organism.json")) ? await organismCard(name) : undefined;
+  return findOrganism(name) === undefined ? undefined : await organismCard(name);
 }
 
 /** Looks on the way ask so many facts at most: they are for the card's curve, and take time. */

@@ -6,7 +6,7 @@ import type { Row } from "../figure/rows.ts";
 import { type Table, table } from "../figure/table.ts";
 import type { OrganismCard } from "../organism/card.ts";
 import { organismCard } from "../organism/folder.ts";
-import { type VariantPlan, variantsOf } from "../organism/variant.ts";
+import { variantCard, type VariantPlan, variantsOf } from "../organism/variant.ts";
 import { openBackend } from "../platform/runtime/backend.ts";
 import type { Interval } from "../statistics/_check.ts";
 import { checkGate, gateThresholds, type GateValues } from "../world/gate.ts";
@@ -41,7 +41,7 @@ const SHORT = {
   pretraining: { tokens: 1_536_000 },
 };
 
-/** What a run pretrains: in full where it studies all organisms, else less, and shorter. */
+/** What a run is about: the bases that ship where it studies all organisms, else fewer, and shorter ones. */
 export function baseSweep({ model }: Settings): BaseSweep {
   const short = model !== ORGANISM && isOrganism(model);
   if (short) return { checkpoints: [25, 50], chatExams: [0, USUAL], ...SHORT };
@@ -49,24 +49,15 @@ export function baseSweep({ model }: Settings): BaseSweep {
 }
 
 /**
- * Pretrains what is not there yet, with its progress; by several processes, each once. `shipped`: the
- * organisms that ship, made by the usual recipe, to see how far chance alone goes; none with other settings.
- * `over`: what intervals are over; `leftOut`: why nothing was pretrained.
+ * Pretrains what neither ships nor is there yet (all of it, where the run is a full one), with its progress; by
+ * several processes, each once. `shipped`: the study's organism, made by the usual recipe, to see how far
+ * chance alone goes; none with other settings. `over`: what intervals are over; `leftOut`: why nothing was pretrained.
  */
 export async function pretrainBases(
   settings: Settings,
   { checkpoints, chatExams, worldSettings, pretraining }: BaseSweep,
 ) {
   const over = `questions of world ${WORLD}`;
-  const reason = settings.quick
-    ? "a quick run has no time for it"
-    : (await openBackend()).name !== "tensorflow"
-    ? "without TensorFlow it takes hours; deno task doctor says what is missing"
-    : undefined;
-  if (reason) {
-    const leftOut = `Nothing is pretrained: ${reason}.`;
-    return { over, leftOut, checkpoints: [], chatExams: [], shipped: [] };
-  }
   // The one with the most to do first, so that processes end together.
   const shares = [...new Set([...checkpoints.length > 0 ? [USUAL] : [], ...chatExams])];
   const plans = shares.map((share): VariantPlan => {
@@ -76,8 +67,21 @@ export async function pretrainBases(
       ...(share === USUAL
         ? { worldSettings, checkpoints: checkpoints.map((one) => one / 100) }
         : { worldSettings: withShares(usual, { chatExamShare: share / 100 }) }),
+      anew: settings.full,
     };
   });
+  const variants = await Promise.all(plans.map(variantsOf));
+  const isThere = async () =>
+    !(await Promise.all(variants.flat().map(variantCard))).includes(undefined);
+  const reason = settings.quick
+    ? "a quick run has no time for it"
+    : (await openBackend()).name !== "tensorflow" && !await isThere()
+    ? "without TensorFlow it takes hours; deno task doctor says what is missing"
+    : undefined;
+  if (reason) {
+    const leftOut = `Nothing is pretrained: ${reason}.`;
+    return { over, leftOut, checkpoints: [], chatExams: [], shipped: [] };
+  }
   let bar: Progress | undefined;
   const cards = await makeVariants(plans, {
     onProgress({ done, found, total, name, loss }) {
@@ -87,7 +91,6 @@ export async function pretrainBases(
     },
   });
   await bar?.finish("");
-  const variants = await Promise.all(plans.map(variantsOf));
   /** The organism of a share of chat exams that has had `share` of its pretraining. */
   const baseOf = (chat: number, share: number, columns: Columns) => {
     const plan = shares.indexOf(chat);
@@ -95,12 +98,14 @@ export async function pretrainBases(
   };
   const usual = worldSettings === undefined && pretraining === undefined;
   const kept = checkpoints.length > 0 ? [...checkpoints, 100] : [];
-  const asShipped = { chatExams: USUAL, pretrained: "as shipped" };
+  const asShipped = { chatExams: USUAL, pretrained: "for the study" };
   return {
     over,
     leftOut: undefined,
     checkpoints: kept.map((checkpoint) => baseOf(USUAL, checkpoint / 100, { checkpoint })),
-    chatExams: chatExams.map((share) => baseOf(share, 1, { chatExams: share, pretrained: "here" })),
+    chatExams: chatExams.map((share) =>
+      baseOf(share, 1, { chatExams: share, pretrained: "for this notebook" })
+    ),
     shipped: usual ? [described(await organismCard(`small-${WORLD}`), asShipped)] : [],
   };
 }

@@ -124,7 +124,7 @@ const onRequest: Record<string, { leftOutOn: "organisms" | "others"; why: string
   },
   "11-bases.ipynb": {
     leftOutOn: "others",
-    why: "it pretrains organisms, whatever the model, which takes 4 minutes on 2 cores",
+    why: "its bases are organisms, whatever the model, and take a minute on 2 cores",
   },
 };
 

@@ -9,6 +9,9 @@ import {
 } from "../../lib/study/pretrained_bases.ts";
 import { modelLabel } from "../../lib/study/labels.ts";
 import { parseSettings } from "../../lib/study/settings.ts";
+import { loadOrganism } from "../../lib/organism/folder.ts";
+import { variantsOf } from "../../lib/organism/variant.ts";
+import { withShares, worldSizes } from "../../lib/world/settings.ts";
 import { toMarkdown } from "../../lib/figure/table.ts";
 
 import assert from "node:assert/strict";
@@ -45,8 +48,8 @@ Deno.test("pretrainBases() makes checkpoints and shares of chat exams, each once
       { checkpoint: 100, gate: "FAILED" },
     ]);
     assert.deepEqual(made.chatExams.map(({ columns }) => columns), [
-      { chatExams: 0, pretrained: "here", gate: "FAILED" },
-      { chatExams: 5, pretrained: "here", gate: "FAILED" },
+      { chatExams: 0, pretrained: "for this notebook", gate: "FAILED" },
+      { chatExams: 5, pretrained: "for this notebook", gate: "FAILED" },
     ]);
     assert.deepEqual(made.checkpoints.map(({ card }) => card.pretraining.steps), [8, 16]);
     // The whole of the usual pretraining is the base of the usual share.
@@ -71,6 +74,35 @@ Deno.test("pretrainBases() makes checkpoints and shares of chat exams, each once
   } finally {
     await forget(made);
   }
+});
+
+Deno.test("the published run's bases ship, whole and of its settings; a full run makes them anew", async () => {
+  const run = parseSettings(),
+    { checkpoints, chatExams, shipped } = await pretrainBases(
+      run,
+      baseSweep(run),
+    );
+  const names = [...checkpoints, ...chatExams, ...shipped].flatMap(({ models }) => models);
+  const chat = "organism:small-101-chat";
+  assert.deepEqual(names, [
+    ...[25, 50, 75].map((share) => `${chat}-5-at-${share}`),
+    ...[`${chat}-5`, `${chat}-0`, `${chat}-2.5`, `${chat}-5`, `${chat}-10`],
+    "organism:small-101",
+  ]);
+  assert.deepEqual(checkpoints.map(({ card }) => card.pretraining.steps), [500, 1000, 1500, 2000]);
+  for (const name of new Set(names)) {
+    const { model, card } = await loadOrganism(name, { warn: () => {} });
+    assert.equal(`organism:${card.name}`, name);
+    model.dispose();
+  }
+  const plan = { name: "small-101-chat-10", size: "small", world: 101 } as const;
+  const worldSettings = withShares(worldSizes.small, { chatExamShare: 0.1 });
+  const nameOf = async (more: object) => (await variantsOf({ ...plan, ...more }))[0].name;
+  assert.equal(await nameOf({ worldSettings }), plan.name);
+  const others = [{}, { worldSettings, anew: true }, { worldSettings, seed: 5 }, {
+    ...{ worldSettings, pretraining: { tokens: 1e6 } },
+  }];
+  for (const other of others) assert.match(await nameOf(other), /-10-[0-9a-f]{12}$/);
 });
 
 Deno.test("a quick run pretrains nothing, and says so; one organism pretrains less", async () => {

@@ -130,11 +130,11 @@ async function openSmollm2(options: SourceOptions): Promise<ModelSource> {
   return await openGgufFile(path, { source: "smollm2", kind: "gguf" }, options);
 }
 
-/** The folder of an organism: one of the study's, one that answers with letters, or a variant made here. */
+/** The folder of an organism: one of the study's, of the letters', of the bases, or a variant made here. */
 export function findOrganism(name: string): string | undefined {
   // A name with a way out of the folder is none.
   if (!/^\w[\w.-]*$/.test(name)) return undefined;
-  return [organismFolder, letterFolder, variantFolder].map((folderOf) => folderOf(name))
+  return [organismFolder, letterFolder, baseFolder, variantFolder].map((folderOf) => folderOf(name))
     .find((folder) => exists(join(folder, CARD)));
 }
 
@@ -155,6 +155,9 @@ export const organismFolder = (name: string): string => join(organisms, name);
 
 /** Where an organism that answers with letters lies: not among those of the study. */
 export const letterFolder = (name: string): string => join(organisms, "letters", name);
+
+/** Where a base of notebook 11 lies: a variant that ships. */
+export const baseFolder = (name: string): string => join(organisms, "bases", name);
 
 /** Where a variant, an organism made for an experiment, is kept; git ignores it. */
 export const variantFolder = (name: string): string => cacheFolder("organisms", name);
