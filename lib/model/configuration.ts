@@ -1,4 +1,5 @@
 /** What a decoder-only model is made of, read from config.json as transformers reads it. */
+import fieldNames from "../../data/checkpoints.json" with { type: "json" };
 import { quote } from "../platform/runtime/quote.ts";
 import { FieldReader, type Fields, isEmpty, parseObject, refuseFile, words } from "./fields.ts";
 
@@ -185,28 +186,6 @@ function checkOwner(reader: FieldReader, family: Family): void {
   }
 }
 
-/** Fields that other families have and that change numbers: off in all of ours. */
-const OFF = words(`
-  add_cross_attention alibi attention_chunk_size attention_sinks attn_logit_softcap
-  attn_logit_softcapping attn_temperature_tuning clip_qkv final_logit_softcap
-  final_logit_softcapping is_encoder_decoder kv_lora_rank logit_softcapping mlp_bias
-  n_routed_experts no_rope_layer_interval no_rope_layers num_experts num_local_experts
-  parallel_attn qk_layernorm rope_interleaved rotary_emb_interleaved scale_depth
-  sliding_window_pattern use_alibi use_bidirectional_attention use_dynamic_ntk
-  use_logn_attn use_mrope use_parallel_residual
-`);
-/** Factors. */
-const ONE = words(`
-  embed_scale embedding_multiplier embedding_scale key_multiplier lm_head_multiplier
-  logit_scale logits_scaling residual_multiplier rope_pct rope_ratio rotary_pct
-  rotary_percent scale_emb
-`);
-/** Other names of `rope_theta`. */
-const THETA = words(`
-  global_rope_theta local_rope_theta rope_base rope_local_base_freq rotary_base
-  rotary_emb_base
-`);
-
 /** @throws naming the first field that asks for what the forward pass lacks */
 function checkForeign(
   reader: FieldReader,
@@ -215,8 +194,8 @@ function checkForeign(
   const { hiddenSize, headDimension, ropeTheta, queryKeyNorm } = sizes;
   const unquantized = "take the unquantized model, or a GGUF file";
   reader.only(["quantization_config", "compression_config", "quantization"], [], unquantized);
-  reader.only(OFF, [false, 0]);
-  reader.only(ONE, [1]);
+  reader.only(fieldNames.off, [false, 0]); // what other families have
+  reader.only(fieldNames.factors, [1]);
   reader.only(["is_causal", "causal", "scale_attn_weights"], [true]);
   reader.only(["qk_norm", "use_qk_norm"], [queryKeyNorm]);
   reader.only(["hidden_activation", "activation_function"], ["silu", "swish"]);
@@ -224,7 +203,7 @@ function checkForeign(
   reader.only(["attention_multiplier", "attn_scale"], [1 / Math.sqrt(headDimension)]);
   reader.only(["query_pre_attn_scalar", "rotary_dim", "v_head_dim"], [headDimension]);
   reader.only(["dim_model_base"], [hiddenSize]);
-  reader.only(THETA, [ropeTheta]);
+  reader.only(fieldNames.theta, [ropeTheta]);
   if (!reader.has("rms_norm_eps")) {
     reader.only(["layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon"], []);
   }

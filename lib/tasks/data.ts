@@ -7,16 +7,7 @@ import { dataSource, dataSources } from "../exam/sources.ts";
 import { type ExamName, examNames } from "../dataset/exams.ts";
 import { formatBytes } from "../platform/runtime/memory.ts";
 import { runTask } from "./command_line.ts";
-
-const HELP = `Published exams and general instructions, had once and kept in the cache.
-
-  deno task data list         what there is, from where, by which license, and what is at hand
-  deno task data get NAME...  downloads what is missing, locks it, and prints a card of it
-  deno task data check        whether all that is at hand is as at its first download
-
-HF_ENDPOINT and GITHUB_ENDPOINT name mirrors, HF_TOKEN a login for sets that need one, HF_HUB_OFFLINE
-forbids downloads. SELF_ALIGNING_DATA=FOLDER takes NAME's files from FOLDER/NAME instead, in the layout
-of data/sources.json.`;
+import help from "./data.txt" with { type: "text" };
 
 async function list(): Promise<number> {
   for (const { name, title, license, address, layout, branch } of dataSources.values()) {
@@ -74,7 +65,7 @@ export async function main(args: string[]): Promise<number> {
   if (what === "list" && names.length === 0) return await list();
   if (what === "get") return await get(names);
   if (what === "check" && names.length === 0) return await check();
-  console.log(HELP);
+  console.log(help);
   return values.help ? 0 : 1;
 }
 

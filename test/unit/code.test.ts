@@ -14,7 +14,13 @@ async function withCopy(
 ): Promise<void> {
   await withFolder(async (folder) => {
     const root = await Deno.realPath(folder);
-    const data = ["native-tensorflow.json", "subjects.json", "tokenizers.json", "world"]
+    const data = [
+      "checkpoints.json",
+      "native-tensorflow.json",
+      "subjects.json",
+      "tokenizers.json",
+      "world",
+    ]
       .map((name) => `data/${name}`);
     for (const name of ["lib", ...data, "deno.json", ".deno.lock", "README.md"]) {
       cpSync(join(ROOT, name), join(root, name), { recursive: true });

