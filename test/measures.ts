@@ -191,7 +191,7 @@ export async function measure(): Promise<{ measures: Measure[]; problems: string
     {
       name: "lines of lib",
       value: sum(all),
-      limit: 35818, // towards 25,000: what comes in must be less than what goes
+      limit: 35814, // towards 25,000: what comes in must be less than what goes
       detail: `${all.length} files; the aim is 25,000`,
     },
     { name: "longest file of lib, lines", value: linesOf(longest), limit: 400, detail: longest },

@@ -293,11 +293,10 @@ export class Trainer {
     if (lora && given.lora) given.lora = loraOptions({ ...lora, ...given.lora });
     for (const [name, value] of Object.entries(given)) {
       if (JSON.stringify(value) === JSON.stringify(kept[name])) continue;
+      const expected = `expected ${name} ${quote(value)} at step ${state.steps}`;
+      const advice = "give the options that the trainer was made with, or start anew";
       throw new Error(
-        `Cannot go on from ${folder}: expected ${name} ${
-          quote(value)
-        } at step ${state.steps}; found ` +
-          `${quote(kept[name])}; give the options that the trainer was made with, or start anew`,
+        `Cannot go on from ${folder}: ${expected}; found ${quote(kept[name])}; ${advice}`,
       );
     }
     const decayed = new Set(state.decayed);

@@ -44,17 +44,13 @@ export async function variantsOf(plan: VariantPlan) {
 /** Whether what a plan makes lies in data/organisms/bases, made from the same by some version of the code. */
 async function areShipped(plan: VariantPlan, variants: readonly { name: string }[]) {
   const { world: seed, size } = plan, made = planSettings(plan);
-  const isThere = ({ name }: { name: string }) => exists(join(baseFolder(name), "organism.json"));
-  if (plan.anew || plan.letters || !variants.every(isThere)) return false;
+  const isThere = variants.every(({ name }) => exists(join(baseFolder(name), "organism.json")));
+  if (plan.anew || plan.letters || !isThere) return false;
   const { recipe, world, pretraining } = await readCard(baseFolder(plan.name));
+  const changed = differences(made.world, worldSizes[size]);
   return isDeepStrictEqual(
     [recipe, world, pretraining.seed, pretraining.settings],
-    [
-      RECIPE,
-      { seed, changed: differences(made.world, worldSizes[size]) },
-      plan.seed ?? seed,
-      made.pretraining,
-    ],
+    [RECIPE, { seed, changed }, plan.seed ?? seed, made.pretraining],
   );
 }
 

@@ -50,11 +50,12 @@ export async function examine({ root = ROOT } = {}): Promise<{ works: boolean; t
     : undefined;
   const cardText = card && [card.name, card.memory, card.driver].filter((text) => text).join(", ");
   const parts = ["config.json", "tokenizer.json", "model.safetensors"];
-  const shelf = join(data, "organisms"), letters = holdings(join(shelf, "letters"), parts);
-  const organisms = [
-    ...holdings(shelf, parts).filter(({ name }) => name !== "letters"),
-    ...letters.map((one) => ({ ...one, name: `letters/${one.name}` })),
-  ];
+  // Those of the study, and shelves of others among them.
+  const shelves = ["", "letters/", "bases/"];
+  const organisms = shelves.flatMap((shelf) =>
+    holdings(join(data, "organisms", shelf), parts)
+      .map((one) => ({ ...one, name: shelf + one.name }))
+  ).filter(({ name }) => !shelves.includes(`${name}/`));
   const list = (all: Holding[]) =>
     all.map(({ name, bytes, lacks }) =>
       `${name} (${lacks ? `lacks ${lacks.join(", ")}` : formatBytes(bytes)})`

@@ -177,9 +177,9 @@ Deno.test({
   async fn() {
     const root = await Deno.makeTempDir();
     try {
-      // The shelf of those that answer with letters is no organism: it holds some.
-      const made = [["whole", 3], ["half", 2], ["letters/a", 3], ["letters/b", 1], ["empty/x", 0]];
-      for (const [name, files] of made as [string, number][]) {
+      // The shelves of those that answer with letters and of bases are no organisms: they hold some.
+      const made = [["whole", 3], ["half", 2], ["letters/a", 3], ["letters/b", 1], ["bases/c", 2]];
+      for (const [name, files] of [...made, ["empty/x", 0]] as [string, number][]) {
         const folder = `${root}/data/organisms/${name}`;
         await Deno.mkdir(folder, { recursive: true });
         for (const file of ["config.json", "tokenizer.json", "model.safetensors"].slice(0, files)) {
@@ -193,8 +193,9 @@ Deno.test({
         line,
         "organisms      empty (lacks config.json, tokenizer.json, model.safetensors), half (lacks " +
           "model.safetensors), whole (2 kB), letters/a (2 kB), letters/b (lacks tokenizer.json, " +
-          "model.safetensors)",
+          "model.safetensors), bases/c (lacks model.safetensors)",
       );
+      assert.doesNotMatch((await examine()).text, /^organisms.*lacks/m);
       assert.match(text, /Missing: organisms: .*half \(lacks model\.safetensors\)/);
       assert.match(text, /mend it: git checkout -- data\/organisms/);
       assert.match(text, /^backend +(tensorflow|webgpu|wasm|cpu) on \S/m);
